@@ -1,0 +1,126 @@
+"""Plain facts that cross every border of the zoo: what a sample is, what a component is, what a part is.
+
+Nothing here imports torch: manifests, listings and plugin modules are read without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from zoo.errors import ConfigError
+
+__all__ = ["KINDS", "Component", "DataSpec", "Kind", "Metric", "PartSpec", "Preparation"]
+
+Kind = Literal[
+    "encoder",
+    "generator",
+    "discriminator",
+    "bottleneck",
+    "prior",
+    "transfer",
+    "objective",
+    "regulariser",
+    "dataset",
+    "metric",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+
+Preparation = Literal["resize", "pad"]
+
+_LARGEST_SAMPLE = 2**28
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """What one sample is: its shape, its value range and how a source image becomes one.
+
+    `shape` is `(C, H, W)` for images and `(F,)` for vectors. Values lie in `[low, high]`.
+    `prepare` says how an image of another size is brought to `(H, W)`: `resize` scales the shorter side
+    with antialiasing and crops the centre; `pad` centres it on a canvas of the value `background` (0-255).
+    """
+
+    shape: tuple[int, ...]
+    low: float = -1.0
+    high: float = 1.0
+    prepare: Preparation = "resize"
+    background: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(self.shape))
+        if len(self.shape) not in (1, 3) or any(type(n) is not int or n < 1 for n in self.shape):
+            raise ConfigError(
+                f"data shape {list(self.shape)} is neither (C, H, W) nor (F,)",
+                "Give positive whole numbers, for example [1, 32, 32] for grey 32 px images.",
+            )
+        if math.prod(self.shape) > _LARGEST_SAMPLE:
+            raise ConfigError(f"data shape {list(self.shape)} has more than {_LARGEST_SAMPLE:,} values a sample")
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
+            raise ConfigError(f"value range [{self.low}, {self.high}] is empty", "Use -1 to 1, or 0 to 1.")
+        if self.prepare not in get_args(Preparation):
+            raise ConfigError(f"prepare {self.prepare!r} is unknown", "Use 'resize' or 'pad'.")
+        if not 0 <= self.background <= 255:
+            raise ConfigError(f"background {self.background} is not within 0 to 255")
+
+    @property
+    def is_image(self) -> bool:
+        """Whether a sample is `(C, H, W)`."""
+        return len(self.shape) == 3
+
+    @property
+    def size(self) -> int:
+        """How many values a sample has."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One thing that a plugin offers. `target` and `config` are import strings, `"package.module:name"`.
+
+    `target` is a class or function that builds the component; `config` is a dataclass whose module imports
+    no torch. A record named `*` with `names="package.module:function"` stands for a family whose names that
+    torch-free function lists; its target gets the name as the config's `name` field.
+    """
+
+    kind: Kind
+    name: str
+    target: str
+    config: str
+    summary: str = ""
+    aliases: tuple[str, ...] = ()
+    names: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartSpec:
+    """A component by id with its settings as plain data: what manifests and recipes store."""
+
+    component: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{key}={value!r}" for key, value in self.config.items())
+        return f"{self.component}({settings})" if settings else self.component
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One measured figure and all that is needed to read it.
+
+    `n` is how many generated samples it was taken from, `reference` how many real ones; `floor` is the same
+    figure of real images against real ones at the same counts; `interval` a 95 % interval, where one was computed.
+    `extractor` is `<component id>@<first 12 hex of its weights' sha256>`; `split` the rows of `data` compared with.
+    """
+
+    name: str
+    value: float
+    n: int
+    reference: int
+    data: str
+    split: str
+    extractor: str
+    floor: float | None = None
+    interval: tuple[float, float] | None = None
+    seeds: tuple[int, ...] = (0,)
