@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
 from zoo.errors import ConfigError, near
 
-__all__ = ["describe", "from_plain", "to_plain"]
+__all__ = ["Setting", "describe", "from_plain", "settings_of", "to_plain"]
 
 T = TypeVar("T")
 
@@ -35,24 +35,44 @@ def from_plain(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
         raise ConfigError(f"{owner}: {_plainly(error)}", f"Settings: {describe(cls)}") from None
 
 
-def to_plain(config: Any) -> dict[str, Any]:
-    """The config as plain data (dicts, lists, strings, numbers), every field written out, None left away."""
-    plain = cast(dict[str, Any], msgspec.to_builtins(config))
-    return cast(dict[str, Any], _without_none(plain))
+def to_plain(config: Any) -> Any:
+    """A config as plain data (dicts, lists, strings, numbers): every field written out, None left away."""
+    if dataclasses.is_dataclass(config) and not isinstance(config, type):
+        # by field, not by msgspec: what it converts keeps defaults on the class, and writes them nowhere
+        return to_plain({item.name: getattr(config, item.name) for item in dataclasses.fields(config)})
+    if isinstance(config, Mapping):
+        return {key: to_plain(value) for key, value in config.items() if value is not None}
+    if isinstance(config, (list, tuple)):
+        return [to_plain(value) for value in config]
+    return config
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of a config; `default` is its Python spelling, or `required`."""
+
+    name: str
+    type: str
+    default: str
+
+
+def settings_of(cls: type[Any]) -> tuple[Setting, ...]:
+    """Every setting of a config class, in order."""
+    hints = typing.get_type_hints(cls)
+    found = []
+    for item in dataclasses.fields(cls):
+        default = "required"
+        if item.default is not dataclasses.MISSING:
+            default = repr(item.default)
+        elif item.default_factory is not dataclasses.MISSING:
+            default = repr(item.default_factory())
+        found.append(Setting(item.name, _type_name(hints[item.name]), default))
+    return tuple(found)
 
 
 def describe(cls: type[Any]) -> str:
     """One line with every setting, its type and its default."""
-    hints = typing.get_type_hints(cls)
-    words = []
-    for item in dataclasses.fields(cls):
-        text = f"{item.name}: {_type_name(hints[item.name])}"
-        if item.default is not dataclasses.MISSING:
-            text += f" = {item.default!r}"
-        elif item.default_factory is not dataclasses.MISSING:
-            text += f" = {item.default_factory()!r}"
-        words.append(text)
-    return ", ".join(words) or "none"
+    return ", ".join(f"{s.name}: {s.type} = {s.default}" for s in settings_of(cls)) or "none"
 
 
 def _refuse_unknown(cls: type[Any], values: Mapping[str, Any], owner: str) -> None:
@@ -82,11 +102,3 @@ def _plainly(error: msgspec.ValidationError) -> str:
     text, _, where = text.partition(" - at $.")
     key = where or "settings"
     return f"{key}: {text[:1].lower()}{text[1:]}"
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_none(item) for item in value]
-    return value

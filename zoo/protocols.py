@@ -301,8 +301,8 @@ class Values(Protocol):
 class Edit:
     """One tensor of one net that gets a value when the plan is applied.
 
-    `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective` or `terms.<name>`; `tensor` its name in that
-    net's state dict. `origin` is `copied`, `adapted` or `fitted`, `how` the bridge's or fit's name and what it
+    `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective` or `terms.<name>`; `tensor` its name in
+    that net's state dict. `origin` is `copied`, `adapted` or `fitted`, `how` the bridge's or fit's name and what it
     took; `value` computes the new tensor and is never called while planning or resuming.
     """
 

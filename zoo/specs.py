@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from zoo.errors import ConfigError
 
-__all__ = ["KINDS", "Component", "DataSpec", "Kind", "Metric", "PartSpec", "Preparation"]
+__all__ = ["KINDS", "Component", "DataSpec", "Kind", "Metric", "Origin", "PartSpec", "Preparation"]
 
 Kind = Literal[
     "encoder",
@@ -124,3 +124,12 @@ class Metric:
     floor: float | None = None
     interval: tuple[float, float] | None = None
     seeds: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The release that weights were loaded from; `manifest` pins its zoo.json as `sha256:<hex>`."""
+
+    name: str
+    version: str
+    manifest: str

@@ -1,0 +1,65 @@
+"""z -> 4x4 -> doubled until the image is whole. DCGAN's generator."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import cast
+
+from torch import Tensor, nn
+
+from zoo.specs import DataSpec
+from zoo_dcgan.config import GeneratorConfig, Norm
+from zoo_dcgan.layers import Doubling, initialise, norm_layer, relu_gain
+from zoo_dcgan.output import output
+from zoo_dcgan.pyramid import BASE, channels
+
+__all__ = ["DcganGenerator"]
+
+_SLOPE = 0.2
+
+
+class DcganGenerator(nn.Module):
+    """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
+
+    Radford et al. 2016, section 3. `first` is a plain linear map and `last` a plain convolution whatever
+    the norm, so that a prior folds into the one and a change of value range into the other. Raises
+    CompositionError unless the images are square with a side of 8, 16, 32, 64, 128 or 256.
+    """
+
+    def __init__(self, config: GeneratorConfig, data: DataSpec, latent_dim: int) -> None:
+        super().__init__()
+        self.data = data
+        self.latent_dim = latent_dim
+        widths = channels(config, data, "makes")[::-1]  # coarse to fine
+        gain = relu_gain(_SLOPE if config.activation == "leaky_relu" else 0.0)
+
+        self.first: nn.Linear | None = nn.Linear(latent_dim, widths[0] * BASE * BASE)
+        initialise(self.first, latent_dim, config.norm, gain)
+        self.base = nn.Sequential(
+            nn.Unflatten(1, (widths[0], BASE, BASE)), norm_layer(config.norm, widths[0]), _activation(config)
+        )
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                Doubling(n_in, n_out, config.upsample, config.norm, gain, bias=config.norm != "batch"),
+                norm_layer(config.norm, n_out),
+                _activation(config),
+            )
+            for n_in, n_out in pairwise(widths)
+        )
+        # Nothing normalises the image itself, so its layer starts scaled under any norm but DCGAN's own.
+        start: Norm = "batch" if config.norm == "batch" else "none"
+        self.last = Doubling(widths[-1], data.shape[0], config.upsample, start, gain=1.0)
+        self.output = output(data)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z (N, latent_dim) -> x (N, C, S, S)."""
+        assert self.first is not None
+        x = self.base(self.first(z))  # (N, widths[0], 4, 4)
+        for stage in self.stages:
+            x = stage(x)  # (N, widths[i], 8, 8), (N, widths[i], 16, 16), ...
+        return cast(Tensor, self.output(self.last(x)))  # (N, C, S, S)
+
+
+def _activation(config: GeneratorConfig) -> nn.Module:
+    # Never in place: a hook may still hold the value before.
+    return nn.ReLU() if config.activation == "relu" else nn.LeakyReLU(_SLOPE)

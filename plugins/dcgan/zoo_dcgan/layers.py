@@ -1,0 +1,83 @@
+"""The convolutions that halve and double a map, their normalisation and how they start.
+
+Under batch norm weights start with DCGAN's standard deviation of 0.02 (Radford et al. 2016, section 3).
+Elsewhere, an encoder's first convolution included, that would shrink the signal two- to fourfold a layer;
+there they start as N(0, gain^2 / fan-in) (He et al. 2015, equation 10), where the fan-in is what one output
+value really sums over.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from zoo_dcgan.config import Norm, Upsampling
+
+__all__ = ["Doubling", "halving", "initialise", "norm_layer", "relu_gain"]
+
+
+def halving(n_in: int, n_out: int, norm: Norm, gain: float, *, bias: bool) -> nn.Module:
+    """(N, n_in, 2s, 2s) -> (N, n_out, s, s)."""
+    conv = nn.Conv2d(n_in, n_out, 4, stride=2, padding=1, bias=bias)
+    initialise(conv, n_in * 16, norm, gain)
+    return spectral_norm(conv) if norm == "spectral" else conv
+
+
+class Doubling(nn.Module):
+    """(N, n_in, s, s) -> (N, n_out, 2s, 2s): a transposed convolution, or pixels repeated and a 3x3 one.
+
+    A spectrally normalised layer is multiplied by `gain / reach`: one output value of a transposed
+    convolution sees a quarter of the taps (`reach` 0.5 in amplitude) and the activation halves the rest,
+    so that without it a fresh net's 128 px images would be one flat grey.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, upsample: Upsampling, norm: Norm, gain: float, *, bias: bool = True
+    ) -> None:
+        super().__init__()
+        if upsample == "transposed":
+            # 4x4 taps a stride of 2 apart: each output value sums over 2x2 of them.
+            self.repeat: nn.Module = nn.Identity()
+            conv: nn.Conv2d | nn.ConvTranspose2d
+            conv = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1, bias=bias)
+            fan_in, reach = n_in * 4, 0.5
+        else:
+            self.repeat = nn.Upsample(scale_factor=2, mode="nearest")
+            conv = nn.Conv2d(n_in, n_out, 3, padding=1, bias=bias)
+            fan_in, reach = n_in * 9, 1.0
+        initialise(conv, fan_in, norm, gain)
+        self.conv = spectral_norm(conv) if norm == "spectral" else conv
+        self.scale = gain / reach if norm == "spectral" else 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, n_in, s, s) -> (N, n_out, 2s, 2s)."""
+        y: Tensor = self.conv(self.repeat(x))
+        return y if self.scale == 1.0 else y * self.scale
+
+
+def initialise(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, fan_in: int, norm: Norm, gain: float) -> None:
+    """Fresh weights for the layer, zero for its bias."""
+    nn.init.normal_(layer.weight, 0.0, 0.02 if norm == "batch" else gain / fan_in**0.5)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def norm_layer(norm: Norm, width: int) -> nn.Module:
+    """What follows a convolution of `width` channels; a spectral norm sits on the weights instead."""
+    if norm == "batch":
+        layer = nn.BatchNorm2d(width)
+        nn.init.normal_(layer.weight, 1.0, 0.02)
+        return layer
+    if norm == "group":
+        return nn.GroupNorm(_groups(width), width)
+    return nn.Identity()
+
+
+def relu_gain(slope: float) -> float:
+    """What keeps the second moment through a (leaky) ReLU of that slope."""
+    return nn.init.calculate_gain("leaky_relu", slope)
+
+
+def _groups(width: int) -> int:
+    # Four channels a group or more: fewer would be instance norm, which wipes out a channel's mean.
+    return max(n for n in range(1, 9) if width % n == 0 and (n == 1 or width // n >= 4))

@@ -1,0 +1,1 @@
+"""Dense networks for Zoo: any sample shape, any depth."""

@@ -1,0 +1,42 @@
+"""x -> flatten -> dense layers. Each layer is a stage, the last one is the embedding."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from zoo.protocols import Features
+from zoo.specs import DataSpec
+from zoo_mlp.config import EncoderConfig
+from zoo_mlp.dense import dense
+
+__all__ = ["MlpEncoder"]
+
+
+class MlpEncoder(nn.Module):
+    """Samples (N, *data.shape) of any shape -> embedding (N, widths[-1]); stage i is (N, widths[i]).
+
+    With `widths=(k,)` and `activation="relu"` this is the encoder of the first AE-GAN nets, `Dense(k, relu)`.
+    """
+
+    def __init__(self, config: EncoderConfig, data: DataSpec) -> None:
+        super().__init__()
+        self.data = data
+        self.stage_channels = config.widths
+        self.embedding_dim = config.widths[-1]
+        sizes = (data.size, *config.widths)
+        self.layers = nn.ModuleList(nn.Sequential(*dense(a, b, config)) for a, b in pairwise(sizes))
+
+    def features(self, x: Tensor) -> Features:
+        """x (N, *data.shape) -> embedding and stages."""
+        h = x.flatten(1)  # (N, data.size)
+        stages = []
+        for layer in self.layers:
+            h = layer(h)  # (N, widths[i])
+            stages.append(h)
+        return Features(h, tuple(stages))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, *data.shape) -> embedding (N, embedding_dim)."""
+        return self.features(x).embedding

@@ -1,0 +1,31 @@
+"""What zoo-mlp offers. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.hookspecs import hook
+from zoo.specs import Component
+
+ZOO_API = 1
+
+
+@hook
+def zoo_components() -> Iterable[Component]:
+    """A dense encoder and a dense generator."""
+    return [
+        Component(
+            "encoder",
+            "mlp",
+            "zoo_mlp.encoder:MlpEncoder",
+            "zoo_mlp.config:EncoderConfig",
+            "dense layers over the flattened sample",
+        ),
+        Component(
+            "generator",
+            "mlp",
+            "zoo_mlp.generator:MlpGenerator",
+            "zoo_mlp.config:GeneratorConfig",
+            "dense layers from the code to the sample",
+        ),
+    ]

@@ -1,0 +1,99 @@
+"""A Gaussian fitted to the codes of the target's images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_part
+from zoo.networks.gan import GAN
+from zoo.networks.priors import NormalPrior
+from zoo.plugins import normalise
+from zoo.protocols import Edit, Slot, Source, Transfer, Values
+from zoo.specs import PartSpec
+from zoo.transfers.bridges import fold_affine, name_of
+from zoo.transfers.fits import GaussianFit, fit_gaussian, once
+from zoo_transfer.config import GaussianPriorConfig
+
+__all__ = ["FittedGaussian", "Whitening"]
+
+
+class Whitening(nn.Module):
+    """A source code c as the folded generator's z: scale^-1 (c - mean)."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(latent_dim))
+        self.register_buffer("scale", torch.eye(latent_dim))
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(N, latent_dim) -> (N, latent_dim)."""
+        return torch.linalg.solve_triangular(self.scale, (code - self.mean).T, upper=False).T
+
+
+class FittedGaussian:
+    """q(z) ~ N(mu, L L^T) by the codes' mean and covariance (ex-post density estimation, Ghosh et al. 2020, section 4).
+
+    Folded: z = mu + L e enters the generator's first layer as W' = W L, b' = b + W mu, so the GAN keeps the prior
+    N(0, I) and samples what it would have sampled from the Gaussian. A generator without such a layer, or
+    `fold = false`, gets the prior `core/gaussian` instead.
+    """
+
+    fills = frozenset({Slot.PRIOR})
+    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
+
+    def __init__(self, config: GaussianPriorConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """Edits of the first layer and of the whitening, or of a fitted prior's two buffers."""
+        if source.latent_dim != gan.latent_dim:
+            raise TransferError(
+                f"the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
+                f"Compose the GAN with latent_dim={source.latent_dim}.",
+            )
+        fitted = once(lambda values: fit_gaussian(values.codes(), self.config.ridge))
+        if self.config.fold and _foldable(gan):
+            return self._folded(gan, fitted)
+        return self._kept(gan, fitted)
+
+    def neutral(self) -> None:
+        """None: no setting makes a fitted Gaussian N(0, I) for every autoencoder."""
+
+    def _folded(self, gan: GAN, fitted: Callable[[Values], GaussianFit]) -> Transfer:
+        layer = name_of(gan.generator.first, gan.generator)  # type: ignore[arg-type]
+        how = "gaussian fit of the codes, folded"
+        edits = fold_affine("generator", layer, how, lambda values: (fitted(values).scale, fitted(values).mean))
+        whitening = Whitening(gan.latent_dim).to(next(gan.generator.parameters()).device)
+        edits += [
+            Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
+            Edit("to_latent", "scale", "fitted", how, lambda values: fitted(values).scale.float()),
+        ]
+        return Transfer(
+            gan,
+            edits,
+            to_latent=whitening,
+            promised={"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "scale"}},
+        )
+
+    def _kept(self, gan: GAN, fitted: Callable[[Values], GaussianFit]) -> Transfer:
+        spec = normalise("prior", PartSpec("core/gaussian"))
+        prior = build_part("prior", spec, "prior", gan.latent_dim, device=next(gan.generator.parameters()).device.type)
+        after = GAN(prior, gan.generator, gan.discriminator, gan.specs | {"prior": spec})
+        edits = [
+            Edit("prior", "mean", "fitted", "gaussian fit of the codes", lambda values: fitted(values).mean.float()),
+            Edit("prior", "scale", "fitted", "gaussian fit of the codes", lambda values: fitted(values).scale.float()),
+        ]
+        return Transfer(after, edits, promised={"prior": {"mean", "scale"}})
+
+
+def _foldable(gan: GAN) -> bool:
+    first = gan.generator.first
+    return isinstance(first, nn.Linear) and first.bias is not None and isinstance(gan.prior, NormalPrior)

@@ -1,0 +1,39 @@
+"""Every test runs without a network, one torch thread, and a user's folders of its own."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("ZOO_CONFIG", str(home / "config"))
+    monkeypatch.setenv("HF_HOME", str(home / "hf"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for name in ("ZOO_REGISTRY", "ZOO_PLUGINS", "ZOO_DISABLE_PLUGINS", "ZOO_STRICT_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket.socket, "connect", _refuse)
+    torch.set_num_threads(1)
+
+
+def _refuse(self: socket.socket, address: object) -> None:
+    raise OSError(f"a test tried to reach {address}")
+
+
+@pytest.fixture
+def images_file(tmp_path: Path) -> Path:
+    """A small .npz of 96 grey 8 px images with some structure."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:8, 0:8]
+    centres = rng.uniform(2, 6, (96, 2, 1, 1))
+    blobs = np.exp(-((rows - centres[:, 0]) ** 2 + (columns - centres[:, 1]) ** 2) / 3)
+    path = tmp_path / "blobs.npz"
+    np.savez(path, images=(blobs * 255).astype("uint8"))
+    return path

@@ -1,0 +1,50 @@
+"""What an import may pull in, checked in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "timm", "torchvision", "matplotlib", "PIL", "huggingface_hub", "jinja2", "scipy"}
+
+
+def modules_after(code: str) -> set[str]:
+    script = f"{code}\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+def test_import_zoo_imports_neither_torch_nor_click() -> None:
+    assert not modules_after("import zoo") & (HEAVY | {"click", "rich", "pluggy", "numpy"})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["list"],
+        ["list", "--json"],
+        ["info", "dcgan.glyphs-sans32"],
+        ["info", "dcgan", "--component"],
+        ["components"],
+        ["plugins", "list"],
+        ["verify", "dcgan.glyphs-sans32", "--files"],
+    ],
+    ids=" ".join,
+)
+def test_commands_that_only_read_facts_import_no_torch(words: list[str]) -> None:
+    code = (
+        f"from zoo.cli import main\ntry: main({words!r})\nexcept SystemExit as done: assert done.code == 0, done.code"
+    )
+    assert not modules_after(code) & HEAVY
+
+
+def test_every_public_name_is_there_and_sorted() -> None:
+    import zoo
+
+    assert zoo.__all__ == sorted(zoo.__all__)
+    for name in zoo.__all__:
+        assert getattr(zoo, name) is not None

@@ -1,0 +1,265 @@
+"""KID and FID against other people's code, and the rules of measuring."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+from sklearn.metrics.pairwise import polynomial_kernel
+from torch import Tensor, nn
+
+from zoo.data.images import ImageSet
+from zoo.errors import ConfigError, DataError, PluginError
+from zoo.metrics.distances import fid, kid, kid_interval
+from zoo.metrics.evaluate import Reference, evaluate, features_of
+from zoo.specs import DataSpec, Metric
+
+
+def features(n: int, d: int = 6, shift: float = 0.0, seed: int = 0) -> Tensor:
+    rng = torch.Generator().manual_seed(seed)
+    mix = torch.randn(d, d, generator=torch.Generator().manual_seed(77)) / d**0.5
+    return torch.randn(n, d, generator=rng) @ mix + shift
+
+
+def kid_by_sklearn(a: Tensor, b: Tensor) -> float:
+    x, y = a.double().numpy(), b.double().numpy()
+    kernel = {"degree": 3, "gamma": 1 / x.shape[1], "coef0": 1}
+    within = [polynomial_kernel(v, v, **kernel) for v in (x, y)]
+    unbiased = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in within]
+    return float(sum(unbiased) - 2 * polynomial_kernel(x, y, **kernel).mean())
+
+
+def fid_by_scipy(a: Tensor, b: Tensor) -> float:
+    x, y = a.double().numpy(), b.double().numpy()
+    one, two = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    gap = ((x.mean(0) - y.mean(0)) ** 2).sum()
+    return float(gap + np.trace(one + two - 2 * sqrtm(one @ two).real))
+
+
+@pytest.mark.parametrize(("m", "n", "d", "shift"), [(50, 70, 6, 0.0), (2300, 40, 5, 0.3), (30, 30, 12, 2.0)])
+def test_kid_and_fid_equal_the_references(m: int, n: int, d: int, shift: float) -> None:
+    a, b = features(m, d, seed=1), features(n, d, shift, seed=2)
+    assert kid(a, b) == pytest.approx(kid_by_sklearn(a, b), rel=1e-6)
+    assert fid(a, b) == pytest.approx(fid_by_scipy(a, b), rel=1e-6)
+
+
+def test_fid_holds_with_fewer_rows_than_dimensions() -> None:
+    """Rank-deficient covariances: the root of A by eigenvectors gives the same value."""
+    a, b = features(5, 20, seed=1).double(), features(9, 20, 0.5, seed=2).double()
+    one, two = torch.cov(a.T), torch.cov(b.T)
+    values, vectors = torch.linalg.eigh(one)
+    root = vectors * values.clamp_min(0).sqrt() @ vectors.T
+    trace = torch.linalg.eigvalsh(root @ two @ root).clamp_min(0).sqrt().sum()
+    gap = (a.mean(0) - b.mean(0)).square().sum()
+    expected = (gap + one.trace() + two.trace() - 2 * trace).item()
+    assert fid(a, b) == pytest.approx(expected, rel=1e-5)
+
+
+def test_fid_of_a_known_pair() -> None:
+    """Two points a side, one dimension: means 0 and 3, variances 2 and 8, so 9 + 2 + 8 - 2 * 4 = 11."""
+    assert fid(torch.tensor([[-1.0], [1.0]]), torch.tensor([[1.0], [5.0]])) == pytest.approx(11)
+
+
+def test_a_set_has_no_distance_to_itself() -> None:
+    a = features(400, 16)
+    assert fid(a, a) == pytest.approx(0, abs=1e-9)
+    value, interval = kid_interval(a[:200], a[200:])
+    assert interval is not None
+    assert interval[0] < 0 < interval[1]
+    assert abs(value) < 0.1 * kid(a[:200], a[200:] + 1)
+
+
+def test_kid_is_unbiased_where_the_biased_estimate_is_not() -> None:
+    values = [kid(features(12, 3, seed=2 * i), features(12, 3, seed=2 * i + 1)) for i in range(300)]
+    error = np.std(values) / math.sqrt(len(values))
+    assert abs(np.mean(values)) < 4 * error
+
+
+def test_order_of_rows_and_of_sets_does_not_matter() -> None:
+    a, b = features(60), features(80, shift=0.4, seed=1)
+    turned = b.flip(0)
+    assert kid(a, b) == pytest.approx(kid(b, a), rel=1e-12)
+    assert kid(a, b) == pytest.approx(kid(a, turned), rel=1e-12)
+    assert fid(a, b) == pytest.approx(fid(turned, a), rel=1e-9)
+
+
+def test_kid_of_subsets_agrees_with_all_pairs() -> None:
+    a, b = features(300), features(300, shift=1.0, seed=1)
+    assert kid(a, b, subsets=60, size=100) == pytest.approx(kid(a, b), rel=0.1)
+    assert kid(a, b, subsets=3, size=100) == kid(a, b, subsets=3, size=100)
+    with pytest.raises(ConfigError, match="0 subsets"):
+        kid(a, b, subsets=0)
+
+
+def test_the_jackknife_is_the_one_that_leaves_rows_out() -> None:
+    a, b = features(12), features(11, shift=0.5, seed=1)
+    value, interval = kid_interval(a, b)
+    assert interval is not None
+    variance = 0.0
+    for x, y in ((a, b), (b, a)):
+        left = [kid(torch.cat([x[:i], x[i + 1 :]]), y) for i in range(len(x))]
+        variance += (len(x) - 1) * float(np.var(left))
+    assert value == kid(a, b)
+    assert interval[1] - value == pytest.approx(1.959964 * math.sqrt(variance), rel=1e-5)
+    assert interval[0] + interval[1] == pytest.approx(2 * value)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    truth = kid(features(4000, 4, seed=1000), features(4000, 4, 0.7, seed=1001))
+    hits = 0
+    for i in range(100):
+        _, interval = kid_interval(features(80, 4, seed=2 * i), features(80, 4, 0.7, seed=2 * i + 1))
+        assert interval is not None
+        hits += interval[0] <= truth <= interval[1]
+    assert hits >= 85
+
+
+def test_too_few_rows_for_an_interval_give_none() -> None:
+    assert kid_interval(features(9), features(50))[1] is None
+
+
+@pytest.mark.parametrize("measure", [kid, fid])
+def test_sets_that_cannot_be_compared_are_refused(measure: object) -> None:
+    assert callable(measure)
+    with pytest.raises(DataError, match="1 and 5 samples"):
+        measure(features(1), features(5))
+    with pytest.raises(DataError, match="cannot be compared"):
+        measure(features(5, 3), features(5, 4))
+    with pytest.raises(DataError, match="no numbers"):
+        measure(torch.full((5, 6), math.nan), features(5))
+
+
+# ---------------------------------------------------------------- images
+
+
+class Corners(nn.Module):
+    """A feature space whose features are the means of an image's quarters; counts the images that it saw."""
+
+    sha256 = "ab" * 32
+    dim = 4
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+        self.modes: list[bool] = []
+
+    def features(self, images: Tensor) -> Tensor:
+        self.seen.append(images)
+        self.modes.append(self.training or torch.is_grad_enabled())
+        return nn.functional.adaptive_avg_pool2d(images.mean(1, keepdim=True), 2).flatten(1)
+
+
+def image_set(count: int = 60, held: int = 20, spec: DataSpec | None = None) -> ImageSet:
+    spec = spec or DataSpec((1, 4, 4))
+    rng = torch.Generator().manual_seed(0)
+    rows = torch.arange(count)
+    pixels = torch.randint(0, 256, (count, *spec.shape), generator=rng, dtype=torch.uint8)
+    return ImageSet("toy", spec, pixels, None, rows[held:], rows[:held], "CC0-1.0", "nobody")
+
+
+def named(metrics: tuple[Metric, ...]) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics}
+
+
+def test_records_say_what_was_measured() -> None:
+    real = image_set()
+    found = named(evaluate(real.batch(real.train[:15]), real, Corners(), "toy/corners", seeds=(7,)))
+    assert set(found) == {"kid", "fid"}
+    for metric in found.values():
+        assert (metric.n, metric.reference, metric.data, metric.split) == (15, 20, "toy", "held-out")
+        assert metric.extractor == "toy/corners@abababababab"
+        assert metric.seeds == (7,)
+    low, high = found["kid"].interval or (0, 0)
+    assert low < found["kid"].value < high
+
+
+def test_values_are_those_of_the_features_and_floors_those_of_other_real_rows() -> None:
+    real = image_set()
+    space = Corners()
+    samples = real.batch(real.train[:15]) * 0.3
+    found = named(Reference(real, space, "x").measure(samples))
+    held = features_of(real.pixels[real.held_out], real.spec, space)
+    fake = features_of(samples, real.spec, space)
+    assert found["kid"].value == pytest.approx(kid(fake, held))
+    assert found["fid"].value == pytest.approx(fid(fake, held))
+    rows = real.train[torch.randperm(40, generator=torch.Generator().manual_seed(0))[:15]]
+    other = features_of(real.pixels[rows], real.spec, space)
+    assert found["kid"].floor == pytest.approx(kid(other, held))
+    assert found["fid"].floor == pytest.approx(fid(other, held))
+
+
+def test_split_train_compares_with_training_rows() -> None:
+    real = image_set()
+    metric = Reference(real, Corners(), "x", split="train").measure(real.batch(real.train))[0]
+    assert (metric.split, metric.reference) == ("train", 40)
+    with pytest.raises(ConfigError, match="'test' is unknown"):
+        Reference(real, Corners(), "x", split="test")
+
+
+def test_fid_has_no_floor_where_there_are_fewer_real_rows_than_samples() -> None:
+    """FID's bias depends on the count; KID's floor stays."""
+    real = image_set()
+    found = named(Reference(real, Corners(), "x").measure(torch.zeros(41, 1, 4, 4)))
+    assert found["fid"].floor is None
+    assert found["kid"].floor is not None
+
+
+def test_measuring_again_costs_only_the_samples() -> None:
+    real = image_set()
+    space = Corners()
+    judge = Reference(real, space, "x")
+    first = judge.measure(torch.zeros(10, 1, 4, 4))
+    space.seen.clear()
+    assert judge.measure(torch.zeros(10, 1, 4, 4)) == first
+    assert sum(len(images) for images in space.seen) == 10
+
+
+def test_measuring_leaves_random_numbers_and_modes_alone() -> None:
+    real = image_set()
+    space = Corners().train()
+    before = torch.get_rng_state()
+    evaluate(real.batch(real.train[:8]), real, space, "x")
+    assert torch.equal(before, torch.get_rng_state())
+    assert not any(space.modes)
+    assert space.training
+
+
+def test_the_space_sees_minus_one_to_one_whatever_the_range() -> None:
+    for low, high in ((-1.0, 1.0), (0.0, 1.0), (-3.0, 5.0)):
+        spec = DataSpec((1, 1, 3), low, high)
+        real = image_set(spec=spec)
+        space = Corners()
+        features_of(torch.tensor([low, (low + high) / 2, high]).reshape(1, 1, 1, 3), spec, space)
+        assert space.seen[0].flatten().tolist() == [-1, 0, 1]
+        as_bytes = features_of(real.pixels[:5], spec, space)
+        as_floats = features_of(real.batch(torch.arange(5)), spec, space)
+        assert torch.equal(as_bytes, as_floats)
+
+
+def test_chunks_do_not_change_the_features() -> None:
+    real = image_set()
+    whole = features_of(real.pixels, real.spec, Corners())
+    assert torch.equal(whole, features_of(real.pixels, real.spec, Corners(), chunk=7))
+
+
+def test_samples_that_cannot_be_measured_are_refused() -> None:
+    judge = Reference(image_set(), Corners(), "x")
+    with pytest.raises(DataError, match="1 samples"):
+        judge.measure(torch.zeros(1, 1, 4, 4))
+    with pytest.raises(DataError, match="not images"):
+        judge.measure(torch.zeros(5, 3, 4, 4))
+    with pytest.raises(DataError, match="no numbers"):
+        judge.measure(torch.full((5, 1, 4, 4), math.nan))
+    with pytest.raises(DataError, match="1 held-out images"):
+        Reference(image_set(held=1), Corners(), "x")
+
+
+def test_a_space_that_gives_another_shape_is_named() -> None:
+    class Wrong(Corners):
+        dim = 5
+
+    with pytest.raises(PluginError, match="Wrong"):
+        Reference(image_set(), Wrong(), "x")

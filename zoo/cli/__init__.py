@@ -1,0 +1,99 @@
+"""The command line. Commands are named here and imported when they are run, so `zoo --help` stays light."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from zoo.errors import ZooError, near
+
+__all__ = ["COMMANDS", "main", "zoo"]
+
+COMMANDS = {
+    "demo": ("zoo.cli.demo:demo", "Transfer the starter autoencoder to digits and show the gain."),
+    "list": ("zoo.cli.models:list_models", "List the releases of the registries."),
+    "info": ("zoo.cli.models:info", "Show a release, or a component's settings."),
+    "verify": ("zoo.cli.models:verify", "Check a release's files and replay its test vectors."),
+    "train": ("zoo.cli.train:train", "Train an autoencoder, a GAN, or a recipe."),
+    "transfer": ("zoo.cli.train:transfer", "Hand an autoencoder's knowledge to a GAN and train it."),
+    "resume": ("zoo.cli.train:resume", "Continue a run from its last checkpoint."),
+    "release": ("zoo.cli.train:release", "Make a release folder of a finished run."),
+    "sample": ("zoo.cli.images:sample", "Draw images from a GAN."),
+    "encode": ("zoo.cli.images:encode", "Turn images into codes."),
+    "reconstruct": ("zoo.cli.images:reconstruct", "Pass images through an autoencoder."),
+    "interpolate": ("zoo.cli.images:interpolate", "Walk between codes."),
+    "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
+    "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
+    "plugins": ("zoo.cli.plugins:plugins", "List the plugins and what is wrong with them."),
+}
+"""Every command: where it is, and what it does in one line."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command only when it is run or its own help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command, or say what it might have been."""
+        if cmd_name not in COMMANDS:
+            ctx.fail(f"there is no command {cmd_name!r}. {near(cmd_name, COMMANDS)}")
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table alone: nothing is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--traceback", is_flag=True, help="Show a traceback when something fails.")
+@click.version_option(package_name="aegan-zoo", prog_name="zoo")
+def zoo(traceback: bool) -> None:
+    """Pull a pretrained autoencoder, hand what it learnt to a GAN, and get a better GAN sooner."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the program: exit code 0, 1 (failed) or 2 (wrong usage); errors are a line and a hint."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    traceback = "--traceback" in given
+    given = [word for word in given if word != "--traceback"]
+    try:
+        code: Any = zoo.main(args=given, prog_name="zoo", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2 if isinstance(error, click.UsageError) else 1)
+    except ZooError as error:
+        if traceback:
+            raise
+        _complain(error.message, error.hint)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort) as error:
+        _complain("stopped", str(error))
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:
+        if traceback:
+            raise
+        text = (str(error).strip().splitlines() or [""])[0]
+        _complain(f"{type(error).__name__}: {text}", "This is a bug in zoo or a plugin. See it whole: add --traceback.")
+        sys.exit(1)
+
+
+def _complain(message: str, hint: str) -> None:
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)

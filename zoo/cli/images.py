@@ -1,0 +1,175 @@
+"""zoo sample, encode, reconstruct, interpolate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.cli import options, show
+from zoo.errors import ConfigError
+
+__all__ = ["encode", "interpolate", "reconstruct", "sample"]
+
+_model = click.argument("name", metavar="NAME|DIR")
+_picture = click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A .png (a grid) or .npz (uint8 images) to write.",
+)
+
+
+@click.command()
+@_model
+@click.option("-n", "count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many.")
+@_picture
+@options.seed
+@options.json_flag
+@options.quiet
+def sample(name: str, count: int, out: Path, seed: int, as_json: bool, quiet: bool) -> None:
+    """Draw images from the GAN of a release or run; the same seed gives the same images.
+
+    \b
+    zoo sample runs/mine -n 64 --seed 0 -o grid.png
+    zoo sample release/ -n 1000 -o samples.npz
+    """
+    model = options.open_model(name)
+    gan = _part(model, "gan", name)
+    _write(gan.sample(count, seed), gan.data, out)
+    _told(out, count, as_json, quiet)
+
+
+@click.command()
+@_model
+@options.data
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .npz to write.")
+@click.option("--strict", is_flag=True, help="Refuse a folder with unreadable images.")
+@options.json_flag
+@options.quiet
+def encode(name: str, data: str, out: Path, strict: bool, as_json: bool, quiet: bool) -> None:
+    """Turn every image into its code: `codes` (N, latent_dim) in an .npz.
+
+    \b
+    zoo encode dcgan.glyphs-sans32 --data mnist5k -o codes.npz
+    zoo encode runs/ae --data photos/ -o codes.npz
+    """
+    import io
+
+    import numpy as np
+
+    from zoo.data.open import open_images
+    from zoo.files import write_atomically
+
+    autoencoder = _part(options.open_model(name), "autoencoder", name)
+    images = open_images(data, like=autoencoder.data, strict=strict)
+    codes = np.concatenate([autoencoder.encode(images.batch(rows)).numpy() for rows in _all_rows(images).split(1024)])
+    buffer = io.BytesIO()
+    if images.labels is None:
+        np.savez(buffer, codes=codes)
+    else:
+        np.savez(buffer, codes=codes, labels=images.labels.numpy())
+    write_atomically(out, buffer.getvalue())
+    _told(out, len(codes), as_json, quiet)
+
+
+@click.command()
+@_model
+@options.data
+@click.option("-n", "count", type=click.IntRange(1, 10_000), default=32, show_default=True, help="How many images.")
+@_picture
+@options.json_flag
+@options.quiet
+def reconstruct(name: str, data: str, count: int, out: Path, as_json: bool, quiet: bool) -> None:
+    """Pass held-out images through the autoencoder: each image beside what is left of it.
+
+    \b
+    zoo reconstruct dcgan.glyphs-sans32 --data mnist5k -o pairs.png
+    zoo reconstruct runs/ae --data photos/ -n 8 -o pairs.png
+    """
+    import torch
+
+    from zoo.data.open import open_images
+
+    autoencoder = _part(options.open_model(name), "autoencoder", name)
+    images = open_images(data, like=autoencoder.data)
+    x = images.batch(images.held_out[:count])
+    pairs = torch.stack([x, autoencoder.reconstruct(x)], 1).flatten(0, 1)
+    _write(pairs, autoencoder.data, out)
+    _told(out, len(x), as_json, quiet)
+
+
+@click.command()
+@_model
+@click.option("--rows", type=click.IntRange(1, 100), default=8, show_default=True, help="How many walks.")
+@click.option("--steps", type=click.IntRange(2, 100), default=8, show_default=True, help="Images a walk.")
+@_picture
+@options.seed
+@options.json_flag
+@options.quiet
+def interpolate(name: str, rows: int, steps: int, out: Path, seed: int, as_json: bool, quiet: bool) -> None:
+    """Walk between pairs of codes from the prior, on the great circle: one walk a row.
+
+    \b
+    zoo interpolate runs/mine -o walk.png
+    zoo interpolate release/ --rows 4 --steps 12 -o walk.png
+    """
+    from zoo.networks.walks import walk
+
+    gan = _part(options.open_model(name), "gan", name)
+    ends = gan.draw(2 * rows, seed)
+    images = gan.generate(walk(ends[:rows], ends[rows:], steps).flatten(0, 1))
+    _write(images, gan.data, out, columns=steps)
+    _told(out, rows * steps, as_json, quiet)
+
+
+def _part(model: Any, part: str, name: str) -> Any:
+    found = getattr(model, part)
+    if found is None:
+        other = "gan" if part == "autoencoder" else "autoencoder"
+        raise ConfigError(
+            f"{name} holds no {part}, only {'an' if other[0] == 'a' else 'a'} {other}", "Others: zoo list"
+        )
+    return found
+
+
+def _write(images: Any, spec: Any, out: Path, columns: int = 8) -> None:
+    import io
+
+    import numpy as np
+
+    from zoo.data.images import to_uint8
+    from zoo.files import write_atomically
+    from zoo.report.grids import grid, png_bytes
+
+    pixels = to_uint8(images, spec)
+    if out.suffix == ".npz":
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer, images=pixels.permute(0, 2, 3, 1).squeeze(-1).numpy() if spec.is_image else pixels.numpy()
+        )
+        write_atomically(out, buffer.getvalue())
+    elif out.suffix == ".png" and spec.is_image:
+        write_atomically(out, png_bytes(grid(pixels, columns)))
+    else:
+        raise ConfigError(
+            f"cannot write samples of {list(spec.shape)} to {out.name}",
+            "Give a .png or an .npz for images, an .npz for vectors.",
+        )
+
+
+def _all_rows(images: Any) -> Any:
+    import torch
+
+    return torch.arange(len(images))
+
+
+def _told(out: Path, count: int, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        show.as_json({"file": str(out), "count": count})
+    elif quiet:
+        show.lines([out])
+    else:
+        click.echo(f"{out} ({count:,})")

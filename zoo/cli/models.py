@@ -1,0 +1,162 @@
+"""zoo list, info, verify."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from zoo.cli import options, show
+
+__all__ = ["info", "list_models", "verify"]
+
+
+@click.command("list")
+@click.argument("pattern", default="*")
+@options.json_flag
+@options.quiet
+def list_models(pattern: str, as_json: bool, quiet: bool) -> None:
+    """List the releases of the registries, by a glob over their names.
+
+    \b
+    zoo list
+    zoo list 'dcgan.*' --json
+    """
+    from zoo.config import to_plain
+    from zoo.registry import models
+
+    entries = models(pattern)
+    if as_json:
+        show.as_json([to_plain(entry) | {"origin": str(entry.origin)} for entry in entries])
+    elif quiet:
+        show.lines(entry.name for entry in entries)
+    elif entries:
+        head = ("name", "version", "holds", "sample", "code", "license")
+        show.table(head, [_row(entry) for entry in entries])
+    else:
+        click.echo(f"No release matches {pattern!r}. `pip install zoo-starter` brings some.", err=True)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--component", is_flag=True, help="NAME is a component: show its settings.")
+@click.option("--kind", help="The component's kind, where several have the name.")
+@options.json_flag
+def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
+    """Show what is known of a release, or with --component the settings of a component.
+
+    \b
+    zoo info dcgan.glyphs-sans32
+    zoo info dcgan --component
+    """
+    if component:
+        _component(name, kind, as_json)
+    else:
+        _release(name, as_json)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--files", is_flag=True, help="Check the files alone; imports no torch.")
+@options.json_flag
+def verify(name: str, files: bool, as_json: bool) -> None:
+    """Check every byte of a release and replay its test vectors, offline.
+
+    \b
+    zoo verify dcgan.glyphs-sans32
+    zoo verify release/ --files
+    """
+    from zoo.registry import open_release
+    from zoo.release import verify_files
+
+    folder, manifest = open_release(name)
+    verify_files(folder, manifest)
+    differences = [] if files else _replay(folder, manifest)
+    if as_json:
+        show.as_json({"name": manifest.name, "files": len(manifest.pinned), "differences": differences})
+    elif differences:
+        click.echo(f"{manifest.name}: every file is whole, but {len(differences)} test vectors differ. The first:")
+        show.facts(list(differences[0].items()))
+    else:
+        done = "" if files else " and every test vector is reproduced"
+        click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pinned)} files are whole{done}.")
+    if differences:
+        raise SystemExit(1)
+
+
+def _row(entry: Any) -> tuple[object, ...]:
+    sample = "x".join(map(str, entry.data.shape))
+    name = f"{entry.name} *" if entry.default else entry.name
+    return (name, entry.version, "+".join(entry.parts), sample, entry.latent_dim, entry.license)
+
+
+def _release(name: str, as_json: bool) -> None:
+    from zoo.manifest import manifest_bytes
+    from zoo.registry import open_release
+
+    folder, manifest = open_release(name)
+    if as_json:
+        import json
+
+        show.as_json(json.loads(manifest_bytes(manifest)) | {"folder": str(folder)})
+        return
+    rows: list[tuple[str, object]] = [
+        ("name", manifest.name),
+        ("version", manifest.version),
+        ("license", manifest.license),
+        ("sample", f"{list(manifest.data.shape)} in [{manifest.data.low:g}, {manifest.data.high:g}]"),
+        ("code", f"{manifest.latent_dim} values"),
+        ("folder", folder),
+    ]
+    rows += [
+        (role, f"{part.component}  {part.parameters:,} parameters  {part.config or ''}")
+        for role, part in manifest.parts.items()
+    ]
+    if manifest.lineage is not None:
+        source = manifest.lineage.source
+        origin = f"{source.name} {source.version}" if source else "an autoencoder of its own"
+        rows.append(("transfer", f"{manifest.lineage.strategy} from {origin}"))
+    rows += [
+        (metric.name, f"{metric.value:.4g} on {metric.data} ({metric.split}, n={metric.n})")
+        for metric in manifest.metrics
+    ]
+    rows += [("credit", credit) for credit in manifest.credits]
+    show.facts(rows)
+
+
+def _component(name: str, kind: str | None, as_json: bool) -> None:
+    import dataclasses
+
+    from zoo import plugins
+    from zoo.config import settings_of
+    from zoo.errors import UnknownName, near
+
+    offers = [offer for offer in plugins.components(kind) if name in (offer.id, offer.component.name)]
+    if not offers:
+        known = [offer.component.name for offer in plugins.components(kind)]
+        raise UnknownName(f"there is no component {name!r}", near(name, known))
+    found = [
+        {
+            "kind": offer.component.kind,
+            "id": offer.id,
+            "summary": offer.component.summary,
+            "distribution": f"{offer.plugin.distribution} {offer.plugin.version}",
+            "settings": [dataclasses.asdict(setting) for setting in settings_of(plugins.config_class(offer))],
+        }
+        for offer in offers
+    ]
+    if as_json:
+        show.as_json(found)
+        return
+    for offer, record in zip(offers, found, strict=True):
+        click.echo(click.style(f"{record['kind']} {record['id']}", bold=True) + f"  {offer.component.summary}")
+        click.echo(f"  from {record['distribution']}")
+        show.facts([(f"  {s.name}", f"{s.type} = {s.default}") for s in settings_of(plugins.config_class(offer))])
+
+
+def _replay(folder: Any, manifest: Any) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from zoo.pairs import replay
+
+    return [asdict(difference) for difference in replay(folder, manifest)]

@@ -1,0 +1,67 @@
+"""Options that several commands share, and how their words are read."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from zoo.errors import ConfigError
+
+__all__ = ["data", "json_flag", "open_model", "out", "parse_settings", "quiet", "seed", "settings", "shape"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_flag = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
+quiet = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
+seed = click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random draw.")
+data = click.option("--data", required=True, help="A data set's name, a folder of images, or an .npz.")
+out = click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+settings = click.option(
+    "--set",
+    "given",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting, such as encoder.width=64 or learning_rate=1e-3.",
+)
+
+
+class _Shape(click.ParamType[tuple[int, ...]]):
+    name = "C,H,W"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        try:
+            return tuple(int(n) for n in str(value).replace("x", ",").split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a shape such as 1,32,32", param, ctx)
+
+
+shape = click.option("--shape", type=_Shape(), help="The shape of a sample, such as 3,64,64.")
+
+
+def parse_settings(given: tuple[str, ...]) -> dict[str, Any]:
+    """`("encoder.width=64",)` -> `{"encoder.width": 64}`; values are TOML, or text where they are not."""
+    parsed: dict[str, Any] = {}
+    for word in given:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {word!r} is not KEY=VALUE", "For example: --set encoder.width=64")
+        try:
+            parsed[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed[key] = text
+    return parsed
+
+
+def open_model(name: str) -> Any:
+    """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`."""
+    from zoo.pairs import load
+    from zoo.runs import open_run
+
+    folder = Path(name)
+    if (folder / "recipe.toml").is_file() and not (folder / "zoo.json").exists():
+        return open_run(folder)
+    return load(name)

@@ -1,0 +1,83 @@
+"""A progress bar for a run: images shown, images a second, losses, time left; one line an event when piped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from zoo.training.events import Event, Watcher
+
+__all__ = ["watching"]
+
+
+@contextmanager
+def watching(title: str, quiet: bool = False) -> Iterator[Watcher]:
+    """A watcher that draws on stderr while the block runs."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda event: None
+    elif console.is_terminal:
+        with _bar(console) as progress:
+            yield _Bar(progress, title)
+    else:
+        yield _Lines(console, title)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
+        TextColumn("{task.fields[note]}", style="dim"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=False,
+    )
+
+
+class _Bar:
+    def __init__(self, progress: Progress, title: str) -> None:
+        self.progress = progress
+        self.title = title
+        self.task: TaskID | None = None
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "start" or self.task is None:
+            self.task = self.progress.add_task(self.title, total=event.total, completed=event.shown, note="")
+        note = _losses(event) if event.kind == "tick" else None
+        if note is None:
+            self.progress.update(self.task, completed=event.shown)
+        else:
+            self.progress.update(self.task, completed=event.shown, note=note)
+        if event.kind == "metrics":
+            self.progress.console.print(f"  {self.title}: {_figures(event)}", highlight=False)
+
+
+class _Lines:
+    def __init__(self, console: Console, title: str) -> None:
+        self.console = console
+        self.title = title
+        self.last = -1.0
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "metrics":
+            self.console.print(f"{self.title}: {_figures(event)}", highlight=False)
+        elif event.kind == "tick" and event.shown / event.total >= self.last + 0.1:
+            self.last = event.shown / event.total
+            text = f"{self.title}: {event.shown:,}/{event.total:,} images, {_losses(event)}"
+            self.console.print(text, highlight=False, soft_wrap=True)
+
+
+def _losses(event: Event) -> str:
+    losses = [f"{key} {value:.3g}" for key, value in event.facts.items() if key != "images_per_second"]
+    return f"{event.facts['images_per_second']:,.0f}/s  {' '.join(losses)}"
+
+
+def _figures(event: Event) -> str:
+    figures = [f"{row['name'].upper()} {row['value']:.4g}" for row in event.facts["metrics"]]
+    return f"{event.shown:,} images: {', '.join(figures)}"

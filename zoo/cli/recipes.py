@@ -1,0 +1,93 @@
+"""Flags become a recipe, the same one that a file would hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from zoo.cli.options import parse_settings
+from zoo.config import from_plain
+from zoo.errors import ConfigError, near
+from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, Recipe, read_recipe
+
+__all__ = ["recipe_from_words"]
+
+_PARTS = {
+    "autoencoder": ("encoder", "generator", "bottleneck"),
+    "gan": ("generator", "discriminator"),
+}
+_TRAINING = {"autoencoder": AutoencoderTraining, "gan": AdversarialTraining}
+_LOSSES = ("objective", "regulariser")
+
+
+def recipe_from_words(
+    what: str, words: Mapping[str, Any], *, source: str | None = None, strategy: str = "scratch"
+) -> Recipe:
+    """A recipe from `autoencoder` or `gan` and flags, or from a recipe's file (which takes no other flag than --seed).
+
+    Raises ConfigError for a flag that does not belong, a missing one or a wrong setting.
+    """
+    words = {key: value for key, value in words.items() if value not in (None, ())}
+    seed = words.pop("seed", 0)
+    if what not in _PARTS:
+        if words:
+            raise ConfigError(
+                f"a recipe's file holds its settings: --{sorted(words)[0].replace('_', '-')} cannot go with {what}",
+                "Edit the file, or name autoencoder or gan instead of it.",
+            )
+        return read_recipe(Path(what))
+    section = _section(what, words)
+    data = {"source": words.pop("data", None), "shape": words.pop("shape", None)}
+    if data["source"] is None:
+        raise ConfigError("no images given", "Say --data with a data set's name, a folder or an .npz.")
+    plain: dict[str, Any] = {
+        "name": f"{what}",
+        "seed": seed,
+        "data": {key: value for key, value in data.items() if value is not None},
+        what: section,
+    }
+    metric, every = words.pop("metric", None), words.pop("every", None)
+    if metric or every:
+        plain["evaluation"] = {"metric": metric or "judge", **({"every": every} if every else {})}
+    if source is not None:
+        plain["transfer"] = {"source": source, "strategy": strategy}
+    if words:
+        raise ConfigError(f"--{sorted(words)[0].replace('_', '-')} does not belong to `zoo train {what}`")
+    return from_plain(Recipe, plain, "the flags")
+
+
+def _section(what: str, words: dict[str, Any]) -> dict[str, Any]:
+    """The [autoencoder] or [gan] table; what it takes is removed from `words`."""
+    section: dict[str, Any] = {name: words.pop(name) for name in _PARTS[what] if name in words}
+    if "latent_dim" in words:
+        section["latent_dim"] = words.pop("latent_dim")
+    training: dict[str, Any] = {name: words.pop(name) for name in ("images", "batch") if name in words}
+    for key, value in parse_settings(words.pop("given", ())).items():
+        part, _, setting = key.partition(".")
+        if not setting:
+            training[key] = _known(key, value, what)
+        elif part in _LOSSES:
+            training[part] = _with_setting(training.get(part), part, setting, value)
+        elif part in _PARTS[what]:
+            section[part] = _with_setting(section.get(part), part, setting, value)
+        else:
+            raise ConfigError(f"--set {key}: there is no part {part!r}", near(part, (*_PARTS[what], *_LOSSES)))
+    return section | {"training": training}
+
+
+def _known(key: str, value: Any, what: str) -> Any:
+    known = [field.name for field in fields(_TRAINING[what])]
+    if key not in known:
+        raise ConfigError(
+            f"--set {key}: training a{'n' * (what[0] == 'a')} {what} has no such setting", near(key, known)
+        )
+    return value
+
+
+def _with_setting(part: Any, role: str, setting: str, value: Any) -> dict[str, Any]:
+    if part is None:
+        raise ConfigError(f"--set {role}.{setting}: name the {role} too", f"For example: --{role} dcgan")
+    spec: dict[str, Any] = {"component": part, "config": {}} if isinstance(part, str) else part
+    return {"component": spec["component"], "config": {**spec["config"], setting: value}}

@@ -1,0 +1,46 @@
+"""How the commands print: tables and lines for people, one JSON value for programs, bare names for pipes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["as_json", "facts", "lines", "report_table", "table"]
+
+
+def as_json(value: Any) -> None:
+    """One JSON value."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def lines(names: Iterable[object]) -> None:
+    """One name a line."""
+    for name in names:
+        click.echo(str(name))
+
+
+def facts(rows: Sequence[tuple[str, object]]) -> None:
+    """Aligned `key  value` lines."""
+    width = max((len(key) for key, _ in rows), default=0)
+    for key, value in rows:
+        click.echo(f"{key:<{width}}  {value}".rstrip())
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns as wide as their widest cell; nothing is cut."""
+    cells = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    for i, row in enumerate(cells):
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(click.style(line, bold=True) if i == 0 else line)
+
+
+def report_table(rows: Sequence[Any]) -> None:
+    """A transfer report: every tensor, its origin and its state."""
+    table(
+        ("tensor", "shape", "origin", "state", "how"),
+        [(f"{r.net}.{r.tensor}", "x".join(map(str, r.shape)) or "-", r.origin, r.state, r.how) for r in rows],
+    )

@@ -1,0 +1,201 @@
+"""zoo train, transfer, resume, release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.cli import options, show
+
+__all__ = ["release", "resume", "train", "transfer"]
+
+
+@click.command()
+@click.argument("what", metavar="autoencoder|gan|RECIPE.toml")
+@click.option("--data", help="A data set's name, a folder of images, or an .npz.")
+@options.out
+@click.option("--encoder", help="The autoencoder's encoder.")
+@click.option("--generator", help="The decoder of an autoencoder, the generator of a GAN.")
+@click.option("--discriminator", help="The GAN's discriminator: any encoder, or a discriminator component.")
+@click.option("--bottleneck", help="What makes a code of the embedding.")
+@click.option("--latent-dim", type=int, help="How many values a code has.")
+@options.shape
+@click.option("--images", type=int, help="How many images to show.")
+@click.option("--batch", type=int, help="Images a step.")
+@click.option("--metric", help="Measure KID and FID in this feature space along the way (GANs).")
+@click.option("--every", type=int, help="Measure after so many images.")
+@options.settings
+@options.seed
+@options.json_flag
+@options.quiet
+def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> None:
+    """Train an autoencoder, a GAN from scratch, or everything that a recipe names.
+
+    \b
+    zoo train autoencoder --data glyphs-sans32 --out runs/glyphs
+    zoo train recipes/founding.toml --out runs/founding
+    """
+    from zoo.cli.recipes import recipe_from_words
+
+    _run(recipe_from_words(what, words), out, as_json, quiet)
+
+
+@click.command()
+@click.argument("source")
+@options.data
+@click.option("--strategy", default="decoder-init+encoder-init", show_default=True, help="Strategies, joined by +.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
+@click.option("--generator", help="Another generator than one like the decoder.")
+@click.option("--discriminator", help="Another discriminator than one like the encoder.")
+@click.option("--images", type=int, help="How many images to show.")
+@click.option("--batch", type=int, help="Images a step.")
+@click.option("--metric", help="Measure KID and FID in this feature space along the way.")
+@click.option("--every", type=int, help="Measure after so many images.")
+@click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
+@options.settings
+@options.seed
+@options.json_flag
+@options.quiet
+def transfer(
+    source: str, strategy: str, out: Path | None, explain: bool, as_json: bool, quiet: bool, **words: Any
+) -> None:
+    """Hand what the autoencoder SOURCE learnt to a GAN, and train the GAN on your images.
+
+    \b
+    zoo transfer dcgan.glyphs-sans32 --data my-photos/ --out runs/mine
+    zoo transfer dcgan.glyphs-sans32 --data mnist5k --explain
+    """
+    from zoo.cli.recipes import recipe_from_words
+
+    recipe = recipe_from_words("gan", words, source=source, strategy=strategy)
+    if explain:
+        _explain(recipe, as_json)
+    elif out is None:
+        raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
+    else:
+        _run(recipe, out, as_json, quiet)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@options.json_flag
+@options.quiet
+def resume(run: Path, as_json: bool, quiet: bool) -> None:
+    """Continue the run in the folder RUN from its last checkpoint, exactly.
+
+    \b
+    zoo resume runs/mine
+    zoo resume runs/founding/gan
+    """
+    from zoo.cli.progress import watching
+    from zoo.runs import resume as go_on
+
+    with watching("resumed", quiet or as_json) as watcher, _resumable(run):
+        done = go_on(run, watch=[watcher])
+    _told({"run": done}, run, as_json, quiet)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--license", required=True, help="An SPDX expression, such as CC-BY-SA-3.0; there is no default.")
+@click.option("--name", help="arch.tag; by default from the generator and the data.")
+@click.option("--version", default="0.1.0", show_default=True)
+@options.json_flag
+@options.quiet
+def release(run: Path, folder: Path, license: str, name: str | None, version: str, as_json: bool, quiet: bool) -> None:
+    """Make the release FOLDER of the run in RUN: weights, test vectors, card and manifest.
+
+    \b
+    zoo release runs/mine release/ --license CC-BY-SA-3.0
+    zoo release runs/glyphs release/ --license OFL-1.1 --name dcgan.glyphs --version 1.0.0
+    """
+    from zoo.runs import open_run
+
+    manifest = open_run(run).release(folder, license=license, name=name, version=version)
+    if as_json:
+        show.as_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
+    elif quiet:
+        show.lines([folder])
+    else:
+        click.echo(f"{manifest.name} {manifest.version} is in {folder}. Check it: zoo verify {folder}")
+
+
+def _run(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
+    from zoo.cli.progress import watching
+    from zoo.pipeline import run_recipe
+
+    with watching(recipe.name, quiet or as_json) as watcher, _resumable(out):
+        outcome = run_recipe(recipe, out, watch=[watcher])
+    runs = {name: run for name, run in (("autoencoder", outcome.autoencoder), ("gan", outcome.gan)) if run is not None}
+    _told(runs, out, as_json, quiet, outcome)
+
+
+def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
+    if as_json:
+        show.as_json({name: _plain(run) for name, run in runs.items()} | _plain_outcome(outcome))
+        return
+    if quiet:
+        show.lines(run.folder for run in runs.values())
+        return
+    for name, run in runs.items():
+        click.echo(f"{name}: {run.shown:,} images shown, in {run.folder}")
+        for shown, figures in run.metrics.items():
+            click.echo(f"  {shown:>9,} images  " + "  ".join(f"{m.name} {m.value:.4g}" for m in figures))
+        if run.report:
+            moved = [row for row in run.report if row["origin"] != "fresh"]
+            click.echo(f"  {len(moved)} of {len(run.report)} tensors came from the autoencoder:")
+            show.facts([(f"    {row['net']}.{row['tensor']}", f"{row['origin']}  {row['how']}") for row in moved])
+    if outcome is not None and outcome.samples is not None:
+        click.echo(f"samples: {outcome.samples}")
+    if outcome is not None and outcome.verdict is not None:
+        verdict = outcome.verdict
+        click.echo(
+            f"the discriminator calls {verdict.real_called_real:.0%} of real and "
+            f"{verdict.fake_called_real:.0%} of generated images real"
+        )
+    click.echo(f"Next: zoo sample {out if len(runs) == 1 else out / 'gan'} -o samples.png")
+
+
+def _plain(run: Any) -> dict[str, Any]:
+    from zoo.config import to_plain
+
+    metrics = {str(shown): [to_plain(m) for m in figures] for shown, figures in run.metrics.items()}
+    return {"folder": str(run.folder), "images": run.shown, "metrics": metrics, "report": run.report}
+
+
+def _plain_outcome(outcome: Any) -> dict[str, Any]:
+    if outcome is None:
+        return {}
+    from dataclasses import asdict
+
+    verdict = asdict(outcome.verdict) if outcome.verdict is not None else None
+    return {"samples": str(outcome.samples) if outcome.samples else None, "verdict": verdict}
+
+
+def _explain(recipe: Any, as_json: bool) -> None:
+    from zoo.pipeline import explain_recipe
+
+    report = explain_recipe(recipe)
+    if as_json:
+        show.as_json({"strategy": report.strategy, "tensors": report.plain(), "notes": list(report.notes)})
+        return
+    show.report_table(report.rows)
+    show.lines(
+        ["", f"strategy {report.strategy}: " + ", ".join(f"{n} {origin}" for origin, n in report.count().items())]
+    )
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Ctrl-C says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        runs = sorted(folder.glob("**/checkpoints"), key=lambda path: path.stat().st_mtime)
+        where = runs[-1].parent if runs else folder
+        raise click.Abort(f"The checkpoint is written. Continue: zoo resume {where}") from stop

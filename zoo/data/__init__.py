@@ -1,0 +1,1 @@
+"""Real images: opening, preparing, splitting and batching them."""

@@ -1,0 +1,187 @@
+"""Reading a folder of images that nobody vouches for: any size and mode, some broken, some no images."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from zoo.data.images import Skipped
+from zoo.data.prepare import fit_picture
+from zoo.errors import ConfigError, DataError
+from zoo.specs import DataSpec
+
+__all__ = ["Found", "common_shape", "find_images", "printable", "read_images"]
+
+# Only formats that Pillow decodes itself: EPS, for one, would start a PostScript interpreter.
+_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+_MOST_PIXELS = 10**8
+_GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L")
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files of a folder that may be images, as ascending relative paths, and what is not looked at."""
+
+    root: Path
+    files: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def find_images(root: Path) -> Found:
+    """Walk the folder. Hidden names are ignored, links are listed and not followed.
+
+    A link out of the folder could read anything; one to a file inside would put an image on both sides of the
+    split. Raises DataError where the folder itself cannot be listed.
+    """
+    try:
+        top = root.resolve(strict=True)
+        os.listdir(top)
+    except OSError as error:
+        raise DataError(f"folder {root} cannot be read: {error.strerror or error}", "Check path and rights.") from error
+    files: list[str] = []
+    skipped: list[Skipped] = []
+
+    def unlisted(error: OSError) -> None:
+        skipped.append(_skipped(os.path.relpath(error.filename or top, top), f"cannot be listed: {error.strerror}"))
+
+    for here, folders, names in os.walk(top, onerror=unlisted):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted([*names, *folders]):
+            if name.startswith("."):
+                continue
+            path = Path(here, name)
+            relative = path.relative_to(top).as_posix()
+            if path.is_symlink():
+                skipped.append(_skipped(relative, _link_reason(path, top)))
+            elif name not in folders:
+                files.append(relative)
+    return Found(top, tuple(sorted(files, key=os.fsencode)), tuple(skipped))
+
+
+def read_images(
+    found: Found, files: Sequence[str], spec: DataSpec
+) -> tuple[np.ndarray[Any, Any], list[str], list[Skipped]]:
+    """Those files as uint8 `(N, *spec.shape)`, the N relative paths that could be read, and the others.
+
+    16-bit grey is scaled to 8 bits, alpha laid on the spec's background, EXIF orientation applied, the first
+    frame of an animation taken.
+    """
+    out = np.empty((len(files), *spec.shape), dtype=np.uint8)
+    read: list[str] = []
+    skipped: list[Skipped] = []
+    for name in files:
+        try:
+            with _opened(found.root / name) as picture:
+                out[len(read)] = fit_picture(_plain(picture, spec), spec)
+        except ConfigError:
+            raise
+        except Exception as error:  # whatever a stranger's file makes Pillow raise is a fact about that file
+            skipped.append(_skipped(name, _reason(error)))
+        else:
+            read.append(name)
+    return out[: len(read)], read, skipped
+
+
+def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
+    """`(C, H, W)` of the images, from their headers; C is 1 where all are grey.
+
+    Raises ConfigError, asking for a shape, where they differ in size, and DataError where none can be read.
+    """
+    sizes: set[tuple[int, int]] = set()
+    grey = True
+    for name in files:
+        try:
+            with _opened(found.root / name) as picture:
+                turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+                sizes.add((picture.width, picture.height) if turned else (picture.height, picture.width))
+                grey = grey and picture.mode in _GREY_MODES
+        except Exception:  # read_images meets the same file again and lists it with its reason
+            continue
+        if len(sizes) > 1:
+            some = " and ".join(f"{width} x {height}" for height, width in sorted(sizes))
+            raise ConfigError(
+                f"the images of {found.root} have different sizes, among them {some}",
+                "Say to which shape they are to be brought, for example shape (3, 64, 64).",
+            )
+    if not sizes:
+        raise DataError(f"no file of {found.root} is an image that can be read", "Give a folder of PNG or JPEG files.")
+    return (1 if grey else 3, *sizes.pop())
+
+
+def printable(name: str) -> str:
+    """A file name that is safe to show: bytes that are no text and control characters are written out."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The picture, header read. Neither follows a link nor waits on a pipe, whatever lies there by now."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("not a plain file")
+        Image.init()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN]) as picture:
+                if picture.width * picture.height > _MOST_PIXELS:
+                    raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels are too many")
+                yield picture
+
+
+def _plain(picture: Image.Image, spec: DataSpec) -> Image.Image:
+    """The picture as mode L or RGB, upright."""
+    if spec.is_image:
+        # a JPEG far larger than needed is decoded at a half, a quarter or an eighth of its size
+        picture.draft(None, (3 * spec.shape[2], 3 * spec.shape[1]))
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode == "F" or upright.mode.startswith("I"):
+        return Image.fromarray(_eight_bits(np.asarray(upright)))
+    if upright.has_transparency_data:
+        above = upright.convert("RGBA")
+        canvas = Image.new("RGBA", above.size, (spec.background,) * 3 + (255,))
+        return Image.alpha_composite(canvas, above).convert("RGB")
+    return upright.convert("L" if upright.mode in ("1", "L") else "RGB")
+
+
+def _eight_bits(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Grey of 16 bits, or floats in [0, 1] or [0, 255], as uint8."""
+    wide = values.astype(np.float64)
+    if not np.isfinite(wide).all():
+        raise ValueError("it holds values that are no numbers")
+    most = 65535 if values.dtype.kind != "f" else 1 if wide.max() <= 1 else 255
+    out: np.ndarray[Any, Any] = np.rint((wide / most * 255).clip(0, 255)).astype(np.uint8)
+    return out
+
+
+def _link_reason(path: Path, top: Path) -> str:
+    target = Path(os.path.realpath(path))
+    if target.is_relative_to(top):
+        return "a link to something in this folder, which is read there"
+    return "a link that leaves the folder"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels"
+    if isinstance(error, PermissionError):
+        return "no permission to read it"
+    lines = str(error).strip().splitlines()
+    return printable(lines[0]) if lines else type(error).__name__
+
+
+def _skipped(name: str, reason: str) -> Skipped:
+    return Skipped(printable(name), reason)

@@ -1,0 +1,153 @@
+"""Measuring samples against real images: features of a frozen network, then KID and FID with their floors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from zoo import plugins
+from zoo.data.images import ImageSet, from_uint8
+from zoo.errors import ConfigError, DataError, PluginError
+from zoo.metrics.distances import fid, kid, kid_interval
+from zoo.networks.modes import evaluating
+from zoo.protocols import FeatureSpace
+from zoo.specs import DataSpec, Metric
+
+__all__ = ["SPLITS", "Reference", "evaluate", "features_of", "reference"]
+
+SPLITS = ("held-out", "train")
+
+
+def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int = 256) -> Tensor:
+    """Images `(N, *spec.shape)`, uint8 or in `[spec.low, spec.high]` -> features `(N, dim)`, float32, CPU.
+
+    Runs in eval mode without gradients, `chunk` images at a time; samples outside the range are clamped, as a
+    picture of them would be. Raises DataError for another shape, for vectors and for values that are no
+    numbers, PluginError where the space gives anything but finite `(n, dim)`.
+    """
+    if not spec.is_image or tuple(images.shape[1:]) != spec.shape:
+        raise DataError(
+            f"samples of shape {list(images.shape)} are not images {list(spec.shape)}",
+            "KID and FID here are measured on images (N, C, H, W).",
+        )
+    out = []
+    mode = evaluating(space) if isinstance(space, nn.Module) else nullcontext()
+    with torch.no_grad(), mode:
+        for part in torch.split(images, chunk):
+            values = from_uint8(part, spec) if part.dtype == torch.uint8 else part.float()
+            if not torch.isfinite(values).all():
+                raise DataError("samples hold values that are no numbers", "Has training diverged?")
+            features = space.features(((values - spec.low) / (spec.high - spec.low) * 2 - 1).clamp(-1, 1))
+            if tuple(features.shape) != (len(part), space.dim) or not torch.isfinite(features).all():
+                raise PluginError(
+                    f"feature space {type(space).__name__} gave {list(features.shape)} for {len(part)}, "
+                    f"not finite values of shape {[len(part), space.dim]}"
+                )
+            out.append(features.float().cpu())
+    return torch.cat(out) if out else torch.empty(0, space.dim)
+
+
+class Reference:
+    """Real images as seen by one feature space, kept: measuring again costs only the samples' features.
+
+    `space_id` is the metric component's id. `split` says which rows samples are compared with. The floor is
+    the same figure of the other rows against them, drawn with a generator of its own and as many as there are
+    samples. With fewer, KID's floor uses all of them (it is unbiased at any count) and FID has none.
+    Raises ConfigError for an unknown split, DataError where it has fewer than two rows.
+    """
+
+    def __init__(
+        self, real: ImageSet, space: FeatureSpace, space_id: str, *, split: str = "held-out", chunk: int = 256
+    ) -> None:
+        if split not in SPLITS:
+            raise ConfigError(f"split {split!r} is unknown", f"Use one of {', '.join(SPLITS)}.")
+        rows, others = (real.held_out, real.train) if split == "held-out" else (real.train, real.held_out)
+        if len(rows) < 2:
+            raise DataError(
+                f"{real.name} has {len(rows)} {split} images to compare with, at least 2 are needed",
+                "Add images, or hold out a larger share.",
+            )
+        self.real = real
+        self.space = space
+        self.extractor = f"{space_id}@{space.sha256[:12]}"
+        self.split = split
+        self._chunk = chunk
+        self._features = features_of(real.pixels[rows], real.spec, space, chunk)
+        self._others = others
+        self._floors: dict[int, tuple[float, float]] = {}
+
+    def measure(self, samples: Tensor, seeds: Sequence[int] = (0,)) -> tuple[Metric, Metric]:
+        """KID (with a 95 % interval, `kid_interval`) and FID of samples `(N, *shape)` in the spec's range.
+
+        `seeds` are those that the samples were drawn with; they go into the records. Raises DataError for
+        fewer than two samples, another shape, or values that are no numbers.
+        """
+        if len(samples) < 2:
+            raise DataError(f"{len(samples)} samples cannot be measured", "Draw at least 2, better 1,000.")
+        fake = features_of(samples, self.real.spec, self.space, self._chunk)
+        kid_floor, fid_floor = self._floor(len(fake))
+        distance, interval = kid_interval(fake, self._features)
+        return (
+            self._metric("kid", distance, len(fake), kid_floor, seeds, interval),
+            self._metric("fid", fid(fake, self._features), len(fake), fid_floor, seeds, None),
+        )
+
+    def _metric(
+        self,
+        name: str,
+        value: float,
+        n: int,
+        floor: float | None,
+        seeds: Sequence[int],
+        interval: tuple[float, float] | None,
+    ) -> Metric:
+        return Metric(
+            name=name,
+            value=value,
+            n=n,
+            reference=len(self._features),
+            data=self.real.name,
+            split=self.split,
+            extractor=self.extractor,
+            floor=floor,
+            interval=interval,
+            seeds=tuple(seeds),
+        )
+
+    def _floor(self, samples: int) -> tuple[float | None, float | None]:
+        count = min(samples, len(self._others))
+        if count < 2:
+            return None, None
+        if count not in self._floors:
+            rng = torch.Generator().manual_seed(0)
+            rows = self._others[torch.randperm(len(self._others), generator=rng)[:count]]
+            features = features_of(self.real.pixels[rows], self.real.spec, self.space, self._chunk)
+            self._floors[count] = kid(features, self._features), fid(features, self._features)
+        kid_floor, fid_floor = self._floors[count]
+        return kid_floor, fid_floor if count == samples else None
+
+
+def reference(real: ImageSet, metric: str, *, split: str = "held-out") -> Reference:
+    """A `Reference` in the features of the metric component `metric`, by id or short name.
+
+    Raises UnknownName for one that does not exist, and what `Reference` raises.
+    """
+    offer = plugins.find("metric", metric)
+    space: FeatureSpace = plugins.build("metric", offer.id)
+    return Reference(real, space, offer.id, split=split)
+
+
+def evaluate(
+    samples: Tensor,
+    real: ImageSet,
+    space: FeatureSpace,
+    space_id: str,
+    *,
+    split: str = "held-out",
+    seeds: Sequence[int] = (0,),
+) -> tuple[Metric, ...]:
+    """KID and FID of samples `(N, *real.spec.shape)` in the spec's range, once; see `Reference`."""
+    return Reference(real, space, space_id, split=split).measure(samples, seeds)

@@ -1,0 +1,73 @@
+"""Autoencoder = encoder + bottleneck + decoder; the decoder is a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from zoo.networks.modes import evaluating
+from zoo.protocols import Posterior
+from zoo.specs import DataSpec, Origin, PartSpec
+
+__all__ = ["Autoencoder"]
+
+
+class Autoencoder(nn.Module):
+    """x -> code -> x. `specs` maps the roles encoder, bottleneck and decoder to the components they were built from;
+    `origin` is the release that the weights came from, if any."""
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        bottleneck: nn.Module,
+        decoder: nn.Module,
+        specs: Mapping[str, PartSpec],
+        origin: Origin | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.bottleneck = bottleneck
+        self.decoder = decoder
+        self.specs = dict(specs)
+        self.origin = origin
+
+    @property
+    def data(self) -> DataSpec:
+        """What a sample is."""
+        return self.decoder.data  # type: ignore[return-value]
+
+    @property
+    def latent_dim(self) -> int:
+        """How many values a code has."""
+        return self.decoder.latent_dim  # type: ignore[return-value]
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """The modules by role."""
+        return {"encoder": self.encoder, "bottleneck": self.bottleneck, "decoder": self.decoder}
+
+    def posterior(self, x: Tensor) -> Posterior:
+        """x (N, *data.shape) -> the code's distribution; differentiable, in the current mode."""
+        return self.bottleneck(self.encoder.features(x).embedding)  # type: ignore[no-any-return, operator]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, *data.shape) -> its reconstruction through the mean code; differentiable."""
+        return self.decoder(self.posterior(x).mean)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def encode(self, x: Tensor, chunk: int = 64) -> Tensor:
+        """x (N, *data.shape) in the value range -> mean codes (N, latent_dim), in eval mode."""
+        with evaluating(self):
+            return torch.cat([self.posterior(part).mean for part in x.split(chunk)])
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, chunk: int = 64) -> Tensor:
+        """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode."""
+        with evaluating(self):
+            return torch.cat([self.decoder(part) for part in z.split(chunk)])
+
+    def reconstruct(self, x: Tensor, chunk: int = 64) -> Tensor:
+        """x (N, *data.shape) -> what is left of it after coding and decoding, in eval mode."""
+        return self.decode(self.encode(x, chunk), chunk)

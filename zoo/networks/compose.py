@@ -1,0 +1,197 @@
+"""Put parts together: `zoo.autoencoder(...)` and `zoo.gan(...)`.
+
+Everything is built and checked on the meta device first, so parts that do not fit fail before a weight is
+drawn or a byte is downloaded. Each part is then initialised in a random stream of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from zoo import plugins
+from zoo.errors import CompositionError, ConfigError, UnknownName, near
+from zoo.networks import checks
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.discriminator import EncoderDiscriminator
+from zoo.networks.gan import GAN
+from zoo.networks.seeds import seeded
+from zoo.specs import DataSpec, PartSpec
+
+__all__ = ["Part", "as_part", "autoencoder", "build_autoencoder", "build_gan", "build_part", "gan", "same_parts"]
+
+Part = str | PartSpec | Mapping[str, Any]
+"""A component's name, or its name with settings: `PartSpec("dcgan", {"width": 64})`, or the same as a dict."""
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def autoencoder(
+    encoder: Part = "dcgan",
+    generator: Part | None = None,
+    *,
+    bottleneck: Part = "core/gaussian",
+    shape: tuple[int, ...] | None = None,
+    latent_dim: int = 64,
+    data: DataSpec | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Autoencoder:
+    """Compose an autoencoder; `generator` is its decoder (by default the one named like the encoder).
+
+    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a whole `data` spec. Weights are fresh,
+    drawn from `seed`. Raises UnknownName, ConfigError, CompositionError or PluginError, before any weight is drawn.
+
+    >>> zoo.autoencoder(encoder="mlp", generator="dcgan", shape=(1, 32, 32), latent_dim=64)  # doctest: +SKIP
+    """
+    encoder = as_part(encoder)
+    specs = {
+        "encoder": plugins.normalise("encoder", encoder),
+        "bottleneck": plugins.normalise("bottleneck", as_part(bottleneck)),
+        "decoder": plugins.normalise("generator", as_part(generator or encoder.component)),
+    }
+    return build_autoencoder(specs, _data(shape, data), latent_dim, seed=seed, device=device)
+
+
+def gan(
+    generator: Part | None = None,
+    discriminator: Part | None = None,
+    *,
+    like: Autoencoder | None = None,
+    prior: Part = "core/normal",
+    shape: tuple[int, ...] | None = None,
+    latent_dim: int | None = None,
+    data: DataSpec | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> GAN:
+    """Compose a GAN with fresh weights from `seed`.
+
+    `like` takes what is not given from an autoencoder: G's component and settings from the decoder, D's from the
+    encoder, the data spec and `latent_dim`. Any encoder can judge: it gets a head of one logit.
+    Raises UnknownName, ConfigError, CompositionError or PluginError, before any weight is drawn.
+    """
+    if like is not None:
+        generator = generator or like.specs["decoder"]
+        discriminator = discriminator or like.specs["encoder"]
+        latent_dim = latent_dim or like.latent_dim
+        data = data or (like.data if shape is None else None)
+    generator = as_part(generator or "dcgan")
+    specs = {
+        "prior": plugins.normalise("prior", as_part(prior)),
+        "generator": plugins.normalise("generator", generator),
+        "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
+    }
+    return build_gan(specs, _data(shape, data), latent_dim or 64, seed=seed, device=device)
+
+
+def build_autoencoder(
+    specs: Mapping[str, PartSpec], data: DataSpec, latent_dim: int, *, seed: int = 0, device: str = "cpu"
+) -> Autoencoder:
+    """An autoencoder from normalised specs of the roles encoder, bottleneck and decoder; checked on meta first."""
+    _check_latent(latent_dim)
+
+    def assemble(device: str) -> Autoencoder:
+        encoder = build_part("encoder", specs["encoder"], "encoder", data, seed=seed, device=device)
+        checks.check_encoder(encoder, data, f"encoder {specs['encoder'].component}")
+        width: int = encoder.embedding_dim  # type: ignore[assignment]
+        bottleneck = build_part(
+            "bottleneck", specs["bottleneck"], "bottleneck", width, latent_dim, seed=seed, device=device
+        )
+        checks.check_bottleneck(bottleneck, width, latent_dim, f"bottleneck {specs['bottleneck'].component}")
+        decoder = build_part("generator", specs["decoder"], "decoder", data, latent_dim, seed=seed, device=device)
+        checks.check_generator(decoder, data, latent_dim, f"generator {specs['decoder'].component}")
+        return Autoencoder(encoder, bottleneck, decoder, specs)
+
+    composed = assemble("meta")
+    return composed if device == "meta" else assemble(device)
+
+
+def build_gan(
+    specs: Mapping[str, PartSpec], data: DataSpec, latent_dim: int, *, seed: int = 0, device: str = "cpu"
+) -> GAN:
+    """A GAN from normalised specs of the roles prior, generator and discriminator; checked on meta first."""
+    _check_latent(latent_dim)
+
+    def assemble(device: str) -> GAN:
+        prior = build_part("prior", specs["prior"], "prior", latent_dim, seed=seed, device=device)
+        checks.check_prior(prior, latent_dim, f"prior {specs['prior'].component}")
+        generator = build_part("generator", specs["generator"], "generator", data, latent_dim, seed=seed, device=device)
+        checks.check_generator(generator, data, latent_dim, f"generator {specs['generator'].component}")
+        discriminator = _build_discriminator(specs["discriminator"], data, seed=seed, device=device)
+        checks.check_discriminator(discriminator, data, f"discriminator {specs['discriminator'].component}")
+        return GAN(prior, generator, discriminator, specs)
+
+    composed = assemble("meta")
+    return composed if device == "meta" else assemble(device)
+
+
+def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> nn.Module:
+    """One part, initialised in the stream of its role, on `device`."""
+    with seeded(seed, role), torch.device(device):
+        return plugins.build(kind, spec, *arguments)  # type: ignore[no-any-return]
+
+
+def as_part(part: Part) -> PartSpec:
+    """A part in any of its spellings as a PartSpec."""
+    if isinstance(part, PartSpec):
+        return part
+    if isinstance(part, str):
+        return PartSpec(part)
+    unknown = set(part) - {"component", "config"}
+    if unknown or not isinstance(part.get("component"), str) or not isinstance(part.get("config", {}), Mapping):
+        raise ConfigError(
+            f"a part is {{component, config}}, got {dict(part)!r}",
+            near(str(next(iter(unknown), "")), ["component", "config"]),
+        )
+    return PartSpec(part["component"], dict(part.get("config", {})))
+
+
+def same_parts(a: PartSpec, b: PartSpec) -> bool:
+    """Whether two normalised specs build the same structure."""
+    return a.component == b.component and dict(a.config) == dict(b.config)
+
+
+def _build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int, device: str) -> nn.Module:
+    if _is_discriminator(spec.component):
+        return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
+    encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
+    checks.check_encoder(encoder, data, f"encoder {spec.component}")
+    with seeded(seed, "discriminator.head"), torch.device(device):
+        return EncoderDiscriminator(encoder)  # type: ignore[arg-type]
+
+
+def _normalise_discriminator(spec: PartSpec) -> PartSpec:
+    return plugins.normalise("discriminator" if _is_discriminator(spec.component) else "encoder", spec)
+
+
+def _is_discriminator(name: str) -> bool:
+    try:
+        plugins.find("discriminator", name)
+    except UnknownName as unknown:
+        try:
+            plugins.find("encoder", name)
+        except UnknownName as error:
+            raise error if "ambiguous" not in unknown.message else unknown from None
+        return False
+    return True
+
+
+def _data(shape: tuple[int, ...] | None, data: DataSpec | None) -> DataSpec:
+    if data is not None and shape is not None and tuple(shape) != data.shape:
+        raise CompositionError(
+            f"shape {list(shape)} and the data spec's {list(data.shape)} differ", "Give one of them."
+        )
+    if data is not None:
+        return data
+    if shape is None:
+        raise CompositionError("no sample shape given", "Give shape=(1, 32, 32), for example, or like=autoencoder.")
+    return DataSpec(tuple(shape))
+
+
+def _check_latent(latent_dim: int) -> None:
+    if not 1 <= latent_dim <= 65536:
+        raise ConfigError(f"latent_dim {latent_dim} is not within 1 to 65,536")

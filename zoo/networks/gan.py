@@ -1,0 +1,69 @@
+"""GAN = prior + generator + discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from zoo.networks.modes import evaluating
+from zoo.networks.seeds import stream
+from zoo.specs import DataSpec, PartSpec
+
+__all__ = ["CHUNK", "GAN"]
+
+CHUNK = 64
+"""How many codes go through the generator at once: part of the sampling contract, as another batch size rounds
+differently."""
+
+
+class GAN(nn.Module):
+    """z ~ prior -> generator -> image; the discriminator judges. `specs` maps the roles to their components."""
+
+    def __init__(
+        self, prior: nn.Module, generator: nn.Module, discriminator: nn.Module, specs: Mapping[str, PartSpec]
+    ) -> None:
+        super().__init__()
+        self.prior = prior
+        self.generator = generator
+        self.discriminator = discriminator
+        self.specs = dict(specs)
+
+    @property
+    def data(self) -> DataSpec:
+        """What a sample is."""
+        return self.generator.data  # type: ignore[return-value]
+
+    @property
+    def latent_dim(self) -> int:
+        """How many values a code has."""
+        return self.generator.latent_dim  # type: ignore[return-value]
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """The modules by role."""
+        return {"prior": self.prior, "generator": self.generator, "discriminator": self.discriminator}
+
+    def draw(self, n: int, seed: int = 0) -> Tensor:
+        """n codes (n, latent_dim) from the prior."""
+        return self.prior.sample(n, stream(seed, "sample"))  # type: ignore[operator, no-any-return]
+
+    @torch.no_grad()
+    def generate(self, z: Tensor, chunk: int = CHUNK) -> Tensor:
+        """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
+        device = next(self.generator.parameters()).device
+        with evaluating(self.generator):
+            return torch.cat([self.generator(part.to(device)).cpu() for part in z.split(chunk)])
+
+    def sample(self, n: int, seed: int = 0) -> Tensor:
+        """n images (n, *data.shape) in the value range; the same seed gives the same images, bit for bit."""
+        return self.generate(self.draw(n, seed))
+
+    @torch.no_grad()
+    def realness(self, x: Tensor, chunk: int = CHUNK) -> Tensor:
+        """x (N, *data.shape) -> the discriminator's mean logit (N,), higher is more real, in eval mode."""
+        device = next(self.discriminator.parameters()).device
+        with evaluating(self.discriminator):
+            logits = [self.discriminator.judge(part.to(device)).realness.cpu() for part in x.split(chunk)]  # type: ignore[operator]
+        return torch.cat(logits).mean(1)

@@ -1,0 +1,61 @@
+"""What the two sides of a GAN minimise, given each other's judgements (logits; higher is more real)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from zoo.objectives.configs import NonSaturatingConfig, RelativisticConfig
+from zoo.objectives.logits import over_groups
+from zoo.protocols import Round
+
+__all__ = ["NonSaturating", "Relativistic"]
+
+
+class NonSaturating(nn.Module):
+    """D: -log s(D(x)) - log(1 - s(D(G(z)))); G: -log s(D(G(z))) (Goodfellow et al. 2014, section 3)."""
+
+    paired = False
+
+    def __init__(self, config: NonSaturatingConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(softplus(-real) + softplus(fake), game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        return over_groups(softplus(-game.fake_judgement.realness), game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+class Relativistic(nn.Module):
+    """D: softplus(-(D(x) - D(G(z)))); G: softplus(-(D(G(z)) - D(x))), x and G(z) paired within the batch
+    (Jolicoeur-Martineau 2018; as in R3GAN, Huang et al. 2024, equation 2)."""
+
+    paired = True
+
+    def __init__(self, config: RelativisticConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(softplus(fake - real), game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(softplus(real - fake), game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+def _realness(game: Round) -> tuple[Tensor, Tensor]:
+    assert game.real_judgement is not None, "the loop judges the real batch for D, and for a paired G"
+    return game.real_judgement.realness, game.fake_judgement.realness

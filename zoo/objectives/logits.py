@@ -1,0 +1,13 @@
+"""How the k logits of a judgement become one number."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["over_groups"]
+
+
+def over_groups(losses: Tensor, groups: tuple[int, ...]) -> Tensor:
+    """losses (N, k) -> scalar: the mean inside each group of logits, summed over the groups."""
+    return torch.stack([group.mean() for group in losses.split(list(groups), dim=1)]).sum()

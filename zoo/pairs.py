@@ -1,0 +1,137 @@
+"""`zoo.load(...)`: a release as networks, every byte checked, strictly and without a network.
+
+The bytes that are hashed are the bytes that are used; parts are built on the meta device, every name, shape and type is
+compared, then the values are put in place. Nothing of a release is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import IntegrityError, ReleaseError, UnknownName
+from zoo.manifest import AUTOENCODER, GAN, Manifest
+from zoo.names import pin_of
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_autoencoder, build_gan
+from zoo.networks.gan import GAN as Gan
+from zoo.networks.vectors import Difference, compare, record_vectors
+from zoo.registry import open_release
+from zoo.release import read_manifest_bytes, read_part, read_pinned
+from zoo.specs import Origin
+from zoo.tensors import unpack
+
+__all__ = ["VECTORS", "Pair", "load", "load_folder", "replay"]
+
+VECTORS = "vectors.safetensors"
+"""The file of a release that holds its test vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A loaded release: the autoencoder, the GAN, or both, in eval mode, with the manifest and the folder."""
+
+    manifest: Manifest
+    folder: Path
+    autoencoder: Autoencoder | None
+    gan: Gan | None
+
+
+def load(name_or_folder: str | Path) -> Pair:
+    """Load a release by its registry name or its folder.
+
+    Raises UnknownName, ReleaseError (also when a plugin is missing, saying which to install) or IntegrityError
+    naming the file that is not what the manifest pins.
+    """
+    folder, manifest = open_release(name_or_folder)
+    return load_folder(folder, manifest)
+
+
+def load_folder(folder: Path, manifest: Manifest) -> Pair:
+    """Load a release whose manifest was read and is trusted (pinned by a registry, or the user's own)."""
+    tensors = {role: _read(folder, manifest, role) for role in manifest.parts}
+    specs = {role: part.spec for role, part in manifest.parts.items()}
+    try:
+        autoencoder = gan = None
+        if AUTOENCODER[0] in specs:
+            chosen = {role: specs[role] for role in AUTOENCODER}
+            autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim, device="meta")
+            if not _assignable(autoencoder):
+                autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim)
+        if GAN[0] in specs:
+            chosen = {role: specs[role] for role in GAN}
+            gan = build_gan(chosen, manifest.data, manifest.latent_dim, device="meta")
+            if not _assignable(gan):
+                gan = build_gan(chosen, manifest.data, manifest.latent_dim)
+    except UnknownName as error:
+        raise _missing_plugin(manifest, error) from error
+    for model in (autoencoder, gan):
+        for role, module in (model.parts if model is not None else {}).items():
+            _fill(module, tensors[role], str(folder / manifest.parts[role].file))
+            module.eval()
+    if autoencoder is not None:
+        autoencoder.origin = Origin(manifest.name, manifest.version, pin_of(read_manifest_bytes(folder)))
+    return Pair(manifest, folder, autoencoder and autoencoder.eval(), gan and gan.eval())
+
+
+def replay(folder: Path, manifest: Manifest) -> list[Difference]:
+    """Run the release's test vectors again; what differs beyond its tolerances, in the order in which modules run."""
+    pair = load_folder(folder, manifest)
+    pin = manifest.files.get(VECTORS)
+    if pin is None:
+        raise ReleaseError(f"{manifest.name} has no test vectors", f"Its publisher left out {VECTORS}.")
+    recorded = unpack(read_pinned(folder, VECTORS, pin), str(folder / VECTORS))
+    if "x" not in recorded or (pair.gan is not None and "z" not in recorded):
+        raise IntegrityError(f"{folder / VECTORS} lacks the inputs x or z", "The release is incomplete.")
+    given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"))
+    tolerances = manifest.tolerances
+    return compare(
+        recorded,
+        given,
+        rtol=tolerances.rtol,
+        atol=tolerances.atol,
+        per_million=tolerances.mismatched_per_million,
+    )
+
+
+def _read(folder: Path, manifest: Manifest, role: str) -> dict[str, Tensor]:
+    part = manifest.parts[role]
+    return unpack(read_part(folder, part), str(folder / part.file))
+
+
+def _assignable(model: nn.Module) -> bool:
+    """Whether every tensor of the model is in its state dict: other buffers would stay without a value on meta."""
+    return len(model.state_dict()) == sum(1 for _ in model.named_parameters()) + sum(1 for _ in model.named_buffers())
+
+
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
+    expected = module.state_dict()
+    missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
+    if missing or extra:
+        raise IntegrityError(
+            f"{what} lacks the tensor {missing[0]!r}" if missing else f"{what} holds a tensor {extra[0]!r} too many",
+            "The release does not fit this version of its plugin.",
+        )
+    for name, tensor in expected.items():
+        given = tensors[name]
+        if (given.shape, given.dtype) != (tensor.shape, tensor.dtype):
+            raise IntegrityError(
+                f"{what}: {name} is {given.dtype} {list(given.shape)}, expected {tensor.dtype} {list(tensor.shape)}"
+            )
+    module.load_state_dict(dict(tensors), strict=True, assign=True)
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.device == torch.device("meta"):
+            raise ReleaseError(f"{what}: {name} got no value", "The component cannot be loaded; tell its author.")
+
+
+def _missing_plugin(manifest: Manifest, error: UnknownName) -> ReleaseError:
+    needed = sorted({part.plugin for part in manifest.parts.values() if part.component in error.message})
+    install = " ".join(name.replace("aegan-zoo==", "aegan-zoo>=") for name in needed)
+    return ReleaseError(
+        f"{manifest.name} needs a component that is not installed: {error.message}",
+        f"pip install '{install}'" if install else error.hint,
+    )

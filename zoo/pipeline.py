@@ -1,0 +1,180 @@
+"""Run a recipe's stages in order: autoencoder, transfer, GAN, generate, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.config import to_plain
+from zoo.data.images import ImageSet, to_uint8
+from zoo.data.open import open_images
+from zoo.errors import ConfigError, TransferError
+from zoo.files import write_atomically
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import as_part, autoencoder, gan
+from zoo.networks.gan import GAN
+from zoo.pairs import load
+from zoo.report.grids import grid, png_bytes
+from zoo.runs import Run, open_run, train
+from zoo.specs import DataSpec
+from zoo.training.events import Watcher
+from zoo.training.recipe import AutoencoderSection, GanSection, Recipe, TransferSection
+from zoo.transfers.report import Report
+from zoo.transfers.transfer import Moved, explain, transfer
+
+__all__ = ["Outcome", "Verdict", "explain_recipe", "run_recipe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the discriminator says: its mean logit for real and generated images, and how many of each it calls real."""
+
+    real_logit: float
+    fake_logit: float
+    real_called_real: float
+    fake_called_real: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a recipe gave, stage by stage; None for a stage that it does not have."""
+
+    autoencoder: Run | None = None
+    gan: Run | None = None
+    samples: Path | None = None
+    verdict: Verdict | None = None
+
+
+def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()) -> Outcome:
+    """Run every stage of `recipe` into `out`: a recipe with one model uses the folder itself, one with two gives each
+    its own (`autoencoder`, `gan`). Raises like `zoo.train` and `zoo.transfer`."""
+    out = Path(out)
+    both = recipe.autoencoder is not None and recipe.gan is not None
+    ae_run = gan_run = None
+    if recipe.autoencoder is not None:
+        images = _images(recipe)
+        model = _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed)
+        ae_run = train(
+            model,
+            images,
+            out=out / "autoencoder" if both else out,
+            training=to_plain(recipe.autoencoder.training),
+            seed=recipe.seed,
+            name=recipe.name,
+            watch=watch,
+        )
+    if recipe.gan is None:
+        return Outcome(ae_run)
+    source = _source(recipe.transfer, ae_run) if recipe.transfer is not None else None
+    images = _images(recipe, source)
+    start = _start(recipe, recipe.gan, images, source)
+    gan_run = train(
+        start,
+        images,
+        out=out / "gan" if both else out,
+        training=to_plain(recipe.gan.training),
+        evaluation=recipe.evaluation,
+        seed=recipe.seed,
+        name=recipe.name,
+        watch=watch,
+    )
+    return Outcome(ae_run, gan_run, _generate(recipe, gan_run, out), _judge(recipe, gan_run))
+
+
+def explain_recipe(recipe: Recipe) -> Report:
+    """What a recipe's transfer would move, from structure alone. Raises ConfigError when it has none."""
+    if recipe.transfer is None or recipe.gan is None:
+        raise ConfigError("the recipe transfers nothing", "Give it a [transfer] table.")
+    if recipe.autoencoder is not None and recipe.transfer.source == "autoencoder":
+        images = _images(recipe)
+        source = _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed, "meta")
+    else:
+        source = _source(recipe.transfer, None)
+    composed = _compose_gan(recipe.gan, source.data, source, recipe.seed, "meta")
+    return explain(source, composed, _strategy(recipe.transfer), source.origin.name if source.origin else "")
+
+
+def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
+    section = recipe.data
+    like = source.data if source is not None else None
+    if like is None and section.low is not None and section.high is not None and section.shape is not None:
+        like = DataSpec(section.shape, section.low, section.high)
+    shape = None if like is not None else section.shape
+    return open_images(section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit)
+
+
+def _compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu") -> Autoencoder:
+    return autoencoder(
+        section.encoder,
+        section.generator,
+        bottleneck=section.bottleneck,
+        latent_dim=section.latent_dim,
+        data=data,
+        seed=seed,
+        device=device,
+    )
+
+
+def _compose_gan(
+    section: GanSection, data: DataSpec, source: Autoencoder | None, seed: int, device: str = "cpu"
+) -> GAN:
+    return gan(
+        section.generator,
+        section.discriminator,
+        like=source,
+        prior=section.prior,
+        latent_dim=section.latent_dim,
+        data=data,
+        seed=seed,
+        device=device,
+    )
+
+
+def _source(section: TransferSection, run: Run | None) -> Autoencoder:
+    """The autoencoder to transfer from: this recipe's, a run's, or a release's."""
+    if section.source == "autoencoder":
+        if run is None or run.autoencoder is None:
+            raise ConfigError(
+                "the transfer's source is this recipe's autoencoder, and it has none",
+                "Give the recipe an [autoencoder] table, or transfer.source a release's name.",
+            )
+        return run.autoencoder
+    if (Path(section.source) / "recipe.toml").is_file() and not (Path(section.source) / "zoo.json").exists():
+        found = open_run(section.source).autoencoder
+    else:
+        found = load(section.source).autoencoder
+    if found is None:
+        raise TransferError(f"{section.source} holds no autoencoder", "Choose another source: zoo list")
+    return found
+
+
+def _start(recipe: Recipe, section: GanSection, images: ImageSet, source: Autoencoder | None) -> GAN | Moved:
+    composed = _compose_gan(section, images.spec, source, recipe.seed)
+    if source is None or recipe.transfer is None:
+        return composed
+    return transfer(source, composed, _strategy(recipe.transfer), data=images, seed=recipe.seed)
+
+
+def _strategy(section: TransferSection):  # type: ignore[no-untyped-def]
+    return section.strategy if isinstance(section.strategy, str) else [as_part(part) for part in section.strategy]
+
+
+def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:
+    if recipe.generate is None or run.gan is None or not run.images.spec.is_image:
+        return None
+    samples = run.gan.sample(recipe.generate.count, recipe.generate.seed)
+    path = out / "samples.png"
+    write_atomically(path, png_bytes(grid(to_uint8(samples, run.images.spec), 8)))
+    return path
+
+
+def _judge(recipe: Recipe, run: Run) -> Verdict | None:
+    if recipe.judge is None or run.gan is None:
+        return None
+    rows = run.images.held_out[: recipe.judge.count]
+    real = run.gan.realness(run.images.batch(rows))
+    fake = run.gan.realness(run.gan.sample(recipe.judge.count, recipe.judge.seed))
+    return Verdict(
+        real.mean().item(), fake.mean().item(), (real > 0).float().mean().item(), (fake > 0).float().mean().item()
+    )

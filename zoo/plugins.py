@@ -1,0 +1,354 @@
+"""The plugin host: finds plugins by entry point, imports them one at a time, and looks up what they offer.
+
+A plugin that fails at any step is recorded as data (stage, distribution, cause) and told once on stderr; it
+never stops work that does not need it. `ZOO_PLUGINS` and `ZOO_DISABLE_PLUGINS` (comma-separated names) choose
+which are loaded; `ZOO_STRICT_PLUGINS=1` makes any failure fatal. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import functools
+import importlib
+import importlib.metadata
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from zoo import hookspecs
+from zoo.config import from_plain, to_plain
+from zoo.errors import PluginError, UnknownName, ZooError, near
+from zoo.specs import KINDS, Component, PartSpec
+
+__all__ = [
+    "Offer",
+    "Plugin",
+    "build",
+    "components",
+    "config_class",
+    "configure",
+    "find",
+    "host",
+    "normalise",
+    "plugins",
+    "registries",
+    "resolve",
+]
+
+BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-starter", "zoo-transfer")
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One discovered plugin and how far it came. `error` is empty when it is ready."""
+
+    name: str
+    target: str
+    distribution: str
+    version: str
+    stage: str = "discovered"
+    error: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether its components can be used."""
+        return self.stage == "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A component and the plugin that offers it."""
+
+    component: Component
+    plugin: Plugin
+
+    @property
+    def id(self) -> str:
+        """The full id, `<plugin>/<name>`."""
+        return f"{self.plugin.name}/{self.component.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """All plugins of this process, with what the ready ones offer."""
+
+    plugins: tuple[Plugin, ...]
+    offers: tuple[Offer, ...]
+    registries: tuple[tuple[str, Path], ...]
+
+
+@functools.cache
+def host() -> Host:
+    """Discover and import every plugin, once a process."""
+    manager = pluggy.PluginManager("zoo")
+    manager.add_hookspecs(hookspecs)
+    found: list[Plugin] = []
+    offers: list[Offer] = []
+    registries: list[tuple[str, Path]] = []
+    for plugin, entry_point in _discover():
+        if plugin.error or plugin.stage == "disabled":
+            found.append(plugin)
+            continue
+        stage = "import"
+        try:
+            module = _import(entry_point)
+            stage = "api"
+            _check_api(module)
+            stage = "register"
+            _register(manager, module, plugin.name)
+            stage = "collect"
+            new_offers, new_registries = _collect(manager, module, plugin)
+        except (Exception, SystemExit) as error:  # a stranger's code: whatever it does is data here
+            if manager.has_plugin(plugin.name):
+                manager.unregister(name=plugin.name)
+            found.append(replace(plugin, stage=stage, error=_one_line(error)))
+            continue
+        ready = replace(plugin, stage="ready")
+        found.append(ready)
+        offers += [replace(offer, plugin=ready) for offer in new_offers]
+        registries += new_registries
+    _warn(found)
+    return Host(tuple(found), tuple(offers), tuple(registries))
+
+
+def plugins() -> tuple[Plugin, ...]:
+    """Every discovered plugin, ready or not."""
+    return host().plugins
+
+
+def registries() -> list[tuple[str, Path]]:
+    """The registry.toml files that plugins ship, as (plugin name, path)."""
+    return list(host().registries)
+
+
+def components(kind: str | None = None, pattern: str = "*") -> tuple[Offer, ...]:
+    """What the plugins offer, by kind and by a glob over short names and full ids."""
+    if kind is not None and kind not in KINDS:
+        raise UnknownName(f"there is no component kind {kind!r}", near(kind, KINDS))
+    chosen = [
+        offer
+        for offer in host().offers
+        if kind in (None, offer.component.kind)
+        and (fnmatch.fnmatchcase(offer.component.name, pattern) or fnmatch.fnmatchcase(offer.id, pattern))
+    ]
+    return tuple(sorted(chosen, key=lambda offer: (KINDS.index(offer.component.kind), offer.id)))
+
+
+def find(kind: str, name: str) -> Offer:
+    """The component of that kind, by full id, short name or alias.
+
+    Raises UnknownName with near matches, or listing the full ids when a short name is ambiguous.
+    """
+    candidates = [offer for offer in components(kind) if _answers_to(offer, name)]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        ids = ", ".join(offer.id for offer in candidates)
+        raise UnknownName(f"{kind} {name!r} is ambiguous", f"Say which: {ids}.")
+    families = [offer for offer in components(kind) if offer.component.names]
+    for offer in families:
+        member = _member(offer, name)
+        if member is not None:
+            return member
+    raise UnknownName(f"there is no {kind} {name!r}", _unknown_hint(kind, name))
+
+
+def config_class(offer: Offer) -> type[Any]:
+    """The component's config dataclass (torch-free to import)."""
+    return resolve(offer, offer.component.config)  # type: ignore[no-any-return]
+
+
+def configure(kind: str, spec: PartSpec) -> tuple[Offer, Any]:
+    """Find the component and check its settings: the offer and a config instance."""
+    offer = find(kind, spec.component)
+    settings = dict(spec.config)
+    if offer.component.names:
+        settings.setdefault("name", offer.component.name)
+    return offer, from_plain(config_class(offer), settings, f"{kind} {offer.id}")
+
+
+def build(kind: str, spec: PartSpec | str, *arguments: Any, config: Mapping[str, Any] | None = None) -> Any:
+    """Build a component: `target(config, *arguments)`.
+
+    Raises UnknownName or ConfigError for a wrong name or setting, and PluginError, naming distribution and
+    target, when the component's own code fails.
+    """
+    if isinstance(spec, str):
+        spec = PartSpec(spec, config or {})
+    offer, settings = configure(kind, spec)
+    target = resolve(offer, offer.component.target)
+    try:
+        return target(settings, *arguments)
+    except ZooError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{kind} {offer.id} failed while being built: {_one_line(error)}",
+            f"The code is {offer.component.target} of {_whose(offer.plugin)}.",
+        ) from error
+
+
+def normalise(kind: str, spec: PartSpec) -> PartSpec:
+    """The same part with its full id and every setting written out: what recipes and manifests store."""
+    offer, settings = configure(kind, spec)
+    return PartSpec(offer.id, to_plain(settings))
+
+
+def resolve(offer: Offer, path: str) -> Any:
+    """Import `package.module:name` on behalf of a component."""
+    module_name, _, attribute = path.partition(":")
+    try:
+        value: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            value = getattr(value, part)
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"{offer.component.kind} {offer.id} cannot be used: {_one_line(error)}",
+            f"Its target {path} belongs to {_whose(offer.plugin)}. Repair: pip install {offer.plugin.distribution}",
+        ) from error
+    return value
+
+
+# ---------------------------------------------------------------- the life cycle, one step each
+
+
+def _discover() -> list[tuple[Plugin, importlib.metadata.EntryPoint]]:
+    wanted = _names("ZOO_PLUGINS")
+    unwanted = _names("ZOO_DISABLE_PLUGINS")
+    rows = []
+    for entry_point in importlib.metadata.entry_points(group=hookspecs.GROUP):
+        dist = entry_point.dist
+        plugin = Plugin(
+            name=entry_point.name,
+            target=entry_point.value,
+            distribution=dist.name if dist else "unknown",
+            version=dist.version if dist else "unknown",
+        )
+        if entry_point.name in unwanted or (wanted and entry_point.name not in wanted | {"core"}):
+            plugin = replace(plugin, stage="disabled")
+        rows.append((plugin, entry_point))
+    rows = list(dict.fromkeys(rows))  # an editable install can be listed twice
+    counts = Counter(plugin.name for plugin, _ in rows)
+    return sorted(
+        (
+            (_duplicate(plugin, [p for p, _ in rows]) if counts[plugin.name] > 1 else plugin, entry_point)
+            for plugin, entry_point in rows
+        ),
+        key=lambda row: (row[0].name, row[0].distribution),
+    )
+
+
+def _duplicate(plugin: Plugin, every: list[Plugin]) -> Plugin:
+    owners = " and ".join(sorted(_whose(p) for p in every if p.name == plugin.name))
+    return replace(plugin, stage="unique", error=f"two distributions call a plugin {plugin.name!r}: {owners}")
+
+
+def _import(entry_point: importlib.metadata.EntryPoint) -> ModuleType:
+    module = entry_point.load()
+    if not isinstance(module, ModuleType):
+        raise TypeError(f"entry point {entry_point.value} is not a module")
+    return module
+
+
+def _check_api(module: ModuleType) -> None:
+    version = getattr(module, "ZOO_API", None)
+    if version != hookspecs.API:
+        raise PluginError(f"{module.__name__}.ZOO_API is {version!r}; this zoo speaks {hookspecs.API}")
+
+
+def _register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:
+    manager.register(module, name=name)
+    manager.check_pending()
+    if not manager.get_hookcallers(module):
+        raise PluginError(f"{module.__name__} defines no hook (decorate zoo_components with zoo.hookspecs.hook)")
+
+
+def _collect(
+    manager: pluggy.PluginManager, module: ModuleType, plugin: Plugin
+) -> tuple[list[Offer], list[tuple[str, Path]]]:
+    others = [p for p in manager.get_plugins() if p is not module]
+    offers: list[Offer] = []
+    for records in manager.subset_hook_caller("zoo_components", others)():
+        for record in records:
+            _check_component(record)
+            offers.append(Offer(record, plugin))
+    twice = [key for key, n in Counter((o.component.kind, o.id) for o in offers).items() if n > 1]
+    if twice:
+        raise PluginError(f"it offers {twice[0][0]} {twice[0][1]} twice")
+    paths = [
+        (plugin.name, Path(path)) for group in manager.subset_hook_caller("zoo_registries", others)() for path in group
+    ]
+    return offers, paths
+
+
+def _check_component(record: object) -> None:
+    if not isinstance(record, Component):
+        raise PluginError(f"zoo_components gave a {type(record).__name__}, not a zoo.specs.Component")
+    if record.kind not in KINDS:
+        raise PluginError(f"component {record.name!r} has the unknown kind {record.kind!r}")
+    for path in filter(None, (record.target, record.config, record.names)):
+        if path.count(":") != 1 or not all(part for part in path.split(":")):
+            raise PluginError(f"component {record.name!r}: {path!r} is not of the form 'package.module:name'")
+
+
+# ---------------------------------------------------------------- small helpers
+
+
+def _answers_to(offer: Offer, name: str) -> bool:
+    component = offer.component
+    short = (component.name, *component.aliases)
+    return name == offer.id or name in short or name in {f"{offer.plugin.name}/{alias}" for alias in short}
+
+
+def _member(family: Offer, name: str) -> Offer | None:
+    prefix = f"{family.plugin.name}/"
+    short = name.removeprefix(prefix)
+    if short not in set(resolve(family, family.component.names)()):
+        return None
+    return replace(family, component=replace(family.component, name=short))
+
+
+def _unknown_hint(kind: str, name: str) -> str:
+    known = [offer.component.name for offer in components(kind)]
+    broken = [plugin for plugin in plugins() if plugin.error]
+    if not known:
+        return f"No plugin offers a {kind}. Install one: pip install {' '.join(BUNDLED)}"
+    hint = near(name.rpartition("/")[2], known) + f" See: zoo components {kind}"
+    if broken:
+        hint += f" (plugin {broken[0].name!r} was skipped: {broken[0].error})"
+    return hint
+
+
+def _warn(found: Iterable[Plugin]) -> None:
+    broken = [plugin for plugin in found if plugin.error]
+    if broken and os.environ.get("ZOO_STRICT_PLUGINS", "") not in ("", "0"):
+        first = broken[0]
+        raise PluginError(f"plugin {first.name!r} ({_whose(first)}) failed at stage {first.stage}: {first.error}")
+    for plugin in broken:
+        print(
+            f"warning: plugin {plugin.name!r} ({_whose(plugin)}) was skipped at stage {plugin.stage}\n"
+            f"  {plugin.error}\n"
+            f"  Repair: pip install --force-reinstall {plugin.distribution}    "
+            f"Details: zoo plugins list    Silence: ZOO_DISABLE_PLUGINS={plugin.name}",
+            file=sys.stderr,
+        )
+
+
+def _whose(plugin: Plugin) -> str:
+    return f"{plugin.distribution} {plugin.version}"
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def _names(variable: str) -> set[str]:
+    return {name.strip() for name in os.environ.get(variable, "").split(",") if name.strip()}

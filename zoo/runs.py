@@ -1,0 +1,245 @@
+"""Runs: train a model on images into a folder, continue one, open one.
+
+`train` takes an autoencoder, a GAN (from scratch) or what `zoo.transfer` gave, and returns a `Run`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.config import from_plain, to_plain
+from zoo.data.batches import Batches
+from zoo.data.images import ImageSet, to_uint8
+from zoo.data.open import open_images
+from zoo.errors import ConfigError, TransferError
+from zoo.files import write_atomically
+from zoo.manifest import Manifest
+from zoo.metrics.evaluate import Reference, reference
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.protocols import Transfer
+from zoo.publish import Trained, write_pair
+from zoo.report.grids import grid, png_bytes
+from zoo.specs import Metric
+from zoo.tensors import pack, unpack
+from zoo.training import loop
+from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.events import Watcher
+from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
+from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
+from zoo.training.reconstruction import AutoencoderTrainee
+from zoo.training.record import Record
+from zoo.transfers.digests import digest
+from zoo.transfers.transfer import Moved
+
+__all__ = ["Run", "open_run", "resume", "train"]
+
+_SOURCE = "source.safetensors"
+_REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's folder with what it holds: a GAN (its generator averaged), the autoencoder it came from, or both."""
+
+    folder: Path
+    recipe: Recipe
+    shown: int
+    autoencoder: Autoencoder | None
+    gan: GAN | None
+    images: ImageSet
+
+    @property
+    def metrics(self) -> dict[int, tuple[Metric, ...]]:
+        """What was measured along the way, by images shown."""
+        return {
+            int(event["shown"]): tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"])
+            for event in Record(self.folder).events("metrics")
+        }
+
+    @property
+    def report(self) -> list[dict[str, Any]]:
+        """What the transfer did to each tensor; empty for a run from scratch."""
+        path = self.folder / _REPORT
+        return json.loads(path.read_text("utf-8")) if path.exists() else []
+
+    def release(self, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0") -> Manifest:
+        """Write the run as a release folder with its last metrics; see `zoo.publish.write_pair`."""
+        measured = self.metrics
+        trained = Trained(
+            self.autoencoder,
+            self.gan,
+            self.images,
+            self.recipe,
+            self.shown,
+            self.report,
+            measured[max(measured)] if measured else (),
+        )
+        return write_pair(trained, folder, license=license, name=name, version=version)
+
+
+def train(
+    model: Autoencoder | GAN | Moved,
+    data: str | Path | ImageSet,
+    *,
+    out: str | Path,
+    images: int | None = None,
+    training: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | EvaluationSection | None = None,
+    seed: int = 0,
+    name: str = "untitled",
+    watch: Sequence[Watcher] = (),
+) -> Run:
+    """Train `model` on `data` until `images` were shown, writing the run into the folder `out`.
+
+    `training` sets fields of AutoencoderTraining or AdversarialTraining, `evaluation` those of EvaluationSection
+    (GANs only; without it nothing is measured). `seed` fixes the order of the data, the codes and the noise. The
+    weights in `model` are the start and are trained in place. `watch` gets every event.
+
+    Raises ConfigError, DataError, Diverged, StorageError, and `Interrupted` (a KeyboardInterrupt) after Ctrl-C;
+    continue with `resume`.
+    """
+    settings = dict(training or {}) | ({} if images is None else {"images": images})
+    image_set = _open(data, model.gan.data if isinstance(model, Moved) else model.data)
+    record = Record(Path(out), tuple(watch))
+    trainee: AutoencoderTrainee | AdversarialTrainee
+    if isinstance(model, Autoencoder):
+        chosen = from_plain(AutoencoderTraining, settings, "training")
+        recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name)
+        record.begin(recipe)
+        trainee = AutoencoderTrainee(model, image_set, chosen, seed)
+    else:
+        planned = model.plan if isinstance(model, Moved) else Transfer(model)
+        chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
+        recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name)
+        record.begin(recipe)
+        if isinstance(model, Moved):
+            write_atomically(record.folder / _SOURCE, pack(model.source.state_dict(), {}))
+            write_atomically(record.folder / _REPORT, json.dumps(model.report.plain()).encode())
+        trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed)
+    return _go(trainee, recipe, record, image_set, fresh=True)
+
+
+def resume(folder: str | Path, *, watch: Sequence[Watcher] = ()) -> Run:
+    """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
+
+    Raises ConfigError when the folder holds no run or the images are not those it began with.
+    """
+    record = Record(Path(folder), tuple(watch))
+    recipe = record.recipe()
+    image_set = images_of(recipe)
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)  # another thread count rounds differently
+    return _go(rebuild(recipe, image_set), recipe, record, image_set, fresh=False)
+
+
+def open_run(folder: str | Path) -> Run:
+    """A run as its last checkpoint left it, finished or not. Raises ConfigError when the folder holds none."""
+    record = Record(Path(folder))
+    recipe = record.recipe()
+    image_set = images_of(recipe)
+    trainee = rebuild(recipe, image_set)
+    return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, record))
+
+
+def _go(
+    trainee: AutoencoderTrainee | AdversarialTrainee,
+    recipe: Recipe,
+    record: Record,
+    image_set: ImageSet,
+    *,
+    fresh: bool,
+) -> Run:
+    training = trainee.training
+    batches = Batches(image_set.train, training.batch, trainee.streams["data"])
+    shown = 0 if fresh else loop.restore(trainee, batches, record)
+    judge = _judge(recipe, image_set)
+
+    def draw(samples: Tensor, at: int) -> None:
+        if image_set.spec.is_image:
+            write_atomically(record.sample_path(at), png_bytes(grid(to_uint8(samples, image_set.spec), 8)))
+
+    def evaluate(at: int) -> dict[str, Any]:
+        assert judge is not None
+        assert recipe.evaluation is not None
+        assert isinstance(trainee, AdversarialTrainee)
+        samples = trainee.averaged().sample(recipe.evaluation.samples, seed=recipe.seed)
+        return {"metrics": [to_plain(figure) for figure in judge.measure(samples)]}
+
+    budget = loop.Budget(
+        training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
+    )
+    shown = loop.train(trainee, batches, budget, record, shown=shown, draw=draw, evaluate=evaluate)
+    return _run(trainee, recipe, record, image_set, shown)
+
+
+def _run(
+    trainee: AutoencoderTrainee | AdversarialTrainee, recipe: Recipe, record: Record, image_set: ImageSet, shown: int
+) -> Run:
+    if isinstance(trainee, AutoencoderTrainee):
+        return Run(record.folder, recipe, shown, trainee.model.eval(), None, image_set)
+    return Run(record.folder, recipe, shown, _source(recipe, record.folder), trainee.averaged().eval(), image_set)
+
+
+def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
+    """The autoencoder that a transfer began with, as the run kept it."""
+    if recipe.transfer is None or recipe.transfer.structure is None:
+        return None
+    source = structure_on(recipe.transfer.structure, "cpu")
+    path = folder / _SOURCE
+    source.load_state_dict(unpack(path.read_bytes(), str(path)), strict=True)
+    if digest(source) != recipe.transfer.sha256:
+        raise TransferError(f"{path} is not the autoencoder that the run began with", "Run the transfer again.")
+    return source.eval()
+
+
+def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:
+    images = data if isinstance(data, ImageSet) else open_images(data, like=like)
+    ours, theirs = images.spec, like
+    if (ours.shape, ours.low, ours.high) != (theirs.shape, theirs.low, theirs.high):
+        raise ConfigError(
+            f"{images.name} is prepared as {list(ours.shape)} in [{ours.low}, {ours.high}], the model takes "
+            f"{list(theirs.shape)} in [{theirs.low}, {theirs.high}]",
+            "Open the images with like=model.data, or give their name or folder.",
+        )
+    return images
+
+
+def _with_requests(settings: dict[str, Any], planned: Transfer) -> dict[str, Any]:
+    """The user's settings with what the strategies ask for. Raises ConfigError where both set the same one."""
+    known = {field.name for field in fields(AdversarialTraining)}
+    for key, value in planned.recipe.items():
+        if key not in known:
+            raise TransferError(f"a strategy asks for the setting {key!r}, which training does not have")
+        if settings.get(key, value) != value:
+            raise ConfigError(
+                f"the strategy needs {key} = {value!r}, you set {settings[key]!r}", "Leave one of them out."
+            )
+    return settings | planned.recipe
+
+
+def _evaluation(evaluation: Mapping[str, Any] | EvaluationSection | None) -> EvaluationSection | None:
+    if evaluation is None or isinstance(evaluation, EvaluationSection):
+        return evaluation
+    return from_plain(EvaluationSection, evaluation, "evaluation")
+
+
+def _evaluation_points(recipe: Recipe, images: int) -> tuple[int, ...]:
+    if recipe.evaluation is None:
+        return ()
+    every = recipe.evaluation.every
+    regular = range(0, images + 1, every) if every else ()
+    return tuple(sorted({at for at in (*regular, *recipe.evaluation.at) if at <= images}))
+
+
+def _judge(recipe: Recipe, image_set: ImageSet) -> Reference | None:
+    if recipe.evaluation is None or recipe.gan is None:
+        return None
+    return reference(image_set, recipe.evaluation.metric)

@@ -1,0 +1,185 @@
+"""One step of a GAN. It knows no loss, network, penalty or strategy by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from zoo import plugins
+from zoo.data.images import ImageSet
+from zoo.errors import ConfigError
+from zoo.networks.compose import as_part
+from zoo.networks.gan import GAN
+from zoo.networks.seeds import stream
+from zoo.protocols import AdversarialObjective, Game, Judgement, Regulariser, Round, Side, Term, Transfer
+from zoo.training.ema import MovingAverage
+from zoo.training.freezing import freeze, train_mode
+from zoo.training.recipe import AdversarialTraining
+
+__all__ = ["AdversarialTrainee", "ImageGame"]
+
+_PREVIEW = 64
+
+
+class ImageGame:
+    """The usual game: images are judged, the generator moves every step."""
+
+    every = 1
+
+    def __init__(self, gan: GAN) -> None:
+        self.gan = gan
+
+    def real(self, images: Tensor, indices: Tensor) -> Tensor:
+        """The batch as it is."""
+        return images
+
+    def fake(self, z: Tensor) -> Tensor:
+        """G(z)."""
+        return self.gan.generator(z)  # type: ignore[no-any-return]
+
+    def judge(self, x: Tensor) -> Judgement:
+        """D's judgement."""
+        return self.gan.discriminator.judge(x)  # type: ignore[operator, no-any-return]
+
+    def players(self, side: Side) -> dict[str, nn.Module]:
+        """G, or D."""
+        return {side.value: self.gan.parts[side.value]}
+
+
+class AdversarialTrainee:
+    """A planned and applied transfer in training (scratch is the plan without edits)."""
+
+    def __init__(self, plan: Transfer, images: ImageSet, training: AdversarialTraining, seed: int) -> None:
+        self.gan = plan.gan
+        self.plan = plan
+        self.images = images
+        self.training = training
+        self.game: Game = plan.game or ImageGame(plan.gan)
+        self.objective = _objective(plan, training)
+        self.regulariser = _regulariser(training)
+        freeze(plan)
+        train_mode(plan)
+        rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
+        self.rates = rates
+        self.weights = {side: self._trained(side) for side in Side}
+        self.adams = {
+            side: torch.optim.Adam(weights, rates[side], (training.beta1, training.beta2), foreach=True)
+            for side, weights in self.weights.items()
+            if weights
+        }
+        self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
+        self.modules: dict[str, nn.Module] = {
+            **plan.gan.parts,
+            "ema": self.average.net,
+            "objective": cast(nn.Module, self.objective),
+            **{f"terms.{name}": term for name, term in plan.terms.items()},
+            **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
+        }
+        self.optimisers: dict[str, torch.optim.Optimizer] = {side.value: adam for side, adam in self.adams.items()}
+        self.streams = {"data": stream(seed, "data"), "codes": stream(seed, "codes")}
+
+    def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
+        """G forward once; D moves, then G, each with one backward; the moving average follows."""
+        n = shown // self.training.batch
+        real = self.game.real(self.images.batch(rows), rows)
+        z = self.gan.prior.sample(len(rows), self.streams["codes"]).to(real.device)  # type: ignore[operator]
+        fake = self.game.fake(z)
+        groups = cast(tuple[int, ...], self.gan.discriminator.logit_groups)
+
+        def table(real: Tensor, fake: Tensor, judge_real: bool) -> Round:
+            judged = self.game.judge(real) if judge_real else None
+            return Round(real, fake, z, rows, shown, self.game.judge, groups, self.game.judge(fake), judged)
+
+        scalars: dict[str, Tensor] = {}
+        game: Round | None = None
+        if self._pace(Side.DISCRIMINATOR, shown):
+            due = self.regulariser is not None and n % self.regulariser.interval == 0
+            inputs = self.regulariser.inputs if due and self.regulariser else frozenset()
+            game = table(_carrying(real, "real" in inputs), _carrying(fake.detach(), "fake" in inputs), True)
+            loss = self.objective.d_loss(game) + self._terms(Side.DISCRIMINATOR, game)
+            scalars["d_loss"] = loss.detach()
+            if due and self.regulariser is not None:
+                penalty = self.regulariser.penalty(game)
+                scalars["penalty"] = penalty.detach()
+                loss = loss + self.regulariser.interval * penalty
+            self._move(Side.DISCRIMINATOR, loss)
+            scalars["d_real"] = cast(Judgement, game.real_judgement).realness.detach().mean()
+            scalars["d_fake"] = game.fake_judgement.realness.detach().mean()
+        if self._pace(Side.GENERATOR, shown) and n % self.game.every == 0:
+            for weight in self.weights[Side.DISCRIMINATOR]:
+                weight.requires_grad_(False)
+            needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
+            game = table(real.detach(), fake, needs_real)
+            loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
+            scalars["g_loss"] = loss.detach()
+            self._move(Side.GENERATOR, loss)
+            for weight in self.weights[Side.DISCRIMINATOR]:
+                weight.requires_grad_(True)
+        if game is not None:
+            self.objective.after(game)
+        self.average.update(self.gan.generator, len(rows), shown + len(rows))
+        return scalars
+
+    def preview(self) -> Tensor:
+        """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
+        return self.averaged().sample(_PREVIEW)
+
+    def averaged(self) -> GAN:
+        """The GAN with the averaged generator in place of the live one."""
+        return GAN(self.gan.prior, self.average.net, self.gan.discriminator, self.gan.specs)
+
+    def _move(self, side: Side, loss: Tensor) -> None:
+        adam = self.adams[side]
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        adam.step()
+
+    def _pace(self, side: Side, shown: int) -> float:
+        """The side's learning rate for this step, set and returned; 0 means that it rests."""
+        if side not in self.adams:
+            return 0.0
+        schedules = self.plan.schedules.get(f"{side.value}.lr", [])
+        rate = self.rates[side] * math.prod(schedule(shown) for schedule in schedules)
+        for group in self.adams[side].param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _due(self, side: Side, shown: int) -> Sequence[Term]:
+        terms = cast(dict[str, Term], self.plan.terms)
+        return [term for term in terms.values() if term.side == side and term.weight(shown)]
+
+    def _terms(self, side: Side, game: Round) -> Tensor:
+        total = torch.zeros((), device=game.fake.device)
+        for term in self._due(side, game.shown):
+            total = total + term.weight(game.shown) * term.forward(game)
+        return total
+
+    def _trained(self, side: Side) -> list[nn.Parameter]:
+        players = self.game.players(side)
+        terms = {name: term for name, term in self.plan.terms.items() if cast(Term, term).side == side}
+        modules = [*players.values(), *terms.values()]
+        unique = dict.fromkeys(weight for module in modules for weight in module.parameters())
+        return [weight for weight in unique if weight.requires_grad]
+
+
+def _carrying(x: Tensor, gradients: bool) -> Tensor:
+    return x.detach().requires_grad_() if gradients else x
+
+
+def _objective(plan: Transfer, training: AdversarialTraining) -> AdversarialObjective:
+    objective = plan.objective or plugins.build("objective", as_part(training.objective))
+    if not isinstance(objective, AdversarialObjective):
+        raise ConfigError(
+            f"objective {training.objective} does not train GANs", "Use core/relativistic or core/non-saturating."
+        )
+    return objective
+
+
+def _regulariser(training: AdversarialTraining) -> Regulariser | None:
+    if training.regulariser == "none":
+        return None
+    return cast(Regulariser, plugins.build("regulariser", as_part(training.regulariser)))

@@ -1,0 +1,34 @@
+"""A moving average of a net's weights, by half-life in images shown."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["MovingAverage"]
+
+
+class MovingAverage:
+    """`net` is the averaged copy, in eval mode; buffers (BatchNorm's statistics) are copied, not averaged.
+
+    The half-life is `half_life` images, or the fraction `ramp` of the images shown so far if that is less, so that
+    early figures do not flatter a warm start (Karras et al. 2020, StyleGAN2-ADA, use the same ramp of 0.05).
+    """
+
+    def __init__(self, net: nn.Module, half_life: int, ramp: float) -> None:
+        self.net = copy.deepcopy(net).eval().requires_grad_(False)
+        self.half_life = half_life
+        self.ramp = ramp
+
+    @torch.no_grad()
+    def update(self, live: nn.Module, batch: int, shown: int) -> None:
+        """Move towards `live` after a step of `batch` images; `shown` counts them too."""
+        half_life = min(self.half_life, self.ramp * shown)
+        keep = 0.5 ** (batch / half_life) if half_life > 0 else 0.0
+        averages: list[Tensor] = list(self.net.parameters())
+        weights: list[Tensor] = list(live.parameters())
+        torch._foreach_lerp_(averages, weights, 1 - keep)
+        for average, value in zip(self.net.buffers(), live.buffers(), strict=True):
+            average.copy_(value)

@@ -1,0 +1,26 @@
+"""What a run tells those who watch it: one event at a time, plain data (torch-free)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Event", "Watcher"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`kind` is start, tick (losses), sample (a grid was written), metrics, checkpoint or end.
+
+    `shown` of `total` images have been shown; `facts` hold JSON-able values (`images_per_second`, losses, a path, ...).
+    """
+
+    kind: str
+    shown: int
+    total: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+Watcher = Callable[[Event], None]
+"""Called with every event of a run, in the process and thread that trains."""

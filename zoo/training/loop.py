@@ -1,0 +1,211 @@
+"""The loop: shows batches to a trainee until the budget is spent, and keeps the record.
+
+What it writes at any moment is whole, so a run that is killed loses at most the images since its last
+checkpoint. Ctrl-C and SIGTERM end it at the next step, with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo.data.batches import Batches
+from zoo.errors import Diverged
+from zoo.training import checkpoint
+from zoo.training.events import Event
+from zoo.training.record import Record
+from zoo.training.trainee import Trainee, load_optimiser, optimiser_state
+
+__all__ = ["Budget", "Interrupted", "restore", "restore_weights", "train"]
+
+_TICK_SECONDS = 0.5
+_TICK_STEPS = 200
+"""How long, and how many steps, the losses may stay unread on the device."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop; it has a checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many images to show, and after how many to write what. `evaluate_at` are counts of images shown."""
+
+    images: int
+    checkpoint_every: int
+    sample_every: int
+    evaluate_at: Sequence[int] = ()
+
+
+def train(
+    trainee: Trainee,
+    batches: Batches,
+    budget: Budget,
+    record: Record,
+    *,
+    shown: int = 0,
+    draw: Callable[[Tensor, int], None],
+    evaluate: Callable[[int], dict[str, Any]],
+) -> int:
+    """Train until `budget.images` are shown; returns how many were.
+
+    `draw(images, shown)` writes a grid, `evaluate(shown)` gives figures for a metrics event. Raises Diverged when a
+    loss or weight is no longer finite (the last good checkpoint stays), StorageError, or Interrupted.
+    """
+    pending: list[dict[str, Tensor]] = []
+    began = last = time.monotonic()
+    began_at = last_at = shown
+
+    def tick() -> None:
+        nonlocal last, last_at
+        if not pending:
+            return
+        facts: dict[str, Any] = _means(pending)
+        pending.clear()
+        now = time.monotonic()
+        facts["images_per_second"] = round((shown - last_at) / max(now - last, 1e-9), 1)
+        last, last_at = now, shown
+        _refuse_nan(facts, shown, record)
+        record.write(Event("tick", shown, budget.images, facts))
+
+    def save() -> None:
+        tick()
+        _refuse_broken_weights(trainee, shown, record)
+        path = checkpoint.save(record.checkpoints, shown, *_state(trainee, batches))
+        record.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(record.folder))}))
+
+    def due(every: int, before: int) -> bool:
+        return shown // every > before // every
+
+    def look() -> None:
+        draw(trainee.preview(), shown)
+        record.write(Event("sample", shown, budget.images, {"path": str(record.sample_path(shown))}))
+
+    def measure() -> None:
+        record.write(Event("metrics", shown, budget.images, evaluate(shown)))
+
+    record.write(Event("start", shown, budget.images))
+    if shown == 0:
+        save()
+        look()
+        if 0 in budget.evaluate_at:
+            measure()
+    with _stop_on_signal() as asked_to_stop:
+        while shown < budget.images:
+            before = shown
+            rows = batches.next()
+            pending.append(trainee.step(rows, shown))
+            shown += len(rows)
+            if len(pending) >= _TICK_STEPS or time.monotonic() - last > _TICK_SECONDS:
+                tick()
+            if due(budget.sample_every, before) or shown >= budget.images:
+                look()
+            if any(before < at <= shown for at in budget.evaluate_at):
+                tick()
+                measure()
+                last, last_at = time.monotonic(), shown
+            if asked_to_stop() or due(budget.checkpoint_every, before) or shown >= budget.images:
+                save()
+            if asked_to_stop() and shown < budget.images:
+                raise Interrupted
+    seconds = round(time.monotonic() - began, 2)
+    record.write(Event("end", shown, budget.images, {"seconds": seconds, "from": began_at}))
+    return shown
+
+
+def restore(trainee: Trainee, batches: Batches, record: Record) -> int:
+    """Put the newest checkpoint back; returns the images shown. Raises TrainingError or IntegrityError."""
+    shown, tensors, facts = checkpoint.load(checkpoint.latest(record.checkpoints))
+    _load_modules(trainee, tensors)
+    for name, optimiser in trainee.optimisers.items():
+        load_optimiser(optimiser, _within(tensors, f"optimisers.{name}."))
+    for name, rng in trainee.streams.items():
+        rng.set_state(tensors[f"streams.{name}"])
+    batches.load_state({**_within(tensors, "batches."), **facts["batches"]})
+    record.forget_after(shown)
+    return shown
+
+
+def restore_weights(trainee: Trainee, record: Record) -> int:
+    """Put the newest checkpoint's nets back and nothing else; returns the images shown. Raises like `restore`."""
+    shown, tensors, _ = checkpoint.load(checkpoint.latest(record.checkpoints))
+    _load_modules(trainee, tensors)
+    return shown
+
+
+def _load_modules(trainee: Trainee, tensors: dict[str, Tensor]) -> None:
+    for name, module in trainee.modules.items():
+        module.load_state_dict(_within(tensors, f"modules.{name}."), strict=True)
+
+
+def _state(trainee: Trainee, batches: Batches) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors: dict[str, Tensor] = {}
+    for name, module in trainee.modules.items():
+        tensors |= {f"modules.{name}.{key}": value for key, value in module.state_dict().items()}
+    for name, optimiser in trainee.optimisers.items():
+        tensors |= {f"optimisers.{name}.{key}": value for key, value in optimiser_state(optimiser).items()}
+    tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainee.streams.items()}
+    order = batches.state()
+    tensors |= {f"batches.{key}": value for key, value in order.items() if isinstance(value, Tensor)}
+    return tensors, {"batches": {key: value for key, value in order.items() if not isinstance(value, Tensor)}}
+
+
+def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _means(pending: list[dict[str, Tensor]]) -> dict[str, float]:
+    keys = dict.fromkeys(key for scalars in pending for key in scalars)
+    columns = {key: torch.stack([scalars[key] for scalars in pending if key in scalars]).mean() for key in keys}
+    return {key: float(f"{value:.6g}") for key, value in columns.items()}
+
+
+def _refuse_nan(facts: dict[str, Any], shown: int, record: Record) -> None:
+    broken = [key for key, value in facts.items() if not math.isfinite(value)]
+    if broken:
+        raise _diverged(f"{broken[0]} is {facts[broken[0]]}", shown, record)
+
+
+def _refuse_broken_weights(trainee: Trainee, shown: int, record: Record) -> None:
+    for name, module in trainee.modules.items():
+        for key, value in module.state_dict().items():
+            if value.is_floating_point() and not torch.isfinite(value).all():
+                raise _diverged(f"{name}.{key} is not finite", shown, record)
+
+
+def _diverged(what: str, shown: int, record: Record) -> Diverged:
+    return Diverged(
+        f"training diverged after {shown:,} images: {what}",
+        f"Lower the learning rate or raise the regulariser's gamma. The last good checkpoint: {record.checkpoints}",
+    )
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C or SIGTERM asks to stop after this step; a second Ctrl-C stops at once."""
+    asked = threading.Event()
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,241 @@
+"""A recipe: everything needed to train again, as one TOML file (torch-free).
+
+The same format is what a user writes (parts by short name, most settings left out, an autoencoder and a GAN in one
+file) and what a run folder keeps (one stage, every setting written out, digests filled in).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from zoo.config import from_plain, to_plain
+from zoo.errors import ConfigError
+from zoo.specs import DataSpec, Origin, PartSpec, Preparation
+
+__all__ = [
+    "AdversarialTraining",
+    "AutoencoderSection",
+    "AutoencoderTraining",
+    "DataSection",
+    "EvaluationSection",
+    "GanSection",
+    "GenerateSection",
+    "JudgeSection",
+    "Recipe",
+    "SourceStructure",
+    "TransferSection",
+    "read_recipe",
+    "write_recipe",
+]
+
+Part = str | PartSpec
+
+
+@dataclass(frozen=True)
+class DataSection:
+    """Real images: a data set's name, a folder or an .npz. `sha256` pins the prepared pixels of a finished run."""
+
+    source: str
+    shape: tuple[int, ...] | None = None
+    low: float | None = None
+    high: float | None = None
+    prepare: Preparation | None = None
+    limit: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class AutoencoderTraining:
+    """`images` shown in all; the learning rate falls linearly to `final_learning_rate` times itself (Adam)."""
+
+    objective: Part = "core/vae"
+    images: int = 300_000
+    batch: int = 64
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 0.1
+    beta1: float = 0.9
+    beta2: float = 0.999
+    checkpoint_every: int = 50_000
+    sample_every: int = 50_000
+
+    def __post_init__(self) -> None:
+        _check_training(self)
+        _positive(self, "learning_rate")
+        if not 0 <= self.final_learning_rate <= 1:
+            raise ConfigError(f"final_learning_rate {self.final_learning_rate} is not within 0 to 1")
+
+
+@dataclass(frozen=True)
+class AdversarialTraining:
+    """`images` shown in all (Adam for both sides). The generator's moving average halves over `ema_half_life` images,
+    or over the fraction `ema_ramp` of the images shown so far, whichever is less."""
+
+    objective: Part = "core/relativistic"
+    regulariser: Part | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
+    images: int = 100_000
+    batch: int = 64
+    generator_lr: float = 1e-3
+    discriminator_lr: float = 1e-3
+    beta1: float = 0.0
+    beta2: float = 0.999
+    ema_half_life: int = 5_000
+    ema_ramp: float = 0.05
+    checkpoint_every: int = 25_000
+    sample_every: int = 25_000
+
+    def __post_init__(self) -> None:
+        _check_training(self)
+        for name in ("generator_lr", "discriminator_lr"):
+            _positive(self, name)
+        if self.ema_half_life < 0 or not 0 <= self.ema_ramp <= 1:
+            raise ConfigError("ema_half_life must not be negative, ema_ramp must lie within 0 to 1")
+
+
+@dataclass(frozen=True)
+class AutoencoderSection:
+    """The parts of an autoencoder; `generator` is its decoder."""
+
+    encoder: Part = "dcgan"
+    generator: Part | None = None
+    bottleneck: Part = "core/gaussian"
+    latent_dim: int = 64
+    training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
+
+
+@dataclass(frozen=True)
+class SourceStructure:
+    """An autoencoder's structure: what resuming plans a transfer on, without touching the source again."""
+
+    encoder: PartSpec
+    bottleneck: PartSpec
+    decoder: PartSpec
+    latent_dim: int
+    data: DataSpec
+
+
+@dataclass(frozen=True)
+class TransferSection:
+    """`source` is a release's name, a folder, or `autoencoder` for the one of this recipe. A run also keeps the sha256
+    of the source's weights, its structure, and the release that it came from."""
+
+    source: str = "autoencoder"
+    strategy: str | tuple[Part, ...] = "decoder-init+encoder-init"
+    sha256: str | None = None
+    structure: SourceStructure | None = None
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True)
+class GanSection:
+    """The parts of a GAN; what is not given comes from the autoencoder it is transferred from."""
+
+    generator: Part | None = None
+    discriminator: Part | None = None
+    prior: Part = "core/normal"
+    latent_dim: int | None = None
+    training: AdversarialTraining = field(default_factory=AdversarialTraining)
+
+
+@dataclass(frozen=True)
+class EvaluationSection:
+    """KID and FID of `samples` generated images in the features of `metric`, at every multiple of `every` images shown
+    and at each of `at`; against the held-out images."""
+
+    metric: str = "judge"
+    samples: int = 2_000
+    every: int | None = None
+    at: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.samples < 2 or (self.every is not None and self.every < 1):
+            raise ConfigError("evaluation needs at least 2 samples and a positive `every`")
+
+
+@dataclass(frozen=True)
+class GenerateSection:
+    """A last step: a grid of `count` samples from `seed`."""
+
+    count: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class JudgeSection:
+    """A last step: the discriminator's verdict on `count` real (held-out) and `count` generated images."""
+
+    count: int = 500
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The stages, in the order they run: autoencoder, transfer, gan, generate, judge."""
+
+    data: DataSection
+    format: int = 1
+    name: str = "untitled"
+    seed: int = 0
+    threads: int | None = None
+    autoencoder: AutoencoderSection | None = None
+    transfer: TransferSection | None = None
+    gan: GanSection | None = None
+    evaluation: EvaluationSection | None = None
+    generate: GenerateSection | None = None
+    judge: JudgeSection | None = None
+
+    def __post_init__(self) -> None:
+        if self.format != 1:
+            raise ConfigError(
+                f"recipe format {self.format} is not known; this zoo reads format 1", "Upgrade aegan-zoo."
+            )
+        if self.autoencoder is None and self.gan is None:
+            raise ConfigError("the recipe trains nothing", "Give it an [autoencoder] or a [gan] table.")
+        if self.transfer is not None and self.gan is None:
+            object.__setattr__(self, "gan", GanSection())
+        for name in ("generate", "judge"):
+            if getattr(self, name) is not None and self.gan is None:
+                raise ConfigError(f"[{name}] needs a GAN", "Give the recipe a [gan] table.")
+
+    def only_autoencoder(self) -> Recipe:
+        """The recipe of the first stage alone."""
+        return replace(self, transfer=None, gan=None, evaluation=None, generate=None, judge=None)
+
+    def only_gan(self) -> Recipe:
+        """The recipe of the GAN's stage alone."""
+        return replace(self, autoencoder=None, generate=None, judge=None)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe file. Raises ConfigError naming the file, the key and what is allowed."""
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"there is no recipe {path}", "Say `zoo train autoencoder` or `zoo train gan`, or give a .toml file."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}") from None
+    return from_plain(Recipe, values, path.name)
+
+
+def write_recipe(recipe: Recipe) -> bytes:
+    """The recipe as TOML, every setting written out."""
+    return tomli_w.dumps(to_plain(recipe)).encode()
+
+
+def _check_training(training: AutoencoderTraining | AdversarialTraining) -> None:
+    for name in ("images", "batch", "checkpoint_every", "sample_every"):
+        _positive(training, name)
+    for name in ("beta1", "beta2"):
+        if not 0 <= getattr(training, name) < 1:
+            raise ConfigError(f"{name} {getattr(training, name)} is not within 0 to 1")
+
+
+def _positive(training: object, name: str) -> None:
+    if not getattr(training, name) > 0:
+        raise ConfigError(f"{name} {getattr(training, name)} must be positive")

@@ -1,0 +1,95 @@
+"""Compose strategies: `A+B` is planned in the order of the slots, each on the GAN that the earlier ones left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from zoo import plugins
+from zoo.config import to_plain
+from zoo.errors import ConfigError, TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import Part, as_part
+from zoo.networks.gan import GAN
+from zoo.protocols import Slot, Transfer, TransferStrategy
+from zoo.specs import PartSpec
+
+__all__ = ["Chosen", "Strategy", "choose", "plan"]
+
+Strategy = str | Sequence[Part]
+"""`"decoder-init+encoder-init"`, or a list of parts where settings are needed."""
+
+_SLOTS = list(Slot)
+
+
+class Chosen(NamedTuple):
+    """A strategy that was asked for: what it is called and what it is."""
+
+    spec: PartSpec
+    strategy: TransferStrategy
+
+
+def choose(strategy: Strategy) -> list[Chosen]:
+    """The strategies named, in the order of their slots. Raises UnknownName or ConfigError."""
+    parts: Sequence[Part] = [name.strip() for name in strategy.split("+")] if isinstance(strategy, str) else strategy
+    if not parts or any(part == "" for part in parts):
+        raise ConfigError(f"strategy {strategy!r} names nothing", "For example: decoder-init+encoder-init")
+    chosen = []
+    for part in parts:
+        offer, config = plugins.configure("transfer", as_part(part))
+        built: TransferStrategy = plugins.build("transfer", PartSpec(offer.id, as_part(part).config))
+        chosen.append(Chosen(PartSpec(offer.id, to_plain(config)), built))
+    _refuse_clashes(chosen)
+    return sorted(chosen, key=lambda c: (min(map(_SLOTS.index, c.strategy.fills), default=-1), c.spec.component))
+
+
+def plan(source: Autoencoder, gan: GAN, chosen: Sequence[Chosen]) -> Transfer:
+    """One plan of all strategies. Reads no weight and no data: works on the meta device."""
+    whole = Transfer(gan)
+    for spec, strategy in chosen:
+        step = strategy.plan(source, whole.gan)
+        whole.gan = step.gan
+        whole.edits += step.edits
+        for net, names in step.frozen.items():
+            whole.frozen.setdefault(net, set()).update(names)
+        for net, names in step.promised.items():
+            whole.promised.setdefault(net, set()).update(names)
+        for key, schedules in step.schedules.items():
+            whole.schedules.setdefault(key, []).extend(schedules)
+        whole.terms.update({f"{spec.component}/{name}": term for name, term in step.terms.items()})
+        _merge_recipe(whole, step, spec)
+        whole.objective = step.objective or whole.objective
+        whole.game = step.game or whole.game
+        whole.to_latent = step.to_latent or whole.to_latent
+        whole.notes += step.notes
+    _refuse_broken_promises(whole)
+    return whole
+
+
+def _refuse_clashes(chosen: Sequence[Chosen]) -> None:
+    owner: dict[Slot, str] = {}
+    for spec, strategy in chosen:
+        for slot in sorted(strategy.fills, key=_SLOTS.index):
+            if slot.exclusive and slot in owner:
+                raise TransferError(
+                    f"{owner[slot]} and {spec.component} both fill the slot {slot.value!r}", "Choose one of the two."
+                )
+            owner[slot] = spec.component
+
+
+def _merge_recipe(whole: Transfer, step: Transfer, spec: PartSpec) -> None:
+    for key, value in step.recipe.items():
+        if key in whole.recipe and whole.recipe[key] != value:
+            raise TransferError(
+                f"{spec.component} asks for {key} = {value!r}, another strategy for {whole.recipe[key]!r}"
+            )
+        whole.recipe[key] = value
+
+
+def _refuse_broken_promises(whole: Transfer) -> None:
+    for net, names in whole.promised.items():
+        missing = names - {edit.tensor for edit in whole.edits if edit.net == net}
+        if missing:
+            raise TransferError(
+                f"{len(missing)} of {len(names)} tensors promised to the {net} get no value: {sorted(missing)[0]}, ..."
+            )

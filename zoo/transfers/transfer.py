@@ -1,0 +1,127 @@
+"""`zoo.transfer(...)`: plan on structure, then apply values once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from zoo.data.images import ImageSet
+from zoo.data.open import open_images
+from zoo.errors import TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import gan as compose_gan
+from zoo.networks.gan import GAN
+from zoo.protocols import Source, Transfer
+from zoo.specs import PartSpec
+from zoo.transfers.digests import digest
+from zoo.transfers.planning import Chosen, Strategy, choose, plan
+from zoo.transfers.report import Report, nets_of, report_on
+
+__all__ = ["DEFAULT", "Moved", "apply", "explain", "name_of_strategy", "transfer"]
+
+DEFAULT = "decoder-init+encoder-init"
+
+
+@dataclass(slots=True)
+class Moved:
+    """A GAN after a transfer, ready to train: the plan that made it, the source, and what became of each tensor.
+
+    `composed` are the GAN's parts as they were before the transfer (a strategy may have replaced one).
+    """
+
+    gan: GAN
+    report: Report
+    plan: Transfer
+    chosen: Sequence[Chosen]
+    source: Autoencoder
+    composed: Mapping[str, PartSpec]
+
+
+def transfer(
+    source: Autoencoder,
+    gan: GAN | None = None,
+    strategy: Strategy = DEFAULT,
+    *,
+    data: str | ImageSet | None = None,
+    seed: int = 0,
+) -> Moved:
+    """Hand what `source` learnt to a GAN (by default one composed like the source, with fresh weights from `seed`).
+
+    Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
+    codes need it. Raises UnknownName, ConfigError or TransferError while planning, before anything is computed.
+    """
+    chosen = choose(strategy)
+    gan = compose_gan(like=source, seed=seed) if gan is None else gan
+    _check_fit(source, gan)
+    needs_codes = [c.spec.component for c in chosen if Source.CODES in c.strategy.uses]
+    if needs_codes and data is None:
+        raise TransferError(
+            f"{needs_codes[0]} is fitted to the codes of your images, and no data was given",
+            "Give data=..., a data set's name, a folder or an .npz.",
+        )
+    planned = plan(source, copy.deepcopy(gan), chosen)
+    report = report_on(planned, name_of_strategy(chosen), digest(source))
+
+    def codes() -> Tensor:
+        images = open_images(data, like=source.data) if not isinstance(data, ImageSet) else data  # type: ignore[arg-type]
+        return source.encode(images.batch(images.train))
+
+    apply(planned, source, codes)
+    return Moved(planned.gan, report, planned, chosen, source, gan.specs)
+
+
+def explain(source: Autoencoder, gan: GAN, strategy: Strategy = DEFAULT, source_digest: str = "") -> Report:
+    """What would move where, from structure alone (both may be on the meta device). Raises like `transfer`."""
+    chosen = choose(strategy)
+    _check_fit(source, gan)
+    return report_on(plan(source, copy.deepcopy(gan), chosen), name_of_strategy(chosen), source_digest)
+
+
+@torch.no_grad()
+def apply(planned: Transfer, source: Autoencoder, codes: Callable[[], Tensor]) -> None:
+    """Run every edit of a plan, in order. `codes` gives the target images' mean codes and is called at most once."""
+    values = _Values(source, nets_of(planned), codes)
+    for edit in planned.edits:
+        target = values.nets[edit.net].state_dict()[edit.tensor]
+        value = edit.value(values)
+        if value.shape != target.shape:
+            raise TransferError(
+                f"{edit.net}.{edit.tensor} is {list(target.shape)}, its value ({edit.how}) is {list(value.shape)}"
+            )
+        target.copy_(value)
+
+
+def name_of_strategy(chosen: Sequence[Chosen]) -> str:
+    """The strategies' ids joined by `+`."""
+    return "+".join(c.spec.component for c in chosen)
+
+
+@dataclass(slots=True)
+class _Values:
+    source: Autoencoder
+    nets: Mapping[str, nn.Module]
+    make_codes: Callable[[], Tensor]
+    made: list[Tensor] = field(default_factory=list)
+
+    def codes(self) -> Tensor:
+        if not self.made:
+            self.made.append(self.make_codes())
+        return self.made[0]
+
+
+def _check_fit(source: Autoencoder, gan: GAN) -> None:
+    ours, theirs = source.data, gan.data
+    if ours.shape != theirs.shape:
+        raise TransferError(
+            f"the autoencoder's samples are {list(ours.shape)}, the GAN's {list(theirs.shape)}",
+            f"Compose the GAN for {list(ours.shape)}: images are prepared for it.",
+        )
+    if (ours.low, ours.high) != (theirs.low, theirs.high):
+        raise TransferError(
+            f"the autoencoder's values lie in [{ours.low}, {ours.high}], the GAN's in [{theirs.low}, {theirs.high}]",
+            "Compose the GAN with the autoencoder's data spec: zoo.gan(like=autoencoder).",
+        )
