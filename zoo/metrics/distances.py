@@ -35,9 +35,7 @@ def kid(a: Tensor, b: Tensor, *, subsets: int | None = None, size: int = 1000, s
         return _value(_sums(a, b))
     size = min(size, len(a), len(b))
     if subsets < 1 or size < 2:
-        raise ConfigError(
-            f"{subsets} subsets of {size} rows measure nothing", "Give 1 subset of 2 rows or more."
-        )
+        raise ConfigError(f"{subsets} subsets of {size} rows measure nothing", "Give 1 subset of 2 rows or more.")
     rng = torch.Generator().manual_seed(seed)
     values = [_value(_sums(_drawn(a, size, rng), _drawn(b, size, rng))) for _ in range(subsets)]
     return math.fsum(values) / subsets
@@ -100,17 +98,13 @@ class _Sums(NamedTuple):
 
 def _sums(a: Tensor, b: Tensor) -> _Sums:
     across_a, across_b = _kernel_sums(a, b)
-    return _Sums(
-        _kernel_sums(a, a)[0] - _kernel(a, a), _kernel_sums(b, b)[0] - _kernel(b, b), across_a, across_b
-    )
+    return _Sums(_kernel_sums(a, a)[0] - _kernel(a, a), _kernel_sums(b, b)[0] - _kernel(b, b), across_a, across_b)
 
 
 def _value(sums: _Sums) -> float:
     m, n = len(sums.within_a), len(sums.within_b)
     value = (
-        sums.within_a.sum() / (m * (m - 1))
-        + sums.within_b.sum() / (n * (n - 1))
-        - 2 * sums.across_a.sum() / (m * n)
+        sums.within_a.sum() / (m * (m - 1)) + sums.within_b.sum() / (n * (n - 1)) - 2 * sums.across_a.sum() / (m * n)
     )
     return value.item()
 
@@ -153,7 +147,5 @@ def _checked(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         )
     a, b = a.detach().cpu().double(), b.detach().cpu().double()
     if not (torch.isfinite(a).all() and torch.isfinite(b).all()):
-        raise DataError(
-            "features hold values that are no numbers", "Look at the samples: has training diverged?"
-        )
+        raise DataError("features hold values that are no numbers", "Look at the samples: has training diverged?")
     return a, b

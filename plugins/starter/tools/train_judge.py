@@ -41,10 +41,7 @@ def main() -> None:
     net = _train(sets, options.steps, options.batch, options.seed)
     _standardise(net, sets)
     for name, (images, labels, train) in sets.items():
-        print(
-            f"{name}: {100 * _accuracy(net, images[~train], labels[~train]):.1f} % "
-            f"of {int((~train).sum())} held out"
-        )
+        print(f"{name}: {100 * _accuracy(net, images[~train], labels[~train]):.1f} % of {int((~train).sum())} held out")
     content = save({key: value.contiguous() for key, value in net.state_dict().items()})
     options.out.write_bytes(content)
     print(f"{sum(p.numel() for p in net.parameters()):,} parameters, {len(content):,} bytes")
@@ -85,7 +82,7 @@ def _train(sets: dict[str, tuple[Tensor, Tensor, Tensor]], steps: int, batch: in
         kept = torch.rand(raw.shape, generator=rng) > 0.2
         loss = functional.cross_entropy(net.head(raw * kept / 0.8), torch.cat(labels), label_smoothing=0.05)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimiser.step()
         schedule.step()
         if step % 200 == 0:
@@ -115,8 +112,7 @@ def _uniform(n: int, most: float, rng: torch.Generator) -> Tensor:
 def _standardise(net: JudgeNet, sets: dict[str, tuple[Tensor, Tensor, Tensor]]) -> None:
     """Mean and deviation of the features over all training images, each set weighing the same."""
     per_set = [
-        torch.cat([net.raw(part) for part in torch.split(x[train], 512)]).double()
-        for x, _, train in sets.values()
+        torch.cat([net.raw(part) for part in torch.split(x[train], 512)]).double() for x, _, train in sets.values()
     ]
     mean = torch.stack([f.mean(0) for f in per_set]).mean(0)
     variance = torch.stack([(f - mean).square().mean(0) for f in per_set]).mean(0)

@@ -105,9 +105,7 @@ def _three_by_32(images: Tensor) -> Tensor:
     if images.shape[1] not in (1, 3):
         images = images.mean(1, keepdim=True)
     if images.shape[2:] != (32, 32):
-        images = functional.interpolate(
-            images, (32, 32), mode="bilinear", antialias=True, align_corners=False
-        )
+        images = functional.interpolate(images, (32, 32), mode="bilinear", antialias=True, align_corners=False)
     return images.expand(-1, 3, -1, -1)
 
 

@@ -109,9 +109,7 @@ def _learnt_typefaces(families: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """
     names = np.array([typeface(str(family)) for family in families])
     train = np.ones(len(names), dtype=bool)
-    for name in sorted(
-        set(names.tolist()), key=lambda n: hashlib.sha256(f"{_SPLIT_SEED}/{n}".encode()).digest()
-    ):
+    for name in sorted(set(names.tolist()), key=lambda n: hashlib.sha256(f"{_SPLIT_SEED}/{n}".encode()).digest()):
         rows = names == name
         if rows.sum() <= 0.05 * len(names) and (~train).sum() + rows.sum() <= 0.21 * len(names):
             train &= ~rows
