@@ -45,6 +45,7 @@ class DataSection:
     low: float | None = None
     high: float | None = None
     prepare: Preparation | None = None
+    background: int = 0
     limit: int | None = None
     sha256: str | None = None
 
