@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import zoo
 from zoo.networks.autoencoder import Autoencoder
 from zoo.specs import PartSpec
@@ -15,7 +13,9 @@ ARCHITECTURES = {
 SHAPE = (1, 8, 8)
 
 
-def autoencoder(arch: str = "dcgan", *, seed: int = 0, bottleneck: str = "gaussian", device: str = "cpu") -> Autoencoder:
+def autoencoder(
+    arch: str = "dcgan", *, seed: int = 0, bottleneck: str = "gaussian", device: str = "cpu"
+) -> Autoencoder:
     """A tiny autoencoder of 8 px grey images with 6 values a code."""
     encoder, generator = ARCHITECTURES[arch]
     return zoo.autoencoder(
@@ -29,5 +29,3 @@ def states_equal(a, b) -> bool:  # type: ignore[no-untyped-def]
 
     left, right = a.state_dict(), b.state_dict()
     return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
-
-

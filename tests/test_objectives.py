@@ -67,7 +67,7 @@ def test_logits_are_averaged_inside_a_group_and_summed_over_groups() -> None:
 
 
 def test_r1_is_half_gamma_times_the_squared_gradient_norm_and_can_be_differentiated_again() -> None:
-    """For D(x) = sum(w x^2) / 2 the gradient is w x, so the penalty is gamma/2 mean ||w x||^2, d/dw = gamma mean w x^2."""
+    """For D(x) = sum(w x^2) / 2 the gradient is w x: the penalty is gamma/2 mean ||w x||^2, d/dw is gamma mean w x^2."""
     penalty = plugins.build("regulariser", PartSpec("r1", {"gamma": 0.7, "interval": 5}))
     assert (penalty.interval, penalty.inputs) == (5, {"real"})
     x = torch.randn(8, 3, 2, 2, dtype=torch.float64, requires_grad=True)
@@ -111,7 +111,9 @@ def test_denoising_shows_noisy_images_and_asks_for_clean_ones() -> None:
     model.encoder.features = lambda y: (seen.append(y), features(y))[1]  # type: ignore[method-assign, assignment, operator, func-returns-value]
     losses = plugins.build("objective", PartSpec("ae", {"noise": 0.1})).loss(model, x, torch.Generator().manual_seed(0))
     assert seen[0].std().item() == pytest.approx(0.2, rel=0.2)  # a tenth of the range [-1, 1]
-    assert losses.parts["mse"].item() == pytest.approx(model.decoder(model.bottleneck(features(seen[0]).embedding).mean).square().mean().item())  # type: ignore[operator]
+    assert losses.parts["mse"].item() == pytest.approx(
+        model.decoder(model.bottleneck(features(seen[0]).embedding).mean).square().mean().item()
+    )  # type: ignore[operator]
 
 
 def test_a_vae_without_a_variance_is_refused() -> None:

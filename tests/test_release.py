@@ -87,9 +87,7 @@ def example(**changes: object) -> tuple[Manifest, dict[str, bytes]]:
         ),
         "recipe": RecipeEntry("recipe.toml", sha256_of(others["recipe.toml"])),
         "files": {name: pin_file(data) for name, data in others.items()},
-        "metrics": (
-            Metric("kid", 0.1, 100, 100, "mnist5k", "held out", "mlp/x@0123456789ab", 0.0, (0.05, 0.2)),
-        ),
+        "metrics": (Metric("kid", 0.1, 100, 100, "mnist5k", "held out", "mlp/x@0123456789ab", 0.0, (0.05, 0.2)),),
         "credits": ("Zoo, who made them",),
     }
     return Manifest(**{**facts, **changes}), {**files, **others}  # type: ignore[arg-type]

@@ -188,4 +188,3 @@ def test_an_autoencoder_and_a_gan_that_do_not_fit_are_refused_with_both_values(g
     with pytest.raises(TransferError, match=text) as caught:
         zoo.transfer(source, gan(source))
     assert caught.value.hint
-

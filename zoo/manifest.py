@@ -293,7 +293,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 
 
 def _sealed(plain: dict[str, Any]) -> bytes:
-    """The bytes of these facts with the sha256 of the same bytes without it: a flipped bit anywhere breaks one of both."""
+    """The bytes of these facts with the sha256 of those without it: a flipped bit anywhere breaks one of both."""
     facts = {key: value for key, value in plain.items() if key != _SEAL}
     return dump_json(facts | {_SEAL: sha256_of(dump_json(facts))})
 

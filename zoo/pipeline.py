@@ -101,7 +101,9 @@ def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
     if like is None and section.low is not None and section.high is not None and section.shape is not None:
         like = DataSpec(section.shape, section.low, section.high, background=section.background)
     shape = None if like is not None else section.shape
-    return open_images(section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit)
+    return open_images(
+        section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit, strict=section.strict
+    )
 
 
 def _compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu") -> Autoencoder:

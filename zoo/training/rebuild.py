@@ -103,9 +103,7 @@ def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainee | Adversaria
 def images_of(recipe: Recipe) -> ImageSet:
     """The images of a run. Raises ConfigError when they are no longer those that it began with."""
     section = recipe.data
-    like = DataSpec(
-        _given(section.shape), _given(section.low), _given(section.high), background=section.background
-    )
+    like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
     images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit)
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
