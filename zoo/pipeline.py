@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo.config import to_plain
 from zoo.data.images import ImageSet, to_uint8
@@ -19,7 +20,7 @@ from zoo.report.grids import grid, png_bytes
 from zoo.runs import Run, open_run, train
 from zoo.specs import DataSpec
 from zoo.training.events import Watcher
-from zoo.training.recipe import AutoencoderSection, GanSection, Recipe, TransferSection
+from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
 from zoo.transfers.report import Report
 from zoo.transfers.transfer import Moved, explain, transfer
 
@@ -73,7 +74,7 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
         start,
         images,
         out=out / "gan" if both else out,
-        training=to_plain(recipe.gan.training),
+        training=_chosen(recipe.gan.training),
         evaluation=recipe.evaluation,
         seed=recipe.seed,
         name=recipe.name,
@@ -93,6 +94,12 @@ def explain_recipe(recipe: Recipe) -> Report:
         source = _source(recipe.transfer, None)
     composed = _compose_gan(recipe.gan, source.data, source, recipe.seed, "meta")
     return explain(source, composed, _strategy(recipe.transfer), source.origin.name if source.origin else "")
+
+
+def _chosen(training: AdversarialTraining) -> dict[str, Any]:
+    """The settings that differ from the defaults: a strategy may set the others."""
+    defaults = to_plain(AdversarialTraining())
+    return {key: value for key, value in to_plain(training).items() if value != defaults.get(key)}
 
 
 def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:

@@ -176,6 +176,7 @@ class Round:
     groups: tuple[int, ...]
     fake_judgement: Judgement
     real_judgement: Judgement | None = None
+    rng: Rng | None = None
 
 
 @runtime_checkable
@@ -217,10 +218,14 @@ class Regulariser(Protocol):
 class Game(Protocol):
     """What is judged: images by default, codes for a GAN on codes.
 
-    `players(side)` are the modules that a side trains; the generator moves every `every`-th step.
+    `players(side)` are the modules that a side trains; the generator moves every `every`-th step; `groups` are the
+    judge's logit groups. A game that is an `nn.Module` has state of its own, which is saved with the run.
     """
 
     every: int
+
+    @property
+    def groups(self) -> tuple[int, ...]: ...
 
     def real(self, images: Tensor, indices: Tensor) -> Tensor: ...
     def fake(self, z: Tensor) -> Tensor: ...
@@ -280,20 +285,28 @@ class Slot(StrEnum):
 
 
 class Source(StrEnum):
-    """What a strategy uses of the autoencoder."""
+    """What a strategy uses of the autoencoder, and of the images to learn from (`codes`, `images`)."""
 
     ENCODER = "encoder"
     BOTTLENECK = "bottleneck"
     DECODER = "decoder"
     CODES = "codes"
+    IMAGES = "images"
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether the target's images must be at hand."""
+        return self in (Source.CODES, Source.IMAGES)
 
 
 class Values(Protocol):
-    """What an `Edit` may read when it is applied: the source, the codes of the target's images, the GAN."""
+    """What an `Edit` may read when it is applied: the source, the target's images to learn from and their mean codes,
+    the nets as the edits before it left them."""
 
     source: Autoencoder
     nets: Mapping[str, nn.Module]
 
+    def images(self) -> Tensor: ...
     def codes(self) -> Tensor: ...
 
 
@@ -301,8 +314,9 @@ class Values(Protocol):
 class Edit:
     """One tensor of one net that gets a value when the plan is applied.
 
-    `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective` or `terms.<name>`; `tensor` its name in
-    that net's state dict. `origin` is `copied`, `adapted` or `fitted`, `how` the bridge's or fit's name and what it
+    `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective`, `game` or `terms.<name>`; `tensor` its
+    name in that net's state dict. `source.encoder`, `source.bottleneck` and `source.decoder` are a copy of the
+    autoencoder that later strategies read in its place (controls). `origin` is `copied`, `adapted` or `fitted`, `how` the bridge's or fit's name and what it
     took; `value` computes the new tensor and is never called while planning or resuming.
     """
 
@@ -318,7 +332,9 @@ class Transfer:
     """A plan: the GAN's structure after the transfer, and what moves into it once it is applied.
 
     Plans are structure only, so they are made on the meta device as well as anywhere else.
-    `promised` names, per net, the tensors that must get a value; fewer is a failure.
+    `promised` names, per net, the tensors that must get a value; fewer is a failure. `wraps` says of a net that was put
+    inside another one under which name it now sits there, so that what was planned for it follows. `recipe` are the
+    training settings that a strategy needs.
     """
 
     gan: GAN
@@ -331,6 +347,7 @@ class Transfer:
     recipe: dict[str, Any] = field(default_factory=dict)
     to_latent: nn.Module | None = None
     promised: dict[str, set[str]] = field(default_factory=dict)
+    wraps: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 

@@ -33,6 +33,11 @@ class ImageGame:
     def __init__(self, gan: GAN) -> None:
         self.gan = gan
 
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """D's."""
+        return self.gan.discriminator.logit_groups  # type: ignore[return-value]
+
     def real(self, images: Tensor, indices: Tensor) -> Tensor:
         """The batch as it is."""
         return images
@@ -78,9 +83,10 @@ class AdversarialTrainee:
             "objective": cast(nn.Module, self.objective),
             **{f"terms.{name}": term for name, term in plan.terms.items()},
             **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
+            **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
         }
         self.optimisers: dict[str, torch.optim.Optimizer] = {side.value: adam for side, adam in self.adams.items()}
-        self.streams = {"data": stream(seed, "data"), "codes": stream(seed, "codes")}
+        self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses")}
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """G forward once; D moves, then G, each with one backward; the moving average follows."""
@@ -88,11 +94,12 @@ class AdversarialTrainee:
         real = self.game.real(self.images.batch(rows), rows)
         z = self.gan.prior.sample(len(rows), self.streams["codes"]).to(real.device)  # type: ignore[operator]
         fake = self.game.fake(z)
-        groups = cast(tuple[int, ...], self.gan.discriminator.logit_groups)
+        rng = self.streams["losses"]
 
         def table(real: Tensor, fake: Tensor, judge_real: bool) -> Round:
             judged = self.game.judge(real) if judge_real else None
-            return Round(real, fake, z, rows, shown, self.game.judge, groups, self.game.judge(fake), judged)
+            judge, groups = self.game.judge, self.game.groups
+            return Round(real, fake, z, rows, shown, judge, groups, judge(fake), judged, rng)
 
         scalars: dict[str, Tensor] = {}
         game: Round | None = None

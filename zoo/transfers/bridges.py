@@ -43,27 +43,23 @@ def carry(source: nn.Module, source_role: str, target: nn.Module, net: str, pref
     ]
 
 
-def fold_affine(net: str, layer: str, how: str, affine: Callable[[Values], tuple[Tensor, Tensor]]) -> list[Edit]:
-    """Fold z -> A z + c, given as (A, c), into a linear layer: W' = W A, b' = b + W c.
+def fold_affine(
+    net: str, name: str, layer: nn.Linear, how: str, affine: Callable[[Values], tuple[Tensor, Tensor]]
+) -> list[Edit]:
+    """Fold z -> A z + c, given as (A, c), into `layer`, which `net` calls `name`: W' = W A, b' = b + W c.
 
     Computed in float64. The bias is edited first, because it needs the weight as it was.
     """
 
-    def weight_of(values: Values) -> Tensor:
-        weight: Tensor = values.nets[net].state_dict()[f"{layer}.weight"]
-        return weight.double()
-
     def bias(values: Values) -> Tensor:
-        old: Tensor = values.nets[net].state_dict()[f"{layer}.bias"]
-        return (old.double() + weight_of(values) @ affine(values)[1].double()).to(old.dtype)
+        return (layer.bias.double() + layer.weight.double() @ affine(values)[1].double()).to(layer.bias.dtype)
 
     def weight(values: Values) -> Tensor:
-        old = weight_of(values)
-        return (old @ affine(values)[0].double()).to(torch.get_default_dtype())
+        return (layer.weight.double() @ affine(values)[0].double()).to(layer.weight.dtype)
 
     return [
-        Edit(net, f"{layer}.bias", "adapted", how, bias),
-        Edit(net, f"{layer}.weight", "adapted", how, weight),
+        Edit(net, f"{name}.bias", "adapted", how, bias),
+        Edit(net, f"{name}.weight", "adapted", how, weight),
     ]
 
 

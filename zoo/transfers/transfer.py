@@ -57,20 +57,20 @@ def transfer(
     chosen = choose(strategy)
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
     _check_fit(source, gan)
-    needs_codes = [c.spec.component for c in chosen if Source.CODES in c.strategy.uses]
-    if needs_codes and data is None:
+    fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.uses)]
+    if fitted and data is None:
         raise TransferError(
-            f"{needs_codes[0]} is fitted to the codes of your images, and no data was given",
+            f"{fitted[0]} is fitted to your images, and no data was given",
             "Give data=..., a data set's name, a folder or an .npz.",
         )
     planned = plan(source, copy.deepcopy(gan), chosen)
     report = report_on(planned, name_of_strategy(chosen), digest(source))
 
-    def codes() -> Tensor:
-        images = open_images(data, like=source.data) if not isinstance(data, ImageSet) else data  # type: ignore[arg-type]
-        return source.encode(images.batch(images.train))
+    def images() -> Tensor:
+        opened = open_images(data, like=source.data) if not isinstance(data, ImageSet) else data  # type: ignore[arg-type]
+        return opened.batch(opened.train)
 
-    apply(planned, source, codes)
+    apply(planned, source, images)
     return Moved(planned.gan, report, planned, chosen, source, gan.specs)
 
 
@@ -82,9 +82,12 @@ def explain(source: Autoencoder, gan: GAN, strategy: Strategy = DEFAULT, source_
 
 
 @torch.no_grad()
-def apply(planned: Transfer, source: Autoencoder, codes: Callable[[], Tensor]) -> None:
-    """Run every edit of a plan, in order. `codes` gives the target images' mean codes and is called at most once."""
-    values = _Values(source, nets_of(planned), codes)
+def apply(planned: Transfer, source: Autoencoder, images: Callable[[], Tensor]) -> None:
+    """Run every edit of a plan, in order. `images` gives the target's images to learn from, at most once."""
+    if any(edit.net.startswith("source.") for edit in planned.edits):
+        source = copy.deepcopy(source)
+    nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}
+    values = _Values(source, nets, images)
     for edit in planned.edits:
         target = values.nets[edit.net].state_dict()[edit.tensor]
         value = edit.value(values)
@@ -104,13 +107,18 @@ def name_of_strategy(chosen: Sequence[Chosen]) -> str:
 class _Values:
     source: Autoencoder
     nets: Mapping[str, nn.Module]
-    make_codes: Callable[[], Tensor]
-    made: list[Tensor] = field(default_factory=list)
+    open_images: Callable[[], Tensor]
+    kept: dict[str, Tensor] = field(default_factory=dict)
+
+    def images(self) -> Tensor:
+        if "images" not in self.kept:
+            self.kept["images"] = self.open_images()
+        return self.kept["images"]
 
     def codes(self) -> Tensor:
-        if not self.made:
-            self.made.append(self.make_codes())
-        return self.made[0]
+        if "codes" not in self.kept:
+            self.kept["codes"] = self.source.encode(self.images())
+        return self.kept["codes"]
 
 
 def _check_fit(source: Autoencoder, gan: GAN) -> None:

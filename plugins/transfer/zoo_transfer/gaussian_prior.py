@@ -68,9 +68,10 @@ class FittedGaussian:
         """None: no setting makes a fitted Gaussian N(0, I) for every autoencoder."""
 
     def _folded(self, gan: GAN, fitted: Callable[[Values], GaussianFit]) -> Transfer:
-        layer = name_of(gan.generator.first, gan.generator)  # type: ignore[arg-type]
+        first: nn.Linear = gan.generator.first  # type: ignore[assignment]
+        layer = name_of(first, gan.generator)
         how = "gaussian fit of the codes, folded"
-        edits = fold_affine("generator", layer, how, lambda values: (fitted(values).scale, fitted(values).mean))
+        edits = fold_affine("generator", layer, first, how, lambda values: (fitted(values).scale, fitted(values).mean))
         whitening = Whitening(gan.latent_dim).to(next(gan.generator.parameters()).device)
         edits += [
             Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
