@@ -14,7 +14,7 @@ from helpers import SHAPE, autoencoder
 
 import zoo
 from zoo import plugins
-from zoo.config import to_plain
+from zoo.config import from_plain, to_plain
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
@@ -70,7 +70,7 @@ def move(source: Autoencoder, strategy: Any, images: ImageSet, gan: GAN | None =
 
 
 def training_of(moved: Moved, **settings: Any) -> AdversarialTraining:
-    return AdversarialTraining(**{**TRAINING, **moved.plan.recipe, **settings})
+    return from_plain(AdversarialTraining, {**TRAINING, **moved.plan.recipe, **settings}, "training")
 
 
 def train(moved: Moved, images: ImageSet, steps: int, **settings: Any) -> AdversarialTrainee:
@@ -113,9 +113,7 @@ def test_neutral_config_equals_scratch_bit_for_bit(strategy: str, arch: str, ima
 
 @both
 @pytest.mark.parametrize("strategy", ["decoder-init", "encoder-init", "decoder-init+encoder-init"])
-def test_an_init_with_the_scratch_nets_own_weights_equals_scratch(
-    strategy: str, arch: str, images: ImageSet
-) -> None:
+def test_an_init_with_the_scratch_nets_own_weights_equals_scratch(strategy: str, arch: str, images: ImageSet) -> None:
     """The code path of an init changes nothing but the values that it copies."""
     source, gan = autoencoder(arch), scratch(autoencoder(arch))
     source.decoder.load_state_dict(gan.generator.state_dict())
@@ -264,5 +262,3 @@ def test_strategies_that_fill_one_exclusive_slot_are_refused_by_name() -> None:
     """The error names both and the slot."""
     with pytest.raises(TransferError, match=r"gaussian-prior.*gmm-prior.*prior"):
         choose("gaussian-prior+gmm-prior")
-
-

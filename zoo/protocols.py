@@ -173,15 +173,30 @@ class Round:
     indices: Tensor
     shown: int
     judge: Callable[[Tensor], Judgement]
+    generate: Callable[[Tensor], Tensor]
     groups: tuple[int, ...]
     fake_judgement: Judgement
     real_judgement: Judgement | None = None
     rng: Rng | None = None
+    to_latent: Callable[[Tensor], Tensor] | None = None
+    view: Callable[[Tensor], Tensor] | None = None
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Images as the discriminator sees them in this round: augmented like `real` and `fake`."""
+        return x if self.view is None else self.view(x)
+
+    def latent(self, code: Tensor) -> Tensor:
+        """A code of the source as this GAN's z."""
+        return code if self.to_latent is None else self.to_latent(code)
 
 
 @runtime_checkable
 class AutoencoderObjective(Protocol):
-    """What an autoencoder minimises. Built by `objective(config)`."""
+    """What an autoencoder minimises. Built by `objective(config)`.
+
+    One that is an `nn.Module` has `prepare(autoencoder)`, called once, which builds its nets for the autoencoder; their
+    parameters are trained along and saved with the run.
+    """
 
     def loss(self, autoencoder: Autoencoder, x: Tensor, rng: Rng) -> Losses: ...
 
@@ -237,11 +252,13 @@ class Game(Protocol):
 class Term(Protocol):
     """A loss that a strategy adds to one side: an `nn.Module` whose weight depends on the images shown.
 
-    A term of weight 0 is not called. `needs_real` asks for the real batch's judgement.
+    A term of weight 0 is not called. `needs_real` asks for the real batch's judgement; `needs_images` says that it
+    looks at `real` or `fake` as images, so that it does not fit a game on codes.
     """
 
     side: Side
     needs_real: bool
+    needs_images: bool
 
     def weight(self, shown: int) -> float: ...
     def forward(self, game: Round) -> Tensor: ...
@@ -316,8 +333,9 @@ class Edit:
 
     `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective`, `game` or `terms.<name>`; `tensor` its
     name in that net's state dict. `source.encoder`, `source.bottleneck` and `source.decoder` are a copy of the
-    autoencoder that later strategies read in its place (controls). `origin` is `copied`, `adapted` or `fitted`, `how` the bridge's or fit's name and what it
-    took; `value` computes the new tensor and is never called while planning or resuming.
+    autoencoder that later strategies read in its place (controls). `origin` is `copied`, `adapted` or `fitted`, `how`
+    the bridge's or fit's name and what it took; `value` computes the new tensor and is never called while planning or
+    resuming.
     """
 
     net: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -15,6 +15,7 @@ from zoo.errors import ConfigError
 from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
+from zoo.objectives import augmentation
 from zoo.protocols import AdversarialObjective, Game, Judgement, Regulariser, Round, Side, Term, Transfer
 from zoo.training.ema import MovingAverage
 from zoo.training.freezing import freeze, train_mode
@@ -66,6 +67,11 @@ class AdversarialTrainee:
         self.game: Game = plan.game or ImageGame(plan.gan)
         self.objective = _objective(plan, training)
         self.regulariser = _regulariser(training)
+        self.augmentation = augmentation.parse(training.augment)
+        if self.augmentation and plan.game is not None:
+            raise ConfigError(
+                "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
+            )
         freeze(plan)
         train_mode(plan)
         rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
@@ -86,7 +92,7 @@ class AdversarialTrainee:
             **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
         }
         self.optimisers: dict[str, torch.optim.Optimizer] = {side.value: adam for side, adam in self.adams.items()}
-        self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses")}
+        self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """G forward once; D moves, then G, each with one backward; the moving average follows."""
@@ -97,9 +103,14 @@ class AdversarialTrainee:
         rng = self.streams["losses"]
 
         def table(real: Tensor, fake: Tensor, judge_real: bool) -> Round:
-            judged = self.game.judge(real) if judge_real else None
-            judge, groups = self.game.judge, self.game.groups
-            return Round(real, fake, z, rows, shown, judge, groups, judge(fake), judged, rng)
+            view = self._view(len(rows))
+
+            def judge(x: Tensor) -> Judgement:
+                return self.game.judge(x if view is None else view(x))
+
+            judged = judge(real) if judge_real else None
+            generate, groups, to_latent = self.game.fake, self.game.groups, self.plan.to_latent
+            return Round(real, fake, z, rows, shown, judge, generate, groups, judge(fake), judged, rng, to_latent, view)
 
         scalars: dict[str, Tensor] = {}
         game: Round | None = None
@@ -138,6 +149,14 @@ class AdversarialTrainee:
     def averaged(self) -> GAN:
         """The GAN with the averaged generator in place of the live one."""
         return GAN(self.gan.prior, self.average.net, self.gan.discriminator, self.gan.specs)
+
+    def _view(self, n: int) -> Callable[[Tensor], Tensor] | None:
+        """One draw of the augmentation, for every image that D sees in this round."""
+        if not self.augmentation:
+            return None
+        data = self.gan.data
+        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"])
+        return lambda x: augmentation.augment(x, drawn, data)
 
     def _move(self, side: Side, loss: Tensor) -> None:
         adam = self.adams[side]

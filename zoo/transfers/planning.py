@@ -65,6 +65,7 @@ def plan(source: Autoencoder, gan: GAN, chosen: Sequence[Chosen]) -> Transfer:
         whole.game = step.game or whole.game
         whole.to_latent = step.to_latent or whole.to_latent
         whole.notes += step.notes
+    _refuse_terms_on_images(whole, chosen)
     _refuse_broken_promises(whole)
     return whole
 
@@ -109,6 +110,16 @@ def _merge_recipe(whole: Transfer, step: Transfer, spec: PartSpec) -> None:
             )
         whole.recipe[key] = value
         whole.notes.append(f"{spec.component} sets {key} = {value!r}")
+
+
+def _refuse_terms_on_images(whole: Transfer, chosen: Sequence[Chosen]) -> None:
+    for name, term in whole.terms.items():
+        if whole.game is not None and term.needs_images:
+            game = next(spec.component for spec, strategy in chosen if Slot.GAME in strategy.fills)
+            raise TransferError(
+                f"{game} fills the slot 'game' with codes, and {name.rpartition('/')[0]} looks at images",
+                "Choose one of the two.",
+            )
 
 
 def _refuse_broken_promises(whole: Transfer) -> None:

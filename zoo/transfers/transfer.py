@@ -15,7 +15,7 @@ from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan as compose_gan
 from zoo.networks.gan import GAN
-from zoo.protocols import Source, Transfer
+from zoo.protocols import Transfer
 from zoo.specs import PartSpec
 from zoo.transfers.digests import digest
 from zoo.transfers.planning import Chosen, Strategy, choose, plan
