@@ -23,6 +23,8 @@ from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
 __all__ = ["CodeGame", "LatentGan", "LatentGenerator", "dense"]
 
+_SLOPE = 0.2
+
 
 class LatentGenerator(nn.Module):
     """x = Dec(mean + scale g(e)): g makes standardised codes of noise."""
@@ -141,10 +143,14 @@ class LatentGan:
 
 
 def dense(sizes: Sequence[int]) -> nn.Sequential:
-    """Linear maps with LeakyReLU between them."""
+    """Linear maps with LeakyReLU between them, started so that the scale is kept (He et al. 2015, equation 10)."""
     layers: list[nn.Module] = []
-    for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), nn.LeakyReLU(0.2)]
+    for i, (a, b) in enumerate(pairwise(sizes)):
+        layer = nn.Linear(a, b)
+        gain = nn.init.calculate_gain("leaky_relu", _SLOPE) if i else 1.0
+        nn.init.normal_(layer.weight, 0.0, gain / a**0.5)
+        nn.init.zeros_(layer.bias)
+        layers += [layer, nn.LeakyReLU(_SLOPE)]
     return nn.Sequential(*layers[:-1])
 
 

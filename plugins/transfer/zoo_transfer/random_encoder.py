@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder
 from zoo.networks.gan import GAN
+from zoo.networks.seeds import seed_of
 from zoo.protocols import Edit, Slot, Source, Transfer, Values
 from zoo.transfers.fits import once
 from zoo_transfer.config import RandomEncoderConfig
@@ -26,7 +27,7 @@ class RandomEncoder:
         """Edits of a copy of the source; the GAN is not touched."""
         fresh = once(
             lambda values: build_autoencoder(
-                values.source.specs, values.source.data, values.source.latent_dim, seed=self.config.seed
+                values.source.specs, values.source.data, values.source.latent_dim, seed=seed_of(self.config.seed, "random-encoder")
             )
         )
 
