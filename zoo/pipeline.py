@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,8 @@ def explain_recipe(recipe: Recipe) -> Report:
         source = _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed, "meta")
     else:
         source = _source(recipe.transfer, None)
-    composed = _compose_gan(recipe.gan, source.data, source, recipe.seed, "meta")
+    shape = recipe.data.shape or source.data.shape
+    composed = _compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
     return explain(source, composed, _strategy(recipe.transfer), source.origin.name if source.origin else "")
 
 
@@ -105,6 +106,8 @@ def _chosen(training: AdversarialTraining) -> dict[str, Any]:
 def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
     section = recipe.data
     like = source.data if source is not None else None
+    if like is not None and section.shape is not None:
+        like = replace(like, shape=section.shape)  # the transfer's bridges take care of the difference
     if like is None and section.low is not None and section.high is not None and section.shape is not None:
         like = DataSpec(section.shape, section.low, section.high)
     shape = None if like is not None else section.shape

@@ -51,6 +51,7 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
 @click.option("--generator", help="Another generator than one like the decoder.")
 @click.option("--discriminator", help="Another discriminator than one like the encoder.")
+@options.shape
 @click.option("--images", type=int, help="How many images to show.")
 @click.option("--batch", type=int, help="Images a step.")
 @click.option("--metric", help="Measure KID and FID in this feature space along the way.")

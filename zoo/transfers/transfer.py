@@ -14,9 +14,10 @@ from zoo.data.open import open_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan as compose_gan
+from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
 from zoo.protocols import Transfer
-from zoo.specs import PartSpec
+from zoo.specs import DataSpec, PartSpec
 from zoo.transfers.digests import digest
 from zoo.transfers.planning import Chosen, Strategy, choose, plan
 from zoo.transfers.report import Report, nets_of, report_on
@@ -56,7 +57,6 @@ def transfer(
     """
     chosen = choose(strategy)
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
-    _check_fit(source, gan)
     fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.uses)]
     if fitted and data is None:
         raise TransferError(
@@ -67,7 +67,7 @@ def transfer(
     report = report_on(planned, name_of_strategy(chosen), digest(source))
 
     def images() -> Tensor:
-        opened = open_images(data, like=source.data) if not isinstance(data, ImageSet) else data  # type: ignore[arg-type]
+        opened = open_images(data, like=gan.data) if not isinstance(data, ImageSet) else data  # type: ignore[arg-type]
         return opened.batch(opened.train)
 
     apply(planned, source, images)
@@ -77,7 +77,6 @@ def transfer(
 def explain(source: Autoencoder, gan: GAN, strategy: Strategy = DEFAULT, source_digest: str = "") -> Report:
     """What would move where, from structure alone (both may be on the meta device). Raises like `transfer`."""
     chosen = choose(strategy)
-    _check_fit(source, gan)
     return report_on(plan(source, copy.deepcopy(gan), chosen), name_of_strategy(chosen), source_digest)
 
 
@@ -87,7 +86,7 @@ def apply(planned: Transfer, source: Autoencoder, images: Callable[[], Tensor]) 
     if any(edit.net.startswith("source.") for edit in planned.edits):
         source = copy.deepcopy(source)
     nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}
-    values = _Values(source, nets, images)
+    values = _Values(source, nets, images, planned.gan.data)
     for edit in planned.edits:
         target = values.nets[edit.net].state_dict()[edit.tensor]
         value = edit.value(values)
@@ -108,6 +107,7 @@ class _Values:
     source: Autoencoder
     nets: Mapping[str, nn.Module]
     open_images: Callable[[], Tensor]
+    spec: DataSpec
     kept: dict[str, Tensor] = field(default_factory=dict)
 
     def images(self) -> Tensor:
@@ -117,19 +117,5 @@ class _Values:
 
     def codes(self) -> Tensor:
         if "codes" not in self.kept:
-            self.kept["codes"] = self.source.encode(self.images())
+            self.kept["codes"] = self.source.encode(refit(self.images(), self.spec, self.source.data))
         return self.kept["codes"]
-
-
-def _check_fit(source: Autoencoder, gan: GAN) -> None:
-    ours, theirs = source.data, gan.data
-    if ours.shape != theirs.shape:
-        raise TransferError(
-            f"the autoencoder's samples are {list(ours.shape)}, the GAN's {list(theirs.shape)}",
-            f"Compose the GAN for {list(ours.shape)}: images are prepared for it.",
-        )
-    if (ours.low, ours.high) != (theirs.low, theirs.high):
-        raise TransferError(
-            f"the autoencoder's values lie in [{ours.low}, {ours.high}], the GAN's in [{theirs.low}, {theirs.high}]",
-            "Compose the GAN with the autoencoder's data spec: zoo.gan(like=autoencoder).",
-        )

@@ -34,7 +34,7 @@ class DecoderInit:
     dos Santos et al. 2019, "Learning implicit generative models by matching perceptual features").
 
     The prior must be where the decoder was trained: N(0, I) for a VAE; for other autoencoders add `gaussian-prior` or
-    `gmm-prior`. A generator with fewer layers than the decoder takes its last ones (bridge `drop-layers`). A fresh
+    `gmm-prior`. A generator of other widths, channels, value range or depth is filled through bridges. A fresh
     discriminator soon ruins a good generator: give it `warmup_images` alone, and the generator a slow start.
     """
 
@@ -45,10 +45,10 @@ class DecoderInit:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
-        """Every tensor of the generator gets a value."""
+        """Every tensor of the generator gets a value, or those that the bridges reach."""
         edits = carry(source.decoder, "decoder", gan.generator, "generator")
         config = self.config
-        planned = Transfer(gan, edits, promised={"generator": set(gan.generator.state_dict())})
+        planned = Transfer(gan, edits, promised={"generator": {edit.tensor for edit in edits}})
         if config.warmup_images or config.ramp_images:
             start = config.ramp_start if config.ramp_images else 1.0
             planned.schedules["generator.lr"] = [WarmStart(config.warmup_images, config.ramp_images, start)]

@@ -14,7 +14,7 @@ from zoo.networks.modes import evaluating
 from zoo.plugins import normalise
 from zoo.protocols import Edit, Judgement, Round, Slot, Source, Transfer, Values
 from zoo.specs import DataSpec, PartSpec
-from zoo.transfers.bridges import carry
+from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.config import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
 from zoo_transfer.teachers import device_of
 
@@ -126,6 +126,7 @@ class Energy:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """The autoencoder's tensors in D, the objective with its margin, and no other penalty."""
+        require_same_data(source, gan, "energy")
         config = self.config
         settings = EnergyDiscriminatorConfig(
             source.specs["encoder"],

@@ -75,10 +75,9 @@ class DistillImages(nn.Module):
 
     def forward(self, game: Round) -> Tensor:
         """Scalar."""
-        assert self.teacher.decoder is not None
         with torch.no_grad():
             code = self.teacher.code(game.real)
-            target = self.teacher.decoder(code)
+            target = self.teacher.decode(code)
         return (game.generate(game.latent(code)) - target).abs().mean()
 
 

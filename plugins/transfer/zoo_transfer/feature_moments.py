@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
 from zoo.networks.modes import evaluating
 from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
@@ -104,7 +105,7 @@ class FeatureMoments:
         teacher = teacher_of(source, gan)
         shapes = stage_shapes(teacher.encoder, source.data)
         edits, names = parts_of(source, teacher, "terms.moments")
-        found = once(lambda values: moments_of(values.source.encoder, values.images()))
+        found = once(lambda values: moments_of(values.source.encoder, refit(values.images(), gan.data, source.data)))
 
         def edit(i: int, which: int) -> Edit:
             def value(values: Values) -> Tensor:

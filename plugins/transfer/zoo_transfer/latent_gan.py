@@ -17,7 +17,7 @@ from zoo.networks.seeds import seeded
 from zoo.plugins import normalise
 from zoo.protocols import Edit, Judgement, Side, Slot, Source, Transfer, Values
 from zoo.specs import DataSpec, PartSpec
-from zoo.transfers.bridges import carry
+from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.config import LatentGanConfig, LatentGeneratorConfig
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
@@ -105,6 +105,7 @@ class LatentGan:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """A generator around the one that is there, with the decoder's values in it, and a game on codes."""
+        require_same_data(source, gan, "latent-gan")
         config = self.config
         if source.latent_dim != gan.latent_dim:
             raise TransferError(

@@ -25,9 +25,11 @@ class RandomEncoder:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """Edits of a copy of the source; the GAN is not touched."""
+        # not `seed` itself: the autoencoder may have been trained from that start
+        seed = seed_of(self.config.seed, "random-encoder")
         fresh = once(
             lambda values: build_autoencoder(
-                values.source.specs, values.source.data, values.source.latent_dim, seed=seed_of(self.config.seed, "random-encoder")
+                values.source.specs, values.source.data, values.source.latent_dim, seed=seed
             )
         )
 

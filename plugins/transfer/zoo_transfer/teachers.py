@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
+from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
 from zoo.protocols import Edit, Features
 from zoo.specs import DataSpec
@@ -18,17 +19,28 @@ __all__ = ["Teacher", "device_of", "parts_of", "stage_shapes", "teacher_of"]
 
 
 class Teacher(nn.Module):
-    """The source's encoder and bottleneck, and its decoder where asked for."""
+    """The source's encoder and bottleneck, and its decoder where asked for. It looks at the GAN's samples, `data`, and
+    fits them to those that the source learnt from."""
 
-    def __init__(self, encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module | None = None) -> None:
+    def __init__(
+        self, data: DataSpec, encoder: nn.Module, bottleneck: nn.Module, decoder: nn.Module | None = None
+    ) -> None:
         super().__init__()
+        self.data = data
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
 
     def features(self, x: Tensor) -> Features:
         """x (N, *data.shape) -> embedding and stages."""
-        return self.encoder.features(x)  # type: ignore[no-any-return, operator]
+        own: DataSpec = self.encoder.data  # type: ignore[assignment]
+        return self.encoder.features(refit(x, self.data, own))  # type: ignore[no-any-return, operator]
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Codes (N, latent_dim) -> samples (N, *data.shape) of the GAN's kind."""
+        assert self.decoder is not None, "the teacher was made with decoder=True"
+        own: DataSpec = self.decoder.data  # type: ignore[assignment]
+        return refit(self.decoder(code), own, self.data)
 
     def code(self, x: Tensor) -> Tensor:
         """x (N, *data.shape) -> mean codes (N, latent_dim)."""
@@ -51,7 +63,7 @@ def teacher_of(source: Autoencoder, gan: GAN, *, decoder: bool = False) -> Teach
     if decoder:
         spec = source.specs["decoder"]
         made = build_part("generator", spec, "decoder", source.data, source.latent_dim, device=device)
-    return Teacher(encoder, bottleneck, made)
+    return Teacher(gan.data, encoder, bottleneck, made)
 
 
 def parts_of(source: Autoencoder, teacher: Teacher, net: str, prefix: str = "teacher.") -> tuple[list[Edit], set[str]]:
