@@ -21,6 +21,7 @@ from zoo.runs import Run, open_run, train
 from zoo.specs import DataSpec
 from zoo.training.events import Watcher
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
+from zoo.transfers.auto import AUTO
 from zoo.transfers.report import Report
 from zoo.transfers.transfer import Moved, explain, transfer
 
@@ -87,14 +88,16 @@ def explain_recipe(recipe: Recipe) -> Report:
     """What a recipe's transfer would move, from structure alone. Raises ConfigError when it has none."""
     if recipe.transfer is None or recipe.gan is None:
         raise ConfigError("the recipe transfers nothing", "Give it a [transfer] table.")
+    images = None
     if recipe.autoencoder is not None and recipe.transfer.source == "autoencoder":
-        images = _images(recipe)
-        source = _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed, "meta")
+        source = _compose_autoencoder(recipe.autoencoder, _images(recipe).spec, recipe.seed, "meta")
     else:
         source = _source(recipe.transfer, None)
+        images = _images(recipe, source) if _strategy(recipe.transfer) == AUTO else None
     shape = recipe.data.shape or source.data.shape
     composed = _compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
-    return explain(source, composed, _strategy(recipe.transfer), source.origin.name if source.origin else "")
+    origin = source.origin.name if source.origin else ""
+    return explain(source, composed, _strategy(recipe.transfer), origin, data=images)
 
 
 def _chosen(training: AdversarialTraining) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
 @click.command()
 @click.argument("source")
 @options.data
-@click.option("--strategy", default="decoder-init+encoder-init", show_default=True, help="Strategies, joined by +.")
+@click.option("--strategy", default="auto", show_default=True, help="Strategies, joined by +; auto chooses.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
 @click.option("--generator", help="Another generator than one like the decoder.")
 @click.option("--discriminator", help="Another discriminator than one like the encoder.")
@@ -189,6 +189,7 @@ def _explain(recipe: Any, as_json: bool) -> None:
     show.lines(
         ["", f"strategy {report.strategy}: " + ", ".join(f"{n} {origin}" for origin, n in report.count().items())]
     )
+    show.lines(report.notes)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -24,6 +25,7 @@ from zoo.training.recipe import AdversarialTraining
 __all__ = ["AdversarialTrainee", "ImageGame"]
 
 _PREVIEW = 64
+_SPREAD_OF = 512
 
 
 class ImageGame:
@@ -125,6 +127,9 @@ class AdversarialTrainee:
                 scalars["penalty"] = penalty.detach()
                 loss = loss + self.regulariser.interval * penalty
             self._move(Side.DISCRIMINATOR, loss)
+            scalars["d_gradient"] = self._gradient(Side.DISCRIMINATOR)
+            ours, theirs = cast(Judgement, game.real_judgement).realness, game.fake_judgement.realness
+            scalars["d_wins"] = (ours.detach().mean(1) > theirs.detach().mean(1)).float().mean()
             scalars["d_real"] = cast(Judgement, game.real_judgement).realness.detach().mean()
             scalars["d_fake"] = game.fake_judgement.realness.detach().mean()
         if self._pace(Side.GENERATOR, shown) and n % self.game.every == 0:
@@ -135,6 +140,7 @@ class AdversarialTrainee:
             loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
             scalars["g_loss"] = loss.detach()
             self._move(Side.GENERATOR, loss)
+            scalars["g_gradient"] = self._gradient(Side.GENERATOR)
             for weight in self.weights[Side.DISCRIMINATOR]:
                 weight.requires_grad_(True)
         if game is not None:
@@ -145,6 +151,12 @@ class AdversarialTrainee:
     def preview(self) -> Tensor:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
         return self.averaged().sample(_PREVIEW)
+
+    @functools.cached_property
+    def real_spread(self) -> float:
+        """The standard deviation of real samples, averaged over their values."""
+        rows = self.images.train[:_SPREAD_OF]
+        return self.images.batch(rows).std(0, unbiased=False).mean().item()
 
     def averaged(self) -> GAN:
         """The GAN with the averaged generator in place of the live one."""
@@ -163,6 +175,12 @@ class AdversarialTrainee:
         adam.zero_grad(set_to_none=True)
         loss.backward()
         adam.step()
+
+    def _gradient(self, side: Side) -> Tensor:
+        """The norm of all gradients of the step that was just taken."""
+        slopes = [weight.grad for weight in self.weights[side] if weight.grad is not None]
+        norms: list[Tensor] = list(torch._foreach_norm(slopes))
+        return torch.stack(norms).square().sum().sqrt()
 
     def _pace(self, side: Side, shown: int) -> float:
         """The side's learning rate for this step, set and returned; 0 means that it rests."""

@@ -18,6 +18,7 @@ from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
 from zoo.protocols import Transfer
 from zoo.specs import DataSpec, PartSpec
+from zoo.transfers.auto import AUTO, advise, look_at
 from zoo.transfers.digests import digest
 from zoo.transfers.planning import Chosen, Strategy, choose, plan
 from zoo.transfers.report import Report, nets_of, report_on
@@ -45,7 +46,7 @@ class Moved:
 def transfer(
     source: Autoencoder,
     gan: GAN | None = None,
-    strategy: Strategy = DEFAULT,
+    strategy: Strategy = AUTO,
     *,
     data: str | ImageSet | None = None,
     seed: int = 0,
@@ -53,10 +54,14 @@ def transfer(
     """Hand what `source` learnt to a GAN (by default one composed like the source, with fresh weights from `seed`).
 
     Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
-    codes need it. Raises UnknownName, ConfigError or TransferError while planning, before anything is computed.
+    codes need it. `auto` looks at both and chooses (`zoo.transfers.auto`). Raises UnknownName, ConfigError or
+    TransferError while planning, before anything is computed.
     """
-    chosen = choose(strategy)
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
+    if data is not None and not isinstance(data, ImageSet):
+        data = open_images(data, like=gan.data)
+    advice = advise(source, gan, look_at(source, gan, data) if data is not None else None) if strategy == AUTO else None
+    chosen = choose(strategy if advice is None else advice.strategy)
     fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.uses)]
     if fitted and data is None:
         raise TransferError(
@@ -64,20 +69,32 @@ def transfer(
             "Give data=..., a data set's name, a folder or an .npz.",
         )
     planned = plan(source, copy.deepcopy(gan), chosen)
+    planned.notes[:0] = advice.reasons if advice is not None else ()
     report = report_on(planned, name_of_strategy(chosen), digest(source))
 
     def images() -> Tensor:
-        opened = open_images(data, like=gan.data) if not isinstance(data, ImageSet) else data  # type: ignore[arg-type]
-        return opened.batch(opened.train)
+        assert data is not None, "a strategy that needs images was refused without"
+        return data.batch(data.train)
 
     apply(planned, source, images)
     return Moved(planned.gan, report, planned, chosen, source, gan.specs)
 
 
-def explain(source: Autoencoder, gan: GAN, strategy: Strategy = DEFAULT, source_digest: str = "") -> Report:
-    """What would move where, from structure alone (both may be on the meta device). Raises like `transfer`."""
-    chosen = choose(strategy)
-    return report_on(plan(source, copy.deepcopy(gan), chosen), name_of_strategy(chosen), source_digest)
+def explain(
+    source: Autoencoder,
+    gan: GAN,
+    strategy: Strategy = AUTO,
+    source_digest: str = "",
+    *,
+    data: ImageSet | None = None,
+) -> Report:
+    """What would move where, from structure alone (both may be on the meta device). With `data`, `auto` also looks at
+    the source's values. Raises like `transfer`."""
+    advice = advise(source, gan, look_at(source, gan, data) if data is not None else None) if strategy == AUTO else None
+    chosen = choose(strategy if advice is None else advice.strategy)
+    planned = plan(source, copy.deepcopy(gan), chosen)
+    planned.notes[:0] = advice.reasons if advice is not None else ()
+    return report_on(planned, name_of_strategy(chosen), source_digest)
 
 
 @torch.no_grad()
