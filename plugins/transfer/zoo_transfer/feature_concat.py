@@ -16,7 +16,7 @@ from zoo.protocols import Judgement, Slot, Source, Transfer
 from zoo.specs import DataSpec, PartSpec
 from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.config import FeatureConcatConfig, FeatureDiscriminatorConfig
-from zoo_transfer.teachers import device_of
+from zoo_transfer.teachers import device_of, require_logits
 
 __all__ = ["FeatureConcat", "FeatureDiscriminator"]
 
@@ -83,6 +83,7 @@ class FeatureConcat:
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """A discriminator around the one that is there, with the encoder's values in it."""
         require_same_data(source, gan, "feature-concat")
+        require_logits(gan, "feature-concat")
         config = self.config
         settings = FeatureDiscriminatorConfig(
             gan.specs["discriminator"], source.specs["encoder"], config.strength, config.stages, config.channels

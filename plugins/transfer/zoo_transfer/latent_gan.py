@@ -94,10 +94,11 @@ class CodeGame(nn.Module):
 
 class LatentGan:
     """G = Dec o g with Dec frozen; g and a critic play WGAN-GP on codes (l-GAN: Achlioptas et al. 2018, "Learning
-    representations and generative models for 3D point clouds"). It cannot draw sharper than the decoder does; the
-    discriminator of images is kept as it is, for fine-tuning afterwards."""
+    representations and generative models for 3D point clouds"). g is the prior of the codes, so no fitted one goes with
+    it. It cannot draw sharper than the decoder does; the discriminator of images is kept as it is, for fine-tuning
+    afterwards."""
 
-    fills = frozenset({Slot.GENERATOR, Slot.OBJECTIVE, Slot.GAME, Slot.FREEZE, Slot.RECIPE})
+    fills = frozenset({Slot.GENERATOR, Slot.PRIOR, Slot.OBJECTIVE, Slot.GAME, Slot.FREEZE, Slot.RECIPE})
     uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
 
     def __init__(self, config: LatentGanConfig) -> None:

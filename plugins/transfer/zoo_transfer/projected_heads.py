@@ -18,7 +18,7 @@ from zoo.protocols import Judgement, Slot, Source, Transfer
 from zoo.specs import DataSpec, PartSpec
 from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.config import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
-from zoo_transfer.teachers import device_of, stage_shapes
+from zoo_transfer.teachers import device_of, require_logits, stage_shapes
 
 __all__ = ["Mixing", "ProjectedDiscriminator", "ProjectedHeads"]
 
@@ -125,6 +125,7 @@ class ProjectedHeads:
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """A discriminator around the one that is there, with the encoder's values in it."""
         require_same_data(source, gan, "projected-heads")
+        require_logits(gan, "projected-heads")
         config = self.config
         if not config.strength:
             return Transfer(gan)
