@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from helpers import autoencoder
 from torch import Tensor
+from zoo_transfer.gaussian_prior import principal
 
 import zoo
 from zoo.data.open import open_images
@@ -214,3 +216,46 @@ def test_bridged_plans_are_the_same_on_the_meta_device(shape: tuple[int, ...], w
     )
     gan = zoo.gan(target.specs["decoder"], target.specs["encoder"], data=target.data, latent_dim=6, device="meta")
     assert explain(shadow, gan).rows == move(source, target).report.rows
+
+
+@both
+def test_a_smaller_code_takes_the_codes_principal_components(arch: str, images_file: Path) -> None:
+    """G(e) = Dec(mu + L_k e): the first layer is folded, e is found again from the code, the rest is copied."""
+    source = make(arch, (1, 8, 8))
+    gan = zoo.gan(like=source, latent_dim=4, seed=1)
+    images = open_images(str(images_file), shape=(1, 8, 8))
+    moved = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
+    fit = principal(source.encode(images.batch(images.train)), 4)
+    noise = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    codes = (fit.mean + noise.double() @ fit.scale.T).float()
+    torch.testing.assert_close(moved.gan.generate(noise), source.decode(codes), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(moved.plan.to_latent(codes), noise, rtol=1e-3, atol=1e-3)
+    covariance = torch.cov(source.encode(images.batch(images.train)).double().T)
+    values = torch.linalg.eigvalsh(covariance)[-4:]
+    torch.testing.assert_close(fit.scale.square().sum(0), values, rtol=1e-3, atol=2e-4)
+
+
+def test_auto_projects_a_larger_code(images_file: Path) -> None:
+    images = open_images(str(images_file), shape=(1, 8, 8))
+    source = make("dcgan", (1, 8, 8))
+    moved = zoo.transfer(source, zoo.gan(like=source, latent_dim=4), data=images)
+    assert "transfer/gaussian-prior" in moved.report.strategy
+
+
+def test_batch_norm_is_measured_again_on_the_prior(images_file: Path) -> None:
+    """Afterwards G gives in eval mode, over many codes, the mean image that it gives in train mode."""
+    source = make("dcgan", (1, 8, 8), norm="batch")
+    images = open_images(str(images_file), shape=(1, 8, 8))
+    strategies = ["decoder-init", "recalibrated-norm"]
+    moved = zoo.transfer(source, zoo.gan(like=source, seed=1), strategies, data=images)
+    z = moved.gan.draw(2000)
+    alone = zoo.transfer(source, zoo.gan(like=source, seed=1), "decoder-init").gan.generator
+
+    def gap(generator: Any) -> float:
+        with torch.no_grad():
+            return float((generator.eval()(z) - copy.deepcopy(generator).train()(z)).square().mean())
+
+    assert gap(moved.gan.generator) < 0.05 * gap(alone)
+    assert {row.origin for row in moved.report.rows if "running_" in row.tensor and row.net == "generator"} == {
+        "fitted"
+    }

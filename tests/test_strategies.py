@@ -39,6 +39,7 @@ CHEAP: dict[str, dict[str, Any]] = {
     "transfer/flow-prior": {"steps": 5, "layers": 2, "width": 8},
     "transfer/denoising-features": {"steps": 5, "width": 8},
     "transfer/ewc": {"samples": 4},
+    "transfer/recalibrated-norm": {"batches": 2, "batch": 8},
 }
 """Settings that make a fit short enough for a test."""
 

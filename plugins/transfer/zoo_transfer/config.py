@@ -33,6 +33,7 @@ __all__ = [
     "ProjectedDiscriminatorConfig",
     "ProjectedHeadsConfig",
     "RandomEncoderConfig",
+    "RecalibratedNormConfig",
     "ReconAnchorConfig",
     "ScratchConfig",
     "ShuffledInitConfig",
@@ -424,3 +425,15 @@ class BeganConfig:
 
     def __post_init__(self) -> None:
         _check(self, gamma=(0, 1), lambda_k=(0, 1))
+
+
+@dataclass(frozen=True)
+class RecalibratedNormConfig:
+    """`batches` of `batch` codes each; `seed` draws them."""
+
+    batches: int = 100
+    batch: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check(self, batches=(0, 1e6), batch=(2, 1e6))

@@ -49,6 +49,11 @@ class DecoderInit:
         edits = carry(source.decoder, "decoder", gan.generator, "generator")
         config = self.config
         planned = Transfer(gan, edits, promised={"generator": {edit.tensor for edit in edits}})
+        if source.latent_dim != gan.latent_dim:
+            sizes = f"{gan.latent_dim} values a code, the decoder {source.latent_dim}"
+            planned.notes.append(
+                f"decoder-init: the generator has {sizes}: its first layer is gaussian-prior's to fill"
+            )
         if config.warmup_images or config.ramp_images:
             start = config.ramp_start if config.ramp_images else 1.0
             planned.schedules["generator.lr"] = [WarmStart(config.warmup_images, config.ramp_images, start)]

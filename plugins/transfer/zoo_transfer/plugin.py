@@ -111,6 +111,13 @@ _OFFERS: tuple[tuple[Kind, str, str, str, str], ...] = (
         "FeatureDistillConfig",
         "D learns the encoder's features, G the decoder's images",
     ),
+    (
+        "transfer",
+        "recalibrated-norm",
+        "recalibrated_norm:RecalibratedNorm",
+        "RecalibratedNormConfig",
+        "the generator's batch norm measured on the prior",
+    ),
     ("transfer", "l2-sp", "anchors:StartingPoint", "StartingPointConfig", "weights held near their start"),
     ("transfer", "ewc", "anchors:ElasticWeights", "ElasticConfig", "weights held near their start, by importance"),
     ("transfer", "energy", "energy:Energy", "EnergyConfig", "the autoencoder is the discriminator (EBGAN, BEGAN)"),
