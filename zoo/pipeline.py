@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from zoo.config import to_plain
 from zoo.data.images import ImageSet, to_uint8
@@ -19,7 +20,8 @@ from zoo.report.grids import grid, png_bytes
 from zoo.runs import Run, open_run, train
 from zoo.specs import DataSpec
 from zoo.training.events import Watcher
-from zoo.training.recipe import AutoencoderSection, GanSection, Recipe, TransferSection
+from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
+from zoo.transfers.auto import AUTO
 from zoo.transfers.report import Report
 from zoo.transfers.transfer import Moved, explain, transfer
 
@@ -73,7 +75,7 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
         start,
         images,
         out=out / "gan" if both else out,
-        training=to_plain(recipe.gan.training),
+        training=_chosen(recipe.gan.training),
         evaluation=recipe.evaluation,
         seed=recipe.seed,
         name=recipe.name,
@@ -86,18 +88,29 @@ def explain_recipe(recipe: Recipe) -> Report:
     """What a recipe's transfer would move, from structure alone. Raises ConfigError when it has none."""
     if recipe.transfer is None or recipe.gan is None:
         raise ConfigError("the recipe transfers nothing", "Give it a [transfer] table.")
+    images = None
     if recipe.autoencoder is not None and recipe.transfer.source == "autoencoder":
-        images = _images(recipe)
-        source = _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed, "meta")
+        source = _compose_autoencoder(recipe.autoencoder, _images(recipe).spec, recipe.seed, "meta")
     else:
         source = _source(recipe.transfer, None)
-    composed = _compose_gan(recipe.gan, source.data, source, recipe.seed, "meta")
-    return explain(source, composed, _strategy(recipe.transfer), source.origin.name if source.origin else "")
+        images = _images(recipe, source) if _strategy(recipe.transfer) == AUTO else None
+    shape = recipe.data.shape or source.data.shape
+    composed = _compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
+    origin = source.origin.name if source.origin else ""
+    return explain(source, composed, _strategy(recipe.transfer), origin, data=images)
+
+
+def _chosen(training: AdversarialTraining) -> dict[str, Any]:
+    """The settings that differ from the defaults: a strategy may set the others."""
+    defaults = to_plain(AdversarialTraining())
+    return {key: value for key, value in to_plain(training).items() if value != defaults.get(key)}
 
 
 def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
     section = recipe.data
     like = source.data if source is not None else None
+    if like is not None and section.shape is not None:
+        like = replace(like, shape=section.shape)  # the transfer's bridges take care of the difference
     if like is None and section.low is not None and section.high is not None and section.shape is not None:
         like = DataSpec(section.shape, section.low, section.high, background=section.background)
     shape = None if like is not None else section.shape

@@ -173,14 +173,30 @@ class Round:
     indices: Tensor
     shown: int
     judge: Callable[[Tensor], Judgement]
+    generate: Callable[[Tensor], Tensor]
     groups: tuple[int, ...]
     fake_judgement: Judgement
     real_judgement: Judgement | None = None
+    rng: Rng | None = None
+    to_latent: Callable[[Tensor], Tensor] | None = None
+    view: Callable[[Tensor], Tensor] | None = None
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Images as the discriminator sees them in this round: augmented like `real` and `fake`."""
+        return x if self.view is None else self.view(x)
+
+    def latent(self, code: Tensor) -> Tensor:
+        """A code of the source as this GAN's z."""
+        return code if self.to_latent is None else self.to_latent(code)
 
 
 @runtime_checkable
 class AutoencoderObjective(Protocol):
-    """What an autoencoder minimises. Built by `objective(config)`."""
+    """What an autoencoder minimises. Built by `objective(config)`.
+
+    One that is an `nn.Module` has `prepare(autoencoder)`, called once, which builds its nets for the autoencoder; their
+    parameters are trained along and saved with the run.
+    """
 
     def loss(self, autoencoder: Autoencoder, x: Tensor, rng: Rng) -> Losses: ...
 
@@ -217,10 +233,14 @@ class Regulariser(Protocol):
 class Game(Protocol):
     """What is judged: images by default, codes for a GAN on codes.
 
-    `players(side)` are the modules that a side trains; the generator moves every `every`-th step.
+    `players(side)` are the modules that a side trains; the generator moves every `every`-th step; `groups` are the
+    judge's logit groups. A game that is an `nn.Module` has state of its own, which is saved with the run.
     """
 
     every: int
+
+    @property
+    def groups(self) -> tuple[int, ...]: ...
 
     def real(self, images: Tensor, indices: Tensor) -> Tensor: ...
     def fake(self, z: Tensor) -> Tensor: ...
@@ -232,11 +252,13 @@ class Game(Protocol):
 class Term(Protocol):
     """A loss that a strategy adds to one side: an `nn.Module` whose weight depends on the images shown.
 
-    A term of weight 0 is not called. `needs_real` asks for the real batch's judgement.
+    A term of weight 0 is not called. `needs_real` asks for the real batch's judgement; `needs_images` says that it
+    looks at `real` or `fake` as images, so that it does not fit a game on codes.
     """
 
     side: Side
     needs_real: bool
+    needs_images: bool
 
     def weight(self, shown: int) -> float: ...
     def forward(self, game: Round) -> Tensor: ...
@@ -280,20 +302,28 @@ class Slot(StrEnum):
 
 
 class Source(StrEnum):
-    """What a strategy uses of the autoencoder."""
+    """What a strategy uses of the autoencoder, and of the images to learn from (`codes`, `images`)."""
 
     ENCODER = "encoder"
     BOTTLENECK = "bottleneck"
     DECODER = "decoder"
     CODES = "codes"
+    IMAGES = "images"
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether the target's images must be at hand."""
+        return self in (Source.CODES, Source.IMAGES)
 
 
 class Values(Protocol):
-    """What an `Edit` may read when it is applied: the source, the codes of the target's images, the GAN."""
+    """What an `Edit` may read when it is applied: the source, the target's images to learn from and their mean codes,
+    the nets as the edits before it left them."""
 
     source: Autoencoder
     nets: Mapping[str, nn.Module]
 
+    def images(self) -> Tensor: ...
     def codes(self) -> Tensor: ...
 
 
@@ -301,9 +331,11 @@ class Values(Protocol):
 class Edit:
     """One tensor of one net that gets a value when the plan is applied.
 
-    `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective` or `terms.<name>`; `tensor` its name in
-    that net's state dict. `origin` is `copied`, `adapted` or `fitted`, `how` the bridge's or fit's name and what it
-    took; `value` computes the new tensor and is never called while planning or resuming.
+    `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective`, `game` or `terms.<name>`; `tensor` its
+    name in that net's state dict. `source.encoder`, `source.bottleneck` and `source.decoder` are a copy of the
+    autoencoder that later strategies read in its place (controls). `origin` is `copied`, `adapted` or `fitted`, `how`
+    the bridge's or fit's name and what it took; `value` computes the new tensor and is never called while planning or
+    resuming.
     """
 
     net: str
@@ -318,7 +350,9 @@ class Transfer:
     """A plan: the GAN's structure after the transfer, and what moves into it once it is applied.
 
     Plans are structure only, so they are made on the meta device as well as anywhere else.
-    `promised` names, per net, the tensors that must get a value; fewer is a failure.
+    `promised` names, per net, the tensors that must get a value; fewer is a failure. `wraps` says of a net that was put
+    inside another one under which name it now sits there, so that what was planned for it follows. `recipe` are the
+    training settings that a strategy needs.
     """
 
     gan: GAN
@@ -331,6 +365,7 @@ class Transfer:
     recipe: dict[str, Any] = field(default_factory=dict)
     to_latent: nn.Module | None = None
     promised: dict[str, set[str]] = field(default_factory=dict)
+    wraps: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 

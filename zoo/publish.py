@@ -15,6 +15,7 @@ from zoo import plugins
 from zoo.data.images import ImageSet, to_uint8
 from zoo.manifest import FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.seeds import stream
 from zoo.networks.vectors import record_vectors
@@ -86,7 +87,7 @@ def write_pair(
 
 def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
     kind = {"decoder": "generator"}.get(role, role)
-    if role == "discriminator" and hasattr(module, "head") and hasattr(module, "encoder"):
+    if isinstance(module, EncoderDiscriminator):
         kind = "encoder"
     plugin = plugins.find(kind, spec.component).plugin
     file = f"{role}.safetensors"

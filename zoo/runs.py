@@ -31,7 +31,7 @@ from zoo.specs import Metric
 from zoo.tensors import pack, unpack
 from zoo.training import loop
 from zoo.training.adversarial import AdversarialTrainee
-from zoo.training.events import Watcher
+from zoo.training.events import Event, Watcher
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
@@ -123,6 +123,8 @@ def train(
         if isinstance(model, Moved):
             write_atomically(record.folder / _SOURCE, pack(model.source.state_dict(), {}))
             write_atomically(record.folder / _REPORT, json.dumps(model.report.plain()).encode())
+            for note in model.report.notes:
+                record.write(Event("note", 0, chosen_gan.images, {"text": note}))
         trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed)
     return _go(trainee, recipe, record, image_set, fresh=True)
 

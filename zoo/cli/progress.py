@@ -13,6 +13,9 @@ from zoo.training.events import Event, Watcher
 __all__ = ["watching"]
 
 
+_SHOWN = ("loss", "mse", "kl", "mmd", "features", "critic", "d_loss", "penalty", "d_wins", "g_loss")
+
+
 @contextmanager
 def watching(title: str, quiet: bool = False) -> Iterator[Watcher]:
     """A watcher that draws on stderr while the block runs."""
@@ -56,6 +59,8 @@ class _Bar:
             self.progress.update(self.task, completed=event.shown, note=note)
         if event.kind == "metrics":
             self.progress.console.print(f"  {self.title}: {_figures(event)}", highlight=False)
+        elif event.kind in ("note", "warning"):
+            self.progress.console.print(f"  {self.title}: {_said(event)}", highlight=False, soft_wrap=True)
 
 
 class _Lines:
@@ -67,6 +72,8 @@ class _Lines:
     def __call__(self, event: Event) -> None:
         if event.kind == "metrics":
             self.console.print(f"{self.title}: {_figures(event)}", highlight=False)
+        elif event.kind in ("note", "warning"):
+            self.console.print(f"{self.title}: {_said(event)}", highlight=False, soft_wrap=True)
         elif event.kind == "tick" and event.shown / event.total >= self.last + 0.1:
             self.last = event.shown / event.total
             text = f"{self.title}: {event.shown:,}/{event.total:,} images, {_losses(event)}"
@@ -74,8 +81,14 @@ class _Lines:
 
 
 def _losses(event: Event) -> str:
-    losses = [f"{key} {value:.3g}" for key, value in event.facts.items() if key != "images_per_second"]
+    losses = [f"{key} {value:.3g}" for key, value in event.facts.items() if key in _SHOWN]
     return f"{event.facts['images_per_second']:,.0f}/s  {' '.join(losses)}"
+
+
+def _said(event: Event) -> str:
+    if event.kind == "note":
+        return str(event.facts["text"])
+    return f"warning after {event.shown:,} images: {event.facts['what']}. {event.facts['advice']}"
 
 
 def _figures(event: Event) -> str:

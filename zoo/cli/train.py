@@ -48,10 +48,11 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
 @click.command()
 @click.argument("source")
 @options.data
-@click.option("--strategy", default="decoder-init+encoder-init", show_default=True, help="Strategies, joined by +.")
+@click.option("--strategy", default="auto", show_default=True, help="Strategies, joined by +; auto chooses.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
 @click.option("--generator", help="Another generator than one like the decoder.")
 @click.option("--discriminator", help="Another discriminator than one like the encoder.")
+@options.shape
 @click.option("--images", type=int, help="How many images to show.")
 @click.option("--batch", type=int, help="Images a step.")
 @click.option("--metric", help="Measure KID and FID in this feature space along the way.")
@@ -192,6 +193,7 @@ def _explain(recipe: Any, as_json: bool) -> None:
     show.lines(
         ["", f"strategy {report.strategy}: " + ", ".join(f"{n} {origin}" for origin, n in report.count().items())]
     )
+    show.lines(report.notes)
 
 
 @contextmanager

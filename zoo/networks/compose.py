@@ -21,7 +21,17 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import seeded
 from zoo.specs import DataSpec, PartSpec
 
-__all__ = ["Part", "as_part", "autoencoder", "build_autoencoder", "build_gan", "build_part", "gan", "same_parts"]
+__all__ = [
+    "Part",
+    "as_part",
+    "autoencoder",
+    "build_autoencoder",
+    "build_discriminator",
+    "build_gan",
+    "build_part",
+    "gan",
+    "same_parts",
+]
 
 Part = str | PartSpec | Mapping[str, Any]
 """A component's name, or its name with settings: `PartSpec("dcgan", {"width": 64})`, or the same as a dict."""
@@ -121,7 +131,7 @@ def build_gan(
         checks.check_prior(prior, latent_dim, f"prior {specs['prior'].component}")
         generator = build_part("generator", specs["generator"], "generator", data, latent_dim, seed=seed, device=device)
         checks.check_generator(generator, data, latent_dim, f"generator {specs['generator'].component}")
-        discriminator = _build_discriminator(specs["discriminator"], data, seed=seed, device=device)
+        discriminator = build_discriminator(specs["discriminator"], data, seed=seed, device=device)
         checks.check_discriminator(discriminator, data, f"discriminator {specs['discriminator'].component}")
         return GAN(prior, generator, discriminator, specs)
 
@@ -155,7 +165,8 @@ def same_parts(a: PartSpec, b: PartSpec) -> bool:
     return a.component == b.component and dict(a.config) == dict(b.config)
 
 
-def _build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int, device: str) -> nn.Module:
+def build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu") -> nn.Module:
+    """A discriminator component, or an encoder with a head of one logit."""
     if _is_discriminator(spec.component):
         return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
     encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)

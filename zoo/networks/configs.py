@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from zoo.errors import ConfigError
 
-__all__ = ["GaussianPriorConfig", "MixturePriorConfig", "NoConfig", "NormalPriorConfig"]
+__all__ = [
+    "FlowPriorConfig",
+    "GaussianPriorConfig",
+    "MixturePriorConfig",
+    "NoConfig",
+    "NormalPriorConfig",
+    "TruncatedPriorConfig",
+    "UniformPriorConfig",
+]
 
 
 @dataclass(frozen=True)
@@ -33,3 +41,39 @@ class MixturePriorConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.components <= 1000:
             raise ConfigError(f"a mixture of {self.components} components is not within 1 to 1,000")
+
+
+@dataclass(frozen=True)
+class UniformPriorConfig:
+    """Uniform in [-half_width, half_width]; the default has variance 1."""
+
+    half_width: float = 3**0.5
+
+    def __post_init__(self) -> None:
+        if not 0 < self.half_width < 1e6:
+            raise ConfigError(f"half_width {self.half_width} must be positive and below 1,000,000")
+
+
+@dataclass(frozen=True)
+class TruncatedPriorConfig:
+    """N(0, I) with every value within `threshold`: lower is safer and less varied."""
+
+    threshold: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 1e-3 <= self.threshold <= 10:
+            raise ConfigError(f"threshold {self.threshold} is not within 0.001 to 10")
+
+
+@dataclass(frozen=True)
+class FlowPriorConfig:
+    """`layers` affine couplings, each with two hidden layers of `width`."""
+
+    layers: int = 6
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.layers <= 64:
+            raise ConfigError(f"a flow of {self.layers} layers is not within 1 to 64")
+        if not 1 <= self.width <= 8192:
+            raise ConfigError(f"width {self.width} is not within 1 to 8,192")

@@ -5,12 +5,20 @@ A fitted prior starts as N(0, I) and is filled by a transfer's edits (`zoo.trans
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from zoo.networks.configs import GaussianPriorConfig, MixturePriorConfig, NormalPriorConfig
+from zoo.networks.configs import (
+    GaussianPriorConfig,
+    MixturePriorConfig,
+    NormalPriorConfig,
+    TruncatedPriorConfig,
+    UniformPriorConfig,
+)
 
-__all__ = ["GaussianPrior", "MixturePrior", "NormalPrior"]
+__all__ = ["GaussianPrior", "MixturePrior", "NormalPrior", "TruncatedPrior", "UniformPrior"]
 
 
 class NormalPrior(nn.Module):
@@ -23,6 +31,36 @@ class NormalPrior(nn.Module):
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, latent_dim), drawn on the CPU."""
         return torch.randn(n, self.latent_dim, generator=rng)
+
+
+class UniformPrior(nn.Module):
+    """z uniform in a cube around 0."""
+
+    def __init__(self, config: UniformPriorConfig, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.half_width = config.half_width
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """n codes (n, latent_dim), drawn on the CPU."""
+        return (2 * torch.rand(n, self.latent_dim, generator=rng) - 1) * self.half_width
+
+
+class TruncatedPrior(nn.Module):
+    """N(0, I) with every value redrawn until it lies within the threshold (Brock et al. 2019, "BigGAN", section 3.1),
+    by the inverse of the distribution function, so that one draw gives one value."""
+
+    def __init__(self, config: TruncatedPriorConfig, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.threshold = config.threshold
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """n codes (n, latent_dim), drawn on the CPU."""
+        inside = math.erf(self.threshold / 2**0.5)
+        uniform = torch.rand(n, self.latent_dim, generator=rng, dtype=torch.float64)
+        codes = 2**0.5 * torch.erfinv((2 * uniform - 1) * inside)
+        return codes.float().clamp(-self.threshold, self.threshold)
 
 
 class GaussianPrior(nn.Module):

@@ -5,11 +5,17 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from zoo.objectives.configs import NonSaturatingConfig, RelativisticConfig
+from zoo.objectives.configs import (
+    HingeConfig,
+    LeastSquaresConfig,
+    NonSaturatingConfig,
+    RelativisticConfig,
+    WassersteinConfig,
+)
 from zoo.objectives.logits import over_groups
 from zoo.protocols import Round
 
-__all__ = ["NonSaturating", "Relativistic"]
+__all__ = ["Hinge", "LeastSquares", "NonSaturating", "Relativistic", "Wasserstein"]
 
 
 class NonSaturating(nn.Module):
@@ -51,6 +57,69 @@ class Relativistic(nn.Module):
         """Scalar."""
         real, fake = _realness(game)
         return over_groups(softplus(real - fake), game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+class Hinge(nn.Module):
+    """D: [1 - D(x)]_+ + [1 + D(G(z))]_+; G: -D(G(z)) (Lim and Ye 2017; Miyato et al. 2018, equations 16 and 17)."""
+
+    paired = False
+
+    def __init__(self, config: HingeConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups((1 - real).relu() + (1 + fake).relu(), game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        return over_groups(-game.fake_judgement.realness, game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+class LeastSquares(nn.Module):
+    """D: ((D(x) - 1)^2 + D(G(z))^2) / 2; G: (D(G(z)) - 1)^2 / 2 (Mao et al. 2017, equation 9)."""
+
+    paired = False
+
+    def __init__(self, config: LeastSquaresConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(0.5 * ((real - 1).square() + fake.square()), game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        return over_groups(0.5 * (game.fake_judgement.realness - 1).square(), game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+class Wasserstein(nn.Module):
+    """D: D(G(z)) - D(x); G: -D(G(z)) (Arjovsky et al. 2017; Gulrajani et al. 2017 with core/gradient-penalty)."""
+
+    paired = False
+
+    def __init__(self, config: WassersteinConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(fake - real, game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        return over_groups(-game.fake_judgement.realness, game.groups)
 
     def after(self, game: Round) -> None:
         """Keeps no state."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.objectives.configs import R1Config
-from zoo.protocols import Round
+from zoo.errors import ConfigError
+from zoo.objectives.augmentation import augment, draw, parse
+from zoo.objectives.configs import ConsistencyConfig, GradientPenaltyConfig, R1Config
+from zoo.protocols import Judgement, Round
+from zoo.specs import DataSpec
 
-__all__ = ["R1"]
+__all__ = ["R1", "R1R2", "R2", "Consistency", "GradientPenalty"]
 
 
 class R1:
@@ -26,6 +29,89 @@ class R1:
 
     def penalty(self, game: Round) -> Tensor:
         """Scalar. `game.real` carries gradients and its judgement was computed from it."""
-        assert game.real_judgement is not None, "the loop judges the real batch for D"
-        (gradient,) = torch.autograd.grad(game.real_judgement.realness.sum(), game.real, create_graph=True)
-        return 0.5 * self.gamma * gradient.square().flatten(1).sum(1).mean()
+        return 0.5 * self.gamma * _squared_slope(_real_judgement(game), game.real).mean()
+
+
+class R2:
+    """gamma/2 E ||grad_x D(x)||^2 on generated samples (Mescheder et al. 2018, equation 10). See R1."""
+
+    inputs = frozenset({"fake"})
+
+    def __init__(self, config: R1Config) -> None:
+        self.gamma = config.gamma
+        self.interval = config.interval
+
+    def penalty(self, game: Round) -> Tensor:
+        """Scalar. `game.fake` carries gradients and its judgement was computed from it."""
+        return 0.5 * self.gamma * _squared_slope(game.fake_judgement, game.fake).mean()
+
+
+class R1R2:
+    """R1 + R2, which a relativistic loss needs both of to converge (Huang et al. 2024, R3GAN, section 2)."""
+
+    inputs = frozenset({"real", "fake"})
+
+    def __init__(self, config: R1Config) -> None:
+        self.gamma = config.gamma
+        self.interval = config.interval
+
+    def penalty(self, game: Round) -> Tensor:
+        """Scalar. Both batches carry gradients."""
+        real = _squared_slope(_real_judgement(game), game.real).mean()
+        return 0.5 * self.gamma * (real + _squared_slope(game.fake_judgement, game.fake).mean())
+
+
+class GradientPenalty:
+    """gamma E (||grad_u D(u)|| - 1)^2 at u = e x + (1 - e) G(z), e uniform in 0 to 1 (Gulrajani et al. 2017, equation
+    3)."""
+
+    inputs: frozenset[str] = frozenset()
+
+    def __init__(self, config: GradientPenaltyConfig) -> None:
+        self.gamma = config.gamma
+        self.interval = config.interval
+
+    def penalty(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = game.real.detach(), game.fake.detach()
+        shape = (len(real), *[1] * (real.dim() - 1))
+        mix = torch.rand(shape, generator=game.rng, dtype=torch.float64).to(real)
+        between = (mix * real + (1 - mix) * fake).requires_grad_()
+        # the root's slope is infinite at 0
+        norm = (_squared_slope(game.judge(between), between) + 1e-12).sqrt()
+        return self.gamma * (norm - 1).square().mean()
+
+
+class Consistency:
+    """gamma E (D(x) - D(T(x)))^2 on real and generated samples, T an augmentation of images in [-1, 1] (Zhang et al.
+    2020, "Consistency regularization for generative adversarial networks"; on both: Zhao et al. 2021)."""
+
+    inputs: frozenset[str] = frozenset()
+
+    def __init__(self, config: ConsistencyConfig) -> None:
+        self.gamma = config.gamma
+        self.interval = config.interval
+        self.kinds = parse(config.augment)
+
+    def penalty(self, game: Round) -> Tensor:
+        """Scalar. Raises ConfigError for samples that are not images."""
+        if game.real.dim() != 4:
+            raise ConfigError("core/consistency is for images (C, H, W)", "Use core/r1.")
+        spec = DataSpec(tuple(game.real.shape[1:]))
+        drawn = draw(self.kinds, len(game.real), spec, game.rng)
+        total = game.real.new_zeros(())
+        for x, judgement in ((game.real, _real_judgement(game)), (game.fake, game.fake_judgement)):
+            again = game.judge(augment(x.detach(), drawn, spec))
+            total = total + (again.realness - judgement.realness).square().mean()
+        return self.gamma * total
+
+
+def _squared_slope(judgement: Judgement, x: Tensor) -> Tensor:
+    """||grad_x sum of logits||^2 per sample, (N,), differentiable again."""
+    (gradient,) = torch.autograd.grad(judgement.realness.sum(), x, create_graph=True)
+    return gradient.square().flatten(1).sum(1)
+
+
+def _real_judgement(game: Round) -> Judgement:
+    assert game.real_judgement is not None, "the loop judges the real batch for D"
+    return game.real_judgement

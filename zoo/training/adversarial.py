@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -15,6 +16,7 @@ from zoo.errors import ConfigError
 from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
+from zoo.objectives import augmentation
 from zoo.protocols import AdversarialObjective, Game, Judgement, Regulariser, Round, Side, Term, Transfer
 from zoo.training.ema import MovingAverage
 from zoo.training.freezing import freeze, train_mode
@@ -23,6 +25,7 @@ from zoo.training.recipe import AdversarialTraining
 __all__ = ["AdversarialTrainee", "ImageGame"]
 
 _PREVIEW = 64
+_SPREAD_OF = 512
 
 
 class ImageGame:
@@ -32,6 +35,11 @@ class ImageGame:
 
     def __init__(self, gan: GAN) -> None:
         self.gan = gan
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """D's."""
+        return self.gan.discriminator.logit_groups  # type: ignore[return-value]
 
     def real(self, images: Tensor, indices: Tensor) -> Tensor:
         """The batch as it is."""
@@ -61,6 +69,11 @@ class AdversarialTrainee:
         self.game: Game = plan.game or ImageGame(plan.gan)
         self.objective = _objective(plan, training)
         self.regulariser = _regulariser(training)
+        self.augmentation = augmentation.parse(training.augment)
+        if self.augmentation and plan.game is not None:
+            raise ConfigError(
+                "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
+            )
         freeze(plan)
         train_mode(plan)
         rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
@@ -78,9 +91,10 @@ class AdversarialTrainee:
             "objective": cast(nn.Module, self.objective),
             **{f"terms.{name}": term for name, term in plan.terms.items()},
             **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
+            **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
         }
         self.optimisers: dict[str, torch.optim.Optimizer] = {side.value: adam for side, adam in self.adams.items()}
-        self.streams = {"data": stream(seed, "data"), "codes": stream(seed, "codes")}
+        self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """G forward once; D moves, then G, each with one backward; the moving average follows."""
@@ -88,11 +102,17 @@ class AdversarialTrainee:
         real = self.game.real(self.images.batch(rows), rows)
         z = self.gan.prior.sample(len(rows), self.streams["codes"]).to(real.device)  # type: ignore[operator]
         fake = self.game.fake(z)
-        groups = cast(tuple[int, ...], self.gan.discriminator.logit_groups)
+        rng = self.streams["losses"]
 
         def table(real: Tensor, fake: Tensor, judge_real: bool) -> Round:
-            judged = self.game.judge(real) if judge_real else None
-            return Round(real, fake, z, rows, shown, self.game.judge, groups, self.game.judge(fake), judged)
+            view = self._view(len(rows))
+
+            def judge(x: Tensor) -> Judgement:
+                return self.game.judge(x if view is None else view(x))
+
+            judged = judge(real) if judge_real else None
+            generate, groups, to_latent = self.game.fake, self.game.groups, self.plan.to_latent
+            return Round(real, fake, z, rows, shown, judge, generate, groups, judge(fake), judged, rng, to_latent, view)
 
         scalars: dict[str, Tensor] = {}
         game: Round | None = None
@@ -107,6 +127,9 @@ class AdversarialTrainee:
                 scalars["penalty"] = penalty.detach()
                 loss = loss + self.regulariser.interval * penalty
             self._move(Side.DISCRIMINATOR, loss)
+            scalars["d_gradient"] = self._gradient(Side.DISCRIMINATOR)
+            ours, theirs = cast(Judgement, game.real_judgement).realness, game.fake_judgement.realness
+            scalars["d_wins"] = (ours.detach().mean(1) > theirs.detach().mean(1)).float().mean()
             scalars["d_real"] = cast(Judgement, game.real_judgement).realness.detach().mean()
             scalars["d_fake"] = game.fake_judgement.realness.detach().mean()
         if self._pace(Side.GENERATOR, shown) and n % self.game.every == 0:
@@ -117,6 +140,7 @@ class AdversarialTrainee:
             loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
             scalars["g_loss"] = loss.detach()
             self._move(Side.GENERATOR, loss)
+            scalars["g_gradient"] = self._gradient(Side.GENERATOR)
             for weight in self.weights[Side.DISCRIMINATOR]:
                 weight.requires_grad_(True)
         if game is not None:
@@ -128,15 +152,35 @@ class AdversarialTrainee:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
         return self.averaged().sample(_PREVIEW)
 
+    @functools.cached_property
+    def real_spread(self) -> float:
+        """The standard deviation of real samples, averaged over their values."""
+        rows = self.images.train[:_SPREAD_OF]
+        return self.images.batch(rows).std(0, unbiased=False).mean().item()
+
     def averaged(self) -> GAN:
         """The GAN with the averaged generator in place of the live one."""
         return GAN(self.gan.prior, self.average.net, self.gan.discriminator, self.gan.specs)
+
+    def _view(self, n: int) -> Callable[[Tensor], Tensor] | None:
+        """One draw of the augmentation, for every image that D sees in this round."""
+        if not self.augmentation:
+            return None
+        data = self.gan.data
+        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"])
+        return lambda x: augmentation.augment(x, drawn, data)
 
     def _move(self, side: Side, loss: Tensor) -> None:
         adam = self.adams[side]
         adam.zero_grad(set_to_none=True)
         loss.backward()
         adam.step()
+
+    def _gradient(self, side: Side) -> Tensor:
+        """The norm of all gradients of the step that was just taken."""
+        slopes = [weight.grad for weight in self.weights[side] if weight.grad is not None]
+        norms: list[Tensor] = list(torch._foreach_norm(slopes))
+        return torch.stack(norms).square().sum().sqrt()
 
     def _pace(self, side: Side, shown: int) -> float:
         """The side's learning rate for this step, set and returned; 0 means that it rests."""

@@ -11,7 +11,8 @@ __all__ = ["Event", "Watcher"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`kind` is start, tick (losses), sample (a grid was written), metrics, checkpoint or end.
+    """`kind` is note (`text`: what a transfer says of itself), start, tick (losses), sample (a grid was written),
+    metrics, warning (`warning`, `what`, `advice`), checkpoint or end.
 
     `shown` of `total` images have been shown; `facts` hold JSON-able values (`images_per_second`, losses, a path, ...).
     """

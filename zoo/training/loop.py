@@ -24,6 +24,7 @@ from zoo.errors import Diverged
 from zoo.training import checkpoint
 from zoo.training.events import Event
 from zoo.training.record import Record
+from zoo.training.stability import StabilityWatch
 from zoo.training.trainee import Trainee, load_optimiser, optimiser_state
 
 __all__ = ["Budget", "Interrupted", "restore", "restore_weights", "train"]
@@ -63,6 +64,8 @@ def train(
     loss or weight is no longer finite (the last good checkpoint stays), StorageError, or Interrupted.
     """
     pending: list[dict[str, Tensor]] = []
+    real_spread: float | None = getattr(trainee, "real_spread", None)
+    watch = StabilityWatch(budget.images, real_spread)
     began = last = time.monotonic()
     began_at = last_at = shown
 
@@ -77,6 +80,11 @@ def train(
         last, last_at = now, shown
         _refuse_nan(facts, shown, record)
         record.write(Event("tick", shown, budget.images, facts))
+        warn(watch.tick(facts, shown))
+
+    def warn(warnings: list[dict[str, str]]) -> None:
+        for warning in warnings:
+            record.write(Event("warning", shown, budget.images, warning))
 
     def save() -> None:
         tick()
@@ -88,11 +96,18 @@ def train(
         return shown // every > before // every
 
     def look() -> None:
-        draw(trainee.preview(), shown)
+        samples = trainee.preview()
+        draw(samples, shown)
         record.write(Event("sample", shown, budget.images, {"path": str(record.sample_path(shown))}))
+        if shown:
+            warn(watch.spread(samples.std(0, unbiased=False).mean().item()))
 
     def measure() -> None:
-        record.write(Event("metrics", shown, budget.images, evaluate(shown)))
+        facts = evaluate(shown)
+        record.write(Event("metrics", shown, budget.images, facts))
+        for figure in facts.get("metrics", []):
+            if figure["name"] == "kid":
+                warn(watch.measured(figure["value"], shown))
 
     record.write(Event("start", shown, budget.images))
     if shown == 0:

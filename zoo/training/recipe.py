@@ -76,7 +76,8 @@ class AutoencoderTraining:
 @dataclass(frozen=True)
 class AdversarialTraining:
     """`images` shown in all (Adam for both sides). The generator's moving average halves over `ema_half_life` images,
-    or over the fraction `ema_ramp` of the images shown so far, whichever is less."""
+    or over the fraction `ema_ramp` of the images shown so far, whichever is less. `augment` is what D sees images
+    through: none, or colour, translation and cutout joined by +."""
 
     objective: Part = "core/relativistic"
     regulariser: Part | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
@@ -86,6 +87,7 @@ class AdversarialTraining:
     discriminator_lr: float = 1e-3
     beta1: float = 0.0
     beta2: float = 0.999
+    augment: str = "none"
     ema_half_life: int = 5_000
     ema_ramp: float = 0.05
     checkpoint_every: int = 25_000

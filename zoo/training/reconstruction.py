@@ -10,7 +10,7 @@ from zoo.data.images import ImageSet
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part
-from zoo.networks.seeds import stream
+from zoo.networks.seeds import seeded, stream
 from zoo.protocols import AutoencoderObjective
 from zoo.training.recipe import AutoencoderTraining
 
@@ -29,10 +29,17 @@ class AutoencoderTrainee:
         self.objective = plugins.build("objective", as_part(training.objective))
         if not isinstance(self.objective, AutoencoderObjective):
             raise ConfigError(f"objective {training.objective} does not train autoencoders", "Use core/ae or core/vae.")
-        adam = torch.optim.Adam(
-            model.parameters(), training.learning_rate, (training.beta1, training.beta2), foreach=True
-        )
         self.modules: dict[str, nn.Module] = {"autoencoder": model}
+        if isinstance(self.objective, nn.Module):
+            with seeded(seed, "objective"):
+                self.objective.prepare(model)  # type: ignore[operator]
+            self.modules["objective"] = self.objective
+        adam = torch.optim.Adam(
+            [weight for module in self.modules.values() for weight in module.parameters() if weight.requires_grad],
+            training.learning_rate,
+            (training.beta1, training.beta2),
+            foreach=True,
+        )
         self.optimisers: dict[str, torch.optim.Optimizer] = {"autoencoder": adam}
         self.streams = {"data": stream(seed, "data"), "noise": stream(seed, "noise")}
 

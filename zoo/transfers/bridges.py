@@ -7,63 +7,79 @@ bridge can carry is refused while planning, with the axis, both values and what 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from zoo.errors import TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
 from zoo.protocols import Edit, Values
+from zoo.transfers.adapting import Carried, Layer, adapt, layers_of
 
-__all__ = ["carry", "fold_affine", "name_of"]
+__all__ = ["carry", "fold_affine", "name_of", "require_same_data"]
 
 
 def carry(source: nn.Module, source_role: str, target: nn.Module, net: str, prefix: str = "") -> list[Edit]:
-    """Edits that fill every tensor of `target` from `source`, a part of the autoencoder called `source_role`.
+    """Edits that fill `target` from `source`, a part of the autoencoder called `source_role`.
 
-    `net` and `prefix` say where the target sits: its tensor `w` is `prefix + w` in the state dict of `net`.
-    Exact where names and shapes agree; where the target has fewer layers, the bridge `drop-layers` takes the
-    source's last ones. Raises TransferError otherwise.
+    `net` and `prefix` say where the target sits: its tensor `w` is `prefix + w` in the state dict of `net`. Exact where
+    names and shapes agree. Else layers are aligned from the image's end and each is carried by the bridges of
+    `zoo.transfers.adapting` (channels, value range, net2wider); layers that one of the two nets lacks are dropped, or
+    stay fresh. Raises TransferError where that gives less than half of the target's tensors.
     """
     ours = {name: tuple(tensor.shape) for name, tensor in source.state_dict().items()}
     theirs = {name: tuple(tensor.shape) for name, tensor in target.state_dict().items()}
-    if ours == theirs:
+    ranges = _range(source), _range(target)
+    if ours == theirs and ranges[0] == ranges[1]:
         return [
             Edit(net, prefix + name, "copied", f"{source_role}.{name}", _copy(source_role, name)) for name in theirs
         ]
-    if set(ours) == set(theirs):
-        name = next(name for name in theirs if ours[name] != theirs[name])
-        raise TransferError(
-            f"{source_role}.{name} is {list(ours[name])}, {net}.{prefix}{name} is {list(theirs[name])}",
-            "Compose the GAN like the autoencoder: zoo.gan(like=autoencoder), or `zoo transfer` without --generator "
-            "and --discriminator.",
-        )
+    recipes = _best(source, target)
+    if 2 * len(recipes) < len(theirs):
+        raise TransferError(_misfit(ours, theirs, source_role, net, prefix), _HINT)
     return [
-        Edit(net, prefix + new, "adapted", f"drop-layers: {source_role}.{old}", _copy(source_role, old))
-        for old, new in _last_layers(source, source_role, target, net)
+        Edit(
+            net,
+            prefix + name,
+            "adapted" if recipe.bridges else "copied",
+            f"{', '.join(recipe.bridges)}: {source_role}.{recipe.source}"
+            if recipe.bridges
+            else f"{source_role}.{recipe.source}",
+            _made(source_role, recipe),
+        )
+        for name, recipe in recipes.items()
     ]
 
 
-def fold_affine(net: str, layer: str, how: str, affine: Callable[[Values], tuple[Tensor, Tensor]]) -> list[Edit]:
-    """Fold z -> A z + c, given as (A, c), into a linear layer: W' = W A, b' = b + W c.
+def require_same_data(source: Autoencoder, gan: GAN, whose: str) -> None:
+    """Raises TransferError unless both take the same samples, as the autoencoder's own nets inside a GAN need."""
+    ours, theirs = source.data, gan.data
+    if (ours.shape, ours.low, ours.high) != (theirs.shape, theirs.low, theirs.high):
+        raise TransferError(
+            f"{whose}: the autoencoder's samples are {list(ours.shape)} in [{ours.low:g}, {ours.high:g}], "
+            f"the GAN's {list(theirs.shape)} in [{theirs.low:g}, {theirs.high:g}]",
+            "Compose the GAN for the autoencoder's samples, or use decoder-init, encoder-init or feature-distill.",
+        )
+
+
+def fold_affine(
+    net: str, name: str, layer: nn.Linear, how: str, affine: Callable[[Values], tuple[Tensor, Tensor]]
+) -> list[Edit]:
+    """Fold z -> A z + c, given as (A, c), into `layer`, which `net` calls `name`: W' = W A, b' = b + W c.
 
     Computed in float64. The bias is edited first, because it needs the weight as it was.
     """
 
-    def weight_of(values: Values) -> Tensor:
-        weight: Tensor = values.nets[net].state_dict()[f"{layer}.weight"]
-        return weight.double()
-
     def bias(values: Values) -> Tensor:
-        old: Tensor = values.nets[net].state_dict()[f"{layer}.bias"]
-        return (old.double() + weight_of(values) @ affine(values)[1].double()).to(old.dtype)
+        return (layer.bias.double() + layer.weight.double() @ affine(values)[1].double()).to(layer.bias.dtype)
 
     def weight(values: Values) -> Tensor:
-        old = weight_of(values)
-        return (old @ affine(values)[0].double()).to(torch.get_default_dtype())
+        return (layer.weight.double() @ affine(values)[0].double()).to(layer.weight.dtype)
 
     return [
-        Edit(net, f"{layer}.bias", "adapted", how, bias),
-        Edit(net, f"{layer}.weight", "adapted", how, weight),
+        Edit(net, f"{name}.bias", "adapted", how, bias),
+        Edit(net, f"{name}.weight", "adapted", how, weight),
     ]
 
 
@@ -77,38 +93,76 @@ def _copy(role: str, name: str) -> Callable[[Values], Tensor]:
     return lambda values: values.source.parts[role].state_dict()[name].clone()
 
 
-def _last_layers(source: nn.Module, source_role: str, target: nn.Module, net: str) -> list[tuple[str, str]]:
-    """Pairs of tensor names (source's, target's), the layers aligned from the output."""
-    ours, theirs = _layers(source), _layers(target)
-    if 0 < len(theirs) <= len(ours):
-        pairs = []
-        for (old_name, old), (new_name, new) in zip(ours[-len(theirs) :], theirs, strict=True):
-            old_shapes = {key: tuple(value.shape) for key, value in old.items()}
-            new_shapes = {key: tuple(value.shape) for key, value in new.items()}
-            if old_shapes != new_shapes:
-                break
-            pairs += [(_join(old_name, key), _join(new_name, key)) for key in new]
-        else:
-            return pairs
-    raise TransferError(
-        f"the {source_role}'s layers do not fit the {net}'s: {_shapes(ours)} against {_shapes(theirs)}",
-        "Compose the GAN like the autoencoder: zoo.gan(like=autoencoder).",
-    )
+def _made(role: str, recipe: Carried) -> Callable[[Values], Tensor]:
+    def value(values: Values) -> Tensor:
+        state = values.source.parts[role].state_dict()
+        assert recipe.make is not None
+        return recipe.make(lambda name: state[name])
+
+    return value
 
 
-def _layers(module: nn.Module) -> list[tuple[str, dict[str, Tensor]]]:
-    """The modules that hold tensors of their own, in the order of their registration."""
-    layers = []
-    for name, part in module.named_modules():
-        tensors = {**dict(part.named_parameters(recurse=False)), **dict(part.named_buffers(recurse=False))}
-        if tensors:
-            layers.append((name, tensors))
-    return layers
+def _best(source: nn.Module, target: nn.Module) -> dict[str, Carried]:
+    """The recipes of the better of the two alignments: by the layers at the input, or by those at the output."""
+    ours, theirs = layers_of(source), layers_of(target)
+    both = min(len(ours), len(theirs))
+    if not both:
+        return {}
+    found = []
+    for at_output in (True, False):
+        pairs = (
+            list(zip(ours[-both:], theirs[-both:], strict=True)) if at_output else list(zip(ours, theirs, strict=False))
+        )
+        whole = {"first": at_output is False or len(ours) == len(theirs), "last": at_output or len(ours) == len(theirs)}
+        recipes = _adapted(source, target, pairs, **whole)
+        if len(ours) != len(theirs):
+            verb = f"{'drop' if len(ours) > len(theirs) else 'add'}-layers"
+            recipes = {name: Carried(r.source, [verb, *r.bridges], r.make) for name, r in recipes.items()}
+        found.append(recipes)
+    return max(found, key=len)
 
 
-def _join(layer: str, key: str) -> str:
-    return f"{layer}.{key}" if layer else key
+def _adapted(
+    source: nn.Module, target: nn.Module, pairs: list[tuple[Layer, Layer]], *, first: bool, last: bool
+) -> dict[str, Carried]:
+    old, new = getattr(source, "data", None), getattr(target, "data", None)
+    if old is None or new is None:
+        return adapt(pairs)
+    channels = (old.shape[0], new.shape[0]) if old.is_image and new.is_image else (1, 1)
+    if hasattr(target, "latent_dim"):  # a generator
+        scale = _output_scale(source, target)
+        return adapt(pairs, leaves=channels, exit_scale=scale) if last and scale is not None else {}
+    span = (old.high - old.low) / (new.high - new.low)
+    entry = (span, old.low - span * new.low) if _range(source) != _range(target) else (1.0, 0.0)
+    return adapt(pairs, enters=channels, entry=entry) if first else {}
 
 
-def _shapes(layers: list[tuple[str, dict[str, Tensor]]]) -> str:
-    return ", ".join(f"{name} {list(next(iter(tensors.values())).shape)}" for name, tensors in layers[:6])
+def _output_scale(source: nn.Module, target: nn.Module) -> float | None:
+    """sigmoid(u) is (1 + tanh(u / 2)) / 2: the last layer is halved or doubled; None where neither holds."""
+    if _range(source) == _range(target):
+        return 1.0
+    ends = type(list(source.modules())[-1]), type(list(target.modules())[-1])
+    scales: dict[tuple[type, type], float] = {(nn.Sigmoid, nn.Tanh): 0.5, (nn.Tanh, nn.Sigmoid): 2.0}
+    return scales.get(ends)
+
+
+def _range(net: nn.Module) -> tuple[float, float] | None:
+    data = getattr(net, "data", None)
+    return None if data is None else (data.low, data.high)
+
+
+def _misfit(ours: dict[str, Any], theirs: dict[str, Any], role: str, net: str, prefix: str) -> str:
+    if set(ours) == set(theirs):
+        name = next((name for name in theirs if ours[name] != theirs[name]), next(iter(theirs)))
+        return f"{role}.{name} is {list(ours[name])}, {net}.{prefix}{name} is {list(theirs[name])}"
+    return f"the {role}'s layers do not fit the {net}'s: {_shapes(ours)} against {_shapes(theirs)}"
+
+
+_HINT = (
+    "Compose the GAN like the autoencoder: zoo.gan(like=autoencoder), or `zoo transfer` without --generator and "
+    "--discriminator; or let it learn from the autoencoder: --strategy feature-distill."
+)
+
+
+def _shapes(tensors: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {list(shape)}" for name, shape in list(tensors.items())[:6])

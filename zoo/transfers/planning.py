@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from zoo import plugins
@@ -47,7 +48,9 @@ def plan(source: Autoencoder, gan: GAN, chosen: Sequence[Chosen]) -> Transfer:
     """One plan of all strategies. Reads no weight and no data: works on the meta device."""
     whole = Transfer(gan)
     for spec, strategy in chosen:
-        step = strategy.plan(source, whole.gan)
+        step = _qualified(strategy.plan(source, whole.gan), spec.component)
+        for net, name in step.wraps.items():
+            _move_inside(whole, net, name)
         whole.gan = step.gan
         whole.edits += step.edits
         for net, names in step.frozen.items():
@@ -56,14 +59,36 @@ def plan(source: Autoencoder, gan: GAN, chosen: Sequence[Chosen]) -> Transfer:
             whole.promised.setdefault(net, set()).update(names)
         for key, schedules in step.schedules.items():
             whole.schedules.setdefault(key, []).extend(schedules)
-        whole.terms.update({f"{spec.component}/{name}": term for name, term in step.terms.items()})
+        whole.terms.update(step.terms)
         _merge_recipe(whole, step, spec)
         whole.objective = step.objective or whole.objective
         whole.game = step.game or whole.game
         whole.to_latent = step.to_latent or whole.to_latent
         whole.notes += step.notes
+    _refuse_terms_on_images(whole, chosen)
     _refuse_broken_promises(whole)
     return whole
+
+
+def _qualified(step: Transfer, component: str) -> Transfer:
+    """The step with its terms named after their strategy, so that two strategies never share a name."""
+
+    def net(name: str) -> str:
+        return f"terms.{component}/{name.removeprefix('terms.')}" if name.startswith("terms.") else name
+
+    step.terms = {f"{component}/{name}": term for name, term in step.terms.items()}
+    step.edits = [replace(edit, net=net(edit.net)) for edit in step.edits]
+    step.frozen = {net(name): names for name, names in step.frozen.items()}
+    step.promised = {net(name): names for name, names in step.promised.items()}
+    return step
+
+
+def _move_inside(whole: Transfer, net: str, name: str) -> None:
+    """Rename what earlier strategies planned for a net that is now the child `name` of another."""
+    whole.edits = [replace(edit, tensor=f"{name}.{edit.tensor}") if edit.net == net else edit for edit in whole.edits]
+    for names in (whole.frozen, whole.promised):
+        if net in names:
+            names[net] = {f"{name}.{tensor}" for tensor in names[net]}
 
 
 def _refuse_clashes(chosen: Sequence[Chosen]) -> None:
@@ -84,6 +109,17 @@ def _merge_recipe(whole: Transfer, step: Transfer, spec: PartSpec) -> None:
                 f"{spec.component} asks for {key} = {value!r}, another strategy for {whole.recipe[key]!r}"
             )
         whole.recipe[key] = value
+        whole.notes.append(f"{spec.component} sets {key} = {value!r}")
+
+
+def _refuse_terms_on_images(whole: Transfer, chosen: Sequence[Chosen]) -> None:
+    for name, term in whole.terms.items():
+        if whole.game is not None and term.needs_images:
+            game = next(spec.component for spec, strategy in chosen if Slot.GAME in strategy.fills)
+            raise TransferError(
+                f"{game} fills the slot 'game' with codes, and {name.rpartition('/')[0]} looks at images",
+                "Choose one of the two.",
+            )
 
 
 def _refuse_broken_promises(whole: Transfer) -> None:

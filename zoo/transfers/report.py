@@ -63,6 +63,9 @@ def nets_of(transfer: Transfer) -> dict[str, nn.Module]:
         nets["to_latent"] = transfer.to_latent
     if transfer.objective is not None:
         nets["objective"] = transfer.objective
+    game: object = transfer.game
+    if isinstance(game, nn.Module):
+        nets["game"] = game
     return nets | {f"terms.{name}": term for name, term in transfer.terms.items()}
 
 

@@ -14,9 +14,11 @@ from zoo.data.open import open_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan as compose_gan
+from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
-from zoo.protocols import Source, Transfer
-from zoo.specs import PartSpec
+from zoo.protocols import Transfer
+from zoo.specs import DataSpec, PartSpec
+from zoo.transfers.auto import AUTO, advise, look_at
 from zoo.transfers.digests import digest
 from zoo.transfers.planning import Chosen, Strategy, choose, plan
 from zoo.transfers.report import Report, nets_of, report_on
@@ -44,7 +46,7 @@ class Moved:
 def transfer(
     source: Autoencoder,
     gan: GAN | None = None,
-    strategy: Strategy = DEFAULT,
+    strategy: Strategy = AUTO,
     *,
     data: str | ImageSet | None = None,
     seed: int = 0,
@@ -52,39 +54,56 @@ def transfer(
     """Hand what `source` learnt to a GAN (by default one composed like the source, with fresh weights from `seed`).
 
     Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
-    codes need it. Raises UnknownName, ConfigError or TransferError while planning, before anything is computed.
+    codes need it. `auto` looks at both and chooses (`zoo.transfers.auto`). Raises UnknownName, ConfigError or
+    TransferError while planning, before anything is computed.
     """
-    chosen = choose(strategy)
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
-    _check_fit(source, gan)
-    needs_codes = [c.spec.component for c in chosen if Source.CODES in c.strategy.uses]
-    if needs_codes and data is None:
+    if data is not None and not isinstance(data, ImageSet):
+        data = open_images(data, like=gan.data)
+    advice = advise(source, gan, look_at(source, gan, data) if data is not None else None) if strategy == AUTO else None
+    chosen = choose(strategy if advice is None else advice.strategy)
+    fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.uses)]
+    if fitted and data is None:
         raise TransferError(
-            f"{needs_codes[0]} is fitted to the codes of your images, and no data was given",
+            f"{fitted[0]} is fitted to your images, and no data was given",
             "Give data=..., a data set's name, a folder or an .npz.",
         )
     planned = plan(source, copy.deepcopy(gan), chosen)
+    planned.notes[:0] = advice.reasons if advice is not None else ()
     report = report_on(planned, name_of_strategy(chosen), digest(source))
 
-    def codes() -> Tensor:
-        images = open_images(data, like=source.data) if not isinstance(data, ImageSet) else data  # type: ignore[arg-type]
-        return source.encode(images.batch(images.train))
+    def images() -> Tensor:
+        assert data is not None, "a strategy that needs images was refused without"
+        return data.batch(data.train)
 
-    apply(planned, source, codes)
+    apply(planned, source, images)
     return Moved(planned.gan, report, planned, chosen, source, gan.specs)
 
 
-def explain(source: Autoencoder, gan: GAN, strategy: Strategy = DEFAULT, source_digest: str = "") -> Report:
-    """What would move where, from structure alone (both may be on the meta device). Raises like `transfer`."""
-    chosen = choose(strategy)
-    _check_fit(source, gan)
-    return report_on(plan(source, copy.deepcopy(gan), chosen), name_of_strategy(chosen), source_digest)
+def explain(
+    source: Autoencoder,
+    gan: GAN,
+    strategy: Strategy = AUTO,
+    source_digest: str = "",
+    *,
+    data: ImageSet | None = None,
+) -> Report:
+    """What would move where, from structure alone (both may be on the meta device). With `data`, `auto` also looks at
+    the source's values. Raises like `transfer`."""
+    advice = advise(source, gan, look_at(source, gan, data) if data is not None else None) if strategy == AUTO else None
+    chosen = choose(strategy if advice is None else advice.strategy)
+    planned = plan(source, copy.deepcopy(gan), chosen)
+    planned.notes[:0] = advice.reasons if advice is not None else ()
+    return report_on(planned, name_of_strategy(chosen), source_digest)
 
 
 @torch.no_grad()
-def apply(planned: Transfer, source: Autoencoder, codes: Callable[[], Tensor]) -> None:
-    """Run every edit of a plan, in order. `codes` gives the target images' mean codes and is called at most once."""
-    values = _Values(source, nets_of(planned), codes)
+def apply(planned: Transfer, source: Autoencoder, images: Callable[[], Tensor]) -> None:
+    """Run every edit of a plan, in order. `images` gives the target's images to learn from, at most once."""
+    if any(edit.net.startswith("source.") for edit in planned.edits):
+        source = copy.deepcopy(source)
+    nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}
+    values = _Values(source, nets, images, planned.gan.data)
     for edit in planned.edits:
         target = values.nets[edit.net].state_dict()[edit.tensor]
         value = edit.value(values)
@@ -104,24 +123,16 @@ def name_of_strategy(chosen: Sequence[Chosen]) -> str:
 class _Values:
     source: Autoencoder
     nets: Mapping[str, nn.Module]
-    make_codes: Callable[[], Tensor]
-    made: list[Tensor] = field(default_factory=list)
+    open_images: Callable[[], Tensor]
+    spec: DataSpec
+    kept: dict[str, Tensor] = field(default_factory=dict)
+
+    def images(self) -> Tensor:
+        if "images" not in self.kept:
+            self.kept["images"] = self.open_images()
+        return self.kept["images"]
 
     def codes(self) -> Tensor:
-        if not self.made:
-            self.made.append(self.make_codes())
-        return self.made[0]
-
-
-def _check_fit(source: Autoencoder, gan: GAN) -> None:
-    ours, theirs = source.data, gan.data
-    if ours.shape != theirs.shape:
-        raise TransferError(
-            f"the autoencoder's samples are {list(ours.shape)}, the GAN's {list(theirs.shape)}",
-            f"Compose the GAN for {list(ours.shape)}: images are prepared for it.",
-        )
-    if (ours.low, ours.high) != (theirs.low, theirs.high):
-        raise TransferError(
-            f"the autoencoder's values lie in [{ours.low}, {ours.high}], the GAN's in [{theirs.low}, {theirs.high}]",
-            "Compose the GAN with the autoencoder's data spec: zoo.gan(like=autoencoder).",
-        )
+        if "codes" not in self.kept:
+            self.kept["codes"] = self.source.encode(refit(self.images(), self.spec, self.source.data))
+        return self.kept["codes"]

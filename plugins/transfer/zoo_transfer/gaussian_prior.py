@@ -19,7 +19,7 @@ from zoo.transfers.bridges import fold_affine, name_of
 from zoo.transfers.fits import GaussianFit, fit_gaussian, once
 from zoo_transfer.config import GaussianPriorConfig
 
-__all__ = ["FittedGaussian", "Whitening"]
+__all__ = ["FittedGaussian", "Projection", "Whitening", "principal"]
 
 
 class Whitening(nn.Module):
@@ -38,12 +38,36 @@ class Whitening(nn.Module):
         return torch.linalg.solve_triangular(self.scale, (code - self.mean).T, upper=False).T
 
 
+class Projection(nn.Module):
+    """A source code c as the z of a generator with fewer values: M (c - mean)."""
+
+    mean: Tensor
+    matrix: Tensor
+
+    def __init__(self, source_dim: int, latent_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(source_dim))
+        self.register_buffer("matrix", torch.zeros(latent_dim, source_dim))
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(N, source_dim) -> (N, latent_dim)."""
+        return (code - self.mean) @ self.matrix.T
+
+
+def principal(codes: Tensor, k: int) -> GaussianFit:
+    """codes (N, d) -> their mean (d,) and the scale (d, k) of their k largest principal components, in float64."""
+    fit = fit_gaussian(codes)
+    values, vectors = torch.linalg.eigh(fit.scale @ fit.scale.T)
+    return GaussianFit(fit.mean, vectors[:, -k:] * values[-k:].sqrt())
+
+
 class FittedGaussian:
     """q(z) ~ N(mu, L L^T) by the codes' mean and covariance (ex-post density estimation, Ghosh et al. 2020, section 4).
 
     Folded: z = mu + L e enters the generator's first layer as W' = W L, b' = b + W mu, so the GAN keeps the prior
     N(0, I) and samples what it would have sampled from the Gaussian. A generator without such a layer, or
-    `fold = false`, gets the prior `core/gaussian` instead.
+    `fold = false`, gets the prior `core/gaussian` instead. A GAN with fewer values a code takes the codes' largest
+    principal components.
     """
 
     fills = frozenset({Slot.PRIOR})
@@ -54,6 +78,8 @@ class FittedGaussian:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """Edits of the first layer and of the whitening, or of a fitted prior's two buffers."""
+        if gan.latent_dim < source.latent_dim:
+            return self._truncated(source, gan)
         if source.latent_dim != gan.latent_dim:
             raise TransferError(
                 f"the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
@@ -68,9 +94,10 @@ class FittedGaussian:
         """None: no setting makes a fitted Gaussian N(0, I) for every autoencoder."""
 
     def _folded(self, gan: GAN, fitted: Callable[[Values], GaussianFit]) -> Transfer:
-        layer = name_of(gan.generator.first, gan.generator)  # type: ignore[arg-type]
+        first: nn.Linear = gan.generator.first  # type: ignore[assignment]
+        layer = name_of(first, gan.generator)
         how = "gaussian fit of the codes, folded"
-        edits = fold_affine("generator", layer, how, lambda values: (fitted(values).scale, fitted(values).mean))
+        edits = fold_affine("generator", layer, first, how, lambda values: (fitted(values).scale, fitted(values).mean))
         whitening = Whitening(gan.latent_dim).to(next(gan.generator.parameters()).device)
         edits += [
             Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
@@ -82,6 +109,40 @@ class FittedGaussian:
             to_latent=whitening,
             promised={"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "scale"}},
         )
+
+    def _truncated(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """Principal components: z = mu + L_k e with the k directions in which the codes vary most."""
+        theirs, ours = source.decoder.first, gan.generator.first
+        fits = isinstance(theirs, nn.Linear) and isinstance(ours, nn.Linear)
+        if not fits or theirs.bias is None or ours.bias is None or theirs.out_features != ours.out_features:  # type: ignore[union-attr]
+            raise TransferError(
+                f"gaussian-prior: {source.latent_dim} values a code cannot be folded into {gan.latent_dim}: the first "
+                "layers of decoder and generator are not alike",
+                f"Compose the GAN with latent_dim={source.latent_dim}.",
+            )
+        assert isinstance(ours, nn.Linear)
+        read, layer = name_of(theirs, source.decoder), name_of(ours, gan.generator)  # type: ignore[arg-type]
+        fitted = once(lambda values: principal(values.codes(), gan.latent_dim))
+        how = f"principal components {gan.latent_dim} of {source.latent_dim}: decoder.{read}"
+
+        def weight(values: Values) -> Tensor:
+            state = values.source.decoder.state_dict()
+            return (state[f"{read}.weight"].double() @ fitted(values).scale).to(ours.weight.dtype)
+
+        def bias(values: Values) -> Tensor:
+            state = values.source.decoder.state_dict()
+            shift = state[f"{read}.weight"].double() @ fitted(values).mean
+            return (state[f"{read}.bias"].double() + shift).to(ours.bias.dtype)
+
+        projection = Projection(source.latent_dim, gan.latent_dim).to(next(gan.generator.parameters()).device)
+        edits = [
+            Edit("generator", f"{layer}.weight", "adapted", f"{how}.weight", weight),
+            Edit("generator", f"{layer}.bias", "adapted", f"{how}.bias", bias),
+            Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
+            Edit("to_latent", "matrix", "fitted", how, lambda values: torch.linalg.pinv(fitted(values).scale).float()),
+        ]
+        promised = {"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "matrix"}}
+        return Transfer(gan, edits, to_latent=projection, promised=promised)
 
     def _kept(self, gan: GAN, fitted: Callable[[Values], GaussianFit]) -> Transfer:
         spec = normalise("prior", PartSpec("core/gaussian"))

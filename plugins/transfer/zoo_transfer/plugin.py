@@ -5,46 +5,156 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo.hookspecs import hook
-from zoo.specs import Component
+from zoo.specs import Component, Kind
 
 ZOO_API = 1
 
-_CONFIG = "zoo_transfer.config"
+_OFFERS: tuple[tuple[Kind, str, str, str, str], ...] = (
+    ("transfer", "scratch", "scratch:Scratch", "ScratchConfig", "nothing: the control"),
+    (
+        "transfer",
+        "random-encoder",
+        "random_encoder:RandomEncoder",
+        "RandomEncoderConfig",
+        "control: an untrained encoder in the encoder's place",
+    ),
+    (
+        "transfer",
+        "shuffled-init",
+        "shuffled_init:ShuffledInit",
+        "ShuffledInitConfig",
+        "control: the autoencoder's weights in another order",
+    ),
+    (
+        "transfer",
+        "autoencoder-prior",
+        "autoencoder_prior:AutoencoderPrior",
+        "AutoencoderPriorConfig",
+        "baseline: decoder and fitted mixture, no GAN",
+    ),
+    (
+        "transfer",
+        "decoder-init",
+        "decoder_init:DecoderInit",
+        "DecoderInitConfig",
+        "the decoder's weights become the generator's",
+    ),
+    (
+        "transfer",
+        "encoder-init",
+        "encoder_init:EncoderInit",
+        "EncoderInitConfig",
+        "the encoder's weights become the discriminator's trunk",
+    ),
+    (
+        "transfer",
+        "freeze-lower",
+        "freeze_lower:FreezeLower",
+        "FreezeLowerConfig",
+        "the discriminator's first stages do not learn",
+    ),
+    (
+        "transfer",
+        "gaussian-prior",
+        "gaussian_prior:FittedGaussian",
+        "GaussianPriorConfig",
+        "a Gaussian fitted to the codes, folded into G",
+    ),
+    (
+        "transfer",
+        "gmm-prior",
+        "gmm_prior:FittedMixture",
+        "MixturePriorConfig",
+        "a Gaussian mixture fitted to the codes",
+    ),
+    ("transfer", "flow-prior", "flow_prior:FittedFlow", "FlowPriorConfig", "a normalising flow fitted to the codes"),
+    (
+        "transfer",
+        "feature-concat",
+        "feature_concat:FeatureConcat",
+        "FeatureConcatConfig",
+        "frozen encoder features beside D's own",
+    ),
+    (
+        "transfer",
+        "projected-heads",
+        "projected_heads:ProjectedHeads",
+        "ProjectedHeadsConfig",
+        "heads on projections of frozen encoder stages, beside D",
+    ),
+    ("transfer", "miner", "miner:Miner", "MinerConfig", "a small net before G finds the target's codes"),
+    (
+        "transfer",
+        "recon-anchor",
+        "recon_anchor:ReconAnchor",
+        "ReconAnchorConfig",
+        "G keeps reconstructing through the encoder, fading",
+    ),
+    (
+        "transfer",
+        "feature-moments",
+        "feature_moments:FeatureMoments",
+        "FeatureMomentsConfig",
+        "means and variances of encoder features are matched",
+    ),
+    (
+        "transfer",
+        "denoising-features",
+        "denoising_features:DenoisingFeatures",
+        "DenoisingFeaturesConfig",
+        "G's codes are pulled to where real codes lie",
+    ),
+    (
+        "transfer",
+        "feature-distill",
+        "feature_distill:FeatureDistill",
+        "FeatureDistillConfig",
+        "D learns the encoder's features, G the decoder's images",
+    ),
+    (
+        "transfer",
+        "recalibrated-norm",
+        "recalibrated_norm:RecalibratedNorm",
+        "RecalibratedNormConfig",
+        "the generator's batch norm measured on the prior",
+    ),
+    ("transfer", "l2-sp", "anchors:StartingPoint", "StartingPointConfig", "weights held near their start"),
+    ("transfer", "ewc", "anchors:ElasticWeights", "ElasticConfig", "weights held near their start, by importance"),
+    ("transfer", "energy", "energy:Energy", "EnergyConfig", "the autoencoder is the discriminator (EBGAN, BEGAN)"),
+    ("transfer", "latent-gan", "latent_gan:LatentGan", "LatentGanConfig", "a GAN on the codes of the frozen decoder"),
+    (
+        "discriminator",
+        "feature-concat",
+        "feature_concat:FeatureDiscriminator",
+        "FeatureDiscriminatorConfig",
+        "a discriminator with a head on a frozen encoder",
+    ),
+    (
+        "discriminator",
+        "projected-heads",
+        "projected_heads:ProjectedDiscriminator",
+        "ProjectedDiscriminatorConfig",
+        "a discriminator with heads on a frozen encoder's projections",
+    ),
+    ("discriminator", "energy", "energy:EnergyDiscriminator", "EnergyDiscriminatorConfig", "an autoencoder's error"),
+    (
+        "generator",
+        "latent-gan",
+        "latent_gan:LatentGenerator",
+        "LatentGeneratorConfig",
+        "a generator behind a map of noise to codes",
+    ),
+    ("generator", "miner", "miner:MinedGenerator", "MinedGeneratorConfig", "a generator behind a miner"),
+    ("objective", "ebgan", "energy:Ebgan", "EbganConfig", "GAN: energy with a margin"),
+    ("objective", "began", "energy:Began", "BeganConfig", "GAN: energy, balanced"),
+)
+"""Kind, name, module and class, config, summary."""
 
 
 @hook
 def zoo_components() -> Iterable[Component]:
-    """The strategies."""
+    """The strategies, and the networks and losses that some of them put into a GAN."""
     return [
-        Component(
-            "transfer", "scratch", "zoo_transfer.scratch:Scratch", f"{_CONFIG}:ScratchConfig", "nothing: the control"
-        ),
-        Component(
-            "transfer",
-            "decoder-init",
-            "zoo_transfer.decoder_init:DecoderInit",
-            f"{_CONFIG}:DecoderInitConfig",
-            "the decoder's weights become the generator's",
-        ),
-        Component(
-            "transfer",
-            "encoder-init",
-            "zoo_transfer.encoder_init:EncoderInit",
-            f"{_CONFIG}:EncoderInitConfig",
-            "the encoder's weights become the discriminator's trunk",
-        ),
-        Component(
-            "transfer",
-            "gaussian-prior",
-            "zoo_transfer.gaussian_prior:FittedGaussian",
-            f"{_CONFIG}:GaussianPriorConfig",
-            "a Gaussian fitted to the codes, folded into G",
-        ),
-        Component(
-            "transfer",
-            "gmm-prior",
-            "zoo_transfer.gmm_prior:FittedMixture",
-            f"{_CONFIG}:MixturePriorConfig",
-            "a Gaussian mixture fitted to the codes",
-        ),
+        Component(kind, name, f"zoo_transfer.{target}", f"zoo_transfer.config:{config}", summary)
+        for kind, name, target, config, summary in _OFFERS
     ]

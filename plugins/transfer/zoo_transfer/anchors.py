@@ -1,0 +1,154 @@
+"""Weights held near where the transfer put them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.networks.modes import evaluating
+from zoo.networks.seeds import stream
+from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
+from zoo.transfers.fits import once
+from zoo_transfer.config import ElasticConfig, StartingPointConfig
+
+__all__ = ["ElasticWeights", "StartingPoint", "WeightAnchor", "fisher_of"]
+
+
+class WeightAnchor(nn.Module):
+    """sum_i F_i (theta_i - start_i)^2 over a net's weights; `start` and F (1 where none is given) are buffers.
+
+    The net is not a child of this module: its weights are its own.
+    """
+
+    needs_real = False
+    needs_images = False
+
+    def __init__(self, net: nn.Module, side: Side, strength: float, *, fisher: bool) -> None:
+        super().__init__()
+        self.side = side
+        self.strength = strength
+        self.fisher = fisher
+        self._net = (net,)
+        for name, weight in net.named_parameters():
+            self.register_buffer(_key("start", name), torch.zeros_like(weight.detach()))
+            if fisher:
+                self.register_buffer(_key("fisher", name), torch.zeros_like(weight.detach()))
+
+    def weight(self, shown: int) -> float:
+        """Constant."""
+        return self.strength
+
+    def forward(self, game: Round) -> Tensor:
+        """Scalar; 0 at the start."""
+        total = game.fake.new_zeros(())
+        for name, weight in self._net[0].named_parameters():
+            distance = (weight - getattr(self, _key("start", name))).square()
+            total = total + ((getattr(self, _key("fisher", name)) * distance) if self.fisher else distance).sum()
+        return total
+
+
+class StartingPoint:
+    """L += w sum_i (theta_i - theta_start,i)^2, for G, for D or for both (L2-SP: the anchor of Li et al. 2020 with a
+    Fisher information of 1)."""
+
+    fills = frozenset({Slot.LOSS})
+    uses: frozenset[Source] = frozenset()
+
+    def __init__(self, config: StartingPointConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """A term for each side of weight above 0; its start is what the net holds once the transfer is applied."""
+        planned = Transfer(gan)
+        for side, strength in (
+            (Side.GENERATOR, self.config.generator),
+            (Side.DISCRIMINATOR, self.config.discriminator),
+        ):
+            if strength:
+                net = gan.parts[side.value]
+                planned.terms[side.value] = WeightAnchor(net, side, strength, fisher=False)
+                planned.edits += _starts(net, side.value, f"terms.{side.value}")
+                planned.promised[f"terms.{side.value}"] = set(planned.terms[side.value].state_dict())
+        return planned
+
+    def neutral(self) -> StartingPointConfig:
+        """Weights 0."""
+        return StartingPointConfig(generator=0.0, discriminator=0.0)
+
+
+class ElasticWeights:
+    """L_G += w sum_i F_i (theta_i - theta_start,i)^2, F the diagonal of the Fisher information (elastic weight
+    consolidation for few images: Li et al. 2020).
+
+    F is the decoder's own: with x ~ N(G(z), I) the score is J(z)^T e, e ~ N(0, I), so F = E (J^T e)^2, estimated with
+    one e per code z of the prior and divided by its mean, so that `weight` compares with l2-sp's.
+    """
+
+    fills = frozenset({Slot.LOSS})
+    uses: frozenset[Source] = frozenset()
+
+    def __init__(self, config: ElasticConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """One term for the generator."""
+        if not self.config.weight:
+            return Transfer(gan)
+        term = WeightAnchor(gan.generator, Side.GENERATOR, self.config.weight, fisher=True)
+        found = once(lambda values: fisher_of(values.nets["generator"], self._codes(values), self.config.seed))
+
+        def edit(name: str) -> Edit:
+            def value(values: Values) -> Tensor:
+                return found(values)[name]
+
+            return Edit("terms.generator", _key("fisher", name), "fitted", "Fisher information of the generator", value)
+
+        edits = _starts(gan.generator, "generator", "terms.generator")
+        edits += [edit(name) for name, _ in gan.generator.named_parameters()]
+        promised = {"terms.generator": set(term.state_dict())}
+        return Transfer(gan, edits, terms={"generator": term}, promised=promised)
+
+    def neutral(self) -> ElasticConfig:
+        """Weight 0."""
+        return ElasticConfig(weight=0.0)
+
+    def _codes(self, values: Values) -> Tensor:
+        rng = stream(self.config.seed, "fisher/codes")
+        return values.nets["prior"].sample(self.config.samples, rng)  # type: ignore[no-any-return, operator]
+
+
+def fisher_of(generator: nn.Module, codes: Tensor, seed: int) -> dict[str, Tensor]:
+    """The diagonal Fisher information of each weight over codes (N, latent_dim), its mean over all weights 1."""
+    rng = stream(seed, "fisher/noise")
+    named = {name: weight for name, weight in generator.named_parameters() if weight.is_floating_point()}
+    flags = {name: weight.requires_grad for name, weight in named.items()}
+    total = {name: torch.zeros_like(weight) for name, weight in named.items()}
+    with torch.enable_grad(), evaluating(generator):
+        generator.requires_grad_(True)
+        for code in codes.split(1):
+            sample = generator(code.to(next(iter(named.values())).device))
+            noise = torch.randn(sample.shape, generator=rng).to(sample.device)
+            scores = torch.autograd.grad((sample * noise).sum(), list(named.values()), allow_unused=True)
+            for name, score in zip(named, scores, strict=True):
+                if score is not None:
+                    total[name] += score.square() / len(codes)
+        for name, weight in named.items():
+            weight.requires_grad_(flags[name])
+    mean = sum(float(value.sum()) for value in total.values()) / sum(value.numel() for value in total.values())
+    return {name: value / max(mean, 1e-30) for name, value in total.items()}
+
+
+def _starts(net: nn.Module, role: str, term: str) -> list[Edit]:
+    def edit(name: str) -> Edit:
+        def value(values: Values) -> Tensor:
+            return values.nets[role].state_dict()[name].clone()
+
+        return Edit(term, _key("start", name), "copied", f"{role}.{name}", value)
+
+    return [edit(name) for name, _ in net.named_parameters()]
+
+
+def _key(kind: str, name: str) -> str:
+    return f"{kind}/{name.replace('.', '/')}"

@@ -1,0 +1,122 @@
+"""The generator's codes are pulled to where real codes lie."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.networks.seeds import seeded, stream
+from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
+from zoo.transfers.fits import once
+from zoo_transfer.config import DenoisingFeaturesConfig
+from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
+
+__all__ = ["Denoiser", "DenoisingFeatures", "DenoisingTerm", "fit_denoiser"]
+
+
+class Denoiser(nn.Module):
+    """Standardised codes (N, d) -> codes with their noise taken away: three hidden layers with BatchNorm and ReLU."""
+
+    def __init__(self, latent_dim: int, width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for a, b in ((latent_dim, width), (width, width), (width, width)):
+            layers += [nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU()]
+        self.net = nn.Sequential(*layers, nn.Linear(width, latent_dim))
+        self.register_buffer("mean", torch.zeros(latent_dim))
+        self.register_buffer("scale", torch.ones(latent_dim))
+
+    def standardise(self, code: Tensor) -> Tensor:
+        """Codes with mean 0 and standard deviation 1 in every value."""
+        return (code - self.mean) / self.scale  # type: ignore[operator]
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(N, d) standardised -> (N, d)."""
+        return self.net(code)  # type: ignore[no-any-return]
+
+
+class DenoisingTerm(nn.Module):
+    """||c - sg r(c)||^2 / d with c = (Enc(G(z)) - mean) / scale; teacher and r are frozen."""
+
+    side = Side.GENERATOR
+    needs_real = False
+    needs_images = True
+
+    def __init__(self, config: DenoisingFeaturesConfig, teacher: Teacher, denoiser: Denoiser) -> None:
+        super().__init__()
+        self.config = config
+        self.teacher = teacher
+        self.denoiser = denoiser
+
+    def weight(self, shown: int) -> float:
+        """Constant."""
+        return self.config.weight
+
+    def forward(self, game: Round) -> Tensor:
+        """Scalar."""
+        code = self.denoiser.standardise(self.teacher.code(game.fake))
+        with torch.no_grad():
+            target = self.denoiser(code)
+        return (code - target).square().mean()
+
+
+class DenoisingFeatures:
+    """L_G += w ||c - sg r(c)||^2, r a denoiser of real codes: r(c) - c points up the codes' log-density (Warde-Farley
+    and Bengio 2017, "Improving generative adversarial networks with denoising feature matching"). Their features
+    drift with D; here they are the frozen encoder's, so r is trained once, when the transfer is applied."""
+
+    fills = frozenset({Slot.LOSS})
+    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
+
+    def __init__(self, config: DenoisingFeaturesConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """One term with a teacher of its own; every tensor of the denoiser is fitted."""
+        teacher = teacher_of(source, gan)
+        with seeded(self.config.seed, "denoiser"), torch.device(device_of(gan)):
+            denoiser = Denoiser(source.latent_dim, self.config.width)
+        edits, names = parts_of(source, teacher, "terms.denoiser")
+        fitted = once(lambda values: fit_denoiser(self.config, values.codes()).state_dict())
+
+        def edit(tensor: str) -> Edit:
+            def value(values: Values) -> Tensor:
+                return fitted(values)[tensor]
+
+            return Edit("terms.denoiser", f"denoiser.{tensor}", "fitted", "denoiser of the codes", value)
+
+        edits += [edit(tensor) for tensor in denoiser.state_dict()]
+        names |= {f"denoiser.{tensor}" for tensor in denoiser.state_dict()}
+        return Transfer(
+            gan,
+            edits,
+            terms={"denoiser": DenoisingTerm(self.config, teacher, denoiser)},
+            frozen={"terms.denoiser": names},
+            promised={"terms.denoiser": set(names)},
+        )
+
+    def neutral(self) -> DenoisingFeaturesConfig:
+        """Weight 0."""
+        return DenoisingFeaturesConfig(weight=0.0, steps=1, width=1)
+
+
+def fit_denoiser(config: DenoisingFeaturesConfig, codes: Tensor) -> Denoiser:
+    """A denoiser of codes (N, d), trained with Adam on ||c - r(c + noise e)||^2; in eval mode."""
+    rng = stream(config.seed, "denoiser/noise")
+    with seeded(config.seed, "denoiser"):
+        denoiser = Denoiser(codes.shape[1], config.width)
+    denoiser.mean.copy_(codes.mean(0))  # type: ignore[operator]
+    denoiser.scale.copy_(codes.std(0, unbiased=False).clamp(min=1e-6))  # type: ignore[operator]
+    standard = denoiser.standardise(codes)
+    adam = torch.optim.Adam(denoiser.parameters(), config.learning_rate)
+    with torch.enable_grad():
+        for _ in range(config.steps):
+            clean = standard[torch.randint(len(standard), (config.batch,), generator=rng)]
+            noisy = clean + config.noise * torch.randn(clean.shape, generator=rng)
+            loss = (clean - denoiser(noisy)).square().mean()
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            adam.step()
+    return denoiser.eval()

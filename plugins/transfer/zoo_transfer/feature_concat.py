@@ -1,0 +1,107 @@
+"""The frozen encoder's features beside the discriminator's own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+from torch.nn.utils.parametrizations import spectral_norm
+
+from zoo.config import to_plain
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_discriminator, build_part
+from zoo.networks.gan import GAN
+from zoo.plugins import normalise
+from zoo.protocols import Judgement, Slot, Source, Transfer
+from zoo.specs import DataSpec, PartSpec
+from zoo.transfers.bridges import carry, require_same_data
+from zoo_transfer.config import FeatureConcatConfig, FeatureDiscriminatorConfig
+from zoo_transfer.teachers import device_of, require_logits
+
+__all__ = ["FeatureConcat", "FeatureDiscriminator"]
+
+
+class FeatureHead(nn.Module):
+    """Stages (N, c_l, ...) -> one logit: 1x1 convolution, LeakyReLU, mean over places, then a linear map of all."""
+
+    def __init__(self, widths: tuple[int, ...], channels: int) -> None:
+        super().__init__()
+        self.project = nn.ModuleList(spectral_norm(nn.Conv1d(width, channels, 1)) for width in widths)
+        self.last = nn.Linear(channels * len(widths), 1)
+        nn.init.normal_(self.last.weight, 0.0, 0.02)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, stages: tuple[Tensor, ...]) -> Tensor:
+        """(N, 1)."""
+        seen = []
+        for stage, project in zip(stages, self.project, strict=True):
+            places = stage.reshape(*stage.shape[:2], -1)  # (N, c_l, places)
+            seen.append(leaky_relu(project(places), 0.2).mean(2))
+        return self.last(torch.cat(seen, 1))  # type: ignore[no-any-return]
+
+
+class FeatureDiscriminator(nn.Module):
+    """D(x) = base(x) + a head(phi(x)); phi are the last stages of a frozen encoder, and G learns through them too.
+
+    A linear map of [h; phi] is the sum of two, so this is the concatenation of Bang and Shim 2018 with the base's own
+    head kept, and a = 0 is the base exactly.
+    """
+
+    def __init__(self, config: FeatureDiscriminatorConfig, data: DataSpec) -> None:
+        super().__init__()
+        device = torch.get_default_device().type
+        self.data = data
+        self.strength = config.strength
+        self.base = build_discriminator(config.base, data, device=device)
+        self.encoder = build_part("encoder", config.encoder, "encoder", data, device=device).requires_grad_(False)
+        widths: tuple[int, ...] = self.encoder.stage_channels  # type: ignore[assignment]
+        self.used = min(config.stages, len(widths))
+        self.head = FeatureHead(widths[-self.used :], config.channels)
+
+    @property
+    def logit_groups(self) -> tuple[int, ...]:
+        """The base's."""
+        return self.base.logit_groups  # type: ignore[return-value]
+
+    def judge(self, x: Tensor) -> Judgement:
+        """x (N, *data.shape) -> the base's logits, each with the head's added, and the base's stages."""
+        realness, stages = self.base.judge(x)  # type: ignore[operator]
+        seen = self.encoder.features(x).stages[-self.used :]  # type: ignore[operator]
+        return Judgement(realness + self.strength * self.head(seen), stages)
+
+
+class FeatureConcat:
+    """D gets a trained head on phi(x), the frozen encoder's last stages (RFGAN: Bang and Shim 2018, "Improved
+    training of generative adversarial networks using representative features")."""
+
+    fills = frozenset({Slot.WRAP})
+    uses = frozenset({Source.ENCODER})
+
+    def __init__(self, config: FeatureConcatConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """A discriminator around the one that is there, with the encoder's values in it."""
+        require_same_data(source, gan, "feature-concat")
+        require_logits(gan, "feature-concat")
+        config = self.config
+        settings = FeatureDiscriminatorConfig(
+            gan.specs["discriminator"], source.specs["encoder"], config.strength, config.stages, config.channels
+        )
+        spec = normalise("discriminator", PartSpec("transfer/feature-concat", to_plain(settings)))
+        wrapper = build_part("discriminator", spec, "feature-concat", gan.data, seed=config.seed, device=device_of(gan))
+        wrapper.base = gan.discriminator
+        after = GAN(gan.prior, gan.generator, wrapper, gan.specs | {"discriminator": spec})
+        edits = carry(source.encoder, "encoder", wrapper.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]
+        names = {edit.tensor for edit in edits}
+        return Transfer(
+            after,
+            edits,
+            frozen={"discriminator": names},
+            promised={"discriminator": set(names)},
+            wraps={"discriminator": "base"},
+        )
+
+    def neutral(self) -> FeatureConcatConfig:
+        """The head's logit times 0."""
+        return FeatureConcatConfig(strength=0.0)

@@ -1,0 +1,51 @@
+"""The discriminator's lower stages stay as they are."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from zoo.errors import TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.protocols import Slot, Source, Transfer
+from zoo.specs import DataSpec
+from zoo_transfer.config import FreezeLowerConfig
+
+__all__ = ["FreezeLower", "parameters_of_stage"]
+
+
+class FreezeLower:
+    """What the first k stages of D depend on does not learn (FreezeD, Mo et al. 2020). Useful with `encoder-init`."""
+
+    fills = frozenset({Slot.FREEZE})
+    uses: frozenset[Source] = frozenset()
+
+    def __init__(self, config: FreezeLowerConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """Names of D's parameters, found by differentiating stage k on the meta device."""
+        if not self.config.stages:
+            return Transfer(gan)
+        return Transfer(
+            gan, frozen={"discriminator": parameters_of_stage(gan.discriminator, gan.data, self.config.stages)}
+        )
+
+    def neutral(self) -> FreezeLowerConfig:
+        """No stage is frozen."""
+        return FreezeLowerConfig(stages=0)
+
+
+def parameters_of_stage(discriminator: nn.Module, data: DataSpec, stages: int) -> set[str]:
+    """Every parameter that stage `stages` (1 is the finest) depends on. Raises TransferError when D has fewer
+    stages."""
+    shadow = copy.deepcopy(discriminator).to("meta").eval().requires_grad_(True)
+    seen = shadow.judge(torch.empty(2, *data.shape, device="meta")).stages  # type: ignore[operator]
+    if stages > len(seen):
+        raise TransferError(f"freeze-lower: {stages} stages are to be frozen, D has {len(seen)}", f"Use {len(seen)}.")
+    named = dict(shadow.named_parameters())
+    slopes = torch.autograd.grad(seen[stages - 1].sum(), list(named.values()), allow_unused=True)
+    return {name for name, slope in zip(named, slopes, strict=True) if slope is not None}

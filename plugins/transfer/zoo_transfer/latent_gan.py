@@ -1,0 +1,164 @@
+"""A GAN on codes: a small generator of codes in front of the frozen decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from zoo.config import to_plain
+from zoo.errors import TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_part
+from zoo.networks.gan import GAN
+from zoo.networks.seeds import seeded
+from zoo.plugins import normalise
+from zoo.protocols import Edit, Judgement, Side, Slot, Source, Transfer, Values
+from zoo.specs import DataSpec, PartSpec
+from zoo.transfers.bridges import carry, require_same_data
+from zoo_transfer.config import LatentGanConfig, LatentGeneratorConfig
+from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
+
+__all__ = ["CodeGame", "LatentGan", "LatentGenerator", "dense"]
+
+_SLOPE = 0.2
+
+
+class LatentGenerator(nn.Module):
+    """x = Dec(mean + scale g(e)): g makes standardised codes of noise."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, config: LatentGeneratorConfig, data: DataSpec, latent_dim: int) -> None:
+        super().__init__()
+        self.data = data
+        self.latent_dim = latent_dim
+        device = torch.get_default_device().type
+        self.mapper = dense((latent_dim, *config.widths, latent_dim))
+        self.register_buffer("mean", torch.zeros(latent_dim))
+        self.register_buffer("scale", torch.ones(latent_dim))
+        self.generator = build_part("generator", config.generator, "decoder", data, latent_dim, device=device)
+
+    @property
+    def first(self) -> nn.Linear | None:
+        """The mapper's first layer."""
+        layer = self.mapper[0]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def codes(self, z: Tensor) -> Tensor:
+        """Noise (N, latent_dim) -> codes (N, latent_dim) as the decoder takes them."""
+        return self.mean + self.scale * self.mapper(z)  # type: ignore[no-any-return]
+
+    def standardise(self, codes: Tensor) -> Tensor:
+        """Codes -> what g makes."""
+        return (codes - self.mean) / self.scale
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Noise (N, latent_dim) -> x (N, *data.shape)."""
+        return self.generator(self.codes(z))  # type: ignore[no-any-return]
+
+
+class CodeGame(nn.Module):
+    """Real: the standardised codes of the images; fake: g(e); the critic never sees an image."""
+
+    groups: tuple[int, ...] = (1,)
+
+    def __init__(self, teacher: Teacher, critic: nn.Module, generator: LatentGenerator, every: int) -> None:
+        super().__init__()
+        self.teacher = teacher
+        self.critic = critic
+        self.every = every
+        self._generator = (generator,)
+
+    @torch.no_grad()
+    def real(self, images: Tensor, indices: Tensor) -> Tensor:
+        """Images (N, *data.shape) -> standardised codes (N, latent_dim)."""
+        return self._generator[0].standardise(self.teacher.code(images))
+
+    def fake(self, z: Tensor) -> Tensor:
+        """Noise -> standardised codes."""
+        return self._generator[0].mapper(z)  # type: ignore[no-any-return]
+
+    def judge(self, x: Tensor) -> Judgement:
+        """Standardised codes (N, latent_dim) -> the critic's value (N, 1)."""
+        return Judgement(self.critic(x), ())
+
+    def players(self, side: Side) -> Mapping[str, nn.Module]:
+        """g, or the critic."""
+        return {"mapper": self._generator[0].mapper} if side is Side.GENERATOR else {"critic": self.critic}
+
+
+class LatentGan:
+    """G = Dec o g with Dec frozen; g and a critic play WGAN-GP on codes (l-GAN: Achlioptas et al. 2018, "Learning
+    representations and generative models for 3D point clouds"). g is the prior of the codes, so no fitted one goes with
+    it. It cannot draw sharper than the decoder does; the discriminator of images is kept as it is, for fine-tuning
+    afterwards."""
+
+    fills = frozenset({Slot.GENERATOR, Slot.PRIOR, Slot.OBJECTIVE, Slot.GAME, Slot.FREEZE, Slot.RECIPE})
+    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
+
+    def __init__(self, config: LatentGanConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """A generator around the one that is there, with the decoder's values in it, and a game on codes."""
+        require_same_data(source, gan, "latent-gan")
+        config = self.config
+        if source.latent_dim != gan.latent_dim:
+            raise TransferError(
+                f"latent-gan: the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
+                f"Compose the GAN with latent_dim={source.latent_dim}.",
+            )
+        device = device_of(gan)
+        settings = LatentGeneratorConfig(gan.specs["generator"], config.widths)
+        spec = normalise("generator", PartSpec("transfer/latent-gan", to_plain(settings)))
+        maker = build_part("generator", spec, "latent-gan", gan.data, gan.latent_dim, seed=config.seed, device=device)
+        assert isinstance(maker, LatentGenerator)
+        maker.generator = gan.generator
+        teacher = teacher_of(source, gan)
+        with seeded(config.seed, "latent-gan/critic"), torch.device(device):
+            critic = dense((source.latent_dim, *config.widths, 1))
+        game = CodeGame(teacher, critic, maker, config.critic_steps)
+        edits = carry(source.decoder, "decoder", gan.generator, "generator", "generator.")
+        decoder = {edit.tensor for edit in edits}
+        edits += [
+            Edit("generator", "mean", "fitted", "mean of the codes", _mean),
+            Edit("generator", "scale", "fitted", "standard deviation of the codes", _scale),
+        ]
+        taught, names = parts_of(source, teacher, "game")
+        penalty = PartSpec("core/gradient-penalty", {"gamma": config.penalty})
+        return Transfer(
+            GAN(gan.prior, maker, gan.discriminator, gan.specs | {"generator": spec}),
+            edits + taught,
+            game=game,
+            frozen={"generator": decoder, "game": names},
+            recipe={"objective": "core/wasserstein", "regulariser": to_plain(penalty)},
+            promised={"generator": decoder | {"mean", "scale"}, "game": set(names)},
+        )
+
+    def neutral(self) -> None:
+        """None: codes are judged, not images."""
+
+
+def dense(sizes: Sequence[int]) -> nn.Sequential:
+    """Linear maps with LeakyReLU between them, started so that the scale is kept (He et al. 2015, equation 10)."""
+    layers: list[nn.Module] = []
+    for i, (a, b) in enumerate(pairwise(sizes)):
+        layer = nn.Linear(a, b)
+        gain = nn.init.calculate_gain("leaky_relu", _SLOPE) if i else 1.0
+        nn.init.normal_(layer.weight, 0.0, gain / a**0.5)
+        nn.init.zeros_(layer.bias)
+        layers += [layer, nn.LeakyReLU(_SLOPE)]
+    return nn.Sequential(*layers[:-1])
+
+
+def _mean(values: Values) -> Tensor:
+    return values.codes().mean(0)
+
+
+def _scale(values: Values) -> Tensor:
+    return values.codes().std(0, unbiased=False).clamp(min=1e-6)

@@ -1,0 +1,161 @@
+"""Discriminators on random projections of frozen features, beside the one on images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch.nn.utils.parametrizations import spectral_norm
+
+from zoo.config import to_plain
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_discriminator, build_part
+from zoo.networks.gan import GAN
+from zoo.plugins import normalise
+from zoo.protocols import Judgement, Slot, Source, Transfer
+from zoo.specs import DataSpec, PartSpec
+from zoo.transfers.bridges import carry, require_same_data
+from zoo_transfer.config import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
+from zoo_transfer.teachers import device_of, require_logits, stage_shapes
+
+__all__ = ["Mixing", "ProjectedDiscriminator", "ProjectedHeads"]
+
+_SMALLEST = 4
+"""A head's map of logits has at most this side."""
+
+
+class Mixing(nn.Module):
+    """Stages -> random projections of equal meaning: across channels (1x1), then across scales from coarse to fine (3x3
+    after resizing), all frozen at their Kaiming start (Sauer et al. 2021, section 3.2). Stages without places are
+    projected by matrices."""
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], channels: int) -> None:
+        super().__init__()
+        self.widths = tuple(channels * 2**i for i in range(len(shapes)))
+        across = [_linear(shape, shape[0], width, 1) for shape, width in zip(shapes, self.widths, strict=True)]
+        down = [
+            _linear(shape, coarser, width, 3)
+            for shape, coarser, width in zip(shapes, self.widths[1:], self.widths, strict=False)
+        ]
+        self.across = nn.ModuleList(across)
+        self.down = nn.ModuleList(down)
+        for layer in (*across, *down):
+            nn.init.kaiming_normal_(layer.weight)  # type: ignore[arg-type]
+
+    def forward(self, stages: Sequence[Tensor]) -> list[Tensor]:
+        """Stages (N, c_l, ...) -> maps (N, channels 2^l, ...) of the same places."""
+        mixed = [layer(stage) for layer, stage in zip(self.across, stages, strict=True)]
+        for i in reversed(range(len(self.down))):
+            coarser = mixed[i + 1]
+            if mixed[i].dim() == 4:
+                coarser = interpolate(coarser, mixed[i].shape[2:], mode="bilinear", align_corners=False)
+            mixed[i] = mixed[i] + self.down[i](coarser)
+        return mixed
+
+
+class _Head(nn.Module):
+    """A map -> its logits, flattened: halved down to 4x4 and judged, every convolution spectrally normalised."""
+
+    def __init__(self, shape: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        if len(shape) == 1:
+            layers = [spectral_norm(nn.Linear(width, width)), nn.LeakyReLU(0.2), spectral_norm(nn.Linear(width, 1))]
+            self.logits = 1
+        else:
+            height, across = shape[1:]
+            while min(height, across) > _SMALLEST:
+                layers += [spectral_norm(nn.Conv2d(width, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+                height, across = height // 2, across // 2
+            layers.append(spectral_norm(nn.Conv2d(width, 1, 3, padding=1)))
+            self.logits = height * across
+        self.net = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, logits)."""
+        return self.net(x).flatten(1)  # type: ignore[no-any-return]
+
+
+class ProjectedDiscriminator(nn.Module):
+    """The base's logits, then those of one head per projected stage of a frozen encoder; each head is a group."""
+
+    def __init__(self, config: ProjectedDiscriminatorConfig, data: DataSpec) -> None:
+        super().__init__()
+        device = torch.get_default_device().type
+        self.data = data
+        self.strength = config.strength
+        self.base = build_discriminator(config.base, data, device=device)
+        self.encoder = build_part("encoder", config.encoder, "encoder", data, device=device).requires_grad_(False)
+        shapes = stage_shapes(self.encoder, data)
+        self.used = min(config.stages, len(shapes))
+        shapes = shapes[-self.used :]
+        if len({len(shape) for shape in shapes}) > 1:
+            shapes = tuple(shape for shape in shapes if len(shape) == len(shapes[-1]))
+            self.used = len(shapes)
+        self.mixing = Mixing(shapes, config.channels).requires_grad_(False)
+        self.heads = nn.ModuleList(_Head(shape, width) for shape, width in zip(shapes, self.mixing.widths, strict=True))
+
+    @property
+    def logit_groups(self) -> tuple[int, ...]:
+        """The base's, then one group per head."""
+        base: tuple[int, ...] = self.base.logit_groups  # type: ignore[assignment]
+        return (*base, *(head.logits for head in self.heads))  # type: ignore[arg-type]
+
+    def judge(self, x: Tensor) -> Judgement:
+        """x (N, *data.shape) -> all logits (N, k) and the base's stages."""
+        realness, stages = self.base.judge(x)  # type: ignore[operator]
+        mixed = self.mixing(self.encoder.features(x).stages[-self.used :])  # type: ignore[operator]
+        heads = [self.strength * head(part) for head, part in zip(self.heads, mixed, strict=True)]
+        return Judgement(torch.cat([realness, *heads], 1), stages)
+
+
+class ProjectedHeads:
+    """D gets heads on all stages of the frozen encoder, through frozen random projections (Projected GAN: Sauer et al.
+    2021), and keeps judging images itself: features of an autoencoder of pixels alone are a weak critic. Objectives
+    average inside a head and sum over heads."""
+
+    fills = frozenset({Slot.WRAP})
+    uses = frozenset({Source.ENCODER})
+
+    def __init__(self, config: ProjectedHeadsConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """A discriminator around the one that is there, with the encoder's values in it."""
+        require_same_data(source, gan, "projected-heads")
+        require_logits(gan, "projected-heads")
+        config = self.config
+        if not config.strength:
+            return Transfer(gan)
+        own = config.encoder is None
+        encoder = source.specs["encoder"] if config.encoder is None else normalise("encoder", config.encoder)
+        settings = ProjectedDiscriminatorConfig(
+            gan.specs["discriminator"], encoder, config.strength, config.stages, config.channels
+        )
+        spec = normalise("discriminator", PartSpec("transfer/projected-heads", to_plain(settings)))
+        wrapper = build_part(
+            "discriminator", spec, "projected-heads", gan.data, seed=config.seed, device=device_of(gan)
+        )
+        wrapper.base = gan.discriminator
+        after = GAN(gan.prior, gan.generator, wrapper, gan.specs | {"discriminator": spec})
+        frozen = {name for name in wrapper.state_dict() if name.startswith(("encoder.", "mixing."))}
+        planned = Transfer(after, frozen={"discriminator": frozen}, wraps={"discriminator": "base"})
+        if own:
+            inner: nn.Module = wrapper.encoder  # type: ignore[assignment]
+            planned.edits = carry(source.encoder, "encoder", inner, "discriminator", "encoder.")
+            planned.promised = {"discriminator": {edit.tensor for edit in planned.edits}}
+        else:
+            planned.notes.append(f"projected-heads reads {encoder.component} with the weights that it is built with")
+        return planned
+
+    def neutral(self) -> ProjectedHeadsConfig:
+        """Strength 0: no heads are built, as a head's constant logits would still count in the judgement."""
+        return ProjectedHeadsConfig(strength=0.0)
+
+
+def _linear(shape: tuple[int, ...], n_in: int, n_out: int, kernel: int) -> nn.Module:
+    if len(shape) == 1:
+        return nn.Linear(n_in, n_out, bias=False)
+    return nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, bias=False)

@@ -1,0 +1,48 @@
+"""The control for everything that the encoder teaches."""
+
+from __future__ import annotations
+
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_autoencoder
+from zoo.networks.gan import GAN
+from zoo.networks.seeds import seed_of
+from zoo.protocols import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.fits import once
+from zoo_transfer.config import RandomEncoderConfig
+
+__all__ = ["RandomEncoder"]
+
+
+class RandomEncoder:
+    """The later strategies read an encoder and a bottleneck that never learnt anything: the same code path, no
+    knowledge (Projected GAN's appendix, Sauer et al. 2021, reports much slower convergence on random features)."""
+
+    fills = frozenset({Slot.SOURCE})
+    uses: frozenset[Source] = frozenset()
+
+    def __init__(self, config: RandomEncoderConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """Edits of a copy of the source; the GAN is not touched."""
+        # not `seed` itself: the autoencoder may have been trained from that start
+        seed = seed_of(self.config.seed, "random-encoder")
+        fresh = once(
+            lambda values: build_autoencoder(
+                values.source.specs, values.source.data, values.source.latent_dim, seed=seed
+            )
+        )
+
+        def edit(role: str, tensor: str) -> Edit:
+            def value(values: Values):  # type: ignore[no-untyped-def]
+                return fresh(values).parts[role].state_dict()[tensor]
+
+            return Edit(f"source.{role}", tensor, "fresh", "random encoder", value)
+
+        edits = [edit(role, name) for role in ("encoder", "bottleneck") for name in source.parts[role].state_dict()]
+        note = "control: the encoder and the bottleneck were replaced by untrained ones before anything was read"
+        return Transfer(gan, edits, notes=[note])
+
+    def neutral(self) -> RandomEncoderConfig:
+        """Alone it is scratch: nothing reads the source."""
+        return self.config

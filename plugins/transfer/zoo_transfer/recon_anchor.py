@@ -1,0 +1,84 @@
+"""The generator keeps reconstructing what the autoencoder could."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.protocols import Round, Side, Slot, Source, Transfer
+from zoo_transfer.config import ReconAnchorConfig
+from zoo_transfer.teachers import Teacher, parts_of, teacher_of
+
+__all__ = ["Anchor", "ReconAnchor"]
+
+
+class Anchor(nn.Module):
+    """mean_l ||phi_l(x) - phi_l(G(Enc x))||^2 / n_l + pixels |x - G(Enc x)| / n, phi the frozen encoder's stages."""
+
+    side = Side.GENERATOR
+    needs_real = False
+    needs_images = True
+
+    def __init__(self, config: ReconAnchorConfig, teacher: Teacher) -> None:
+        super().__init__()
+        self.config = config
+        self.teacher = teacher
+
+    def weight(self, shown: int) -> float:
+        """A cosine from `weight` to 0."""
+        done = min(1.0, shown / self.config.images)
+        return self.config.weight * 0.5 * (1.0 + math.cos(math.pi * done)) if done < 1.0 else 0.0
+
+    def forward(self, game: Round) -> Tensor:
+        """Scalar; 0 when G(Enc x) = x."""
+        with torch.no_grad():
+            target, code = self.teacher.look(game.real)
+        again = game.generate(game.latent(code))
+        seen = self.teacher.features(again)
+        distances = [(a - b).square().mean() for a, b in zip(target.stages, seen.stages, strict=True)]
+        return torch.stack(distances).mean() + self.config.pixels * (game.real - again).abs().mean()
+
+
+class ReconAnchor:
+    """L_G += w(t) [ ||phi(x) - phi(G(Enc x))||^2 + .1 ||x - G(Enc x)||_1 ], w falling to 0: modes that the autoencoder
+    knew are not dropped while the GAN finds its feet (MDGAN: Che et al. 2017; AE-OT-GAN: An et al. 2020).
+
+    Codes are computed anew from each batch: phi(x) needs that pass anyway.
+    """
+
+    fills = frozenset({Slot.LOSS})
+    uses = frozenset({Source.ENCODER, Source.BOTTLENECK})
+
+    def __init__(self, config: ReconAnchorConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """One term with a teacher of its own."""
+        _same_latent(source, gan)
+        teacher = teacher_of(source, gan)
+        edits, names = parts_of(source, teacher, "terms.anchor")
+        return Transfer(
+            gan,
+            edits,
+            terms={"anchor": Anchor(self.config, teacher)},
+            frozen={"terms.anchor": names},
+            promised={"terms.anchor": set(names)},
+        )
+
+    def neutral(self) -> ReconAnchorConfig:
+        """Weight 0."""
+        return ReconAnchorConfig(weight=0.0)
+
+
+def _same_latent(source: Autoencoder, gan: GAN) -> None:
+    from zoo.errors import TransferError
+
+    if source.latent_dim != gan.latent_dim:
+        raise TransferError(
+            f"recon-anchor: the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
+            f"Compose the GAN with latent_dim={source.latent_dim}.",
+        )

@@ -1,0 +1,49 @@
+"""The control for weights: the same numbers in another order."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.networks.seeds import stream
+from zoo.protocols import Edit, Slot, Source, Transfer, Values
+from zoo_transfer.config import ShuffledInitConfig
+
+__all__ = ["ShuffledInit"]
+
+
+class ShuffledInit:
+    """The later strategies read an autoencoder whose weights are permuted inside each tensor: every scale is kept,
+    every feature is gone. Statistics (buffers) stay as they are."""
+
+    fills = frozenset({Slot.SOURCE})
+    uses: frozenset[Source] = frozenset()
+
+    def __init__(self, config: ShuffledInitConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """Edits of a copy of the source; the GAN is not touched."""
+        edits = [
+            Edit(f"source.{role}", name, "adapted", "shuffled", self._shuffled(role, name))
+            for role, part in source.parts.items()
+            for name, _ in part.named_parameters()
+        ]
+        note = (
+            "control: every weight of the autoencoder was moved to another place in its tensor before anything was read"
+        )
+        return Transfer(gan, edits, notes=[note])
+
+    def neutral(self) -> ShuffledInitConfig:
+        """Alone it is scratch: nothing reads the source."""
+        return self.config
+
+    def _shuffled(self, role: str, name: str):  # type: ignore[no-untyped-def]
+        def value(values: Values) -> Tensor:
+            weight = values.nets[f"source.{role}"].state_dict()[name]
+            order = torch.randperm(weight.numel(), generator=stream(self.config.seed, f"shuffled/{role}.{name}"))
+            return weight.flatten()[order.to(weight.device)].view_as(weight)
+
+        return value

@@ -1,0 +1,118 @@
+"""`--strategy auto` and the stability watch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers import SHAPE, autoencoder
+
+import zoo
+from zoo.data.images import ImageSet
+from zoo.data.open import open_images
+from zoo.training.record import Record
+from zoo.training.stability import StabilityWatch
+from zoo.transfers.auto import Evidence, advise, look_at
+
+
+@pytest.fixture
+def images(images_file: Path) -> ImageSet:
+    return open_images(str(images_file), shape=SHAPE)
+
+
+def names(source: Any, gan: Any, evidence: Evidence | None) -> list[str]:
+    return [part.component for part in advise(source, gan, evidence).strategy]
+
+
+def evidence(**changes: float) -> Evidence:
+    return Evidence(**{"images": 5000, "error": 0.2, "prior_gap": 0.1, "probe": 0.9, **changes})  # type: ignore[arg-type]
+
+
+def test_weights_are_copied_where_they_fit_and_the_prior_follows_the_codes() -> None:
+    """A VAE keeps N(0, I); codes that are elsewhere get a Gaussian."""
+    source = autoencoder("dcgan")
+    gan = zoo.gan(like=source)
+    assert names(source, gan, evidence()) == ["decoder-init", "encoder-init"]
+    assert names(source, gan, evidence(prior_gap=3.0)) == ["decoder-init", "encoder-init", "gaussian-prior"]
+    assert names(source, gan, evidence(images=200)) == ["decoder-init", "encoder-init", "freeze-lower"]
+
+
+def test_what_does_not_fit_is_taught_and_a_fresh_discriminator_warms_up() -> None:
+    """An mlp's autoencoder into a dcgan GAN is distilled; a fresh D beside a copied G waits for nothing."""
+    source = autoencoder("mlp")
+    assert names(source, zoo.gan("dcgan", "dcgan", like=source), evidence()) == ["feature-distill"]
+    advice = advise(source, zoo.gan(discriminator="dcgan", like=source), evidence())
+    assert [part.component for part in advice.strategy] == ["decoder-init", "feature-distill"]
+    assert advice.strategy[0].config["warmup_images"] > 0
+    assert advice.strategy[1].config == {"generator": 0.0}
+
+
+def test_the_evidence_tells_a_trained_vae_from_a_scaled_autoencoder(images: ImageSet) -> None:
+    """Scaling the codes moves the second moments; the error of an untrained one is above the variance's."""
+    source = autoencoder("mlp", bottleneck="linear")
+    gan = zoo.gan(like=source)
+    before = look_at(source, gan, images)
+    with torch.no_grad():
+        source.bottleneck.mean.weight.mul_(10)
+    assert look_at(source, gan, images).prior_gap > before.prior_gap
+    assert before.images == len(images.train)
+    assert before.error > 0.5
+    assert 0.0 <= before.probe <= 1.0
+
+
+def test_auto_is_the_default_says_why_and_is_recorded_as_what_it_chose(images: ImageSet, tmp_path: Path) -> None:
+    """The run's recipe holds the strategies themselves, so that resuming needs no second look."""
+    moved = zoo.transfer(autoencoder("dcgan"), data=images)
+    assert any(note.startswith("auto: decoder-init") for note in moved.report.notes)
+    settings = {"batch": 8, "checkpoint_every": 99, "sample_every": 99}
+    run = zoo.train(moved, images, out=tmp_path / "run", images=16, training=settings)
+    assert run.recipe.transfer.strategy[0].component == "transfer/decoder-init"
+    told = [event["text"] for event in Record(run.folder).events("note")]
+    assert told == list(moved.report.notes)
+
+
+# ---------------------------------------------------------------- stability
+
+
+def kinds(warnings: list[dict[str, str]]) -> list[str]:
+    return [warning["warning"] for warning in warnings]
+
+
+def test_a_saturated_discriminator_is_told_once_and_again_after_it_recovered() -> None:
+    """Two thousand images at 99 % without a break; one better tick starts the count anew."""
+    watch = StabilityWatch(10_000)
+    told = [kinds(watch.tick({"d_wins": 0.99}, shown)) for shown in (0, 1000, 2000, 3000)]
+    assert told == [[], [], ["saturated"], []]
+    assert watch.tick({"d_wins": 0.7}, 3500) == []
+    assert [kinds(watch.tick({"d_wins": 1.0}, shown)) for shown in (4000, 5999, 6000)] == [[], [], ["saturated"]]
+
+
+def test_a_gradient_far_above_its_usual_norm_is_told_with_its_side() -> None:
+    watch = StabilityWatch(10_000)
+    for shown in range(5):
+        assert watch.tick({"g_gradient": 1.0, "d_gradient": 2.0}, shown) == []
+    (warning,) = watch.tick({"g_gradient": 500.0, "d_gradient": 2.0}, 6)
+    assert warning["warning"] == "exploding"
+    assert warning["what"].startswith("G's gradient")
+
+
+def test_samples_without_variety_and_a_rising_kid_are_told() -> None:
+    watch = StabilityWatch(10_000, real_spread=0.5)
+    assert watch.spread(0.3) == []
+    assert kinds(watch.spread(0.05)) == ["collapsed"]
+    assert [kinds(watch.measured(kid, at)) for at, kid in enumerate([0.5, 0.2, 0.4, 0.5])] == [[], [], [], ["falling"]]
+
+
+def test_a_generator_that_makes_one_image_is_reported_while_it_trains(images: ImageSet, tmp_path: Path) -> None:
+    """The warning is in the run's record, with what to change."""
+    source = autoencoder("dcgan")
+    gan = zoo.gan(like=source)
+    with torch.no_grad():
+        gan.generator.first.weight.zero_()
+    settings = {"batch": 8, "checkpoint_every": 999, "sample_every": 16, "generator_lr": 1e-9}
+    run = zoo.train(gan, images, out=tmp_path / "run", images=32, training=settings)
+    (warning,) = Record(run.folder).events("warning")
+    assert warning["warning"] == "collapsed"
+    assert "recon-anchor" in warning["advice"]

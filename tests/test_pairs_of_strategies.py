@@ -1,0 +1,53 @@
+"""Every pair of strategies composes and trains, or is refused by name."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import SHAPE, autoencoder
+from strategy_matrix import names, page, verdicts
+
+import zoo
+from zoo.config import from_plain
+from zoo.data.batches import Batches
+from zoo.data.open import open_images
+from zoo.specs import PartSpec
+from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.recipe import AdversarialTraining
+
+CHEAP = {
+    "gmm-prior": {"components": 2},
+    "autoencoder-prior": {"components": 2},
+    "flow-prior": {"steps": 5, "layers": 2, "width": 8},
+    "denoising-features": {"steps": 5, "width": 8},
+    "ewc": {"samples": 4},
+}
+
+
+def test_the_matrix_in_the_docs_is_the_true_one() -> None:
+    """Planning every pair on the meta device gives the page; each refusal names both strategies and the slot."""
+    written = (Path(__file__).parent.parent / "docs" / "strategy-matrix.md").read_text("utf-8")
+    assert written == page(), "run: python tests/strategy_matrix.py > docs/strategy-matrix.md"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", names())
+def test_every_pair_that_composes_trains_twenty_steps(first: str, images_file: Path) -> None:
+    """Losses stay finite numbers for every partner, and so do the samples."""
+    images, found, source = open_images(str(images_file), shape=SHAPE), verdicts(), autoencoder("mlp")
+    for pair in combinations(names(), 2):
+        if pair[0] != first or found[pair] != "yes":
+            continue
+        parts = [PartSpec(name, CHEAP.get(name, {})) for name in pair]
+        moved = zoo.transfer(source, zoo.gan(like=source, seed=1), parts, data=images)
+        training = from_plain(AdversarialTraining, {"batch": 8, **moved.plan.recipe}, "training")
+        trainee = AdversarialTrainee(moved.plan, images, training, 0)
+        batches = Batches(images.train, 8, trainee.streams["data"])
+        for i in range(20):
+            scalars = trainee.step(batches.next(), i * 8)
+            assert all(math.isfinite(value) for value in scalars.values()), pair
+        assert torch.isfinite(trainee.averaged().sample(4)).all(), pair

@@ -1,0 +1,527 @@
+"""What each strategy does, beyond what all of them promise (tests/test_strategies.py)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import SHAPE, autoencoder, states_equal
+from torch import Tensor
+from zoo_transfer.anchors import fisher_of
+from zoo_transfer.config import BeganConfig, DenoisingFeaturesConfig, EbganConfig, FlowPriorConfig
+from zoo_transfer.decoder_init import WarmStart
+from zoo_transfer.denoising_features import fit_denoiser
+from zoo_transfer.energy import Began, Ebgan, pull_away
+from zoo_transfer.feature_distill import matched
+from zoo_transfer.feature_moments import moments_of
+from zoo_transfer.flow_prior import fit_flow
+
+import zoo
+from zoo.data.batches import Batches
+from zoo.data.images import ImageSet
+from zoo.data.open import open_images
+from zoo.errors import ConfigError, TransferError
+from zoo.networks.configs import FlowPriorConfig as CoreFlowConfig
+from zoo.networks.configs import TruncatedPriorConfig, UniformPriorConfig
+from zoo.networks.flows import FlowPrior
+from zoo.networks.priors import TruncatedPrior, UniformPrior
+from zoo.protocols import Judgement, Round, Side
+from zoo.specs import PartSpec
+from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.recipe import AdversarialTraining
+from zoo.transfers.transfer import Moved
+
+both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
+
+
+@pytest.fixture
+def images(images_file: Path) -> ImageSet:
+    return open_images(str(images_file), shape=SHAPE)
+
+
+def move(images: ImageSet, *parts: Any, arch: str = "dcgan", seed: int = 0) -> Moved:
+    source = autoencoder(arch, seed=seed)
+    return zoo.transfer(source, zoo.gan(like=source, seed=1), [as_spec(part) for part in parts], data=images)
+
+
+def as_spec(part: Any) -> PartSpec:
+    return PartSpec(part) if isinstance(part, str) else PartSpec(*part)
+
+
+def trainee_of(moved: Moved, images: ImageSet, **settings: Any) -> AdversarialTrainee:
+    from zoo.config import from_plain
+
+    plain = {"batch": 8, **moved.plan.recipe, **settings}
+    return AdversarialTrainee(moved.plan, images, from_plain(AdversarialTraining, plain, "training"), 0)
+
+
+def run(trainee: AdversarialTrainee, images: ImageSet, steps: int) -> None:
+    batches = Batches(images.train, trainee.training.batch, trainee.streams["data"])
+    for i in range(steps):
+        trainee.step(batches.next(), i * trainee.training.batch)
+
+
+def table(trainee: AdversarialTrainee, images: ImageSet, n: int = 8) -> Round:
+    """What lies on the table for a first batch."""
+    game = trainee.game
+    real = game.real(images.batch(images.train[:n]), images.train[:n])
+    z = trainee.gan.prior.sample(n, torch.Generator().manual_seed(0))  # type: ignore[operator]
+    fake = game.fake(z)
+    to_latent = trainee.plan.to_latent
+    judged = game.judge(fake), game.judge(real)
+    return Round(real, fake, z, images.train[:n], 0, game.judge, game.fake, game.groups, *judged, None, to_latent)
+
+
+# ---------------------------------------------------------------- controls
+
+
+@both
+def test_a_random_encoder_takes_the_encoders_place_for_every_later_strategy(arch: str, images: ImageSet) -> None:
+    """Encoder-init then copies weights that are neither the source's nor the GAN's own; the decoder stays."""
+    moved = move(images, "random-encoder", "encoder-init", "decoder-init", arch=arch)
+    assert not states_equal(moved.gan.discriminator.encoder, moved.source.encoder)
+    assert states_equal(moved.gan.generator, moved.source.decoder)
+    fresh = zoo.gan(like=moved.source, seed=1).discriminator.encoder
+    assert not states_equal(moved.gan.discriminator.encoder, fresh)
+    assert any("untrained" in note for note in moved.report.notes)
+
+
+@both
+def test_shuffling_keeps_every_value_and_moves_it(arch: str, images: ImageSet) -> None:
+    """Each copied tensor holds the source's numbers in another order."""
+    moved = move(images, "shuffled-init", "decoder-init", arch=arch)
+    for name, theirs in moved.source.decoder.named_parameters():
+        ours = moved.gan.generator.state_dict()[name]
+        assert torch.equal(ours.flatten().sort().values, theirs.detach().flatten().sort().values)
+        assert theirs.numel() < 8 or theirs.unique().numel() == 1 or not torch.equal(ours, theirs)
+
+
+def test_the_autoencoder_prior_baseline_is_the_decoder_and_never_moves(images: ImageSet) -> None:
+    moved = move(images, ("autoencoder-prior", {"components": 2}))
+    trainee = trainee_of(moved, images)
+    run(trainee, images, 3)
+    assert states_equal(trainee.gan.generator, moved.source.decoder)
+    assert not trainee.adams
+
+
+# ---------------------------------------------------------------- weights and schedules
+
+
+@both
+def test_the_generator_waits_while_the_discriminator_warms_up_and_then_rises(arch: str, images: ImageSet) -> None:
+    """No weight of G moves for the first 40 images; its rate is 0.25 of its own then, and all of it 40 images later."""
+    moved = move(images, ("decoder-init", {"warmup_images": 40, "ramp_images": 40}), arch=arch)
+    trainee = trainee_of(moved, images, generator_lr=1e-3)
+    d_before = copy.deepcopy(trainee.gan.discriminator)
+    run(trainee, images, 5)
+    assert states_equal(trainee.gan.generator, moved.source.decoder)
+    assert not states_equal(trainee.gan.discriminator, d_before)
+    assert trainee.adams[Side.GENERATOR].state_dict()["state"] == {}
+    trainee.step(images.train[:8], 40)
+    assert not states_equal(trainee.gan.generator, moved.source.decoder)
+    assert trainee.adams[Side.GENERATOR].param_groups[0]["lr"] == pytest.approx(0.25e-3)
+    trainee.step(images.train[:8], 80)
+    assert trainee.adams[Side.GENERATOR].param_groups[0]["lr"] == pytest.approx(1e-3)
+
+
+def test_the_warm_start_rises_linearly() -> None:
+    rise = WarmStart(100, 200, 0.25)
+    assert [rise(at) for at in (0, 99, 100, 200, 300, 10**6)] == [0.0, 0.0, 0.25, 0.625, 1.0, 1.0]
+
+
+@both
+@pytest.mark.parametrize("stages", [1, 2])
+def test_freezing_stages_freezes_what_they_depend_on_and_nothing_else(arch: str, stages: int, images: ImageSet) -> None:
+    """The frozen names are those of the first stages; deeper ones and the head keep learning."""
+    depth = len(autoencoder(arch).encoder.stage_channels)
+    if stages > depth:
+        with pytest.raises(TransferError, match=f"D has {depth}"):
+            move(images, ("freeze-lower", {"stages": stages}), arch=arch)
+        return
+    moved = move(images, "encoder-init", ("freeze-lower", {"stages": stages}), arch=arch)
+    prefixes = tuple(f"encoder.{'layers' if arch == 'mlp' else 'stages'}.{i}." for i in range(stages))
+    names = {name for name, _ in moved.gan.discriminator.named_parameters()}
+    assert moved.plan.frozen["discriminator"] == {name for name in names if name.startswith(prefixes)}
+    trainee = trainee_of(moved, images, objective="core/non-saturating")  # a relativistic loss moves no last bias
+    before = copy.deepcopy(trainee.gan.discriminator)
+    run(trainee, images, 5)
+    for name, weight in trainee.gan.discriminator.named_parameters():
+        assert torch.equal(weight, before.state_dict()[name]) == name.startswith(prefixes), name
+
+
+@both
+def test_weights_are_pulled_back_to_where_they_started(arch: str, images: ImageSet) -> None:
+    """The anchor is 0 at the start, w ||d||^2 after a step d, and its Fisher information weighs it in ewc."""
+    for strategy in ("l2-sp", "ewc"):
+        moved = move(images, "decoder-init", strategy, arch=arch)
+        trainee = trainee_of(moved, images)
+        (term,) = moved.plan.terms.values()
+        game = table(trainee, images)
+        assert term(game).item() == 0.0
+        with torch.no_grad():
+            for weight in trainee.gan.generator.parameters():
+                weight += 0.1
+        weights = sum(weight.numel() for weight in trainee.gan.generator.parameters())
+        assert term(game).item() == pytest.approx(0.01 * weights, rel=1e-3)  # the mean Fisher information is 1
+
+
+def test_fisher_information_is_the_mean_squared_score_of_the_decoders_gaussian() -> None:
+    """For a linear generator x = W z + b the diagonal is E z_j^2 for W and 1 for b, up to one scale."""
+    from zoo_mlp.config import GeneratorConfig
+    from zoo_mlp.generator import MlpGenerator
+
+    from zoo.specs import DataSpec
+
+    net = MlpGenerator(GeneratorConfig(()), DataSpec((50,)), 3)
+    net.output = torch.nn.Identity()
+    codes = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 2.0, 0.5])
+    found = fisher_of(net, codes, 0)
+    weight, bias = found["first.weight"].mean(0), found["first.bias"].mean()
+    torch.testing.assert_close(weight / bias, codes.square().mean(0), rtol=0.15, atol=0.05)
+
+
+# ---------------------------------------------------------------- around the discriminator
+
+
+@both
+def test_concatenated_features_with_strength_0_judge_like_the_base(arch: str, images: ImageSet) -> None:
+    """a = 0 gives the base's logits bit for bit, a > 0 others; the generator learns through the features alone."""
+    x = images.batch(images.train[:8])
+    plain = zoo.gan(like=autoencoder(arch), seed=1).realness(x)
+    assert torch.equal(move(images, ("feature-concat", {"strength": 0.0}), arch=arch).gan.realness(x), plain)
+    moved = move(images, "feature-concat", arch=arch)
+    assert not torch.equal(moved.gan.realness(x), plain)
+    assert states_equal(moved.gan.discriminator.encoder, moved.source.encoder)
+    with torch.no_grad():
+        for weight in moved.gan.discriminator.base.parameters():
+            weight.zero_()
+    x.requires_grad_()
+    moved.gan.discriminator.judge(x).realness.sum().backward()
+    assert x.grad.abs().sum() > 0
+
+
+def test_earlier_edits_follow_a_net_into_its_wrapper(images: ImageSet) -> None:
+    """Encoder-init below feature-concat below projected-heads still fills the trunk, and the report finds it."""
+    moved = move(images, "encoder-init", "feature-concat", "projected-heads", ("freeze-lower", {"stages": 1}))
+    trunk = moved.gan.discriminator.base.base.encoder
+    assert states_equal(trunk, moved.source.encoder)
+    copied = [row for row in moved.report.rows if row.tensor.startswith("base.base.encoder.")]
+    assert copied
+    assert {row.origin for row in copied} == {"copied"}
+    assert {row.state for row in copied if ".stages.0." in row.tensor} == {"frozen"}
+
+
+@both
+def test_projected_heads_are_groups_of_their_own_and_all_of_them_learn(arch: str, images: ImageSet) -> None:
+    """As many logits as the groups say; the projections never move, every head's weights do."""
+    moved = move(images, "projected-heads", arch=arch)
+    judge = moved.gan.discriminator
+    realness = judge.judge(images.batch(images.train[:4])).realness
+    assert realness.shape[1] == sum(judge.logit_groups)
+    assert len(judge.logit_groups) == 1 + judge.used
+    mixing = copy.deepcopy(judge.mixing)
+    before = {name: weight.detach().clone() for name, weight in judge.heads.named_parameters()}
+    run(trainee_of(moved, images, objective="core/non-saturating"), images, 3)
+    assert states_equal(judge.mixing, mixing)
+    assert all(not torch.equal(before[name], weight) for name, weight in judge.heads.named_parameters())
+
+
+def test_projected_heads_read_another_encoder_when_asked(images: ImageSet) -> None:
+    """The component is built and frozen in the autoencoder's place, and the report says whose weights it has."""
+    moved = move(images, ("projected-heads", {"encoder": {"component": "mlp", "config": {"widths": [8, 8]}}}))
+    assert moved.gan.discriminator.encoder.stage_channels == (8, 8)
+    assert any("mlp/mlp" in note for note in moved.report.notes)
+
+
+# ---------------------------------------------------------------- added losses
+
+
+@both
+def test_the_reconstruction_anchor_is_0_for_a_perfect_generator(arch: str, images: ImageSet) -> None:
+    """With G(Enc x) = x nothing is lost, and the weight falls as a cosine to 0."""
+    moved = move(images, "decoder-init", ("recon-anchor", {"images": 100}), arch=arch)
+    (term,) = moved.plan.terms.values()
+    game = table(trainee_of(moved, images), images)
+    assert term(game).item() > 0
+    game.generate = lambda z: game.real
+    assert term(game).item() == 0.0
+    assert [round(term.weight(at), 6) for at in (0, 50, 100, 999)] == [1.0, 0.5, 0.0, 0.0]
+
+
+def test_the_anchor_feeds_codes_in_the_generators_own_terms(images: ImageSet) -> None:
+    """With a folded Gaussian, G(to_latent(Enc x)) is still the source's reconstruction."""
+    moved = move(images, "decoder-init", "gaussian-prior", "recon-anchor")
+    trainee = trainee_of(moved, images)
+    game = table(trainee, images)
+    codes = moved.source.encode(game.real)
+    expected = moved.source.decode(codes)
+    torch.testing.assert_close(game.generate(game.latent(codes)), expected, rtol=1e-4, atol=1e-4)
+
+
+@both
+def test_real_moments_are_those_of_numpy_and_match_themselves(arch: str, images: ImageSet) -> None:
+    """Two passes in float64 give the same moments; the distance of the data set to itself is 0, in any order."""
+    moved = move(images, "feature-moments", arch=arch)
+    (term,) = moved.plan.terms.values()
+    x = images.batch(images.train)
+    stages = moved.source.encoder.features(x).stages
+    for i, ((mean, variance), stage) in enumerate(zip(moments_of(moved.source.encoder, x), stages, strict=True)):
+        values = stage.detach().double().numpy()
+        np.testing.assert_allclose(mean, values.mean(0), atol=1e-6)
+        np.testing.assert_allclose(variance, values.var(0), atol=1e-6)
+        assert torch.equal(getattr(term, f"real_mean_{i}"), mean)
+    game = table(trainee_of(moved, images), images)
+    game.fake = x
+    assert copy.deepcopy(term)(game).item() == pytest.approx(0.0, abs=1e-5)
+    game.fake = game.real
+    forward, game.fake = copy.deepcopy(term)(game).item(), game.real.flip(0)
+    assert copy.deepcopy(term)(game).item() == pytest.approx(forward, rel=1e-5)
+    assert forward > 1e-3
+
+
+def test_moments_alone_leave_the_discriminator_untouched(images: ImageSet) -> None:
+    """GFMN: D rests, the generator follows the moments and comes nearer."""
+    moved = move(images, ("feature-moments", {"alone": True, "keep": 0.5}))
+    trainee = trainee_of(moved, images)
+    before = copy.deepcopy(trainee.gan.discriminator)
+    (term,) = moved.plan.terms.values()
+    first = copy.deepcopy(term)(table(trainee, images, 64)).item()
+    run(trainee, images, 60)
+    assert states_equal(trainee.gan.discriminator, before)
+    assert copy.deepcopy(term)(table(trainee, images, 64)).item() < first
+
+
+def test_the_denoiser_moves_noisy_codes_towards_real_ones() -> None:
+    """r(c + e) is nearer to c than c + e is, and a step along r(c) - c raises the log-density of a known Gaussian."""
+    rng = torch.Generator().manual_seed(0)
+    mix = torch.randn(5, 5, generator=rng)
+    codes = torch.randn(2000, 5, generator=rng) @ mix
+    denoiser = fit_denoiser(DenoisingFeaturesConfig(width=64, steps=400), codes)
+    clean = denoiser.standardise(codes[:500])
+    noisy = clean + torch.randn(clean.shape, generator=rng)
+    with torch.no_grad():
+        cleaned = denoiser(noisy)
+    assert (cleaned - clean).square().mean() < 0.8 * (noisy - clean).square().mean()
+    density = torch.distributions.MultivariateNormal(torch.zeros(5), torch.cov(denoiser.standardise(codes).T))
+    assert density.log_prob(noisy + 0.1 * (cleaned - noisy)).mean() > density.log_prob(noisy).mean()
+
+
+def test_stages_are_paired_from_end_to_end() -> None:
+    assert (matched(2, 3), matched(3, 3), matched(3, 2), matched(1, 4)) == ([0, 2], [0, 1, 2], [0, 0, 1], [3])
+
+
+def test_distillation_teaches_a_discriminator_of_another_architecture(images: ImageSet) -> None:
+    """An mlp's encoder teaches dcgan's stages: the term falls, and releases keep no adapter."""
+    source = autoencoder("mlp")
+    gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
+    moved = zoo.transfer(source, gan, "feature-distill")
+    trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none")
+    term = moved.plan.terms["transfer/feature-distill/features"]
+    first = term(table(trainee, images, 64)).item()
+    run(trainee, images, 80)
+    assert term(table(trainee, images, 64)).item() < 0.8 * first
+    assert not any("adapter" in name for part in trainee.gan.parts.values() for name in part.state_dict())
+
+
+# ---------------------------------------------------------------- energy
+
+
+@both
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_the_energy_is_the_autoencoders_error_at_the_start(arch: str, norm: str, images: ImageSet) -> None:
+    """D reproduces the autoencoder bit for bit; the margin is 2.5 times its mean error."""
+    moved = move(images, ("energy", {"norm": norm}), arch=arch)
+    x = images.batch(images.train)
+    error = (x - moved.source.reconstruct(x)).flatten(1)
+    energy = (error.abs() if norm == "l1" else error.square()).mean(1)
+    torch.testing.assert_close(-moved.gan.realness(x), energy, rtol=1e-6, atol=1e-7)
+    assert moved.plan.objective.margin.item() == pytest.approx(2.5 * energy.mean().item(), rel=1e-5)
+    for role in ("encoder", "bottleneck", "decoder"):
+        assert states_equal(getattr(moved.gan.discriminator, role), getattr(moved.source, role))
+
+
+def test_one_step_of_the_energy_lowers_it_on_real_and_raises_it_on_fake_images(images: ImageSet) -> None:
+    """Below the margin both signs hold, and the generator's gradient flows through u and through Dec(Enc(u))."""
+    moved = move(images, ("energy", {"margin": 100.0, "pull_away": 0.0}))
+    trainee = trainee_of(moved, images, discriminator_lr=1e-4, generator_lr=1e-12)
+    game = table(trainee, images)
+    u = game.fake.detach().requires_grad_()
+    (whole,) = torch.autograd.grad(-game.judge(u).realness.sum(), u)
+    shadow = moved.gan.discriminator
+    code = shadow.bottleneck(shadow.encoder.features(u).embedding).mean
+    (identity_only,) = torch.autograd.grad((u - shadow.decoder(code).detach()).square().flatten(1).mean(1).sum(), u)
+    assert not torch.allclose(whole, identity_only)
+    before = game.real_judgement.realness.mean(), game.fake_judgement.realness.mean()
+    adam = trainee.adams[Side.DISCRIMINATOR]
+    adam.zero_grad()
+    trainee.objective.d_loss(table(trainee, images)).backward()
+    adam.param_groups[0]["lr"] = 1e-4
+    adam.step()
+    after = table(trainee, images)
+    assert -after.real_judgement.realness.mean() < -before[0]
+    assert -after.fake_judgement.realness.mean() > -before[1]
+
+
+def test_pulling_away_is_1_for_identical_and_0_for_orthogonal_codes() -> None:
+    assert pull_away(torch.ones(5, 3)).item() == pytest.approx(1.0)
+    assert pull_away(torch.eye(4)).item() == pytest.approx(0.0)
+    codes = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).double()
+    pairs = [(i, j) for i in range(6) for j in range(6) if i != j]
+    cosines = [torch.cosine_similarity(codes[i], codes[j], 0).square().item() for i, j in pairs]
+    assert pull_away(codes).item() == pytest.approx(sum(cosines) / 30)
+
+
+def judged(real: list[float], fake: list[float]) -> Round:
+    r, f = (torch.tensor(values).view(-1, 1).neg() for values in (real, fake))
+    none: Any = None
+    return Round(r, f, f, none, 0, none, none, (1,), Judgement(f, (f,)), Judgement(r, (r,)))
+
+
+def test_the_energy_losses_follow_their_papers_by_hand() -> None:
+    """EBGAN: R(x) + [m - R(G)]+ per sample; BEGAN: R(x) - k R(G), and k's recursion on a trace of three steps."""
+    ebgan = Ebgan(EbganConfig(margin=1.0, pull_away=0.0))
+    game = judged([0.2, 0.4], [0.5, 1.5])
+    assert ebgan.d_loss(game).item() == pytest.approx(0.3 + (0.5 + 0.0) / 2)
+    assert ebgan.g_loss(game).item() == pytest.approx(1.0)
+    began = Began(BeganConfig(gamma=0.5, lambda_k=0.1))
+    k = 0.0
+    for real, fake in ((1.0, 0.2), (0.8, 0.1), (0.5, 9.0)):
+        game = judged([real, real], [fake, fake])
+        assert began.d_loss(game).item() == pytest.approx(real - k * fake, rel=1e-5)
+        assert began.g_loss(game).item() == pytest.approx(fake)
+        began.after(game)
+        k = min(1.0, max(0.0, k + 0.1 * (0.5 * real - fake)))
+        assert began.k.item() == pytest.approx(k, abs=1e-6)
+        assert began.measure.item() == pytest.approx(real + abs(0.5 * real - fake), rel=1e-5)
+    assert k == 0.0
+
+
+def test_energy_refuses_an_objective_that_the_user_chose(images: ImageSet, tmp_path: Path) -> None:
+    """Its loss is part of it: the error names both."""
+    with pytest.raises(ConfigError, match="objective"):
+        zoo.train(move(images, "energy"), images, out=tmp_path, images=16, training={"objective": "core/hinge"})
+
+
+# ---------------------------------------------------------------- codes
+
+
+@both
+def test_a_latent_gan_samples_what_the_decoder_makes_of_its_codes(arch: str, images: ImageSet) -> None:
+    """G(e) == Dec(mean + scale g(e)) bit for bit; the critic gets codes of the decoder's size and never an image."""
+    moved = move(images, "latent-gan", arch=arch)
+    maker, z = moved.gan.generator.eval(), torch.randn(4, 6)
+    codes = maker.codes(z)
+    assert torch.equal(maker(z), moved.source.eval().decoder(codes))
+    trainee = trainee_of(moved, images)
+    shapes: set[tuple[int, ...]] = set()
+    moved.plan.game.critic.register_forward_pre_hook(lambda _, inputs: shapes.add(tuple(inputs[0].shape)))
+    run(trainee, images, 5)
+    assert shapes == {(8, 6)}
+    expected = moved.source.encode(images.batch(images.train))
+    torch.testing.assert_close(maker.mean, expected.mean(0))
+
+
+def test_the_generator_of_codes_learns_their_mean_and_spread(images: ImageSet) -> None:
+    """Six hundred steps bring the first two moments of g(e) to those of the standardised codes."""
+    moved = move(images, ("latent-gan", {"widths": [32, 32], "critic_steps": 2}), arch="mlp")
+    trainee = trainee_of(moved, images, batch=32, beta1=0.5, ema_ramp=0.5)
+    run(trainee, images, 600)
+    codes = trainee.average.net.mapper(torch.randn(500, 6, generator=torch.Generator().manual_seed(0)))
+    assert codes.mean(0).abs().max() < 0.6
+    assert 0.3 < codes.std(0).mean() < 2.0
+
+
+def test_a_strategy_that_looks_at_images_is_refused_beside_a_game_on_codes(images: ImageSet) -> None:
+    """The error names both and the slot."""
+    with pytest.raises(TransferError, match=r"latent-gan.*game.*recon-anchor"):
+        move(images, "latent-gan", "recon-anchor")
+
+
+@both
+def test_mining_starts_from_the_generator_and_changes_only_the_miner(arch: str, images: ImageSet) -> None:
+    """Before training G(u + M(u)) = G(u); afterwards the decoder inside is as it was."""
+    moved = move(images, "decoder-init", "miner", arch=arch)
+    z = torch.randn(4, 6)
+    assert torch.equal(moved.gan.generator.eval()(z), moved.source.eval().decoder(z))
+    run(trainee_of(moved, images), images, 5)
+    assert states_equal(moved.gan.generator.generator, moved.source.decoder)
+    assert moved.gan.generator.miner[-1].weight.abs().sum() > 0
+
+
+# ---------------------------------------------------------------- priors
+
+
+def test_a_flow_is_a_density_that_its_samples_follow() -> None:
+    """log p equals the change of variables by autograd's Jacobian, and fitting raises the likelihood of a ring."""
+    rng = torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    flow = FlowPrior(CoreFlowConfig(layers=4, width=32), 2)
+    angle = torch.rand(1000, generator=rng) * 2 * math.pi
+    ring = torch.stack([angle.cos(), angle.sin()], 1) * 3 + 0.2 * torch.randn(1000, 2, generator=rng)
+    config = FlowPriorConfig(steps=400, learning_rate=3e-3)
+    standard = torch.distributions.MultivariateNormal(ring.mean(0), torch.cov(ring.T))
+    with torch.no_grad():
+        flow = fit_flow(flow, ring, config)
+    assert flow.log_density(ring).mean() > standard.log_prob(ring).mean() + 0.2
+    flow = flow.double()
+    x = ring[:1].double()
+
+    def to_noise(code: Tensor) -> Tensor:
+        noise = ((code - flow.mean) / flow.scale)[None]
+        for coupling in reversed(flow.couplings):
+            noise, _ = coupling.inverse(noise)
+        return noise[0]
+
+    jacobian = torch.autograd.functional.jacobian(to_noise, x[0])
+    expected = -0.5 * to_noise(x[0]).square().sum() - math.log(2 * math.pi) + torch.linalg.slogdet(jacobian)[1]
+    torch.testing.assert_close(flow.log_density(x)[0], expected, rtol=1e-10, atol=1e-10)
+    noise, code = torch.randn(3, 2, generator=rng, dtype=torch.float64), None
+    code = noise
+    for coupling in flow.couplings:
+        code = coupling(code)
+    for coupling in reversed(flow.couplings):
+        code, _ = coupling.inverse(code)
+    torch.testing.assert_close(code, noise)
+
+
+def test_an_unfitted_flow_is_standard_normal() -> None:
+    flow = FlowPrior(CoreFlowConfig(), 5)
+    rng = torch.Generator().manual_seed(3)
+    assert torch.equal(flow.sample(4, rng), torch.randn(4, 5, generator=rng.manual_seed(3)))
+
+
+def test_uniform_and_truncated_priors_follow_their_distributions() -> None:
+    """Kolmogorov-Smirnov against scipy; no value lies outside."""
+    stats = pytest.importorskip("scipy.stats")
+    rng = torch.Generator().manual_seed(0)
+    uniform = UniformPrior(UniformPriorConfig(), 4).sample(2000, rng).flatten().numpy()
+    assert stats.kstest(uniform, stats.uniform(-(3**0.5), 2 * 3**0.5).cdf).pvalue > 0.01
+    truncated = TruncatedPrior(TruncatedPriorConfig(1.5), 4).sample(2000, rng).flatten().numpy()
+    assert stats.kstest(truncated, stats.truncnorm(-1.5, 1.5).cdf).pvalue > 0.01
+    assert np.abs(truncated).max() <= 1.5
+
+
+def test_augmentation_shows_real_and_fake_through_one_draw_and_resumes(images: ImageSet, tmp_path: Path) -> None:
+    """The stream is saved with the run, so a run cut at its half ends like one that was not."""
+    import shutil
+
+    from zoo.runs import resume
+
+    moved = move(images, "decoder-init")
+    training = {"batch": 8, "checkpoint_every": 40, "sample_every": 999, "augment": "colour+translation+cutout"}
+    zoo.train(moved, images, out=tmp_path / "run", images=80, training=training)
+    end = tmp_path / "run" / "checkpoints" / f"{80:012d}"
+    whole = (end / "tensors.safetensors").read_bytes()
+    shutil.rmtree(end)
+    resume(tmp_path / "run")
+    assert (end / "tensors.safetensors").read_bytes() == whole
+
+
+def test_augmentation_is_refused_for_a_game_on_codes(images: ImageSet) -> None:
+    with pytest.raises(ConfigError, match="augment"):
+        trainee_of(move(images, "latent-gan"), images, augment="colour")

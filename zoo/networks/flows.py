@@ -1,0 +1,80 @@
+"""A prior with a learnt shape: affine couplings between N(0, I) and the codes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from zoo.networks.configs import FlowPriorConfig
+
+__all__ = ["FlowPrior"]
+
+
+class _Coupling(nn.Module):
+    """Half of the values stay and say how the other half is scaled and moved; the identity at the start."""
+
+    mask: Tensor
+
+    def __init__(self, latent_dim: int, width: int, odd: bool) -> None:
+        super().__init__()
+        self.register_buffer("mask", ((torch.arange(latent_dim) % 2) == int(odd)).float())
+        self.net = nn.Sequential(
+            nn.Linear(latent_dim, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, 2 * latent_dim),
+        )
+        nn.init.zeros_(self.net[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.net[-1].bias)  # type: ignore[arg-type]
+
+    def _affine(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        log_scale, shift = self.net(kept).chunk(2, dim=1)
+        free = 1 - self.mask
+        return torch.tanh(log_scale) * free, shift * free
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Towards the codes, (N, d)."""
+        log_scale, shift = self._affine(noise * self.mask)
+        return noise * log_scale.exp() + shift
+
+    def inverse(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Towards the noise, (N, d), and log |det| (N,)."""
+        log_scale, shift = self._affine(code * self.mask)
+        return (code - shift) * (-log_scale).exp(), -log_scale.sum(1)
+
+
+class FlowPrior(nn.Module):
+    """z = mean + scale f(e), e ~ N(0, I), f a stack of affine couplings (RealNVP, Dinh et al. 2017, equations 7 and 8).
+
+    Fitted by a transfer and frozen in training. Until then it is N(0, I).
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, config: FlowPriorConfig, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.couplings = nn.ModuleList(_Coupling(latent_dim, config.width, i % 2 == 1) for i in range(config.layers))
+        self.register_buffer("mean", torch.zeros(latent_dim))
+        self.register_buffer("scale", torch.ones(latent_dim))
+
+    @torch.no_grad()
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """n codes (n, latent_dim), the noise drawn on the CPU."""
+        code = torch.randn(n, self.latent_dim, generator=rng).to(self.mean.device)
+        for coupling in self.couplings:
+            code = coupling(code)
+        return (self.mean + self.scale * code).cpu()
+
+    def log_density(self, code: Tensor) -> Tensor:
+        """Codes (N, latent_dim) -> log p (N,), differentiable."""
+        noise = (code - self.mean) / self.scale
+        total = -self.scale.log().sum().expand(len(code))
+        for coupling in reversed(self.couplings):
+            noise, change = coupling.inverse(noise)  # type: ignore[operator]
+            total = total + change
+        return total - 0.5 * noise.square().sum(1) - 0.5 * self.latent_dim * math.log(2 * math.pi)

@@ -1,0 +1,154 @@
+"""`--strategy auto`: a strategy from what can be known before training, and why.
+
+What is looked at: whether the nets' layers fit (or a bridge carries them), how many images there are, how well the
+autoencoder reconstructs them, whether its codes lie where N(0, I) is, and whether its features tell real images from
+what its decoder makes of codes drawn like them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoo.data.images import ImageSet
+from zoo.errors import TransferError, UnknownName
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.fitting import refit
+from zoo.networks.gan import GAN
+from zoo.networks.modes import evaluating
+from zoo.networks.seeds import stream
+from zoo.specs import PartSpec
+from zoo.transfers.planning import choose, plan
+
+__all__ = ["AUTO", "Advice", "Evidence", "advise", "look_at"]
+
+AUTO = "auto"
+
+_FEW = 1_000
+_LOOKED_AT = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was measured: the images to learn from; the autoencoder's squared error on them over their variance; how far
+    the codes' second moments are from those of N(0, I), 0 for equal; how often a linear probe of its features tells
+    real from decoded images that it was not fitted on, 0.5 for never."""
+
+    images: int
+    error: float
+    prior_gap: float
+    probe: float
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The strategies to use and the reasons, one a line."""
+
+    strategy: tuple[PartSpec, ...]
+    reasons: tuple[str, ...]
+
+
+def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
+    """Choose strategies; without evidence from the structures alone."""
+    parts: list[PartSpec] = []
+    reasons: list[str] = []
+    fits = {name: _fits(source, gan, name) for name in ("decoder-init", "encoder-init")}
+    poor = evidence is not None and evidence.error > 1.0
+    if poor and evidence is not None:
+        reasons.append(
+            f"the autoencoder reconstructs these images worse than their mean would (error {evidence.error:.2f} of the "
+            "variance): its weights are a start and nothing is held to it"
+        )
+    for name, part in (("decoder-init", "the decoder's layers fit G"), ("encoder-init", "the encoder's layers fit D")):
+        why = fits[name]
+        if why is None:
+            parts.append(PartSpec(name, _settings(name, fits)))
+            reasons.append(f"{name}: {part}{_slowly(name, fits)}")
+        else:
+            reasons.append(f"no {name}: {why}")
+    if any(fits.values()) and not poor:
+        teach = {"generator": 0.0} if fits["decoder-init"] is None else {}
+        teach |= {"discriminator": 0.0} if fits["encoder-init"] is None else {}
+        parts.append(PartSpec("feature-distill", teach))
+        reasons.append("feature-distill: what cannot be copied is taught")
+    if evidence is not None and fits["decoder-init"] is None and source.latent_dim == gan.latent_dim:
+        if evidence.prior_gap > 0.5:
+            parts.append(PartSpec("gaussian-prior"))
+            reasons.append(
+                f"gaussian-prior: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f})"
+            )
+        else:
+            reasons.append(f"N(0, I) is kept: the codes follow it (second moments off by {evidence.prior_gap:.2f})")
+    elif evidence is not None and fits["decoder-init"] is None and source.latent_dim > gan.latent_dim:
+        parts.append(PartSpec("gaussian-prior"))
+        reasons.append(f"gaussian-prior: {source.latent_dim} values a code are projected to {gan.latent_dim}")
+    if evidence is not None and fits["encoder-init"] is None:
+        reasons.append(f"a linear probe of its features tells real from decoded images in {evidence.probe:.0%}")
+        if evidence.images < _FEW and evidence.probe > 0.7:
+            parts.append(PartSpec("freeze-lower", {"stages": 1}))
+            reasons.append(f"freeze-lower: {evidence.images} images are few, and the features tell enough")
+    if evidence is not None and evidence.images < _FEW:
+        reasons.append(f"{evidence.images} images are few: consider --set augment=colour+translation")
+    if not parts:
+        parts.append(PartSpec("scratch"))
+        reasons.append("scratch: nothing of this autoencoder fits this GAN")
+    return Advice(tuple(parts), tuple(f"auto: {reason}" for reason in reasons))
+
+
+@torch.no_grad()
+def look_at(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
+    """Measure on at most 512 of the images to learn from; draws from streams of its own."""
+    rows = images.train[torch.randperm(len(images.train), generator=stream(0, "auto/rows"))[:_LOOKED_AT]]
+    x = refit(images.batch(rows), gan.data, source.data)
+    with evaluating(source):
+        codes, moments = [], []
+        for part in x.split(64):
+            mean, logvar = source.posterior(part)
+            codes.append(mean)
+            moments.append(mean.square() + (logvar.exp() if logvar is not None else 0.0))
+        code = torch.cat(codes)
+        error = (source.decode(code) - x).square().mean() / x.var(0, unbiased=False).mean().clamp(min=1e-12)
+        gap = (torch.cat(moments).mean(0) - 1).abs().mean() + code.mean(0).square().mean()
+        noise = torch.randn(code.shape, generator=stream(0, "auto/codes"))
+        decoded = source.decode(code.mean(0) + noise * code.std(0, unbiased=False))
+        probe = _probe(_embed(source, x), _embed(source, decoded))
+    return Evidence(len(images.train), error.item(), gap.item(), probe)
+
+
+def _settings(name: str, fits: dict[str, str | None]) -> dict[str, float]:
+    """A fresh discriminator learns alone first, and the generator starts slowly."""
+    if name == "decoder-init" and fits["encoder-init"] is not None:
+        return {"warmup_images": 12_800, "ramp_images": 25_600}
+    return {}
+
+
+def _slowly(name: str, fits: dict[str, str | None]) -> str:
+    return ", after a warm-up of the fresh discriminator" if _settings(name, fits) else ""
+
+
+def _fits(source: Autoencoder, gan: GAN, strategy: str) -> str | None:
+    """None, or why the strategy is refused."""
+    try:
+        plan(source, gan, choose(strategy))
+    except (TransferError, UnknownName) as error:
+        return error.message
+    return None
+
+
+def _embed(source: Autoencoder, x: Tensor) -> Tensor:
+    return torch.cat([source.encoder.features(part).embedding for part in x.split(64)])  # type: ignore[operator]
+
+
+def _probe(real: Tensor, fake: Tensor) -> float:
+    """The accuracy, on every other row, of ridge regression fitted on the rest."""
+    features = torch.cat([real, fake]).double()
+    features = (features - features.mean(0)) / features.std(0, unbiased=False).clamp(min=1e-6)
+    features = torch.cat([features, torch.ones(len(features), 1, dtype=torch.float64)], 1)
+    target = torch.cat([torch.ones(len(real)), -torch.ones(len(fake))]).double()
+    fit, held = features[::2], features[1::2]
+    gram = fit.T @ fit + len(fit) * 0.1 * torch.eye(fit.shape[1], dtype=torch.float64)
+    weights = torch.linalg.solve(gram, fit.T @ target[::2])
+    right = (held @ weights).sign() == target[1::2]
+    return float(right.double().mean())
