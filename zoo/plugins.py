@@ -24,7 +24,7 @@ import pluggy
 
 from zoo import hookspecs
 from zoo.config import from_plain, to_plain
-from zoo.errors import PluginError, UnknownName, ZooError, near
+from zoo.errors import ConfigError, PluginError, UnknownName, ZooError, near
 from zoo.specs import KINDS, Component, PartSpec
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "config_class",
     "configure",
     "find",
+    "fresh",
     "host",
     "normalise",
     "plugins",
@@ -42,7 +43,7 @@ __all__ = [
     "resolve",
 ]
 
-BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-starter", "zoo-transfer")
+BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,34 +130,41 @@ def registries() -> list[tuple[str, Path]]:
 
 
 def components(kind: str | None = None, pattern: str = "*") -> tuple[Offer, ...]:
-    """What the plugins offer, by kind and by a glob over short names and full ids."""
+    """What the plugins offer, by kind and by a glob over short names and full ids.
+
+    A family is one record named `*` until the pattern asks for more: then it stands for its members that match.
+    """
     if kind is not None and kind not in KINDS:
         raise UnknownName(f"there is no component kind {kind!r}", near(kind, KINDS))
-    chosen = [
-        offer
-        for offer in host().offers
-        if kind in (None, offer.component.kind)
-        and (fnmatch.fnmatchcase(offer.component.name, pattern) or fnmatch.fnmatchcase(offer.id, pattern))
-    ]
+    chosen: list[Offer] = []
+    for offer in host().offers:
+        if kind not in (None, offer.component.kind):
+            continue
+        if offer.component.names and pattern not in ("*", "*/*", f"{offer.plugin.name}/*"):
+            chosen += [member for name in _names_of(offer) if _matches(member := _member(offer, name), pattern)]
+        elif _matches(offer, pattern):
+            chosen.append(offer)
     return tuple(sorted(chosen, key=lambda offer: (KINDS.index(offer.component.kind), offer.id)))
 
 
 def find(kind: str, name: str) -> Offer:
-    """The component of that kind, by full id, short name or alias.
+    """The component of that kind, by full id, short name or alias. Families are asked when nothing else answers.
 
     Raises UnknownName with near matches, or listing the full ids when a short name is ambiguous.
     """
-    candidates = [offer for offer in components(kind) if _answers_to(offer, name)]
+    offers = components(kind)
+    candidates = [offer for offer in offers if not offer.component.names and _answers_to(offer, name)]
+    if not candidates:
+        candidates = [
+            _member(offer, short)
+            for offer in offers
+            if offer.component.names and (short := _short(offer, name)) in _names_of(offer)
+        ]
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
         ids = ", ".join(offer.id for offer in candidates)
         raise UnknownName(f"{kind} {name!r} is ambiguous", f"Say which: {ids}.")
-    families = [offer for offer in components(kind) if offer.component.names]
-    for offer in families:
-        member = _member(offer, name)
-        if member is not None:
-            return member
     raise UnknownName(f"there is no {kind} {name!r}", _unknown_hint(kind, name))
 
 
@@ -169,8 +177,8 @@ def configure(kind: str, spec: PartSpec) -> tuple[Offer, Any]:
     """Find the component and check its settings: the offer and a config instance."""
     offer = find(kind, spec.component)
     settings = dict(spec.config)
-    if offer.component.names:
-        settings.setdefault("name", offer.component.name)
+    if offer.component.names and settings.setdefault("name", offer.component.name) != offer.component.name:
+        raise ConfigError(f"{kind} {offer.id} cannot have the name {settings['name']!r}", "Leave `name` out.")
     return offer, from_plain(config_class(offer), settings, f"{kind} {offer.id}")
 
 
@@ -199,6 +207,13 @@ def normalise(kind: str, spec: PartSpec) -> PartSpec:
     """The same part with its full id and every setting written out: what recipes and manifests store."""
     offer, settings = configure(kind, spec)
     return PartSpec(offer.id, to_plain(settings))
+
+
+def fresh(kind: str, spec: PartSpec) -> PartSpec:
+    """The same structure with fresh weights: what a config's own `fresh()` gives, where it has settings that choose
+    weights (a pretrained tag)."""
+    offer, settings = configure(kind, spec)
+    return PartSpec(offer.id, to_plain(settings.fresh())) if hasattr(settings, "fresh") else spec
 
 
 def resolve(offer: Offer, path: str) -> Any:
@@ -307,16 +322,36 @@ def _answers_to(offer: Offer, name: str) -> bool:
     return name == offer.id or name in short or name in {f"{offer.plugin.name}/{alias}" for alias in short}
 
 
-def _member(family: Offer, name: str) -> Offer | None:
-    prefix = f"{family.plugin.name}/"
-    short = name.removeprefix(prefix)
-    if short not in set(resolve(family, family.component.names)()):
-        return None
-    return replace(family, component=replace(family.component, name=short))
+def _matches(offer: Offer, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(offer.component.name, pattern) or fnmatch.fnmatchcase(offer.id, pattern)
+
+
+def _short(family: Offer, name: str) -> str:
+    return name.removeprefix(f"{family.plugin.name}/")
+
+
+def _member(family: Offer, name: str) -> Offer:
+    return replace(family, component=replace(family.component, name=name))
+
+
+@functools.cache
+def _names_of(family: Offer) -> tuple[str, ...]:
+    """A family's names; none, with a warning, where its own code fails."""
+    try:
+        return tuple(str(name) for name in resolve(family, family.component.names)())
+    except (Exception, SystemExit) as error:  # a stranger's code
+        print(
+            f"warning: {family.component.kind} {family.id} of {_whose(family.plugin)} cannot list its names\n"
+            f"  {_one_line(error)}",
+            file=sys.stderr,
+        )
+        return ()
 
 
 def _unknown_hint(kind: str, name: str) -> str:
-    known = [offer.component.name for offer in components(kind)]
+    known: list[str] = []
+    for offer in components(kind):
+        known += _names_of(offer) if offer.component.names else [offer.component.name]
     broken = [plugin for plugin in plugins() if plugin.error]
     if not known:
         return f"No plugin offers a {kind}. Install one: pip install {' '.join(BUNDLED)}"

@@ -22,6 +22,7 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
     \b
     zoo components
     zoo components transfer '*-init'
+    zoo components encoder 'timm/convnext*'
     """
     from zoo import plugins as host
 

@@ -1,0 +1,86 @@
+"""timm's feature extractors, made fit to be trained twice differentiably, copied, saved and built on meta."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from timm.models import get_pretrained_cfg
+from torch import nn
+
+from zoo.errors import ConfigError
+
+__all__ = ["build", "channels_last", "statistics"]
+
+
+def build(
+    name: str, channels: int, size: tuple[int, int], stages: tuple[int, ...] | None, weights: Path | None = None
+) -> nn.Module:
+    """timm's `features_only` model for images (N, channels, *size), with fresh weights or those of a file.
+
+    Raises whatever timm raises for a size or a stage that the model cannot have.
+    """
+    options: dict[str, Any] = {"features_only": True, "in_chans": channels}
+    if _fixed_size(name):
+        options["img_size"] = size
+    if stages is not None:
+        options["out_indices"] = stages
+    if weights is not None:
+        options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights), "hf_hub_id": None}}
+    net = _create(name, options)
+    _settle(net)
+    return net
+
+
+def statistics(name: str, channels: int) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation, for values in [0, 1], that the backbone was made for; repeated as timm repeats its
+    first convolution where there are other than three channels, averaged for one."""
+    config = get_pretrained_cfg(name)
+    mean, std = (tuple(config.mean), tuple(config.std)) if config is not None else ((0.5,) * 3, (0.5,) * 3)
+    if channels == 1:
+        return [sum(mean) / len(mean)], [sum(std) / len(std)]
+    return [mean[i % len(mean)] for i in range(channels)], [std[i % len(std)] for i in range(channels)]
+
+
+def channels_last(net: nn.Module) -> bool:
+    """Whether the stages come as (N, H, W, C)."""
+    return str(getattr(net, "output_fmt", "NCHW")).endswith("NHWC")
+
+
+def _fixed_size(name: str) -> bool:
+    config = get_pretrained_cfg(name)
+    return bool(config is not None and config.fixed_input_size)
+
+
+def _create(name: str, options: dict[str, Any]) -> nn.Module:
+    if torch.get_default_device().type != "meta":
+        return _create_here(name, options)
+    try:
+        return _create_here(name, options)
+    except (RuntimeError, NotImplementedError):  # some read a tensor's values while they are built
+        with torch.device("cpu"):
+            return _create_here(name, options).to("meta")
+
+
+def _create_here(name: str, options: dict[str, Any]) -> nn.Module:
+    try:
+        net: nn.Module = timm.create_model(name, **options)
+    except (AttributeError, TypeError) as error:
+        if "features_only" in str(error) or "feature" in str(error):
+            raise ConfigError(f"timm's {name} has no feature extractor: {error}", "Choose another backbone.") from error
+        raise
+    return net
+
+
+def _settle(net: nn.Module) -> None:
+    for module in net.modules():
+        # What a stage or a hook still holds must not be overwritten.
+        if getattr(module, "inplace", False) is True:
+            module.inplace = False  # type: ignore[assignment]
+        # The fused attention kernels have no second derivative, which R1 needs.
+        if getattr(module, "fused_attn", False) is True:
+            module.fused_attn = False  # type: ignore[assignment]
+        # Buffers that a state dict leaves out would have no value after a build on the meta device.
+        module._non_persistent_buffers_set.clear()
