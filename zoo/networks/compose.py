@@ -21,7 +21,17 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import seeded
 from zoo.specs import DataSpec, PartSpec
 
-__all__ = ["Part", "as_part", "autoencoder", "build_autoencoder", "build_gan", "build_part", "gan", "same_parts"]
+__all__ = [
+    "Part",
+    "as_part",
+    "autoencoder",
+    "build_autoencoder",
+    "build_discriminator",
+    "build_gan",
+    "build_part",
+    "gan",
+    "same_parts",
+]
 
 Part = str | PartSpec | Mapping[str, Any]
 """A component's name, or its name with settings: `PartSpec("dcgan", {"width": 64})`, or the same as a dict."""
@@ -125,7 +135,7 @@ def build_gan(
         checks.check_prior(prior, latent_dim, f"prior {specs['prior'].component}")
         generator = build_part("generator", specs["generator"], "generator", data, latent_dim, seed=seed, device=device)
         checks.check_generator(generator, data, latent_dim, f"generator {specs['generator'].component}")
-        discriminator = _build_discriminator(specs["discriminator"], data, seed=seed, device=device)
+        discriminator = build_discriminator(specs["discriminator"], data, seed=seed, device=device)
         checks.check_discriminator(discriminator, data, f"discriminator {specs['discriminator'].component}")
         return GAN(prior, generator, discriminator, specs)
 
@@ -137,6 +147,16 @@ def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int 
     """One part, initialised in the stream of its role, on `device`."""
     with seeded(seed, role), torch.device(device):
         return plugins.build(kind, spec, *arguments)  # type: ignore[no-any-return]
+
+
+def build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int, device: str) -> nn.Module:
+    """A discriminator component, or an encoder of that id under a head of one logit."""
+    if _is_discriminator(spec.component):
+        return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
+    encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
+    checks.check_encoder(encoder, data, f"encoder {spec.component}")
+    with seeded(seed, "discriminator.head"), torch.device(device):
+        return EncoderDiscriminator(encoder)  # type: ignore[arg-type]
 
 
 def as_part(part: Part) -> PartSpec:
@@ -166,15 +186,6 @@ def _fetch(model: nn.Module) -> None:
     for module in model.modules():
         if callable(getattr(module, "fetch", None)):
             module.fetch()  # type: ignore[operator]
-
-
-def _build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int, device: str) -> nn.Module:
-    if _is_discriminator(spec.component):
-        return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
-    encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
-    checks.check_encoder(encoder, data, f"encoder {spec.component}")
-    with seeded(seed, "discriminator.head"), torch.device(device):
-        return EncoderDiscriminator(encoder)  # type: ignore[arg-type]
 
 
 def _normalise_discriminator(spec: PartSpec) -> PartSpec:
