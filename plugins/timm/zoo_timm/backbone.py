@@ -7,12 +7,14 @@ from typing import Any
 
 import timm
 import torch
+import torch.nn.functional as F
 from timm.models import get_pretrained_cfg
-from torch import nn
+from torch import Tensor, nn
 
 from zoo.errors import ConfigError
+from zoo.networks.modes import evaluating
 
-__all__ = ["build", "channels_last", "statistics"]
+__all__ = ["HardSigmoid", "build", "channels_last", "statistics"]
 
 
 def build(
@@ -30,7 +32,10 @@ def build(
     if weights is not None:
         options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights), "hf_hub_id": None}}
     net = _create(name, options)
+    _require_whole_patches(net, size)
     _settle(net)
+    if stages is not None:
+        _drop_unused(net, torch.zeros(1, channels, *size))
     return net
 
 
@@ -47,6 +52,14 @@ def statistics(name: str, channels: int) -> tuple[list[float], list[float]]:
 def channels_last(net: nn.Module) -> bool:
     """Whether the stages come as (N, H, W, C)."""
     return str(getattr(net, "output_fmt", "NCHW")).endswith("NHWC")
+
+
+class HardSigmoid(nn.Module):
+    """clamp(x + 3, 0, 6) / 6, twice differentiable."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape -> the same shape."""
+        return F.relu6(x + 3.0) / 6.0
 
 
 def _fixed_size(name: str) -> bool:
@@ -74,13 +87,41 @@ def _create_here(name: str, options: dict[str, Any]) -> nn.Module:
     return net
 
 
-def _settle(net: nn.Module) -> None:
+def _require_whole_patches(net: nn.Module, size: tuple[int, int]) -> None:
+    """A patch embedding would leave out the pixels behind the last whole patch without a word."""
     for module in net.modules():
+        patch = getattr(module, "patch_size", None)
+        if isinstance(patch, tuple) and isinstance(getattr(module, "proj", None), nn.Conv2d):
+            if any(side % p for side, p in zip(size, patch, strict=True)):
+                raise ValueError(f"its patches of {patch[0]} x {patch[1]} px do not cover them")
+            return
+
+
+def _settle(net: nn.Module) -> None:
+    for module in list(net.modules()):
         # What a stage or a hook still holds must not be overwritten.
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]
         # The fused attention kernels have no second derivative, which R1 needs.
         if getattr(module, "fused_attn", False) is True:
             module.fused_attn = False  # type: ignore[assignment]
+        # Nor has PyTorch's hard sigmoid one.
+        for key, child in module.named_children():
+            if type(child).__name__.lower() == "hardsigmoid":
+                setattr(module, key, HardSigmoid())
         # Buffers that a state dict leaves out would have no value after a build on the meta device.
         module._non_persistent_buffers_set.clear()
+
+
+def _drop_unused(net: nn.Module, x: Tensor) -> None:
+    """Some models keep, and run, the blocks behind the last stage asked for; no gradient would ever reach them."""
+    with evaluating(net), torch.enable_grad():
+        total = torch.stack([stage.sum() for stage in net(x)]).sum()
+        names, weights = zip(*net.named_parameters(), strict=True)
+        gradients = torch.autograd.grad(total, weights, allow_unused=True)
+    unused = {name for name, gradient in zip(names, gradients, strict=True) if gradient is None}
+    for name, module in list(net.named_modules()):
+        inside = {f"{name}.{key}" for key, _ in module.named_parameters()}
+        if inside and inside <= unused:
+            net.set_submodule(name, nn.Identity())
+            unused -= inside
