@@ -9,6 +9,8 @@ import zoo
 
 ROWS = [
     {"cli"},
+    {"testing"},
+    {"conformance"},
     {"demo", "pipeline", "runs"},
     {"publish", "pairs"},
     {"report"},

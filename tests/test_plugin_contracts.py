@@ -5,12 +5,18 @@ from __future__ import annotations
 from zoo import plugins
 from zoo.specs import DataSpec
 from zoo.testing import (
+    DatasetCase,
+    DatasetContract,
     DiscriminatorCase,
     DiscriminatorContract,
     EncoderCase,
     EncoderContract,
     GeneratorCase,
     GeneratorContract,
+    ObjectiveCase,
+    ObjectiveContract,
+    TransferCase,
+    TransferContract,
 )
 
 GREY8, COLOUR16 = DataSpec((1, 8, 8)), DataSpec((3, 16, 16), low=0.0, high=1.0)
@@ -63,6 +69,23 @@ class TestDiscriminators(DiscriminatorContract):
         DiscriminatorCase("dcgan", {"width": 4}, COLOUR16),
         DiscriminatorCase("dcgan", {"width": 4, "norm": "spectral"}, GREY8),
     )
+
+
+def offers(kind: str) -> list[plugins.Offer]:
+    """What plugins offer of a kind, by full id: a further component is tested with no new code."""
+    return [offer for offer in plugins.components(kind) if offer.plugin.distribution.startswith(("aegan-zoo", "zoo-"))]
+
+
+class TestTransfers(TransferContract):
+    cases = tuple(TransferCase(offer.id) for offer in offers("transfer"))
+
+
+class TestObjectives(ObjectiveContract):
+    cases = tuple(ObjectiveCase(offer.id) for offer in offers("objective"))
+
+
+class TestDatasets(DatasetContract):
+    cases = tuple(DatasetCase(offer.id) for offer in offers("dataset"))
 
 
 def test_every_network_of_mlp_and_dcgan_is_among_the_cases() -> None:

@@ -113,7 +113,7 @@ class DiscriminatorCase(NetworkCase):
     """A discriminator component, or any encoder under the head that composing gives it."""
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         """`discriminator`, or `encoder` where only an encoder answers to the name."""
         try:
             plugins.find("discriminator", self.component)

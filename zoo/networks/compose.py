@@ -53,7 +53,8 @@ def autoencoder(
     """Compose an autoencoder; `generator` is its decoder (by default the one named like the encoder).
 
     Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a whole `data` spec. Weights are fresh,
-    drawn from `seed`, except where a part asks for pretrained ones. Raises UnknownName, ConfigError, CompositionError or PluginError, before any weight is drawn.
+    drawn from `seed`, except where a part asks for pretrained ones. Raises UnknownName, ConfigError,
+    CompositionError or PluginError, before any weight is drawn.
 
     >>> zoo.autoencoder(encoder="mlp", generator="dcgan", shape=(1, 32, 32), latent_dim=64)  # doctest: +SKIP
     """
@@ -83,8 +84,8 @@ def gan(
     """Compose a GAN with fresh weights from `seed`.
 
     `like` takes what is not given from an autoencoder: G's component and settings from the decoder, D's from the
-    encoder, the data spec and `latent_dim`; pretrained weights that those asked for are left out. Any encoder can judge: it gets a head of one logit.
-    Raises UnknownName, ConfigError, CompositionError or PluginError, before any weight is drawn.
+    encoder, the data spec and `latent_dim`; pretrained weights that those asked for are left out. Any encoder can
+    judge: it gets a head of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError, before any weight is drawn.
     """
     if like is not None:
         generator = generator or plugins.fresh("generator", like.specs["decoder"])

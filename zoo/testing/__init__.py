@@ -10,17 +10,29 @@ nowhere else; `zoo plugins check NAME` runs the same checks without it.
 from __future__ import annotations
 
 from zoo.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
+from zoo.conformance.datasets import DatasetCase
+from zoo.conformance.objectives import ObjectiveCase
+from zoo.conformance.transfers import TransferCase
 from zoo.testing.contracts import (
+    DatasetContract,
     DiscriminatorContract,
     EncoderContract,
     GeneratorContract,
+    ObjectiveContract,
+    TransferContract,
 )
 
 __all__ = [
+    "DatasetCase",
+    "DatasetContract",
     "DiscriminatorCase",
     "DiscriminatorContract",
     "EncoderCase",
     "EncoderContract",
     "GeneratorCase",
     "GeneratorContract",
+    "ObjectiveCase",
+    "ObjectiveContract",
+    "TransferCase",
+    "TransferContract",
 ]

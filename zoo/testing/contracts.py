@@ -7,9 +7,20 @@ from typing import Any, ClassVar
 
 import pytest
 
+from zoo.conformance.datasets import DATASET_CHECKS
 from zoo.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
+from zoo.conformance.objectives import OBJECTIVE_CHECKS
+from zoo.conformance.transfers import TRANSFER_CHECKS
 
-__all__ = ["Contract", "DiscriminatorContract", "EncoderContract", "GeneratorContract"]
+__all__ = [
+    "Contract",
+    "DatasetContract",
+    "DiscriminatorContract",
+    "EncoderContract",
+    "GeneratorContract",
+    "ObjectiveContract",
+    "TransferContract",
+]
 
 Check = Callable[[Any], None]
 
@@ -67,6 +78,24 @@ class DiscriminatorContract(Contract):
     """Cases are `DiscriminatorCase`s: discriminator components, or encoders under a head of one logit."""
 
     checks = DISCRIMINATOR_CHECKS
+
+
+class TransferContract(Contract):
+    """Cases are `TransferCase`s."""
+
+    checks = TRANSFER_CHECKS
+
+
+class ObjectiveContract(Contract):
+    """Cases are `ObjectiveCase`s."""
+
+    checks = OBJECTIVE_CHECKS
+
+
+class DatasetContract(Contract):
+    """Cases are `DatasetCase`s."""
+
+    checks = DATASET_CHECKS
 
 
 def _told(count: dict[str, int]) -> str:

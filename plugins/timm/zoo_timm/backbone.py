@@ -90,10 +90,11 @@ def _create_here(name: str, options: dict[str, Any]) -> nn.Module:
 def _require_whole_patches(net: nn.Module, size: tuple[int, int]) -> None:
     """A patch embedding would leave out the pixels behind the last whole patch without a word."""
     for module in net.modules():
-        patch = getattr(module, "patch_size", None)
-        if isinstance(patch, tuple) and isinstance(getattr(module, "proj", None), nn.Conv2d):
-            if any(side % p for side, p in zip(size, patch, strict=True)):
-                raise ValueError(f"its patches of {patch[0]} x {patch[1]} px do not cover them")
+        conv = getattr(module, "proj", None)
+        if hasattr(module, "patch_size") and isinstance(conv, nn.Conv2d):
+            patches = conv.kernel_size == conv.stride  # else they overlap and are padded
+            if patches and any(side % p for side, p in zip(size, conv.stride, strict=True)):
+                raise ValueError(f"its patches of {conv.stride[0]} x {conv.stride[1]} px do not cover them")
             return
 
 

@@ -18,7 +18,7 @@ __all__ = ["TimmEncoder"]
 
 
 class TimmEncoder(nn.Module):
-    """Images (N, C, H, W) in [data.low, data.high] -> embedding (N, stage_channels[-1] * h * w), h and w at most `grid`.
+    """Images (N, C, H, W) in [data.low, data.high] -> embedding (N, stage_channels[-1] * h * w), h and w <= `grid`.
 
     Stage i is (N, stage_channels[i], H_i, W_i), fine to coarse (a plain ViT's stages have one size). The images are
     brought to the mean and standard deviation that the backbone was made for. Weights are fresh until `fetch` is
