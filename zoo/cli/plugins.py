@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
@@ -56,10 +56,15 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
     zoo plugins list --json
     """
     from zoo import plugins as host
+    from zoo.registry import plugin_problems
 
-    found = host.plugins()
+    wrong = plugin_problems()
+    found = [
+        replace(plugin, stage="registry", error=wrong[plugin.name]) if plugin.ready and plugin.name in wrong else plugin
+        for plugin in host.plugins()
+    ]
     if as_json:
-        show.as_json([asdict(plugin) for plugin in found])
+        show.as_json([{k: v for k, v in asdict(plugin).items() if k != "traceback"} for plugin in found])
         return
     if quiet:
         show.lines(plugin.name for plugin in found)
@@ -70,9 +75,9 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
             (
                 p.name,
                 p.distribution,
-                p.version,
+                p.version + (" (editable)" if p.editable else ""),
                 p.stage,
-                sum(o.plugin.name == p.name for o in host.components()),
+                sum(o.plugin.name == p.name for o in host.load().offers),
                 p.error,
             )
             for p in found
