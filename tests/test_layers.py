@@ -9,6 +9,7 @@ import zoo
 
 ROWS = [
     {"cli"},
+    {"scaffold", "testing"},
     {"testing"},
     {"conformance"},
     {"demo", "pipeline", "runs"},

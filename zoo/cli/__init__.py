@@ -28,7 +28,7 @@ COMMANDS = {
     "interpolate": ("zoo.cli.images:interpolate", "Walk between codes."),
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
     "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
-    "plugins": ("zoo.cli.plugins:plugins", "List the plugins and what is wrong with them."),
+    "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, begin a new one."),
 }
 """Every command: where it is, and what it does in one line."""
 
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     traceback = "--traceback" in given
     given = [word for word in given if word != "--traceback"]
     try:
-        code: Any = zoo.main(args=given, prog_name="zoo", standalone_mode=False)
+        code: Any = zoo.main(args=given, prog_name="zoo", standalone_mode=False, obj={"traceback": traceback})
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
