@@ -37,6 +37,9 @@ class TestEncoders(EncoderContract):
             for norm in NORMS
             for data in (GREY8, COLOUR16, GREY64)
         ),
+        EncoderCase("r3gan", {"width": 4}, GREY8),
+        EncoderCase("r3gan", {"width": 4, "max_width": 6, "blocks": 2, "group": 4}, COLOUR16),
+        EncoderCase("r3gan", {"width": 2, "expansion": 3}, GREY64),
         EncoderCase("dcgan", {"width": 3, "max_width": 5, "norm": "group", "slope": 0.0}, COLOUR16),
     )
 
@@ -54,6 +57,9 @@ class TestGenerators(GeneratorContract):
             for norm in NORMS
             for data in (GREY8, COLOUR16, GREY64)
         ),
+        GeneratorCase("r3gan", {"width": 4}, GREY8),
+        GeneratorCase("r3gan", {"width": 4, "max_width": 6, "blocks": 2, "group": 4}, COLOUR16),
+        GeneratorCase("r3gan", {"width": 2, "expansion": 3}, GREY64),
         *(GeneratorCase("dcgan", {"width": 4, "norm": norm, "upsample": "nearest"}, COLOUR16) for norm in NORMS),
         GeneratorCase(
             "dcgan",
@@ -88,12 +94,12 @@ class TestDatasets(DatasetContract):
     cases = tuple(DatasetCase(offer.id) for offer in offers("dataset"))
 
 
-def test_every_network_of_mlp_and_dcgan_is_among_the_cases() -> None:
+def test_every_network_of_these_plugins_is_among_the_cases() -> None:
     """A component that one of them adds without a case here is not let through."""
     offered = {
         (o.component.kind, o.id)
         for kind in ("encoder", "generator", "discriminator")
         for o in plugins.components(kind)
-        if o.plugin.name in ("mlp", "dcgan")
+        if o.plugin.name in ("mlp", "dcgan", "r3gan")
     }
     assert offered == {(case.kind, case.offer.id) for case in (*TestEncoders.cases, *TestGenerators.cases)}
