@@ -31,7 +31,7 @@ def parts(kind: str) -> list[PartSpec]:
     """Every registered component of that kind at a small size; of a family its sample members."""
     found = []
     for offer in plugins.components(kind):
-        if offer.plugin.distribution.startswith("zoo-"):
+        if offer.plugin.distribution in plugins.BUNDLED:
             names = MEMBERS.get(offer.id, (offer.id,))
             found += [PartSpec(name, SMALL.get(offer.plugin.name, {})) for name in names]
     return found

@@ -79,7 +79,7 @@ class TestDiscriminators(DiscriminatorContract):
 
 def offers(kind: str) -> list[plugins.Offer]:
     """What plugins offer of a kind, by full id: a further component is tested with no new code."""
-    return [offer for offer in plugins.components(kind) if offer.plugin.distribution.startswith(("aegan-zoo", "zoo-"))]
+    return [offer for offer in plugins.components(kind) if offer.plugin.distribution in ("aegan-zoo", *plugins.BUNDLED)]
 
 
 class TestTransfers(TransferContract):

@@ -85,7 +85,8 @@ def gan(
 
     `like` takes what is not given from an autoencoder: G's component and settings from the decoder, D's from the
     encoder, the data spec and `latent_dim`; pretrained weights that those asked for are left out. Any encoder can
-    judge: it gets a head of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError, before any weight is drawn.
+    judge: it gets a head of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError, before any
+    weight is drawn.
     """
     if like is not None:
         generator = generator or plugins.fresh("generator", like.specs["decoder"])
