@@ -9,6 +9,9 @@ import zoo
 
 ROWS = [
     {"cli"},
+    {"scaffold", "testing"},
+    {"testing"},
+    {"conformance"},
     {"demo", "pipeline", "runs"},
     {"publish", "pairs"},
     {"report"},

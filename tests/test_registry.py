@@ -204,11 +204,28 @@ def test_a_name_given_twice_names_both_files(layers: dict[str, Path], clash: str
     assert str(layers["user"]) in refused.value.message
 
 
-def test_a_wrong_file_of_a_plugin_says_how_to_go_on_without_it(layers: dict[str, Path]) -> None:
+def test_a_wrong_file_of_a_plugin_is_left_out_and_told(
+    layers: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(layers["builtin"], table("dcgan.y"))
     write(layers["plugin"], table("dcgan.x", version=""))
+    assert [entry.name for entry in load_registry().entries] == ["dcgan.y"]
+    assert "ZOO_DISABLE_PLUGINS=sample" in capsys.readouterr().err
+    monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
     with pytest.raises(ReleaseError) as refused:
         load_registry()
     assert "ZOO_DISABLE_PLUGINS=sample" in refused.value.hint
+
+
+def test_a_plugin_cannot_take_a_name_that_another_file_has(
+    layers: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(layers["plugin"], table("dcgan.mine", latent_dim=7))
+    write(layers["user"], table("dcgan.mine", latent_dim=9))
+    assert [entry.latent_dim for entry in load_registry().entries] == [9]
+    told = capsys.readouterr().err
+    assert str(layers["plugin"]) in told
+    assert str(layers["user"]) in told
 
 
 # ---------------------------------------------------------------- names

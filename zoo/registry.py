@@ -8,9 +8,11 @@ shadows another: a name given twice is an error that names both files.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import importlib.util
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ __all__ = [
     "locate",
     "models",
     "open_release",
+    "plugin_problems",
     "read_registry",
     "registry_files",
 ]
@@ -53,11 +56,7 @@ class Registry:
             for name in sorted(entry.answers_to):
                 if name in named:
                     first = named[name]
-                    raise ReleaseError(
-                        f"two models answer to {name!r}: {first.name} in {first.origin}, "
-                        f"{entry.name} in {entry.origin}",
-                        "Rename or remove one, or take its default = true or alias away.",
-                    )
+                    raise _clash(name, first, entry)
                 named[name] = entry
 
     def models(self, pattern: str = "*") -> tuple[Entry, ...]:
@@ -110,17 +109,29 @@ def find(name: str) -> Entry:
 
 
 def load_registry(extra: Iterable[Path] = ()) -> Registry:
-    """Read every layer; `extra` paths come last. Raises ReleaseError naming the file and its wrong key."""
-    entries: list[Entry] = []
-    for owner, path in registry_files(extra):
-        try:
-            entries.extend(read_registry(path))
-        except ReleaseError as error:
-            if not owner:
-                raise
-            silence = f"It came with plugin {owner!r}; to go on without: ZOO_DISABLE_PLUGINS={owner}"
-            raise ReleaseError(error.message, f"{error.hint} {silence}".strip()) from None
-    return Registry(tuple(entries))
+    """Read every layer; `extra` paths come last. Raises ReleaseError naming the file and its wrong key.
+
+    A plugin's file that is wrong, or that takes a name which another file has, is left out, with a warning; with
+    `ZOO_STRICT_PLUGINS` it is an error like any other.
+    """
+    from zoo import plugins
+
+    files = registry_files(extra)
+    registry, problems = _read_layers(files)
+    for owner, problem in problems.items():
+        silence = f"It came with plugin {owner!r}; to go on without: ZOO_DISABLE_PLUGINS={owner}"
+        if plugins.strict():
+            raise ReleaseError(problem.message, f"{problem.hint} {silence}".strip())
+        _tell(f"warning: {problem.message}\n  Its models are left out. {silence}")
+    return registry
+
+
+def plugin_problems() -> dict[str, str]:
+    """What is wrong with the registry files of plugins, by plugin; nothing is printed or raised."""
+    from zoo import plugins
+
+    files = [("", _built_in()), *((owner, path) for owner, path in plugins.load().registries)]
+    return {owner: problem.message for owner, problem in _read_layers(files)[1].items()}
 
 
 def registry_files(extra: Iterable[Path] = ()) -> tuple[tuple[str, Path], ...]:
@@ -161,6 +172,43 @@ def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> t
     manifest = parse_manifest(data, str(folder / MANIFEST))
     _require_agreement(entry, manifest)
     return folder, manifest
+
+
+def _read_layers(files: Iterable[tuple[str, Path]]) -> tuple[Registry, dict[str, ReleaseError]]:
+    """The registry of the files that are right, and per plugin what is wrong with its own."""
+    problems: dict[str, ReleaseError] = {}
+    layers: list[tuple[str, tuple[Entry, ...]]] = []
+    for owner, path in files:
+        try:
+            layers.append((owner, read_registry(path)))
+        except ReleaseError as error:
+            if not owner:
+                raise
+            problems[owner] = error
+    named: dict[str, tuple[str, Entry]] = {}
+    for owner, entries in layers:
+        for entry in entries:
+            for name in sorted(entry.answers_to):
+                other, first = named.setdefault(name, (owner, entry))
+                if first is not entry and (owner or other):
+                    # Neither plugin may shadow the other, nor take a name of the user's or of the core.
+                    clash = _clash(name, first, entry)
+                    problems |= {plugin: clash for plugin in (owner, other) if plugin}
+    kept = [entry for owner, entries in layers if owner not in problems for entry in entries]
+    return Registry(tuple(kept)), problems
+
+
+def _clash(name: str, first: Entry, second: Entry) -> ReleaseError:
+    return ReleaseError(
+        f"two models answer to {name!r}: {first.name} in {first.origin}, {second.name} in {second.origin}",
+        "Rename or remove one, or take its default = true or alias away.",
+    )
+
+
+@functools.cache
+def _tell(text: str) -> None:
+    """Once a process."""
+    print(text, file=sys.stderr)
 
 
 def _built_in() -> Path:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
+from zoo.cli.extra import load_command, plugin_commands, whose
 from zoo.errors import ZooError, near
 
 __all__ = ["COMMANDS", "main", "zoo"]
@@ -28,7 +29,7 @@ COMMANDS = {
     "interpolate": ("zoo.cli.images:interpolate", "Walk between codes."),
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
     "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
-    "plugins": ("zoo.cli.plugins:plugins", "List the plugins and what is wrong with them."),
+    "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, begin a new one."),
 }
 """Every command: where it is, and what it does in one line."""
 
@@ -37,13 +38,16 @@ class LazyGroup(click.Group):
     """Imports a command only when it is run or its own help is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of `COMMANDS`."""
-        return list(COMMANDS)
+        """In the order of `COMMANDS`, then those of plugins."""
+        return [*COMMANDS, *plugin_commands(COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command, or say what it might have been."""
         if cmd_name not in COMMANDS:
-            ctx.fail(f"there is no command {cmd_name!r}. {near(cmd_name, COMMANDS)}")
+            extra = plugin_commands(COMMANDS)
+            if cmd_name in extra:
+                return load_command(cmd_name, extra[cmd_name])
+            ctx.fail(f"there is no command {cmd_name!r}. {near(cmd_name, [*COMMANDS, *extra])}")
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
@@ -52,6 +56,10 @@ class LazyGroup(click.Group):
         """From the table alone: nothing is imported."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        extra = plugin_commands(COMMANDS)
+        if extra:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, f"From {whose(points)}.") for name, points in extra.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     traceback = "--traceback" in given
     given = [word for word in given if word != "--traceback"]
     try:
-        code: Any = zoo.main(args=given, prog_name="zoo", standalone_mode=False)
+        code: Any = zoo.main(args=given, prog_name="zoo", standalone_mode=False, obj={"traceback": traceback})
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)

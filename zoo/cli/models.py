@@ -131,9 +131,9 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
     from zoo.config import settings_of
     from zoo.errors import UnknownName, near
 
-    offers = [offer for offer in plugins.components(kind) if name in (offer.id, offer.component.name)]
+    offers = [offer for offer in plugins.components(kind, name) if name in (offer.id, offer.component.name)]
     if not offers:
-        known = [offer.component.name for offer in plugins.components(kind)]
+        known = [offer.component.name for offer in plugins.components(kind, "*?")]
         raise UnknownName(f"there is no component {name!r}", near(name, known))
     found = [
         {

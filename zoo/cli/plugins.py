@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,6 +24,7 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
     \b
     zoo components
     zoo components transfer '*-init'
+    zoo components encoder 'timm/convnext*'
     """
     from zoo import plugins as host
 
@@ -41,7 +44,7 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
 
 @click.group(invoke_without_command=False)
 def plugins() -> None:
-    """List the installed plugins and what is wrong with them."""
+    """List the installed plugins, check one, begin a new one."""
 
 
 @plugins.command("list")
@@ -55,10 +58,15 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
     zoo plugins list --json
     """
     from zoo import plugins as host
+    from zoo.registry import plugin_problems
 
-    found = host.plugins()
+    wrong = plugin_problems()
+    found = [
+        replace(plugin, stage="registry", error=wrong[plugin.name]) if plugin.ready and plugin.name in wrong else plugin
+        for plugin in host.plugins()
+    ]
     if as_json:
-        show.as_json([asdict(plugin) for plugin in found])
+        show.as_json([{k: v for k, v in asdict(plugin).items() if k != "traceback"} for plugin in found])
         return
     if quiet:
         show.lines(plugin.name for plugin in found)
@@ -69,9 +77,9 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
             (
                 p.name,
                 p.distribution,
-                p.version,
+                p.version + (" (editable)" if p.editable else ""),
                 p.stage,
-                sum(o.plugin.name == p.name for o in host.components()),
+                sum(o.plugin.name == p.name for o in host.load().offers),
                 p.error,
             )
             for p in found
@@ -80,3 +88,83 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
     missing = [name for name in host.BUNDLED if name not in {plugin.distribution for plugin in found}]
     if missing:
         click.echo(f"Not installed: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
+
+
+@plugins.command("check")
+@click.argument("name")
+@click.option("--component", default="", help="Check only this component, such as one of a family.")
+@click.option("--traceback", is_flag=True, help="Show where each failure was raised.")
+@options.json_flag
+@click.pass_obj
+def check(root: dict[str, bool] | None, name: str, component: str, traceback: bool, as_json: bool) -> None:
+    """Load a plugin, build what it offers and run the conformance checks on it; exit code 1 if any fails.
+
+    \b
+    zoo plugins check dcgan
+    zoo plugins check timm --component resnet10t
+    """
+    from zoo.conformance.plugin import check_plugin
+
+    traceback = traceback or (root or {}).get("traceback", False)  # the program takes the flag out of any command
+    verdict = check_plugin(name, component)
+    if as_json:
+        show.as_json(_plain(verdict, traceback))
+    else:
+        _print(verdict, traceback)
+    if not verdict.passed:
+        raise click.exceptions.Exit(1)
+
+
+@plugins.command("new")
+@click.argument("name")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write; zoo-NAME by default.")
+@options.quiet
+def new(name: str, out: Path | None, quiet: bool) -> None:
+    """Begin a plugin: a distribution that installs, passes its tests and trains as it is.
+
+    \b
+    zoo plugins new my-nets
+    """
+    from zoo.scaffold import scaffold
+
+    folder = out or Path(f"zoo-{name}")
+    files = scaffold(name, folder)
+    if quiet:
+        show.lines([folder])
+        return
+    show.lines(file.relative_to(folder) for file in files)
+    click.echo(f"Next: pip install -e {folder} && pytest {folder} && zoo plugins check {name}")
+
+
+def _plain(verdict: Any, traceback: bool) -> dict[str, Any]:
+    hidden = set() if traceback else {"traceback"}
+    return {
+        "plugin": {k: v for k, v in asdict(verdict.plugin).items() if k not in hidden},
+        "passed": verdict.passed,
+        "checks": len(verdict.findings),
+        "failures": [{k: v for k, v in asdict(f).items() if k not in hidden} for f in verdict.failures],
+        "notes": list(verdict.notes),
+    }
+
+
+def _print(verdict: Any, traceback: bool) -> None:
+    from zoo.plugins import repair
+
+    plugin = verdict.plugin
+    click.echo(click.style(f"{plugin.name}", bold=True) + f"  {plugin.distribution} {plugin.version}  {plugin.target}")
+    if not plugin.ready:
+        click.echo(f"  {plugin.stage}: {plugin.error}" if plugin.error else f"  {plugin.stage}")
+        if plugin.error:
+            click.echo(plugin.traceback if traceback else f"  Repair: {repair(plugin)}    Where: --traceback")
+        return
+    for component in dict.fromkeys(finding.component for finding in verdict.findings):
+        rows = [finding for finding in verdict.findings if finding.component == component]
+        failed = [finding for finding in rows if finding.error]
+        click.echo(f"  {component}  {len(rows) - len(failed)} of {len(rows)} checks passed")
+        for finding in failed:
+            click.echo(f"    {finding.check} [{finding.case}]\n      {finding.error}")
+            if traceback:
+                click.echo(finding.traceback)
+    show.lines(f"  note: {note}" for note in verdict.notes)
+    count = len(verdict.findings)
+    click.echo(f"{count} checks, {len(verdict.failures)} failed" if count else "no check ran: that is a failure")

@@ -137,6 +137,7 @@ def reference(real: ImageSet, metric: str, *, split: str = "held-out") -> Refere
     """
     offer = plugins.find("metric", metric)
     space: FeatureSpace = plugins.build("metric", offer.id)
+    plugins.require(offer, space, FeatureSpace)
     return Reference(real, space, offer.id, split=split)
 
 

@@ -53,7 +53,8 @@ def autoencoder(
     """Compose an autoencoder; `generator` is its decoder (by default the one named like the encoder).
 
     Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a whole `data` spec. Weights are fresh,
-    drawn from `seed`. Raises UnknownName, ConfigError, CompositionError or PluginError, before any weight is drawn.
+    drawn from `seed`, except where a part asks for pretrained ones. Raises UnknownName, ConfigError,
+    CompositionError or PluginError, before any weight is drawn.
 
     >>> zoo.autoencoder(encoder="mlp", generator="dcgan", shape=(1, 32, 32), latent_dim=64)  # doctest: +SKIP
     """
@@ -63,7 +64,9 @@ def autoencoder(
         "bottleneck": plugins.normalise("bottleneck", as_part(bottleneck)),
         "decoder": plugins.normalise("generator", as_part(generator or encoder.component)),
     }
-    return build_autoencoder(specs, _data(shape, data), latent_dim, seed=seed, device=device)
+    model = build_autoencoder(specs, _data(shape, data), latent_dim, seed=seed, device=device)
+    _fetch(model)
+    return model
 
 
 def gan(
@@ -81,12 +84,13 @@ def gan(
     """Compose a GAN with fresh weights from `seed`.
 
     `like` takes what is not given from an autoencoder: G's component and settings from the decoder, D's from the
-    encoder, the data spec and `latent_dim`. Any encoder can judge: it gets a head of one logit.
-    Raises UnknownName, ConfigError, CompositionError or PluginError, before any weight is drawn.
+    encoder, the data spec and `latent_dim`; pretrained weights that those asked for are left out. Any encoder can
+    judge: it gets a head of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError, before any
+    weight is drawn.
     """
     if like is not None:
-        generator = generator or like.specs["decoder"]
-        discriminator = discriminator or like.specs["encoder"]
+        generator = generator or plugins.fresh("generator", like.specs["decoder"])
+        discriminator = discriminator or plugins.fresh("encoder", like.specs["encoder"])
         latent_dim = latent_dim or like.latent_dim
         data = data or (like.data if shape is None else None)
     generator = as_part(generator or "dcgan")
@@ -95,7 +99,9 @@ def gan(
         "generator": plugins.normalise("generator", generator),
         "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
     }
-    return build_gan(specs, _data(shape, data), latent_dim or 64, seed=seed, device=device)
+    model = build_gan(specs, _data(shape, data), latent_dim or 64, seed=seed, device=device)
+    _fetch(model)
+    return model
 
 
 def build_autoencoder(
@@ -145,6 +151,16 @@ def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int 
         return plugins.build(kind, spec, *arguments)  # type: ignore[no-any-return]
 
 
+def build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu") -> nn.Module:
+    """A discriminator component, or an encoder of that id under a head of one logit."""
+    if _is_discriminator(spec.component):
+        return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
+    encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
+    checks.check_encoder(encoder, data, f"encoder {spec.component}")
+    with seeded(seed, "discriminator.head"), torch.device(device):
+        return EncoderDiscriminator(encoder)  # type: ignore[arg-type]
+
+
 def as_part(part: Part) -> PartSpec:
     """A part in any of its spellings as a PartSpec."""
     if isinstance(part, PartSpec):
@@ -165,14 +181,13 @@ def same_parts(a: PartSpec, b: PartSpec) -> bool:
     return a.component == b.component and dict(a.config) == dict(b.config)
 
 
-def build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu") -> nn.Module:
-    """A discriminator component, or an encoder with a head of one logit."""
-    if _is_discriminator(spec.component):
-        return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
-    encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
-    checks.check_encoder(encoder, data, f"encoder {spec.component}")
-    with seeded(seed, "discriminator.head"), torch.device(device):
-        return EncoderDiscriminator(encoder)  # type: ignore[arg-type]
+def _fetch(model: nn.Module) -> None:
+    """Let every part that asks for weights from elsewhere bring them; only a model composed anew comes here."""
+    if any(parameter.is_meta for parameter in model.parameters()):
+        return
+    for module in model.modules():
+        if callable(getattr(module, "fetch", None)):
+            module.fetch()  # type: ignore[operator]
 
 
 def _normalise_discriminator(spec: PartSpec) -> PartSpec:

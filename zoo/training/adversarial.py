@@ -226,4 +226,7 @@ def _objective(plan: Transfer, training: AdversarialTraining) -> AdversarialObje
 def _regulariser(training: AdversarialTraining) -> Regulariser | None:
     if training.regulariser == "none":
         return None
-    return cast(Regulariser, plugins.build("regulariser", as_part(training.regulariser)))
+    part = as_part(training.regulariser)
+    regulariser = cast(Regulariser, plugins.build("regulariser", part))
+    plugins.require(plugins.find("regulariser", part.component), regulariser, Regulariser)
+    return regulariser

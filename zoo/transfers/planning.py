@@ -39,6 +39,7 @@ def choose(strategy: Strategy) -> list[Chosen]:
     for part in parts:
         offer, config = plugins.configure("transfer", as_part(part))
         built: TransferStrategy = plugins.build("transfer", PartSpec(offer.id, as_part(part).config))
+        plugins.require(offer, built, TransferStrategy)
         chosen.append(Chosen(PartSpec(offer.id, to_plain(config)), built))
     _refuse_clashes(chosen)
     return sorted(chosen, key=lambda c: (min(map(_SLOTS.index, c.strategy.fills), default=-1), c.spec.component))

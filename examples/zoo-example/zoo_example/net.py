@@ -1,0 +1,69 @@
+"""The networks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zoo.errors import CompositionError
+from zoo.protocols import Features
+from zoo.specs import DataSpec
+from zoo_example.config import ExampleConfig
+
+__all__ = ["ExampleEncoder", "ExampleGenerator"]
+
+
+class ExampleEncoder(nn.Module):
+    """Images (N, C, H, W) -> embedding (N, 2 width H/4 W/4); stages at half and a quarter of the side."""
+
+    def __init__(self, config: ExampleConfig, data: DataSpec) -> None:
+        super().__init__()
+        channels, height, width = _image(data)
+        self.data = data
+        self.stage_channels = (config.width, 2 * config.width)
+        self.embedding_dim = 2 * config.width * (height // 4) * (width // 4)
+        self.fine = nn.Conv2d(channels, config.width, 4, stride=2, padding=1)
+        self.coarse = nn.Conv2d(config.width, 2 * config.width, 4, stride=2, padding=1)
+
+    def features(self, x: Tensor) -> Features:
+        """x (N, C, H, W) -> embedding and stages."""
+        fine = nn.functional.leaky_relu(self.fine(x), 0.2)  # (N, width, H/2, W/2)
+        coarse = nn.functional.leaky_relu(self.coarse(fine), 0.2)  # (N, 2 width, H/4, W/4)
+        return Features(coarse.flatten(1), (fine, coarse))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) -> embedding."""
+        return self.features(x).embedding
+
+
+class ExampleGenerator(nn.Module):
+    """Codes (N, latent_dim) -> images (N, C, H, W) within [data.low, data.high]."""
+
+    def __init__(self, config: ExampleConfig, data: DataSpec, latent_dim: int) -> None:
+        super().__init__()
+        channels, height, width = _image(data)
+        self.data = data
+        self.latent_dim = latent_dim
+        self.base = (2 * config.width, height // 4, width // 4)
+        self.first: nn.Linear | None = nn.Linear(latent_dim, self.base[0] * self.base[1] * self.base[2])
+        self.middle = nn.ConvTranspose2d(2 * config.width, config.width, 4, stride=2, padding=1)
+        self.last = nn.ConvTranspose2d(config.width, channels, 4, stride=2, padding=1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z (N, latent_dim) -> x (N, C, H, W)."""
+        assert self.first is not None
+        x = nn.functional.leaky_relu(self.first(z), 0.2).unflatten(1, self.base)  # (N, 2 width, H/4, W/4)
+        x = nn.functional.leaky_relu(self.middle(x), 0.2)  # (N, width, H/2, W/2)
+        unit = torch.sigmoid(self.last(x))  # (N, C, H, W)
+        image = self.data.low + (self.data.high - self.data.low) * unit
+        return image.clamp(self.data.low, self.data.high)
+
+
+def _image(data: DataSpec) -> tuple[int, int, int]:
+    if not data.is_image or data.shape[1] % 4 or data.shape[2] % 4:
+        raise CompositionError(
+            f"example makes images whose sides are multiples of 4; asked: {list(data.shape)}",
+            "Give such a shape, for example (1, 32, 32).",
+        )
+    channels, height, width = data.shape
+    return channels, height, width

@@ -1,0 +1,20 @@
+"""What zoo-example offers. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.hookspecs import hook
+from zoo.specs import Component
+
+ZOO_API = 1
+
+
+@hook
+def zoo_components() -> Iterable[Component]:
+    """An encoder and a generator."""
+    config = "zoo_example.config:ExampleConfig"
+    return [
+        Component("encoder", "example", "zoo_example.net:ExampleEncoder", config, "two strided convolutions"),
+        Component("generator", "example", "zoo_example.net:ExampleGenerator", config, "doubled twice"),
+    ]

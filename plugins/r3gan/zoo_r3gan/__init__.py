@@ -1,0 +1,1 @@
+"""Residual, normalisation-free networks after R3GAN for Zoo."""

@@ -1,0 +1,48 @@
+"""x -> residual blocks at every resolution -> one value a channel. R3GAN's discriminator without its last layer."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from zoo.protocols import Features
+from zoo.specs import DataSpec
+from zoo_r3gan.config import ResidualConfig, channels
+from zoo_r3gan.layers import Resample, blocks, conv
+
+__all__ = ["ResidualEncoder"]
+
+
+class ResidualEncoder(nn.Module):
+    """Images (N, C, S, S) -> embedding (N, stage_channels[-1]).
+
+    Stage i is (N, stage_channels[i], S / 2^i, S / 2^i): what the blocks of that resolution give, the last one 4x4. A
+    4x4 convolution of each channel by itself makes the embedding (Huang et al. 2024). Raises CompositionError unless
+    the images are square with a side of 8 to 256 that is a power of two.
+    """
+
+    def __init__(self, config: ResidualConfig, data: DataSpec) -> None:
+        super().__init__()
+        self.data = data
+        self.stage_channels = channels(config, data, "reads")
+        self.embedding_dim = self.stage_channels[-1]
+        depth = config.blocks * len(self.stage_channels)
+        self.enter = conv(data.shape[0], self.stage_channels[0], 1, 1.0, bias=True)
+        self.stages = nn.ModuleList(blocks(width, config, depth) for width in self.stage_channels)
+        self.down = nn.ModuleList(Resample(a, b, 0.5) for a, b in pairwise(self.stage_channels))
+        self.basis = nn.Conv2d(self.embedding_dim, self.embedding_dim, 4, groups=self.embedding_dim, bias=False)
+        nn.init.normal_(self.basis.weight, 0.0, 0.25)  # 16 values a channel
+
+    def features(self, x: Tensor) -> Features:
+        """x (N, C, S, S) -> embedding and stages."""
+        x = self.enter(x)
+        stages = []
+        for i, stage in enumerate(self.stages):
+            x = stage(x if i == 0 else self.down[i - 1](x))  # (N, stage_channels[i], S / 2^i, S / 2^i)
+            stages.append(x)
+        return Features(self.basis(x).flatten(1), tuple(stages))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, S, S) -> embedding (N, embedding_dim)."""
+        return self.features(x).embedding

@@ -1,0 +1,46 @@
+"""z -> a learnt 4x4 basis -> residual blocks, doubled until the image is whole. R3GAN's generator."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from zoo.specs import DataSpec
+from zoo_r3gan.config import ResidualConfig, channels
+from zoo_r3gan.layers import Resample, blocks, conv, to_range
+
+__all__ = ["ResidualGenerator"]
+
+
+class ResidualGenerator(nn.Module):
+    """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
+
+    `first` maps z to one value a channel, which scales a learnt 4x4 basis (Huang et al. 2024). Their generator ends in
+    a linear layer; here the value range follows it. Raises CompositionError unless the images are square with a side
+    of 8 to 256 that is a power of two.
+    """
+
+    def __init__(self, config: ResidualConfig, data: DataSpec, latent_dim: int) -> None:
+        super().__init__()
+        self.data = data
+        self.latent_dim = latent_dim
+        widths = channels(config, data, "makes")[::-1]  # coarse to fine
+        depth = config.blocks * len(widths)
+        self.first: nn.Linear | None = nn.Linear(latent_dim, widths[0])
+        nn.init.normal_(self.first.weight, 0.0, latent_dim**-0.5)
+        nn.init.zeros_(self.first.bias)
+        self.basis = nn.Parameter(torch.empty(widths[0], 4, 4))
+        nn.init.normal_(self.basis)
+        self.stages = nn.ModuleList(blocks(width, config, depth) for width in widths)
+        self.up = nn.ModuleList(Resample(a, b, 2.0) for a, b in pairwise(widths))
+        self.leave = conv(widths[-1], data.shape[0], 1, 1.0, bias=True)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z (N, latent_dim) -> x (N, C, S, S)."""
+        assert self.first is not None
+        x = self.first(z)[:, :, None, None] * self.basis  # (N, widths[0], 4, 4)
+        for i, stage in enumerate(self.stages):
+            x = stage(x if i == 0 else self.up[i - 1](x))  # (N, widths[i], 4 * 2^i, 4 * 2^i)
+        return to_range(self.leave(x), self.data)

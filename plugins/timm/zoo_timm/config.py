@@ -1,0 +1,45 @@
+"""Settings of a timm encoder. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from zoo.errors import ConfigError
+
+__all__ = ["TimmConfig"]
+
+_LARGEST_SIDE = 4096
+_LARGEST_GRID = 64
+
+
+@dataclass(frozen=True)
+class TimmConfig:
+    """`name` is timm's. `pretrained` is the tag of the weights to start from (`a1_in1k`), empty for fresh ones.
+
+    `stages` are timm's feature indices (the backbone's own by default). The coarsest map is averaged down to at
+    most `grid` x `grid` and flattened into the embedding; 1 gives its mean. `resize` brings images to that side
+    (bilinear) before the backbone reads them. Raises ConfigError for a value out of range.
+    """
+
+    name: str
+    pretrained: str = ""
+    stages: tuple[int, ...] | None = None
+    grid: int = 4
+    resize: int | None = None
+
+    def __post_init__(self) -> None:
+        owner = f"timm/{self.name}"
+        if self.stages is not None:
+            object.__setattr__(self, "stages", tuple(self.stages))
+            if not self.stages or list(self.stages) != sorted(set(self.stages)) or self.stages[0] < 0:
+                raise ConfigError(
+                    f"{owner}: stages {list(self.stages)} are not rising indices", "For example [1, 2, 3]."
+                )
+        if type(self.grid) is not int or not 1 <= self.grid <= _LARGEST_GRID:
+            raise ConfigError(f"{owner}: grid {self.grid!r} is not a whole number within 1 to {_LARGEST_GRID}")
+        if self.resize is not None and (type(self.resize) is not int or not 8 <= self.resize <= _LARGEST_SIDE):
+            raise ConfigError(f"{owner}: resize {self.resize!r} is not a whole number within 8 to {_LARGEST_SIDE:,}")
+
+    def fresh(self) -> TimmConfig:
+        """The same structure without pretrained weights."""
+        return replace(self, pretrained="")

@@ -1,0 +1,25 @@
+"""What zoo-timm offers. Imports neither torch nor timm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.hookspecs import hook
+from zoo.specs import Component
+
+ZOO_API = 1
+
+
+@hook
+def zoo_components() -> Iterable[Component]:
+    """One family: every model name of the installed timm."""
+    return [
+        Component(
+            "encoder",
+            "*",
+            "zoo_timm.encoder:TimmEncoder",
+            "zoo_timm.config:TimmConfig",
+            "any timm backbone, such as timm/resnet18",
+            names="zoo_timm.names:names",
+        )
+    ]

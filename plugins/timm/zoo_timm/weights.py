@@ -1,0 +1,34 @@
+"""Pretrained weights: named by timm's tag, fetched from timm's repositories, as safetensors alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import hf_hub_download
+from timm.models import get_pretrained_cfg, list_pretrained
+
+from zoo.errors import ConfigError, PluginError, near
+
+__all__ = ["weights_file"]
+
+_FILE = "model.safetensors"
+
+
+def weights_file(name: str, tag: str) -> Path:
+    """The file of `<name>.<tag>`, from the cache if it is there, else fetched.
+
+    Raises ConfigError for a tag that timm does not have, PluginError when the file cannot be fetched.
+    """
+    tags = [full.partition(".")[2] for full in list_pretrained(f"{name}.*")]
+    config = get_pretrained_cfg(f"{name}.{tag}") if tag in tags else None
+    if config is None or not config.hf_hub_id:
+        hint = near(tag, tags) if tags else "It has none; leave `pretrained` empty."
+        raise ConfigError(f"timm has no weights {tag!r} of {name} on the Hub", hint)
+    try:
+        return Path(hf_hub_download(config.hf_hub_id, _FILE))
+    except Exception as error:  # many kinds: no network, no such file, gated, disk full
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise PluginError(
+            f"the weights {name}.{tag} cannot be fetched from {config.hf_hub_id}: {type(error).__name__}: {reason}",
+            "Check the network, or leave `pretrained` empty for fresh weights.",
+        ) from error

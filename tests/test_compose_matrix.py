@@ -1,0 +1,115 @@
+"""Every encoder x generator x discriminator composes and takes a training step, or is refused with a reason.
+
+`python tests/test_compose_matrix.py` writes the table of docs/compose-matrix.md anew.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import torch
+
+import zoo
+from zoo import plugins
+from zoo.data.images import ImageSet
+from zoo.errors import CompositionError
+from zoo.protocols import Transfer
+from zoo.specs import DataSpec, PartSpec
+from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
+from zoo.training.reconstruction import AutoencoderTrainee
+
+PAGE = Path(__file__).parents[1] / "docs" / "compose-matrix.md"
+SHAPES = ((1, 32, 32), (3, 16, 16), (1, 28, 28), (12,))
+SMALL = {"dcgan": {"width": 4}, "mlp": {"widths": [8]}, "r3gan": {"width": 4}}
+MEMBERS = {"timm/*": ("timm/resnet10t", "timm/vit_tiny_patch16_224")}
+LATENT = 4
+
+
+def parts(kind: str) -> list[PartSpec]:
+    """Every registered component of that kind at a small size; of a family its sample members."""
+    found = []
+    for offer in plugins.components(kind):
+        if offer.plugin.distribution in plugins.BUNDLED:
+            names = MEMBERS.get(offer.id, (offer.id,))
+            found += [PartSpec(name, SMALL.get(offer.plugin.name, {})) for name in names]
+    return found
+
+
+def images(data: DataSpec) -> ImageSet:
+    rng = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (12, *data.shape), generator=rng, dtype=torch.uint8)
+    return ImageSet("noise", data, pixels, None, torch.arange(8), torch.arange(8, 12), "CC0-1.0", "")
+
+
+def autoencoder_step(encoder: PartSpec, generator: PartSpec, data: DataSpec) -> str:
+    """`ok`, or why the two do not make an autoencoder."""
+    try:
+        model = zoo.autoencoder(encoder, generator, data=data, latent_dim=LATENT)
+    except CompositionError as refusal:
+        return refusal.message
+    trainee = AutoencoderTrainee(model, images(data), AutoencoderTraining(batch=4), 0)
+    assert all(torch.isfinite(value) for value in trainee.step(torch.arange(4), 0).values())
+    return "ok"
+
+
+def gan_step(generator: PartSpec, discriminator: PartSpec, data: DataSpec) -> str:
+    """`ok`, or why the two do not make a GAN."""
+    try:
+        model = zoo.gan(generator, discriminator, data=data, latent_dim=LATENT)
+    except CompositionError as refusal:
+        return refusal.message
+    trainee = AdversarialTrainee(Transfer(model), images(data), AdversarialTraining(batch=4), 0)
+    assert all(torch.isfinite(value) for value in trainee.step(torch.arange(4), 0).values())
+    return "ok"
+
+
+def rows() -> list[tuple[str, str, str, str, str]]:
+    """(sample, encoder, generator, discriminator, what came of it), a training step of both models each.
+
+    An autoencoder and a GAN share nothing but the generator's structure, so each pair is tried once.
+    """
+    judges = parts("discriminator") + parts("encoder")
+    found = []
+    for shape in SHAPES:
+        data = DataSpec(shape)
+        pairs = list(product(parts("encoder"), parts("generator")))
+        halves = {(e.component, g.component): autoencoder_step(e, g, data) for e, g in pairs}
+        others = {(g.component, d.component): gan_step(g, d, data) for g, d in product(parts("generator"), judges)}
+        for (encoder, generator), judge in product(pairs, judges):
+            one = halves[encoder.component, generator.component]
+            two = others[generator.component, judge.component]
+            result = "trains" if one == two == "ok" else f"refused: {one if one != 'ok' else two}"
+            sample = " x ".join(map(str, shape))
+            found.append((sample, encoder.component, generator.component, judge.component, result))
+    return found
+
+
+def page() -> str:
+    """The document."""
+    table = rows()
+    trains = sum(row[-1] == "trains" for row in table)
+    lines = [
+        "# What composes with what",
+        "",
+        f"Every encoder, generator and discriminator of the bundled plugins at small sizes: {len(table)} combinations, "
+        f"of which {trains} compose and train a step of both models; the others are refused when composed, for "
+        "the reason given. Any encoder can judge. Of timm's family two stand for the rest.",
+        "",
+        "Written by `python tests/test_compose_matrix.py`; a test holds it.",
+        "",
+        "| sample | encoder | generator | discriminator | |",
+        "|---|---|---|---|---|",
+        *("| " + " | ".join(row) + " |" for row in table),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def test_every_combination_trains_a_step_or_is_refused_as_the_page_says() -> None:
+    assert page() == PAGE.read_text("utf-8"), "write it anew: python tests/test_compose_matrix.py"
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    PAGE.write_text(page(), "utf-8")

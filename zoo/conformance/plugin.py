@@ -1,0 +1,158 @@
+"""Put a whole plugin to the test: its stages first, then the kit's checks on every component, without pytest."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from zoo import plugins
+from zoo.conformance.cases import ComponentCase, DiscriminatorCase, EncoderCase, GeneratorCase
+from zoo.conformance.components import COMPONENT_CHECKS
+from zoo.conformance.datasets import DATASET_CHECKS, DatasetCase
+from zoo.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
+from zoo.conformance.objectives import OBJECTIVE_CHECKS, ObjectiveCase
+from zoo.conformance.transfers import TRANSFER_CHECKS, TransferCase
+from zoo.errors import CompositionError, ConfigError, UnknownName, near
+from zoo.networks import checks
+from zoo.plugins import Offer, Plugin
+from zoo.protocols import FeatureSpace, Regulariser
+from zoo.specs import DataSpec
+
+__all__ = ["Finding", "Verdict", "check_plugin"]
+
+SAMPLES = tuple(DataSpec(shape) for shape in ((1, 8, 8), (3, 16, 16), (1, 32, 32), (3, 64, 64), (7,)))
+MEMBER = (DataSpec((3, 64, 64)),)
+
+Check = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check of one component on one case; `error` is empty when it passed."""
+
+    component: str
+    case: str
+    check: str
+    error: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found of a plugin. `notes` say what was not checked and why."""
+
+    plugin: Plugin
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The checks that did not pass."""
+        return tuple(finding for finding in self.findings if finding.error)
+
+    @property
+    def passed(self) -> bool:
+        """Ready, at least one check ran, and all that ran passed."""
+        return self.plugin.ready and bool(self.findings) and not self.failures
+
+
+def check_plugin(name: str, member: str = "") -> Verdict:
+    """Check the plugin called `name`; of its components only `member`, if given (needed for one of a family).
+
+    Raises UnknownName when no such plugin, or no such component of it, is installed.
+    """
+    every = plugins.plugins()
+    plugin = next((plugin for plugin in every if plugin.name == name), None)
+    if plugin is None:
+        raise UnknownName(f"no plugin {name!r} is installed", near(name, [plugin.name for plugin in every]))
+    if not plugin.ready:
+        return Verdict(plugin, (), ())
+    offers = [offer for offer in plugins.load().offers if offer.plugin.name == name]
+    if member:
+        offers = _named(name, member)
+    notes: list[str] = []
+    findings: list[Finding] = []
+    for offer in offers:
+        if offer.component.names and offer.component.name == "*":
+            notes.append(f"{offer.id} is a family: check one of it with zoo plugins check {name} --component NAME")
+            continue
+        cases = _cases(offer, notes)
+        findings += [_run(offer, case, check) for case, all_checks in cases for check in all_checks]
+    return Verdict(plugin, tuple(findings), tuple(notes))
+
+
+def _named(plugin: str, member: str) -> list[Offer]:
+    short = member.removeprefix(f"{plugin}/")
+    found = [offer for offer in plugins.components(None, f"{plugin}/{short}") if offer.component.name == short]
+    if not found:
+        raise UnknownName(f"plugin {plugin!r} offers no component {short!r}", f"See: zoo components | grep {plugin}")
+    return found
+
+
+def _run(offer: Offer, case: object, check: Check) -> Finding:
+    name = check.__name__.replace("_", " ")
+    try:
+        check(case)
+    except (Exception, SystemExit) as error:  # a stranger's code
+        text = " ".join(str(error).split())[:400]
+        what = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
+        whole = "".join(traceback.format_exception(error))
+        return Finding(f"{offer.component.kind} {offer.id}", str(case), name, what, whole)
+    return Finding(f"{offer.component.kind} {offer.id}", str(case), name)
+
+
+def _cases(offer: Offer, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequence[Check]]]:
+    kind, id = offer.component.kind, offer.id
+    if kind in ("encoder", "generator", "discriminator"):
+        make, all_checks = {
+            "encoder": (EncoderCase, ENCODER_CHECKS),
+            "generator": (GeneratorCase, GENERATOR_CHECKS),
+            "discriminator": (DiscriminatorCase, DISCRIMINATOR_CHECKS),
+        }[kind]
+        refused = []
+        for data in MEMBER if offer.component.names else SAMPLES:
+            case = make(id, {}, data)
+            try:
+                case.build(device="meta")
+            except (CompositionError, ConfigError) as error:
+                refused.append("x".join(map(str, data.shape)))
+                reason = error.message
+                continue
+            except Exception:  # the checks will say it
+                pass
+            yield case, all_checks
+        if refused:
+            notes.append(f"{kind} {id} refuses {', '.join(refused)}: {reason}")
+    elif kind == "transfer":
+        yield TransferCase(id), TRANSFER_CHECKS
+    elif kind == "objective":
+        yield ObjectiveCase(id), OBJECTIVE_CHECKS
+    elif kind == "dataset":
+        yield DatasetCase(id), DATASET_CHECKS
+    else:
+        yield OtherCase(id, {}, kind), (*COMPONENT_CHECKS, it_builds_what_its_kind_asks_for)
+
+
+@dataclass(frozen=True)
+class OtherCase(ComponentCase):
+    """A component of a kind that is checked by its protocol alone."""
+
+    of_kind: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The component's kind."""
+        return self.of_kind
+
+
+def it_builds_what_its_kind_asks_for(case: OtherCase) -> None:
+    """It is built from its default settings and has what its protocol asks for."""
+    if case.kind == "bottleneck":
+        checks.check_bottleneck(plugins.build("bottleneck", case.spec, 6, 6), 6, 6, str(case))
+    elif case.kind == "prior":
+        checks.check_prior(plugins.build("prior", case.spec, 6), 6, str(case))
+    else:
+        contract = {"regulariser": Regulariser, "metric": FeatureSpace}[case.kind]
+        plugins.require(case.offer, plugins.build(case.kind, case.spec), contract)

@@ -1,0 +1,52 @@
+"""`zoo plugins new`: a plugin that installs, passes its tests and trains as it is. The template lies beside it."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from string import Template
+
+from zoo.errors import ConfigError, StorageError
+
+__all__ = ["scaffold"]
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_TAKEN = ("core", "zoo", "aegan-zoo")
+
+
+def scaffold(name: str, folder: Path) -> list[Path]:
+    """Write a distribution `zoo-<name>` into `folder`, which must not exist or be empty; gives the files.
+
+    Raises ConfigError for a name or folder that cannot be taken, StorageError when it cannot be written.
+    """
+    if not _NAME.fullmatch(name) or name in _TAKEN or len(name) > 50:
+        raise ConfigError(f"{name!r} cannot name a plugin", "Use small letters, digits and '-', for example my-nets.")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} is there already", "Give another folder: --out DIR.")
+    words = {
+        "name": name,
+        "package": f"zoo_{name.replace('-', '_')}",
+        "cls": "".join(word.capitalize() for word in name.split("-")),
+    }
+    written = []
+    try:
+        for path, source in _templates(files("zoo.scaffold") / "template", ""):
+            target = folder / path.replace("package/", f"{words['package']}/").removesuffix(".tmpl")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(Template(source.read_text("utf-8")).substitute(words), "utf-8")
+            written.append(target)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return written
+
+
+def _templates(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
+    found = []
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            found += _templates(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".tmpl"):
+            found.append((f"{prefix}{entry.name}", entry))
+    return found

@@ -1,0 +1,38 @@
+"""The conformance kit for plugin authors: subclass a contract in a test file, give one fixture, run pytest.
+
+    class TestTiny(EncoderContract):
+        cases = [EncoderCase("tiny", {"width": 4}, DataSpec((1, size, size))) for size in (8, 16, 32)]
+
+Every case is put through every check of its contract, each a test of its own. pytest is imported here and
+nowhere else; `zoo plugins check NAME` runs the same checks without it.
+"""
+
+from __future__ import annotations
+
+from zoo.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
+from zoo.conformance.datasets import DatasetCase
+from zoo.conformance.objectives import ObjectiveCase
+from zoo.conformance.transfers import TransferCase
+from zoo.testing.contracts import (
+    DatasetContract,
+    DiscriminatorContract,
+    EncoderContract,
+    GeneratorContract,
+    ObjectiveContract,
+    TransferContract,
+)
+
+__all__ = [
+    "DatasetCase",
+    "DatasetContract",
+    "DiscriminatorCase",
+    "DiscriminatorContract",
+    "EncoderCase",
+    "EncoderContract",
+    "GeneratorCase",
+    "GeneratorContract",
+    "ObjectiveCase",
+    "ObjectiveContract",
+    "TransferCase",
+    "TransferContract",
+]

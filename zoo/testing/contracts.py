@@ -1,0 +1,102 @@
+"""The contracts as pytest classes: `cases` of a subclass times the checks of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from zoo.conformance.datasets import DATASET_CHECKS
+from zoo.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
+from zoo.conformance.objectives import OBJECTIVE_CHECKS
+from zoo.conformance.transfers import TRANSFER_CHECKS
+
+__all__ = [
+    "Contract",
+    "DatasetContract",
+    "DiscriminatorContract",
+    "EncoderContract",
+    "GeneratorContract",
+    "ObjectiveContract",
+    "TransferContract",
+]
+
+Check = Callable[[Any], None]
+
+_COUNT = pytest.StashKey[dict[str, int]]()
+
+
+class Contract:
+    """`cases` is all that an author gives; `checks` are the contract's.
+
+    A subclass that pytest would not collect, or that has no case, is an error where it is defined: zero checks must
+    not look like success. How many checks ran is told at the end of the test run.
+    """
+
+    checks: ClassVar[Sequence[Check]] = ()
+    cases: ClassVar[Sequence[Any]] = ()
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "checks" in cls.__dict__:
+            return
+        if not cls.__name__.startswith("Test"):
+            raise TypeError(f"{cls.__name__} would never run: pytest collects classes whose name begins with Test")
+        if not cls.cases or not cls.checks:
+            raise TypeError(f"{cls.__name__} would check nothing: give it `cases = [...]`")
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Every case, under every check; an author's own tests may ask for `case` too."""
+        if "case" in metafunc.fixturenames:
+            metafunc.parametrize("case", self.cases, ids=str)
+        if "check" in metafunc.fixturenames:
+            metafunc.parametrize("check", self.checks, ids=lambda check: check.__name__)
+
+    def test_promise(self, check: Check, case: Any, request: pytest.FixtureRequest) -> None:
+        """Each check states its own promise."""
+        check(case)
+        count = request.config.stash.setdefault(_COUNT, {})
+        if not count:
+            request.config.add_cleanup(lambda: print(_told(count)))
+        count[type(self).__name__] = count.get(type(self).__name__, 0) + 1
+
+
+class EncoderContract(Contract):
+    """Cases are `EncoderCase`s."""
+
+    checks = ENCODER_CHECKS
+
+
+class GeneratorContract(Contract):
+    """Cases are `GeneratorCase`s."""
+
+    checks = GENERATOR_CHECKS
+
+
+class DiscriminatorContract(Contract):
+    """Cases are `DiscriminatorCase`s: discriminator components, or encoders under a head of one logit."""
+
+    checks = DISCRIMINATOR_CHECKS
+
+
+class TransferContract(Contract):
+    """Cases are `TransferCase`s."""
+
+    checks = TRANSFER_CHECKS
+
+
+class ObjectiveContract(Contract):
+    """Cases are `ObjectiveCase`s."""
+
+    checks = OBJECTIVE_CHECKS
+
+
+class DatasetContract(Contract):
+    """Cases are `DatasetCase`s."""
+
+    checks = DATASET_CHECKS
+
+
+def _told(count: dict[str, int]) -> str:
+    return f"zoo.testing: {sum(count.values())} checks of {len(count)} contracts passed"
