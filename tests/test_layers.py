@@ -16,7 +16,7 @@ ROWS = [
     {"transfers"},
     {"objectives", "metrics", "data"},
     {"networks"},
-    {"registry", "registry_file", "release", "manifest", "tensors"},
+    {"registry", "registry_file", "release", "manifest", "tensors", "checked", "snapshots", "remote"},
     {"plugins", "hookspecs"},
     {"protocols", "specs", "errors", "config", "files", "names", "plain", "frontmatter"},
 ]

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from zoo.checked import Checked, checked_files
 from zoo.errors import IntegrityError, ReleaseError, UnknownName
 from zoo.manifest import AUTOENCODER, GAN, Manifest
 from zoo.names import pin_of
@@ -53,7 +54,8 @@ def load(name_or_folder: str | Path) -> Pair:
 
 def load_folder(folder: Path, manifest: Manifest) -> Pair:
     """Load a release whose manifest was read and is trusted (pinned by a registry, or the user's own)."""
-    tensors = {role: _read(folder, manifest, role) for role in manifest.parts}
+    with checked_files(folder) as checked:
+        tensors = {role: _read(folder, manifest, role, checked) for role in manifest.parts}
     specs = {role: part.spec for role, part in manifest.parts.items()}
     try:
         autoencoder = gan = None
@@ -98,9 +100,9 @@ def replay(folder: Path, manifest: Manifest) -> list[Difference]:
     )
 
 
-def _read(folder: Path, manifest: Manifest, role: str) -> dict[str, Tensor]:
+def _read(folder: Path, manifest: Manifest, role: str, checked: Checked) -> dict[str, Tensor]:
     part = manifest.parts[role]
-    return unpack(read_part(folder, part), str(folder / part.file))
+    return unpack(read_part(folder, part, checked), str(folder / part.file))
 
 
 def _assignable(model: nn.Module) -> bool:

@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("zoo.cli.demo:demo", "Transfer the starter autoencoder to digits and show the gain."),
     "list": ("zoo.cli.models:list_models", "List the releases of the registries."),
     "info": ("zoo.cli.models:info", "Show a release, or a component's settings."),
+    "pull": ("zoo.cli.pull:pull", "Get a release onto this machine, every byte checked."),
     "verify": ("zoo.cli.models:verify", "Check a release's files and replay its test vectors."),
     "train": ("zoo.cli.train:train", "Train an autoencoder, a GAN, or a recipe."),
     "transfer": ("zoo.cli.train:transfer", "Hand an autoencoder's knowledge to a GAN and train it."),

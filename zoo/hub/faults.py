@@ -36,19 +36,23 @@ class Faults:
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._lock = threading.Lock()
-        self._left = [[fault, fault.times] for fault in faults]
+        self._left = [(fault, fault.times) for fault in faults]
 
     def add(self, fault: Fault) -> None:
         """One more."""
         with self._lock:
-            self._left.append([fault, fault.times])
+            self._left.append((fault, fault.times))
+
+    def clear(self) -> None:
+        """None any more."""
+        with self._lock:
+            self._left.clear()
 
     def take(self, what: str) -> Fault | None:
         """The first fault that is due for this request."""
         with self._lock:
-            for waiting in self._left:
-                fault, times = waiting
-                if isinstance(fault, Fault) and isinstance(times, int) and times > 0 and re.search(fault.on, what):
-                    waiting[1] = times - 1
+            for i, (fault, times) in enumerate(self._left):
+                if times > 0 and re.search(fault.on, what):
+                    self._left[i] = (fault, times - 1)
                     return fault
         return None

@@ -9,7 +9,7 @@ from zoo.files import read_regular
 from zoo.frontmatter import front_matter
 from zoo.hub.objects import Commit, Repository, StoredFile
 from zoo.hub.rights import Hub, may_see, readable, revision, writable
-from zoo.hub.wire import HubError, Reply, Request, as_json
+from zoo.hub.wire import Refusal, Reply, Request, as_json
 
 __all__ = ["auth_check", "commits", "info", "listing", "paths_info", "refs", "resolve", "tree", "whoami", "xet_token"]
 
@@ -21,7 +21,7 @@ def whoami(hub: Hub, request: Request) -> Reply:
     """Who the token belongs to."""
     user = request.user
     if user is None:
-        raise HubError(401, "Invalid credentials in Authorization header")
+        raise Refusal(401, "Invalid credentials in Authorization header")
     role = "write" if user.writes else "read"
     orgs = [{"name": name} for name in user.orgs if name != "*"]
     token = {"displayName": "token", "role": role}
@@ -69,7 +69,7 @@ def tree(hub: Hub, request: Request, kind: str, identifier: str, rev: str, path:
     prefix = f"{path}/" if path else ""
     below = {name: file for name, file in commit.files.items() if name.startswith(prefix)}
     if path and not below:
-        raise HubError(404, f"{path} does not exist", "EntryNotFound")
+        raise Refusal(404, f"{path} does not exist", "EntryNotFound")
     entries: dict[str, dict[str, Any]] = {}
     for name, file in sorted(below.items()):
         parts = name[len(prefix) :].split("/")
@@ -123,7 +123,7 @@ def auth_check(hub: Hub, request: Request, kind: str, identifier: str, what: str
 
 def xet_token(hub: Hub, request: Request, kind: str, identifier: str) -> Reply:
     """There is no xet storage here."""
-    raise HubError(404, "This server has no xet storage: set HF_HUB_DISABLE_XET=1")
+    raise Refusal(404, "This server has no xet storage: set HF_HUB_DISABLE_XET=1")
 
 
 def resolve(hub: Hub, request: Request, kind: str, identifier: str, rev: str, path: str) -> Reply:
@@ -131,7 +131,7 @@ def resolve(hub: Hub, request: Request, kind: str, identifier: str, rev: str, pa
     commit = revision(readable(hub, request, kind, identifier), rev)
     file = commit.files.get(path)
     if file is None:
-        raise HubError(404, f"{path} does not exist", "EntryNotFound", {"X-Repo-Commit": commit.id})
+        raise Refusal(404, f"{path} does not exist", "EntryNotFound", {"X-Repo-Commit": commit.id})
     name = urllib.parse.quote(path.rpartition("/")[2], safe="")
     headers = {
         "X-Repo-Commit": commit.id,
@@ -202,7 +202,7 @@ def _span(header: str, size: int) -> tuple[int, int]:
         return 0, size
     start, stop = (int(first), int(last) + 1 if last else size) if first else (size - int(last), size)
     if start >= size or start >= stop:
-        raise HubError(416, "Range Not Satisfiable", extra={"Content-Range": f"bytes */{size}"})
+        raise Refusal(416, "Range Not Satisfiable", extra={"Content-Range": f"bytes */{size}"})
     return max(0, start), min(stop, size)
 
 

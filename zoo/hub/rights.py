@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zoo.hub.access import Access, User
 from zoo.hub.objects import Commit, Repository
 from zoo.hub.store import Store
-from zoo.hub.wire import HubError, Request
+from zoo.hub.wire import Refusal, Request
 
 __all__ = ["Hub", "may_see", "readable", "revision", "writable", "writer"]
 
@@ -27,9 +27,9 @@ def readable(hub: Hub, request: Request, kind: str, identifier: str) -> Reposito
     repository = hub.store.find(kind, identifier)
     if repository is None or not may_see(repository, request.user):
         status = 404 if request.user or (repository is None and not hub.access.users) else 401
-        raise HubError(status, f"Repository not found: {identifier}", "RepoNotFound")
+        raise Refusal(status, f"Repository not found: {identifier}", "RepoNotFound")
     if repository.gated and not (request.user and request.user.owns(repository.namespace)):
-        raise HubError(403, f"Access to {identifier} is restricted", "GatedRepo")
+        raise Refusal(403, f"Access to {identifier} is restricted", "GatedRepo")
     return repository
 
 
@@ -39,23 +39,23 @@ def may_see(repository: Repository, user: User | None) -> bool:
 
 
 def revision(repository: Repository, name: str) -> Commit:
-    """The commit of a revision. Raises HubError 404."""
+    """The commit of a revision. Raises Refusal 404."""
     commit = repository.find(name)
     if commit is None:
-        raise HubError(404, f"Invalid rev id: {name[:100]}", "RevisionNotFound")
+        raise Refusal(404, f"Invalid rev id: {name[:100]}", "RevisionNotFound")
     return commit
 
 
 def writer(hub: Hub, request: Request, namespace: str | None = None) -> User:
     """The user, if they may write, and to that namespace."""
     if not hub.writes:
-        raise HubError(405, "This server is read-only; it was started without --allow-push")
+        raise Refusal(405, "This server is read-only; it was started without --allow-push")
     if request.user is None:
-        raise HubError(401, "A token is needed to write")
+        raise Refusal(401, "A token is needed to write")
     if not request.user.writes:
-        raise HubError(403, "This token may only read")
+        raise Refusal(403, "This token may only read")
     if namespace is not None and not request.user.owns(namespace):
-        raise HubError(403, f"{request.user.name} may not write to {namespace}")
+        raise Refusal(403, f"{request.user.name} may not write to {namespace}")
     return request.user
 
 
@@ -66,5 +66,5 @@ def writable(hub: Hub, request: Request, kind: str, identifier: str) -> Reposito
     repository = readable(hub, request, kind, identifier)
     writer(hub, request, repository.namespace)
     if hub.store.is_fixed(kind, identifier):
-        raise HubError(403, f"{identifier} is served from a folder and cannot be changed")
+        raise Refusal(403, f"{identifier} is served from a folder and cannot be changed")
     return repository

@@ -17,7 +17,7 @@ from zoo.files import open_regular
 from zoo.hub import reads, writes
 from zoo.hub.faults import Fault, Faults
 from zoo.hub.rights import Hub
-from zoo.hub.wire import HubError, Reply, Request, as_json
+from zoo.hub.wire import Refusal, Reply, Request, as_json
 
 __all__ = ["Server"]
 
@@ -127,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             reply = self._reply(path, query)
-        except HubError as error:
+        except Refusal as error:
             named = {"X-Error-Message": error.message, **error.extra}
             if error.code:
                 named["X-Error-Code"] = error.code
@@ -144,10 +144,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, path: str, query: str) -> Reply:
         if self.headers.get("Host", "") not in self.server.hosts:
-            raise HubError(421, "This server does not answer to that Host")
+            raise Refusal(421, "This server does not answer to that Host")
         if self.headers.get("Transfer-Encoding"):
             self.close_connection = True
-            raise HubError(411, "Send a Content-Length")
+            raise Refusal(411, "Send a Content-Length")
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.send_response_only(100)
             self.end_headers()
@@ -258,5 +258,5 @@ def _route(hub: Hub, request: Request) -> Reply:
             words["name"] = words.pop("name_")
         return handler(hub, request, **words)
     if methods:
-        raise HubError(405, f"{request.method} is not allowed here", extra={"Allow": ", ".join(sorted(methods))})
-    raise HubError(404, "There is nothing at this address")
+        raise Refusal(405, f"{request.method} is not allowed here", extra={"Allow": ", ".join(sorted(methods))})
+    raise Refusal(404, "There is nothing at this address")

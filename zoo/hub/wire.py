@@ -12,12 +12,12 @@ from zoo.errors import ZooError
 from zoo.hub.access import User
 from zoo.plain import parse_json
 
-__all__ = ["HubError", "Reply", "Request", "as_json"]
+__all__ = ["Refusal", "Reply", "Request", "as_json"]
 
 _LARGEST_JSON = 1 << 20
 
 
-class HubError(Exception):
+class Refusal(Exception):
     """A reply that is not a success; `code` is the word by which the client picks its own exception."""
 
     def __init__(self, status: int, message: str, code: str = "", extra: Mapping[str, str] | None = None) -> None:
@@ -48,19 +48,19 @@ class Request:
         return self.one(name).lower() in ("true", "1")
 
     def read(self, largest: int = _LARGEST_JSON) -> bytes:
-        """The whole body. Raises HubError 413 when it is larger than that."""
+        """The whole body. Raises Refusal 413 when it is larger than that."""
         if self.length > largest:
-            raise HubError(413, f"{self.length:,} bytes; at most {largest:,} are read")
+            raise Refusal(413, f"{self.length:,} bytes; at most {largest:,} are read")
         return self.body.read(self.length)
 
     def json(self) -> dict[str, Any]:
-        """The body as a table. Raises HubError 400."""
+        """The body as a table. Raises Refusal 400."""
         try:
             plain = parse_json(self.read() or b"{}", "body", largest=_LARGEST_JSON)
         except ZooError as error:
-            raise HubError(400, error.message) from None
+            raise Refusal(400, error.message) from None
         if not isinstance(plain, dict):
-            raise HubError(400, "the body is not a table")
+            raise Refusal(400, "the body is not a table")
         return plain
 
 

@@ -24,7 +24,7 @@ from zoo.hub.objects import (
     pointer_oid,
 )
 from zoo.hub.rights import Hub, revision, writable, writer
-from zoo.hub.wire import HubError, Reply, Request, as_json
+from zoo.hub.wire import Refusal, Reply, Request, as_json
 from zoo.plain import parse_json
 
 __all__ = ["branch", "commit", "create", "delete", "lfs_batch", "move", "preupload", "settings", "tag", "upload"]
@@ -42,7 +42,7 @@ def create(hub: Hub, request: Request) -> Reply:
     identifier = _identifier(plain, user.name)
     writer(hub, request, identifier.partition("/")[0])
     if kind not in KINDS:
-        raise HubError(400, f"type {kind[:40]!r} is unknown")
+        raise Refusal(400, f"type {kind[:40]!r} is unknown")
     date = now()
     first = commit_of({}, parent=None, title="initial commit", message="", author=user.name, date=date)
     private = plain.get("visibility") == "private" or plain.get("private") is True
@@ -69,10 +69,10 @@ def move(hub: Hub, request: Request) -> Reply:
     kind, old, new = str(plain.get("type") or "model"), str(plain.get("fromRepo")), str(plain.get("toRepo"))
     repository = writable(hub, request, kind, old)
     if not check_id(new):
-        raise HubError(400, f"{new[:100]!r} is not a repository's name")
+        raise Refusal(400, f"{new[:100]!r} is not a repository's name")
     writer(hub, request, new.partition("/")[0])
     if not hub.store.add(replace(repository, id=new)):
-        raise HubError(409, f"{new} exists")
+        raise Refusal(409, f"{new} exists")
     hub.store.remove(kind, old)
     return as_json({})
 
@@ -119,12 +119,12 @@ def lfs_batch(hub: Hub, request: Request, kind: str, identifier: str) -> Reply:
     repository = writable(hub, request, kind, identifier)
     plain = request.json()
     if plain.get("operation") != "upload":
-        raise HubError(400, "only uploads go this way; download with /resolve/")
+        raise Refusal(400, "only uploads go this way; download with /resolve/")
     answers = []
     for wanted in _tables(plain.get("objects")):
         oid, size = str(wanted.get("oid")), int(wanted.get("size", -1))
         if not _DIGEST.fullmatch(oid) or not 0 <= size <= hub.largest_file:
-            raise HubError(422, f"{oid[:80]!r} of {size:,} bytes cannot be uploaded")
+            raise Refusal(422, f"{oid[:80]!r} of {size:,} bytes cannot be uploaded")
         answer: dict[str, Any] = {"oid": oid, "size": size}
         if not repository.holds(oid):
             where = f"/lfs/{kind}s/{identifier}/{oid}/{size}"
@@ -136,13 +136,13 @@ def lfs_batch(hub: Hub, request: Request, kind: str, identifier: str) -> Reply:
 def upload(hub: Hub, request: Request, kind: str, identifier: str, oid: str, size: str) -> Reply:
     """Take a large file under a signed address."""
     if not hub.access.is_signed(request.path, request.one("expires"), request.one("signature")):
-        raise HubError(403, "This upload address is not valid, or too old")
+        raise Refusal(403, "This upload address is not valid, or too old")
     if request.length != int(size):
-        raise HubError(400, f"{request.length:,} bytes were announced, not {size}")
+        raise Refusal(400, f"{request.length:,} bytes were announced, not {size}")
     if hub.store.find(kind, identifier) is None:
-        raise HubError(404, f"Repository not found: {identifier}", "RepoNotFound")
+        raise Refusal(404, f"Repository not found: {identifier}", "RepoNotFound")
     if not hub.store.receive(request.body, request.length, oid):
-        raise HubError(400, f"the bytes do not have the sha256 {oid[:12]}...")
+        raise Refusal(400, f"the bytes do not have the sha256 {oid[:12]}...")
     add = lambda found: replace(found, uploaded=tuple(dict.fromkeys((*found.uploaded, oid))))  # noqa: E731
     hub.store.change(kind, identifier, add)
     return as_json({})
@@ -157,11 +157,11 @@ def commit(hub: Hub, request: Request, kind: str, identifier: str, rev: str) -> 
 
     def edit(found: Repository) -> Repository:
         if rev not in found.branches:
-            raise HubError(404, f"Invalid rev id: {rev[:100]}", "RevisionNotFound")
+            raise Refusal(404, f"Invalid rev id: {rev[:100]}", "RevisionNotFound")
         head = found.commits[found.branches[rev]]
         expected = header.get("parentCommit")
         if expected is not None and expected != head.id:
-            raise HubError(412, "A commit has happened since. Please refresh and try again.")
+            raise Refusal(412, "A commit has happened since. Please refresh and try again.")
         files = _files(hub, found, head, lines)
         if files == head.files:
             return found
@@ -183,7 +183,7 @@ def branch(hub: Hub, request: Request, kind: str, identifier: str, name: str) ->
     def edit(found: Repository) -> Repository:
         if request.method == "DELETE":
             if name == "main" or name not in found.branches:
-                raise HubError(404 if name != "main" else 403, f"{name} cannot be deleted", "RevisionNotFound")
+                raise Refusal(404 if name != "main" else 403, f"{name} cannot be deleted", "RevisionNotFound")
             return replace(found, branches={key: at for key, at in found.branches.items() if key != name})
         _check_new_ref(found, name)
         return replace(found, branches={**found.branches, name: revision(found, start).id})
@@ -200,7 +200,7 @@ def tag(hub: Hub, request: Request, kind: str, identifier: str, name: str) -> Re
     def edit(found: Repository) -> Repository:
         if request.method == "DELETE":
             if name not in found.tags:
-                raise HubError(404, f"there is no tag {name[:100]}", "RevisionNotFound")
+                raise Refusal(404, f"there is no tag {name[:100]}", "RevisionNotFound")
             return replace(found, tags={key: at for key, at in found.tags.items() if key != name})
         _check_new_ref(found, wanted)
         return replace(found, tags={**found.tags, wanted: revision(found, name).id})
@@ -216,7 +216,7 @@ def _files(
     for key, value in lines:
         path = str(value.get("path", ""))
         if key != "header" and not check_path(path.rstrip("/") if key == "deletedFolder" else path):
-            raise HubError(400, f"path {path[:100]!r} is not allowed")
+            raise Refusal(400, f"path {path[:100]!r} is not allowed")
         if key == "file":
             files[path] = hub.store.put(_content(value))
         elif key == "lfsFile":
@@ -226,10 +226,10 @@ def _files(
         elif key == "deletedFolder":
             files = {name: file for name, file in files.items() if not name.startswith(path.rstrip("/") + "/")}
         elif key != "header":
-            raise HubError(400, f"operation {key[:40]!r} is unknown")
+            raise Refusal(400, f"operation {key[:40]!r} is unknown")
     clash = next((name for name in files for at in range(len(name)) if name[at] == "/" and name[:at] in files), None)
     if clash:
-        raise HubError(400, f"{clash[:100]!r} lies in a folder that is a file")
+        raise Refusal(400, f"{clash[:100]!r} lies in a folder that is a file")
     return files
 
 
@@ -237,14 +237,14 @@ def _content(value: Mapping[str, Any]) -> bytes:
     try:
         return base64.b64decode(str(value.get("content", "")), validate=True)
     except binascii.Error:
-        raise HubError(400, "a file's content is not base64") from None
+        raise Refusal(400, "a file's content is not base64") from None
 
 
 def _large(hub: Hub, repository: Repository, value: Mapping[str, Any]) -> StoredFile:
     oid = str(value.get("oid"))
     size = hub.store.size(oid) if _DIGEST.fullmatch(oid) and repository.holds(oid) else None
     if size is None:
-        raise HubError(400, f"{oid[:80]} was not uploaded to this repository")
+        raise Refusal(400, f"{oid[:80]} was not uploaded to this repository")
     return StoredFile(oid, size, pointer_oid(oid, size), large=True)
 
 
@@ -252,29 +252,29 @@ def _line(text: bytes) -> tuple[str, dict[str, Any]]:
     try:
         plain = parse_json(text, "commit", largest=_LARGEST_COMMIT)
     except ZooError as error:
-        raise HubError(400, error.message) from None
+        raise Refusal(400, error.message) from None
     if not isinstance(plain, dict) or not isinstance(plain.get("value"), dict):
-        raise HubError(400, "a line of the commit is not {key, value}")
+        raise Refusal(400, "a line of the commit is not {key, value}")
     return str(plain.get("key")), plain["value"]
 
 
 def _check_new_ref(found: Repository, name: str) -> None:
     if not _REF.fullmatch(name) or ".." in name or name.endswith(("/", ".lock")):
-        raise HubError(400, f"{name[:100]!r} is not a name for a branch or a tag")
+        raise Refusal(400, f"{name[:100]!r} is not a name for a branch or a tag")
     if name in found.branches or name in found.tags:
-        raise HubError(409, f"Reference already exists: {name}")
+        raise Refusal(409, f"Reference already exists: {name}")
 
 
 def _identifier(plain: Mapping[str, Any], user: str) -> str:
     identifier = f"{plain.get('organization') or user}/{plain.get('name', '')}"
     if not check_id(identifier):
-        raise HubError(400, f"{identifier[:100]!r} is not a repository's name")
+        raise Refusal(400, f"{identifier[:100]!r} is not a repository's name")
     return identifier
 
 
 def _tables(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise HubError(400, "expected a list of tables")
+        raise Refusal(400, "expected a list of tables")
     return value
 
 
