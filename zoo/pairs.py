@@ -23,6 +23,7 @@ from zoo.networks.gan import GAN as Gan
 from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry import open_release
 from zoo.release import read_manifest_bytes, read_part, read_pinned
+from zoo.snapshots import repository_of
 from zoo.specs import Origin
 from zoo.tensors import unpack
 
@@ -76,7 +77,9 @@ def load_folder(folder: Path, manifest: Manifest) -> Pair:
             _fill(module, tensors[role], str(folder / manifest.parts[role].file))
             module.eval()
     if autoencoder is not None:
-        autoencoder.origin = Origin(manifest.name, manifest.version, pin_of(read_manifest_bytes(folder)))
+        autoencoder.origin = Origin(
+            manifest.name, manifest.version, pin_of(read_manifest_bytes(folder)), repository_of(folder)
+        )
     return Pair(manifest, folder, autoencoder and autoencoder.eval(), gan and gan.eval())
 
 

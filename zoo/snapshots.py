@@ -7,12 +7,15 @@ opens the file. No network.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
 from pathlib import Path
 
-__all__ = ["COMMIT", "file_in", "is_snapshot"]
+from zoo.names import sha256_of
+
+__all__ = ["COMMIT", "file_in", "is_named_after", "is_snapshot", "repository_of"]
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -42,6 +45,23 @@ def is_snapshot(folder: Path) -> bool:
         and folder.parent.name == "snapshots"
         and folder.parent.parent.name.startswith("models--")
     )
+
+
+def repository_of(folder: Path) -> str:
+    """`hub:org/name@commit` of a snapshot's folder; empty for any other."""
+    if not is_snapshot(folder):
+        return ""
+    repo = folder.parent.parent.name.removeprefix("models--").replace("--", "/", 1)
+    return f"hub:{repo}@{folder.name}"
+
+
+def is_named_after(path: Path, data: bytes) -> bool:
+    """Whether a blob of the cache has the bytes that its name says: the client names it by git's id or by SHA-256."""
+    if not _DIGEST.fullmatch(path.name):
+        return True
+    if len(path.name) == 64:
+        return sha256_of(data) == path.name
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == path.name
 
 
 def _is_real_folder(path: Path) -> bool:

@@ -14,11 +14,13 @@ __all__ = ["Hub", "may_see", "readable", "revision", "writable", "writer"]
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """All that a handler needs. With `writes` off every change is answered 405."""
+    """All that a handler needs. With `writes` off every change is answered 405; with `members_only` nothing can be read
+    without a token."""
 
     store: Store
     access: Access
     writes: bool = False
+    members_only: bool = False
     largest_file: int = 1 << 36
 
 

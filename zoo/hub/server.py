@@ -8,7 +8,7 @@ import threading
 import time
 import urllib.parse
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -68,15 +68,17 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, hub: Hub, host: str = "127.0.0.1", port: int = 0, *, verbose: bool = False) -> None:
+    def __init__(
+        self, hub: Hub, host: str = "127.0.0.1", port: int = 0, names: Iterable[str] = (), *, verbose: bool = False
+    ) -> None:
         super().__init__((host, port), _Handler)
         self.hub = hub
         self.verbose = verbose
         self.faults = Faults()
         self.seen: deque[tuple[str, str, int]] = deque(maxlen=10_000)
         self.stopping = threading.Event()
-        names = {host, "127.0.0.1", "localhost"}
-        self.hosts = {f"{name}:{self.server_address[1]}" for name in names}
+        at = self.server_address[1]
+        self.hosts = {f"{name}:{at}" for name in (host, "127.0.0.1", "localhost", *names)} | set(names)
 
     @property
     def url(self) -> str:
@@ -256,6 +258,9 @@ def _route(hub: Hub, request: Request) -> Reply:
             words["identifier"] = f"{words.pop('ns')}/{words.pop('name')}"
         if "name_" in words:
             words["name"] = words.pop("name_")
+        # An upload carries a signed address instead of a token.
+        if hub.members_only and request.user is None and handler is not writes.upload:
+            raise Refusal(401, "This server needs a token", "RepoNotFound")
         return handler(hub, request, **words)
     if methods:
         raise Refusal(405, f"{request.method} is not allowed here", extra={"Allow": ", ".join(sorted(methods))})

@@ -15,12 +15,13 @@ from zoo.release import read_manifest_bytes, read_pinned, verify_pinned
 from zoo.remote.address import Address
 from zoo.remote.calls import asked, hub_errors, is_offline
 from zoo.remote.records import Record, read_record, write_record
-from zoo.snapshots import file_in
+from zoo.snapshots import file_in, is_named_after
 
 __all__ = ["Pulled", "cached", "pull"]
 
 _LARGEST_MANIFEST = 1_000_000
 _PATIENCE = 10.0
+_REMOVE = "Run `zoo cache rm` on it and pull it again; `zoo cache verify` checks the others."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,7 @@ def _check_cached(folder: Path, manifest: Manifest) -> None:
             try:
                 read_pinned(folder, name, entry, checked)
             except IntegrityError as error:
-                again = "Run `zoo cache rm` on it and pull it again; `zoo cache verify` checks the others."
-                raise IntegrityError(error.message, again) from None
+                raise IntegrityError(error.message, _REMOVE) from None
 
 
 def _fetch(address: Address, known: str | None, pin: str | None) -> tuple[Path, str, Manifest]:
@@ -113,6 +113,9 @@ def _fetch(address: Address, known: str | None, pin: str | None) -> tuple[Path, 
     if (sizes[MANIFEST] or 0) > _LARGEST_MANIFEST:
         raise ReleaseError(f"{address}: its {MANIFEST} has {sizes[MANIFEST]:,} bytes; at most 1,000,000 are read")
     folder = Path(hf_hub_download(address.repo, MANIFEST, revision=commit)).parent
+    if not _is_sound(folder):
+        _discard(folder, MANIFEST)
+        hf_hub_download(address.repo, MANIFEST, revision=commit, force_download=True)
     data = read_manifest_bytes(folder)
     try:
         _hold(data, pin, folder)
@@ -149,11 +152,17 @@ def _require_sizes(address: Address, manifest: Manifest, sizes: Mapping[str, int
 
 def _hold(data: bytes, pin: str | None, folder: Path) -> None:
     found = pin_of(data)
+    if not _is_sound(folder):
+        raise IntegrityError(f"{folder / MANIFEST} is not the file that the repository holds", _REMOVE)
     if pin is not None and found != pin:
         raise IntegrityError(
             f"{folder / MANIFEST} is {found[:19]}...; the registry pins {pin[:19]}...",
             "Correct the registry if the release is yours; else tell the publisher.",
         )
+
+
+def _is_sound(folder: Path) -> bool:
+    return is_named_after(file_in(folder, MANIFEST), read_manifest_bytes(folder))
 
 
 def _discard(folder: Path, name: str) -> None:
