@@ -15,8 +15,8 @@ ROWS = [
     {"training"},
     {"transfers"},
     {"objectives", "metrics", "data"},
-    {"networks"},
-    {"registry", "registry_file", "release", "manifest", "tensors", "checked", "snapshots", "remote"},
+    {"networks", "fits"},
+    {"registry", "registry_file", "release", "manifest", "tensors", "checked", "snapshots", "remote", "registry_edit"},
     {"plugins", "hookspecs"},
     {"protocols", "specs", "errors", "config", "files", "names", "plain", "frontmatter"},
 ]

@@ -27,7 +27,7 @@ from zoo.snapshots import repository_of
 from zoo.specs import Origin
 from zoo.tensors import unpack
 
-__all__ = ["VECTORS", "Pair", "load", "load_folder", "replay"]
+__all__ = ["VECTORS", "Pair", "Replay", "load", "load_folder", "replay", "replay_vectors"]
 
 VECTORS = "vectors.safetensors"
 """The file of a release that holds its test vectors."""
@@ -83,8 +83,29 @@ def load_folder(folder: Path, manifest: Manifest) -> Pair:
     return Pair(manifest, folder, autoencoder and autoencoder.eval(), gan and gan.eval())
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The test vectors as they were recorded and as they come out now; what differs, in the order of the modules."""
+
+    differences: list[Difference]
+    recorded: Mapping[str, Tensor]
+    given: Mapping[str, Tensor]
+
+    def first(self) -> dict[str, Tensor]:
+        """The first whole result that differs (of a module's figures, the figures), as `recorded` and `given`."""
+        names = [one.name for one in self.differences]
+        name = next((name for name in names if "/" not in name), names[0])
+        sides = {"recorded": self.recorded.get(name), "given": self.given.get(name)}
+        return {f"{side}.{name}": tensor for side, tensor in sides.items() if tensor is not None}
+
+
 def replay(folder: Path, manifest: Manifest) -> list[Difference]:
     """Run the release's test vectors again; what differs beyond its tolerances, in the order in which modules run."""
+    return replay_vectors(folder, manifest).differences
+
+
+def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
+    """`replay`, with the tensors of both sides. Raises ReleaseError or IntegrityError for vectors that are not there."""
     pair = load_folder(folder, manifest)
     pin = manifest.files.get(VECTORS)
     if pin is None:
@@ -94,13 +115,9 @@ def replay(folder: Path, manifest: Manifest) -> list[Difference]:
         raise IntegrityError(f"{folder / VECTORS} lacks the inputs x or z", "The release is incomplete.")
     given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"))
     tolerances = manifest.tolerances
-    return compare(
-        recorded,
-        given,
-        rtol=tolerances.rtol,
-        atol=tolerances.atol,
-        per_million=tolerances.mismatched_per_million,
-    )
+    limits = {"rtol": tolerances.rtol, "atol": tolerances.atol}
+    differences = compare(recorded, given, per_million=tolerances.mismatched_per_million, **limits)
+    return Replay(differences, recorded, given)
 
 
 def _read(folder: Path, manifest: Manifest, role: str, checked: Checked) -> dict[str, Tensor]:
