@@ -26,7 +26,7 @@ from zoo.tensors import pack
 
 def release(folder: Path, megabytes: int) -> Path:
     """An autoencoder of about that size, without a card or test vectors."""
-    width = int((megabytes * 1e6 / 4 / 2) ** 0.5)
+    width = int((256**2 + megabytes * 1e6 / 4) ** 0.5 - 256)
     widths = [width, width // 2]
     parts = PartSpec("mlp", {"widths": widths}), PartSpec("mlp", {"widths": widths[::-1]})
     model = zoo.autoencoder(*parts, shape=(1, 16, 16), latent_dim=64)

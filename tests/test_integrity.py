@@ -108,9 +108,8 @@ def changed(folder: Path, place: Path, key: str) -> Path:
 
 def test_verify_names_the_first_stage_that_differs_and_saves_the_tensor(original: Path, tmp_path: Path) -> None:
     generator = load(original).gan.generator  # type: ignore[union-attr]
-    names = [
-        name for name, part in generator.named_modules() if isinstance(part, torch.nn.ConvTranspose2d | torch.nn.Conv2d)
-    ]
+    kinds = (torch.nn.ConvTranspose2d, torch.nn.Conv2d)
+    names = [name for name, part in generator.named_modules() if isinstance(part, kinds)]
     wrong = changed(original, tmp_path / "wrong", f"{names[-1]}.weight")
     saved = tmp_path / "differs.safetensors"
     done = CliRunner().invoke(command, ["verify", str(wrong), "--json", "--save", str(saved)])

@@ -134,12 +134,17 @@ def test_a_version_means_one_thing_for_ever(server: Server, release: Path, env: 
     ("fault", "says"),
     [
         (Fault(r"POST .*/commit/", "status", 1, 412), "changed meanwhile"),
-        (Fault(r"POST .*/commit/", "status", 9, 409), "exists already"),
-        (Fault(r"POST /api/repos/create", "status", 9, 401), "token"),
         (Fault(r"PUT /lfs/", "status", 1, 403), "may not"),
-        (Fault(r"PUT /lfs/", "status", 1, 413), "no room"),
-        (Fault(r"GET /api/models/ann/x", "status", 9, 429), "fewer requests"),
-        (Fault(r"GET /api/models/ann/x", "status", 9, 502), "in trouble"),
+        *(
+            pytest.param(fault, says, marks=pytest.mark.long)
+            for fault, says in (
+                (Fault(r"POST .*/commit/", "status", 9, 409), "exists already"),
+                (Fault(r"POST /api/repos/create", "status", 9, 401), "token"),
+                (Fault(r"PUT /lfs/", "status", 1, 413), "no room"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 429), "fewer requests"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 502), "in trouble"),
+            )
+        ),
     ],
     ids=lambda value: f"{value.status}" if isinstance(value, Fault) else "",
 )

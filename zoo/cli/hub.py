@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -110,14 +111,15 @@ def serve(folder: Path, host: str, port: int, names: tuple[str, ...], allow_push
     zoo serve releases/
     HF_ENDPOINT=http://127.0.0.1:8765 zoo pull hub:releases/dcgan.digits
     """
-    from zoo.hub.serve import open_folder
+    from zoo.hub.serve import TOKEN, open_folder
 
     server, token = open_folder(folder, host, port, names, allow_push=allow_push)
     click.echo(f"Serving {folder} at {server.url}")
     for repository in server.hub.store.all("model"):
         click.echo(f"  HF_ENDPOINT={server.url} zoo pull hub:{repository.id}")
     if token:
-        click.echo(f"To push: HF_ENDPOINT={server.url} HF_TOKEN={token} zoo push DIR lab/NAME")
+        shown = f"${TOKEN}" if os.environ.get(TOKEN) else token  # one that the user chose stays unseen
+        click.echo(f"To push: HF_ENDPOINT={server.url} HF_TOKEN={shown} zoo push DIR lab/NAME")
     try:
         server.serve_forever()
     finally:

@@ -41,8 +41,8 @@ def added(places: Sequence[str]) -> Iterator[None]:
 def fetch(url: str) -> Path:
     """A registry.toml from an https address (or this machine's own http), as a local file.
 
-    Without a network the copy of the last time is used, with a warning. Raises ConfigError, RemoteError, or ReleaseError
-    for a file that is not a registry or that names a folder: only what is on the Hub means the same everywhere.
+    Without a network the copy of the last time is used, with a warning. Raises ConfigError, RemoteError, or
+    ReleaseError for a file that is not a registry or that names a folder: that means something else on each machine.
     """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
