@@ -15,7 +15,9 @@ ARCHITECTURES = {
 SHAPE = (1, 8, 8)
 
 
-def autoencoder(arch: str = "dcgan", *, seed: int = 0, bottleneck: str = "gaussian", device: str = "cpu") -> Autoencoder:
+def autoencoder(
+    arch: str = "dcgan", *, seed: int = 0, bottleneck: str = "gaussian", device: str = "cpu"
+) -> Autoencoder:
     """A tiny autoencoder of 8 px grey images with 6 values a code."""
     encoder, generator = ARCHITECTURES[arch]
     return zoo.autoencoder(

@@ -193,3 +193,27 @@ def test_the_hub_can_read_the_cards_figures_and_its_base_model(release: Path) ->
     assert "decoder-init" in read.tags
     assert read.eval_results[0].metric_type == "kid"
     assert read.eval_results[0].metric_value == 0.25
+
+
+def test_a_signature_holds_for_its_key_alone(
+    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    pytest.importorskip("model_signing.signing", exc_type=ImportError)
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    for name in ("ann", "eve"):
+        key = ec.generate_private_key(ec.SECP256R1())
+        private = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+        (tmp_path / f"{name}.pem").write_bytes(private)
+        public = key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
+        (tmp_path / f"{name}.pub").write_bytes(public)
+    done = cli("push", str(release), "ann/x", "--sign", str(tmp_path / "ann.pem"), env=env)
+    assert done.returncode == 0, done.stderr
+    assert cli("push", str(release), "ann/plain", env=env).returncode == 0
+    good = cli("pull", "hub:ann/x", "--verify-key", str(tmp_path / "ann.pub"), env=env)
+    assert good.returncode == 0, good.stderr
+    for address, name, says in (("ann/x", "eve", "does not hold"), ("ann/plain", "ann", "is not signed")):
+        bad = cli("pull", f"hub:{address}", "--verify-key", str(tmp_path / f"{name}.pub"), env=env)
+        assert bad.returncode == 1
+        assert says in bad.stderr, bad.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from zoo.cli import options, show
@@ -12,9 +14,10 @@ __all__ = ["pull"]
 @click.command()
 @click.argument("name")
 @click.option("--refresh", is_flag=True, help="Look up anew what a branch or tag means.")
+@click.option("--verify-key", "key", type=click.Path(path_type=Path), help="A public key that must have signed it.")
 @options.json_flag
 @options.quiet
-def pull(name: str, refresh: bool, as_json: bool, quiet: bool) -> None:
+def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool) -> None:
     """Get a release onto this machine, every byte checked: by its name, or hub:org/name[@revision].
 
     \b
@@ -24,6 +27,10 @@ def pull(name: str, refresh: bool, as_json: bool, quiet: bool) -> None:
     from zoo.registry import get
 
     found = get(name, refresh=refresh)
+    if key is not None:
+        from zoo.remote.signing import check_signature
+
+        check_signature(found.folder, key)
     if as_json:
         show.as_json(
             {"name": found.manifest.name, "version": found.manifest.version, "folder": str(found.folder)}

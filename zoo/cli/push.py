@@ -19,10 +19,19 @@ __all__ = ["push"]
 @click.option("--message", "-m", default="", help="The commit's title; by default the release's name and version.")
 @click.option("--dry-run", is_flag=True, help="Prove it and write what would be uploaded; send nothing.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Where --dry-run writes.  [default: REPO-upload]")
+@click.option("--sign", "key", type=click.Path(path_type=Path), help="A private key (PEM, P-256) to sign with.")
 @options.json_flag
 @options.quiet
 def push(
-    folder: Path, repo: str, private: bool, message: str, dry_run: bool, out: Path | None, as_json: bool, quiet: bool
+    folder: Path,
+    repo: str,
+    private: bool,
+    message: str,
+    dry_run: bool,
+    out: Path | None,
+    key: Path | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Prove a release and publish it on the Hub in one commit.
 
@@ -33,7 +42,7 @@ def push(
     from zoo.remote.push import push as publish
 
     place = (out or Path(f"{repo.rpartition('/')[2]}-upload")) if dry_run else None
-    done = publish(folder, repo, private=private, message=message, dry_run=place)
+    done = publish(folder, repo, private=private, message=message, dry_run=place, sign_key=key)
     address = f"hub:{done.repo}@{done.commit}" if done.commit else ""
     if as_json:
         show.as_json(asdict(done) | {"address": address, "folder": str(place or folder)})

@@ -18,6 +18,7 @@ from zoo.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.release import read_manifest, read_manifest_bytes, read_pinned, verify_files
 from zoo.remote.address import check_repo
 from zoo.remote.calls import asked, hub_errors, use_plain_uploads
+from zoo.remote.signing import SIGNATURE, sign
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -42,14 +43,20 @@ class Published:
 
 
 def push(
-    folder: str | Path, repo: str, *, private: bool = False, dry_run: str | Path | None = None, message: str = ""
+    folder: str | Path,
+    repo: str,
+    *,
+    private: bool = False,
+    dry_run: str | Path | None = None,
+    message: str = "",
+    sign_key: str | Path | None = None,
 ) -> Published:
     """Publish a release folder as `namespace/name` on the Hub, as the user that the Hub's client is logged in as.
 
     Proves first: files as pinned, strict load and test vectors in a fresh process, a complete card. Then one commit on
     top of the one that was looked at, tagged `v<version>`. The same bytes again change nothing; the same version with
     other bytes is refused. `dry_run` is a folder to write exactly what would be uploaded; nothing is sent then.
-    `private` says how the repository is made; one that exists stays as it is.
+    `sign_key` is a private key to sign with. `private` says how the repository is made; one that exists stays as it is.
     Raises ReleaseError, IntegrityError or RemoteError, with nothing published.
     """
     check_repo(repo)
@@ -61,6 +68,8 @@ def push(
         raise IntegrityError(
             f"{folder / MANIFEST} changed while it was checked", "Push again when nothing writes there."
         )
+    if sign_key is not None:
+        files[SIGNATURE] = sign(files[MANIFEST], Path(sign_key))
     sizes = {name: len(data) for name, data in sorted(files.items())}
     if dry_run is not None:
         write_folder_atomically(Path(dry_run), files)
@@ -68,6 +77,11 @@ def push(
     use_plain_uploads()
     with hub_errors(f"push to {repo}"):
         commit, already = _publish(repo, manifest, files, private, message)
+    if already and sign_key is not None:
+        raise ReleaseError(
+            f"{repo} {manifest.version} was published before and stays as it is, signed or not",
+            "Sign when it is first pushed: raise the version.",
+        )
     return Published(repo, manifest.version, sizes, commit, already)
 
 
@@ -141,7 +155,7 @@ def _publish(repo: str, manifest: Manifest, files: dict[str, bytes], private: bo
         # An earlier push ended between its commit and its tag.
         asked(lambda: api.create_tag(repo, tag=tag, revision=parent, exist_ok=True))
         return parent, True
-    gone = sorted(name for name in there if name not in files and not name.startswith("."))
+    gone = sorted(name for name in there if name not in files and (name == SIGNATURE or not name.startswith(".")))
     operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
         *(CommitOperationAdd(name, data) for name, data in sorted(files.items())),
         *(CommitOperationDelete(name) for name in gone),
