@@ -105,7 +105,7 @@ def replay(folder: Path, manifest: Manifest) -> list[Difference]:
 
 
 def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
-    """`replay`, with the tensors of both sides. Raises ReleaseError or IntegrityError for vectors that are not there."""
+    """`replay`, with the tensors of both sides. Raises ReleaseError or IntegrityError where vectors are missing."""
     pair = load_folder(folder, manifest)
     pin = manifest.files.get(VECTORS)
     if pin is None:
