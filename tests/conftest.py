@@ -1,4 +1,4 @@
-"""Every test runs without a network, one torch thread, and a user's folders of its own."""
+"""Every test runs without a network (its own machine apart), one torch thread, and a user's folders of its own."""
 
 from __future__ import annotations
 
@@ -13,16 +13,22 @@ import torch
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("ZOO_CONFIG", str(home / "config"))
+    monkeypatch.setenv("ZOO_CACHE", str(home / "cache"))
     monkeypatch.setenv("HF_HOME", str(home / "hf"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for name in ("ZOO_REGISTRY", "ZOO_PLUGINS", "ZOO_DISABLE_PLUGINS", "ZOO_STRICT_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(socket.socket, "connect", _refuse)
+    monkeypatch.setattr(socket.socket, "connect", _loopback_only)
     torch.set_num_threads(1)
 
 
-def _refuse(self: socket.socket, address: object) -> None:
-    raise OSError(f"a test tried to reach {address}")
+_connect = socket.socket.connect
+
+
+def _loopback_only(self: socket.socket, address: object) -> None:
+    if not (isinstance(address, tuple) and address[0] == "127.0.0.1"):
+        raise OSError(f"a test tried to reach {address}")
+    _connect(self, address)
 
 
 @pytest.fixture

@@ -29,3 +29,43 @@ def states_equal(a, b) -> bool:  # type: ignore[no-untyped-def]
 
     left, right = a.state_dict(), b.state_dict()
     return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
+
+
+def released(folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0") -> Path:
+    """A whole release of a tiny untrained pair, written by hand: the parts, test vectors, a picture and a card."""
+    import torch
+
+    from zoo import plugins
+    from zoo.manifest import Manifest, PartEntry, Sampling
+    from zoo.networks.vectors import record_vectors
+    from zoo.release import pin_file, write_release
+    from zoo.report.card import card
+    from zoo.specs import Metric
+    from zoo.tensors import pack
+
+    ae = autoencoder()
+    gan = zoo.gan(like=ae, seed=0)
+    files, parts = {}, {}
+    for model in (ae.eval(), gan.eval()):
+        for role, module in model.parts.items():
+            spec = model.specs[role]
+            kind = {"decoder": "generator", "discriminator": "encoder"}.get(role, role)
+            plugin = plugins.find(kind, spec.component).plugin
+            file = f"{role}.safetensors"
+            files[file] = pack(module.state_dict(), {"role": role})
+            pin = pin_file(files[file])
+            distribution = f"{plugin.distribution}=={plugin.version}"
+            parts[role] = PartEntry(
+                role, spec.component, distribution, dict(spec.config), file, pin.sha256, pin.size, 1
+            )
+    rng = torch.Generator().manual_seed(0)
+    x, z = torch.rand(4, *SHAPE, generator=rng) * 2 - 1, torch.randn(4, 6, generator=rng)
+    others = {"vectors.safetensors": pack(record_vectors(ae, gan, x, z), {}), "samples.png": b"\x89PNG"}
+    metric = Metric("kid", 0.25, 100, 100, "blobs", "held out", "starter/judge@0123456789ab", 0.0, (0.2, 0.3))
+    facts = {"sampling": Sampling(), "metrics": (metric,), "files": {n: pin_file(d) for n, d in others.items()}}
+    manifest = Manifest(name, version, "CC0-1.0", ae.data, 6, parts, **facts)
+    others["README.md"] = card(manifest).encode()
+    facts["files"] = {n: pin_file(d) for n, d in others.items()}
+    manifest = Manifest(name, version, "CC0-1.0", ae.data, 6, parts, **facts)
+    write_release(folder, manifest, files | others)
+    return folder

@@ -14,14 +14,14 @@ ROWS = [
     {"conformance"},
     {"demo", "pipeline", "runs"},
     {"publish", "pairs"},
-    {"report"},
+    {"report", "hub"},
     {"training"},
     {"transfers"},
     {"objectives", "metrics", "data"},
-    {"networks"},
-    {"registry", "registry_file", "release", "manifest", "tensors"},
+    {"networks", "fits"},
+    {"registry", "registry_file", "release", "manifest", "tensors", "checked", "snapshots", "remote", "registry_edit"},
     {"plugins", "hookspecs"},
-    {"protocols", "specs", "errors", "config", "files", "names", "plain"},
+    {"protocols", "specs", "errors", "config", "files", "names", "plain", "frontmatter"},
 ]
 LEVEL = {name: i for i, row in enumerate(ROWS) for name in row}
 EXEMPT = {"__init__", "__main__", "builtin"}

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zoo import plugins, registry
-from zoo.errors import IntegrityError, ReleaseError, UnknownName, ZooError
+from zoo.errors import IntegrityError, ReleaseError, RemoteError, UnknownName, ZooError
 from zoo.names import pin_of
 from zoo.registry import Registry, find, load_registry, locate, models, open_release, read_registry
 from zoo.release import MANIFEST, Manifest, PartEntry, pin_file, write_release
@@ -369,8 +369,9 @@ def test_what_is_not_on_this_machine_says_what_to_do(layers: dict[str, Path]) ->
         table("a.bundled", source='"bundled:zoo_not_here/x"'),
         table("a.dir"),
     )
-    with pytest.raises(ReleaseError, match="pulling from the Hub isn't part of this version"):
+    with pytest.raises(RemoteError, match="not on this machine") as offline:
         open_release("a.hub")
+    assert "zoo pull" in offline.value.hint
     with pytest.raises(ReleaseError, match="not installed") as refused:
         open_release("a.bundled")
     assert "pip install zoo-not-here" in refused.value.hint

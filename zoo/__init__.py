@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zoo.pipeline import run_recipe as run_recipe
     from zoo.plugins import components as components
     from zoo.registry import models as models
+    from zoo.remote.push import push as push
     from zoo.runs import open_run as open_run
     from zoo.runs import resume as resume
     from zoo.runs import train as train
@@ -45,6 +46,7 @@ _HOMES = {
     "models": "zoo.registry",
     "open_images": "zoo.data.open",
     "open_run": "zoo.runs",
+    "push": "zoo.remote.push",
     "read_recipe": "zoo.training.recipe",
     "resume": "zoo.runs",
     "run_recipe": "zoo.pipeline",
@@ -64,6 +66,7 @@ __all__ = [
     "models",
     "open_images",
     "open_run",
+    "push",
     "read_recipe",
     "resume",
     "run_recipe",

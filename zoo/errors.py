@@ -8,6 +8,7 @@
     ├── DataError            (ValueError)   images that cannot be read, or none at all
     ├── ReleaseError         (ValueError)   a release folder is malformed
     │   └── IntegrityError                  its bytes are not what the manifest pins
+    ├── RemoteError          (OSError)      the Hub, or the way to it, failed or refused
     ├── TransferError        (ValueError)   a strategy cannot do what it promises
     └── TrainingError        (RuntimeError) training had to stop
         ├── Diverged                        losses are no longer numbers
@@ -30,6 +31,7 @@ __all__ = [
     "IntegrityError",
     "PluginError",
     "ReleaseError",
+    "RemoteError",
     "StorageError",
     "TrainingError",
     "TransferError",
@@ -81,6 +83,13 @@ class ReleaseError(ZooError, ValueError):
 
 class IntegrityError(ReleaseError):
     """A file of a release is not the one that its manifest pins."""
+
+
+class RemoteError(ZooError, OSError):
+    """The Hub cannot be reached, refused, or gave what it should not; nothing half-done was left behind."""
+
+    def __str__(self) -> str:  # OSError would print only its first argument
+        return ZooError.__str__(self)
 
 
 class TransferError(ZooError, ValueError):

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from zoo.errors import StorageError
 
-__all__ = ["hash_file", "read_regular", "write_atomically", "write_folder_atomically"]
+__all__ = ["hash_file", "open_regular", "read_regular", "write_atomically", "write_folder_atomically"]
 
 _CHUNK = 1 << 20
 
@@ -65,7 +65,7 @@ def write_folder_atomically(path: Path, files: Mapping[str, bytes]) -> None:
 
 def read_regular(path: Path, largest: int) -> bytes:
     """The bytes of a regular file of at most `largest` bytes. Raises OSError; symbolic links are refused."""
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > largest:
             raise OSError(errno.EFBIG, f"{size:,} bytes; at most {largest:,} are read", str(path))
@@ -78,14 +78,15 @@ def read_regular(path: Path, largest: int) -> bytes:
 def hash_file(path: Path) -> tuple[str, int]:
     """The SHA-256 (hex) and the size of a regular file, read once in pieces. Raises OSError."""
     digest, size = hashlib.sha256(), 0
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         while piece := file.read(_CHUNK):
             digest.update(piece)
             size += len(piece)
     return digest.hexdigest(), size
 
 
-def _open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, to be read. Raises OSError; symbolic links are refused."""
     if stat.S_ISLNK(os.lstat(path).st_mode):
         raise OSError(errno.ELOOP, "it is a symbolic link", str(path))
     # O_NONBLOCK: opening a named pipe would wait for a writer.

@@ -18,6 +18,7 @@ from zoo.errors import IntegrityError, ReleaseError, near
 from zoo.names import (
     check_digest,
     check_file_name,
+    check_hub_source,
     check_license,
     check_name,
     check_pin,
@@ -152,6 +153,7 @@ class Lineage:
                 check_name(self.source.name)
                 check_version(self.source.version)
                 check_pin(self.source.manifest)
+                check_hub_source(self.source.source)
         except ReleaseError as error:
             raise ReleaseError(f"lineage: {error.message}", error.hint) from None
         if self.images < 0:

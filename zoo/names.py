@@ -15,6 +15,7 @@ __all__ = [
     "SUFFIXES",
     "check_digest",
     "check_file_name",
+    "check_hub_source",
     "check_license",
     "check_name",
     "check_pin",
@@ -32,6 +33,7 @@ _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PLUGIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+_HUB_SOURCE = re.compile(r"hub:[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}@[0-9a-f]{40}")
 _LICENSE_TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9][A-Za-z0-9.+-]*)")
 _NO_LICENSE = {"unknown", "none", "noassertion", "other", "tbd", "todo", "na"}
 _DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
@@ -64,6 +66,12 @@ def check_pin(pin: str) -> None:
     kind, _, digest = pin.partition(":")
     if kind != "sha256" or not _DIGEST.fullmatch(digest):
         raise ReleaseError(f"manifest {_short(pin)} is not 'sha256:' and 64 lower-case hex digits")
+
+
+def check_hub_source(source: str) -> None:
+    """`hub:org/name@<40 hex digits>`, or empty where a release is not on the Hub."""
+    if source and not _HUB_SOURCE.fullmatch(source):
+        raise ReleaseError(f"source {_short(source)} is not hub:org/name@<40 hex digits>")
 
 
 def check_plugin(plugin: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from zoo.checked import Checked, checked_files
 from zoo.errors import IntegrityError, ReleaseError, UnknownName
 from zoo.manifest import AUTOENCODER, GAN, Manifest
 from zoo.names import pin_of
@@ -22,10 +23,11 @@ from zoo.networks.gan import GAN as Gan
 from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry import open_release
 from zoo.release import read_manifest_bytes, read_part, read_pinned
+from zoo.snapshots import repository_of
 from zoo.specs import Origin
 from zoo.tensors import unpack
 
-__all__ = ["VECTORS", "Pair", "load", "load_folder", "replay"]
+__all__ = ["VECTORS", "Pair", "Replay", "load", "load_folder", "replay", "replay_vectors"]
 
 VECTORS = "vectors.safetensors"
 """The file of a release that holds its test vectors."""
@@ -53,7 +55,8 @@ def load(name_or_folder: str | Path) -> Pair:
 
 def load_folder(folder: Path, manifest: Manifest) -> Pair:
     """Load a release whose manifest was read and is trusted (pinned by a registry, or the user's own)."""
-    tensors = {role: _read(folder, manifest, role) for role in manifest.parts}
+    with checked_files(folder) as checked:
+        tensors = {role: _read(folder, manifest, role, checked) for role in manifest.parts}
     specs = {role: part.spec for role, part in manifest.parts.items()}
     try:
         autoencoder = gan = None
@@ -74,12 +77,35 @@ def load_folder(folder: Path, manifest: Manifest) -> Pair:
             _fill(module, tensors[role], str(folder / manifest.parts[role].file))
             module.eval()
     if autoencoder is not None:
-        autoencoder.origin = Origin(manifest.name, manifest.version, pin_of(read_manifest_bytes(folder)))
+        autoencoder.origin = Origin(
+            manifest.name, manifest.version, pin_of(read_manifest_bytes(folder)), repository_of(folder)
+        )
     return Pair(manifest, folder, autoencoder and autoencoder.eval(), gan and gan.eval())
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The test vectors as they were recorded and as they come out now; what differs, in the order of the modules."""
+
+    differences: list[Difference]
+    recorded: Mapping[str, Tensor]
+    given: Mapping[str, Tensor]
+
+    def first(self) -> dict[str, Tensor]:
+        """The first whole result that differs (of a module's figures, the figures), as `recorded` and `given`."""
+        names = [one.name for one in self.differences]
+        name = next((name for name in names if "/" not in name), names[0])
+        sides = {"recorded": self.recorded.get(name), "given": self.given.get(name)}
+        return {f"{side}.{name}": tensor for side, tensor in sides.items() if tensor is not None}
 
 
 def replay(folder: Path, manifest: Manifest) -> list[Difference]:
     """Run the release's test vectors again; what differs beyond its tolerances, in the order in which modules run."""
+    return replay_vectors(folder, manifest).differences
+
+
+def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
+    """`replay`, with the tensors of both sides. Raises ReleaseError or IntegrityError where vectors are missing."""
     pair = load_folder(folder, manifest)
     pin = manifest.files.get(VECTORS)
     if pin is None:
@@ -89,18 +115,14 @@ def replay(folder: Path, manifest: Manifest) -> list[Difference]:
         raise IntegrityError(f"{folder / VECTORS} lacks the inputs x or z", "The release is incomplete.")
     given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"))
     tolerances = manifest.tolerances
-    return compare(
-        recorded,
-        given,
-        rtol=tolerances.rtol,
-        atol=tolerances.atol,
-        per_million=tolerances.mismatched_per_million,
-    )
+    limits = {"rtol": tolerances.rtol, "atol": tolerances.atol}
+    differences = compare(recorded, given, per_million=tolerances.mismatched_per_million, **limits)
+    return Replay(differences, recorded, given)
 
 
-def _read(folder: Path, manifest: Manifest, role: str) -> dict[str, Tensor]:
+def _read(folder: Path, manifest: Manifest, role: str, checked: Checked) -> dict[str, Tensor]:
     part = manifest.parts[role]
-    return unpack(read_part(folder, part), str(folder / part.file))
+    return unpack(read_part(folder, part, checked), str(folder / part.file))
 
 
 def _assignable(model: nn.Module) -> bool:

@@ -1,4 +1,5 @@
-"""The registry: which releases have names, from layered registry.toml files. No torch, no network.
+"""The registry: which releases have names, from layered registry.toml files. No torch; the network only for a
+release on the Hub that is not on this machine yet.
 
 Layers, in this order: built-in, each plugin's (`zoo_registries()`), the user's (`$ZOO_CONFIG/registry.toml`,
 or the platform's config folder), then the paths in `$ZOO_REGISTRY` and those given by the caller. No layer
@@ -25,13 +26,16 @@ from zoo.errors import IntegrityError, ReleaseError, UnknownName, near
 from zoo.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.names import pin_of
 from zoo.registry_file import Entry, Sample, read_registry
-from zoo.release import read_manifest, read_manifest_bytes
+from zoo.release import read_manifest, read_manifest_bytes, verify_files
+from zoo.remote.address import SCHEME, parse_address
+from zoo.remote.pull import Pulled, pull
 
 __all__ = [
     "Entry",
     "Registry",
     "Sample",
     "find",
+    "get",
     "load_registry",
     "locate",
     "models",
@@ -157,11 +161,16 @@ def locate(entry: Entry) -> Path:
 
 
 def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> tuple[Path, Manifest]:
-    """A release by folder (one that has a zoo.json) or by registry name: its folder and checked manifest.
+    """A release by folder (one that has a zoo.json), registry name or `hub:org/name[@revision]`: folder and manifest.
 
-    A folder comes first. For a name the manifest is held to the registry's pin and must say the same facts.
-    Raises UnknownName, ReleaseError, IntegrityError.
+    A folder comes before a name. What is on the Hub is pulled unless it is whole on this machine. For a name the
+    manifest is held to the registry's pin and must say the same facts.
+
+    Raises UnknownName, ReleaseError, IntegrityError, RemoteError.
     """
+    if isinstance(name_or_dir, str) and name_or_dir.startswith(SCHEME):
+        pulled = pull(parse_address(name_or_dir), check=False)
+        return pulled.folder, pulled.manifest
     folder = Path(name_or_dir)
     if os.path.exists(folder / MANIFEST):
         return folder, read_manifest(folder)
@@ -211,6 +220,24 @@ def _tell(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def get(name: str, *, refresh: bool = False) -> Pulled:
+    """Bring a release onto this machine if it is not there, and check every byte of it.
+
+    `name` as in `open_release`; of a release that is not on the Hub the commit is empty. Raises what that raises.
+    """
+    source = name if name.startswith(SCHEME) else ""
+    pin = None
+    if not source and not os.path.exists(Path(name) / MANIFEST):
+        entry = load_registry().find(name)
+        if entry.source.startswith(SCHEME):
+            source, pin = entry.source, entry.manifest
+    if source:
+        return pull(parse_address(source), pin, refresh=refresh)
+    folder, manifest = open_release(name)
+    verify_files(folder, manifest)
+    return Pulled(folder, "", manifest, requested=False)
+
+
 def _built_in() -> Path:
     """In a wheel the file lies in the package; in a source checkout beside it."""
     package = Path(__file__).resolve().parent
@@ -225,10 +252,7 @@ def _folder(entry: Entry) -> Path:
     if kind == "dir":
         return entry.origin.resolve().parent / rest
     if kind == "hub":
-        raise ReleaseError(
-            f"{entry.name} is on the Hub ({rest}); pulling from the Hub isn't part of this version",
-            "Get the folder another way and register it with a dir: source.",
-        )
+        return pull(parse_address(rest), entry.manifest, check=False).folder
     package, _, inside = rest.partition("/")
     try:
         spec = importlib.util.find_spec(package)  # a top-level name: found without running its code

@@ -1,18 +1,18 @@
 """A release folder on disk: read what its manifest pins, check it, write it whole or not at all.
 
-The bytes that are used are the bytes that were hashed; no file is opened through a symbolic link.
-No network, no torch.
+The bytes that are used are the bytes that were hashed; no file is opened through a symbolic link (of a snapshot in the
+Hub's cache the blobs themselves are opened). No network, no torch.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from zoo.checked import Checked
 from zoo.errors import IntegrityError, ReleaseError, StorageError
-from zoo.files import hash_file, read_regular, write_folder_atomically
+from zoo.files import hash_file, open_regular, read_regular, write_folder_atomically
 from zoo.manifest import (
     AUTOENCODER,
     GAN,
@@ -29,6 +29,7 @@ from zoo.manifest import (
     parse_manifest,
 )
 from zoo.names import sha256_of
+from zoo.snapshots import file_in
 
 __all__ = [
     "AUTOENCODER",
@@ -50,6 +51,7 @@ __all__ = [
     "read_part",
     "read_pinned",
     "verify_files",
+    "verify_pinned",
     "write_release",
 ]
 
@@ -65,7 +67,7 @@ def read_manifest(folder: Path) -> Manifest:
 def read_manifest_bytes(folder: Path) -> bytes:
     """The bytes of a folder's zoo.json, at most 1 MB; whoever pins them hashes these. Raises ReleaseError."""
     try:
-        return read_regular(folder / MANIFEST, _LARGEST_MANIFEST)
+        return read_regular(file_in(folder, MANIFEST), _LARGEST_MANIFEST)
     except FileNotFoundError:
         raise ReleaseError(
             f"{folder} is not a release: it has no {MANIFEST}", "Give the folder that holds it, or a name."
@@ -80,14 +82,8 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
     Hidden entries (`.gitattributes`, `.cache`) are passed over. Raises IntegrityError naming the first file
     that is missing, differs, is not a regular file or is not pinned.
     """
-    for name, entry in sorted(manifest.pinned.items()):
-        path = folder / name
-        try:
-            size = os.lstat(path).st_size
-            digest, read = hash_file(path) if size == entry.size else ("", size)
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        _compare(path, entry, digest, read)
+    for name in sorted(manifest.pinned):
+        _verify_file(folder, name, manifest.pinned[name])
     try:
         present = sorted(os.listdir(folder))
     except OSError as error:
@@ -98,22 +94,46 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
             raise IntegrityError(f"{folder / name} is not pinned by {MANIFEST}", "Remove it.")
 
 
-def read_part(folder: Path, entry: PartEntry) -> bytes:
+def verify_pinned(folder: Path, manifest: Manifest) -> list[str]:
+    """The pinned files that have other bytes than the pinned ones. Raises IntegrityError for one that is missing."""
+    wrong = []
+    for name, entry in sorted(manifest.pinned.items()):
+        path = file_in(folder, name)
+        try:
+            digest, size = hash_file(path)
+        except OSError as error:
+            raise _unreadable(folder / name, error) from None
+        if (digest, size) != (entry.sha256, entry.size):
+            wrong.append(name)
+    return wrong
+
+
+def read_part(folder: Path, entry: PartEntry, checked: Checked | None = None) -> bytes:
     """The bytes of a part's file, read once; these very bytes were hashed. Raises IntegrityError."""
-    return read_pinned(folder, entry.file, entry.pin)
+    return read_pinned(folder, entry.file, entry.pin, checked)
 
 
-def read_pinned(folder: Path, name: str, entry: FileEntry) -> bytes:
-    """The bytes of any pinned file, read once; these very bytes were hashed. Raises IntegrityError."""
+def read_pinned(folder: Path, name: str, entry: FileEntry, checked: Checked | None = None) -> bytes:
+    """The bytes of any pinned file, read once; these very bytes were hashed. Raises IntegrityError.
+
+    With `checked`, a file that was hashed before and has not changed since is not hashed again.
+    """
     path = folder / name
     try:
-        data = read_regular(path, entry.size)
+        with open_regular(file_in(folder, name)) as file:
+            before = os.fstat(file.fileno())
+            data = file.read(entry.size + 1) if before.st_size == entry.size else b""
+            after = os.fstat(file.fileno())
     except OSError as error:
-        if error.errno == errno.EFBIG:
-            raise IntegrityError(f"{path} is larger than the {entry.size:,} bytes pinned", _AGAIN) from None
         raise _unreadable(path, error) from None
-    digest = sha256_of(data) if len(data) == entry.size else ""
-    _compare(path, entry, digest, len(data))
+    if before.st_size != entry.size or len(data) != entry.size:
+        _compare(path, entry, "", before.st_size if before.st_size != entry.size else len(data))
+    still = _state(before) == _state(after)
+    if checked is not None and still and checked.knows(name, after, entry.sha256):
+        return data
+    _compare(path, entry, sha256_of(data), len(data))
+    if checked is not None and still:
+        checked.note(name, after, entry.sha256)
     return data
 
 
@@ -176,6 +196,20 @@ def _require_same(folder: Path, whole: Mapping[str, bytes]) -> None:
             same = False  # larger, a link or unreadable: not the same release in any case
         if not same:
             raise problem
+
+
+def _verify_file(folder: Path, name: str, entry: FileEntry) -> None:
+    path = file_in(folder, name)
+    try:
+        size = os.lstat(path).st_size
+        digest, read = hash_file(path) if size == entry.size else ("", size)
+    except OSError as error:
+        raise _unreadable(folder / name, error) from None
+    _compare(folder / name, entry, digest, read)
+
+
+def _state(stat: os.stat_result) -> tuple[int, ...]:
+    return (stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
 
 
 def _compare(path: Path, entry: FileEntry, digest: str, size: int) -> None:

@@ -128,8 +128,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The release that weights were loaded from; `manifest` pins its zoo.json as `sha256:<hex>`."""
+    """The release that weights were loaded from; `manifest` pins its zoo.json as `sha256:<hex>`.
+
+    `source` is `hub:org/name@<commit>` where it came from the Hub, else empty.
+    """
 
     name: str
     version: str
     manifest: str
+    source: str = ""

@@ -18,6 +18,12 @@ COMMANDS = {
     "demo": ("zoo.cli.demo:demo", "Transfer the starter autoencoder to digits and show the gain."),
     "list": ("zoo.cli.models:list_models", "List the releases of the registries."),
     "info": ("zoo.cli.models:info", "Show a release, or a component's settings."),
+    "pull": ("zoo.cli.pull:pull", "Get a release onto this machine, every byte checked."),
+    "push": ("zoo.cli.push:push", "Prove a release and publish it on the Hub."),
+    "search": ("zoo.cli.hub:search", "Look for releases on the Hub."),
+    "cache": ("zoo.cli.hub:cache", "List, check and remove what was pulled."),
+    "serve": ("zoo.cli.hub:serve", "Serve a folder of releases as a Hub, for labs without internet."),
+    "registry": ("zoo.cli.registry:registry", "Give releases names, and check the named ones."),
     "verify": ("zoo.cli.models:verify", "Check a release's files and replay its test vectors."),
     "train": ("zoo.cli.train:train", "Train an autoencoder, a GAN, or a recipe."),
     "transfer": ("zoo.cli.train:transfer", "Hand an autoencoder's knowledge to a GAN and train it."),
@@ -64,9 +70,15 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--traceback", is_flag=True, help="Show a traceback when something fails.")
+@click.option("--registry", "registries", multiple=True, metavar="PATH_OR_URL", help="One more registry.toml to read.")
 @click.version_option(package_name="aegan-zoo", prog_name="zoo")
-def zoo(traceback: bool) -> None:
+@click.pass_context
+def zoo(ctx: click.Context, traceback: bool, registries: tuple[str, ...]) -> None:
     """Pull a pretrained autoencoder, hand what it learnt to a GAN, and get a better GAN sooner."""
+    if registries:
+        from zoo.remote.registries import added
+
+        ctx.with_resource(added(registries))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

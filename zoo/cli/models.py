@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,15 +14,20 @@ __all__ = ["info", "list_models", "verify"]
 
 @click.command("list")
 @click.argument("pattern", default="*")
+@click.option("--fits", "autoencoder", metavar="NAME", help="What goes with that release's autoencoder, and why not.")
 @options.json_flag
 @options.quiet
-def list_models(pattern: str, as_json: bool, quiet: bool) -> None:
+def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: bool) -> None:
     """List the releases of the registries, by a glob over their names.
 
     \b
     zoo list
     zoo list 'dcgan.*' --json
+    zoo list --fits dcgan.glyphs-sans32
     """
+    if autoencoder is not None:
+        _fits(autoencoder, pattern, as_json, quiet)
+        return
     from zoo.config import to_plain
     from zoo.registry import models
 
@@ -58,8 +64,9 @@ def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--files", is_flag=True, help="Check the files alone; imports no torch.")
+@click.option("--save", type=click.Path(path_type=Path), help="Write the first tensor that differs, as it was and is.")
 @options.json_flag
-def verify(name: str, files: bool, as_json: bool) -> None:
+def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     """Check every byte of a release and replay its test vectors, offline.
 
     \b
@@ -71,11 +78,13 @@ def verify(name: str, files: bool, as_json: bool) -> None:
 
     folder, manifest = open_release(name)
     verify_files(folder, manifest)
-    differences = [] if files else _replay(folder, manifest)
+    differences, first = ([], "") if files else _replay(folder, manifest, save)
     if as_json:
-        show.as_json({"name": manifest.name, "files": len(manifest.pinned), "differences": differences})
+        facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
+        show.as_json(facts | {"first": first, "differences": differences})
     elif differences:
-        click.echo(f"{manifest.name}: every file is whole, but {len(differences)} test vectors differ. The first:")
+        click.echo(f"{manifest.name}: every file is whole, but {len(differences)} test vectors differ.")
+        click.echo(f"It begins at {first}:")
         show.facts(list(differences[0].items()))
     else:
         done = "" if files else " and every test vector is reproduced"
@@ -154,9 +163,37 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
         show.facts([(f"  {s.name}", f"{s.type} = {s.default}") for s in settings_of(plugins.config_class(offer))])
 
 
-def _replay(folder: Any, manifest: Any) -> list[dict[str, Any]]:
+def _replay(folder: Path, manifest: Any, save: Path | None) -> tuple[list[dict[str, Any]], str]:
     from dataclasses import asdict
 
-    from zoo.pairs import replay
+    from zoo.files import write_atomically
+    from zoo.networks.vectors import stage
+    from zoo.pairs import replay_vectors
+    from zoo.tensors import pack
 
-    return [asdict(difference) for difference in replay(folder, manifest)]
+    replayed = replay_vectors(folder, manifest)
+    differences = [asdict(difference) for difference in replayed.differences]
+    if save is not None and replayed.differences:
+        write_atomically(save, pack(replayed.first(), {"release": manifest.name}))
+    return differences, stage(differences[0]["name"]) if differences else ""
+
+
+def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:
+    import fnmatch
+    from dataclasses import asdict
+
+    from zoo.errors import ConfigError
+    from zoo.fits import fits
+    from zoo.pairs import load
+
+    autoencoder = load(name).autoencoder
+    if autoencoder is None:
+        raise ConfigError(f"{name} holds no autoencoder", "zoo list shows what each release holds.")
+    found = [fit for fit in fits(autoencoder) if fnmatch.fnmatchcase(fit.name, pattern)]
+    if as_json:
+        show.as_json([asdict(fit) for fit in found])
+    elif quiet:
+        show.lines(fit.name for fit in found if fit.fits)
+    else:
+        rows = [(fit.kind, fit.name, "yes" if fit.weights else "no", fit.why or "fits") for fit in found]
+        show.table(("kind", "name", "takes weights", ""), rows)

@@ -17,7 +17,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.modes import evaluating
 
-__all__ = ["Difference", "compare", "record_vectors"]
+__all__ = ["Difference", "compare", "record_vectors", "stage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,12 @@ def compare(
         if outside * 1_000_000 > per_million * a.numel():
             differences.append(Difference(name, outside, a.numel(), float(error.max())))
     return differences
+
+
+def stage(name: str) -> str:
+    """A vector's name as words: the module whose output it describes, or the result."""
+    parts = name.split("/", 3)
+    return f"module {parts[3]} of the {parts[1]}" if parts[0] == "statistic" and len(parts) == 4 else f"the {name}"
 
 
 _ROLES = ("encoder", "bottleneck", "decoder", "generator", "discriminator")

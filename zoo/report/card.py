@@ -74,6 +74,8 @@ def _template() -> Template:
         figure=_figure,
         settings=_settings,
         hub_license=hub_license,
+        model_index=_model_index,
+        strategy_tags=_strategy_tags,
     )
     source = importlib.resources.files("zoo.report").joinpath("card.md.j2").read_text("utf-8")
     return environment.from_string(source)
@@ -109,6 +111,34 @@ def _origins(rows: Iterable[Mapping[str, Any]]) -> str:
     """How many tensors have each origin, `12 copied, 3 fresh`."""
     counts = Counter(str(row.get("origin", "unknown")) for row in rows)
     return ", ".join(f"{n} {origin}" for origin, n in sorted(counts.items()))
+
+
+def _strategy_tags(manifest: Manifest) -> list[str]:
+    """The names of the strategies, without their settings: what one would look for on the Hub."""
+    if manifest.lineage is None:
+        return []
+    bare = re.sub(r"\([^()]*\)", "", manifest.lineage.strategy)
+    names = [word.strip().rpartition("/")[2] for word in bare.split("+")]
+    return [name for name in dict.fromkeys(names) if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name)]
+
+
+def _model_index(manifest: Manifest) -> _Ready:
+    """The figures as the Hub shows them beside a model, on one line of JSON, which is YAML."""
+    task = {"type": "unconditional-image-generation", "name": "Image generation"}
+    results: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in manifest.metrics:
+        data, split = _one_line(one.data), _one_line(one.split)
+        dataset = {"name": data, "type": _slug(data), "split": split}
+        result = results.setdefault((data, split), {"task": task, "dataset": dataset, "metrics": []})
+        name = f"{_one_line(one.name)} ({_one_line(one.extractor)}, n={one.n})"
+        result["metrics"].append({"type": _slug(one.name), "value": float(f"{one.value:.6g}"), "name": name})
+    text = json.dumps([{"name": manifest.name, "results": list(results.values())}], ensure_ascii=False)
+    # Not that a stranger's word is a tag or a link for a reader that knows no front matter.
+    return _Ready(text.replace("<", "\\u003c").replace("](", "]\\u0028"))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "other"
 
 
 def _one_line(text: str) -> str:

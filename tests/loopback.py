@@ -1,0 +1,72 @@
+"""A Hub on this machine and the unmodified client, in a process of its own, that talks to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from zoo.hub.access import Access, User, digest
+from zoo.hub.rights import Hub
+from zoo.hub.server import Server
+from zoo.hub.store import Store
+
+ANN, BOB, READER = "hf_test_ann", "hf_test_bob", "hf_test_reader"
+USERS = {
+    digest(ANN): User("ann", writes=True, orgs=("lab",)),
+    digest(BOB): User("bob", writes=True),
+    digest(READER): User("reader"),
+}
+
+
+def hub(folder: Path, *, writes: bool = True) -> Server:
+    """A Hub with three users; not yet serving."""
+    return Server(Hub(Store(folder), Access(USERS), writes=writes))
+
+
+def environment(url: str, home: Path, token: str = ANN, **more: str) -> dict[str, str]:
+    """What a process needs to reach that Hub, and nothing of this user's."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING", "ZOO_"))}
+    return {
+        **kept,
+        "HF_ENDPOINT": url,
+        "HF_TOKEN": token,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "ZOO_CONFIG": str(home / "config"),
+        "ZOO_CACHE": str(home / "cache"),
+        "OMP_NUM_THREADS": "1",
+        **more,
+    }
+
+
+def client(code: str, env: dict[str, str]) -> Any:
+    """Run Python that sets `result` from `api`, an HfApi; give the result."""
+    program = (
+        "import json, hashlib, pathlib, huggingface_hub\n"
+        "from huggingface_hub import HfApi, CommitOperationAdd, hf_hub_download, snapshot_download\n"
+        "api = HfApi()\n"
+        "def fails(call):\n"
+        "    try: call()\n"
+        "    except Exception as error: return type(error).__name__\n"
+        f"{code}\n"
+        "print(json.dumps(result))"
+    )
+    done = run([sys.executable, "-c", program], env)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run(command: list[str], env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """A process with that environment."""
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
+
+
+def cli(*words: str, env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """`zoo` with those words."""
+    return run([sys.executable, "-m", "zoo", *words], env, timeout)

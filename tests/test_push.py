@@ -1,0 +1,219 @@
+"""Publishing: proved first, one commit, never two meanings of one version."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers import released
+from huggingface_hub import ModelCard
+from loopback import BOB, READER, cli, environment, hub
+
+from zoo.hub.faults import Fault
+from zoo.hub.server import Server
+from zoo.release import manifest_bytes, pin_file, read_manifest
+from zoo.report.card import card
+from zoo.specs import Origin
+from zoo.tensors import pack, unpack
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return released(tmp_path_factory.mktemp("release") / "dcgan.blobs")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with hub(tmp_path / "store") as running:
+        yield running
+
+
+@pytest.fixture
+def env(server: Server, tmp_path: Path) -> dict[str, str]:
+    made = environment(server.url, tmp_path / "hf")
+    del made["HF_HUB_DISABLE_XET"]  # a server at a plain http address needs no switch
+    return made
+
+
+def test_a_release_comes_back_as_it_was_pushed(
+    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    """In one commit, tagged with its version; again changes nothing; the client's own `hf download` gives the same."""
+    first = cli("push", str(release), "ann/x", "--json", env=env)
+    assert first.returncode == 0, first.stderr
+    told = json.loads(first.stdout)
+    again = json.loads(cli("push", str(release), "ann/x", "--json", env=env).stdout)
+    assert again["already"]
+    assert again["commit"] == told["commit"]
+    repository = server.hub.store.find("model", "ann/x")
+    assert repository is not None
+    assert len(repository.commits) == 2
+    assert repository.tags == {"v1.0.0": told["commit"]}
+    folder = Path(cli("pull", "-q", "hub:ann/x@v1.0.0", env=env).stdout.strip())
+    other = tmp_path / "other"
+    import subprocess
+    import sys
+
+    hf = Path(sys.executable).with_name("hf")
+    subprocess.run([hf, "download", "ann/x", "--local-dir", other], env=env, check=True, capture_output=True)
+    for path in release.iterdir():
+        assert (folder / path.name).read_bytes() == (other / path.name).read_bytes() == path.read_bytes()
+    assert cli("verify", str(other), env=env).returncode == 0
+
+
+def test_a_dry_run_writes_what_would_be_uploaded_and_sends_nothing(
+    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    done = cli("push", str(release), "ann/x", "--dry-run", "--out", str(tmp_path / "up"), env=env)
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path / "up")) == sorted(os.listdir(release))
+    assert all(name in done.stdout for name in os.listdir(release))
+    assert not server.seen
+
+
+def rewritten(release: Path, folder: Path, changes: dict[str, bytes], **facts: object) -> Path:
+    """The release with other bytes in some files, and a manifest that pins them."""
+    shutil.copytree(release, folder)
+    manifest = replace(read_manifest(release), **facts)  # type: ignore[arg-type]
+    parts, files = dict(manifest.parts), dict(manifest.files)
+    for name, data in changes.items():
+        (folder / name).write_bytes(data)
+        pin = pin_file(data)
+        if name in files:
+            files[name] = pin
+        role = name.partition(".")[0]
+        if role in parts:
+            parts[role] = replace(parts[role], sha256=pin.sha256, size=pin.size)
+    (folder / "zoo.json").write_bytes(manifest_bytes(replace(manifest, parts=parts, files=files)))
+    return folder
+
+
+def test_what_cannot_be_proved_is_not_published(
+    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    weights = unpack((release / "generator.safetensors").read_bytes(), "x")
+    scaled = pack({name: value * 1.5 if value.is_floating_point() else value for name, value in weights.items()}, {})
+    fewer = pack(dict(list(weights.items())[1:]), {})
+    wrong = {
+        "values": (rewritten(release, tmp_path / "a", {"generator.safetensors": scaled}), "another"),
+        "tensors": (rewritten(release, tmp_path / "b", {"generator.safetensors": fewer}), "lacks the tensor"),
+        "card": (rewritten(release, tmp_path / "c", {"README.md": b"# hello"}), "is not complete"),
+    }
+    shutil.copytree(release, tmp_path / "d")
+    (tmp_path / "d" / "generator.safetensors").write_bytes(scaled)
+    wrong["bytes"] = (tmp_path / "d", "its manifest pins")
+    for folder, says in wrong.values():
+        done = cli("push", str(folder), "ann/x", env=env)
+        assert done.returncode == 1
+        assert says in done.stderr, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 2
+    assert not server.seen
+
+
+def test_a_version_means_one_thing_for_ever(server: Server, release: Path, env: dict[str, str], tmp_path: Path) -> None:
+    assert cli("push", str(release), "ann/x", env=env).returncode == 0
+    other = rewritten(release, tmp_path / "other", {"samples.png": b"\x89PNG other"})
+    done = cli("push", str(other), "ann/x", env=env)
+    assert done.returncode == 1
+    assert "has a version 1.0.0 with other bytes" in done.stderr
+    next_one = rewritten(release, tmp_path / "next", {"samples.png": b"\x89PNG other"}, version="1.1.0")
+    assert cli("push", str(next_one), "ann/x", env=env).returncode == 0
+    repository = server.hub.store.find("model", "ann/x")
+    assert repository is not None
+    assert sorted(repository.tags) == ["v1.0.0", "v1.1.0"]
+    stranger = rewritten(release, tmp_path / "stranger", {}, name="dcgan.other", version="2.0.0")
+    assert "holds dcgan.blobs" in cli("push", str(stranger), "ann/x", env=env).stderr
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (Fault(r"POST .*/commit/", "status", 1, 412), "changed meanwhile"),
+        (Fault(r"PUT /lfs/", "status", 1, 403), "may not"),
+        *(
+            pytest.param(fault, says, marks=pytest.mark.long)
+            for fault, says in (
+                (Fault(r"POST .*/commit/", "status", 9, 409), "exists already"),
+                (Fault(r"POST /api/repos/create", "status", 9, 401), "token"),
+                (Fault(r"PUT /lfs/", "status", 1, 413), "no room"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 429), "fewer requests"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 502), "in trouble"),
+            )
+        ),
+    ],
+    ids=lambda value: f"{value.status}" if isinstance(value, Fault) else "",
+)
+def test_a_refused_push_publishes_nothing_and_can_be_repeated(
+    server: Server, release: Path, env: dict[str, str], fault: Fault, says: str
+) -> None:
+    server.faults.add(fault)
+    done = cli("push", str(release), "ann/x", env=env)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 2, done.stderr
+    repository = server.hub.store.find("model", "ann/x")
+    assert repository is None or repository.head.files == {}
+    server.faults.clear()
+    assert cli("push", str(release), "ann/x", env=env).returncode == 0
+
+
+def test_a_push_that_ended_before_its_tag_is_finished_by_the_next(
+    server: Server, release: Path, env: dict[str, str]
+) -> None:
+    server.faults.add(Fault(r"POST .*/tag/", "status", 9, 403))
+    assert cli("push", str(release), "ann/x", env=env).returncode == 1
+    server.faults.clear()
+    assert "already" in cli("push", str(release), "ann/x", env=env).stdout
+    repository = server.hub.store.find("model", "ann/x")
+    assert repository is not None
+    assert list(repository.tags) == ["v1.0.0"]
+
+
+def test_who_may_not_write_is_told_so(server: Server, release: Path, env: dict[str, str]) -> None:
+    for token, says in ((READER, "may not"), (BOB, "may not"), ("hf_test_wrong", "token")):
+        done = cli("push", str(release), "ann/x", env={**env, "HF_TOKEN": token})
+        assert done.returncode == 1
+        assert says in done.stderr
+        assert token not in done.stderr + done.stdout
+    assert server.hub.store.find("model", "ann/x") is None
+
+
+def test_the_hub_can_read_the_cards_figures_and_its_base_model(release: Path) -> None:
+    source = Origin("dcgan.y", "1.0.0", "sha256:" + "a" * 64, f"hub:ann/y@{'b' * 40}")
+    from zoo.manifest import Lineage
+
+    manifest = replace(read_manifest(release), lineage=Lineage("decoder-init", 10, "c" * 64, source))
+    read = ModelCard(card(manifest)).data
+    assert read.base_model == "ann/y"
+    assert "decoder-init" in read.tags
+    assert read.eval_results[0].metric_type == "kid"
+    assert read.eval_results[0].metric_value == 0.25
+
+
+def test_a_signature_holds_for_its_key_alone(
+    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    pytest.importorskip("model_signing.signing", exc_type=ImportError)
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    for name in ("ann", "eve"):
+        key = ec.generate_private_key(ec.SECP256R1())
+        private = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+        (tmp_path / f"{name}.pem").write_bytes(private)
+        public = key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
+        (tmp_path / f"{name}.pub").write_bytes(public)
+    done = cli("push", str(release), "ann/x", "--sign", str(tmp_path / "ann.pem"), env=env)
+    assert done.returncode == 0, done.stderr
+    assert cli("push", str(release), "ann/plain", env=env).returncode == 0
+    good = cli("pull", "hub:ann/x", "--verify-key", str(tmp_path / "ann.pub"), env=env)
+    assert good.returncode == 0, good.stderr
+    for address, name, says in (("ann/x", "eve", "does not hold"), ("ann/plain", "ann", "is not signed")):
+        bad = cli("pull", f"hub:{address}", "--verify-key", str(tmp_path / f"{name}.pub"), env=env)
+        assert bad.returncode == 1
+        assert says in bad.stderr, bad.stderr

@@ -1,0 +1,126 @@
+"""zoo search, cache, serve."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from zoo.cli import options, show
+
+__all__ = ["cache", "search", "serve"]
+
+
+@click.command()
+@click.argument("text", default="")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
+@options.json_flag
+@options.quiet
+def search(text: str, limit: int, as_json: bool, quiet: bool) -> None:
+    """Look on the Hub for releases with TEXT in their name.
+
+    \b
+    zoo search digits
+    """
+    from zoo.remote.search import search as look
+
+    found = look(text, limit=limit)
+    if as_json:
+        show.as_json([asdict(one) for one in found])
+    elif quiet:
+        show.lines(one.address for one in found)
+    elif found:
+        rows = [(one.address, one.license, one.changed[:10], " ".join(one.tags)) for one in found]
+        show.table(("release", "license", "changed", "tags"), rows)
+    else:
+        click.echo(f"Nothing with {text!r} in its name carries the tag aegan-zoo.", err=True)
+
+
+@click.group()
+def cache() -> None:
+    """List, check and remove what was pulled."""
+
+
+@cache.command("ls")
+@options.json_flag
+@options.quiet
+def list_cache(as_json: bool, quiet: bool) -> None:
+    """List the releases in the Hub's cache; nothing else that lies there."""
+    from zoo.remote.cache import kept
+
+    found = kept()
+    if as_json:
+        show.as_json([asdict(one) | {"folder": str(one.folder)} for one in found])
+    elif quiet:
+        show.lines(one.address for one in found)
+    else:
+        rows = [(one.name or "?", one.version, f"{one.size:,}", one.address) for one in found]
+        show.table(("name", "version", "bytes", "from"), rows)
+
+
+@cache.command("rm")
+@click.argument("names", nargs=-1, required=True)
+@click.option("--dry-run", is_flag=True, help="Say what would go.")
+@click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
+    """Remove releases by name, address or folder.
+
+    \b
+    zoo cache rm hub:ann/digits --dry-run
+    """
+    from zoo.remote.cache import plan_removal, remove
+
+    plan = plan_removal(names)
+    show.lines(f"{one.address}  {one.folder}" for one in plan.releases)
+    if dry_run:
+        click.echo(f"Would free {plan.frees:,} bytes.")
+        return
+    if not yes:
+        click.confirm("Remove them?", abort=True)
+    remove(plan)
+    click.echo(f"Freed {plan.frees:,} bytes.")
+
+
+@cache.command("verify")
+@options.json_flag
+def verify_cache(as_json: bool) -> None:
+    """Hash every file of every release in the cache."""
+    from zoo.remote.cache import check, kept
+
+    found = [(one, check(one)) for one in kept()]
+    if as_json:
+        show.as_json([{"address": one.address, "problem": problem} for one, problem in found])
+    else:
+        show.lines(f"{one.address}  {problem or 'whole'}" for one, problem in found)
+    if any(problem for _, problem in found):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--name", "names", multiple=True, metavar="HOST", help="Another host name that clients use for it.")
+@click.option("--allow-push", is_flag=True, help="Let whoever has the token push; needs ZOO_SERVE_TOKEN or makes one.")
+def serve(folder: Path, host: str, port: int, names: tuple[str, ...], allow_push: bool) -> None:
+    """Serve a folder of releases as a Hub, for labs without internet.
+
+    \b
+    zoo serve releases/
+    HF_ENDPOINT=http://127.0.0.1:8765 zoo pull hub:releases/dcgan.digits
+    """
+    from zoo.hub.serve import TOKEN, open_folder
+
+    server, token = open_folder(folder, host, port, names, allow_push=allow_push)
+    click.echo(f"Serving {folder} at {server.url}")
+    for repository in server.hub.store.all("model"):
+        click.echo(f"  HF_ENDPOINT={server.url} zoo pull hub:{repository.id}")
+    if token:
+        shown = f"${TOKEN}" if os.environ.get(TOKEN) else token  # one that the user chose stays unseen
+        click.echo(f"To push: HF_ENDPOINT={server.url} HF_TOKEN={shown} zoo push DIR lab/NAME")
+    try:
+        server.serve_forever()
+    finally:
+        server.server_close()

@@ -1,0 +1,53 @@
+"""zoo registry add, check."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from zoo.cli import options, show
+
+__all__ = ["registry"]
+
+
+@click.group()
+def registry() -> None:
+    """Give releases names, and check that named releases are right."""
+
+
+@registry.command()
+@click.argument("source")
+@click.option("--file", type=click.Path(path_type=Path), help="The registry file.  [default: the user's own]")
+@click.option("--default", is_flag=True, help="What the name without its tag means.")
+def add(source: str, file: Path | None, default: bool) -> None:
+    """Name a release, a folder or hub:org/name, with its hashes.
+
+    \b
+    zoo registry add release/
+    zoo registry add hub:ann/digits@v1.0.0 --file registry.toml
+    """
+    from zoo import registry_edit
+
+    entry = registry_edit.add(source, file or registry_edit.user_registry(), default=default)
+    click.echo(f"{entry.name} {entry.version} is named in {entry.origin}: {entry.source}")
+
+
+@registry.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--online", is_flag=True, help="Pull and check what is on the Hub too.")
+@options.json_flag
+def check(file: Path | None, online: bool, as_json: bool) -> None:
+    """Check a registry file, or all layers, and every release that they name."""
+    from zoo import registry_edit
+
+    found = registry_edit.check(file, online=online)
+    if as_json:
+        show.as_json([asdict(one) | {"origin": str(one.origin)} for one in found])
+    else:
+        state = {True: "not looked at: --online", False: "whole"}
+        rows = [(one.name, one.problem or state[one.skipped], one.source) for one in found]
+        show.table(("name", "state", "source"), rows)
+    if any(one.problem for one in found):
+        raise SystemExit(1)

@@ -1,0 +1,77 @@
+"""What was pulled and verified from which address: notes of Zoo's own beside the Hub client's cache.
+
+A branch or a tag is resolved to a commit once; the note is what later loads go by, without a request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from zoo.checked import cache_folder
+from zoo.errors import ReleaseError
+from zoo.files import read_regular, write_atomically
+from zoo.names import check_pin, sha256_of
+from zoo.plain import convert, dump_json, parse_json
+from zoo.remote.address import Address
+from zoo.snapshots import COMMIT
+
+__all__ = ["Record", "forget", "read_record", "read_records", "write_record"]
+
+_LARGEST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A pull that succeeded: the revision that was asked for, the commit that it meant, the pin of its zoo.json."""
+
+    endpoint: str
+    repo: str
+    revision: str
+    commit: str
+    manifest: str
+
+    def __post_init__(self) -> None:
+        check_pin(self.manifest)
+        if not COMMIT.fullmatch(self.commit):
+            raise ReleaseError(f"commit {self.commit[:60]!r} is not 40 hex digits")
+
+
+def read_record(address: Address) -> Record | None:
+    """The note of an address, or None; one that cannot be read counts as none."""
+    return _read(_path(address))
+
+
+def read_records() -> list[Record]:
+    """Every note."""
+    found = [_read(path) for path in sorted(_folder().glob("*.json"))]
+    return [record for record in found if record is not None]
+
+
+def write_record(record: Record) -> None:
+    """Keep a note. Raises StorageError."""
+    write_atomically(_path(Address(record.repo, record.revision)), dump_json(asdict(record)))
+
+
+def forget(record: Record) -> None:
+    """Remove a note."""
+    _path(Address(record.repo, record.revision)).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        plain = parse_json(read_regular(path, _LARGEST), str(path), largest=_LARGEST, error=ReleaseError)
+        return convert(Record, plain, str(path))
+    except (OSError, ReleaseError):
+        return None
+
+
+def _folder() -> Path:
+    return cache_folder() / "pulled"
+
+
+def _path(address: Address) -> Path:
+    from huggingface_hub import constants
+
+    key = sha256_of(f"{constants.ENDPOINT} {address}".encode())
+    return _folder() / f"{key[:32]}.json"
