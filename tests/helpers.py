@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import zoo
 from zoo.networks.autoencoder import Autoencoder
 from zoo.specs import PartSpec

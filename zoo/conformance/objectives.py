@@ -146,6 +146,7 @@ def _round(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,)) -> Round:
         shown=0,
         judge=lambda _: Judgement(fake, ()),
         groups=groups,
+        generate=lambda _: x,
         fake_judgement=Judgement(fake, ()),
         real_judgement=Judgement(real, ()),
     )
