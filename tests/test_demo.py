@@ -1,0 +1,39 @@
+"""The main job, on real images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.cli import main
+from zoo.release import read_manifest, verify_files
+
+
+def test_the_quick_demo_shows_that_the_transfer_helps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "demo"
+    with pytest.raises(SystemExit) as done:
+        main(["demo", "--quick", "--json", "--out", str(out)])
+    assert done.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"images", "transfer", "scratch", "files", "seconds"}
+    for arm in ("transfer", "scratch"):
+        assert len(told[arm]["kid"]) == len(told[arm]["fid"]) == len(told["images"])
+    assert told["images"][0] == 0
+    assert told["transfer"]["kid"][-1] < told["scratch"]["kid"][-1]
+    assert told["transfer"]["fid"][-1] < told["scratch"]["fid"][-1]
+    for name in ("samples", "curve"):
+        with Image.open(told["files"][name]) as picture:
+            assert min(picture.size) > 300
+    release = Path(told["files"]["release"])
+    verify_files(release, read_manifest(release))
+    gan = zoo.load(release).gan
+    assert gan is not None
+    assert gan.sample(4).shape == (4, 1, 32, 32)
+    with pytest.raises(SystemExit) as again:
+        main(["demo", "--quick", "--out", str(out)])
+    assert again.value.code == 2
+    assert "already holds something" in capsys.readouterr().err
