@@ -12,7 +12,8 @@ from helpers import SHAPE, autoencoder
 from strategy_matrix import names, page, verdicts
 
 import zoo
-from zoo.config import from_plain
+from zoo import plugins
+from zoo.config import from_plain, settings_of
 from zoo.data.batches import Batches
 from zoo.data.open import open_images
 from zoo.specs import PartSpec
@@ -25,6 +26,7 @@ CHEAP = {
     "flow-prior": {"steps": 5, "layers": 2, "width": 8},
     "denoising-features": {"steps": 5, "width": 8},
     "ewc": {"samples": 4},
+    "recalibrated-norm": {"batches": 2, "batch": 8},
 }
 
 
@@ -32,6 +34,19 @@ def test_the_matrix_in_the_docs_is_the_true_one() -> None:
     """Planning every pair on the meta device gives the page; each refusal names both strategies and the slot."""
     written = (Path(__file__).parent.parent / "docs" / "strategy-matrix.md").read_text("utf-8")
     assert written == page(), "run: python tests/strategy_matrix.py > docs/strategy-matrix.md"
+
+
+def test_every_strategy_has_a_page_with_all_its_settings_and_no_page_is_left_over() -> None:
+    """docs/strategies/NAME.md lists each setting with its default; the overview links it."""
+    docs = Path(__file__).parent.parent / "docs"
+    assert sorted(path.stem for path in (docs / "strategies").glob("*.md")) == names()
+    for offer in plugins.components("transfer"):
+        name = offer.component.name
+        page = (docs / "strategies" / f"{name}.md").read_text("utf-8")
+        for setting in settings_of(plugins.config_class(offer)):
+            assert f"| `{setting.name}` |" in page, f"{name}: {setting.name}"
+            assert f"`{setting.default}`" in page, f"{name}: {setting.name}"
+        assert f"(strategies/{name}.md)" in (docs / "strategies.md").read_text("utf-8")
 
 
 @pytest.mark.long
