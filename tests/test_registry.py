@@ -111,9 +111,7 @@ def test_the_built_in_file_is_found_and_right() -> None:
         ({"source": f'"hub:org/re/po@{"a" * 40}"'}, "source"),
     ],
 )
-def test_a_wrong_entry_is_refused_with_file_name_and_reason(
-    tmp_path: Path, changes: dict[str, str], says: str
-) -> None:
+def test_a_wrong_entry_is_refused_with_file_name_and_reason(tmp_path: Path, changes: dict[str, str], says: str) -> None:
     path = write(tmp_path / "registry.toml", table("dcgan.x", **changes))
     with pytest.raises(ReleaseError) as refused:
         read_registry(path)
@@ -174,9 +172,7 @@ def test_any_bytes_give_a_zoo_error_and_no_other(tmp_path: Path, data: bytes, ke
 # ---------------------------------------------------------------- layers
 
 
-def test_layers_are_read_in_the_stated_order(
-    layers: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_layers_are_read_in_the_stated_order(layers: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     more = layers["extra"].with_name("more.toml")
     for name, path in layers.items():
         write(path, table(f"{name}.x"))
@@ -278,9 +274,7 @@ def manifest(name: str = "mlp.test", version: str = "1.0.0") -> tuple[Manifest, 
     data = b"weights"
     pin = pin_file(data)
     parts = {
-        role: PartEntry(
-            role, f"mlp/{role}", "zoo-mlp==0.1.0", {}, f"{role}.safetensors", pin.sha256, pin.size, 1
-        )
+        role: PartEntry(role, f"mlp/{role}", "zoo-mlp==0.1.0", {}, f"{role}.safetensors", pin.sha256, pin.size, 1)
         for role in ("encoder", "bottleneck", "decoder")
     }
     facts = Manifest(name, version, "CC-BY-SA-3.0", DataSpec((1, 32, 32)), 64, parts)
@@ -347,9 +341,7 @@ def test_a_bundled_release_is_found_without_running_its_package(
     registered.rename(package / "mlp.test")
     monkeypatch.syspath_prepend(str(package.parent))
     pin = pin_of((package / "mlp.test" / MANIFEST).read_bytes())
-    write(
-        layers["user"], table("mlp.test", source='"bundled:zoo_bundle_sample/mlp.test"', manifest=f'"{pin}"')
-    )
+    write(layers["user"], table("mlp.test", source='"bundled:zoo_bundle_sample/mlp.test"', manifest=f'"{pin}"'))
     assert open_release("mlp.test")[0] == package / "mlp.test"
 
 

@@ -87,11 +87,8 @@ def example(**changes: object) -> tuple[Manifest, dict[str, bytes]]:
         ),
         "recipe": RecipeEntry("recipe.toml", sha256_of(others["recipe.toml"])),
         "files": {name: pin_file(data) for name, data in others.items()},
-        "metrics": (
-            Metric("kid", 0.1, 100, 100, "mnist5k", "held out", "mlp/x@0123456789ab", 0.0, (0.05, 0.2)),
-        ),
+        "metrics": (Metric("kid", 0.1, 100, 100, "mnist5k", "held out", "mlp/x@0123456789ab", 0.0, (0.05, 0.2)),),
         "credits": ("Zoo, who made them",),
-        "created": "2026-01-02",
     }
     return Manifest(**{**facts, **changes}), {**files, **others}  # type: ignore[arg-type]
 
@@ -340,7 +337,6 @@ def test_a_name_that_leaves_the_folder_or_can_be_run_is_refused(original: Path, 
         (("lineage", "weights"), "x", "lineage: sha256"),
         (("lineage", "source", "manifest"), "a" * 64, "lineage: manifest"),
         (("tolerances", "rtol"), -1.0, r"tolerances\.rtol"),
-        (("created",), "yesterday", "created"),
     ],
 )
 def test_a_wrong_fact_is_refused_with_file_key_and_reason(

@@ -39,12 +39,8 @@ def images(n: int, channels: int = 1, size: int = 28) -> np.ndarray:
 # ---------------------------------------------------------------- grids
 
 
-@pytest.mark.parametrize(
-    ("channels", "size", "factor"), [(1, 28, 2), (3, 28, 2), (3, 64, 1), (1, 32, 2), (3, 8, 6)]
-)
-def test_tiles_show_the_images_unsmoothed_and_at_least_48_pixels_wide(
-    channels: int, size: int, factor: int
-) -> None:
+@pytest.mark.parametrize(("channels", "size", "factor"), [(1, 28, 2), (3, 28, 2), (3, 64, 1), (1, 32, 2), (3, 8, 6)])
+def test_tiles_show_the_images_unsmoothed_and_at_least_48_pixels_wide(channels: int, size: int, factor: int) -> None:
     given = images(5, channels, size)
     sheet = np.asarray(grid(given, columns=3, gap=2))
     tile = size * factor
@@ -113,9 +109,7 @@ def test_a_curve_is_a_picture_with_the_same_bytes_each_time() -> None:
 def test_every_line_is_drawn_even_where_all_end_at_one_point() -> None:
     """Each line added must change the picture, labels included."""
     words = {"xlabel": "x", "ylabel": "y", "title": "t"}
-    pictures = [
-        curve({f"line {k}": [(0, 1.0 + k), (1, 1.0)] for k in range(n)}, **words) for n in range(1, 9)
-    ]
+    pictures = [curve({f"line {k}": [(0, 1.0 + k), (1, 1.0)] for k in range(n)}, **words) for n in range(1, 9)]
     assert len(set(pictures)) == 8
 
 
@@ -127,9 +121,7 @@ def test_a_curve_of_nothing_is_refused(series: dict) -> None:
 
 # ---------------------------------------------------------------- cards
 
-HOSTILE = (
-    "x | y\n\n---\n# Big <script>alert(1)</script> [click](javascript:x) `code` ![i](http://x) \u202egnp.exe"
-)
+HOSTILE = "x | y\n\n---\n# Big <script>alert(1)</script> [click](javascript:x) `code` ![i](http://x) \u202egnp.exe"
 
 
 def example(**changes: object) -> Manifest:
@@ -231,12 +223,8 @@ def test_a_release_has_one_card_byte_for_byte() -> None:
 
 
 def test_an_autoencoder_alone_promises_no_gan() -> None:
-    parts = {
-        role: part for role, part in example().parts.items() if role in ("encoder", "bottleneck", "decoder")
-    }
-    text = card(
-        example(parts=parts, sampling=None, lineage=None, recipe=None, metrics=(), files={}, credits=())
-    )
+    parts = {role: part for role, part in example().parts.items() if role in ("encoder", "bottleneck", "decoder")}
+    text = card(example(parts=parts, sampling=None, lineage=None, recipe=None, metrics=(), files={}, credits=()))
     assert "pipeline_tag" not in front_matter(text)
     assert front_matter(text)["tags"] == ["aegan-zoo", "autoencoder"]
     for absent in ("pair.gan", "samples.png", "## Training", "## Figures", "Samples are drawn"):

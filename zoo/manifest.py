@@ -1,6 +1,7 @@
 """The manifest of a release, `zoo.json`, format 1: facts, checked wherever they come from.
 
-A manifest names every file of its folder with size and SHA-256, so that pinning zoo.json pins the release.
+A manifest names every file of its folder with size and SHA-256, so that pinning zoo.json pins the release; its own
+`sha256` covers the rest of itself, so that a flipped bit shows even where nothing pins it.
 Reading refuses unknown keys and other formats. No I/O here, and no torch.
 """
 
@@ -13,7 +14,7 @@ from typing import Any, cast
 
 import msgspec
 
-from zoo.errors import ReleaseError, near
+from zoo.errors import IntegrityError, ReleaseError, near
 from zoo.names import (
     check_digest,
     check_file_name,
@@ -23,6 +24,7 @@ from zoo.names import (
     check_pin,
     check_plugin,
     check_version,
+    sha256_of,
 )
 from zoo.plain import convert, dump_json, parse_json
 from zoo.specs import DataSpec, Metric, Origin, PartSpec
@@ -53,7 +55,8 @@ GAN = ("generator", "discriminator", "prior")
 ROLES = AUTOENCODER + GAN
 
 _LARGEST = 1_000_000
-_CREATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?")
+_SEAL = "sha256"
+"""The manifest's key for its own digest: a release that no registry pins is still whole or refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +205,6 @@ class Manifest:
     metrics: tuple[Metric, ...] = ()
     tolerances: Tolerances = field(default_factory=Tolerances)
     credits: tuple[str, ...] = ()
-    created: str | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -213,10 +215,6 @@ class Manifest:
         check_license(self.license)
         if self.latent_dim < 1:
             raise ReleaseError(f"latent_dim {self.latent_dim} is not a positive number")
-        if self.created is not None and not _CREATED.fullmatch(self.created):
-            raise ReleaseError(
-                f"created {self.created[:40]!r} is not a date", "Use YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ."
-            )
         self._check_parts()
         self._check_files()
         for metric in self.metrics:
@@ -276,7 +274,10 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
             f"{what}: format {shown} is unknown; this version of Zoo reads format {FORMAT}",
             "Upgrade Zoo if the release is newer: pip install --upgrade aegan-zoo",
         )
-    return convert(Manifest, _with_roles(plain, what), what)
+    manifest = convert(Manifest, _with_roles({key: plain[key] for key in plain if key != _SEAL}, what), what)
+    if data != _sealed(plain):
+        raise IntegrityError(f"{what} was changed: its own sha256 does not fit", "Get the release again.")
+    return manifest
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -286,11 +287,17 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         plain = {key: value for key, value in plain.items() if value is not None}
         for part in plain["parts"].values():
             del part["role"]
-        data = dump_json(plain)
+        data = _sealed(plain)
     except (TypeError, ValueError) as error:
         raise ReleaseError(f"{manifest.name}: its manifest is not plain data: {error}") from None
     parse_manifest(data, f"{manifest.name}'s {MANIFEST}")  # what is written can be read
     return data
+
+
+def _sealed(plain: dict[str, Any]) -> bytes:
+    """The bytes of these facts with the sha256 of those without it: a flipped bit anywhere breaks one of both."""
+    facts = {key: value for key, value in plain.items() if key != _SEAL}
+    return dump_json(facts | {_SEAL: sha256_of(dump_json(facts))})
 
 
 def _with_roles(plain: dict[str, Any], what: str) -> dict[str, Any]:

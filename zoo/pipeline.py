@@ -99,9 +99,11 @@ def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
     section = recipe.data
     like = source.data if source is not None else None
     if like is None and section.low is not None and section.high is not None and section.shape is not None:
-        like = DataSpec(section.shape, section.low, section.high)
+        like = DataSpec(section.shape, section.low, section.high, background=section.background)
     shape = None if like is not None else section.shape
-    return open_images(section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit)
+    return open_images(
+        section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit, strict=section.strict
+    )
 
 
 def _compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu") -> Autoencoder:

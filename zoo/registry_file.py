@@ -4,7 +4,7 @@ format = 1
 
 [models."dcgan.mnist5k"]
 version  = "1.0.0"
-source   = "bundled:my_models/releases/dcgan.mnist5k"
+source   = "bundled:some_package/releases/dcgan.mnist5k"
 manifest = "sha256:..."
 parts    = ["autoencoder", "gan"]
 data     = { shape = [1, 32, 32], kind = "image" }

@@ -236,7 +236,8 @@ def _evaluation_points(recipe: Recipe, images: int) -> tuple[int, ...]:
         return ()
     every = recipe.evaluation.every
     regular = range(0, images + 1, every) if every else ()
-    return tuple(sorted({at for at in (*regular, *recipe.evaluation.at) if at <= images}))
+    asked = {at for at in (*regular, *recipe.evaluation.at) if at <= images}
+    return tuple(sorted(asked or {images}))
 
 
 def _judge(recipe: Recipe, image_set: ImageSet) -> Reference | None:

@@ -46,7 +46,7 @@ def sample(name: str, count: int, out: Path, seed: int, as_json: bool, quiet: bo
 @_model
 @options.data
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .npz to write.")
-@click.option("--strict", is_flag=True, help="Refuse a folder with unreadable images.")
+@options.strict
 @options.json_flag
 @options.quiet
 def encode(name: str, data: str, out: Path, strict: bool, as_json: bool, quiet: bool) -> None:
@@ -65,6 +65,7 @@ def encode(name: str, data: str, out: Path, strict: bool, as_json: bool, quiet: 
 
     autoencoder = _part(options.open_model(name), "autoencoder", name)
     images = open_images(data, like=autoencoder.data, strict=strict)
+    show.skipped(images.skipped)
     codes = np.concatenate([autoencoder.encode(images.batch(rows)).numpy() for rows in _all_rows(images).split(1024)])
     buffer = io.BytesIO()
     if images.labels is None:

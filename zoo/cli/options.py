@@ -11,7 +11,7 @@ import click
 
 from zoo.errors import ConfigError
 
-__all__ = ["data", "json_flag", "open_model", "out", "parse_settings", "quiet", "seed", "settings", "shape"]
+__all__ = ["data", "json_flag", "open_model", "out", "parse_settings", "quiet", "seed", "settings", "shape", "strict"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,6 +27,9 @@ settings = click.option(
     metavar="KEY=VALUE",
     help="A setting, such as encoder.width=64 or learning_rate=1e-3.",
 )
+
+
+strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 
 
 class _Shape(click.ParamType[tuple[int, ...]]):

@@ -29,7 +29,7 @@ def recipe_from_words(
 
     Raises ConfigError for a flag that does not belong, a missing one or a wrong setting.
     """
-    words = {key: value for key, value in words.items() if value not in (None, ())}
+    words = {key: value for key, value in words.items() if value not in (None, (), False)}
     seed = words.pop("seed", 0)
     if what not in _PARTS:
         if words:
@@ -39,7 +39,7 @@ def recipe_from_words(
             )
         return read_recipe(Path(what))
     section = _section(what, words)
-    data = {"source": words.pop("data", None), "shape": words.pop("shape", None)}
+    data = {name: words.pop(key, None) for name, key in (("source", "data"), ("shape", "shape"), ("strict", "strict"))}
     if data["source"] is None:
         raise ConfigError("no images given", "Say --data with a data set's name, a folder or an .npz.")
     plain: dict[str, Any] = {

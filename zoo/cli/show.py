@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-__all__ = ["as_json", "facts", "lines", "report_table", "table"]
+__all__ = ["as_json", "facts", "lines", "report_table", "skipped", "table"]
 
 
 def as_json(value: Any) -> None:
@@ -36,6 +36,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for i, row in enumerate(cells):
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         click.echo(click.style(line, bold=True) if i == 0 else line)
+
+
+def skipped(files: Sequence[Any]) -> None:
+    """The files of a folder that could not be used, on stderr."""
+    if files:
+        told = "; ".join(f"{item.path}: {item.reason}" for item in files[:5])
+        more = f"; {len(files) - 5} more" if len(files) > 5 else ""
+        click.echo(f"warning: {len(files)} files were skipped ({told}{more})", err=True)
 
 
 def report_table(rows: Sequence[Any]) -> None:

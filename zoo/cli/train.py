@@ -29,6 +29,7 @@ __all__ = ["release", "resume", "train", "transfer"]
 @click.option("--metric", help="Measure KID and FID in this feature space along the way (GANs).")
 @click.option("--every", type=int, help="Measure after so many images.")
 @options.settings
+@options.strict
 @options.seed
 @options.json_flag
 @options.quiet
@@ -57,6 +58,7 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
 @click.option("--every", type=int, help="Measure after so many images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
+@options.strict
 @options.seed
 @options.json_flag
 @options.quiet
@@ -136,6 +138,8 @@ def _run(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
 
 
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
+    for run in runs.values():
+        show.skipped(run.images.skipped)
     if as_json:
         show.as_json({name: _plain(run) for name, run in runs.items()} | _plain_outcome(outcome))
         return

@@ -194,4 +194,4 @@ def _data(shape: tuple[int, ...] | None, data: DataSpec | None) -> DataSpec:
 
 def _check_latent(latent_dim: int) -> None:
     if not 1 <= latent_dim <= 65536:
-        raise ConfigError(f"latent_dim {latent_dim} is not within 1 to 65,536")
+        raise ConfigError(f"latent_dim {latent_dim} is not within 1 to 65,536", "64 suits images of 32 px.")

@@ -103,7 +103,7 @@ def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainee | Adversaria
 def images_of(recipe: Recipe) -> ImageSet:
     """The images of a run. Raises ConfigError when they are no longer those that it began with."""
     section = recipe.data
-    like = DataSpec(_given(section.shape), _given(section.low), _given(section.high))
+    like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
     images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit)
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
@@ -127,7 +127,9 @@ def structure_on(structure: SourceStructure, device: str) -> Autoencoder:
 
 def _data(images: ImageSet) -> DataSection:
     spec = images.spec
-    return DataSection(images.source, spec.shape, spec.low, spec.high, spec.prepare, images.limit, images.sha256)
+    return DataSection(
+        images.source, spec.shape, spec.low, spec.high, spec.prepare, spec.background, images.limit, images.sha256
+    )
 
 
 def _specs(section: AutoencoderSection) -> dict[str, PartSpec]:

@@ -38,15 +38,18 @@ Part = str | PartSpec
 
 @dataclass(frozen=True)
 class DataSection:
-    """Real images: a data set's name, a folder or an .npz. `sha256` pins the prepared pixels of a finished run."""
+    """Real images: a data set's name, a folder or an .npz. `sha256` pins the prepared pixels of a
+    run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
 
     source: str
     shape: tuple[int, ...] | None = None
     low: float | None = None
     high: float | None = None
     prepare: Preparation | None = None
+    background: int = 0
     limit: int | None = None
     sha256: str | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ class GanSection:
 @dataclass(frozen=True)
 class EvaluationSection:
     """KID and FID of `samples` generated images in the features of `metric`, at every multiple of `every` images shown
-    and at each of `at`; against the held-out images."""
+    and at each of `at` (once, at the end, when neither is given); against the held-out images."""
 
     metric: str = "judge"
     samples: int = 2_000
