@@ -23,6 +23,7 @@ def search(text: str, limit: int, as_json: bool, quiet: bool) -> None:
 
     \b
     zoo search digits
+    zoo search --limit 5 --json
     """
     from zoo.remote.search import search as look
 
@@ -40,14 +41,24 @@ def search(text: str, limit: int, as_json: bool, quiet: bool) -> None:
 
 @click.group()
 def cache() -> None:
-    """List, check and remove what was pulled."""
+    """List, check and remove what was pulled.
+
+    \b
+    zoo cache ls
+    zoo cache rm hub:ann/digits --dry-run
+    """
 
 
 @cache.command("ls")
 @options.json_flag
 @options.quiet
 def list_cache(as_json: bool, quiet: bool) -> None:
-    """List the releases in the Hub's cache; nothing else that lies there."""
+    """List the releases in the Hub's cache; nothing else that lies there.
+
+    \b
+    zoo cache ls
+    zoo cache ls --quiet
+    """
     from zoo.remote.cache import kept
 
     found = kept()
@@ -69,6 +80,7 @@ def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
 
     \b
     zoo cache rm hub:ann/digits --dry-run
+    zoo cache rm dcgan.digits@1.0.0 --yes
     """
     from zoo.remote.cache import plan_removal, remove
 
@@ -86,7 +98,12 @@ def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
 @cache.command("verify")
 @options.json_flag
 def verify_cache(as_json: bool) -> None:
-    """Hash every file of every release in the cache."""
+    """Hash every file of every release in the cache.
+
+    \b
+    zoo cache verify
+    zoo cache verify --json
+    """
     from zoo.remote.cache import check, kept
 
     found = [(one, check(one)) for one in kept()]

@@ -14,7 +14,12 @@ __all__ = ["registry"]
 
 @click.group()
 def registry() -> None:
-    """Give releases names, and check that named releases are right."""
+    """Give releases names, and check that named releases are right.
+
+    \b
+    zoo registry add release/
+    zoo registry check --online
+    """
 
 
 @registry.command()
@@ -39,7 +44,12 @@ def add(source: str, file: Path | None, default: bool) -> None:
 @click.option("--online", is_flag=True, help="Pull and check what is on the Hub too.")
 @options.json_flag
 def check(file: Path | None, online: bool, as_json: bool) -> None:
-    """Check a registry file, or all layers, and every release that they name."""
+    """Check a registry file, or all layers, and every release that they name.
+
+    \b
+    zoo registry check
+    zoo registry check registry.toml --online
+    """
     from zoo import registry_edit
 
     found = registry_edit.check(file, online=online)
