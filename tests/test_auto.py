@@ -31,11 +31,13 @@ def evidence(**changes: float) -> Evidence:
 
 
 def test_weights_are_copied_where_they_fit_and_the_prior_follows_the_codes() -> None:
-    """A VAE keeps N(0, I); codes that are elsewhere get a Gaussian."""
+    """A VAE keeps N(0, I); codes that are elsewhere get a mixture, or a Gaussian where images are few."""
     source = autoencoder("dcgan")
     gan = zoo.gan(like=source)
     assert names(source, gan, evidence()) == ["decoder-init", "encoder-init"]
-    assert names(source, gan, evidence(prior_gap=3.0)) == ["decoder-init", "encoder-init", "gaussian-prior"]
+    assert names(source, gan, evidence(prior_gap=3.0)) == ["decoder-init", "encoder-init", "gmm-prior"]
+    few = evidence(prior_gap=3.0, images=1500)
+    assert names(source, gan, few) == ["decoder-init", "encoder-init", "gaussian-prior"]
     assert names(source, gan, evidence(images=200)) == ["decoder-init", "encoder-init", "freeze-lower"]
 
 
