@@ -85,7 +85,8 @@ def test_explain_shows_every_tensor_and_trains_nothing(run, images_file: Path) -
     assert done.code == 0, done.err
     assert "discriminator.head.weight" in done.out
     assert "fresh" in done.out
-    told = run("transfer", "dcgan.glyphs-sans32", "--data", images_file, "--explain", "--json").json
+    words = ("--strategy", "decoder-init+encoder-init", "--explain", "--json")
+    told = run("transfer", "dcgan.glyphs-sans32", "--data", images_file, *words).json
     assert {row["origin"] for row in told["tensors"]} == {"copied", "fresh"}
 
 

@@ -30,7 +30,7 @@ _FEW = 1_000
 _MANY = 2_000
 """Enough for a mixture of ten full covariances."""
 _GAP = 0.1
-"""On digits in glyph codes, 0.28 off, gaussian-prior took KID from 0.068 to 0.043 and gmm-prior to 0.019 (docs/transfer.md)."""
+"""Digits in a glyph autoencoder's codes are 0.28 off, and a fitted prior helped (docs/transfer.md)."""
 _LOOKED_AT = 512
 
 
