@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -75,7 +76,7 @@ class TransferCase(ComponentCase):
         """Planned and applied, on copies of nothing: `target` is changed."""
         images = self.images()
         planned = plan(source, target, choose([part or self.spec]))
-        apply(planned, source, lambda: source.encode(images.batch(images.train)))
+        apply(planned, copy.deepcopy(source), lambda: images.batch(images.train))
         return planned
 
 
