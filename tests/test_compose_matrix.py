@@ -12,6 +12,7 @@ import torch
 
 import zoo
 from zoo import plugins
+from zoo.config import settings_of
 from zoo.data.images import ImageSet
 from zoo.errors import CompositionError
 from zoo.protocols import Transfer
@@ -31,7 +32,8 @@ def parts(kind: str) -> list[PartSpec]:
     """Every registered component of that kind at a small size; of a family its sample members."""
     found = []
     for offer in plugins.components(kind):
-        if offer.plugin.distribution in plugins.BUNDLED:
+        wraps = any(setting.default == "required" for setting in settings_of(plugins.config_class(offer)))
+        if offer.plugin.distribution in plugins.BUNDLED and not wraps:  # what wraps other parts, strategies compose
             names = MEMBERS.get(offer.id, (offer.id,))
             found += [PartSpec(name, SMALL.get(offer.plugin.name, {})) for name in names]
     return found

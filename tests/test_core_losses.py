@@ -17,7 +17,18 @@ from zoo.specs import PartSpec
 
 def table(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,), x: Tensor | None = None) -> Round:
     x = real if x is None else x
-    return Round(x, x, x, torch.arange(len(real)), 0, lambda _: None, groups, Judgement(fake, ()), Judgement(real, ()))  # type: ignore[arg-type, return-value]
+    return Round(
+        real=x,
+        fake=x,
+        z=x,
+        indices=torch.arange(len(real)),
+        shown=0,
+        judge=lambda _: Judgement(fake, ()),
+        groups=groups,
+        generate=lambda z: z,
+        fake_judgement=Judgement(fake, ()),
+        real_judgement=Judgement(real, ()),
+    )
 
 
 def softplus(x: np.ndarray) -> np.ndarray:

@@ -144,12 +144,14 @@ def test_a_release_that_needs_a_missing_plugin_says_which_to_install(
     from zoo import plugins
 
     monkeypatch.setenv("ZOO_DISABLE_PLUGINS", "dcgan")
+    plugins.load.cache_clear()
     plugins.host.cache_clear()
     try:
         with pytest.raises(ReleaseError, match="needs a component that is not installed") as caught:
             zoo.load(release)
     finally:
         monkeypatch.undo()
+        plugins.load.cache_clear()
         plugins.host.cache_clear()
     assert "zoo-dcgan" in caught.value.hint
 

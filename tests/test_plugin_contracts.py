@@ -86,8 +86,12 @@ class TestTransfers(TransferContract):
     cases = tuple(TransferCase(offer.id) for offer in offers("transfer"))
 
 
+REQUIRED = {"core/perceptual": {"encoder": {"component": "mlp", "config": {"widths": [16]}}}}
+"""Settings of the components that have no default for one of them."""
+
+
 class TestObjectives(ObjectiveContract):
-    cases = tuple(ObjectiveCase(offer.id) for offer in offers("objective"))
+    cases = tuple(ObjectiveCase(offer.id, REQUIRED.get(offer.id, {})) for offer in offers("objective"))
 
 
 class TestDatasets(DatasetContract):

@@ -15,6 +15,7 @@ from zoo import plugins
 from zoo.data.images import ImageSet, to_uint8
 from zoo.manifest import FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import as_part
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.seeds import stream
@@ -130,9 +131,8 @@ def _lineage(trained: Trained) -> Lineage | None:
     transfer = trained.recipe.transfer
     if transfer is None or transfer.sha256 is None:
         return None
-    strategy = (
-        "+".join(str(part) for part in transfer.strategy) if isinstance(transfer.strategy, tuple) else transfer.strategy
-    )
+    parts = transfer.strategy if isinstance(transfer.strategy, tuple) else transfer.strategy.split("+")
+    strategy = "+".join(as_part(part).component for part in parts)  # the recipe has their settings
     rows = tuple({**row, "shape": "x".join(map(str, row["shape"]))} for row in trained.report)
     return Lineage(
         strategy=strategy, images=trained.shown, weights=transfer.sha256, source=transfer.origin, tensors=rows

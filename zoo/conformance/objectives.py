@@ -14,7 +14,7 @@ from zoo.conformance.cases import ComponentCase
 from zoo.conformance.components import COMPONENT_CHECKS
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import Part, autoencoder
-from zoo.networks.seeds import stream
+from zoo.networks.seeds import seeded, stream
 from zoo.protocols import AdversarialObjective, AutoencoderObjective, Judgement, Round
 from zoo.specs import DataSpec, PartSpec
 
@@ -40,6 +40,14 @@ class ObjectiveCase(ComponentCase):
         """What it is tried on."""
         return autoencoder(self.encoder, bottleneck=self.bottleneck, data=self.data, latent_dim=4, seed=0)
 
+    def prepared(self, objective: AutoencoderObjective) -> Autoencoder:
+        """What it is tried on, after the objective has built its own nets for it, as the trainer has it do."""
+        model = self.autoencoder()
+        if isinstance(objective, nn.Module):
+            with seeded(0, "objective"):
+                objective.prepare(model)  # type: ignore[operator]
+        return model
+
 
 def it_is_of_one_kind(case: ObjectiveCase) -> None:
     """It trains autoencoders (`loss`) or GANs (`paired`, `d_loss`, `g_loss`, `after`), and only one of them."""
@@ -51,10 +59,13 @@ def it_is_of_one_kind(case: ObjectiveCase) -> None:
 
 
 def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
-    """Each loss is one finite number whose gradient reaches what it judges."""
+    """Each loss is one finite number whose gradient reaches what it judges: D's both batches, G's the fakes.
+
+    An objective whose state weighs D's fakes at 0 at the start may do so until D is fooled once (`after`).
+    """
     built = case.build()
     if isinstance(built, AutoencoderObjective):
-        model = case.autoencoder()
+        model = case.prepared(built)
         losses = built.loss(model, _samples(case.data), stream(0, "noise"))
         _finite_scalar(losses.total, "loss")
         for name, part in losses.parts.items():
@@ -65,14 +76,20 @@ def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
         )
         return
     for side in ("d_loss", "g_loss"):
-        game = _round(_logits(1), _logits(2))
-        loss = getattr(built, side)(game)
-        _finite_scalar(loss, side)
-        loss.backward()
+        game = _judged(built, side)
         grad = game.fake_judgement.realness.grad
         assert grad is not None, f"{side} gives the fake logits no gradient"
+        if side == "d_loss" and not grad.any() and any(True for _ in built.buffers()):
+            built.after(_round(_logits(1).detach() - 1, _logits(2).detach() + 1))
+            grad = _judged(built, side).fake_judgement.realness.grad
+            assert grad is not None
         assert grad.isfinite().all(), f"{side} gives the fake logits a gradient that is not finite"
         assert grad.any(), f"{side} gives the fake logits a zero gradient"
+        if side == "d_loss":
+            grad = game.real_judgement.realness.grad if game.real_judgement else None
+            assert grad is not None, "d_loss gives the real logits no gradient"
+            assert grad.isfinite().all(), "d_loss gives the real logits a gradient that is not finite"
+            assert grad.any(), "d_loss gives the real logits a zero gradient"
     built.after(_round(_logits(1), _logits(2)))
 
 
@@ -80,8 +97,9 @@ def losses_point_the_right_way(case: ObjectiveCase) -> None:
     """D's loss falls as real logits rise and fake ones fall, G's as fake ones rise; an autoencoder's by training."""
     built = case.build()
     if isinstance(built, AutoencoderObjective):
-        model, x = case.autoencoder(), _samples(case.data)
-        adam = torch.optim.Adam(model.parameters(), 1e-2)
+        model, x = case.prepared(built), _samples(case.data)
+        weights = [*model.parameters(), *(built.parameters() if isinstance(built, nn.Module) else ())]
+        adam = torch.optim.Adam([weight for weight in weights if weight.requires_grad], 1e-2)
         seen = []
         for _ in range(30):
             loss = built.loss(model, x, stream(0, "noise")).total
@@ -115,12 +133,15 @@ def logits_average_inside_a_group_and_add_up_over_groups(case: ObjectiveCase) ->
 
 def the_same_numbers_give_the_same_loss(case: ObjectiveCase) -> None:
     """Nothing is drawn from the global generator: the loss depends on what it is given alone."""
-    built, state = case.build(), torch.get_rng_state()
-    if isinstance(built, AutoencoderObjective):
-        model = case.autoencoder()
-        first, second = (built.loss(model, _samples(case.data), stream(3, "noise")).total for _ in range(2))
-    else:
-        first, second = (built.d_loss(_round(_logits(1), _logits(2))) for _ in range(2))
+    state = torch.get_rng_state()
+    losses = []
+    for built in (case.build(), case.build()):
+        if isinstance(built, AutoencoderObjective):
+            model = case.prepared(built)
+            losses.append(built.loss(model, _samples(case.data), stream(3, "noise")).total)
+        else:
+            losses.append(built.d_loss(_round(_logits(1), _logits(2))))
+    first, second = losses
     assert torch.equal(first, second)
     assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
 
@@ -136,19 +157,29 @@ def _logits(seed: int) -> Tensor:
     return torch.randn(8, 1, generator=stream(seed, "logits")).requires_grad_()
 
 
+def _judged(objective: AdversarialObjective, side: str) -> Round:
+    """A round whose logits carry the gradient of that side's loss."""
+    game = _round(_logits(1), _logits(2))
+    loss = getattr(objective, side)(game)
+    _finite_scalar(loss, side)
+    loss.backward()
+    return game
+
+
 def _round(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,)) -> Round:
-    x, z = torch.zeros(8, 1, 4, 4), torch.zeros(8, 2)
+    """These judgements on a table; the stages are zeros, so that a term on features counts nothing."""
+    x, z, stages = torch.zeros(8, 1, 4, 4), torch.zeros(8, 2), (torch.zeros(8, 4),)
     return Round(
         real=x,
         fake=x,
         z=z,
         indices=torch.arange(8),
         shown=0,
-        judge=lambda _: Judgement(fake, ()),
+        judge=lambda _: Judgement(fake, stages),
         groups=groups,
         generate=lambda _: x,
-        fake_judgement=Judgement(fake, ()),
-        real_judgement=Judgement(real, ()),
+        fake_judgement=Judgement(fake, stages),
+        real_judgement=Judgement(real, stages),
     )
 
 

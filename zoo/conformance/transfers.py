@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import plugins
-from zoo.config import to_plain
+from zoo.config import from_plain, to_plain
 from zoo.conformance.cases import ComponentCase
 from zoo.conformance.components import COMPONENT_CHECKS
 from zoo.data.batches import Batches
@@ -21,7 +21,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import Part, autoencoder, build_autoencoder, gan
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
-from zoo.protocols import Slot, Source, Transfer, TransferStrategy
+from zoo.protocols import Side, Slot, Source, Transfer, TransferStrategy
 from zoo.specs import DataSpec, PartSpec
 from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
@@ -105,7 +105,7 @@ def planning_changes_neither_source_nor_random_numbers(case: TransferCase) -> No
     stream."""
     source = case.source()
     before, state = copied(source), torch.get_rng_state()
-    trainee = AdversarialTrainee(case.moved(source, case.gan()), case.images(), _TRAINING, seed=0)
+    trainee = trainee_of(case, case.moved(source, case.gan()))
     steps(trainee, 2)
     assert same(before, source.state_dict()), "the source's weights changed"
     assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
@@ -119,11 +119,13 @@ def applying_twice_gives_the_same_values(case: TransferCase) -> None:
 
 
 def every_edit_names_a_tensor_and_its_origin(case: TransferCase) -> None:
-    """The report can say of every tensor where it came from."""
+    """The report can say of every tensor where it came from. `source.<role>` is a net of the autoencoder's copy, which
+    a control may draw afresh."""
     planned = case.moved(case.source(), case.gan())
-    nets = nets_of(planned)
+    nets = nets_of(planned) | {f"source.{role}": part for role, part in case.source("meta").parts.items()}
     for edit in planned.edits:
-        assert edit.origin in ("copied", "adapted", "fitted"), f"origin {edit.origin!r}"
+        origins = ("copied", "adapted", "fitted", *(("fresh",) if edit.net.startswith("source.") else ()))
+        assert edit.origin in origins, f"origin {edit.origin!r}"
         assert edit.how, f"{edit.net}.{edit.tensor} does not say how"
         assert edit.net in nets, f"there is no net {edit.net!r}"
         assert edit.tensor in nets[edit.net].state_dict(), f"{edit.net} has no tensor {edit.tensor!r}"
@@ -150,7 +152,8 @@ def the_report_is_complete(case: TransferCase) -> None:
 
 def a_neutral_strategy_equals_scratch(case: TransferCase) -> None:
     """Its `neutral()` config gives scratch's nets bit for bit after 20 steps; where there is none its docstring says
-    why, and the strategy given the scratch nets' own weights as an autoencoder equals scratch (if it copies)."""
+    why, and a strategy that only copies (it fills G or D, and at most a schedule) equals scratch if it is given the
+    scratch nets' own weights as an autoencoder."""
     strategy = case.strategy()
     config = strategy.neutral()
     if config is not None:
@@ -159,7 +162,8 @@ def a_neutral_strategy_equals_scratch(case: TransferCase) -> None:
         return
     reason = inspect.getdoc(strategy.neutral) or ""
     assert reason, "neutral() gives None and its docstring does not say why"
-    if strategy.fills & {Slot.GENERATOR, Slot.DISCRIMINATOR} and not strategy.fills & {Slot.PRIOR, Slot.SOURCE}:
+    nets = {Slot.GENERATOR, Slot.DISCRIMINATOR}
+    if strategy.fills & nets and strategy.fills <= nets | {Slot.SCHEDULE}:
         equal_to_scratch(case, self_source(case), case.spec)
 
 
@@ -167,7 +171,7 @@ def frozen_tensors_stay_and_are_in_no_optimiser(case: TransferCase) -> None:
     """Hash-equal after 10 steps, buffers too; no gradient, no optimiser; frozen modules and teachers in eval mode."""
     source = case.source()
     planned = case.moved(source, case.gan())
-    trainee = AdversarialTrainee(planned, case.images(), _TRAINING, seed=0)
+    trainee = trainee_of(case, planned)
     nets = nets_of(planned)
     frozen = {
         f"{net}.{name}": nets[net].state_dict(keep_vars=True)[name]
@@ -195,7 +199,7 @@ def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
     paired seeds are void."""
     images = case.images()
     scratch = AdversarialTrainee(Transfer(case.gan()), images, _TRAINING, seed=0)
-    ours = AdversarialTrainee(case.moved(case.source(), case.gan()), images, _TRAINING, seed=0)
+    ours = trainee_of(case, case.moved(case.source(), case.gan()))
     assert torch.equal(steps(scratch, 5), steps(ours, 5)), "the batches differ"
     own_codes = case.strategy().fills & {Slot.PRIOR, Slot.GAME}
     for name, rng in scratch.streams.items():
@@ -206,22 +210,33 @@ def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
 
 
 def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None:
-    """Losses are numbers, and the generator gets a gradient unless a schedule lets it rest."""
-    trainee = AdversarialTrainee(case.moved(case.source(), case.gan()), case.images(), _TRAINING, seed=0)
+    """Losses are numbers, and the generator gets a gradient unless a schedule lets it rest; nothing moves only where
+    the plan freezes every weight of both sides."""
+    trainee = trainee_of(case, case.moved(case.source(), case.gan()))
     scalars = trainee.step(torch.arange(8), 0)
+    if not trainee.adams:
+        nets, frozen = trainee.gan.parts, trainee.plan.frozen
+        left = {
+            f"{net}.{name}"
+            for net in ("generator", "discriminator")
+            for name, _ in nets[net].named_parameters()
+            if name not in frozen.get(net, ())
+        }
+        assert not left, f"no optimiser holds {min(left)}, and the plan does not freeze it"
+        return
     assert scalars, "nothing moved"
     assert all(torch.isfinite(value).all() for value in scalars.values()), f"{scalars}"
     if "g_loss" in scalars:
-        weights = [w for group in next(iter(trainee.adams.values())).param_groups for w in group["params"]]
+        weights = trainee.weights[Side.GENERATOR]
         assert any(w.grad is not None and w.grad.any() for w in weights), "no gradient reaches the generator"
 
 
 def a_saved_state_continues_to_the_bit(case: TransferCase) -> None:
     """Planned again, not applied, and filled from a checkpoint, it takes the same next steps."""
-    trainee = AdversarialTrainee(case.moved(case.source(), case.gan()), case.images(), _TRAINING, seed=0)
+    trainee = trainee_of(case, case.moved(case.source(), case.gan()))
     steps(trainee, 3)
     again = plan(case.source("meta"), case.gan(), choose([case.spec]))
-    twin = AdversarialTrainee(again, case.images(), _TRAINING, seed=0)
+    twin = trainee_of(case, again)
     for name, module in trainee.modules.items():
         twin.modules[name].load_state_dict(copied(module), strict=True)
     for name, adam in trainee.optimisers.items():
@@ -240,19 +255,29 @@ def a_saved_state_continues_to_the_bit(case: TransferCase) -> None:
 
 
 def equal_to_scratch(case: TransferCase, source: Autoencoder, part: PartSpec) -> None:
-    """20 steps of the strategy and of scratch give the same bits in every net that scratch has."""
+    """20 steps of the strategy and of scratch give the same bits in every net that scratch has, found where the
+    strategy's `wraps` say that it sits."""
     images = case.images()
     scratch = AdversarialTrainee(Transfer(case.gan()), images, _TRAINING, seed=0)
-    ours = AdversarialTrainee(case.moved(source, case.gan(), part), images, _TRAINING, seed=0)
+    ours = trainee_of(case, case.moved(source, case.gan(), part))
     steps(scratch, STEPS)
     steps(ours, STEPS)
+    strategy = cast(TransferStrategy, plugins.build("transfer", part))
+    wraps = strategy.plan(case.source("meta"), case.gan("meta")).wraps
     for name in ("prior", "generator", "discriminator", "ema"):
         theirs, mine = scratch.modules[name].state_dict(), ours.modules[name].state_dict()
+        inner = wraps.get("generator" if name == "ema" else name)
         for key, value in theirs.items():
-            twin = mine.get(key)
-            twin = next((v for k, v in mine.items() if k.endswith(f".{key}")), None) if twin is None else twin
+            twin = mine.get(f"{inner}.{key}" if inner else key)
             assert twin is not None, f"{name} has no tensor {key} of scratch"
             assert torch.equal(value, twin), f"{name}.{key} differs from scratch after {STEPS} steps"
+
+
+def trainee_of(case: TransferCase, planned: Transfer) -> AdversarialTrainee:
+    """The plan in training, with the settings that it asks for."""
+    plain = {**to_plain(_TRAINING), **planned.recipe}
+    training = from_plain(AdversarialTraining, plain, str(case))
+    return AdversarialTrainee(planned, case.images(), training, seed=0)
 
 
 def self_source(case: TransferCase) -> Autoencoder:

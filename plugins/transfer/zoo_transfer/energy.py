@@ -11,6 +11,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_part
 from zoo.networks.gan import GAN
 from zoo.networks.modes import evaluating
+from zoo.objectives.logits import over_groups
 from zoo.plugins import normalise
 from zoo.protocols import Edit, Judgement, Round, Slot, Source, Transfer, Values
 from zoo.specs import DataSpec, PartSpec
@@ -63,11 +64,11 @@ class Ebgan(nn.Module):
         """Scalar."""
         assert game.real_judgement is not None, "the loop judges the real batch for D"
         real, fake = -game.real_judgement.realness, -game.fake_judgement.realness
-        return real.mean() + (self.margin - fake).relu().mean()
+        return over_groups(real, game.groups) + over_groups((self.margin - fake).relu(), game.groups)
 
     def g_loss(self, game: Round) -> Tensor:
         """Scalar."""
-        energy = -game.fake_judgement.realness.mean()
+        energy = over_groups(-game.fake_judgement.realness, game.groups)
         if not self.pull_away:
             return energy
         return energy + self.pull_away * pull_away(game.fake_judgement.stages[-1].flatten(1))
@@ -94,17 +95,19 @@ class Began(nn.Module):
     def d_loss(self, game: Round) -> Tensor:
         """Scalar."""
         assert game.real_judgement is not None, "the loop judges the real batch for D"
-        return -game.real_judgement.realness.mean() + self.k * game.fake_judgement.realness.mean()
+        real, fake = -game.real_judgement.realness, -game.fake_judgement.realness
+        return over_groups(real, game.groups) - self.k * over_groups(fake, game.groups)
 
     def g_loss(self, game: Round) -> Tensor:
         """Scalar."""
-        return -game.fake_judgement.realness.mean()
+        return over_groups(-game.fake_judgement.realness, game.groups)
 
     @torch.no_grad()
     def after(self, game: Round) -> None:
         """One step of the control, on the judgements of the side that moved last."""
         assert game.real_judgement is not None, "a paired objective sees the real batch's judgement"
-        real, fake = -game.real_judgement.realness.mean(), -game.fake_judgement.realness.mean()
+        real = over_groups(-game.real_judgement.realness, game.groups)
+        fake = over_groups(-game.fake_judgement.realness, game.groups)
         balance = self.gamma * real - fake
         self.k.copy_((self.k + self.lambda_k * balance).clamp(0.0, 1.0))
         self.measure.copy_(real + balance.abs())
