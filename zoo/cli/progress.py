@@ -50,7 +50,7 @@ class _Bar:
         self.task: TaskID | None = None
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "start" or self.task is None:
+        if self.task is None or (event.kind == "start" and self.progress.tasks[self.task].completed > event.shown):
             self.task = self.progress.add_task(self.title, total=event.total, completed=event.shown, note="")
         note = _losses(event) if event.kind == "tick" else None
         if note is None:
