@@ -46,7 +46,7 @@ class Scale:
 
 
 FULL = Scale(images=51_200, samples=2_000, points=(0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1))
-QUICK = Scale(images=12_800, samples=1_000, points=(0, 1 / 4, 1 / 2, 1))
+QUICK = Scale(images=6_400, samples=1_000, points=(0, 1 / 4, 1 / 2, 1))
 
 
 @dataclass(frozen=True, slots=True)
