@@ -30,7 +30,6 @@ __all__ = [
     "build_gan",
     "build_part",
     "gan",
-    "same_parts",
 ]
 
 Part = str | PartSpec | Mapping[str, Any]
@@ -174,11 +173,6 @@ def as_part(part: Part) -> PartSpec:
             near(str(next(iter(unknown), "")), ["component", "config"]),
         )
     return PartSpec(part["component"], dict(part.get("config", {})))
-
-
-def same_parts(a: PartSpec, b: PartSpec) -> bool:
-    """Whether two normalised specs build the same structure."""
-    return a.component == b.component and dict(a.config) == dict(b.config)
 
 
 def _fetch(model: nn.Module) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -88,9 +87,3 @@ def report_on(transfer: Transfer, strategy: str, source: str) -> Report:
             origin, how = origins.get((net, name), ("fresh", ""))
             rows.append(Row(net, name, tuple(tensor.shape), origin, how, state))
     return Report(tuple(rows), source, strategy, tuple(transfer.notes))
-
-
-def fractions(report: Report) -> Mapping[str, float]:
-    """Per net, the share of its tensors that did not stay fresh."""
-    nets = dict.fromkeys(row.net for row in report.rows)
-    return {net: 1 - report.count(net).get("fresh", 0) / sum(report.count(net).values()) for net in nets}
