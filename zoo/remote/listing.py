@@ -29,7 +29,9 @@ class Listing:
 def read_listing(repo: str, revision: str) -> Listing:
     """Ask the Hub once. Raises what the client raises, and RemoteError for an answer that is none."""
     from huggingface_hub import constants
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
+    # Documented under this name, though the module does not say that it exports them.
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # type: ignore[attr-defined]
 
     url = f"{constants.ENDPOINT}/api/models/{repo}/revision/{urllib.parse.quote(revision, safe='')}"
     reply = get_session().get(url, headers=build_hf_headers(), params={"blobs": "true"}, timeout=_PATIENCE)
