@@ -62,19 +62,19 @@ def client(code: str, env: dict[str, str]) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run(command: list[str], env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], env: dict[str, str], timeout: float = 600) -> subprocess.CompletedProcess[str]:
     """A process with that environment."""
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
 
 
-def hf(*words: object, env: dict[str, str], timeout: float = 120) -> str:
+def hf(*words: object, env: dict[str, str], timeout: float = 600) -> str:
     """The Hub client's own command line; what it printed."""
     done = run([str(Path(sys.executable).with_name("hf")), *map(str, words)], env, timeout)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
-def cli(*words: str, env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def cli(*words: str, env: dict[str, str], timeout: float = 600) -> subprocess.CompletedProcess[str]:
     """`zoo` with those words."""
     return run([sys.executable, "-m", "zoo", *words], env, timeout)
 

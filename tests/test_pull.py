@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +115,37 @@ def test_a_new_commit_is_not_seen_until_asked_for(server: Server, commit: str, e
     assert not (newer / "notes.txt").exists()  # only what the manifest pins is taken
 
 
+def test_a_server_that_is_no_hub_is_told_apart(env: dict[str, str], tmp_path: Path) -> None:
+    server = http.server.HTTPServer(("127.0.0.1", 0), Anything)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with server:
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        for body in (b"<html>", b"[]", b'{"sha": "../../x", "siblings": []}', b'{"sha": 1, "siblings": {}}'):
+            Anything.body = body
+            done = cli("pull", "hub:ann/x", env={**env, "HF_ENDPOINT": address})
+            assert done.returncode == 1
+            assert "answer" in done.stderr
+            assert len(done.stderr.strip().splitlines()) == 2, done.stderr
+        server.shutdown()
+
+
+class Anything(http.server.BaseHTTPRequestHandler):
+    """Answers everything with the same bytes."""
+
+    body = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 def test_without_a_network_the_error_says_how_to_get_it(env: dict[str, str]) -> None:
     for more, says in (({"HF_HUB_OFFLINE": "1"}, "switched off"), ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "reached")):
         done = cli("pull", f"hub:ann/x@{'a' * 40}", env={**env, **more})
@@ -147,10 +180,40 @@ def test_a_damaged_cache_is_found_and_can_be_repaired(commit: str, env: dict[str
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    for words in (("verify", str(folder), "--files"), ("pull", "hub:ann/x"), ("sample", "hub:ann/x", "-o", "x.png")):
+    for words in (("verify", str(folder), "--files"), ("sample", "hub:ann/x", "-o", "x.png"), ("pull", "hub:ann/x")):
         done = cli(*words, env=env)
         assert done.returncode == 1, words
         assert "generator.safetensors has sha256" in done.stderr
+    assert "zoo cache rm" in done.stderr
+    assert cli("cache", "rm", "hub:ann/x", "--yes", env=env).returncode == 0
+    assert pulled("hub:ann/x", env=env) == folder
+    verify_files(folder, read_manifest(folder))
+
+
+WITHOUT_XET = """
+import importlib.metadata, sys, zoo.cli
+real = importlib.metadata.version
+def version(name):
+    if name.replace("-", "_") == "hf_xet": raise importlib.metadata.PackageNotFoundError(name)
+    return real(name)
+importlib.metadata.version, sys.modules["hf_xet"] = version, None
+from huggingface_hub.utils import is_xet_available
+assert not is_xet_available()
+zoo.cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("xet", ["there", "switched off", "not installed"])
+def test_pulling_needs_no_xet(commit: str, release: Path, env: dict[str, str], xet: str) -> None:
+    """A Hub that does not offer it, as `zoo serve`, is asked for plain files, whatever the client has."""
+    if xet != "switched off":
+        del env["HF_HUB_DISABLE_XET"]
+    start = ["-c", WITHOUT_XET] if xet == "not installed" else ["-m", "zoo"]
+    done = run([sys.executable, *start, "pull", "-q", "hub:ann/x"], env)
+    assert done.returncode == 0, done.stderr
+    folder = Path(done.stdout.strip())
+    assert folder.name == commit
+    verify_files(folder, read_manifest(release))
 
 
 def test_only_a_snapshots_links_into_its_own_blobs_are_followed(release: Path, tmp_path: Path) -> None:

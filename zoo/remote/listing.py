@@ -36,13 +36,21 @@ def read_listing(repo: str, revision: str) -> Listing:
     url = f"{constants.ENDPOINT}/api/models/{repo}/revision/{urllib.parse.quote(revision, safe='')}"
     reply = get_session().get(url, headers=build_hf_headers(), params={"blobs": "true"}, timeout=_PATIENCE)
     hf_raise_for_status(reply)
-    plain = parse_json(reply.content, f"the answer of {constants.ENDPOINT}", largest=_LARGEST, error=RemoteError)
+    answer = f"the answer of {constants.ENDPOINT}"
+    plain = parse_json(reply.content, answer, largest=_LARGEST, error=_NoHub)
     facts = plain if isinstance(plain, dict) else {}
     commit, files = facts.get("sha"), facts.get("siblings")
     if not isinstance(commit, str) or not COMMIT.fullmatch(commit) or not isinstance(files, list):
-        raise RemoteError(f"{constants.ENDPOINT} does not answer as a Hub does", "Check HF_ENDPOINT.")
+        raise _NoHub(f"{answer} is not a Hub's")
     rows = [file for file in files if isinstance(file, dict) and isinstance(file.get("rfilename"), str)]
     return Listing(commit, {row["rfilename"]: _size(row.get("size")) for row in rows})
+
+
+class _NoHub(RemoteError):
+    """Something else answers at that address."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Check HF_ENDPOINT.")
 
 
 def _size(value: object) -> int | None:
