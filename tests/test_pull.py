@@ -126,6 +126,10 @@ def test_a_server_that_is_no_hub_is_told_apart(env: dict[str, str], tmp_path: Pa
             assert done.returncode == 1
             assert "answer" in done.stderr
             assert len(done.stderr.strip().splitlines()) == 2, done.stderr
+        Anything.body = b'[{"id": "ann/\\u001b[2Jx"}]'
+        done = cli("search", env={**env, "HF_ENDPOINT": address})
+        assert done.returncode == 1
+        assert "answer" in done.stderr
         server.shutdown()
 
 
@@ -152,6 +156,9 @@ def test_without_a_network_the_error_says_how_to_get_it(env: dict[str, str]) -> 
         assert done.returncode == 1
         assert says in done.stderr
         assert len(done.stderr.strip().splitlines()) == 2
+    done = cli("search", "x", env={**env, "HF_ENDPOINT": "http://127.0.0.1:9"})  # asked once, not for half a minute
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,14 @@
-"""What a repository holds at a revision: its commit and its files, in one request that fails at once.
-
-`HfApi.model_info` asks the same; importing that class takes longer than downloading a small release.
-"""
+"""What a repository holds at a revision: its commit and its files."""
 
 from __future__ import annotations
 
 import urllib.parse
 from dataclasses import dataclass
 
-from zoo.errors import RemoteError
-from zoo.plain import parse_json
+from zoo.remote.question import NotAHub, ask
 from zoo.snapshots import COMMIT
 
 __all__ = ["Listing", "read_listing"]
-
-_LARGEST = 50_000_000
-_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +20,14 @@ class Listing:
 
 
 def read_listing(repo: str, revision: str) -> Listing:
-    """Ask the Hub once. Raises what the client raises, and RemoteError for an answer that is none."""
-    from huggingface_hub import constants
-
-    # Documented under this name, though the module does not say that it exports them.
-    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # type: ignore[attr-defined]
-
-    url = f"{constants.ENDPOINT}/api/models/{repo}/revision/{urllib.parse.quote(revision, safe='')}"
-    reply = get_session().get(url, headers=build_hf_headers(), params={"blobs": "true"}, timeout=_PATIENCE)
-    hf_raise_for_status(reply)
-    answer = f"the answer of {constants.ENDPOINT}"
-    plain = parse_json(reply.content, answer, largest=_LARGEST, error=_NoHub)
+    """Ask the Hub once. Raises what `ask` raises."""
+    plain = ask(f"models/{repo}/revision/{urllib.parse.quote(revision, safe='')}", blobs="true")
     facts = plain if isinstance(plain, dict) else {}
     commit, files = facts.get("sha"), facts.get("siblings")
     if not isinstance(commit, str) or not COMMIT.fullmatch(commit) or not isinstance(files, list):
-        raise _NoHub(f"{answer} is not a Hub's")
+        raise NotAHub(f"the answer about {repo} is not a Hub's")
     rows = [file for file in files if isinstance(file, dict) and isinstance(file.get("rfilename"), str)]
     return Listing(commit, {row["rfilename"]: _size(row.get("size")) for row in rows})
-
-
-class _NoHub(RemoteError):
-    """Something else answers at that address."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "Check HF_ENDPOINT.")
 
 
 def _size(value: object) -> int | None:
