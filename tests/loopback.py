@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from zoo.hub.access import Access, User, digest
+from zoo.hub.faults import Fault
 from zoo.hub.rights import Hub
 from zoo.hub.server import Server
 from zoo.hub.store import Store
@@ -79,7 +82,26 @@ def cli(*words: str, env: dict[str, str], timeout: float = 600) -> subprocess.Co
     return run([sys.executable, "-m", "zoo", *words], env, timeout)
 
 
+_PROVED = """
+import sys, zoo.cli, zoo.release, zoo.remote.push as push
+push.prove = zoo.release.read_manifest
+zoo.cli.main(["push", *sys.argv[1:]])
+"""
+PUSH = [sys.executable, "-c", _PROVED]
+"""`zoo push` of a release that was proved before: everything but the fresh process that loads it."""
+
+
 def push(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """`zoo push` of a release that was proved before: everything but the fresh process that loads it."""
-    program = "import sys, zoo.cli, zoo.release, zoo.remote.push as push\npush.prove = zoo.release.read_manifest\n"
-    return run([sys.executable, "-c", f"{program}zoo.cli.main(['push', *sys.argv[1:]])", *words], env)
+    """`PUSH` with those words."""
+    return run([*PUSH, *words], env)
+
+
+def kill_at(server: Server, request: str, command: list[str], env: dict[str, str]) -> None:
+    """Start a command and kill it while it waits for the answer to `METHOD path`, a pattern; that answer stalls."""
+    server.faults.add(Fault(request, "stall"))
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not any(re.search(request, f"{method} {path}") for method, path, _ in list(server.seen)):
+            assert process.poll() is None, "it ended before that request"
+            time.sleep(0.02)
+        process.kill()
+    server.faults.clear()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers import released
-from loopback import cli, client, environment, hf, hub, run
+from loopback import cli, client, environment, hf, hub, kill_at, run
 
 from zoo.errors import IntegrityError
 from zoo.hub.faults import Fault
@@ -301,6 +301,18 @@ def test_every_fault_ends_in_success_or_one_clear_error(
         assert "bug" not in done.stderr
     server.faults.clear()
     folder = pulled(f"hub:ann/x@{commit}", env=env)
+    verify_files(folder, read_manifest(folder))
+
+
+def test_a_killed_pull_leaves_nothing_that_counts_as_a_release(
+    server: Server, commit: str, env: dict[str, str]
+) -> None:
+    kill_at(server, FILE, [sys.executable, "-m", "zoo", "pull", "hub:ann/x"], env)
+    done = cli("pull", f"hub:ann/x@{commit}", env={**env, "HF_HUB_OFFLINE": "1"})
+    assert done.returncode == 1
+    assert "is not on this machine" in done.stderr
+    assert json.loads(cli("cache", "ls", "--json", env=env).stdout) == []
+    folder = pulled("hub:ann/x", env=env)
     verify_files(folder, read_manifest(folder))
 
 

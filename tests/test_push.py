@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import released
 from huggingface_hub import ModelCard
-from loopback import BOB, READER, cli, environment, hf, hub, push
+from loopback import BOB, PUSH, READER, cli, environment, hf, hub, kill_at, push
 
 from zoo.hub.faults import Fault
 from zoo.hub.server import Server
@@ -160,16 +160,35 @@ def test_a_refused_push_publishes_nothing_and_can_be_repeated(
     assert server.hub.store.find("model", "ann/x").tags  # type: ignore[union-attr]
 
 
-def test_a_push_that_ended_before_its_tag_is_finished_by_the_next(
-    server: Server, release: Path, env: dict[str, str]
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(r"POST .*/tag/", "status", 9, 403), Fault(r"POST .*/commit/", "cut", 9, at=0)],
+    ids=["tag", "answer"],
+)
+def test_a_push_that_ended_after_its_commit_is_finished_by_the_next(
+    server: Server, release: Path, env: dict[str, str], fault: Fault
 ) -> None:
-    server.faults.add(Fault(r"POST .*/tag/", "status", 9, 403))
-    assert push(str(release), "ann/x", env=env).returncode == 1
+    """Before its tag, or before it heard that the commit was made."""
+    server.faults.add(fault)
+    done = push(str(release), "ann/x", env=env)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 2, done.stderr
     server.faults.clear()
     assert "already" in push(str(release), "ann/x", env=env).stdout
     repository = server.hub.store.find("model", "ann/x")
     assert repository is not None
     assert list(repository.tags) == ["v1.0.0"]
+    assert len(repository.commits) == 2
+
+
+def test_a_killed_push_publishes_nothing_and_can_be_repeated(
+    server: Server, release: Path, env: dict[str, str]
+) -> None:
+    kill_at(server, "PUT /lfs/", [*PUSH, str(release), "ann/x"], env)
+    repository = server.hub.store.find("model", "ann/x")
+    assert repository is not None
+    assert repository.head.files == {}
+    assert push(str(release), "ann/x", env=env).returncode == 0
 
 
 def test_who_may_not_write_is_told_so(server: Server, release: Path, env: dict[str, str]) -> None:
