@@ -15,8 +15,10 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from pull import release
@@ -24,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import zoo
+from zoo import pairs, tensors
 from zoo import release as release_module
 
 _MEGABYTES = 100.6
@@ -40,10 +43,10 @@ def main() -> None:
         os.environ["ZOO_CACHE"] = f"{place}/cache"
         ways = {**_ours(Path(place)), **_timm(Path(place)), **_pythae(Path(place))}
         time.sleep(2.5)  # what was written this moment is not remembered as checked
-        spent = _watch_hashing()
+        spent = _watch_integrity()
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         processor: dict[str, list[float]] = {name: [] for name in ways}
-        hashing: dict[str, list[float]] = {name: [] for name in ways}
+        integrity: dict[str, list[float]] = {name: [] for name in ways}
         sizes: dict[str, int] = {}
         rng = random.Random(0)
         for turn in range(-1, given.rounds):
@@ -57,14 +60,14 @@ def main() -> None:
                 if turn >= 0:
                     seconds[name].append(wall)
                     processor[name].append(used)
-                    hashing[name].append(spent[0] / wall)
-        print("| way | million parameters | seconds (median) | of all rounds | processor seconds | hashing |")
+                    integrity[name].append(spent[0] / wall)
+        print("| way | million parameters | seconds (median) | of all rounds | processor seconds | integrity |")
         print("|---|---:|---:|---:|---:|---:|")
         for name in ways:
             spread = f"{min(seconds[name]):.3f} to {max(seconds[name]):.3f}"
             print(
                 f"| {name} | {sizes[name] / 1e6:.1f} | {statistics.median(seconds[name]):.3f} | {spread} "
-                f"| {statistics.median(processor[name]):.3f} | {100 * statistics.median(hashing[name]):.0f} % |"
+                f"| {statistics.median(processor[name]):.3f} | {100 * statistics.median(integrity[name]):.0f} % |"
             )
         print(f"\n{given.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
 
@@ -115,18 +118,39 @@ def _pythae(place: Path) -> dict[str, Callable[[], list[nn.Module]]]:
     return {"pythae AutoModel.load_from_folder": lambda: [AutoModel.load_from_folder(str(place / "pythae")).eval()]}
 
 
-def _watch_hashing() -> list[float]:
-    """The seconds that the release's reader spends on SHA-256 from now on."""
+def _watch_integrity() -> list[float]:
+    """The seconds that a load spends on hashing, on headers and on the notes of what was hashed, from now on."""
     spent = [0.0]
-    real = release_module.sha256_of
 
-    def timed(data: bytes) -> str:
+    @contextmanager
+    def counted() -> Iterator[None]:
         start = time.perf_counter()
-        found = real(data)
-        spent[0] += time.perf_counter() - start
-        return found
+        try:
+            yield
+        finally:
+            spent[0] += time.perf_counter() - start
 
-    release_module.sha256_of = timed
+    def timed(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            with counted():
+                return real(*arguments)
+
+        return call
+
+    real_notes = pairs.checked_files
+
+    @contextmanager
+    def notes(folder: Path) -> Iterator[Any]:
+        with ExitStack() as stack:
+            with counted():
+                checked = stack.enter_context(real_notes(folder))
+            yield checked
+            with counted():
+                stack.close()
+
+    release_module.sha256_of = timed(release_module.sha256_of)
+    tensors.check_header = timed(tensors.check_header)
+    pairs.checked_files = notes
     return spent
 
 
