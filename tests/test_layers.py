@@ -12,7 +12,7 @@ ROWS = [
     {"scaffold", "testing"},
     {"testing"},
     {"conformance"},
-    {"demo", "pipeline", "runs"},
+    {"demo", "pipeline", "runs", "doctor"},
     {"publish", "pairs"},
     {"report", "hub"},
     {"training"},
