@@ -1,4 +1,4 @@
-"""Small pieces of HTML that pages and notebooks share. Whatever comes in is escaped; nothing is fetched from anywhere."""
+"""Small pieces of HTML that pages and notebooks share: whatever comes in is escaped, nothing is fetched."""
 
 from __future__ import annotations
 

@@ -88,7 +88,10 @@ def strategy_pages() -> list[StrategyPage]:
 
 def _strategy(offer: plugins.Offer) -> StrategyPage:
     owner = f"{offer.plugin.distribution} {offer.plugin.version}"
-    text, fills, uses, settings, problem = "", (), (), (), ""  # type: ignore[var-annotated]
+    text = problem = ""
+    fills: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
     try:
         settings = settings_of(plugins.config_class(offer))
         target = plugins.resolve(offer, offer.component.target)

@@ -58,7 +58,9 @@ def gallery(out: str | Path, pattern: str = "*", *, results: str | Path | None =
 
 def _page(name: str, facts: dict[str, Any]) -> str:
     pages = importlib.resources.files("zoo.gallery").joinpath("pages")
-    texts = {file.name: file.read_text("utf-8") for file in pages.iterdir() if file.name.endswith((".j2", ".css", ".js"))}
+    texts = {
+        file.name: file.read_text("utf-8") for file in pages.iterdir() if file.name.endswith((".j2", ".css", ".js"))
+    }
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(texts),
         autoescape=True,

@@ -42,9 +42,11 @@ def moves(rows: Iterable[Mapping[str, Any]], strategy: str = "") -> str:
         y = _TOP + i * _ROW + 20
         parts += _arrows(held, places, y + _HIGH / 2)
         parts += _cells(net, held, y)
-    for part, y in places.items():
-        parts.append(f'<rect x="8" y="{y - 15:.0f}" width="{_LEFT - 8}" height="30" rx="5" fill="#eee" stroke="{_INK}"/>')
-        parts.append(_text(18, y + 5, part))
+    for part, middle in places.items():
+        parts.append(
+            f'<rect x="8" y="{middle - 15:.0f}" width="{_LEFT - 8}" height="30" rx="5" fill="#eee" stroke="{_INK}"/>'
+        )
+        parts.append(_text(18, middle + 5, part))
     parts += _legend(height - 14)
     return "".join(parts) + "</svg>"
 
