@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import torch
@@ -17,10 +17,22 @@ from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.objectives import augmentation
-from zoo.protocols import AdversarialObjective, Game, Judgement, Regulariser, Round, Side, Term, Transfer
+from zoo.protocols import (
+    AdversarialObjective,
+    Game,
+    Judgement,
+    Regulariser,
+    Round,
+    Schedule,
+    Side,
+    Stage,
+    Term,
+    Transfer,
+)
 from zoo.training.ema import MovingAverage
-from zoo.training.freezing import freeze, train_mode
+from zoo.training.freezing import freeze
 from zoo.training.recipe import AdversarialTraining
+from zoo.training.steering import Steering
 
 __all__ = ["AdversarialTrainee", "ImageGame"]
 
@@ -29,12 +41,11 @@ _SPREAD_OF = 512
 
 
 class ImageGame:
-    """The usual game: images are judged, the generator moves every step."""
+    """The usual game: images are judged, the generator moves every `every`-th step."""
 
-    every = 1
-
-    def __init__(self, gan: GAN) -> None:
+    def __init__(self, gan: GAN, every: int = 1) -> None:
         self.gan = gan
+        self.every = every
 
     @property
     def groups(self) -> tuple[int, ...]:
@@ -74,16 +85,12 @@ class AdversarialTrainee:
             raise ConfigError(
                 "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
             )
-        freeze(plan)
-        train_mode(plan)
-        rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
-        self.rates = rates
-        self.weights = {side: self._trained(side) for side in Side}
-        self.adams = {
-            side: torch.optim.Adam(weights, rates[side], (training.beta1, training.beta2), foreach=True)
-            for side, weights in self.weights.items()
-            if weights
-        }
+        self.rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
+        self.weights: dict[Side, list[nn.Parameter]] = {side: [] for side in Side}
+        self.adams: dict[Side, torch.optim.Adam] = {}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.begun: list[Stage] = []
+        self._enrol()
         self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
         self.modules: dict[str, nn.Module] = {
             **plan.gan.parts,
@@ -93,11 +100,15 @@ class AdversarialTrainee:
             **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
             **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
         }
-        self.optimisers: dict[str, torch.optim.Optimizer] = {side.value: adam for side, adam in self.adams.items()}
+        steered = {name: setting for name, setting, _ in self._settings() if isinstance(setting, nn.Module)}
+        self.steering = Steering(steered, next(plan.gan.generator.parameters()).device)
+        if steered:
+            self.modules["steering"] = self.steering
         self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """G forward once; D moves, then G, each with one backward; the moving average follows."""
+        self.advance(shown)
         n = shown // self.training.batch
         real = self.game.real(self.images.batch(rows), rows)
         z = self.gan.prior.sample(len(rows), self.streams["codes"]).to(real.device)  # type: ignore[operator]
@@ -146,7 +157,17 @@ class AdversarialTrainee:
         if game is not None:
             self.objective.after(game)
         self.average.update(self.gan.generator, len(rows), shown + len(rows))
+        clocks = {name: shown + len(rows) - since for name, _, since in self._settings() if since is not None}
+        self.steering.after(scalars, clocks, len(rows))
         return scalars
+
+    def advance(self, shown: int) -> None:
+        """Begin every stage that is due after `shown` images. Resuming calls it before the optimisers' state comes."""
+        for stage in self.plan.stages:
+            if not any(stage is begun for begun in self.begun) and shown >= self._begins(stage):
+                self.begun.append(stage)
+                self.game = stage.game or self.game
+                self._enrol()
 
     def preview(self) -> Tensor:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
@@ -186,8 +207,13 @@ class AdversarialTrainee:
         """The side's learning rate for this step, set and returned; 0 means that it rests."""
         if side not in self.adams:
             return 0.0
-        schedules = self.plan.schedules.get(f"{side.value}.lr", [])
-        rate = self.rates[side] * math.prod(schedule(shown) for schedule in schedules)
+        key = f"{side.value}.lr/"
+        multipliers = (
+            setting(shown - since)
+            for name, setting, since in self._settings()
+            if since is not None and name.startswith(key)
+        )
+        rate = self.rates[side] * math.prod(multipliers)
         for group in self.adams[side].param_groups:
             group["lr"] = rate
         return rate
@@ -201,6 +227,38 @@ class AdversarialTrainee:
         for term in self._due(side, game.shown):
             total = total + term.weight(game.shown) * term.forward(game)
         return total
+
+    def _begins(self, stage: Stage) -> int:
+        return math.ceil(stage.after * self.training.images)
+
+    def _settings(self) -> Iterator[tuple[str, Schedule, int | None]]:
+        """Every schedule with a name of its own and the images at which its clock began, None if it has not."""
+        for key, schedules in self.plan.schedules.items():
+            for i, schedule in enumerate(schedules):
+                yield f"{key}/{i}", schedule, 0
+        for j, stage in enumerate(self.plan.stages):
+            began = self._begins(stage) if any(stage is begun for begun in self.begun) else None
+            for key, schedules in stage.schedules.items():
+                for i, schedule in enumerate(schedules):
+                    yield f"{key}/stage{j}/{i}", schedule, began
+
+    def _enrol(self) -> None:
+        """Freeze what is to be frozen now, and give each side's optimiser the weights that it does not hold yet."""
+        thawed: dict[str, set[str]] = {}
+        for stage in self.begun:
+            for net, names in stage.thaws.items():
+                thawed.setdefault(net, set()).update(names)
+        freeze(self.plan, thawed)
+        betas = (self.training.beta1, self.training.beta2)
+        for side in Side:
+            held = {id(weight) for weight in self.weights[side]}
+            new = [weight for weight in self._trained(side) if id(weight) not in held]
+            self.weights[side] += new
+            if new and side in self.adams:
+                self.adams[side].add_param_group({"params": new})
+            elif new:
+                self.adams[side] = torch.optim.Adam(new, self.rates[side], betas, foreach=True)
+                self.optimisers[side.value] = self.adams[side]
 
     def _trained(self, side: Side) -> list[nn.Parameter]:
         players = self.game.players(side)

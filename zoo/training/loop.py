@@ -142,6 +142,7 @@ def restore(trainee: Trainee, batches: Batches, record: Record) -> int:
     """Put the newest checkpoint back; returns the images shown. Raises TrainingError or IntegrityError."""
     shown, tensors, facts = checkpoint.load(checkpoint.latest(record.checkpoints))
     _load_modules(trainee, tensors)
+    trainee.advance(shown)
     for name, optimiser in trainee.optimisers.items():
         load_optimiser(optimiser, _within(tensors, f"optimisers.{name}."))
     for name, rng in trainee.streams.items():
