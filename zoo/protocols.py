@@ -222,7 +222,8 @@ class AdversarialObjective(Protocol):
 class Regulariser(Protocol):
     """A penalty on the discriminator, due every `interval` steps and then weighted `interval` times.
 
-    `inputs` names what must carry gradients when it is due: `"real"`, `"fake"`. Built by `regulariser(config)`.
+    `inputs` names what must carry gradients when it is due: `"real"`, `"fake"`. Built by `regulariser(config)`. One
+    that has `settle(data, batch)` is told before training what it will judge and how many at once.
     """
 
     interval: int

@@ -17,6 +17,7 @@ from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.objectives import augmentation
+from zoo.objectives.adaptive import AdaptiveProbability
 from zoo.protocols import (
     AdversarialObjective,
     Game,
@@ -29,6 +30,7 @@ from zoo.protocols import (
     Term,
     Transfer,
 )
+from zoo.specs import DataSpec
 from zoo.training.ema import MovingAverage
 from zoo.training.freezing import freeze
 from zoo.training.recipe import AdversarialTraining
@@ -79,8 +81,10 @@ class AdversarialTrainee:
         self.training = training
         self.game: Game = plan.game or ImageGame(plan.gan)
         self.objective = _objective(plan, training)
-        self.regulariser = _regulariser(training)
+        self.regulariser = _regulariser(training, plan.gan.data)
         self.augmentation = augmentation.parse(training.augment)
+        adaptive = training.augment_probability == "adaptive"
+        self.adaptive = AdaptiveProbability(training.augment_target, training.augment_images) if adaptive else None
         if self.augmentation and plan.game is not None:
             raise ConfigError(
                 "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
@@ -101,6 +105,7 @@ class AdversarialTrainee:
             **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
         }
         steered = {name: setting for name, setting, _ in self._settings() if isinstance(setting, nn.Module)}
+        steered |= {"augment": self.adaptive} if self.adaptive is not None else {}
         self.steering = Steering(steered, next(plan.gan.generator.parameters()).device)
         if steered:
             self.modules["steering"] = self.steering
@@ -141,6 +146,10 @@ class AdversarialTrainee:
             scalars["d_gradient"] = self._gradient(Side.DISCRIMINATOR)
             ours, theirs = cast(Judgement, game.real_judgement).realness, game.fake_judgement.realness
             scalars["d_wins"] = (ours.detach().mean(1) > theirs.detach().mean(1)).float().mean()
+            if self.adaptive is not None:
+                margin = ours - theirs if self.objective.paired else ours
+                scalars["d_sign"] = margin.detach().sign().mean()
+                scalars["augmented"] = self.adaptive.p.clone()
             scalars["d_real"] = cast(Judgement, game.real_judgement).realness.detach().mean()
             scalars["d_fake"] = game.fake_judgement.realness.detach().mean()
         if self._pace(Side.GENERATOR, shown) and n % self.game.every == 0:
@@ -157,7 +166,8 @@ class AdversarialTrainee:
         if game is not None:
             self.objective.after(game)
         self.average.update(self.gan.generator, len(rows), shown + len(rows))
-        clocks = {name: shown + len(rows) - since for name, _, since in self._settings() if since is not None}
+        clocks = {"augment": shown + len(rows)}
+        clocks |= {name: shown + len(rows) - since for name, _, since in self._settings() if since is not None}
         self.steering.after(scalars, clocks, len(rows))
         return scalars
 
@@ -188,7 +198,9 @@ class AdversarialTrainee:
         if not self.augmentation:
             return None
         data = self.gan.data
-        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"])
+        chosen = self.training.augment_probability
+        probability = float(self.adaptive.p) if self.adaptive is not None else None if chosen == 1.0 else float(chosen)
+        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"], probability)
         return lambda x: augmentation.augment(x, drawn, data)
 
     def _move(self, side: Side, loss: Tensor) -> None:
@@ -281,10 +293,13 @@ def _objective(plan: Transfer, training: AdversarialTraining) -> AdversarialObje
     return objective
 
 
-def _regulariser(training: AdversarialTraining) -> Regulariser | None:
+def _regulariser(training: AdversarialTraining, data: DataSpec) -> Regulariser | None:
     if training.regulariser == "none":
         return None
     part = as_part(training.regulariser)
     regulariser = cast(Regulariser, plugins.build("regulariser", part))
     plugins.require(plugins.find("regulariser", part.component), regulariser, Regulariser)
+    settle: Callable[[DataSpec, int], None] | None = getattr(regulariser, "settle", None)
+    if settle is not None:
+        settle(data, training.batch)
     return regulariser
