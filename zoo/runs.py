@@ -36,6 +36,7 @@ from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, reci
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
+from zoo.training.stability import StabilityWatch
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
 
@@ -161,7 +162,8 @@ def _go(
 ) -> Run:
     training = trainee.training
     batches = Batches(image_set.train, training.batch, trainee.streams["data"])
-    shown = 0 if fresh else loop.restore(trainee, batches, record)
+    watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
+    shown = 0 if fresh else loop.restore(trainee, batches, record, watch)
     judge = _judge(recipe, image_set)
 
     def draw(samples: Tensor, at: int) -> None:
@@ -178,7 +180,7 @@ def _go(
     budget = loop.Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
     )
-    shown = loop.train(trainee, batches, budget, record, shown=shown, draw=draw, evaluate=evaluate)
+    shown = loop.train(trainee, batches, budget, record, watch, shown=shown, draw=draw, evaluate=evaluate)
     return _run(trainee, recipe, record, image_set, shown)
 
 

@@ -53,6 +53,7 @@ def train(
     batches: Batches,
     budget: Budget,
     record: Record,
+    watch: StabilityWatch,
     *,
     shown: int = 0,
     draw: Callable[[Tensor, int], None],
@@ -64,8 +65,6 @@ def train(
     loss or weight is no longer finite (the last good checkpoint stays), StorageError, or Interrupted.
     """
     pending: list[dict[str, Tensor]] = []
-    real_spread: float | None = getattr(trainee, "real_spread", None)
-    watch = StabilityWatch(budget.images, real_spread)
     began = last = time.monotonic()
     began_at = last_at = shown
 
@@ -89,7 +88,7 @@ def train(
     def save() -> None:
         tick()
         _refuse_broken_weights(trainee, shown, record)
-        path = checkpoint.save(record.checkpoints, shown, *_state(trainee, batches))
+        path = checkpoint.save(record.checkpoints, shown, *_state(trainee, batches, watch))
         record.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(record.folder))}))
 
     def due(every: int, before: int) -> bool:
@@ -105,9 +104,7 @@ def train(
     def measure() -> None:
         facts = evaluate(shown)
         record.write(Event("metrics", shown, budget.images, facts))
-        for figure in facts.get("metrics", []):
-            if figure["name"] == "kid":
-                warn(watch.measured(figure["value"], shown))
+        warn(watch.measured({figure["name"]: figure["value"] for figure in facts.get("metrics", [])}, shown))
 
     record.write(Event("start", shown, budget.images))
     if shown == 0:
@@ -138,15 +135,18 @@ def train(
     return shown
 
 
-def restore(trainee: Trainee, batches: Batches, record: Record) -> int:
+def restore(trainee: Trainee, batches: Batches, record: Record, watch: StabilityWatch) -> int:
     """Put the newest checkpoint back; returns the images shown. Raises TrainingError or IntegrityError."""
     shown, tensors, facts = checkpoint.load(checkpoint.latest(record.checkpoints))
     _load_modules(trainee, tensors)
+    trainee.advance(shown)
     for name, optimiser in trainee.optimisers.items():
         load_optimiser(optimiser, _within(tensors, f"optimisers.{name}."))
     for name, rng in trainee.streams.items():
         rng.set_state(tensors[f"streams.{name}"])
     batches.load_state({**_within(tensors, "batches."), **facts["batches"]})
+    if "watch" in facts:
+        watch.load_state(facts["watch"])
     record.forget_after(shown)
     return shown
 
@@ -163,7 +163,7 @@ def _load_modules(trainee: Trainee, tensors: dict[str, Tensor]) -> None:
         module.load_state_dict(_within(tensors, f"modules.{name}."), strict=True)
 
 
-def _state(trainee: Trainee, batches: Batches) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _state(trainee: Trainee, batches: Batches, watch: StabilityWatch) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors: dict[str, Tensor] = {}
     for name, module in trainee.modules.items():
         tensors |= {f"modules.{name}.{key}": value for key, value in module.state_dict().items()}
@@ -172,7 +172,8 @@ def _state(trainee: Trainee, batches: Batches) -> tuple[dict[str, Tensor], dict[
     tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainee.streams.items()}
     order = batches.state()
     tensors |= {f"batches.{key}": value for key, value in order.items() if isinstance(value, Tensor)}
-    return tensors, {"batches": {key: value for key, value in order.items() if not isinstance(value, Tensor)}}
+    position = {key: value for key, value in order.items() if not isinstance(value, Tensor)}
+    return tensors, {"batches": position, "watch": watch.state()}
 
 
 def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
