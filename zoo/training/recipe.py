@@ -26,6 +26,7 @@ __all__ = [
     "GanSection",
     "GenerateSection",
     "JudgeSection",
+    "ParentSection",
     "Recipe",
     "SourceStructure",
     "TransferSection",
@@ -162,12 +163,15 @@ class GanSection:
 @dataclass(frozen=True)
 class EvaluationSection:
     """KID and FID of `samples` generated images in the features of `metric`, at every multiple of `every` images shown
-    and at each of `at` (once, at the end, when neither is given); against the held-out images."""
+    and at each of `at` (once, at the end, when neither is given); against the held-out images. The checkpoint whose
+    figure `best` is the `better` one is kept."""
 
     metric: str = "judge"
     samples: int = 2_000
     every: int | None = None
     at: tuple[int, ...] = ()
+    best: str = "kid"
+    better: Literal["lower", "higher"] = "lower"
 
     def __post_init__(self) -> None:
         if self.samples < 2 or (self.every is not None and self.every < 1):
@@ -191,6 +195,17 @@ class JudgeSection:
 
 
 @dataclass(frozen=True)
+class ParentSection:
+    """The run that this one continues with some keys `overridden`: its folder, the images that it had shown, and the
+    sha256 of the checkpoint's tensors."""
+
+    run: str
+    shown: int
+    sha256: str
+    overridden: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The stages, in the order they run: autoencoder, transfer, gan, generate, judge."""
 
@@ -205,6 +220,7 @@ class Recipe:
     evaluation: EvaluationSection | None = None
     generate: GenerateSection | None = None
     judge: JudgeSection | None = None
+    parent: ParentSection | None = None
 
     def __post_init__(self) -> None:
         if self.format != 1:
