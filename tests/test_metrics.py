@@ -167,7 +167,7 @@ def named(metrics: tuple[Metric, ...]) -> dict[str, Metric]:
 def test_records_say_what_was_measured() -> None:
     real = image_set()
     found = named(evaluate(real.batch(real.train[:15]), real, Corners(), "toy/corners", seeds=(7,)))
-    assert set(found) == {"kid", "fid"}
+    assert set(found) == {"kid", "fid", "precision", "recall"}
     for metric in found.values():
         assert (metric.n, metric.reference, metric.data, metric.split) == (15, 20, "toy", "held-out")
         assert metric.extractor == "toy/corners@abababababab"
