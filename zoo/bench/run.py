@@ -17,13 +17,14 @@ from typing import Any
 
 from zoo.bench.cell import Result, read_result, run_cell
 from zoo.bench.rows import choose, rows_of
-from zoo.bench.suite import Cell, Suite, final_cells, images_to_show, source_cells, trial_cells
+from zoo.bench.suite import Cell, Suite, final_cells, images_to_show, source_cells, trial_cells, write_suite
 from zoo.bench.table import Row, write_table
 from zoo.errors import TrainingError
 from zoo.files import write_atomically
 
-__all__ = ["RECIPES", "TABLE", "Progress", "chosen_settings", "collect", "run_suite"]
+__all__ = ["RECIPES", "SUITE", "TABLE", "Progress", "chosen_settings", "collect", "run_suite"]
 
+SUITE = "suite.toml"
 TABLE = "table.csv"
 RECIPES = "recipes"
 _POLL_SECONDS = 2.0
@@ -86,6 +87,7 @@ def collect(suite: Suite, root: Path) -> list[Row]:
         if not kept.exists():
             write_atomically(kept, (root / cell.id / "run" / "recipe.toml").read_bytes())
     write_atomically(root / TABLE, write_table(rows))
+    write_atomically(root / SUITE, write_suite(suite))
     return rows
 
 

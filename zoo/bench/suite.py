@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, near
 from zoo.specs import PartSpec, Selection
@@ -35,6 +37,7 @@ __all__ = [
     "training_of",
     "trial_cells",
     "with_settings",
+    "write_suite",
 ]
 
 Part = str | PartSpec
@@ -146,11 +149,13 @@ class Measuring:
 class Suite:
     """What is compared. Every combination of an arm, a data entry, an architecture, an autoencoder and a seed is a run;
     runs of one seed see the same batches and codes (they are paired). `training` holds for every GAN; `threads` is each
-    worker's."""
+    worker's; `title` and `about` are for the report."""
 
     data: Mapping[str, DataEntry]
     arms: Mapping[str, Arm]
     name: str = "bench"
+    title: str = ""
+    about: str = ""
     format: int = 1
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     architectures: Mapping[str, Architecture] = field(default_factory=lambda: {"dcgan": Architecture()})
@@ -230,6 +235,11 @@ def read_suite(path: Path) -> Suite:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as TOML: {error}") from None
     return from_plain(Suite, values, path.name)
+
+
+def write_suite(suite: Suite) -> bytes:
+    """The suite as TOML, every setting written out."""
+    return tomli_w.dumps(to_plain(suite)).encode()
 
 
 def source_cells(suite: Suite) -> list[Cell]:

@@ -68,6 +68,36 @@ def run(suite: Path, out: Path, workers: int, dry_run: bool, as_json: bool, quie
         click.echo(f"{len(found):,} rows in {out / TABLE}. Next: zoo bench report {out}")
 
 
+@bench.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Keep tables, recipes and pictures in this folder, and write RESULTS.md beside it.",
+)
+@options.json_flag
+@options.quiet
+def report(folders: tuple[Path, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
+    """Learning curves, thresholds, intervals and costs of suites' tables, as Markdown.
+
+    \b
+    zoo bench report bench/main
+    zoo bench report bench/main bench/screen --out results
+    """
+    from zoo.bench.keep import keep, page
+
+    if out is None and len(folders) > 1:
+        raise click.UsageError("several suites make one page: say where with --out")
+    written = keep(folders, out) if out is not None else page(folders, folders[0], folders[0] / "RESULTS.md")
+    if as_json:
+        show.as_json({"page": str(written)})
+    elif quiet:
+        show.lines([written])
+    else:
+        click.echo(f"written: {written}")
+
+
 @contextmanager
 def _watching(title: str, quiet: bool) -> Iterator[Callable[[Any], None]]:
     """A bar over the whole suite with the time left; a line per finished run when piped."""
