@@ -10,6 +10,7 @@ import torch
 from zoo import plugins
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.data.select import select
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, build_autoencoder, build_gan
@@ -112,7 +113,7 @@ def images_of(recipe: Recipe) -> ImageSet:
     """The images of a run. Raises ConfigError when they are no longer those that it began with."""
     section = recipe.data
     like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
-    images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit)
+    images = select(open_images(section.source, like=like, prepare=section.prepare, limit=section.limit), section.select)
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
             f"the images of {section.source} are not those that this run began with: "
@@ -138,7 +139,15 @@ def data_section(images: ImageSet) -> DataSection:
     """How to open the same images again, and their digest."""
     spec = images.spec
     return DataSection(
-        images.source, spec.shape, spec.low, spec.high, spec.prepare, spec.background, images.limit, images.sha256
+        images.source,
+        spec.shape,
+        spec.low,
+        spec.high,
+        spec.prepare,
+        spec.background,
+        images.limit,
+        images.selection,
+        images.sha256,
     )
 
 

@@ -15,7 +15,7 @@ import tomli_w
 
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError
-from zoo.specs import DataSpec, Origin, PartSpec, Preparation
+from zoo.specs import DataSpec, Origin, PartSpec, Preparation, Selection
 
 __all__ = [
     "AdversarialTraining",
@@ -39,7 +39,7 @@ Part = str | PartSpec
 
 @dataclass(frozen=True)
 class DataSection:
-    """Real images: a data set's name, a folder or an .npz. `sha256` pins the prepared pixels of a
+    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of a
     run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
 
     source: str
@@ -49,6 +49,7 @@ class DataSection:
     prepare: Preparation | None = None
     background: int = 0
     limit: int | None = None
+    select: Selection | None = None
     sha256: str | None = None
     strict: bool = False
 
