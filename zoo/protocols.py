@@ -333,9 +333,9 @@ class Edit:
 
     `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective`, `game` or `terms.<name>`; `tensor` its
     name in that net's state dict. `source.encoder`, `source.bottleneck` and `source.decoder` are a copy of the
-    autoencoder that later strategies read in its place (controls). `origin` is `copied`, `adapted` or `fitted`, `how`
-    the bridge's or fit's name and what it took; `value` computes the new tensor and is never called while planning or
-    resuming.
+    autoencoder that later strategies read in its place (controls). `origin` is `copied`, `adapted` or `fitted`, in
+    that copy also `fresh` (drawn anew), `how` the bridge's or fit's name and what it took; `value` computes the new
+    tensor and is never called while planning or resuming.
     """
 
     net: str
