@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ __all__ = ["REGULARISER_CHECKS", "RegulariserCase"]
 
 _SMALL = DataSpec((1, 8, 8))
 _STEPS = 20
+_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,11 @@ class RegulariserCase(ComponentCase):
     kind = "regulariser"
 
     def build(self) -> Any:
-        """The penalty."""
-        return plugins.build("regulariser", self.spec)
+        """The penalty, told what it will judge as the trainer tells it."""
+        built = plugins.build("regulariser", self.spec)
+        if hasattr(built, "settle"):
+            built.settle(self.data, _BATCH)
+        return built
 
     def judge(self) -> nn.Module:
         """What it is tried on."""
@@ -52,8 +57,8 @@ class RegulariserCase(ComponentCase):
         return Round(
             real=real,
             fake=fake,
-            z=torch.zeros(8, 2),
-            indices=torch.arange(8),
+            z=torch.zeros(_BATCH, 2),
+            indices=torch.arange(_BATCH),
             shown=0,
             judge=judged,
             generate=lambda z: fake.detach(),
@@ -64,7 +69,7 @@ class RegulariserCase(ComponentCase):
         )
 
     def _batch(self, name: str, gradients: bool) -> Tensor:
-        unit = torch.rand(8, *self.data.shape, generator=stream(0, name))
+        unit = torch.rand(_BATCH, *self.data.shape, generator=stream(0, name))
         return (self.data.low + (self.data.high - self.data.low) * unit).requires_grad_(gradients)
 
 
@@ -85,8 +90,9 @@ def the_penalty_is_a_finite_number_that_reaches_the_weights(case: RegulariserCas
         built, judge = case.build(), case.judge()
         penalty = built.penalty(case.round(built, judge, logits))
         assert penalty.shape == (), f"the penalty has the shape {tuple(penalty.shape)}, not ()"
-        assert penalty.isfinite(), f"the penalty is {float(penalty)}"
-        assert penalty >= 0, f"the penalty is {float(penalty):.4g}: it rewards what it should lower"
+        value = float(penalty.detach())
+        assert math.isfinite(value), f"the penalty is {value}"
+        assert value >= 0, f"the penalty is {value:.4g}: it rewards what it should lower"
         penalty.backward()
         slopes = [weight.grad for weight in judge.parameters() if weight.grad is not None]
         assert all(slope.isfinite().all() for slope in slopes), "a weight gets a gradient that is not finite"

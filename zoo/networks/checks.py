@@ -107,7 +107,7 @@ def _require(module: nn.Module, what: str, **attributes: type) -> None:
         if not isinstance(value, kind):
             raise PluginError(
                 f"{what} breaks its contract: `{name}` is {value!r}, expected {kind.__name__}",
-                "zoo/protocols.py has the contract.",
+                "zoo/protocols/networks.py has the contract.",
             )
 
 
@@ -118,9 +118,8 @@ def _require_method(module: nn.Module, name: str, arguments: int, what: str) -> 
     try:
         inspect.signature(method).bind(*range(arguments))
     except TypeError as error:
-        raise PluginError(
-            f"{what} breaks its contract: `{name}` cannot be called with {arguments} argument{'s' * (arguments > 1)}: {error}"
-        ) from None
+        times = f"{arguments} argument{'s' * (arguments > 1)}"
+        raise PluginError(f"{what} breaks its contract: `{name}` cannot be called with {times}: {error}") from None
 
 
 def _same(what: str, axis: str, got: object, declared: object) -> None:
