@@ -51,6 +51,7 @@ class Site:
             capture_output=True,
             text=True,
             check=False,
+            cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(self.folder), **environment},
         )
 
@@ -146,7 +147,17 @@ def test_what_a_plugin_prints_does_not_spoil_json(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["list"], ["plugins", "list"], ["components"], ["info", "dcgan", "--component"]], ids=" ".join
+    "words",
+    [
+        ["--help"],
+        ["list"],
+        ["plugins", "list"],
+        ["components"],
+        ["info", "dcgan", "--component"],
+        ["pull", "dcgan.glyphs-sans32", "--quiet"],
+        ["sample", "dcgan.glyphs-sans32", "-n", "1", "-o", "one.png"],
+    ],
+    ids=" ".join,
 )
 def test_broken_plugins_stop_no_command_that_does_not_need_them(site: Site, words: list[str]) -> None:
     for fault, (code, _, _) in BROKEN.items():
