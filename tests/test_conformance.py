@@ -14,16 +14,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo import plugins
+from zoo import plugins, testing
+from zoo.conformance import plugin as conformance
 from zoo.conformance.bottlenecks import BOTTLENECK_CHECKS
 from zoo.conformance.metrics import METRIC_CHECKS
 from zoo.conformance.networks import ENCODER_CHECKS, GENERATOR_CHECKS
 from zoo.conformance.objectives import OBJECTIVE_CHECKS
+from zoo.conformance.plugin import check_plugin
 from zoo.conformance.priors import PRIOR_CHECKS
 from zoo.conformance.regularisers import REGULARISER_CHECKS
 from zoo.conformance.transfers import TRANSFER_CHECKS
 from zoo.protocols import Edit, Features, Posterior, Round, Slot, Transfer
-from zoo.specs import Component, DataSpec
+from zoo.specs import KINDS, Component, DataSpec
 from zoo.testing import (
     BottleneckCase,
     EncoderCase,
@@ -533,3 +535,17 @@ def test_only_the_kit_for_pytest_imports_pytest() -> None:
         assert 'pytest' not in sys.modules
         """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+def test_a_component_that_needs_settings_is_noted_and_not_failed() -> None:
+    """`zoo plugins check` knows no settings for it; that nothing ran is no success either."""
+    verdict = check_plugin("core", "perceptual")
+    assert not verdict.failures
+    assert "core/perceptual has no default for encoder" in verdict.notes[0]
+    assert not verdict.passed
+
+
+def test_every_kind_of_component_has_checks_a_case_and_a_contract() -> None:
+    assert {*conformance.NETWORKS, *conformance.OTHERS} == set(KINDS)
+    contracts = {name.removesuffix("Contract").lower() for name in testing.__all__ if name.endswith("Contract")}
+    assert contracts == set(KINDS)

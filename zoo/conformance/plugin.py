@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from zoo import plugins
+from zoo.config import settings_of
 from zoo.conformance.bottlenecks import BOTTLENECK_CHECKS, BottleneckCase
 from zoo.conformance.cases import ComponentCase, DiscriminatorCase, EncoderCase, GeneratorCase, NetworkCase
 from zoo.conformance.datasets import DATASET_CHECKS, DatasetCase
@@ -120,6 +121,9 @@ def _run(offer: Offer, case: object, check: Check) -> Finding:
 def _cases(offer: Offer, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequence[Check]]]:
     """With default settings: networks at every sample size that they do not refuse, the others once."""
     kind, id = offer.component.kind, offer.id
+    if needed := _needed(offer):
+        notes.append(f"{kind} {id} has no default for {', '.join(needed)}: give its contract in zoo.testing a case")
+        return
     if kind not in NETWORKS:
         make, all_checks = OTHERS[kind]
         yield make(id), all_checks
@@ -139,3 +143,13 @@ def _cases(offer: Offer, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequ
         yield case, all_checks
     if refused:
         notes.append(f"{kind} {id} refuses {', '.join(refused)}: {reason}")
+
+
+def _needed(offer: Offer) -> list[str]:
+    """The settings without which it cannot be tried; a family's member has its name."""
+    try:
+        settings = settings_of(plugins.config_class(offer))
+    except (Exception, SystemExit):  # a stranger's code: the checks will say it
+        return []
+    given = {"name"} if offer.component.names else set()
+    return [setting.name for setting in settings if setting.default == "required" and setting.name not in given]
