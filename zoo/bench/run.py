@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.cell import Result, read_result, run_cell
+from zoo.bench.cell import Result, read_result, refuse_other, run_cell
 from zoo.bench.rows import choose, rows_of
 from zoo.bench.suite import Cell, Suite, final_cells, images_to_show, source_cells, trial_cells, write_suite
 from zoo.bench.table import Row, write_table
@@ -54,12 +54,15 @@ def run_suite(
 
     Finished cells are only read, a run that was cut short goes on from its checkpoint, and the table is written anew
     after each cell. `executor` replaces the local processes. Raises TrainingError after all others are done when cells
-    failed for another reason than diverging, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
+    failed for another reason than diverging, ConfigError when the folder holds runs of other settings, and
+    KeyboardInterrupt after Ctrl-C (with checkpoints written).
     """
     clock = _Clock(suite, root)
     failures: dict[str, BaseException] = {}
     with executor or _processes(workers) as pool:
         for stage in (lambda: source_cells(suite), lambda: trial_cells(suite), lambda: _finals(suite, root)):
+            for cell in stage():
+                refuse_other(suite, root, cell)
             cells = [cell for cell in stage() if read_result(root, cell) is None]
             failures |= _run_all(suite, root, cells, pool, clock, watch)
             if failures:
