@@ -125,7 +125,7 @@ def test_settings_of_a_trial_reach_both_sides_and_the_regulariser(tiny: Callable
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"arms": {"x": {"strategy": "decoder-init", "data": ["digit"]}}}, "names 'digit'"),
+        ({"arms": {"scratch": {"strategy": "decoder-init", "data": ["digit"]}}, "tuning": None}, "names .digit."),
         ({"autoencoders": {"a": {}}}, "a release or data"),
         ({"training": {"imagse": 3}}, "imagse"),
         ({"data": {"a/b": {"source": "mnist5k"}}}, "cannot name"),

@@ -43,7 +43,7 @@ def page(folders: Sequence[Path], base: Path, path: Path) -> Path:
     for folder in folders:
         stored = read_stored(folder)
         inside = folder.resolve().relative_to(base.resolve()).as_posix()
-        for one in compare(stored.rows):
+        for one in compare(stored.rows, stored.suite.baseline):
             for metric in ("kid", "recall"):
                 picture = curves_png(stored.rows, one.data, one.architecture, metric)
                 write_atomically(folder / f"{one.data}-{one.architecture}-{metric}.png", picture)

@@ -56,14 +56,14 @@ def markdown(stored: Stored, pictures: str = "") -> str:
     """One suite as Markdown: what was run, what was tuned, and per data set where the arms ended and how soon they got
     where scratch got. `pictures` is the path of its folder as seen from the page."""
     suite, rows = stored.suite, stored.rows
-    found = compare(rows)
+    found = compare(rows, suite.baseline)
     lines = [f"## {suite.title or suite.name}", ""]
     if suite.about:
         lines += [suite.about.strip(), ""]
     lines += _setting(suite, rows)
     lines += _tuning(suite, rows)
     for one in found:
-        lines += _comparison(one, pictures)
+        lines += _comparison(one, suite.baseline, pictures)
     return "\n".join(lines)
 
 
@@ -118,27 +118,27 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     return [*lines, ""]
 
 
-def _comparison(one: Comparison, pictures: str) -> list[str]:
+def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
     several = len({arm.runs.autoencoder for arm in one.arms if arm.runs.autoencoder}) > 1
     seeds = max(len(arm.runs.seeds) for arm in one.arms)
     lines = [
         f"### {one.data}, {one.architecture}",
         "",
         f"KID against {one.reference:,} held-out images in `{one.extractor}`; real against real: {one.floor:.4f}. "
-        f"Up to {seeds} paired seeds, {one.budget:,} images a run. Scratch's median best KID is {one.scratch_best:.4f}, "
+        f"Up to {seeds} paired seeds, {one.budget:,} images a run. The median best KID of `{baseline}` is {one.scratch_best:.4f}, "
         f"at a median of {one.scratch_images:,.0f} images and {one.scratch_cpu:.0f} CPU seconds.",
         "",
         f"![learning curves]({pictures}{one.data}-{one.architecture}-kid.png)",
         "",
         "| arm | seeds | KID at the start | best KID | KID at the end (95 %) | FID | recall (95 %) | precision "
-        "| mean log KID | scratch's KID / its | p (Holm) |",
+        f"| mean log KID | KID of {baseline} / its | p (Holm) |",
         "|" + "---|" * 11,
     ]
     lines += [_end_row(arm, several) for arm in one.arms]
     lines += [
         "",
-        "How soon: three measurements in a row at or below scratch's median best KID times the factor; the share is of "
-        "what scratch took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
+        f"How soon: three measurements in a row at or below that KID times the factor; the share is of what `{baseline}` "
+        "took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
         "",
         "| arm | factor | reached | images | share of images | share of CPU | share with autoencoder | mean images |",
         "|" + "---|" * 8,

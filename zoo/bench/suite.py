@@ -149,7 +149,7 @@ class Measuring:
 class Suite:
     """What is compared. Every combination of an arm, a data entry, an architecture, an autoencoder and a seed is a run;
     runs of one seed see the same batches and codes (they are paired). `training` holds for every GAN; `threads` is each
-    worker's; `title` and `about` are for the report."""
+    worker's; `title` and `about` are for the report, which compares with the arm `baseline`."""
 
     data: Mapping[str, DataEntry]
     arms: Mapping[str, Arm]
@@ -164,6 +164,7 @@ class Suite:
     measuring: Measuring = field(default_factory=Measuring)
     tuning: Tuning | None = None
     threads: int = 1
+    baseline: str = "scratch"
 
     def __post_init__(self) -> None:
         if self.format != 1:
@@ -181,6 +182,7 @@ class Suite:
             if arm.strategy is not None and not self.autoencoders:
                 raise ConfigError(f"arms.{name} transfers, and the suite has no autoencoder", "Give [autoencoders.NAME].")
             from_plain(AdversarialTraining, {**self.training, **arm.training}, f"arms.{name}.training")
+        self._known("baseline", self.arms, self.baseline)
         if self.tuning is not None:
             self._known("tuning", self.data, self.tuning.data)
             self._known("tuning", self.arms, *self.tuning.arms)
