@@ -99,7 +99,7 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     for row in trials:
         key = (row.architecture, row.arm, row.trial or 0)
         best[key] = min(best.get(key, (math.inf, row.settings)), (row.value, row.settings))
-    names = sorted(suite.tuning.grid)
+    names = sorted({name for settings in suite.tuning.settings() for name in settings})
     arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
     lines = [
         f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to learn "
@@ -109,7 +109,7 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
         "|" + "---|" * (len(names) + len(arms)),
     ]
     for i, settings in enumerate(suite.tuning.settings()):
-        cells = [f"{settings[name]}" for name in names]
+        cells = [f"{settings.get(name, '-')}" for name in names]
         for architecture, arm in arms:
             own = {key[2]: value for key, (value, _) in best.items() if key[:2] == (architecture, arm)}
             text = f"{own[i]:.4f}" if i in own else "-"

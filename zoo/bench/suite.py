@@ -103,7 +103,8 @@ class Tuning:
     the held-out ones stay unseen) with a seed of its own; the one of the lowest KID in all its measurements is used.
 
     `grid` lists values by setting: fields of the training, `learning_rate` for both sides, or `gamma` of the
-    regulariser. All combinations are tried, or `trials` of them, drawn once for all arms.
+    regulariser. All combinations are tried, or `trials` of them, drawn once for all arms; then each of `more`, for a
+    best that was found at the grid's edge.
     """
 
     data: str
@@ -112,16 +113,16 @@ class Tuning:
     images: int
     seed: int = 1_000
     trials: int | None = None
+    more: tuple[Mapping[str, Any], ...] = ()
     autoencoder: str | None = None
 
     def settings(self) -> list[dict[str, Any]]:
         """The trials' settings, the same for every arm."""
         names = sorted(self.grid)
         every = [dict(zip(names, values, strict=True)) for values in itertools.product(*(self.grid[n] for n in names))]
-        if self.trials is None or self.trials >= len(every):
-            return every
-        picked = sorted(random.Random(self.seed).sample(range(len(every)), self.trials))
-        return [every[i] for i in picked]
+        if self.trials is not None and self.trials < len(every):
+            every = [every[i] for i in sorted(random.Random(self.seed).sample(range(len(every)), self.trials))]
+        return [*every, *map(dict, self.more)]
 
 
 @dataclass(frozen=True)
