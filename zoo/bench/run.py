@@ -120,7 +120,8 @@ def _run_all(
     watch(clock.progress())
     while rest or waiting:
         while rest and len(waiting) < workers:  # no more: what is queued would still be begun after a stop
-            waiting[pool.submit(run_cell, suite, root, rest[-1])] = rest.pop()
+            cell = rest.pop()
+            waiting[pool.submit(run_cell, suite, root, cell)] = cell
         done, _ = wait(waiting, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
             cell = waiting.pop(future)
