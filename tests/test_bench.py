@@ -107,7 +107,9 @@ def test_a_suite_lists_every_combination_once_and_pairs_the_seeds(tiny: Callable
 
 
 def test_every_tuned_arm_gets_the_same_trials(tiny: Callable[..., Suite]) -> None:
-    suite = tiny(tuning={**TINY["tuning"], "grid": {"learning_rate": [1e-3, 2e-3, 4e-3], "batch": [16, 32]}, "trials": 4})
+    suite = tiny(
+        tuning={**TINY["tuning"], "grid": {"learning_rate": [1e-3, 2e-3, 4e-3], "batch": [16, 32]}, "trials": 4}
+    )
     trials = trial_cells(suite)
     by_arm = {arm: [dict(c.settings) for c in trials if c.arm == arm] for arm in ("scratch", "transfer")}
     assert by_arm["scratch"] == by_arm["transfer"]
@@ -133,7 +135,9 @@ def test_settings_of_a_trial_reach_both_sides_and_the_regulariser(tiny: Callable
         ({"format": 2}, "format 2"),
     ],
 )
-def test_a_wrong_suite_is_refused_before_anything_runs(tiny: Callable[..., Suite], changes: dict[str, Any], message: str) -> None:
+def test_a_wrong_suite_is_refused_before_anything_runs(
+    tiny: Callable[..., Suite], changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         tiny(**changes)
 
@@ -196,7 +200,9 @@ def test_a_suite_fills_a_table_with_every_run_its_cost_and_its_recipe(finished: 
     assert write_table(rows) == (finished / "table.csv").read_bytes()
 
 
-def test_tuned_settings_are_used_by_the_finals_and_by_controls_like_them(tiny: Callable[..., Suite], finished: Path) -> None:
+def test_tuned_settings_are_used_by_the_finals_and_by_controls_like_them(
+    tiny: Callable[..., Suite], finished: Path
+) -> None:
     chosen = chosen_settings(tiny(), finished)
     rows = [row for row in read_table(finished / "table.csv") if row.stage == "final"]
     for row in rows:
@@ -216,7 +222,9 @@ def test_a_finished_suite_repeats_nothing(tiny: Callable[..., Suite], finished: 
     assert seen[-1].images == seen[-1].of_images
 
 
-def test_a_suite_that_was_killed_goes_on_and_ends_the_same(tiny: Callable[..., Suite], finished: Path, tmp_path: Path) -> None:
+def test_a_suite_that_was_killed_goes_on_and_ends_the_same(
+    tiny: Callable[..., Suite], finished: Path, tmp_path: Path
+) -> None:
     suite = tiny(training={**TINY["training"], "checkpoint_every": 64}, tuning=None, seeds=[0])
     cell = final_cells(suite, {})[0]
 
@@ -308,7 +316,10 @@ def test_statistics_equal_scipys() -> None:
     values = rng.normal(size=9).tolist()
     assert iqm(values) == pytest.approx(stats.trim_mean(values, 0.25))
     expected = stats.permutation_test(
-        (np.array(values), np.zeros(9)), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", vectorized=True
+        (np.array(values), np.zeros(9)),
+        lambda x, y, axis: (x - y).mean(axis),
+        permutation_type="samples",
+        vectorized=True,
     )
     assert paired_p(values) == pytest.approx(expected.pvalue)
     assert paired_p([1, 2, 3, 4, 5]) == 2 / 32

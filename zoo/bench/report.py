@@ -32,7 +32,7 @@ def read_stored(folder: Path) -> Stored:
 
 
 def curves_png(rows: Sequence[Row], data: str, architecture: str, metric: str = "kid") -> bytes:
-    """Median curves of every arm over images shown, with the range of the seeds as a band. Raises DataError for none."""
+    """Every arm's median curve over images shown, the seeds' range as a band. Raises DataError for no runs."""
     finals = [row for row in rows if (row.stage, row.data, row.architecture) == ("final", data, architecture)]
     if not finals:
         raise DataError(f"there are no finished runs on {data}", "Run the suite further.")
@@ -81,9 +81,13 @@ def _setting(suite: Suite, rows: Sequence[Row]) -> list[str]:
         "",
     ]
     if sources:
-        lines += ["| autoencoder | trained on | seed | images | CPU s | held-out error / variance |", "|---|---|---|---|---|---|"]
         lines += [
-            f"| {row.autoencoder} | {row.data} | {row.seed} | {row.images:,} | {row.cpu_seconds:.0f} | {row.value:.3f} |"
+            "| autoencoder | trained on | seed | images | CPU s | held-out error / variance |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {row.autoencoder} | {row.data} | {row.seed} | {row.images:,} "
+            f"| {row.cpu_seconds:.0f} | {row.value:.3f} |"
             for row in sources
             if row.metric == "reconstruction_error"
         ]
@@ -102,8 +106,9 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     names = sorted({name for settings in suite.tuning.settings() for name in settings})
     arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
     lines = [
-        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to learn "
-        "from that were split again; the same trials for each arm. Lowest KID of each trial (the best of an arm in bold):",
+        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to "
+        "learn from that were split again; the same trials for each arm. Lowest KID of each trial (each arm's best in "
+        "bold):",
         "",
         "| " + " | ".join([*names, *(arm for _, arm in arms)]) + " |",
         "|" + "---|" * (len(names) + len(arms)),
@@ -125,7 +130,8 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
         f"### {one.data}, {one.architecture}",
         "",
         f"KID against {one.reference:,} held-out images in `{one.extractor}`; real against real: {one.floor:.4f}. "
-        f"Up to {seeds} paired seeds, {one.budget:,} images a run. The median best KID of `{baseline}` is {one.scratch_best:.4f}, "
+        f"Up to {seeds} paired seeds, {one.budget:,} images a run. The median best KID of `{baseline}` is "
+        f"{one.scratch_best:.4f}, "
         f"at a median of {one.scratch_images:,.0f} images and {one.scratch_cpu:.0f} CPU seconds.",
         "",
         f"![learning curves]({pictures}{one.data}-{one.architecture}-kid.png)",
@@ -137,8 +143,8 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
     lines += [_end_row(arm, several) for arm in one.arms]
     lines += [
         "",
-        f"How soon: three measurements in a row at or below that KID times the factor; the share is of what `{baseline}` "
-        "took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
+        f"How soon: three measurements in a row at or below that KID times the factor; the share is of what "
+        f"`{baseline}` took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
         "",
         "| arm | factor | reached | images | share of images | share of CPU | share with autoencoder | mean images |",
         "|" + "---|" * 8,

@@ -1,4 +1,4 @@
-"""Running a suite: autoencoders, then trials, then the runs that count. Stopped at any moment, it goes on where it was."""
+"""Running a suite: autoencoders, then trials, then the runs that count. What was stopped goes on where it was."""
 
 from __future__ import annotations
 
@@ -48,14 +48,19 @@ Watch = Callable[[Progress], None]
 
 
 def run_suite(
-    suite: Suite, root: Path, *, workers: int = 1, watch: Watch = lambda progress: None, executor: Executor | None = None
+    suite: Suite,
+    root: Path,
+    *,
+    workers: int = 1,
+    watch: Watch = lambda progress: None,
+    executor: Executor | None = None,
 ) -> list[Row]:
     """Make every run of `suite` in the folder `root` and its table (`table.csv`, `recipes/`); returns the rows.
 
     Finished cells are only read, a run that was cut short goes on from its checkpoint, and the table is written anew
-    after each cell. `workers` runs are made at a time; `executor` replaces the local processes. Raises TrainingError after all others are done when cells
-    failed for another reason than diverging, ConfigError when the folder holds runs of other settings, and
-    KeyboardInterrupt after Ctrl-C (with checkpoints written).
+    after each cell. `workers` runs are made at a time; `executor` replaces the local processes. Raises TrainingError
+    after all others are done when cells failed for another reason than diverging, ConfigError when the folder holds
+    runs of other settings, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
     """
     clock = _Clock(suite, root)
     failures: dict[str, BaseException] = {}
@@ -154,7 +159,7 @@ class _Clock:
         images, total = sum(shown.values()), sum(self._work.values())
         pace = (images - self._at_first) / max(time.monotonic() - self._began, 1e-9)
         done = [name for name in self._work if (self._root / name / "result.json").is_file()]
-        running = tuple(name for name, count in shown.items() if 0 < count and name not in done)
+        running = tuple(name for name, count in shown.items() if count > 0 and name not in done)
         left = (total - images) / pace if pace > 0 else None
         return Progress(len(done), len(self._work), images, total, left, running, finished, status)
 
@@ -207,5 +212,3 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-

@@ -175,13 +175,19 @@ class Suite:
                 raise ConfigError(f"{name!r} cannot name a part of a suite", "Use letters, digits, - and _.")
         from_plain(AdversarialTraining, dict(self.training), "training")
         for name, entry in self.autoencoders.items():
-            self._known(f"autoencoders.{name}", self.data, *(entry.targets if entry.data is None else (entry.data, *entry.targets)))
+            self._known(
+                f"autoencoders.{name}",
+                self.data,
+                *(entry.targets if entry.data is None else (entry.data, *entry.targets)),
+            )
         for name, arm in self.arms.items():
             self._known(f"arms.{name}", self.data, *arm.data)
             self._known(f"arms.{name}", self.autoencoders, *arm.autoencoders)
             self._known(f"arms.{name}", self.arms, *([arm.like] if arm.like else []))
             if arm.strategy is not None and not self.autoencoders:
-                raise ConfigError(f"arms.{name} transfers, and the suite has no autoencoder", "Give [autoencoders.NAME].")
+                raise ConfigError(
+                    f"arms.{name} transfers, and the suite has no autoencoder", "Give [autoencoders.NAME]."
+                )
             from_plain(AdversarialTraining, {**self.training, **arm.training}, f"arms.{name}.training")
         self._known("baseline", self.arms, self.baseline)
         if self.tuning is not None:
@@ -252,11 +258,17 @@ def source_cells(suite: Suite) -> list[Cell]:
     for cell in wanted.values():
         entry = suite.autoencoders[cell.autoencoder]
         if entry.release is None:
-            assert cell.autoencoder_seed is not None and entry.data is not None
+            assert cell.autoencoder_seed is not None
+            assert entry.data is not None
             found.append(
                 Cell(
-                    "autoencoder", entry.data, cell.architecture, "autoencoder", cell.autoencoder_seed,
-                    cell.autoencoder, cell.autoencoder_seed,
+                    "autoencoder",
+                    entry.data,
+                    cell.architecture,
+                    "autoencoder",
+                    cell.autoencoder_seed,
+                    cell.autoencoder,
+                    cell.autoencoder_seed,
                 )
             )
     return found
@@ -305,7 +317,7 @@ def with_settings(training: Mapping[str, Any], settings: Mapping[str, Any]) -> d
             merged |= {"generator_lr": value, "discriminator_lr": value}
         elif key == "gamma":
             part = merged.get("regulariser", "core/r1")
-            spec = {"component": part, "config": {}} if isinstance(part, str) else dict(to_plain(part))
+            spec: dict[str, Any] = {"component": part, "config": {}} if isinstance(part, str) else dict(to_plain(part))
             merged["regulariser"] = {**spec, "config": {**spec.get("config", {}), "gamma": value}}
         else:
             merged[key] = value

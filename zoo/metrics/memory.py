@@ -33,7 +33,8 @@ def memory(fake: Tensor, train: Tensor, held_out: Tensor) -> Memory:
     ours, theirs = (nearest(rows, train)[1].median().item() for rows in (fake, held_out))
     if theirs == 0:
         raise DataError(
-            "half of the held-out images are also among those to learn from", "Split the images so that none is in both."
+            "half of the held-out images are also among those to learn from",
+            "Split the images so that none is in both.",
         )
     return Memory(gap, ours / theirs)
 
