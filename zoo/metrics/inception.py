@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ _PAGE = "https://github.com/toshas/torch-fidelity/releases/tag/v0.2.0"
 
 
 class Inception(nn.Module):
-    """A `zoo.protocols.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, 2048)`, the last pooling of Inception v3.
+    """A `zoo.protocols.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, 2048)`, Inception v3's last pooling.
 
     One channel is repeated. Images are rounded to bytes and resized as the original TensorFlow graph did. Nothing is
     downloaded: the weights are those that torch-fidelity fetched before, or the file that the config names.
@@ -30,7 +31,7 @@ class Inception(nn.Module):
     def __init__(self, config: InceptionConfig) -> None:
         super().__init__()
         try:
-            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+            theirs = importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
         except ImportError:
             raise ConfigError(
                 "Inception features come from torch-fidelity, which is not installed",
@@ -40,7 +41,9 @@ class Inception(nn.Module):
         if not path.is_file():
             raise ConfigError(f"there are no Inception weights {path}", f"Get {_FILE} from {_PAGE} and put it there.")
         self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.net = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
+        self.net: nn.Module = theirs.FeatureExtractorInceptionV3(
+            "inception", ["2048"], feature_extractor_weights_path=str(path)
+        )
         self.net.requires_grad_(False).eval()
 
     @torch.no_grad()
