@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from scipy import stats
 
 from zoo.bench.cell import read_result, run_cell
@@ -22,6 +26,7 @@ from zoo.bench.run import Progress, chosen_settings, run_suite
 from zoo.bench.statistics import Crossing, bootstrap_interval, crossing, holm, iqm, log_mean, paired_p, restricted_mean
 from zoo.bench.suite import Suite, final_cells, read_suite, source_cells, training_of, trial_cells, write_suite
 from zoo.bench.table import Row, read_table, write_table
+from zoo.cli import zoo
 from zoo.config import from_plain
 from zoo.data.open import open_images
 from zoo.data.select import select
@@ -255,6 +260,37 @@ def test_the_report_is_made_from_the_table_alone(finished: Path, tmp_path: Path)
     assert "| transfer | 2 |" in text
     again = keep([tmp_path / "results" / "tiny"], tmp_path / "results")
     assert again.read_text() == text
+
+
+def test_the_command_lists_the_runs_and_makes_none(tiny: Callable[..., Suite], tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_bytes(write_suite(tiny()))
+    words = ["bench", str(tmp_path / "suite.toml"), "--out", str(tmp_path / "out"), "--dry-run", "--json"]
+    done = CliRunner().invoke(zoo, words)
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.output)) == 2 + 4 + 5
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.long
+def test_a_suite_whose_processes_were_killed_goes_on(tiny: Callable[..., Suite], tmp_path: Path) -> None:
+    """SIGKILL of the command: its worker ends too, and the next call repeats no finished run."""
+    (tmp_path / "suite.toml").write_bytes(write_suite(tiny()))
+    out = tmp_path / "out"
+    words = [sys.executable, "-m", "zoo", "bench", str(tmp_path / "suite.toml"), "--out", str(out), "--quiet"]
+    command = subprocess.Popen(words)
+    until = time.monotonic() + 300
+    while len(list(out.glob("**/result.json"))) < 3 and time.monotonic() < until:
+        time.sleep(0.2)
+    worker = int(subprocess.check_output(["pgrep", "-P", str(command.pid), "-f", "spawn_main"]).split()[0])
+    command.kill()
+    command.wait()
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    before = {path: path.stat().st_mtime_ns for path in out.glob("**/result.json")}
+    subprocess.run(words, check=True)
+    assert len(list(out.glob("**/result.json"))) == 11
+    assert all(path.stat().st_mtime_ns == at for path, at in before.items())
+    assert len({(row.stage, row.arm, row.seed, row.trial) for row in read_table(out / "table.csv")}) == 11
 
 
 # ---------------------------------------------------------------- statistics
