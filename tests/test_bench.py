@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 from zoo.bench.cell import read_result, run_cell
+from zoo.bench.cluster import Cluster
 from zoo.bench.compare import compare
 from zoo.bench.keep import keep
 from zoo.bench.run import Progress, chosen_settings, run_suite
@@ -291,6 +294,44 @@ def test_a_suite_whose_processes_were_killed_goes_on(tiny: Callable[..., Suite],
     assert len(list(out.glob("**/result.json"))) == 11
     assert all(path.stat().st_mtime_ns == at for path, at in before.items())
     assert len({(row.stage, row.arm, row.seed, row.trial) for row in read_table(out / "table.csv")}) == 11
+
+
+@pytest.mark.parametrize(("address", "message"), [("10.0.0.5", "HOST:PORT"), ("127.0.0.1:1", "nobody listens")])
+def test_a_wrong_cluster_is_refused_at_once(address: str, message: str) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(ConfigError, match=message):
+        Cluster(address)
+
+
+@pytest.mark.long
+def test_a_ray_cluster_makes_the_same_runs(tiny: Callable[..., Suite], finished: Path, tmp_path: Path) -> None:
+    """A head of its own on this machine, with the token that Ray asks for."""
+    pytest.importorskip("ray")
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / "suite.toml").write_bytes(write_suite(tiny()))
+    out = tmp_path / "out"
+    words = ["start", "--head", "--block", f"--port={address.rpartition(':')[2]}", "--num-cpus=2"]
+    head = subprocess.Popen([Path(sys.executable).parent / "ray", *words, "--include-dashboard=false"], env=environment)
+    try:
+        command = [sys.executable, "-m", "zoo", "bench", str(tmp_path / "suite.toml"), "--out", str(out), "--quiet"]
+        until = time.monotonic() + 300
+        while True:
+            done = subprocess.run([*command, "--ray", address], env=environment, capture_output=True, text=True)
+            if done.returncode == 0 or "nobody listens" not in done.stderr or time.monotonic() > until:
+                break
+        assert done.returncode == 0, done.stderr
+    finally:
+        head.terminate()
+        head.wait()
+    here, there = (
+        [(r.arm, r.seed, r.trial, r.images, r.metric, r.value) for r in read_table(folder / "table.csv")]
+        for folder in (finished, out)
+    )
+    assert [row[:5] for row in here] == [row[:5] for row in there]
+    assert [row[5] for row in here] == pytest.approx([row[5] for row in there], rel=1e-3)
 
 
 # ---------------------------------------------------------------- statistics
