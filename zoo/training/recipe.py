@@ -39,8 +39,8 @@ Part = str | PartSpec
 
 @dataclass(frozen=True)
 class DataSection:
-    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of a
-    run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
+    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of
+    a run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
 
     source: str
     shape: tuple[int, ...] | None = None
