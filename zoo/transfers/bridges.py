@@ -143,7 +143,10 @@ def _adapted(
     channels = (old.shape[0], new.shape[0]) if old.is_image and new.is_image else (1, 1)
     if hasattr(target, "latent_dim"):  # a generator
         scale = _output_scale(source, target)
-        return adapt(pairs, leaves=channels, exit_scale=scale) if last and scale is not None else {}
+        enters = pairs[0][0].part is source.first and pairs[0][1].part is target.first
+        latents = (int(source.latent_dim), int(target.latent_dim)) if enters else None  # type: ignore[arg-type]
+        whole = last and scale is not None
+        return adapt(pairs, leaves=channels, latents=latents, exit_scale=scale or 1.0) if whole else {}
     span = (old.high - old.low) / (new.high - new.low)
     entry = (span, old.low - span * new.low) if _range(source) != _range(target) else (1.0, 0.0)
     return adapt(pairs, enters=channels, entry=entry) if first else {}
