@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
     "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
     "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, begin a new one."),
+    "ui": ("zoo.cli.ui:ui", "Play, transfer and compare runs in the browser."),
     "gallery": ("zoo.cli.gallery:gallery", "Write a site of the releases: no server, no request."),
     "doctor": ("zoo.cli.doctor:doctor", "Say what is installed, where things are, and what is wrong."),
     "completion": ("zoo.cli.completion:completion", "Print a script that completes names in your shell."),
