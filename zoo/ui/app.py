@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo import html, plugins
 from zoo.errors import ConfigError, ZooError
-from zoo.report.moves import moves
+from zoo.training.drawn import kid_curve, loss_curve, newest_grid
 from zoo.ui import board
 from zoo.ui.jobs import Jobs
 from zoo.ui.models import Shelf, sources
@@ -28,17 +28,17 @@ _STYLE = """
 """
 
 
-def build(runs: Path, *, first: str = "", space: bool = False) -> tuple[Any, Jobs]:
-    """The page as gradio blocks, and the jobs that it starts. `first` is the model shown at the start; with `space` it
-    is the only one and nothing can be trained. Raises ConfigError when gradio is not installed."""
+def build(runs: Path, *, first: str = "", space: str = "") -> tuple[Any, Jobs]:
+    """The page as gradio blocks, and the jobs that it starts. `first` is the model shown at the start; with `space`,
+    the page's title, it is the only one and nothing can be trained. Raises ConfigError when gradio is not installed."""
     gr = _gradio()
     shelf, jobs = Shelf(runs, only=first if space else ""), Jobs(runs)
     names = shelf.names()
-    with gr.Blocks(title="Zoo", analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        gr.Markdown(f"# {first}" if space else "# Zoo")
+    with gr.Blocks(title=space or "Zoo", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True) as page:
+        gr.Markdown(f"# {space or 'Zoo'}")
         with gr.Tabs():
             with gr.Tab("Play", id="play"):
-                _play(gr, shelf, first or (names[0] if names else ""), names)
+                _play(gr, page, shelf, first or (names[0] if names else ""), names)
             if not space:
                 with gr.Tab("Transfer", id="transfer"):
                     _transfer(gr, jobs)
@@ -51,7 +51,7 @@ def launch(
     runs: Path,
     *,
     first: str = "",
-    space: bool = False,
+    space: str = "",
     host: str = "127.0.0.1",
     port: int | None = None,
     browser: bool = False,
@@ -69,6 +69,7 @@ def launch(
                 footer_links=[],
                 max_file_size="20mb",
                 css=_STYLE,
+                theme=_theme(),
                 ssr_mode=False,
                 mcp_server=False,
                 quiet=True,
@@ -89,6 +90,15 @@ def _gradio() -> Any:
             "gradio is not installed, and the page is made with it", "pip install 'aegan-zoo[ui]'"
         ) from error
     return gradio
+
+
+def _theme() -> Any:
+    """Gradio's own, its fonts served by itself, with small print that can be read."""
+    gr = _gradio()
+    theme = gr.themes.Default(primary_hue="blue")
+    dark = dict.fromkeys(("block_info_text_color", "block_label_text_color", "block_title_text_color"), "*neutral_600")
+    light = {f"{name}_dark": "*neutral_300" for name in dark}
+    return theme.set(body_text_color_subdued="*neutral_600", **dark, **light)
 
 
 def _told(answer: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,16 +122,16 @@ def _when(event: Any, answer: Callable[..., Any], inputs: Any, outputs: Any, **h
 
 
 def _picture(gr: Any, label: str, **how: Any) -> Any:
-    return gr.Image(
-        label=label, type="pil", format="png", interactive=False, buttons=["download"], alt_text=label, **how
-    )
+    # without a visible label, which would lie on the picture; the alternative text says what it is
+    look: dict[str, Any] = {"show_label": False, "buttons": ["download"], "alt_text": label}
+    return gr.Image(label=label, type="pil", format="png", interactive=False, **look, **how)
 
 
 def _upload(gr: Any, label: str) -> Any:
     return gr.Image(label=label, type="pil", image_mode="RGBA", sources=["upload", "clipboard"], height=220)
 
 
-def _play(gr: Any, shelf: Shelf, first: str, names: list[str]) -> None:
+def _play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None:
     with gr.Row(equal_height=False):
         model = gr.Dropdown(
             names,
@@ -133,6 +143,8 @@ def _play(gr: Any, shelf: Shelf, first: str, names: list[str]) -> None:
         )
         about = gr.Markdown()
     _when(model.change, lambda name: shelf.open(name).about(), model, about)
+    if first:
+        _when(page.load, lambda name: shelf.open(name).about(), model, about)  # open before the first question
     with gr.Tabs():
         with gr.Tab("Sample", id="sample"):
             with gr.Row():
@@ -326,14 +338,7 @@ def _explained(source: str, data: str, strategy: str) -> str:
         raise ConfigError("a transfer needs a source and images", "Choose both.")
     plain = {"data": {"source": data}, "gan": {}, "transfer": {"source": source, "strategy": strategy}}
     report = explain_recipe(from_plain(Recipe, plain, "the page"))
-    rows = [
-        (f"{row.net}.{row.tensor}", "x".join(map(str, row.shape)), row.origin, row.state, row.how)
-        for row in report.rows
-    ]
-    counted = ", ".join(f"{count} {origin}" for origin, count in report.count().items())
-    table = html.table(("tensor", "shape", "origin", "state", "how"), rows, f"{report.strategy}: {counted}")
-    notes = "".join(f"<p>{html.escape(note)}</p>" for note in report.notes)
-    return f"{moves(report.plain(), report.strategy)}{notes}<details><summary>Every tensor</summary>{table}</details>"
+    return report._repr_html_()
 
 
 def _watched(jobs: Jobs, folder: Path) -> tuple[str, Any, Any, Any]:
@@ -357,4 +362,9 @@ def _watched(jobs: Jobs, folder: Path) -> tuple[str, Any, Any, Any]:
     progress = (
         f'<progress max="{seen.total}" value="{seen.shown}" style="width:100%" aria-label="Images shown"></progress>'
     )
-    return progress + html.facts(rows), board.newest_grid(folder), board.kid_curve([folder]), board.loss_curve(folder)
+    return (
+        progress + html.facts(rows),
+        board.picture(newest_grid(folder)),
+        board.picture(kid_curve([folder])),
+        board.picture(loss_curve(folder)),
+    )

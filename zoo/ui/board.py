@@ -12,15 +12,14 @@ from typing import Any
 from zoo import html
 from zoo.config import to_plain
 from zoo.errors import ZooError
-from zoo.report.curves import curve
 from zoo.report.grids import captioned
+from zoo.training.drawn import kid_curve, newest_grid
 from zoo.training.recipe import Recipe
 from zoo.training.record import Record
 
-__all__ = ["Look", "compare", "differences", "find_runs", "kid_curve", "look", "loss_curve", "newest_grid", "readable"]
+__all__ = ["Look", "compare", "differences", "find_runs", "look", "picture", "readable"]
 
 _DEEPEST = 3
-_MOST_POINTS = 200
 _LIVELY = 10.0
 """A record that was written in the last seconds belongs to somebody who is training."""
 
@@ -72,41 +71,6 @@ def look(folder: Path, state: str = "") -> Look:
     return Look(folder, recipe, told, newest, training.images, speed, figures)
 
 
-def loss_curve(folder: Path) -> Any:
-    """Every loss over images shown as a picture, or None before the first."""
-    ticks = Record(folder).events("tick")
-    ticks = ticks[:: len(ticks) // _MOST_POINTS + 1]
-    names = [name for name in ("loss", "d_loss", "g_loss") if any(name in tick for tick in ticks)]
-    series = {name: [(tick["shown"], tick[name]) for tick in ticks if name in tick] for name in names}
-    return _picture(series, "loss", folder.name, log=False)
-
-
-def kid_curve(folders: Sequence[Path]) -> Any:
-    """KID with its interval over images shown, a line a run, as a picture; None where none was measured."""
-    series = {}
-    for folder in folders:
-        points = []
-        for event in Record(folder).events("metrics"):
-            for row in event["metrics"]:
-                if row["name"] == "kid":
-                    low, high = row.get("interval") or (row["value"], row["value"])
-                    points.append((event["shown"], row["value"], low, high))
-        if points:
-            series[folder.name] = points
-    return _picture(series, "KID (lower is better)", "against held-out images", log=True)
-
-
-def newest_grid(folder: Path) -> Any:
-    """The last grid of fixed codes as a picture, or None."""
-    from PIL import Image
-
-    grids = sorted((folder / "samples").glob("*.png"))
-    if not grids:
-        return None
-    with Image.open(grids[-1]) as picture:
-        return picture.convert("RGB")
-
-
 def compare(looks: Sequence[Look]) -> tuple[str, Any, Any]:
     """Runs side by side: a table with what differs in their recipes (HTML), their KID curves, their newest grids."""
     head = ("run", "state", "strategy", "images shown", "KID", "FID", "images/s")
@@ -119,8 +83,8 @@ def compare(looks: Sequence[Look]) -> tuple[str, Any, Any]:
         keys = differences([one.recipe for one in looks])
         lines = [(key, *(_short(value) for value in values)) for key, values in keys.items()]
         told += html.table(("setting", *(one.folder.name for one in looks)), lines, "Where the recipes differ")
-    grids = [(one.folder.name, picture) for one in looks if (picture := newest_grid(one.folder)) is not None]
-    return told, kid_curve([one.folder for one in looks]), captioned(grids) if grids else None
+    grids = [(one.folder.name, picture(png)) for one in looks if (png := newest_grid(one.folder)) is not None]
+    return told, picture(kid_curve([one.folder for one in looks])), captioned(grids) if grids else None
 
 
 def differences(recipes: Sequence[Recipe]) -> dict[str, list[Any]]:
@@ -151,15 +115,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _picture(series: Mapping[str, Any], ylabel: str, title: str, *, log: bool) -> Any:
+def picture(png: bytes | None) -> Any:
+    """PNG bytes as a picture for gradio."""
     from PIL import Image
 
-    drawn = {label: points for label, points in series.items() if points}
-    if not drawn:
+    if png is None:
         return None
-    png = curve(drawn, xlabel="images shown", ylabel=ylabel, title=title, log=log)
-    with Image.open(io.BytesIO(png)) as picture:
-        return picture.convert("RGB")
+    with Image.open(io.BytesIO(png)) as drawn:
+        return drawn.convert("RGB")
 
 
 def _is_lively(folder: Path) -> bool:

@@ -34,7 +34,7 @@ _NEIGHBOURS = 7
 class Player:
     """One opened model; pictures are PIL images. `codes` keeps the sets that neighbours were looked for in."""
 
-    name: str
+    title: str
     autoencoder: Autoencoder | None
     gan: GAN | None
     images: str = ""
@@ -44,7 +44,7 @@ class Player:
     def open(cls, name: str) -> Player:
         """A release or a run; a release's recipe says which images it was trained on. Raises what opening raises."""
         model = open_model(name)
-        player = cls(name, model.autoencoder, model.gan, _images_of(model))
+        player = cls(_title(model), model.autoencoder, model.gan, _images_of(model))
         if not player.data.is_image:
             raise ConfigError(f"{name} makes vectors of {player.data.size} values, which have no picture")
         return player
@@ -60,10 +60,10 @@ class Player:
         """In one line, what can be done with it."""
         shape = "x".join(map(str, self.data.shape))
         if self.gan is None:
-            return f"{self.name}: an autoencoder of {shape}. Samples are its decoder's pictures of random codes."
+            return f"{self.title}: an autoencoder of {shape}. Samples are its decoder's pictures of random codes."
         if self.autoencoder is None:
-            return f"{self.name}: a GAN of {shape}, without an autoencoder: uploads can be judged only."
-        return f"{self.name}: a GAN of {shape}, with the autoencoder that it came from."
+            return f"{self.title}: a GAN of {shape}, without an autoencoder: uploads can be judged only."
+        return f"{self.title}: a GAN of {shape}, with the autoencoder that it came from."
 
     def draw(self, n: int, seed: int, truncation: float = 1.0) -> Tensor:
         """n codes; below 1 `truncation` pulls them to the prior's mean: less variety, fewer failures (the truncation
@@ -130,7 +130,7 @@ class Player:
         from zoo.report.curves import spread
 
         if self.gan is None:
-            raise ConfigError(f"{self.name} holds no discriminator", "Choose a GAN: zoo list shows what each holds.")
+            raise ConfigError(f"{self.title} holds no discriminator", "Choose a GAN: zoo list shows what each holds.")
         source = source.strip() or self.images
         if not source:
             raise ConfigError("no real images to compare with", "Name a data set or a folder.")
@@ -138,7 +138,7 @@ class Player:
         real = self.gan.realness(images.batch(images.held_out[:n]))
         fake = self.gan.realness(self.gan.sample(n, 0))
         series = {f"real, {images.name}": real.tolist(), "generated": fake.tolist()}
-        look = {"xlabel": "realness (logit)", "title": f"What the discriminator of {self.name} says"}
+        look = {"xlabel": "realness (logit)", "title": f"What the discriminator of {self.title} says"}
         if upload is None:
             return "", spread(series, {}, **look)
         score = self.gan.realness(self.prepare(upload)).item()
@@ -167,7 +167,7 @@ class Player:
 
     def _autoencoder(self) -> Autoencoder:
         if self.autoencoder is None:
-            raise ConfigError(f"{self.name} holds no autoencoder, so that an upload has no code")
+            raise ConfigError(f"{self.title} holds no autoencoder, so that an upload has no code")
         return self.autoencoder
 
     def _made(self, z: Tensor) -> Tensor:
@@ -184,6 +184,12 @@ class Player:
             images = self._open(source)
             self.codes[source] = images, self._autoencoder().encode(images.batch(torch.arange(len(images))))
         return self.codes[source]
+
+
+def _title(model: Any) -> str:
+    from zoo.runs import Run
+
+    return model.folder.name if isinstance(model, Run) else f"{model.manifest.name} {model.manifest.version}"
 
 
 def _images_of(model: Any) -> str:

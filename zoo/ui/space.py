@@ -27,7 +27,7 @@ from zoo.ui.app import launch
 launch(
     Path("runs"),
     first=str(Path(__file__).parent / "release"),
-    space=True,
+    space="{name}",
     host="0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
     port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
 )
@@ -48,7 +48,7 @@ def export(name: str, folder: Path) -> Manifest:
     files = {file: read_pinned(source, file, pin) for file, pin in manifest.pinned.items()}
     folder.mkdir(parents=True, exist_ok=True)
     write_folder_atomically(folder / "release", files | {MANIFEST: read_manifest_bytes(source)})
-    write_atomically(folder / "app.py", _APP.encode())
+    write_atomically(folder / "app.py", _APP.replace("{name}", manifest.name).encode())
     write_atomically(folder / "requirements.txt", _requirements(manifest).encode())
     write_atomically(folder / "README.md", _card(manifest).encode())
     return manifest
