@@ -132,16 +132,14 @@ def _upload(gr: Any, label: str) -> Any:
 
 
 def _play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None:
-    with gr.Row(equal_height=False):
-        model = gr.Dropdown(
-            names,
-            value=first,
-            label="Model",
-            info="A release of this machine, a run, or the folder of either",
-            allow_custom_value=not shelf.only,
-            scale=3,
-        )
-        about = gr.Markdown()
+    model = gr.Dropdown(
+        names,
+        value=first,
+        label="Model",
+        info="A release of this machine, a run, or the folder of either",
+        allow_custom_value=not shelf.only,
+    )
+    about = gr.Markdown()
     _when(model.change, lambda name: shelf.open(name).about(), model, about)
     if first:
         _when(page.load, lambda name: shelf.open(name).about(), model, about)  # open before the first question
