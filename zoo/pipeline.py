@@ -115,7 +115,13 @@ def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
         like = DataSpec(section.shape, section.low, section.high, background=section.background)
     shape = None if like is not None else section.shape
     return open_images(
-        section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit, strict=section.strict
+        section.source,
+        like=like,
+        shape=shape,
+        prepare=section.prepare,
+        limit=section.limit,
+        strict=section.strict,
+        stream=section.stream,
     )
 
 

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from zoo.config import from_plain, to_plain
-from zoo.data.batches import Batches
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
+from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, TransferError
 from zoo.files import write_atomically
 from zoo.manifest import Manifest
@@ -219,7 +219,7 @@ def _go(
     fresh: bool,
 ) -> Run:
     training = trainee.training
-    batches = Batches(image_set.train, training.batch, trainee.streams["data"])
+    batches = batches_of(image_set, training.batch, trainee.streams["data"])
     shown = 0
     if not fresh:
         shown = loop.restore(trainee, batches, checkpoint.latest(record.checkpoints))

@@ -112,7 +112,7 @@ def images_of(recipe: Recipe) -> ImageSet:
     """The images of a run. Raises ConfigError when they are no longer those that it began with."""
     section = recipe.data
     like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
-    images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit)
+    images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit, stream=section.stream)
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
             f"the images of {section.source} are not those that this run began with: "
@@ -138,7 +138,15 @@ def data_section(images: ImageSet) -> DataSection:
     """How to open the same images again, and their digest."""
     spec = images.spec
     return DataSection(
-        images.source, spec.shape, spec.low, spec.high, spec.prepare, spec.background, images.limit, images.sha256
+        images.source,
+        spec.shape,
+        spec.low,
+        spec.high,
+        spec.prepare,
+        spec.background,
+        images.limit,
+        images.sha256,
+        stream=images.streamed,
     )
 
 
