@@ -19,7 +19,7 @@ import re
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +57,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _IMPORT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 _LONGEST = 400
-BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-transfer")
+BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-trackers", "zoo-transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,8 @@ class Host:
     plugins: tuple[Plugin, ...]
     offers: tuple[Offer, ...]
     registries: tuple[tuple[str, Path], ...]
+    events: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """The `zoo_run_event` hooks, by plugin."""
 
 
 @functools.cache
@@ -142,7 +144,7 @@ def load() -> Host:
         found.append(ready)
         offers += [replace(offer, plugin=ready) for offer in new_offers]
         registries += new_registries
-    return Host(tuple(found), tuple(offers), tuple(registries))
+    return Host(tuple(found), tuple(offers), tuple(registries), _event_hooks(manager, found))
 
 
 def plugins() -> tuple[Plugin, ...]:
@@ -371,6 +373,17 @@ def _collect(
         (plugin.name, Path(path)) for group in manager.subset_hook_caller("zoo_registries", others)() for path in group
     ]
     return offers, paths
+
+
+def _event_hooks(manager: pluggy.PluginManager, found: Iterable[Plugin]) -> dict[str, Callable[..., Any]]:
+    """Each ready plugin's own `zoo_run_event`, where it has one."""
+    hooks: dict[str, Callable[..., Any]] = {}
+    for plugin in found:
+        module = manager.get_plugin(plugin.name) if plugin.ready else None
+        if module is not None and any(c.name == "zoo_run_event" for c in manager.get_hookcallers(module) or ()):
+            others = [other for other in manager.get_plugins() if other is not module]
+            hooks[plugin.name] = manager.subset_hook_caller("zoo_run_event", others)
+    return hooks
 
 
 def _check_component(record: object) -> None:
