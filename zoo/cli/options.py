@@ -12,7 +12,19 @@ import click
 from zoo.cli import completing
 from zoo.errors import ConfigError
 
-__all__ = ["data", "json_flag", "open_model", "out", "parse_settings", "quiet", "seed", "settings", "shape", "strict"]
+__all__ = [
+    "data",
+    "json_flag",
+    "open_model",
+    "out",
+    "parse_settings",
+    "quiet",
+    "seed",
+    "settings",
+    "shape",
+    "strict",
+    "track",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +47,9 @@ settings = click.option(
 )
 
 
+track = click.option(
+    "--track", multiple=True, metavar="PLUGIN", help="Send the events to it too: tensorboard, trackio."
+)
 strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 
 
