@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo import html
 from zoo.config import from_plain, to_plain
-from zoo.data.batches import Batches
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
+from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, TransferError
 from zoo.files import write_atomically
 from zoo.manifest import Manifest
@@ -31,13 +32,16 @@ from zoo.specs import Metric
 from zoo.tensors import pack, unpack
 from zoo.training import checkpoint, loop
 from zoo.training.adversarial import AdversarialTrainee
-from zoo.training.events import Event, Watcher
+from zoo.training.drawn import kid_curve, loss_curve, newest_grid
+from zoo.training.events import Event, RunFacts, Watcher
 from zoo.training.lineage import KEPT_FILES, fork, unchanged
+from zoo.training.measured import Measured
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
+from zoo.training.trackers import trackers
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
 
@@ -58,12 +62,12 @@ class Run:
     images: ImageSet
 
     @property
-    def metrics(self) -> dict[int, tuple[Metric, ...]]:
+    def metrics(self) -> Measured:
         """What was measured along the way, by images shown."""
-        return {
-            int(event["shown"]): tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"])
+        return Measured(
+            (int(event["shown"]), tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"]))
             for event in Record(self.folder).events("metrics")
-        }
+        )
 
     @property
     def report(self) -> list[dict[str, Any]]:
@@ -100,6 +104,22 @@ class Run:
         )
         return write_pair(trained, folder, license=license, name=name, version=version)
 
+    def _repr_html_(self) -> str:
+        strategy = self.recipe.transfer.strategy if self.recipe.transfer is not None else "none"
+        pictures = {
+            "newest samples": newest_grid(self.folder),
+            "KID over images shown": kid_curve([self.folder]),
+            "losses over images shown": loss_curve(self.folder),
+        }
+        rows = [
+            ("run", self.folder),
+            ("images shown", f"{self.shown:,}"),
+            ("strategy", strategy),
+            ("data", self.images.name),
+        ]
+        drawn = "".join(html.picture(png, alt) for alt, png in pictures.items() if png is not None)
+        return html.facts(rows) + self.metrics._repr_html_() + drawn
+
 
 def train(
     model: Autoencoder | GAN | Moved,
@@ -112,12 +132,14 @@ def train(
     seed: int = 0,
     name: str = "untitled",
     watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
 ) -> Run:
     """Train `model` on `data` until `images` were shown, writing the run into the folder `out`.
 
     `training` sets fields of AutoencoderTraining or AdversarialTraining, `evaluation` those of EvaluationSection
     (GANs only; without it nothing is measured). `seed` fixes the order of the data, the codes and the noise. The
-    weights in `model` are the start and are trained in place. `watch` gets every event.
+    weights in `model` are the start and are trained in place. `watch` gets every event; `track` names plugins that
+    get them too (`tensorboard`, `trackio`).
 
     Raises ConfigError, DataError, Diverged, StorageError, and `Interrupted` (a KeyboardInterrupt) after Ctrl-C;
     continue with `resume`.
@@ -130,12 +152,14 @@ def train(
         if isinstance(model, Autoencoder):
             chosen = from_plain(AutoencoderTraining, settings, "training")
             recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name)
+            _track(record, recipe, track)
             record.begin(recipe)
             trainee = AutoencoderTrainee(model, image_set, chosen, seed)
         else:
             planned = model.plan if isinstance(model, Moved) else Transfer(model)
             chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
             recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name)
+            _track(record, recipe, track)
             record.begin(recipe)
             if isinstance(model, Moved):
                 write_atomically(record.folder / _SOURCE, pack(model.source.state_dict(), {}))
@@ -152,6 +176,7 @@ def resume(
     override: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
 ) -> Run:
     """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
 
@@ -171,9 +196,9 @@ def resume(
         child = Record(Path(out), tuple(watch))
         with child.held():
             recipe = fork(record, override, child)
-            return _go_on(recipe, child)
+            return _go_on(recipe, child, track)
     with record.held():
-        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record)
+        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, track)
 
 
 def open_run(folder: str | Path, *, best: bool = False) -> Run:
@@ -204,7 +229,13 @@ def _best(recipe: Recipe) -> checkpoint.Best | None:
     return None if section is None else checkpoint.Best(section.best, section.better)
 
 
-def _go_on(recipe: Recipe, record: Record) -> Run:
+def _track(record: Record, recipe: Recipe, names: Sequence[str]) -> None:
+    facts = RunFacts(record.folder, recipe.name, to_plain(recipe))
+    record.watchers += trackers(names, facts, record.write)
+
+
+def _go_on(recipe: Recipe, record: Record, track: Sequence[str]) -> Run:
+    _track(record, recipe, track)
     image_set = images_of(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
@@ -220,7 +251,7 @@ def _go(
     fresh: bool,
 ) -> Run:
     training = trainee.training
-    batches = Batches(image_set.train, training.batch, trainee.streams["data"])
+    batches = batches_of(image_set, training.batch, trainee.streams["data"])
     watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
     shown = 0
     if not fresh:

@@ -12,7 +12,19 @@ import click
 from zoo.cli import completing
 from zoo.errors import ConfigError
 
-__all__ = ["data", "json_flag", "open_model", "out", "parse_settings", "quiet", "seed", "settings", "shape", "strict"]
+__all__ = [
+    "data",
+    "json_flag",
+    "open_model",
+    "out",
+    "parse_settings",
+    "quiet",
+    "seed",
+    "settings",
+    "shape",
+    "strict",
+    "track",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -35,6 +47,9 @@ settings = click.option(
 )
 
 
+track = click.option(
+    "--track", multiple=True, metavar="PLUGIN", help="Send the events to it too: tensorboard, trackio."
+)
 strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 
 
@@ -67,10 +82,6 @@ def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any
 
 def open_model(name: str) -> Any:
     """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`."""
-    from zoo.pairs import load
-    from zoo.runs import open_run
+    from zoo import opened  # torch comes with it
 
-    folder = Path(name)
-    if (folder / "recipe.toml").is_file() and not (folder / "zoo.json").exists():
-        return open_run(folder)
-    return load(name)
+    return opened.open_model(name)
