@@ -16,8 +16,7 @@ from zoo.data.images import ImageSet, to_uint8
 from zoo.errors import ReleaseError
 from zoo.manifest import FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import as_part
-from zoo.networks.discriminator import EncoderDiscriminator
+from zoo.networks.compose import as_part, discriminator_kind
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.seeds import stream
 from zoo.networks.vectors import record_vectors
@@ -114,8 +113,8 @@ def write_measured(
 
 def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
     kind = {"decoder": "generator"}.get(role, role)
-    if isinstance(module, EncoderDiscriminator):
-        kind = "encoder"
+    if role == "discriminator":
+        kind = discriminator_kind(spec.component)
     plugin = plugins.find(kind, spec.component).plugin
     file = f"{role}.safetensors"
     files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})

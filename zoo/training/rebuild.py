@@ -33,7 +33,15 @@ from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.transfers.planning import choose, plan
 from zoo.transfers.transfer import Moved
 
-__all__ = ["images_of", "rebuild", "recipe_of_autoencoder", "recipe_of_gan", "source_structure"]
+__all__ = [
+    "data_section",
+    "images_of",
+    "rebuild",
+    "recipe_of_autoencoder",
+    "recipe_of_gan",
+    "source_structure",
+    "structure_on",
+]
 
 Value = TypeVar("Value")
 
@@ -45,7 +53,7 @@ def recipe_of_autoencoder(
     training = replace(training, objective=plugins.normalise("objective", as_part(training.objective)))
     specs = model.specs
     section = AutoencoderSection(specs["encoder"], specs["decoder"], specs["bottleneck"], model.latent_dim, training)
-    return Recipe(_data(images), name=name, seed=seed, threads=torch.get_num_threads(), autoencoder=section)
+    return Recipe(data_section(images), name=name, seed=seed, threads=torch.get_num_threads(), autoencoder=section)
 
 
 def recipe_of_gan(
@@ -71,7 +79,7 @@ def recipe_of_gan(
         source = origin.name if origin else "autoencoder"
         transfer = TransferSection(source, strategies, model.report.source, source_structure(model.source), origin)
     return Recipe(
-        _data(images),
+        data_section(images),
         name=name,
         seed=seed,
         threads=torch.get_num_threads(),
@@ -110,8 +118,9 @@ def images_of(recipe: Recipe) -> ImageSet:
     )
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
-            f"the images of {section.source} are not those that this run began with",
-            "Put them back, or start a new run.",
+            f"the images of {section.source} are not those that this run began with: "
+            f"data.sha256 {str(section.sha256)[:12]} -> {images.sha256[:12]}, now {len(images):,} images",
+            f"Put them back; or go on with these in a new run: --override data.source={section.source} --out NEW",
         )
     return images
 
@@ -128,7 +137,8 @@ def structure_on(structure: SourceStructure, device: str) -> Autoencoder:
     return build_autoencoder(specs, structure.data, structure.latent_dim, device=device)
 
 
-def _data(images: ImageSet) -> DataSection:
+def data_section(images: ImageSet) -> DataSection:
+    """How to open the same images again, and their digest."""
     spec = images.spec
     return DataSection(
         images.source,
