@@ -48,8 +48,8 @@ def page(folders: Sequence[Path], base: Path, path: Path) -> Path:
 
 
 def text(folders: Sequence[Path], base: Path) -> str:
-    """The page: `summary.md` beside the suites' folders first, where there is one, then suite after suite, each with the
-    `notes.md` of its folder: what no table says."""
+    """The page: `summary.md` beside the suites' folders first, where there is one, then suite after suite, each with
+    the `notes.md` of its folder: what no table says."""
     parts = [_HEAD]
     summary = folders[0].parent / "summary.md"
     if summary.is_file() and folders[0].resolve() != base.resolve():
