@@ -23,6 +23,7 @@ from zoo.errors import ConfigError, TransferError
 from zoo.files import write_atomically
 from zoo.manifest import Manifest
 from zoo.metrics.evaluate import Reference, reference
+from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Transfer
@@ -259,6 +260,8 @@ def _go(
         record.forget_after(shown)
     checkpoint.tidy(record.checkpoints)
     judge = _judge(recipe, image_set)
+    if judge is not None:
+        refuse_own_features(judge.space, trainee.modules, judge.extractor)
 
     def draw(samples: Tensor, at: int) -> None:
         if image_set.spec.is_image:
