@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from zoo import html
 from zoo.errors import ConfigError
 
-__all__ = ["KINDS", "Component", "DataSpec", "Kind", "Metric", "Origin", "PartSpec", "Preparation"]
+__all__ = ["KINDS", "Component", "DataSpec", "Kind", "Metric", "Origin", "PartSpec", "Preparation", "Selection"]
 
 Kind = Literal[
     "encoder",
@@ -76,6 +77,24 @@ class DataSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows of a set of images are used; by default all.
+
+    `classes` keeps the images of those labels. `tuning` keeps the rows to learn from alone and splits them again, so
+    that settings can be chosen without a look at the held-out rows. `learn_from` keeps that many rows to learn from
+    (the same ones each time) and every held-out row. They apply in this order.
+    """
+
+    classes: tuple[int, ...] = ()
+    tuning: bool = False
+    learn_from: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.learn_from is not None and self.learn_from < 1:
+            raise ConfigError(f"learn_from {self.learn_from} leaves no image", "Give at least 1.")
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """One thing that a plugin offers. `target` and `config` are import strings, `"package.module:name"`.
 
@@ -124,6 +143,12 @@ class Metric:
     floor: float | None = None
     interval: tuple[float, float] | None = None
     seeds: tuple[int, ...] = (0,)
+
+    def _repr_html_(self) -> str:
+        interval = f"{self.interval[0]:.4g} to {self.interval[1]:.4g}" if self.interval else "none"
+        floor = "none" if self.floor is None else f"{self.floor:.4g}"
+        shown = [("95 % interval", interval), ("floor", floor), ("on", f"{self.data}, {self.split}, n={self.n}")]
+        return html.facts([(self.name, f"{self.value:.4g}"), *shown, ("features", self.extractor)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from zoo.specs import DataSpec
+from zoo.networks.pixels import from_uint8, to_uint8
+from zoo.specs import DataSpec, Selection
 
 __all__ = ["ImageSet", "Skipped", "from_uint8", "to_uint8"]
 
@@ -28,7 +29,7 @@ class ImageSet:
 
     `pixels` is uint8 `(N, *spec.shape)`; `labels` int64 `(N,)` or None; `train` and `held_out` are row
     numbers (int64, ascending, none in both). `license` is an SPDX expression, empty where the source states
-    none. `skipped` lists the files that could not be used. `source` and `limit` open the same set again.
+    none. `skipped` lists the files that could not be used. `source`, `limit` and `selection` open the same set again.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ImageSet:
     skipped: tuple[Skipped, ...] = ()
     source: str = ""
     limit: int | None = None
+    selection: Selection | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -67,14 +69,3 @@ class ImageSet:
         digest = hashlib.sha256(repr(tuple(self.pixels.shape)).encode())
         digest.update(self.pixels.contiguous().numpy().data)
         return digest.hexdigest()
-
-
-def from_uint8(pixels: Tensor, spec: DataSpec) -> Tensor:
-    """Bytes as float32: `low + v / 255 * (high - low)`, any shape."""
-    return (pixels.float() / 255 * (spec.high - spec.low) + spec.low).clamp_(spec.low, spec.high)
-
-
-def to_uint8(x: Tensor, spec: DataSpec) -> Tensor:
-    """Samples in `[spec.low, spec.high]` as bytes, rounded; values outside are clamped, NaN becomes 0."""
-    unit = (x.detach().float() - spec.low) / (spec.high - spec.low)
-    return (unit.nan_to_num(0.0, posinf=1.0, neginf=0.0).clamp(0, 1) * 255).round().to(torch.uint8)

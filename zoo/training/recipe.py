@@ -15,7 +15,7 @@ import tomli_w
 
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError
-from zoo.specs import DataSpec, Origin, PartSpec, Preparation
+from zoo.specs import DataSpec, Origin, PartSpec, Preparation, Selection
 
 __all__ = [
     "AdversarialTraining",
@@ -26,6 +26,7 @@ __all__ = [
     "GanSection",
     "GenerateSection",
     "JudgeSection",
+    "ParentSection",
     "Recipe",
     "SourceStructure",
     "TransferSection",
@@ -38,8 +39,8 @@ Part = str | PartSpec
 
 @dataclass(frozen=True)
 class DataSection:
-    """Real images: a data set's name, a folder or an .npz. `sha256` pins the prepared pixels of a
-    run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
+    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of
+    a run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
 
     source: str
     shape: tuple[int, ...] | None = None
@@ -48,6 +49,7 @@ class DataSection:
     prepare: Preparation | None = None
     background: int = 0
     limit: int | None = None
+    select: Selection | None = None
     sha256: str | None = None
     strict: bool = False
 
@@ -162,12 +164,15 @@ class GanSection:
 @dataclass(frozen=True)
 class EvaluationSection:
     """KID and FID of `samples` generated images in the features of `metric`, at every multiple of `every` images shown
-    and at each of `at` (once, at the end, when neither is given); against the held-out images."""
+    and at each of `at` (once, at the end, when neither is given); against the held-out images. The checkpoint whose
+    figure `best` is the `better` one is kept."""
 
     metric: str = "judge"
     samples: int = 2_000
     every: int | None = None
     at: tuple[int, ...] = ()
+    best: str = "kid"
+    better: Literal["lower", "higher"] = "lower"
 
     def __post_init__(self) -> None:
         if self.samples < 2 or (self.every is not None and self.every < 1):
@@ -191,6 +196,17 @@ class JudgeSection:
 
 
 @dataclass(frozen=True)
+class ParentSection:
+    """The run that this one continues with some keys `overridden`: its folder, the images that it had shown, and the
+    sha256 of the checkpoint's tensors."""
+
+    run: str
+    shown: int
+    sha256: str
+    overridden: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The stages, in the order they run: autoencoder, transfer, gan, generate, judge."""
 
@@ -205,6 +221,7 @@ class Recipe:
     evaluation: EvaluationSection | None = None
     generate: GenerateSection | None = None
     judge: JudgeSection | None = None
+    parent: ParentSection | None = None
 
     def __post_init__(self) -> None:
         if self.format != 1:

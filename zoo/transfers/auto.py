@@ -72,12 +72,14 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             reasons.append(f"{name}: {part}{_slowly(name, fits)}")
         else:
             reasons.append(f"no {name}: {why}")
-    if any(fits.values()) and not poor:
+    taught = any(fits.values()) and not poor
+    if taught:
         teach = {"generator": 0.0} if fits["decoder-init"] is None else {}
         teach |= {"discriminator": 0.0} if fits["encoder-init"] is None else {}
         parts.append(PartSpec("feature-distill", teach))
         reasons.append("feature-distill: what cannot be copied is taught")
-    if evidence is not None and fits["decoder-init"] is None and source.latent_dim == gan.latent_dim:
+    carried = fits["decoder-init"] is None or taught  # G makes what the decoder makes of the same code
+    if evidence is not None and carried and source.latent_dim == gan.latent_dim:
         if evidence.prior_gap > _GAP:
             prior = "gmm-prior" if evidence.images >= _MANY else "gaussian-prior"
             parts.append(PartSpec(prior))
