@@ -206,7 +206,7 @@ class AdversarialTrainee:
     def _move(self, side: Side, loss: Tensor) -> None:
         adam = self.adams[side]
         adam.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward(inputs=self.weights[side])  # not the images that a penalty is differentiated by
         adam.step()
 
     def _gradient(self, side: Side) -> Tensor:
