@@ -330,6 +330,26 @@ def test_distillation_teaches_a_discriminator_of_another_architecture(images: Im
     assert not any("adapter" in name for part in trainee.gan.parts.values() for name in part.state_dict())
 
 
+@pytest.mark.parametrize("latent_dim", [3, 10])
+def test_distillation_reaches_a_generator_with_another_number_of_values_a_code(
+    latent_dim: int, images: ImageSet
+) -> None:
+    """The codes enter it on their principal components, scaled to N(0, I), and it learns the decoder's images."""
+    source = autoencoder("mlp")
+    gan = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
+    with pytest.raises(TransferError, match="no data was given"):
+        zoo.transfer(source, gan, "feature-distill")
+    moved = zoo.transfer(source, gan, [PartSpec("feature-distill", {"discriminator": 0.0})], data=images)
+    term = moved.plan.terms["transfer/feature-distill/images"]
+    z = term.projection(source.encode(images.batch(images.train)))
+    assert z.shape[1] == min(latent_dim, source.latent_dim)
+    torch.testing.assert_close(torch.cov(z.T), torch.eye(z.shape[1]), rtol=0, atol=0.2)  # the ridge
+    trainee = trainee_of(moved, images, discriminator_lr=1e-9, generator_lr=1e-3)
+    first = term(table(trainee, images, 64)).item()
+    run(trainee, images, 40)
+    assert term(table(trainee, images, 64)).item() < 0.9 * first
+
+
 # ---------------------------------------------------------------- energy
 
 
