@@ -25,6 +25,7 @@ _STYLE = """
 .gradio-container { max-width: 76rem !important; margin: 0 auto !important; }
 .zoo-html table { width: auto; }
 .zoo-html { overflow-x: auto; }
+.zoo-html svg[role=img] { min-width: 34rem; }
 """
 
 
