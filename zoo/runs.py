@@ -30,22 +30,23 @@ from zoo.publish import Trained, write_pair
 from zoo.report.grids import grid, png_bytes
 from zoo.specs import Metric
 from zoo.tensors import pack, unpack
-from zoo.training import loop
+from zoo.training import checkpoint, loop
 from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.drawn import kid_curve, loss_curve, newest_grid
 from zoo.training.events import Event, Watcher
+from zoo.training.lineage import KEPT_FILES, fork, unchanged
 from zoo.training.measured import Measured
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
+from zoo.training.stability import StabilityWatch
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
 
 __all__ = ["Run", "open_run", "resume", "train"]
 
-_SOURCE = "source.safetensors"
-_REPORT = "report.json"
+_SOURCE, _REPORT = KEPT_FILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,24 @@ class Run:
         path = self.folder / _REPORT
         return json.loads(path.read_text("utf-8")) if path.exists() else []
 
-    def release(self, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0") -> Manifest:
-        """Write the run as a release folder with its last metrics; see `zoo.publish.write_pair`."""
-        measured = self.metrics
+    def best(self) -> Run:
+        """The run as it was when the figure that its recipe names was the best. Raises ConfigError when nothing was
+        measured."""
+        return open_run(self.folder, best=True)
+
+    def release(
+        self,
+        folder: str | Path,
+        *,
+        license: str,
+        name: str | None = None,
+        version: str = "0.1.0",
+        best: bool = False,
+    ) -> Manifest:
+        """Write the run as a release folder, with what was measured of just these weights; see
+        `zoo.publish.write_pair`. `best` takes the best checkpoint in place of the last one."""
+        if best:
+            return self.best().release(folder, license=license, name=name, version=version)
         trained = Trained(
             self.autoencoder,
             self.gan,
@@ -83,7 +99,7 @@ class Run:
             self.recipe,
             self.shown,
             self.report,
-            measured[max(measured)] if measured else (),
+            self.metrics.get(self.shown, ()),
         )
         return write_pair(trained, folder, license=license, name=name, version=version)
 
@@ -129,45 +145,89 @@ def train(
     image_set = _open(data, model.gan.data if isinstance(model, Moved) else model.data)
     record = Record(Path(out), tuple(watch))
     trainee: AutoencoderTrainee | AdversarialTrainee
-    if isinstance(model, Autoencoder):
-        chosen = from_plain(AutoencoderTraining, settings, "training")
-        recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name)
-        record.begin(recipe)
-        trainee = AutoencoderTrainee(model, image_set, chosen, seed)
-    else:
-        planned = model.plan if isinstance(model, Moved) else Transfer(model)
-        chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
-        recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name)
-        record.begin(recipe)
-        if isinstance(model, Moved):
-            write_atomically(record.folder / _SOURCE, pack(model.source.state_dict(), {}))
-            write_atomically(record.folder / _REPORT, json.dumps(model.report.plain()).encode())
-            for note in model.report.notes:
-                record.write(Event("note", 0, chosen_gan.images, {"text": note}))
-        trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed)
-    return _go(trainee, recipe, record, image_set, fresh=True)
+    with record.held():
+        if isinstance(model, Autoencoder):
+            chosen = from_plain(AutoencoderTraining, settings, "training")
+            recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name)
+            record.begin(recipe)
+            trainee = AutoencoderTrainee(model, image_set, chosen, seed)
+        else:
+            planned = model.plan if isinstance(model, Moved) else Transfer(model)
+            chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
+            recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name)
+            record.begin(recipe)
+            if isinstance(model, Moved):
+                write_atomically(record.folder / _SOURCE, pack(model.source.state_dict(), {}))
+                write_atomically(record.folder / _REPORT, json.dumps(model.report.plain()).encode())
+                for note in model.report.notes:
+                    record.write(Event("note", 0, chosen_gan.images, {"text": note}))
+            trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed)
+        return _go(trainee, recipe, record, image_set, fresh=True)
 
 
-def resume(folder: str | Path, *, watch: Sequence[Watcher] = ()) -> Run:
+def resume(
+    folder: str | Path,
+    *,
+    override: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    watch: Sequence[Watcher] = (),
+) -> Run:
     """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
 
-    Raises ConfigError when the folder holds no run or the images are not those it began with.
+    With `override` (settings by dotted key, such as `gan.training.images`, or a training setting alone) the run in
+    `folder` stays as it is and a new one in `out` goes on from its checkpoint; its recipe says where it comes from.
+
+    Raises ConfigError when the folder holds no run, when its recipe or its images are not those that it began with, and
+    when another process is training in it.
     """
     record = Record(Path(folder), tuple(watch))
+    record.recipe()
+    if override or out is not None:
+        if not override or out is None:
+            raise ConfigError(
+                "a new run needs both: what is to change, and its folder", "--override images=200000 --out NEW"
+            )
+        child = Record(Path(out), tuple(watch))
+        with child.held():
+            recipe = fork(record, override, child)
+            return _go_on(recipe, child)
+    with record.held():
+        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record)
+
+
+def open_run(folder: str | Path, *, best: bool = False) -> Run:
+    """A run as its last checkpoint left it, finished or not, or as its best one did. Raises ConfigError when the folder
+    holds none."""
+    record = Record(Path(folder))
     recipe = record.recipe()
+    path = _best_of(record, recipe) if best else checkpoint.latest(record.checkpoints)
+    unchanged(record, path)
+    image_set = images_of(recipe)
+    trainee = rebuild(recipe, image_set)
+    return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, path))
+
+
+def _best_of(record: Record, recipe: Recipe) -> Path:
+    by = _best(recipe)
+    path = checkpoint.best(record.checkpoints, by) if by else None
+    if path is None:
+        raise ConfigError(
+            f"{record.folder} has no best checkpoint: no {by.metric if by else 'metric'} was measured so far",
+            "Measure along the way: zoo train ... --metric judge --every 10000",
+        )
+    return path
+
+
+def _best(recipe: Recipe) -> checkpoint.Best | None:
+    section = recipe.evaluation
+    return None if section is None else checkpoint.Best(section.best, section.better)
+
+
+def _go_on(recipe: Recipe, record: Record) -> Run:
     image_set = images_of(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
     return _go(rebuild(recipe, image_set), recipe, record, image_set, fresh=False)
-
-
-def open_run(folder: str | Path) -> Run:
-    """A run as its last checkpoint left it, finished or not. Raises ConfigError when the folder holds none."""
-    record = Record(Path(folder))
-    recipe = record.recipe()
-    image_set = images_of(recipe)
-    trainee = rebuild(recipe, image_set)
-    return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, record))
 
 
 def _go(
@@ -180,7 +240,12 @@ def _go(
 ) -> Run:
     training = trainee.training
     batches = Batches(image_set.train, training.batch, trainee.streams["data"])
-    shown = 0 if fresh else loop.restore(trainee, batches, record)
+    watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
+    shown = 0
+    if not fresh:
+        shown = loop.restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
+        record.forget_after(shown)
+    checkpoint.tidy(record.checkpoints)
     judge = _judge(recipe, image_set)
 
     def draw(samples: Tensor, at: int) -> None:
@@ -194,10 +259,17 @@ def _go(
         samples = trainee.averaged().sample(recipe.evaluation.samples, seed=recipe.seed)
         return {"metrics": [to_plain(figure) for figure in judge.measure(samples)]}
 
+    def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
+        facts = {**facts, "recipe": to_plain(recipe)}
+        return checkpoint.save(record.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
+
     budget = loop.Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
     )
-    shown = loop.train(trainee, batches, budget, record, shown=shown, draw=draw, evaluate=evaluate)
+    with record.told_how_it_ends(training.images):
+        shown = loop.train(
+            trainee, batches, budget, record, watch, shown=shown, draw=draw, evaluate=evaluate, keep=keep
+        )
     return _run(trainee, recipe, record, image_set, shown)
 
 

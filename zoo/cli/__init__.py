@@ -35,6 +35,7 @@ COMMANDS = {
     "reconstruct": ("zoo.cli.images:reconstruct", "Pass images through an autoencoder."),
     "interpolate": ("zoo.cli.images:interpolate", "Walk between codes."),
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
+    "bench": ("zoo.cli.bench:bench", "Compare ways to train: a suite of paired runs, and its report."),
     "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
     "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, begin a new one."),
     "ui": ("zoo.cli.ui:ui", "Play, transfer and compare runs in the browser."),

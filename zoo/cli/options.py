@@ -51,13 +51,13 @@ class _Shape(click.ParamType[tuple[int, ...]]):
 shape = click.option("--shape", type=_Shape(), help="The shape of a sample, such as 3,64,64.")
 
 
-def parse_settings(given: tuple[str, ...]) -> dict[str, Any]:
+def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any]:
     """`("encoder.width=64",)` -> `{"encoder.width": 64}`; values are TOML, or text where they are not."""
     parsed: dict[str, Any] = {}
     for word in given:
         key, equals, text = word.partition("=")
         if not equals or not key:
-            raise ConfigError(f"--set {word!r} is not KEY=VALUE", "For example: --set encoder.width=64")
+            raise ConfigError(f"{flag} {word!r} is not KEY=VALUE", f"For example: {flag} batch=64")
         try:
             parsed[key] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:

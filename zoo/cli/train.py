@@ -117,21 +117,24 @@ def transfer(
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--override", multiple=True, metavar="KEY=VALUE", help="Go on with another setting, in a new run.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="The new run's folder, for --override.")
 @options.json_flag
 @options.quiet
-def resume(run: Path, as_json: bool, quiet: bool) -> None:
+def resume(run: Path, override: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
     """Continue the run in the folder RUN from its last checkpoint, exactly.
 
     \b
     zoo resume runs/mine
-    zoo resume runs/founding/gan
+    zoo resume runs/mine --override images=200000 --out runs/longer
     """
     from zoo.cli.progress import watching
     from zoo.runs import resume as go_on
 
-    with watching("resumed", quiet or as_json) as watcher, _resumable(run):
-        done = go_on(run, watch=[watcher])
-    _told({"run": done}, run, as_json, quiet)
+    settings = options.parse_settings(override, "--override")
+    with watching("resumed", quiet or as_json) as watcher, _resumable(out or run):
+        done = go_on(run, override=settings, out=out, watch=[watcher])
+    _told({"run": done}, out or run, as_json, quiet)
 
 
 @click.command()
@@ -140,9 +143,12 @@ def resume(run: Path, as_json: bool, quiet: bool) -> None:
 @click.option("--license", required=True, help="An SPDX expression, such as CC-BY-SA-3.0; there is no default.")
 @click.option("--name", help="arch.tag; by default from the generator and the data.")
 @click.option("--version", default="0.1.0", show_default=True)
+@click.option("--best", is_flag=True, help="The best checkpoint by the recipe's figure, not the last one.")
 @options.json_flag
 @options.quiet
-def release(run: Path, folder: Path, license: str, name: str | None, version: str, as_json: bool, quiet: bool) -> None:
+def release(
+    run: Path, folder: Path, license: str, name: str | None, version: str, best: bool, as_json: bool, quiet: bool
+) -> None:
     """Make the release FOLDER of the run in RUN: weights, test vectors, card and manifest.
 
     \b
@@ -151,7 +157,7 @@ def release(run: Path, folder: Path, license: str, name: str | None, version: st
     """
     from zoo.runs import open_run
 
-    manifest = open_run(run).release(folder, license=license, name=name, version=version)
+    manifest = open_run(run, best=best).release(folder, license=license, name=name, version=version)
     if as_json:
         show.as_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
     elif quiet:
