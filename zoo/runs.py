@@ -37,6 +37,7 @@ from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, reci
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
+from zoo.training.stability import StabilityWatch
 from zoo.training.trackers import trackers
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
@@ -232,9 +233,10 @@ def _go(
 ) -> Run:
     training = trainee.training
     batches = batches_of(image_set, training.batch, trainee.streams["data"])
+    watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
     shown = 0
     if not fresh:
-        shown = loop.restore(trainee, batches, checkpoint.latest(record.checkpoints))
+        shown = loop.restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
         record.forget_after(shown)
     checkpoint.tidy(record.checkpoints)
     judge = _judge(recipe, image_set)
@@ -258,7 +260,9 @@ def _go(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
     )
     with record.told_how_it_ends(training.images):
-        shown = loop.train(trainee, batches, budget, record, shown=shown, draw=draw, evaluate=evaluate, keep=keep)
+        shown = loop.train(
+            trainee, batches, budget, record, watch, shown=shown, draw=draw, evaluate=evaluate, keep=keep
+        )
     return _run(trainee, recipe, record, image_set, shown)
 
 

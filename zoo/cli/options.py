@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from zoo.cli import completing
 from zoo.errors import ConfigError
 
 __all__ = [
@@ -30,7 +31,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
 seed = click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random draw.")
-data = click.option("--data", required=True, help="A data set's name, a folder of images, or an .npz.")
+data = click.option(
+    "--data",
+    required=True,
+    shell_complete=completing.data,
+    help="A data set's name, a folder of images, or an .npz.",
+)
 out = click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 settings = click.option(
     "--set",

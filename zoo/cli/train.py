@@ -9,24 +9,38 @@ from typing import Any
 
 import click
 
-from zoo.cli import options, show
+from zoo.cli import completing, options, show
 
 __all__ = ["release", "resume", "train", "transfer"]
 
 
 @click.command()
 @click.argument("what", metavar="autoencoder|gan|RECIPE.toml")
-@click.option("--data", help="A data set's name, a folder of images, or an .npz.")
+@click.option("--data", shell_complete=completing.data, help="A data set's name, a folder of images, or an .npz.")
 @options.out
-@click.option("--encoder", help="The autoencoder's encoder.")
-@click.option("--generator", help="The decoder of an autoencoder, the generator of a GAN.")
-@click.option("--discriminator", help="The GAN's discriminator: any encoder, or a discriminator component.")
-@click.option("--bottleneck", help="What makes a code of the embedding.")
+@click.option("--encoder", shell_complete=completing.components("encoder"), help="The autoencoder's encoder.")
+@click.option(
+    "--generator",
+    shell_complete=completing.components("generator"),
+    help="The decoder of an autoencoder, the generator of a GAN.",
+)
+@click.option(
+    "--discriminator",
+    shell_complete=completing.components("encoder"),
+    help="The GAN's discriminator: any encoder, or a discriminator component.",
+)
+@click.option(
+    "--bottleneck", shell_complete=completing.components("bottleneck"), help="What makes a code of the embedding."
+)
 @click.option("--latent-dim", type=int, help="How many values a code has.")
 @options.shape
 @click.option("--images", type=int, help="How many images to show.")
 @click.option("--batch", type=int, help="Images a step.")
-@click.option("--metric", help="Measure KID and FID in this feature space along the way (GANs).")
+@click.option(
+    "--metric",
+    shell_complete=completing.components("metric"),
+    help="Measure KID and FID in this feature space along the way (GANs).",
+)
 @click.option("--every", type=int, help="Measure after so many images.")
 @options.settings
 @options.strict
@@ -47,16 +61,34 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
 
 
 @click.command()
-@click.argument("source")
+@click.argument("source", shell_complete=completing.models)
 @options.data
-@click.option("--strategy", default="auto", show_default=True, help="Strategies, joined by +; auto chooses.")
+@click.option(
+    "--strategy",
+    default="auto",
+    show_default=True,
+    shell_complete=completing.strategies,
+    help="Strategies, joined by +; auto chooses.",
+)
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
-@click.option("--generator", help="Another generator than one like the decoder.")
-@click.option("--discriminator", help="Another discriminator than one like the encoder.")
+@click.option(
+    "--generator",
+    shell_complete=completing.components("generator"),
+    help="Another generator than one like the decoder.",
+)
+@click.option(
+    "--discriminator",
+    shell_complete=completing.components("encoder"),
+    help="Another discriminator than one like the encoder.",
+)
 @options.shape
 @click.option("--images", type=int, help="How many images to show.")
 @click.option("--batch", type=int, help="Images a step.")
-@click.option("--metric", help="Measure KID and FID in this feature space along the way.")
+@click.option(
+    "--metric",
+    shell_complete=completing.components("metric"),
+    help="Measure KID and FID in this feature space along the way.",
+)
 @click.option("--every", type=int, help="Measure after so many images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
@@ -93,7 +125,7 @@ def transfer(
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--override", multiple=True, metavar="KEY=VALUE", help="Go on with another setting, in a new run.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The new run's folder, for --override.")
 @options.track
@@ -118,7 +150,7 @@ def resume(
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--license", required=True, help="An SPDX expression, such as CC-BY-SA-3.0; there is no default.")
 @click.option("--name", help="arch.tag; by default from the generator and the data.")

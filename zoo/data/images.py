@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from zoo.specs import DataSpec
+from zoo.specs import DataSpec, Selection
 
 __all__ = ["ImageSet", "Pixels", "Skipped", "from_uint8", "to_uint8"]
 
@@ -46,7 +46,7 @@ class ImageSet:
     `pixels` is uint8 `(N, *spec.shape)`, or reads those rows when it is indexed (`streamed`); `labels` int64
     `(N,)` or None; `train` and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX
     expression, empty where the source states none. `unusable` lists the files that opening could not use.
-    `source` and `limit` open the same set again.
+    `source`, `limit` and `selection` open the same set again.
     """
 
     name: str
@@ -60,6 +60,7 @@ class ImageSet:
     unusable: tuple[Skipped, ...] = ()
     source: str = ""
     limit: int | None = None
+    selection: Selection | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import torch
@@ -17,10 +17,24 @@ from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.objectives import augmentation
-from zoo.protocols import AdversarialObjective, Game, Judgement, Regulariser, Round, Side, Term, Transfer
+from zoo.objectives.adaptive import AdaptiveProbability
+from zoo.protocols import (
+    AdversarialObjective,
+    Game,
+    Judgement,
+    Regulariser,
+    Round,
+    Schedule,
+    Side,
+    Stage,
+    Term,
+    Transfer,
+)
+from zoo.specs import DataSpec
 from zoo.training.ema import MovingAverage
-from zoo.training.freezing import freeze, train_mode
+from zoo.training.freezing import freeze
 from zoo.training.recipe import AdversarialTraining
+from zoo.training.steering import Steering
 
 __all__ = ["AdversarialTrainee", "ImageGame"]
 
@@ -29,12 +43,11 @@ _SPREAD_OF = 512
 
 
 class ImageGame:
-    """The usual game: images are judged, the generator moves every step."""
+    """The usual game: images are judged, the generator moves every `every`-th step."""
 
-    every = 1
-
-    def __init__(self, gan: GAN) -> None:
+    def __init__(self, gan: GAN, every: int = 1) -> None:
         self.gan = gan
+        self.every = every
 
     @property
     def groups(self) -> tuple[int, ...]:
@@ -68,22 +81,20 @@ class AdversarialTrainee:
         self.training = training
         self.game: Game = plan.game or ImageGame(plan.gan)
         self.objective = _objective(plan, training)
-        self.regulariser = _regulariser(training)
+        self.regulariser = _regulariser(training, plan.gan.data)
         self.augmentation = augmentation.parse(training.augment)
+        adaptive = training.augment_probability == "adaptive"
+        self.adaptive = AdaptiveProbability(training.augment_target, training.augment_images) if adaptive else None
         if self.augmentation and plan.game is not None:
             raise ConfigError(
                 "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
             )
-        freeze(plan)
-        train_mode(plan)
-        rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
-        self.rates = rates
-        self.weights = {side: self._trained(side) for side in Side}
-        self.adams = {
-            side: torch.optim.Adam(weights, rates[side], (training.beta1, training.beta2), foreach=True)
-            for side, weights in self.weights.items()
-            if weights
-        }
+        self.rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
+        self.weights: dict[Side, list[nn.Parameter]] = {side: [] for side in Side}
+        self.adams: dict[Side, torch.optim.Adam] = {}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.begun: list[Stage] = []
+        self._enrol()
         self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
         self.modules: dict[str, nn.Module] = {
             **plan.gan.parts,
@@ -93,11 +104,16 @@ class AdversarialTrainee:
             **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
             **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
         }
-        self.optimisers: dict[str, torch.optim.Optimizer] = {side.value: adam for side, adam in self.adams.items()}
+        steered = {name: setting for name, setting, _ in self._settings() if isinstance(setting, nn.Module)}
+        steered |= {"augment": self.adaptive} if self.adaptive is not None else {}
+        self.steering = Steering(steered, next(plan.gan.generator.parameters()).device)
+        if steered:
+            self.modules["steering"] = self.steering
         self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """G forward once; D moves, then G, each with one backward; the moving average follows."""
+        self.advance(shown)
         n = shown // self.training.batch
         real = self.game.real(self.images.batch(rows), rows)
         z = self.gan.prior.sample(len(rows), self.streams["codes"]).to(real.device)  # type: ignore[operator]
@@ -130,6 +146,10 @@ class AdversarialTrainee:
             scalars["d_gradient"] = self._gradient(Side.DISCRIMINATOR)
             ours, theirs = cast(Judgement, game.real_judgement).realness, game.fake_judgement.realness
             scalars["d_wins"] = (ours.detach().mean(1) > theirs.detach().mean(1)).float().mean()
+            if self.adaptive is not None:
+                margin = ours - theirs if self.objective.paired else ours
+                scalars["d_sign"] = margin.detach().sign().mean()
+                scalars["augmented"] = self.adaptive.p.clone()
             scalars["d_real"] = cast(Judgement, game.real_judgement).realness.detach().mean()
             scalars["d_fake"] = game.fake_judgement.realness.detach().mean()
         if self._pace(Side.GENERATOR, shown) and n % self.game.every == 0:
@@ -146,7 +166,18 @@ class AdversarialTrainee:
         if game is not None:
             self.objective.after(game)
         self.average.update(self.gan.generator, len(rows), shown + len(rows))
+        clocks = {"augment": shown + len(rows)}
+        clocks |= {name: shown + len(rows) - since for name, _, since in self._settings() if since is not None}
+        self.steering.after(scalars, clocks, len(rows))
         return scalars
+
+    def advance(self, shown: int) -> None:
+        """Begin every stage that is due after `shown` images. Resuming calls it before the optimisers' state comes."""
+        for stage in self.plan.stages:
+            if not any(stage is begun for begun in self.begun) and shown >= self._begins(stage):
+                self.begun.append(stage)
+                self.game = stage.game or self.game
+                self._enrol()
 
     def preview(self) -> Tensor:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
@@ -167,7 +198,9 @@ class AdversarialTrainee:
         if not self.augmentation:
             return None
         data = self.gan.data
-        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"])
+        chosen = self.training.augment_probability
+        probability = float(self.adaptive.p) if self.adaptive is not None else None if chosen == 1.0 else float(chosen)
+        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"], probability)
         return lambda x: augmentation.augment(x, drawn, data)
 
     def _move(self, side: Side, loss: Tensor) -> None:
@@ -186,8 +219,13 @@ class AdversarialTrainee:
         """The side's learning rate for this step, set and returned; 0 means that it rests."""
         if side not in self.adams:
             return 0.0
-        schedules = self.plan.schedules.get(f"{side.value}.lr", [])
-        rate = self.rates[side] * math.prod(schedule(shown) for schedule in schedules)
+        key = f"{side.value}.lr/"
+        multipliers = (
+            setting(shown - since)
+            for name, setting, since in self._settings()
+            if since is not None and name.startswith(key)
+        )
+        rate = self.rates[side] * math.prod(multipliers)
         for group in self.adams[side].param_groups:
             group["lr"] = rate
         return rate
@@ -201,6 +239,38 @@ class AdversarialTrainee:
         for term in self._due(side, game.shown):
             total = total + term.weight(game.shown) * term.forward(game)
         return total
+
+    def _begins(self, stage: Stage) -> int:
+        return math.ceil(stage.after * self.training.images)
+
+    def _settings(self) -> Iterator[tuple[str, Schedule, int | None]]:
+        """Every schedule with a name of its own and the images at which its clock began, None if it has not."""
+        for key, schedules in self.plan.schedules.items():
+            for i, schedule in enumerate(schedules):
+                yield f"{key}/{i}", schedule, 0
+        for j, stage in enumerate(self.plan.stages):
+            began = self._begins(stage) if any(stage is begun for begun in self.begun) else None
+            for key, schedules in stage.schedules.items():
+                for i, schedule in enumerate(schedules):
+                    yield f"{key}/stage{j}/{i}", schedule, began
+
+    def _enrol(self) -> None:
+        """Freeze what is to be frozen now, and give each side's optimiser the weights that it does not hold yet."""
+        thawed: dict[str, set[str]] = {}
+        for stage in self.begun:
+            for net, names in stage.thaws.items():
+                thawed.setdefault(net, set()).update(names)
+        freeze(self.plan, thawed)
+        betas = (self.training.beta1, self.training.beta2)
+        for side in Side:
+            held = {id(weight) for weight in self.weights[side]}
+            new = [weight for weight in self._trained(side) if id(weight) not in held]
+            self.weights[side] += new
+            if new and side in self.adams:
+                self.adams[side].add_param_group({"params": new})
+            elif new:
+                self.adams[side] = torch.optim.Adam(new, self.rates[side], betas, foreach=True)
+                self.optimisers[side.value] = self.adams[side]
 
     def _trained(self, side: Side) -> list[nn.Parameter]:
         players = self.game.players(side)
@@ -223,10 +293,13 @@ def _objective(plan: Transfer, training: AdversarialTraining) -> AdversarialObje
     return objective
 
 
-def _regulariser(training: AdversarialTraining) -> Regulariser | None:
+def _regulariser(training: AdversarialTraining, data: DataSpec) -> Regulariser | None:
     if training.regulariser == "none":
         return None
     part = as_part(training.regulariser)
     regulariser = cast(Regulariser, plugins.build("regulariser", part))
     plugins.require(plugins.find("regulariser", part.component), regulariser, Regulariser)
+    settle: Callable[[DataSpec, int], None] | None = getattr(regulariser, "settle", None)
+    if settle is not None:
+        settle(data, training.batch)
     return regulariser

@@ -18,6 +18,7 @@ from zoo.training.changes import changes, overridden, told
 from zoo.training.rebuild import data_section, images_of, rebuild
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, ParentSection, Recipe
 from zoo.training.record import Record
+from zoo.training.stability import StabilityWatch
 
 __all__ = ["KEPT_FILES", "fork", "unchanged"]
 
@@ -62,11 +63,12 @@ def fork(record: Record, settings: Mapping[str, Any], out: Record) -> Recipe:
     recipe = replace(recipe, data=data_section(images), parent=section)
     trainee = rebuild(recipe, images)
     batches = Batches(images.train, training.batch, trainee.streams["data"])
+    watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
     try:
         if recipe.seed == parent.seed and recipe.data == parent.data:
-            loop.restore(trainee, batches, path)
+            loop.restore(trainee, batches, watch, path)
         else:
-            loop.restore_learnt(trainee, checkpoint.load(path)[1])
+            loop.restore_learnt(trainee, shown, checkpoint.load(path)[1])
     except (RuntimeError, ValueError, KeyError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -74,7 +76,7 @@ def fork(record: Record, settings: Mapping[str, Any], out: Record) -> Recipe:
             f"the checkpoint of {record.folder} does not fit {', '.join(settings)}: {str(error).splitlines()[0]}",
             "That setting decides which tensors there are: start a new run for it.",
         ) from error
-    tensors, facts = loop.state(trainee, batches)
+    tensors, facts = loop.state(trainee, batches, watch)
     for name in KEPT_FILES:
         if (record.folder / name).exists():
             shutil.copyfile(record.folder / name, out.folder / name)

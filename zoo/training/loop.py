@@ -59,6 +59,7 @@ def train(
     batches: Batches,
     budget: Budget,
     record: Record,
+    watch: StabilityWatch,
     *,
     shown: int = 0,
     draw: Callable[[Tensor, int], None],
@@ -72,8 +73,6 @@ def train(
     loss or weight is no longer finite (the last good checkpoint stays), StorageError, or Interrupted.
     """
     pending: list[dict[str, Tensor]] = []
-    real_spread: float | None = getattr(trainee, "real_spread", None)
-    watch = StabilityWatch(budget.images, real_spread)
     began = last = time.monotonic()
     began_at = last_at = shown
 
@@ -97,7 +96,7 @@ def train(
     def save(metrics: Sequence[Mapping[str, Any]] = ()) -> None:
         tick()
         _refuse_broken_weights(trainee, shown, record)
-        path = keep(shown, *state(trainee, batches), metrics)
+        path = keep(shown, *state(trainee, batches, watch), metrics)
         record.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(record.folder))}))
 
     def due(every: int, before: int) -> bool:
@@ -114,9 +113,7 @@ def train(
         facts = evaluate(shown)
         record.write(Event("metrics", shown, budget.images, facts))
         figures: list[dict[str, Any]] = facts.get("metrics", [])
-        for figure in figures:
-            if figure["name"] == "kid":
-                warn(watch.measured(figure["value"], shown))
+        warn(watch.measured({figure["name"]: figure["value"] for figure in figures}, shown))
         return figures
 
     record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid()}))
@@ -149,19 +146,21 @@ def train(
     return shown
 
 
-def restore(trainee: Trainee, batches: Batches, path: Path) -> int:
+def restore(trainee: Trainee, batches: Batches, watch: StabilityWatch, path: Path) -> int:
     """Put the checkpoint `path` back; returns the images shown. Raises TrainingError or IntegrityError."""
     shown, tensors, facts = checkpoint.load(path)
-    restore_learnt(trainee, tensors)
+    restore_learnt(trainee, shown, tensors)
     for name, rng in trainee.streams.items():
         rng.set_state(tensors[f"streams.{name}"])
     batches.load_state({**_within(tensors, "batches."), **facts["batches"]})
+    watch.load_state(facts["watch"])
     return shown
 
 
-def restore_learnt(trainee: Trainee, tensors: dict[str, Tensor]) -> None:
+def restore_learnt(trainee: Trainee, shown: int, tensors: dict[str, Tensor]) -> None:
     """Put back a checkpoint's nets and optimisers, not its random streams and data order."""
     _load_modules(trainee, tensors)
+    trainee.advance(shown)
     for name, optimiser in trainee.optimisers.items():
         load_optimiser(optimiser, _within(tensors, f"optimisers.{name}."))
 
@@ -178,7 +177,7 @@ def _load_modules(trainee: Trainee, tensors: dict[str, Tensor]) -> None:
         module.load_state_dict(_within(tensors, f"modules.{name}."), strict=True)
 
 
-def state(trainee: Trainee, batches: Batches) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def state(trainee: Trainee, batches: Batches, watch: StabilityWatch) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All that a run needs to go on from here, as tensors and plain facts."""
     tensors: dict[str, Tensor] = {}
     for name, module in trainee.modules.items():
@@ -188,7 +187,8 @@ def state(trainee: Trainee, batches: Batches) -> tuple[dict[str, Tensor], dict[s
     tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainee.streams.items()}
     order = batches.state()
     tensors |= {f"batches.{key}": value for key, value in order.items() if isinstance(value, Tensor)}
-    return tensors, {"batches": {key: value for key, value in order.items() if not isinstance(value, Tensor)}}
+    position = {key: value for key, value in order.items() if not isinstance(value, Tensor)}
+    return tensors, {"batches": position, "watch": watch.state()}
 
 
 def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

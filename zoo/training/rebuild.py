@@ -10,6 +10,7 @@ import torch
 from zoo import plugins
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.data.select import select
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, build_autoencoder, build_gan
@@ -113,6 +114,7 @@ def images_of(recipe: Recipe) -> ImageSet:
     section = recipe.data
     like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
     images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit, stream=section.stream)
+    images = select(images, section.select)
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
             f"the images of {section.source} are not those that this run began with: "
@@ -145,6 +147,7 @@ def data_section(images: ImageSet) -> DataSection:
         spec.prepare,
         spec.background,
         images.limit,
+        images.selection,
         images.sha256,
         stream=images.streamed,
     )

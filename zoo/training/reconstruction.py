@@ -55,6 +55,9 @@ class AutoencoderTrainee:
         adam.step()
         return {"loss": losses.total.detach(), **losses.parts}
 
+    def advance(self, shown: int) -> None:
+        """Every step is alike."""
+
     def preview(self) -> Tensor:
         """Held-out images beside their reconstructions, (N, C, H, W) in the value range."""
         x = self.images.batch(self.images.held_out[:_PREVIEW])
