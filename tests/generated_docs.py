@@ -97,7 +97,12 @@ def _targets(which: str) -> str:
     return {"generators": target_matrix.generators, "discriminators": target_matrix.discriminators}[which]()
 
 
-_VERBS: dict[str, Callable[..., str]] = {"settings": _settings, "cost": _cost, "strategies": _strategies, "targets": _targets}
+_VERBS: dict[str, Callable[..., str]] = {
+    "settings": _settings,
+    "cost": _cost,
+    "strategies": _strategies,
+    "targets": _targets,
+}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,17 @@ from zoo.networks.gan import GAN
 from zoo.specs import PartSpec
 from zoo.transfers.transfer import explain
 
-__all__ = ["CHANNELS", "DISCRIMINATORS", "GENERATORS", "LATENTS", "SIZES", "compose", "discriminators", "generators", "source"]
+__all__ = [
+    "CHANNELS",
+    "DISCRIMINATORS",
+    "GENERATORS",
+    "LATENTS",
+    "SIZES",
+    "compose",
+    "discriminators",
+    "generators",
+    "source",
+]
 
 SOURCE = "dcgan.glyphs-sans32"
 SIZES, CHANNELS, LATENTS = (16, 32, 64), (1, 3, 4), (32, 64, 128)
@@ -47,10 +57,15 @@ def compose(generator: str, discriminator: str, channels: int, size: int, latent
 
 def generators() -> str:
     """The table of generators."""
-    lines = ["| generator | size | " + " | ".join(f"{n} values a code" for n in LATENTS) + " |", "|---|---|---|---|---|"]
+    lines = [
+        "| generator | size | " + " | ".join(f"{n} values a code" for n in LATENTS) + " |",
+        "|---|---|---|---|---|",
+    ]
     for name in GENERATORS:
         for size in SIZES:
-            cells = [_merged(lambda c, n=n: _cell(name, "dcgan", c, size, n, "decoder-init", "generator")) for n in LATENTS]  # type: ignore[misc]
+            cells = [
+                _merged(lambda c, n=n: _cell(name, "dcgan", c, size, n, "decoder-init", "generator")) for n in LATENTS
+            ]  # type: ignore[misc]
             lines.append(f"| {name} | {size} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

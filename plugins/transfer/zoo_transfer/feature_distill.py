@@ -142,7 +142,9 @@ class FeatureDistill:
         how = f"principal components {kept} of {ours}"
         planned.edits += [
             Edit("terms.images", "projection.mean", "fitted", how, lambda values: fitted(values).mean.float()),
-            Edit("terms.images", "projection.matrix", "fitted", how, lambda v: torch.linalg.pinv(fitted(v).scale).float()),
+            Edit(
+                "terms.images", "projection.matrix", "fitted", how, lambda v: torch.linalg.pinv(fitted(v).scale).float()
+            ),
         ]
         planned.promised["terms.images"] |= {"projection.mean", "projection.matrix"}
         planned.notes.append(
