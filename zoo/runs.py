@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from zoo.data.batches import Batches
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
 from zoo.errors import ConfigError, TransferError
-from zoo.files import write_atomically
 from zoo.manifest import Manifest
 from zoo.metrics.evaluate import Reference, reference
 from zoo.networks.autoencoder import Autoencoder
@@ -31,9 +30,10 @@ from zoo.specs import Metric
 from zoo.tensors import pack, unpack
 from zoo.training import loop
 from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.engine import Engine
 from zoo.training.events import Event, Watcher
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
-from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
+from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EngineSection, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
 from zoo.transfers.digests import digest
@@ -93,6 +93,7 @@ def train(
     images: int | None = None,
     training: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | EvaluationSection | None = None,
+    engine: Mapping[str, Any] | EngineSection | None = None,
     seed: int = 0,
     name: str = "untitled",
     watch: Sequence[Watcher] = (),
@@ -100,42 +101,50 @@ def train(
     """Train `model` on `data` until `images` were shown, writing the run into the folder `out`.
 
     `training` sets fields of AutoencoderTraining or AdversarialTraining, `evaluation` those of EvaluationSection
-    (GANs only; without it nothing is measured). `seed` fixes the order of the data, the codes and the noise. The
+    (GANs only; without it nothing is measured), `engine` those of EngineSection: device, precision, accumulation.
+    `seed` fixes the order of the data, the codes and the noise. The
     weights in `model` are the start and are trained in place. `watch` gets every event.
 
-    Raises ConfigError, DataError, Diverged, StorageError, and `Interrupted` (a KeyboardInterrupt) after Ctrl-C;
-    continue with `resume`.
+    Raises ConfigError, DataError, Diverged, OutOfMemory, StorageError, and `Interrupted` (a KeyboardInterrupt)
+    after Ctrl-C; continue with `resume`.
     """
     settings = dict(training or {}) | ({} if images is None else {"images": images})
     image_set = _open(data, model.gan.data if isinstance(model, Moved) else model.data)
     record = Record(Path(out), tuple(watch))
     trainee: AutoencoderTrainee | AdversarialTrainee
+    powers = _engine(engine)
+    runner = Engine(powers)
     if isinstance(model, Autoencoder):
         chosen = from_plain(AutoencoderTraining, settings, "training")
-        recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name)
+        recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
         record.begin(recipe)
-        trainee = AutoencoderTrainee(model, image_set, chosen, seed)
+        trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
     else:
         planned = model.plan if isinstance(model, Moved) else Transfer(model)
         chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
-        recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name)
+        recipe = recipe_of_gan(
+            model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name, engine=powers
+        )
         record.begin(recipe)
         if isinstance(model, Moved):
-            write_atomically(record.folder / _SOURCE, pack(model.source.state_dict(), {}))
-            write_atomically(record.folder / _REPORT, json.dumps(model.report.plain()).encode())
+            record.keep(_SOURCE, pack(model.source.state_dict(), {}))
+            record.keep(_REPORT, json.dumps(model.report.plain()).encode())
             for note in model.report.notes:
                 record.write(Event("note", 0, chosen_gan.images, {"text": note}))
-        trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed)
+        trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed, runner)
     return _go(trainee, recipe, record, image_set, fresh=True)
 
 
-def resume(folder: str | Path, *, watch: Sequence[Watcher] = ()) -> Run:
+def resume(folder: str | Path, *, engine: Mapping[str, Any] | None = None, watch: Sequence[Watcher] = ()) -> Run:
     """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
+    `engine` replaces fields of the recipe's EngineSection this time: another device, more accumulation.
 
     Raises ConfigError when the folder holds no run or the images are not those it began with.
     """
     record = Record(Path(folder), tuple(watch))
     recipe = record.recipe()
+    if engine:
+        recipe = replace(recipe, engine=from_plain(EngineSection, to_plain(recipe.engine) | dict(engine), "engine"))
     image_set = images_of(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
@@ -145,7 +154,7 @@ def resume(folder: str | Path, *, watch: Sequence[Watcher] = ()) -> Run:
 def open_run(folder: str | Path) -> Run:
     """A run as its last checkpoint left it, finished or not. Raises ConfigError when the folder holds none."""
     record = Record(Path(folder))
-    recipe = record.recipe()
+    recipe = replace(record.recipe(), engine=EngineSection(device="cpu"))
     image_set = images_of(recipe)
     trainee = rebuild(recipe, image_set)
     return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, record))
@@ -162,11 +171,14 @@ def _go(
     training = trainee.training
     batches = Batches(image_set.train, training.batch, trainee.streams["data"])
     shown = 0 if fresh else loop.restore(trainee, batches, record)
-    judge = _judge(recipe, image_set)
+    judge = None if record.silent else _judge(recipe, image_set, trainee.engine.device)
 
     def draw(samples: Tensor, at: int) -> None:
         if image_set.spec.is_image:
-            write_atomically(record.sample_path(at), png_bytes(grid(to_uint8(samples, image_set.spec), 8)))
+            record.keep(
+                str(record.sample_path(at).relative_to(record.folder)),
+                png_bytes(grid(to_uint8(samples, image_set.spec), 8)),
+            )
 
     def evaluate(at: int) -> dict[str, Any]:
         assert judge is not None
@@ -185,6 +197,8 @@ def _go(
 def _run(
     trainee: AutoencoderTrainee | AdversarialTrainee, recipe: Recipe, record: Record, image_set: ImageSet, shown: int
 ) -> Run:
+    for module in trainee.modules.values():
+        module.cpu()
     if isinstance(trainee, AutoencoderTrainee):
         return Run(record.folder, recipe, shown, trainee.model.eval(), None, image_set)
     return Run(record.folder, recipe, shown, _source(recipe, record.folder), trainee.averaged().eval(), image_set)
@@ -227,6 +241,12 @@ def _with_requests(settings: dict[str, Any], planned: Transfer) -> dict[str, Any
     return settings | planned.recipe
 
 
+def _engine(engine: Mapping[str, Any] | EngineSection | None) -> EngineSection:
+    if isinstance(engine, EngineSection):
+        return engine
+    return from_plain(EngineSection, engine or {}, "engine")
+
+
 def _evaluation(evaluation: Mapping[str, Any] | EvaluationSection | None) -> EvaluationSection | None:
     if evaluation is None or isinstance(evaluation, EvaluationSection):
         return evaluation
@@ -242,7 +262,7 @@ def _evaluation_points(recipe: Recipe, images: int) -> tuple[int, ...]:
     return tuple(sorted(asked or {images}))
 
 
-def _judge(recipe: Recipe, image_set: ImageSet) -> Reference | None:
+def _judge(recipe: Recipe, image_set: ImageSet, device: torch.device) -> Reference | None:
     if recipe.evaluation is None or recipe.gan is None:
         return None
-    return reference(image_set, recipe.evaluation.metric)
+    return reference(image_set, recipe.evaluation.metric, device=device)

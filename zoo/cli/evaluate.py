@@ -19,8 +19,9 @@ __all__ = ["evaluate"]
     "-n", "count", type=click.IntRange(2, 1_000_000), default=2000, show_default=True, help="How many samples."
 )
 @options.seed
+@options.device
 @options.json_flag
-def evaluate(name: str, data: str, metric: str, count: int, seed: int, as_json: bool) -> None:
+def evaluate(name: str, data: str, metric: str, count: int, seed: int, device: str | None, as_json: bool) -> None:
     """Measure KID and FID of a GAN's samples against held-out images, in a frozen feature space that neither the
     autoencoder nor the discriminator was trained in. The floor is the same figure of real images against real ones.
 
@@ -32,12 +33,13 @@ def evaluate(name: str, data: str, metric: str, count: int, seed: int, as_json: 
     from zoo.data.open import open_images
     from zoo.errors import ConfigError
     from zoo.metrics.evaluate import reference
+    from zoo.training.devices import choose
 
-    gan: Any = options.open_model(name).gan
+    gan: Any = options.open_model(name, device).gan
     if gan is None:
         raise ConfigError(f"{name} holds no GAN", "Others: zoo list")
     images = open_images(data, like=gan.data)
-    figures = reference(images, metric).measure(gan.sample(count, seed), seeds=(seed,))
+    figures = reference(images, metric, device=choose(device or "auto")).measure(gan.sample(count, seed), seeds=(seed,))
     if as_json:
         show.as_json([to_plain(figure) for figure in figures])
         return

@@ -11,7 +11,19 @@ import click
 
 from zoo.errors import ConfigError
 
-__all__ = ["data", "json_flag", "open_model", "out", "parse_settings", "quiet", "seed", "settings", "shape", "strict"]
+__all__ = [
+    "data",
+    "device",
+    "json_flag",
+    "open_model",
+    "out",
+    "parse_settings",
+    "quiet",
+    "seed",
+    "settings",
+    "shape",
+    "strict",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -19,6 +31,9 @@ json_flag = click.option("--json", "as_json", is_flag=True, help="Print one JSON
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
 seed = click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random draw.")
 data = click.option("--data", required=True, help="A data set's name, a folder of images, or an .npz.")
+device = click.option(
+    "--device", metavar="auto|cpu|cuda|mps", help="Where to compute; auto, the default, takes a GPU if there is one."
+)
 out = click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 settings = click.option(
     "--set",
@@ -59,12 +74,17 @@ def parse_settings(given: tuple[str, ...]) -> dict[str, Any]:
     return parsed
 
 
-def open_model(name: str) -> Any:
-    """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`."""
+def open_model(name: str, device: str | None = None) -> Any:
+    """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`, on a device (auto)."""
     from zoo.pairs import load
     from zoo.runs import open_run
+    from zoo.training.devices import choose
 
+    chosen = choose(device or "auto")
     folder = Path(name)
-    if (folder / "recipe.toml").is_file() and not (folder / "zoo.json").exists():
-        return open_run(folder)
-    return load(name)
+    is_run = (folder / "recipe.toml").is_file() and not (folder / "zoo.json").exists()
+    found: Any = open_run(folder) if is_run else load(name)
+    for model in (found.autoencoder, found.gan):
+        if model is not None:
+            model.to(chosen)
+    return found

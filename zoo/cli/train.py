@@ -29,6 +29,7 @@ __all__ = ["release", "resume", "train", "transfer"]
 @click.option("--metric", help="Measure KID and FID in this feature space along the way (GANs).")
 @click.option("--every", type=int, help="Measure after so many images.")
 @options.settings
+@options.device
 @options.strict
 @options.seed
 @options.json_flag
@@ -59,6 +60,7 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
 @click.option("--every", type=int, help="Measure after so many images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
+@options.device
 @options.strict
 @options.seed
 @options.json_flag
@@ -85,9 +87,11 @@ def transfer(
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--accumulate", type=click.IntRange(1), help="Cut every batch into so many parts from here on.")
+@options.device
 @options.json_flag
 @options.quiet
-def resume(run: Path, as_json: bool, quiet: bool) -> None:
+def resume(run: Path, accumulate: int | None, device: str | None, as_json: bool, quiet: bool) -> None:
     """Continue the run in the folder RUN from its last checkpoint, exactly.
 
     \b
@@ -97,8 +101,9 @@ def resume(run: Path, as_json: bool, quiet: bool) -> None:
     from zoo.cli.progress import watching
     from zoo.runs import resume as go_on
 
+    engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
     with watching("resumed", quiet or as_json) as watcher, _resumable(run):
-        done = go_on(run, watch=[watcher])
+        done = go_on(run, engine=engine, watch=[watcher])
     _told({"run": done}, run, as_json, quiet)
 
 

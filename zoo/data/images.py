@@ -47,8 +47,18 @@ class ImageSet:
         return len(self.pixels)
 
     def batch(self, rows: Tensor) -> Tensor:
-        """The samples of those rows, float32 `(len(rows), *spec.shape)` in `[spec.low, spec.high]`."""
-        return from_uint8(self.pixels[rows], self.spec)
+        """The samples of those rows, float32 `(len(rows), *spec.shape)` in `[spec.low, spec.high]`, made where the
+        bytes are."""
+        return from_uint8(self.pixels[rows.to(self.pixels.device, non_blocking=True)], self.spec)
+
+    def to(self, device: torch.device) -> ImageSet:
+        """The same set with its bytes on a device, where batches are then made; as it is where they would take more
+        than half of a GPU's free memory."""
+        if device == self.pixels.device:
+            return self
+        if device.type == "cuda" and self.pixels.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+            return self
+        return replace(self, pixels=self.pixels.to(device))
 
     def subset(self, rows: Tensor, name: str) -> ImageSet:
         """Those rows alone, in that order, each still on its side of the split."""
@@ -65,7 +75,7 @@ class ImageSet:
     def sha256(self) -> str:
         """The digest of shape and pixels, in hex: what a recipe stores to know the set again."""
         digest = hashlib.sha256(repr(tuple(self.pixels.shape)).encode())
-        digest.update(self.pixels.contiguous().numpy().data)
+        digest.update(self.pixels.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
 

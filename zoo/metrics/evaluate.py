@@ -130,14 +130,16 @@ class Reference:
         return kid_floor, fid_floor if count == samples else None
 
 
-def reference(real: ImageSet, metric: str, *, split: str = "held-out") -> Reference:
-    """A `Reference` in the features of the metric component `metric`, by id or short name.
+def reference(real: ImageSet, metric: str, *, split: str = "held-out", device: torch.device | str = "cpu") -> Reference:
+    """A `Reference` in the features of the metric component `metric`, by id or short name, computed on `device`.
 
     Raises UnknownName for one that does not exist, and what `Reference` raises.
     """
     offer = plugins.find("metric", metric)
     space: FeatureSpace = plugins.build("metric", offer.id)
     plugins.require(offer, space, FeatureSpace)
+    if isinstance(space, nn.Module):
+        space.to(device)
     return Reference(real, space, offer.id, split=split)
 
 

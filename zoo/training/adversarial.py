@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +19,12 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.objectives import augmentation
 from zoo.protocols import AdversarialObjective, Game, Judgement, Regulariser, Round, Side, Term, Transfer
+from zoo.training import ranks
 from zoo.training.ema import MovingAverage
+from zoo.training.engine import Engine
 from zoo.training.freezing import freeze, train_mode
 from zoo.training.recipe import AdversarialTraining
+from zoo.transfers.report import nets_of
 
 __all__ = ["AdversarialTrainee", "ImageGame"]
 
@@ -59,12 +63,21 @@ class ImageGame:
 
 
 class AdversarialTrainee:
-    """A planned and applied transfer in training (scratch is the plan without edits)."""
+    """A planned and applied transfer in training (scratch is the plan without edits). Its nets are moved to the
+    engine's device, but for the prior, which draws on the CPU."""
 
-    def __init__(self, plan: Transfer, images: ImageSet, training: AdversarialTraining, seed: int) -> None:
+    def __init__(
+        self,
+        plan: Transfer,
+        images: ImageSet,
+        training: AdversarialTraining,
+        seed: int,
+        engine: Engine | None = None,
+    ) -> None:
+        self.engine = engine or Engine()
         self.gan = plan.gan
         self.plan = plan
-        self.images = images
+        self.images = images.to(self.engine.device)
         self.training = training
         self.game: Game = plan.game or ImageGame(plan.gan)
         self.objective = _objective(plan, training)
@@ -76,14 +89,17 @@ class AdversarialTrainee:
             )
         freeze(plan)
         train_mode(plan)
-        rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
-        self.rates = rates
+        for net, module in {**nets_of(plan), "objective": cast(nn.Module, self.objective)}.items():
+            if net != "prior":
+                self.engine.place(module)
+        self.rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
         self.weights = {side: self._trained(side) for side in Side}
         self.adams = {
-            side: torch.optim.Adam(weights, rates[side], (training.beta1, training.beta2), foreach=True)
+            side: torch.optim.Adam(weights, self.rates[side], (training.beta1, training.beta2), fused=True)
             for side, weights in self.weights.items()
             if weights
         }
+        self.scales = {side: self.engine.scale() for side in self.adams}
         self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
         self.modules: dict[str, nn.Module] = {
             **plan.gan.parts,
@@ -92,61 +108,119 @@ class AdversarialTrainee:
             **{f"terms.{name}": term for name, term in plan.terms.items()},
             **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
             **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
+            **{f"scale.{side.value}": scale for side, scale in self.scales.items()},
         }
         self.optimisers: dict[str, torch.optim.Optimizer] = {side.value: adam for side, adam in self.adams.items()}
         self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
+        self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
-        """G forward once; D moves, then G, each with one backward; the moving average follows."""
+        """D moves, then G; the moving average follows. Each move is one backward, or one for each part where the batch
+        is cut into parts. G runs forward once for both moves, unless there are parts: their graphs do not stay."""
         n = shown // self.training.batch
-        real = self.game.real(self.images.batch(rows), rows)
-        z = self.gan.prior.sample(len(rows), self.streams["codes"]).to(real.device)  # type: ignore[operator]
-        fake = self.game.fake(z)
-        rng = self.streams["losses"]
+        z = self.gan.prior.sample(len(rows), self.streams["codes"])  # type: ignore[operator]
+        d_moves = self._pace(Side.DISCRIMINATOR, shown) > 0
+        g_moves = self._pace(Side.GENERATOR, shown) > 0 and n % self.game.every == 0
+        penalty = self.regulariser if self.regulariser is not None and n % self.regulariser.interval == 0 else None
+        (first, *others) = self.engine.parts(len(rows))
+        kept = None if others else self._deal(rows[first], z[first], gradients=g_moves)
 
-        def table(real: Tensor, fake: Tensor, judge_real: bool) -> Round:
-            view = self._view(len(rows))
+        def hands(gradients: bool) -> Iterator[_Hand]:
+            for part in self.engine.each(len(rows), [self.streams["losses"], self.streams["augmentation"]]):
+                yield kept or self._deal(rows[part], z[part], gradients=gradients)
 
-            def judge(x: Tensor) -> Judgement:
-                return self.game.judge(x if view is None else view(x))
-
-            judged = judge(real) if judge_real else None
-            generate, groups, to_latent = self.game.fake, self.game.groups, self.plan.to_latent
-            return Round(real, fake, z, rows, shown, judge, generate, groups, judge(fake), judged, rng, to_latent, view)
-
+        rounds: list[Round] = []
         scalars: dict[str, Tensor] = {}
-        game: Round | None = None
-        if self._pace(Side.DISCRIMINATOR, shown):
-            due = self.regulariser is not None and n % self.regulariser.interval == 0
-            inputs = self.regulariser.inputs if due and self.regulariser else frozenset()
-            game = table(_carrying(real, "real" in inputs), _carrying(fake.detach(), "fake" in inputs), True)
-            loss = self.objective.d_loss(game) + self._terms(Side.DISCRIMINATOR, game)
-            scalars["d_loss"] = loss.detach()
-            if due and self.regulariser is not None:
-                penalty = self.regulariser.penalty(game)
-                scalars["penalty"] = penalty.detach()
-                loss = loss + self.regulariser.interval * penalty
-            self._move(Side.DISCRIMINATOR, loss)
-            scalars["d_gradient"] = self._gradient(Side.DISCRIMINATOR)
-            ours, theirs = cast(Judgement, game.real_judgement).realness, game.fake_judgement.realness
-            scalars["d_wins"] = (ours.detach().mean(1) > theirs.detach().mean(1)).float().mean()
-            scalars["d_real"] = cast(Judgement, game.real_judgement).realness.detach().mean()
-            scalars["d_fake"] = game.fake_judgement.realness.detach().mean()
-        if self._pace(Side.GENERATOR, shown) and n % self.game.every == 0:
+        if d_moves:
+            plays = (self._d_play(hand, shown, penalty) for hand in hands(gradients=False))
+            rounds = self._turn(Side.DISCRIMINATOR, plays, scalars)
+        if g_moves:
             for weight in self.weights[Side.DISCRIMINATOR]:
                 weight.requires_grad_(False)
-            needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
-            game = table(real.detach(), fake, needs_real)
-            loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
-            scalars["g_loss"] = loss.detach()
-            self._move(Side.GENERATOR, loss)
-            scalars["g_gradient"] = self._gradient(Side.GENERATOR)
+            plays = (self._g_play(hand, shown) for hand in hands(gradients=True))
+            rounds = self._turn(Side.GENERATOR, plays, scalars)
             for weight in self.weights[Side.DISCRIMINATOR]:
                 weight.requires_grad_(True)
-        if game is not None:
-            self.objective.after(game)
+        if rounds:
+            self.objective.after(self._whole(rounds))
         self.average.update(self.gan.generator, len(rows), shown + len(rows))
         return scalars
+
+    def _deal(self, rows: Tensor, z: Tensor, *, gradients: bool) -> _Hand:
+        with self.engine.computing(), torch.set_grad_enabled(gradients):
+            real = self.game.real(self.engine.take(self.images.batch(rows)), rows)
+            z = self.engine.take(z)
+            return _Hand(real.float(), self._fake(z).float(), z, rows)
+
+    def _d_play(self, hand: _Hand, shown: int, penalty: Regulariser | None) -> _Play:
+        """D's loss. With a penalty due, which differentiates twice, all of it is exact and eager."""
+        inputs = penalty.inputs if penalty is not None else frozenset()
+        real, fake = _carrying(hand.real, "real" in inputs), _carrying(hand.fake.detach(), "fake" in inputs)
+        with self.engine.computing(exact=penalty is not None):
+            judge = self._judge if penalty is None else self.game.judge
+            game = self._table(hand._replace(real=real, fake=fake), shown, judge, judge_real=True)
+            loss = self.objective.d_loss(game) + self._terms(Side.DISCRIMINATOR, game)
+            assert game.real_judgement is not None
+            ours, theirs = game.real_judgement.realness.detach(), game.fake_judgement.realness.detach()
+            scalars = {
+                "d_loss": loss.detach(),
+                "d_wins": (ours.mean(1) > theirs.mean(1)).float().mean(),
+                "d_real": ours.mean(),
+                "d_fake": theirs.mean(),
+            }
+            if penalty is not None:
+                extra = penalty.penalty(game)
+                scalars["penalty"] = extra.detach()
+                loss = loss + penalty.interval * extra
+        return _Play(game, loss, scalars)
+
+    def _g_play(self, hand: _Hand, shown: int) -> _Play:
+        needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
+        with self.engine.computing():
+            game = self._table(hand._replace(real=hand.real.detach()), shown, self._judge, judge_real=needs_real)
+            loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
+        return _Play(game, loss, {"g_loss": loss.detach()})
+
+    def _table(
+        self, hand: _Hand, shown: int, judge_of_game: Callable[[Tensor], Judgement], *, judge_real: bool
+    ) -> Round:
+        view = self._view(len(hand.rows))
+
+        def judge(x: Tensor) -> Judgement:
+            realness, stages = judge_of_game(x if view is None else view(x))
+            return Judgement(realness.float(), stages)
+
+        judged = judge(hand.real) if judge_real else None
+        real, fake, z, rows = hand
+        rng, groups, to_latent = self.streams["losses"], self.game.groups, self.plan.to_latent
+        return Round(real, fake, z, rows, shown, judge, self._fake, groups, judge(fake), judged, rng, to_latent, view)
+
+    def _turn(self, side: Side, plays: Iterator[_Play], scalars: dict[str, Tensor]) -> list[Round]:
+        """One side moves: a backward for each part, then one step of its optimiser. Adds to `scalars`."""
+        adam, scale, share = self.adams[side], self.scales[side], 1 / self.engine.accumulate
+        adam.zero_grad(set_to_none=True)
+        rounds: list[Round] = []
+        means: dict[str, Tensor] = {}
+        for play in plays:
+            scale.scaled(play.loss * share).backward()
+            means = {key: means.get(key, 0) + share * value for key, value in play.scalars.items()}
+            rounds.append(play.game)
+        means = self.engine.move(adam, self.weights[side], scale, means)
+        scalars |= {key if key != "gradient" else f"{side.value[0]}_gradient": value for key, value in means.items()}
+        return rounds
+
+    def _whole(self, rounds: list[Round]) -> Round:
+        """The last move as the whole batch saw it, for an objective that keeps state: its buffers must become the same
+        in every process. Images and stages stay this part's."""
+        if (len(rounds) == 1 and ranks.size() == 1) or not list(cast(nn.Module, self.objective).buffers()):
+            return rounds[-1]
+
+        def everyone(judged: Sequence[Judgement | None]) -> Judgement:
+            return Judgement(ranks.gathered(torch.cat([one.realness.detach() for one in judged if one])), ())
+
+        real = None if rounds[0].real_judgement is None else everyone([game.real_judgement for game in rounds])
+        fake = everyone([game.fake_judgement for game in rounds])
+        return replace(rounds[-1], real_judgement=real, fake_judgement=fake)
 
     def preview(self) -> Tensor:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
@@ -169,18 +243,6 @@ class AdversarialTrainee:
         data = self.gan.data
         drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"])
         return lambda x: augmentation.augment(x, drawn, data)
-
-    def _move(self, side: Side, loss: Tensor) -> None:
-        adam = self.adams[side]
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        adam.step()
-
-    def _gradient(self, side: Side) -> Tensor:
-        """The norm of all gradients of the step that was just taken."""
-        slopes = [weight.grad for weight in self.weights[side] if weight.grad is not None]
-        norms: list[Tensor] = list(torch._foreach_norm(slopes))
-        return torch.stack(norms).square().sum().sqrt()
 
     def _pace(self, side: Side, shown: int) -> float:
         """The side's learning rate for this step, set and returned; 0 means that it rests."""
@@ -208,6 +270,23 @@ class AdversarialTrainee:
         modules = [*players.values(), *terms.values()]
         unique = dict.fromkeys(weight for module in modules for weight in module.parameters())
         return [weight for weight in unique if weight.requires_grad]
+
+
+class _Hand(NamedTuple):
+    """What is dealt for one part of a batch: real and generated samples, the codes and the rows."""
+
+    real: Tensor
+    fake: Tensor
+    z: Tensor
+    rows: Tensor
+
+
+class _Play(NamedTuple):
+    """One side's loss on one part of a batch, and how it came about."""
+
+    game: Round
+    loss: Tensor
+    scalars: dict[str, Tensor]
 
 
 def _carrying(x: Tensor, gradients: bool) -> Tensor:

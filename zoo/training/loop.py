@@ -21,7 +21,7 @@ from torch import Tensor
 
 from zoo.data.batches import Batches
 from zoo.errors import Diverged
-from zoo.training import checkpoint
+from zoo.training import checkpoint, memory, ranks
 from zoo.training.events import Event
 from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
@@ -32,6 +32,9 @@ __all__ = ["Budget", "Interrupted", "restore", "restore_weights", "train"]
 _TICK_SECONDS = 0.5
 _TICK_STEPS = 200
 """How long, and how many steps, the losses may stay unread on the device."""
+
+_AGREE_STEPS = 16
+"""After how many steps several processes ask each other whether one was told to stop."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -61,7 +64,8 @@ def train(
     """Train until `budget.images` are shown; returns how many were.
 
     `draw(images, shown)` writes a grid, `evaluate(shown)` gives figures for a metrics event. Raises Diverged when a
-    loss or weight is no longer finite (the last good checkpoint stays), StorageError, or Interrupted.
+    loss or weight is no longer finite (the last good checkpoint stays), OutOfMemory when a batch does not fit and may
+    not be cut into parts, StorageError, or Interrupted.
     """
     pending: list[dict[str, Tensor]] = []
     real_spread: float | None = getattr(trainee, "real_spread", None)
@@ -89,6 +93,9 @@ def train(
     def save() -> None:
         tick()
         _refuse_broken_weights(trainee, shown, record)
+        ranks.require_same(trainee.modules)
+        if record.silent:
+            return
         path = checkpoint.save(record.checkpoints, shown, *_state(trainee, batches))
         record.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(record.folder))}))
 
@@ -96,6 +103,8 @@ def train(
         return shown // every > before // every
 
     def look() -> None:
+        if record.silent:
+            return
         samples = trainee.preview()
         draw(samples, shown)
         record.write(Event("sample", shown, budget.images, {"path": str(record.sample_path(shown))}))
@@ -103,24 +112,51 @@ def train(
             warn(watch.spread(samples.std(0, unbiased=False).mean().item()))
 
     def measure() -> None:
+        if record.silent:
+            return
         facts = evaluate(shown)
         record.write(Event("metrics", shown, budget.images, facts))
         for figure in facts.get("metrics", []):
             if figure["name"] == "kid":
                 warn(watch.measured(figure["value"], shown))
 
-    record.write(Event("start", shown, budget.images))
+    def make_room() -> None:
+        """After a batch that did not fit: go back to the last checkpoint, and on in more parts, or say what fits."""
+        nonlocal shown, last, last_at
+        engine = trainee.engine
+        parts = memory.fitting(trainee, rows, shown)
+        trouble = memory.out_of_memory(len(rows), parts, engine.device, record.folder)
+        if parts is None or engine.settings.when_full == "stop" or ranks.size() > 1:
+            raise trouble
+        warn([{"warning": "memory", "what": trouble.message, "advice": f"Going on with accumulate = {parts}."}])
+        pending.clear()
+        shown = restore(trainee, batches, record)
+        last, last_at = time.monotonic(), shown
+
+    def stopping(steps: int) -> bool:
+        if ranks.size() == 1:
+            return asked_to_stop()
+        return steps % _AGREE_STEPS == 0 and ranks.anyone(asked_to_stop(), trainee.engine.device)
+
+    facts = {"device": str(trainee.engine.device), "processes": ranks.size()}
+    record.write(Event("start", shown, budget.images, facts))
     if shown == 0:
         save()
         look()
         if 0 in budget.evaluate_at:
             measure()
+    steps = 0
     with _stop_on_signal() as asked_to_stop:
         while shown < budget.images:
             before = shown
             rows = batches.next()
-            pending.append(trainee.step(rows, shown))
+            scalars = _step(trainee, rows, shown)
+            if scalars is None:
+                make_room()
+                continue
+            pending.append(scalars)
             shown += len(rows)
+            steps += 1
             if len(pending) >= _TICK_STEPS or time.monotonic() - last > _TICK_SECONDS:
                 tick()
             if due(budget.sample_every, before) or shown >= budget.images:
@@ -129,13 +165,25 @@ def train(
                 tick()
                 measure()
                 last, last_at = time.monotonic(), shown
-            if asked_to_stop() or due(budget.checkpoint_every, before) or shown >= budget.images:
+            stop = stopping(steps)
+            if stop or due(budget.checkpoint_every, before) or shown >= budget.images:
                 save()
-            if asked_to_stop() and shown < budget.images:
+                stop = stop or stopping(steps)
+            if stop and shown < budget.images:
                 raise Interrupted
     seconds = round(time.monotonic() - began, 2)
     record.write(Event("end", shown, budget.images, {"seconds": seconds, "from": began_at}))
     return shown
+
+
+def _step(trainee: Trainee, rows: Tensor, shown: int) -> dict[str, Tensor] | None:
+    """A step's scalars; None where memory ran out, with all that the step held let go."""
+    try:
+        return trainee.step(rows, shown)
+    except (MemoryError, RuntimeError) as error:
+        if not memory.ran_out(error):
+            raise
+        return None
 
 
 def restore(trainee: Trainee, batches: Batches, record: Record) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 from zoo.errors import ConfigError, StorageError
 from zoo.files import write_atomically
+from zoo.training import ranks
 from zoo.training.events import Event, Watcher
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 
@@ -22,11 +23,13 @@ __all__ = ["Record"]
 
 
 class Record:
-    """Reads and writes a run's folder, and tells its events to whoever watches."""
+    """Reads and writes a run's folder, and tells its events to whoever watches. It is `silent`, and writes nothing, in
+    every process but the first of those that train together."""
 
     def __init__(self, folder: Path, watchers: tuple[Watcher, ...] = ()) -> None:
         self.folder = folder
-        self.watchers = watchers
+        self.silent = not ranks.first()
+        self.watchers = () if self.silent else watchers
 
     @property
     def checkpoints(self) -> Path:
@@ -35,11 +38,18 @@ class Record:
 
     def begin(self, recipe: Recipe) -> None:
         """Make the folder. Raises ConfigError when it already holds a run, StorageError when it cannot be written."""
+        if self.silent:
+            return
         if (self.folder / "recipe.toml").exists():
             raise ConfigError(
                 f"{self.folder} already holds a run", f"Continue it: zoo resume {self.folder}; or choose another --out."
             )
         write_atomically(self.folder / "recipe.toml", write_recipe(recipe))
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Write a file of the folder, whole. Raises StorageError."""
+        if not self.silent:
+            write_atomically(self.folder / name, data)
 
     def recipe(self) -> Recipe:
         """The run's recipe. Raises ConfigError when the folder holds no run."""
@@ -49,6 +59,8 @@ class Record:
 
     def write(self, event: Event) -> None:
         """Append the event and tell the watchers."""
+        if self.silent:
+            return
         line = {"kind": event.kind, "shown": event.shown, "total": event.total, **event.facts}
         try:
             with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
@@ -64,7 +76,7 @@ class Record:
     def forget_after(self, shown: int) -> None:
         """Drop the events after `shown` images: a resumed run writes them again."""
         path = self.folder / "events.jsonl"
-        if path.exists():
+        if path.exists() and not self.silent:
             kept = [line for line in self._lines() if line["kind"] != "end" and line["shown"] <= shown]
             write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
