@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +120,10 @@ class Regularised:
     def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws v."""
         code = autoencoder.posterior(x).mean
-        again = autoencoder.decoder(code)
+        # what is differentiated twice stays out of half precision
+        twice = self.config.decoder == "gradient"
+        with torch.autocast(x.device.type, enabled=False) if twice else nullcontext():
+            again = autoencoder.decoder(code.to(x) if twice else code)
         error = (x - again).square().mean()
         total = error + self.config.code_penalty * 0.5 * code.square().sum(1).mean()
         if self.config.decoder == "l2":

@@ -128,9 +128,9 @@ def train(
         trouble = memory.out_of_memory(len(rows), parts, engine.device, record.folder)
         if parts is None or engine.settings.when_full == "stop" or ranks.size() > 1:
             raise trouble
-        warn([{"warning": "memory", "what": trouble.message, "advice": f"Going on with accumulate = {parts}."}])
         pending.clear()
         shown = restore(trainee, batches, record)
+        warn([{"warning": "memory", "what": trouble.message, "advice": f"Going on with accumulate = {parts}."}])
         last, last_at = time.monotonic(), shown
 
     def stopping(steps: int) -> bool:

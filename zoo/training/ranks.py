@@ -59,7 +59,7 @@ def join(device: str) -> torch.device | None:
         )
     if not met:
         atexit.register(_leave)
-    return state.device  # type: ignore[no-any-return]
+    return torch.device("cpu") if state.device.type == "cpu" else state.device
 
 
 def averaged(value: Tensor) -> Tensor:
