@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 import zoo
+from zoo.config import from_plain
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.networks.gan import GAN
@@ -62,7 +63,7 @@ def training(**changes: Any) -> AdversarialTraining:
     """Every contestant's algorithm."""
     settings: dict[str, Any] = {"objective": "core/non-saturating", "regulariser": "none", "batch": BATCH}
     settings |= {"generator_lr": RATE, "discriminator_lr": RATE, "beta1": BETAS[0], "beta2": BETAS[1]}
-    return AdversarialTraining(**settings | changes)
+    return from_plain(AdversarialTraining, settings | changes, "training")
 
 
 def ours(gan: GAN, images: ImageSet, steps: int, **changes: Any) -> Callable[[], None]:

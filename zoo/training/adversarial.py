@@ -135,6 +135,7 @@ class AdversarialTrainee:
             plays = (self._d_play(hand, shown, penalty) for hand in hands(gradients=False))
             rounds = self._turn(Side.DISCRIMINATOR, plays, scalars)
         if g_moves:
+            rounds = []  # D's features need not stay while G plays
             for weight in self.weights[Side.DISCRIMINATOR]:
                 weight.requires_grad_(False)
             plays = (self._g_play(hand, shown) for hand in hands(gradients=True))
