@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -221,20 +222,31 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
 # ---------------------------------------------------------------- several processes
 
 
-def together(images: Path, out: Path, *kinds: str) -> subprocess.CompletedProcess[str]:
-    """Two processes that train each kind, by torchrun."""
+def together(images: Path, out: Path, *kinds: str) -> list[subprocess.CompletedProcess[str]]:
+    """Two processes that train each kind, with the environment that torchrun gives its own."""
     tests = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": str(tests), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    return subprocess.run(
-        [*command, str(tests / "many_processes.py"), str(images), str(out), *kinds],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared |= {"PYTHONPATH": str(tests), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(tests / "many_processes.py"), str(images), str(out), *kinds]
+    processes = [
+        subprocess.Popen(
+            command, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True
+        )
+        for rank in ("0", "1")
+    ]
+    errors = [process.communicate()[1] for process in processes]
+    return [
+        subprocess.CompletedProcess(command, process.returncode, None, error)
+        for process, error in zip(processes, errors, strict=True)
+    ]
 
 
 def require_equal_to_one_process(images: Path, tmp_path: Path, kinds: list[str]) -> None:
-    done = together(images, tmp_path / "two", *kinds)
-    assert done.returncode == 0, done.stderr[-3000:]
+    for done in together(images, tmp_path / "two", *kinds):
+        assert done.returncode == 0, done.stderr[-3000:]
     for kind in kinds:
         folder = tmp_path / "two" / kind.replace(":", "-")
         (began,) = Record(folder).events("start")
@@ -243,11 +255,9 @@ def require_equal_to_one_process(images: Path, tmp_path: Path, kinds: list[str])
 
 
 def test_two_processes_equal_one(images_file: Path, tmp_path: Path) -> None:
-    """Random numbers in augmentation and penalty, a term on codes, an objective with state."""
+    """Random numbers in the loss, in the augmentation, and an objective that keeps a state."""
     pytest.importorskip("accelerate", reason="the extra [dist]")
-    require_equal_to_one_process(
-        images_file, tmp_path, ["autoencoder", "scratch", "latent-gan", "recon-anchor", "began"]
-    )
+    require_equal_to_one_process(images_file, tmp_path, ["autoencoder", "scratch", "began"])
 
 
 @pytest.mark.long
@@ -261,9 +271,49 @@ def test_two_processes_equal_one_with_every_strategy(images_file: Path, tmp_path
 @pytest.mark.long
 def test_processes_that_drift_apart_are_refused(images_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("accelerate", reason="the extra [dist]")
-    done = together(images_file, tmp_path, "drifting")
-    assert done.returncode != 0
-    assert "weights of generator are no longer the same" in done.stderr
+    for done in together(images_file, tmp_path, "drifting"):
+        assert done.returncode != 0
+        assert "weights of generator are no longer the same" in done.stderr
+
+
+LAUNCHERS = {
+    "torchrun": ["torch.distributed.run", "--standalone", "--nproc_per_node", "2"],
+    "accelerate": [
+        *["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"],
+        *["--mixed_precision", "no", "--dynamo_backend", "no"],
+    ],
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_recipe_is_trained_by_the_launchers_of_torch_and_of_accelerate(
+    launcher: str, images_file: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("accelerate", reason="the extra [dist]")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE.format(data=images_file))
+    command = [sys.executable, "-m", *LAUNCHERS[launcher], "-m", "zoo", "train", str(recipe), "--out"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    done = subprocess.run(
+        [*command, str(tmp_path / "two")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    (began,) = Record(tmp_path / "two").events("start")
+    assert began["processes"] == 2, "each process trained alone"
+    one = zoo.run_recipe(zoo.read_recipe(recipe), tmp_path / "one").gan
+    close(one, zoo.open_run(tmp_path / "two"))
+
+
+RECIPE = """
+data = {{ source = "{data}" }}
+engine = {{ device = "cpu" }}
+[gan]
+generator = {{ component = "dcgan", config = {{ width = 4 }} }}
+discriminator = {{ component = "dcgan", config = {{ width = 4 }} }}
+latent_dim = 6
+training = {{ images = 64, batch = 16 }}
+"""
 
 
 def _is_for_autoencoders(name: str) -> bool:

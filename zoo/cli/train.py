@@ -144,6 +144,10 @@ def _run(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
 
 
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
+    from zoo.training import ranks
+
+    if not ranks.first():
+        return
     for run in runs.values():
         show.skipped(run.images.skipped)
     if as_json:

@@ -40,7 +40,8 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
             values = from_uint8(part, spec) if part.dtype == torch.uint8 else part.float()
             if not torch.isfinite(values).all():
                 raise DataError("samples hold values that are no numbers", "Has training diverged?")
-            features = space.features(((values - spec.low) / (spec.high - spec.low) * 2 - 1).clamp(-1, 1))
+            unit = (values - spec.low) / (spec.high - spec.low)
+            features = space.features((unit * 2 - 1).clamp(-1, 1).to(_device(space)))
             if tuple(features.shape) != (len(part), space.dim) or not torch.isfinite(features).all():
                 raise PluginError(
                     f"feature space {type(space).__name__} gave {list(features.shape)} for {len(part)}, "
@@ -48,6 +49,11 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
                 )
             out.append(features.float().cpu())
     return torch.cat(out) if out else torch.empty(0, space.dim)
+
+
+def _device(space: FeatureSpace) -> torch.device:
+    tensors = [*space.parameters(), *space.buffers()] if isinstance(space, nn.Module) else []
+    return tensors[0].device if tensors else torch.device("cpu")
 
 
 class Reference:
