@@ -11,6 +11,8 @@ import torch
 
 # The Hub's client reads this once, when it is imported: some test modules import it before any fixture runs.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# One thread each, in every process that a test starts: the tests themselves run side by side.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from helpers import SHAPE, autoencoder
 import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.runs import resume
 from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
 from zoo.transfers.auto import Evidence, advise, look_at
@@ -104,7 +107,53 @@ def test_samples_without_variety_and_a_rising_kid_are_told() -> None:
     watch = StabilityWatch(10_000, real_spread=0.5)
     assert watch.spread(0.3) == []
     assert kinds(watch.spread(0.05)) == ["collapsed"]
-    assert [kinds(watch.measured(kid, at)) for at, kid in enumerate([0.5, 0.2, 0.4, 0.5])] == [[], [], [], ["falling"]]
+    told = [kinds(watch.measured({"kid": kid}, at)) for at, kid in enumerate([0.5, 0.2, 0.4, 0.5])]
+    assert told == [[], [], [], ["falling"]]
+
+
+def test_a_falling_recall_is_a_collapse_and_takes_the_spreads_place() -> None:
+    """Half of the best, twice in a row; with a saturated D the advice is another; a recall of nothing cannot fall."""
+    watch = StabilityWatch(10_000, real_spread=0.5)
+    told = [watch.measured({"recall": value}, at) for at, value in enumerate([0.2, 0.6, 0.2, 0.5, 0.2, 0.1])]
+    assert [kinds(warnings) for warnings in told] == [[], [], [], [], [], ["collapsed"]]
+    assert "recall is 0.1, it was 0.6 after 1 images" in told[-1][0]["what"]
+    assert "recon-anchor" in told[-1][0]["advice"]
+    assert watch.spread(0.001) == []
+    watch = StabilityWatch(10_000)
+    for shown in (0, 5000):
+        watch.tick({"d_wins": 1.0}, shown)
+    (warning,) = [w for value in (0.6, 0.2, 0.1) for w in watch.measured({"recall": value}, 0)]
+    assert "D saturates" in warning["what"]
+    assert "gamma" in warning["advice"]
+    low = StabilityWatch(10_000)
+    assert [low.measured({"recall": value}, 0) for value in (0.04, 0.0, 0.0)] == [[], [], []]
+
+
+def test_the_watch_goes_on_where_its_state_was_saved() -> None:
+    """Through JSON: what it had told it does not tell again, what it had counted it goes on counting."""
+    watch = StabilityWatch(10_000, real_spread=0.5)
+    watch.tick({"d_wins": 0.99, "d_gradient": 1.0}, 0)
+    watch.spread(0.01)
+    for value in (0.2, 0.5):
+        watch.measured({"kid": value, "recall": 1 - value}, 100)
+    again = StabilityWatch(10_000, real_spread=0.5)
+    again.load_state(json.loads(json.dumps(watch.state())))
+    assert again.state() == watch.state()
+    assert again.spread(0.01) == []
+    assert kinds(again.tick({"d_wins": 0.99, "d_gradient": 1e3}, 2000)) == ["saturated", "exploding"]
+    assert kinds(again.measured({"kid": 0.5}, 200)) == ["falling"]
+
+
+def test_a_resumed_run_does_not_tell_the_same_warning_again(images: ImageSet, tmp_path: Path) -> None:
+    """The watch's memory is in the checkpoint: a samples' collapse told before the cut is not told after it."""
+    gan = zoo.gan(like=autoencoder("dcgan"))
+    with torch.no_grad():
+        gan.generator.first.weight.zero_()
+    settings = {"batch": 8, "checkpoint_every": 32, "sample_every": 16, "generator_lr": 1e-9}
+    run = zoo.train(gan, images, out=tmp_path / "run", images=64, training=settings)
+    shutil.rmtree(run.folder / "checkpoints" / f"{64:012d}")
+    resume(run.folder)
+    assert [w["warning"] for w in Record(run.folder).events("warning")] == ["collapsed"]
 
 
 def test_a_generator_that_makes_one_image_is_reported_while_it_trains(images: ImageSet, tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ class DrawsAtRandom(Strategy):
 
 class ReadsWeights(Strategy):
     def plan(self, source: Any, gan: Any) -> Transfer:
-        float(next(source.parameters()).sum())
+        float(next(source.parameters()).detach().sum())
         return Transfer(gan)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -12,9 +13,13 @@ HEAVY = {"torch", "timm", "torchvision", "matplotlib", "PIL", "huggingface_hub",
 
 
 def modules_after(code: str) -> set[str]:
+    return {name.partition(".")[0] for name in every_module_after(code)}
+
+
+def every_module_after(code: str) -> set[str]:
     script = f"{code}\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_import_zoo_imports_neither_torch_nor_click() -> None:
@@ -40,6 +45,18 @@ def test_commands_that_only_read_facts_import_no_torch(words: list[str]) -> None
         f"from zoo.cli import main\ntry: main({words!r})\nexcept SystemExit as done: assert done.code == 0, done.code"
     )
     assert not modules_after(code) & HEAVY
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["components"], ["plugins", "list"]], ids=" ".join)
+def test_listings_import_the_plugins_own_modules_and_nothing_behind_them(words: list[str]) -> None:
+    """Help imports no plugin at all, a listing the modules that the entry points name: no net, no config."""
+    code = f"from zoo.cli import main\ntry: main({words!r})\nexcept SystemExit as done: assert done.code == 0"
+    points = importlib.metadata.entry_points(group="zoo.plugins")
+    packages = {point.module.partition(".")[0] for point in points} - {"zoo"}
+    assert packages >= {"zoo_dcgan", "zoo_r3gan", "zoo_timm"}
+    imported = {name for name in every_module_after(code) if name.partition(".")[0] in packages}
+    wanted = set() if words == ["--help"] else packages | {point.module for point in points} - {"zoo.builtin"}
+    assert imported == wanted
 
 
 def test_every_public_name_is_there_and_sorted() -> None:

@@ -12,16 +12,18 @@ ROWS = [
     {"scaffold", "testing"},
     {"testing"},
     {"conformance"},
-    {"demo", "pipeline", "runs"},
+    {"ui"},
+    {"demo", "pipeline", "runs", "doctor", "gallery"},
     {"publish", "pairs"},
-    {"report", "hub"},
+    {"hub"},
     {"training"},
     {"transfers"},
     {"objectives", "metrics", "data"},
     {"networks", "fits"},
+    {"report"},
     {"registry", "registry_file", "release", "manifest", "tensors", "checked", "snapshots", "remote", "registry_edit"},
     {"plugins", "hookspecs"},
-    {"protocols", "specs", "errors", "config", "files", "names", "plain", "frontmatter"},
+    {"protocols", "specs", "errors", "config", "files", "names", "plain", "frontmatter", "html"},
 ]
 LEVEL = {name: i for i, row in enumerate(ROWS) for name in row}
 EXEMPT = {"__init__", "__main__", "builtin"}

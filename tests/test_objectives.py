@@ -11,17 +11,23 @@ import torch
 from helpers import SHAPE, autoencoder
 from torch import Tensor, nn
 
+import zoo
 from zoo import plugins
 from zoo.data.batches import Batches
 from zoo.data.open import open_images
 from zoo.errors import CompositionError, ConfigError
+from zoo.objectives.adaptive import AdaptiveProbability
 from zoo.objectives.augmentation import augment, draw, parse
 from zoo.objectives.reconstruction import squared_mmd
-from zoo.protocols import Judgement, Round
+from zoo.protocols import Judgement, Round, Transfer
 from zoo.runs import resume, train
 from zoo.specs import DataSpec, PartSpec
-from zoo.training.recipe import AutoencoderTraining
+from zoo.tensors import unpack
+from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
 from zoo.training.reconstruction import AutoencoderTrainee
+from zoo.training.record import Record
+from zoo.training.steering import Steering
 
 N, D = 6, 4
 
@@ -312,3 +318,88 @@ def test_the_critics_weights_belong_to_the_run(images_file: Any) -> None:
     trainee.step(Batches(images.train, 8, trainee.streams["data"]).next(), 0)
     assert before
     assert all(not torch.equal(a, b) for a, b in zip(before, trainee.modules["objective"].parameters(), strict=True))
+
+
+# ---------------------------------------------------------------- what follows the discriminator
+
+
+def test_each_image_gets_each_augmentation_with_the_probability_given() -> None:
+    """Shares of 0.3 in 2,000 images; at 0 nothing changes, at 1 it is the plain augmentation of the same draw."""
+    spec, rng = DataSpec((1, 8, 8)), torch.Generator().manual_seed(0)
+    drawn = draw(("colour", "translation", "cutout"), 2000, spec, rng, 0.3)
+    torch.testing.assert_close(drawn.applied.float().mean(0), torch.full((3,), 0.3), rtol=0, atol=0.04)  # type: ignore[union-attr]
+    x = torch.rand(2000, 1, 8, 8, generator=rng) * 2 - 1
+    changed = (augment(x, drawn, spec) != x).flatten(1).any(1)
+    assert torch.equal(changed, changed & drawn.applied.any(1))  # type: ignore[union-attr]
+    assert changed.float().mean().item() == pytest.approx(1 - 0.7**3, abs=0.05)
+    state = rng.get_state()
+    always, plain = (draw(("colour",), 9, spec, rng.set_state(state), p) for p in (1.0, None))
+    assert torch.equal(augment(x[:9], always, spec), augment(x[:9], plain, spec))
+    assert torch.equal(augment(x[:9], draw(("colour",), 9, spec, rng, 0.0), spec), x[:9])
+
+
+def test_the_adaptive_probability_follows_the_sign_of_real_logits() -> None:
+    """By hand: every four steps of 50 images p moves by 200 / 1000 towards where the mean sign says, within 0 to 1."""
+    adaptive = AdaptiveProbability(0.6, 1000)
+    steering = Steering({"augment": adaptive})
+    trace = []
+    for step, sign in enumerate([1.0, 1.0, 1.0, -0.5] + [0.9] * 24 + [0.0] * 4, 1):
+        steering.after({"d_sign": torch.tensor(sign)}, {"augment": 50 * step}, 50)
+        trace.append(round(adaptive.p.item(), 6))
+    assert trace[:4] == [0.0, 0.0, 0.0, 0.2]
+    assert trace[3::4] == [0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 0.8]
+    low = AdaptiveProbability(0.6, 1000)
+    Steering({"a": low}).after({"d_sign": torch.tensor(-1.0)}, {"a": 50}, 50)
+    assert low.p.item() == 0.0
+
+
+@pytest.mark.parametrize("objective", ["core/non-saturating", "core/relativistic"])
+def test_a_run_with_adaptive_augmentation_resumes_bit_for_bit(objective: str, images_file: Any, tmp_path: Any) -> None:
+    """p is in the checkpoint and in the ticks; a run cut between two readings ends like one that was not."""
+    import shutil
+
+    images = open_images(str(images_file), shape=SHAPE)
+    settings = {
+        "objective": objective,
+        "augment": "colour+cutout",
+        "augment_probability": "adaptive",
+        "augment_target": -0.9,
+        "augment_images": 200,
+        "batch": 8,
+        "checkpoint_every": 40,
+        "sample_every": 9999,
+    }
+    run = train(zoo.gan(like=autoencoder("mlp")), images, out=tmp_path / "run", images=80, training=settings)
+    end = run.folder / "checkpoints" / f"{80:012d}"
+    whole = (end / "tensors.safetensors").read_bytes()
+    assert unpack(whole, "checkpoint")["modules.steering.steered.0.p"].item() > 0
+    shutil.rmtree(end)
+    resume(run.folder)
+    assert (end / "tensors.safetensors").read_bytes() == whole
+    assert "augmented" in Record(run.folder).events("tick")[-1]
+
+
+@pytest.mark.parametrize("settings", [{"augment_probability": 1.5}, {"augment_probability": "adaptive"}])
+def test_a_probability_that_means_nothing_is_refused(settings: dict[str, Any]) -> None:
+    """Above 1, or adaptive with nothing to adapt."""
+    with pytest.raises(ConfigError, match="augment_probability"):
+        AdversarialTraining(**settings)
+
+
+@pytest.mark.parametrize("name", ["r1", "r2", "r1-r2"])
+def test_an_automatic_gamma_is_that_of_stylegan2_ada(name: str) -> None:
+    """0.0002 x pixels / batch: 1.6384 for 512 px in batches of 32, and the penalty is weighed by it."""
+    spec = PartSpec(f"core/{name}", {"gamma": "auto"})
+    auto = plugins.build("regulariser", spec)
+    auto.settle(DataSpec((3, 512, 512)), 32)
+    assert auto.gamma == pytest.approx(0.0002 * 512**2 / 32)
+    fixed = plugins.build("regulariser", PartSpec(f"core/{name}", {"gamma": auto.gamma}))
+    fixed.settle(DataSpec((3, 8, 8)), 2)
+    game = table(0)
+    assert auto.penalty(game).item() == fixed.penalty(game).item() > 0
+    with pytest.raises(ConfigError, match="images"):
+        plugins.build("regulariser", spec).settle(DataSpec((5,)), 8)
+    trainee = AdversarialTrainee(
+        Transfer(zoo.gan(like=autoencoder("mlp"))), None, AdversarialTraining(regulariser=spec, batch=16), 0
+    )  # type: ignore[arg-type]
+    assert trainee.regulariser.gamma == pytest.approx(0.0002 * 64 / 16)  # type: ignore[union-attr]

@@ -66,8 +66,9 @@ def test_the_manifest_tells_what_it_is_and_where_it_came_from(run, release: Path
     assert manifest.lineage is not None
     assert manifest.lineage.strategy.startswith("transfer/decoder-init+transfer/encoder-init")
     assert len(manifest.lineage.tensors) == len(run.report)
-    assert {metric.name for metric in manifest.metrics} == {"kid", "fid"}
-    assert all(metric.data == "blobs" and metric.n == 20 for metric in manifest.metrics)
+    assert {metric.name for metric in manifest.metrics} == {"kid", "fid", "precision", "recall"}
+    assert all(metric.data == "blobs" for metric in manifest.metrics)
+    assert [metric.n for metric in manifest.metrics if metric.name in ("kid", "fid")] == [20, 20]
     assert manifest.parts["prior"].component == "core/gmm"
     assert (release / "README.md").read_text().startswith("---")
     verify_files(release, manifest)

@@ -115,7 +115,8 @@ def test_the_autoencoder_prior_baseline_is_the_decoder_and_never_moves(images: I
 @both
 def test_the_generator_waits_while_the_discriminator_warms_up_and_then_rises(arch: str, images: ImageSet) -> None:
     """No weight of G moves for the first 40 images; its rate is 0.25 of its own then, and all of it 40 images later."""
-    moved = move(images, ("decoder-init", {"warmup_images": 40, "ramp_images": 40}), arch=arch)
+    config = {"warmup_images": 40, "warmup_accuracy": 1.0, "ramp_images": 40}
+    moved = move(images, ("decoder-init", config), arch=arch)
     trainee = trainee_of(moved, images, generator_lr=1e-3)
     d_before = copy.deepcopy(trainee.gan.discriminator)
     run(trainee, images, 5)

@@ -84,7 +84,12 @@ def _refuse_unknown(cls: type[Any], values: Mapping[str, Any], owner: str) -> No
             hint = near(str(key), hints) if hints else "It takes no settings."
             raise ConfigError(f"{owner} has no setting {key!r}", hint)
         nested = _dataclass_in(hints[key])
-        if nested is not None and isinstance(value, Mapping):
+        if nested is None or not isinstance(value, Mapping):
+            continue
+        if typing.get_origin(hints[key]) is Mapping:  # a table of such tables, by name
+            for name, entry in value.items():
+                _refuse_unknown(nested, entry, f"{owner}.{key}.{name}")
+        else:
             _refuse_unknown(nested, value, f"{owner}.{key}")
 
 

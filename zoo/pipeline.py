@@ -10,6 +10,7 @@ from typing import Any
 from zoo.config import to_plain
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
+from zoo.data.select import select
 from zoo.errors import ConfigError, TransferError
 from zoo.files import write_atomically
 from zoo.networks.autoencoder import Autoencoder
@@ -117,9 +118,10 @@ def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
     if like is None and section.low is not None and section.high is not None and section.shape is not None:
         like = DataSpec(section.shape, section.low, section.high, background=section.background)
     shape = None if like is not None else section.shape
-    return open_images(
+    images = open_images(
         section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit, strict=section.strict
     )
+    return select(images, section.select)
 
 
 def _compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu") -> Autoencoder:

@@ -46,6 +46,8 @@ __all__ = [
     "Side",
     "Slot",
     "Source",
+    "Stage",
+    "Steered",
     "Term",
     "Transfer",
     "TransferStrategy",
@@ -220,7 +222,8 @@ class AdversarialObjective(Protocol):
 class Regulariser(Protocol):
     """A penalty on the discriminator, due every `interval` steps and then weighted `interval` times.
 
-    `inputs` names what must carry gradients when it is due: `"real"`, `"fake"`. Built by `regulariser(config)`.
+    `inputs` names what must carry gradients when it is due: `"real"`, `"fake"`. Built by `regulariser(config)`. One
+    that has `settle(data, batch)` is told before training what it will judge and how many at once.
     """
 
     interval: int
@@ -268,6 +271,25 @@ class Schedule(Protocol):
     """A multiplier over images shown; a side whose learning rate is multiplied by 0 rests."""
 
     def __call__(self, shown: int) -> float: ...
+
+
+@runtime_checkable
+class Steered(Protocol):
+    """A setting that follows a measured figure, such as a warm-up that ends early: an `nn.Module`, whose buffers are
+    saved with the run.
+
+    `figure` is one of a step's (`d_wins`, `d_sign`, ...), averaged over `every` steps. A `Schedule` that is one is
+    steered by the training loop.
+    """
+
+    figure: str
+    every: int
+
+    def wants(self, shown: int) -> bool:
+        """Whether the figure of a step that begins after `shown` images is to be followed."""
+
+    def follow(self, value: float, shown: int, images: int) -> None:
+        """Take the mean over the last `images`; `shown` images were shown with them."""
 
 
 # ---------------------------------------------------------------- transfer
@@ -346,13 +368,27 @@ class Edit:
 
 
 @dataclass(slots=True)
+class Stage:
+    """What changes once a part of the budget, `after` (0 to 1), is spent.
+
+    `thaws` names, per net, frozen tensors that learn from there on; `game` takes the place of the one before; its
+    `schedules` multiply too, over the images shown since the stage began.
+    """
+
+    after: float
+    thaws: dict[str, set[str]] = field(default_factory=dict)
+    game: Game | None = None
+    schedules: dict[str, list[Schedule]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Transfer:
     """A plan: the GAN's structure after the transfer, and what moves into it once it is applied.
 
     Plans are structure only, so they are made on the meta device as well as anywhere else.
     `promised` names, per net, the tensors that must get a value; fewer is a failure. `wraps` says of a net that was put
     inside another one under which name it now sits there, so that what was planned for it follows. `recipe` are the
-    training settings that a strategy needs.
+    training settings that a strategy needs. `stages` begin while the run goes on.
     """
 
     gan: GAN
@@ -366,6 +402,7 @@ class Transfer:
     to_latent: nn.Module | None = None
     promised: dict[str, set[str]] = field(default_factory=dict)
     wraps: dict[str, str] = field(default_factory=dict)
+    stages: list[Stage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

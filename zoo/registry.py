@@ -22,20 +22,23 @@ from typing import Any
 
 import platformdirs
 
-from zoo.errors import IntegrityError, ReleaseError, UnknownName, near
+from zoo.errors import ConfigError, IntegrityError, ReleaseError, UnknownName, near
 from zoo.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.names import pin_of
 from zoo.registry_file import Entry, Sample, read_registry
 from zoo.release import read_manifest, read_manifest_bytes, verify_files
 from zoo.remote.address import SCHEME, parse_address
-from zoo.remote.pull import Pulled, pull
+from zoo.remote.pull import Pulled, cached, pull
 
 __all__ = [
     "Entry",
+    "Layer",
     "Registry",
     "Sample",
+    "at_hand",
     "find",
     "get",
+    "layers",
     "load_registry",
     "locate",
     "models",
@@ -142,7 +145,34 @@ def registry_files(extra: Iterable[Path] = ()) -> tuple[tuple[str, Path], ...]:
     """The registry files in layer order, each with the plugin that brought it ('' for the others)."""
     from zoo import plugins  # the host imports every plugin module: not before it is needed
 
-    files = [("", _built_in()), *plugins.registries()]
+    return _files(plugins.registries(), extra)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One registry file: the plugin that brought it ('' for the others), what it names, or what is wrong with it."""
+
+    path: Path
+    plugin: str
+    entries: tuple[Entry, ...] = ()
+    problem: str = ""
+
+
+def layers() -> tuple[Layer, ...]:
+    """Every registry file in layer order, each read for itself; nothing is printed, and nothing wrong is raised."""
+    from zoo import plugins
+
+    found = []
+    for owner, path in _files(plugins.load().registries):
+        try:
+            found.append(Layer(path, owner, read_registry(path)))
+        except ReleaseError as error:
+            found.append(Layer(path, owner, problem=error.message))
+    return tuple(found)
+
+
+def _files(brought: Iterable[tuple[str, Path]], extra: Iterable[Path] = ()) -> tuple[tuple[str, Path], ...]:
+    files = [("", _built_in()), *brought]
     users = Path(os.environ.get("ZOO_CONFIG") or platformdirs.user_config_dir("zoo", appauthor=False)) / FILE
     if users.exists():
         files.append(("", users))
@@ -158,6 +188,23 @@ def locate(entry: Entry) -> Path:
     """
     folder, _ = _pinned_manifest(entry)
     return folder
+
+
+def at_hand(entry: Entry) -> tuple[Path, Manifest] | None:
+    """A registered release that lies on this machine: folder and manifest, held to the registry's pin. Asks no server.
+
+    None where it would have to be pulled or is not what the registry says; `open_release` tells why.
+    """
+    try:
+        if entry.source.startswith(SCHEME):
+            address = parse_address(entry.source)
+            return cached(address.repo, address.revision, entry.manifest)
+        folder, data = _pinned_manifest(entry)
+        manifest = parse_manifest(data, str(folder / MANIFEST))
+        _require_agreement(entry, manifest)
+    except (ConfigError, ReleaseError):
+        return None
+    return folder, manifest
 
 
 def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> tuple[Path, Manifest]:

@@ -43,6 +43,7 @@ __all__ = [
     "RecipeEntry",
     "Sampling",
     "Tolerances",
+    "is_as_pinned",
     "manifest_bytes",
     "parse_manifest",
     "pin_file",
@@ -51,7 +52,6 @@ __all__ = [
     "read_part",
     "read_pinned",
     "verify_files",
-    "verify_pinned",
     "write_release",
 ]
 
@@ -94,18 +94,13 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
             raise IntegrityError(f"{folder / name} is not pinned by {MANIFEST}", "Remove it.")
 
 
-def verify_pinned(folder: Path, manifest: Manifest) -> list[str]:
-    """The pinned files that have other bytes than the pinned ones. Raises IntegrityError for one that is missing."""
-    wrong = []
-    for name, entry in sorted(manifest.pinned.items()):
-        path = file_in(folder, name)
-        try:
-            digest, size = hash_file(path)
-        except OSError as error:
-            raise _unreadable(folder / name, error) from None
-        if (digest, size) != (entry.sha256, entry.size):
-            wrong.append(name)
-    return wrong
+def is_as_pinned(folder: Path, name: str, entry: FileEntry) -> bool:
+    """Whether a file has the pinned bytes; it is hashed in pieces. Raises IntegrityError for one that is missing."""
+    try:
+        digest, size = hash_file(file_in(folder, name))
+    except OSError as error:
+        raise _unreadable(folder / name, error) from None
+    return (digest, size) == (entry.sha256, entry.size)
 
 
 def read_part(folder: Path, entry: PartEntry, checked: Checked | None = None) -> bytes:

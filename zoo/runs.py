@@ -28,21 +28,22 @@ from zoo.publish import Trained, write_pair
 from zoo.report.grids import grid, png_bytes
 from zoo.specs import Metric
 from zoo.tensors import pack, unpack
-from zoo.training import loop
+from zoo.training import checkpoint, loop, ranks
 from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.engine import Engine
 from zoo.training.events import Event, Watcher
+from zoo.training.lineage import KEPT_FILES, fork, unchanged
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EngineSection, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
+from zoo.training.stability import StabilityWatch
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
 
 __all__ = ["Run", "open_run", "resume", "train"]
 
-_SOURCE = "source.safetensors"
-_REPORT = "report.json"
+_SOURCE, _REPORT = KEPT_FILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,24 @@ class Run:
         path = self.folder / _REPORT
         return json.loads(path.read_text("utf-8")) if path.exists() else []
 
-    def release(self, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0") -> Manifest:
-        """Write the run as a release folder with its last metrics; see `zoo.publish.write_pair`."""
-        measured = self.metrics
+    def best(self) -> Run:
+        """The run as it was when the figure that its recipe names was the best. Raises ConfigError when nothing was
+        measured."""
+        return open_run(self.folder, best=True)
+
+    def release(
+        self,
+        folder: str | Path,
+        *,
+        license: str,
+        name: str | None = None,
+        version: str = "0.1.0",
+        best: bool = False,
+    ) -> Manifest:
+        """Write the run as a release folder, with what was measured of just these weights; see
+        `zoo.publish.write_pair`. `best` takes the best checkpoint in place of the last one."""
+        if best:
+            return self.best().release(folder, license=license, name=name, version=version)
         trained = Trained(
             self.autoencoder,
             self.gan,
@@ -80,7 +96,7 @@ class Run:
             self.recipe,
             self.shown,
             self.report,
-            measured[max(measured)] if measured else (),
+            self.metrics.get(self.shown, ()),
         )
         return write_pair(trained, folder, license=license, name=name, version=version)
 
@@ -102,62 +118,111 @@ def train(
 
     `training` sets fields of AutoencoderTraining or AdversarialTraining, `evaluation` those of EvaluationSection
     (GANs only; without it nothing is measured), `engine` those of EngineSection: device, precision, accumulation.
-    `seed` fixes the order of the data, the codes and the noise. The
-    weights in `model` are the start and are trained in place. `watch` gets every event.
+    `seed` fixes the order of the data, the codes and the noise. The weights in `model` are the start and are trained in
+    place. `watch` gets every event.
 
-    Raises ConfigError, DataError, Diverged, OutOfMemory, StorageError, and `Interrupted` (a KeyboardInterrupt)
-    after Ctrl-C; continue with `resume`.
+    Raises ConfigError, DataError, Diverged, OutOfMemory, StorageError, and `Interrupted` (a KeyboardInterrupt) after
+    Ctrl-C; continue with `resume`.
     """
     settings = dict(training or {}) | ({} if images is None else {"images": images})
     image_set = _open(data, model.gan.data if isinstance(model, Moved) else model.data)
     record = Record(Path(out), tuple(watch))
     trainee: AutoencoderTrainee | AdversarialTrainee
-    powers = _engine(engine)
+    powers = engine if isinstance(engine, EngineSection) else from_plain(EngineSection, engine or {}, "engine")
     runner = Engine(powers)
-    if isinstance(model, Autoencoder):
-        chosen = from_plain(AutoencoderTraining, settings, "training")
-        recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
-        record.begin(recipe)
-        trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
-    else:
-        planned = model.plan if isinstance(model, Moved) else Transfer(model)
-        chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
-        recipe = recipe_of_gan(
-            model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name, engine=powers
-        )
-        record.begin(recipe)
-        if isinstance(model, Moved):
-            record.keep(_SOURCE, pack(model.source.state_dict(), {}))
-            record.keep(_REPORT, json.dumps(model.report.plain()).encode())
-            for note in model.report.notes:
-                record.write(Event("note", 0, chosen_gan.images, {"text": note}))
-        trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed, runner)
-    return _go(trainee, recipe, record, image_set, fresh=True)
+    with record.held():
+        if isinstance(model, Autoencoder):
+            chosen = from_plain(AutoencoderTraining, settings, "training")
+            recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
+            record.begin(recipe)
+            trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
+        else:
+            planned = model.plan if isinstance(model, Moved) else Transfer(model)
+            chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
+            recipe = recipe_of_gan(
+                model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name, engine=powers
+            )
+            record.begin(recipe)
+            if isinstance(model, Moved):
+                record.keep(_SOURCE, pack(model.source.state_dict(), {}))
+                record.keep(_REPORT, json.dumps(model.report.plain()).encode())
+                for note in model.report.notes:
+                    record.write(Event("note", 0, chosen_gan.images, {"text": note}))
+            trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed, runner)
+        return _go(trainee, recipe, record, image_set, fresh=True)
 
 
-def resume(folder: str | Path, *, engine: Mapping[str, Any] | None = None, watch: Sequence[Watcher] = ()) -> Run:
+def resume(
+    folder: str | Path,
+    *,
+    override: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    engine: Mapping[str, Any] | None = None,
+    watch: Sequence[Watcher] = (),
+) -> Run:
     """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
     `engine` replaces fields of the recipe's EngineSection this time: another device, more accumulation.
 
-    Raises ConfigError when the folder holds no run or the images are not those it began with.
+    With `override` (settings by dotted key, such as `gan.training.images`, or a training setting alone) the run in
+    `folder` stays as it is and a new one in `out` goes on from its checkpoint; its recipe says where it comes from.
+
+    Raises ConfigError when the folder holds no run, when its recipe or its images are not those that it began with, and
+    when another process is training in it.
     """
     record = Record(Path(folder), tuple(watch))
+    record.recipe()
+    if override or out is not None:
+        if not override or out is None:
+            raise ConfigError(
+                "a new run needs both: what is to change, and its folder", "--override images=200000 --out NEW"
+            )
+        if ranks.started() > 1:
+            raise ConfigError(
+                "a new run from another's checkpoint is begun by one process, several were started",
+                "Begin it alone, stop it, and resume it with all of them.",
+            )
+        child = Record(Path(out), tuple(watch))
+        with child.held():
+            recipe = fork(record, override, child)
+            return _go_on(recipe, child, engine)
+    with record.held():
+        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, engine)
+
+
+def open_run(folder: str | Path, *, best: bool = False) -> Run:
+    """A run as its last checkpoint left it, finished or not, or as its best one did. Raises ConfigError when the folder
+    holds none."""
+    record = Record(Path(folder))
     recipe = record.recipe()
-    if engine:
-        recipe = replace(recipe, engine=from_plain(EngineSection, to_plain(recipe.engine) | dict(engine), "engine"))
+    path = _best_of(record, recipe) if best else checkpoint.latest(record.checkpoints)
+    unchanged(record, path)
+    image_set = images_of(recipe)
+    trainee = rebuild(replace(recipe, engine=EngineSection(device="cpu")), image_set)
+    return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, path))
+
+
+def _best_of(record: Record, recipe: Recipe) -> Path:
+    by = _best(recipe)
+    path = checkpoint.best(record.checkpoints, by) if by else None
+    if path is None:
+        raise ConfigError(
+            f"{record.folder} has no best checkpoint: no {by.metric if by else 'metric'} was measured so far",
+            "Measure along the way: zoo train ... --metric judge --every 10000",
+        )
+    return path
+
+
+def _best(recipe: Recipe) -> checkpoint.Best | None:
+    section = recipe.evaluation
+    return None if section is None else checkpoint.Best(section.best, section.better)
+
+
+def _go_on(recipe: Recipe, record: Record, engine: Mapping[str, Any] | None) -> Run:
+    powers = from_plain(EngineSection, to_plain(recipe.engine) | dict(engine or {}), "engine")
     image_set = images_of(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
-    return _go(rebuild(recipe, image_set), recipe, record, image_set, fresh=False)
-
-
-def open_run(folder: str | Path) -> Run:
-    """A run as its last checkpoint left it, finished or not. Raises ConfigError when the folder holds none."""
-    record = Record(Path(folder))
-    recipe = replace(record.recipe(), engine=EngineSection(device="cpu"))
-    image_set = images_of(recipe)
-    trainee = rebuild(recipe, image_set)
-    return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, record))
+    return _go(rebuild(replace(recipe, engine=powers), image_set), recipe, record, image_set, fresh=False)
 
 
 def _go(
@@ -170,7 +235,13 @@ def _go(
 ) -> Run:
     training = trainee.training
     batches = Batches(image_set.train, training.batch, trainee.streams["data"])
-    shown = 0 if fresh else loop.restore(trainee, batches, record)
+    watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
+    shown = 0
+    if not fresh:
+        shown = loop.restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
+        record.forget_after(shown)
+    if not record.silent:
+        checkpoint.tidy(record.checkpoints)
     judge = None if record.silent else _judge(recipe, image_set, trainee.engine.device)
 
     def draw(samples: Tensor, at: int) -> None:
@@ -187,10 +258,17 @@ def _go(
         samples = trainee.averaged().sample(recipe.evaluation.samples, seed=recipe.seed)
         return {"metrics": [to_plain(figure) for figure in judge.measure(samples)]}
 
+    def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
+        facts = {**facts, "recipe": to_plain(recipe)}
+        return checkpoint.save(record.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
+
     budget = loop.Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
     )
-    shown = loop.train(trainee, batches, budget, record, shown=shown, draw=draw, evaluate=evaluate)
+    with record.told_how_it_ends(training.images):
+        shown = loop.train(
+            trainee, batches, budget, record, watch, shown=shown, draw=draw, evaluate=evaluate, keep=keep
+        )
     return _run(trainee, recipe, record, image_set, shown)
 
 
@@ -239,12 +317,6 @@ def _with_requests(settings: dict[str, Any], planned: Transfer) -> dict[str, Any
                 f"the strategy needs {key} = {value!r}, you set {settings[key]!r}", "Leave one of them out."
             )
     return settings | planned.recipe
-
-
-def _engine(engine: Mapping[str, Any] | EngineSection | None) -> EngineSection:
-    if isinstance(engine, EngineSection):
-        return engine
-    return from_plain(EngineSection, engine or {}, "engine")
 
 
 def _evaluation(evaluation: Mapping[str, Any] | EvaluationSection | None) -> EvaluationSection | None:

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from zoo.errors import ConfigError
 
-__all__ = ["KINDS", "Component", "DataSpec", "Kind", "Metric", "Origin", "PartSpec", "Preparation"]
+__all__ = ["KINDS", "Component", "DataSpec", "Kind", "Metric", "Origin", "PartSpec", "Preparation", "Selection"]
 
 Kind = Literal[
     "encoder",
@@ -73,6 +73,24 @@ class DataSpec:
     def size(self) -> int:
         """How many values a sample has."""
         return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows of a set of images are used; by default all.
+
+    `classes` keeps the images of those labels. `tuning` keeps the rows to learn from alone and splits them again, so
+    that settings can be chosen without a look at the held-out rows. `learn_from` keeps that many rows to learn from
+    (the same ones each time) and every held-out row. They apply in this order.
+    """
+
+    classes: tuple[int, ...] = ()
+    tuning: bool = False
+    learn_from: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.learn_from is not None and self.learn_from < 1:
+            raise ConfigError(f"learn_from {self.learn_from} leaves no image", "Give at least 1.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from zoo.cli.extra import load_command, plugin_commands, whose
 from zoo.errors import ZooError, near
@@ -34,8 +35,12 @@ COMMANDS = {
     "reconstruct": ("zoo.cli.images:reconstruct", "Pass images through an autoencoder."),
     "interpolate": ("zoo.cli.images:interpolate", "Walk between codes."),
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
+    "bench": ("zoo.cli.bench:bench", "Compare ways to train: a suite of paired runs, and its report."),
     "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
     "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, begin a new one."),
+    "gallery": ("zoo.cli.gallery:gallery", "Write a site of the releases: no server, no request."),
+    "doctor": ("zoo.cli.doctor:doctor", "Say what is installed, where things are, and what is wrong."),
+    "completion": ("zoo.cli.completion:completion", "Print a script that completes names in your shell."),
 }
 """Every command: where it is, and what it does in one line."""
 
@@ -57,6 +62,17 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """From the table alone too."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        told = {name: text for name, (_, text) in COMMANDS.items()}
+        return [
+            CompletionItem(name, help=told.get(name, ""))
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table alone: nothing is imported."""

@@ -6,15 +6,21 @@ from typing import Any
 
 import click
 
-from zoo.cli import options, show
+from zoo.cli import completing, options, show
 
 __all__ = ["evaluate"]
 
 
 @click.command()
-@click.argument("name", metavar="NAME|DIR")
+@click.argument("name", metavar="NAME|DIR", shell_complete=completing.models)
 @options.data
-@click.option("--metric", default="judge", show_default=True, help="The feature space: a metric component.")
+@click.option(
+    "--metric",
+    default="judge",
+    show_default=True,
+    shell_complete=completing.components("metric"),
+    help="The feature space: a metric component.",
+)
 @click.option(
     "-n", "count", type=click.IntRange(2, 1_000_000), default=2000, show_default=True, help="How many samples."
 )

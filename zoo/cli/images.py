@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from zoo.cli import options, show
+from zoo.cli import completing, options, pictures, show
 from zoo.errors import ConfigError
 
 __all__ = ["encode", "interpolate", "reconstruct", "sample"]
 
-_model = click.argument("name", metavar="NAME|DIR")
+_model = click.argument("name", metavar="NAME|DIR", shell_complete=completing.models)
 _picture = click.option(
     "--out",
     "-o",
@@ -41,6 +41,13 @@ def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_j
     gan = _part(model, "gan", name)
     _write(gan.sample(count, seed), gan.data, out)
     _told(out, count, as_json, quiet)
+    if out.suffix == ".png" and not (as_json or quiet) and pictures.shows():
+        from PIL import Image
+
+        with Image.open(out) as sheet:
+            pictures.thumbnail(sheet, columns=96, rows=2) if count >= 8 else pictures.thumbnail(
+                sheet, columns=12 * count
+            )
 
 
 @click.command()

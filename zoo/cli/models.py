@@ -7,14 +7,23 @@ from typing import Any
 
 import click
 
-from zoo.cli import options, show
+from zoo.cli import completing, options, pictures, show
 
 __all__ = ["info", "list_models", "verify"]
 
+_PREVIEWED = 12
+"""With more releases than this the pictures would push the list out of sight."""
+
 
 @click.command("list")
-@click.argument("pattern", default="*")
-@click.option("--fits", "autoencoder", metavar="NAME", help="What goes with that release's autoencoder, and why not.")
+@click.argument("pattern", default="*", shell_complete=completing.releases)
+@click.option(
+    "--fits",
+    "autoencoder",
+    metavar="NAME",
+    shell_complete=completing.releases,
+    help="What goes with that release's autoencoder, and why not.",
+)
 @options.json_flag
 @options.quiet
 def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: bool) -> None:
@@ -39,14 +48,15 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
     elif entries:
         head = ("name", "version", "holds", "sample", "code", "license")
         show.table(head, [_row(entry) for entry in entries])
+        _previews(entries)
     else:
         click.echo(f"No release matches {pattern!r}. `pip install zoo-starter` brings some.", err=True)
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.any_component)
 @click.option("--component", is_flag=True, help="NAME is a component: show its settings.")
-@click.option("--kind", help="The component's kind, where several have the name.")
+@click.option("--kind", shell_complete=completing.kinds, help="The component's kind, where several have the name.")
 @options.json_flag
 def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
     """Show what is known of a release, or with --component the settings of a component.
@@ -62,7 +72,7 @@ def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.models)
 @click.option("--files", is_flag=True, help="Check the files alone; imports no torch.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the first tensor that differs, as it was and is.")
 @options.json_flag
@@ -99,6 +109,19 @@ def _row(entry: Any) -> tuple[object, ...]:
     return (name, entry.version, "+".join(entry.parts), sample, entry.latent_dim, entry.license)
 
 
+def _previews(entries: Any) -> None:
+    """A strip of samples of each, where they can be seen and are on this machine."""
+    if not pictures.shows() or len(entries) > _PREVIEWED:
+        return
+    from zoo.registry import at_hand
+
+    for entry in entries:
+        found = at_hand(entry)
+        if found is not None:
+            click.echo(f"\n{entry.name}")
+            pictures.samples(*found, tiles=4, rows=1)
+
+
 def _release(name: str, as_json: bool) -> None:
     from zoo.manifest import manifest_bytes
     from zoo.registry import open_release
@@ -131,6 +154,8 @@ def _release(name: str, as_json: bool) -> None:
     ]
     rows += [("credit", credit) for credit in manifest.credits]
     show.facts(rows)
+    if pictures.shows():
+        pictures.samples(folder, manifest, columns=96, rows=2)
 
 
 def _component(name: str, kind: str | None, as_json: bool) -> None:

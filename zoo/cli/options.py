@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from zoo.cli import completing
 from zoo.errors import ConfigError
 
 __all__ = [
@@ -30,7 +31,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
 seed = click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random draw.")
-data = click.option("--data", required=True, help="A data set's name, a folder of images, or an .npz.")
+data = click.option(
+    "--data",
+    required=True,
+    shell_complete=completing.data,
+    help="A data set's name, a folder of images, or an .npz.",
+)
 device = click.option(
     "--device", metavar="auto|cpu|cuda|mps", help="Where to compute; auto, the default, takes a GPU if there is one."
 )
@@ -60,13 +66,13 @@ class _Shape(click.ParamType[tuple[int, ...]]):
 shape = click.option("--shape", type=_Shape(), help="The shape of a sample, such as 3,64,64.")
 
 
-def parse_settings(given: tuple[str, ...]) -> dict[str, Any]:
+def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any]:
     """`("encoder.width=64",)` -> `{"encoder.width": 64}`; values are TOML, or text where they are not."""
     parsed: dict[str, Any] = {}
     for word in given:
         key, equals, text = word.partition("=")
         if not equals or not key:
-            raise ConfigError(f"--set {word!r} is not KEY=VALUE", "For example: --set encoder.width=64")
+            raise ConfigError(f"{flag} {word!r} is not KEY=VALUE", f"For example: {flag} batch=64")
         try:
             parsed[key] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from zoo.cli import options, show
+from zoo.cli import completing, options, show
 
 __all__ = ["components", "plugins"]
 
 
 @click.command()
-@click.argument("kind", required=False)
+@click.argument("kind", required=False, shell_complete=completing.kinds)
 @click.argument("pattern", default="*")
 @options.json_flag
 @options.quiet
@@ -44,7 +44,12 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
 
 @click.group(invoke_without_command=False)
 def plugins() -> None:
-    """List the installed plugins, check one, begin a new one."""
+    """List the installed plugins, check one, begin a new one.
+
+    \b
+    zoo plugins list
+    zoo plugins check dcgan
+    """
 
 
 @plugins.command("list")
@@ -91,7 +96,7 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
 
 
 @plugins.command("check")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.plugins)
 @click.option("--component", default="", help="Check only this component, such as one of a family.")
 @click.option("--traceback", is_flag=True, help="Show where each failure was raised.")
 @options.json_flag
@@ -124,6 +129,7 @@ def new(name: str, out: Path | None, quiet: bool) -> None:
 
     \b
     zoo plugins new my-nets
+    zoo plugins new my-nets --out ~/code/zoo-my-nets
     """
     from zoo.scaffold import scaffold
 

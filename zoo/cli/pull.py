@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from zoo.cli import options, show
+from zoo.cli import completing, options, show
 
 __all__ = ["pull"]
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.releases)
 @click.option("--refresh", is_flag=True, help="Look up anew what a branch or tag means.")
 @click.option("--verify-key", "key", type=click.Path(path_type=Path), help="A public key that must have signed it.")
 @options.json_flag

@@ -9,24 +9,38 @@ from typing import Any
 
 import click
 
-from zoo.cli import options, show
+from zoo.cli import completing, options, show
 
 __all__ = ["release", "resume", "train", "transfer"]
 
 
 @click.command()
 @click.argument("what", metavar="autoencoder|gan|RECIPE.toml")
-@click.option("--data", help="A data set's name, a folder of images, or an .npz.")
+@click.option("--data", shell_complete=completing.data, help="A data set's name, a folder of images, or an .npz.")
 @options.out
-@click.option("--encoder", help="The autoencoder's encoder.")
-@click.option("--generator", help="The decoder of an autoencoder, the generator of a GAN.")
-@click.option("--discriminator", help="The GAN's discriminator: any encoder, or a discriminator component.")
-@click.option("--bottleneck", help="What makes a code of the embedding.")
+@click.option("--encoder", shell_complete=completing.components("encoder"), help="The autoencoder's encoder.")
+@click.option(
+    "--generator",
+    shell_complete=completing.components("generator"),
+    help="The decoder of an autoencoder, the generator of a GAN.",
+)
+@click.option(
+    "--discriminator",
+    shell_complete=completing.components("encoder"),
+    help="The GAN's discriminator: any encoder, or a discriminator component.",
+)
+@click.option(
+    "--bottleneck", shell_complete=completing.components("bottleneck"), help="What makes a code of the embedding."
+)
 @click.option("--latent-dim", type=int, help="How many values a code has.")
 @options.shape
 @click.option("--images", type=int, help="How many images to show.")
 @click.option("--batch", type=int, help="Images a step.")
-@click.option("--metric", help="Measure KID and FID in this feature space along the way (GANs).")
+@click.option(
+    "--metric",
+    shell_complete=completing.components("metric"),
+    help="Measure KID and FID in this feature space along the way (GANs).",
+)
 @click.option("--every", type=int, help="Measure after so many images.")
 @options.settings
 @options.device
@@ -47,16 +61,34 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
 
 
 @click.command()
-@click.argument("source")
+@click.argument("source", shell_complete=completing.models)
 @options.data
-@click.option("--strategy", default="auto", show_default=True, help="Strategies, joined by +; auto chooses.")
+@click.option(
+    "--strategy",
+    default="auto",
+    show_default=True,
+    shell_complete=completing.strategies,
+    help="Strategies, joined by +; auto chooses.",
+)
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
-@click.option("--generator", help="Another generator than one like the decoder.")
-@click.option("--discriminator", help="Another discriminator than one like the encoder.")
+@click.option(
+    "--generator",
+    shell_complete=completing.components("generator"),
+    help="Another generator than one like the decoder.",
+)
+@click.option(
+    "--discriminator",
+    shell_complete=completing.components("encoder"),
+    help="Another discriminator than one like the encoder.",
+)
 @options.shape
 @click.option("--images", type=int, help="How many images to show.")
 @click.option("--batch", type=int, help="Images a step.")
-@click.option("--metric", help="Measure KID and FID in this feature space along the way.")
+@click.option(
+    "--metric",
+    shell_complete=completing.components("metric"),
+    help="Measure KID and FID in this feature space along the way.",
+)
 @click.option("--every", type=int, help="Measure after so many images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
@@ -86,36 +118,50 @@ def transfer(
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--override", multiple=True, metavar="KEY=VALUE", help="Go on with another setting, in a new run.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="The new run's folder, for --override.")
 @click.option("--accumulate", type=click.IntRange(1), help="Cut every batch into so many parts from here on.")
 @options.device
 @options.json_flag
 @options.quiet
-def resume(run: Path, accumulate: int | None, device: str | None, as_json: bool, quiet: bool) -> None:
+def resume(
+    run: Path,
+    override: tuple[str, ...],
+    out: Path | None,
+    accumulate: int | None,
+    device: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Continue the run in the folder RUN from its last checkpoint, exactly.
 
     \b
     zoo resume runs/mine
-    zoo resume runs/founding/gan
+    zoo resume runs/mine --override images=200000 --out runs/longer
     """
     from zoo.cli.progress import watching
     from zoo.runs import resume as go_on
 
+    settings = options.parse_settings(override, "--override")
     engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
-    with watching("resumed", quiet or as_json) as watcher, _resumable(run):
-        done = go_on(run, engine=engine, watch=[watcher])
-    _told({"run": done}, run, as_json, quiet)
+    with watching("resumed", quiet or as_json) as watcher, _resumable(out or run):
+        done = go_on(run, override=settings, out=out, engine=engine, watch=[watcher])
+    _told({"run": done}, out or run, as_json, quiet)
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--license", required=True, help="An SPDX expression, such as CC-BY-SA-3.0; there is no default.")
 @click.option("--name", help="arch.tag; by default from the generator and the data.")
 @click.option("--version", default="0.1.0", show_default=True)
+@click.option("--best", is_flag=True, help="The best checkpoint by the recipe's figure, not the last one.")
 @options.json_flag
 @options.quiet
-def release(run: Path, folder: Path, license: str, name: str | None, version: str, as_json: bool, quiet: bool) -> None:
+def release(
+    run: Path, folder: Path, license: str, name: str | None, version: str, best: bool, as_json: bool, quiet: bool
+) -> None:
     """Make the release FOLDER of the run in RUN: weights, test vectors, card and manifest.
 
     \b
@@ -124,7 +170,7 @@ def release(run: Path, folder: Path, license: str, name: str | None, version: st
     """
     from zoo.runs import open_run
 
-    manifest = open_run(run).release(folder, license=license, name=name, version=version)
+    manifest = open_run(run, best=best).release(folder, license=license, name=name, version=version)
     if as_json:
         show.as_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
     elif quiet:

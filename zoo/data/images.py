@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from zoo.specs import DataSpec
+from zoo.specs import DataSpec, Selection
 
 __all__ = ["ImageSet", "Skipped", "from_uint8", "to_uint8"]
 
@@ -28,7 +28,7 @@ class ImageSet:
 
     `pixels` is uint8 `(N, *spec.shape)`; `labels` int64 `(N,)` or None; `train` and `held_out` are row
     numbers (int64, ascending, none in both). `license` is an SPDX expression, empty where the source states
-    none. `skipped` lists the files that could not be used. `source` and `limit` open the same set again.
+    none. `skipped` lists the files that could not be used. `source`, `limit` and `selection` open the same set again.
     """
 
     name: str
@@ -42,6 +42,7 @@ class ImageSet:
     skipped: tuple[Skipped, ...] = ()
     source: str = ""
     limit: int | None = None
+    selection: Selection | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -42,33 +42,34 @@ def kid(a: Tensor, b: Tensor, *, subsets: int | None = None, size: int = 1000, s
 
 
 def kid_interval(a: Tensor, b: Tensor) -> tuple[float, tuple[float, float] | None]:
-    """`kid(a, b)` and a 95 % interval around it for what the choice of both sets' rows alone makes it vary.
+    """`kid(a, b)` and a 95 % bootstrap interval around it for what the choice of both sets' rows makes it vary.
 
-    Two-sample jackknife of the U-statistic (Arvesen 1969): leave each row of `a`, then each of `b`, out once;
-    add both variances; take the normal quantile. The jackknife never underestimates the variance on average
-    (Efron and Stein 1981), so the interval is right where the sets differ and too wide where they hardly do.
-    A bootstrap would count pairs of a row with itself and so raise the value. None for fewer than 10 rows.
-    Training anew with another seed varies more than this.
+    The approximate bootstrap confidence interval (DiCiccio and Efron 1992), which needs no resampling: the value at two
+    weightings of the rows, tilted along their influence on it, so that it leans where the distribution does (the
+    symmetric jackknife interval misses truths above it). Right where the sets differ, too wide where they hardly do:
+    the influences vanish there. Drawing rows with replacement instead would count pairs of a row with itself and so
+    raise the value. None for fewer than 10 rows. Training anew with another seed varies more than this.
     """
     a, b = _checked(a, b)
     sums = _sums(a, b)
-    if min(len(a), len(b)) < 10:
-        return _value(sums), None
     m, n = len(a), len(b)
-    within_a, within_b, across = sums.within_a.sum(), sums.within_b.sum(), sums.across_a.sum()
-    without_a = (
-        (within_a - 2 * sums.within_a) / ((m - 1) * (m - 2))
-        + within_b / (n * (n - 1))
-        - 2 * (across - sums.across_a) / ((m - 1) * n)
-    )
-    without_b = (
-        within_a / (m * (m - 1))
-        + (within_b - 2 * sums.within_b) / ((n - 1) * (n - 2))
-        - 2 * (across - sums.across_b) / (m * (n - 1))
-    )
-    variance = (m - 1) * without_a.var(correction=0) + (n - 1) * without_b.var(correction=0)
-    value, half = _value(sums), _NORMAL_95 * math.sqrt(variance.item())
-    return value, (value - half, value + half)
+    if min(m, n) < 10:
+        return _value(sums), None
+    u = 2 * (sums.within_a / (m - 1) - sums.across_a / n)
+    v = 2 * (sums.within_b / (n - 1) - sums.across_b / m)
+    u, v = u - u.mean(), v - v.mean()
+    error = math.sqrt(((u @ u) / m**2 + (v @ v) / n**2).item())
+    if error == 0.0:
+        return _value(sums), (_value(sums), _value(sums))
+    acceleration = ((u**3).sum() / m**3 + (v**3).sum() / n**3).item() / (6 * error**3)
+    tilted = _Tilted(sums, u, v, a, b)
+
+    def end(normal: float) -> float:
+        w = acceleration + normal
+        step = w / (1 - acceleration * w) ** 2 / error
+        return tilted.value(step / m, step / n)
+
+    return _value(sums), (end(-_NORMAL_95), end(_NORMAL_95))
 
 
 def fid(a: Tensor, b: Tensor) -> float:
@@ -101,6 +102,28 @@ def _sums(a: Tensor, b: Tensor) -> _Sums:
     return _Sums(_kernel_sums(a, a)[0] - _kernel(a, a), _kernel_sums(b, b)[0] - _kernel(b, b), across_a, across_b)
 
 
+class _Tilted:
+    """KID of weighted rows, `a`'s by 1 + s u and `b`'s by 1 + t v: a ratio of polynomials in s and t."""
+
+    def __init__(self, sums: _Sums, u: Tensor, v: Tensor, a: Tensor, b: Tensor) -> None:
+        own_a, own_b = _kernel(a, a), _kernel(b, b)
+        across_u = _weighted_sums(b, a, u)
+        self.within_a = [sums.within_a.sum(), 2 * u @ sums.within_a, u @ _weighted_sums(a, a, u) - u * own_a @ u]
+        self.within_b = [sums.within_b.sum(), 2 * v @ sums.within_b, v @ _weighted_sums(b, b, v) - v * own_b @ v]
+        self.across = [sums.across_a.sum(), u @ sums.across_a, v @ sums.across_b, v @ across_u]
+        self.squares = (u @ u, v @ v)
+        self.counts = (len(a), len(b))
+
+    def value(self, s: float, t: float) -> float:
+        """u and v sum to 0, so the weights of `m` rows sum to m."""
+        m, n = self.counts
+        pairs_a, pairs_b = (k * k - k - x * x * q for k, x, q in zip((m, n), (s, t), self.squares, strict=True))
+        within_a = (self.within_a[0] + s * self.within_a[1] + s * s * self.within_a[2]) / pairs_a
+        within_b = (self.within_b[0] + t * self.within_b[1] + t * t * self.within_b[2]) / pairs_b
+        across = self.across[0] + s * self.across[1] + t * self.across[2] + s * t * self.across[3]
+        return (within_a + within_b - 2 * across / (m * n)).item()
+
+
 def _value(sums: _Sums) -> float:
     m, n = len(sums.within_a), len(sums.within_b)
     value = (
@@ -118,6 +141,16 @@ def _kernel_sums(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
             rows[i : i + _BLOCK] += block.sum(1)
             columns[j : j + _BLOCK] += block.sum(0)
     return rows, columns
+
+
+def _weighted_sums(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
+    """Of each row of `a` the weighted sum of its kernel values with the rows of `b`, `(m,)`."""
+    out = a.new_zeros(len(a))
+    for i in range(0, len(a), _BLOCK):
+        for j in range(0, len(b), _BLOCK):
+            block = (a[i : i + _BLOCK] @ b[j : j + _BLOCK].T / a.shape[1] + 1) ** 3
+            out[i : i + _BLOCK] += block @ weights[j : j + _BLOCK]
+    return out
 
 
 def _kernel(a: Tensor, b: Tensor) -> Tensor:

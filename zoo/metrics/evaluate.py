@@ -1,4 +1,4 @@
-"""Measuring samples against real images: features of a frozen network, then KID and FID with their floors."""
+"""Measuring samples against real images: features of a frozen network, then figures with their floors."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from zoo import plugins
 from zoo.data.images import ImageSet, from_uint8
 from zoo.errors import ConfigError, DataError, PluginError
 from zoo.metrics.distances import fid, kid, kid_interval
+from zoo.metrics.manifolds import NEIGHBOURS, manifolds
 from zoo.networks.modes import evaluating
 from zoo.protocols import FeatureSpace
 from zoo.specs import DataSpec, Metric
@@ -83,10 +84,11 @@ class Reference:
         self._chunk = chunk
         self._features = features_of(real.pixels[rows], real.spec, space, chunk)
         self._others = others
-        self._floors: dict[int, tuple[float, float]] = {}
+        self._floors: dict[int, dict[str, float]] = {}
 
-    def measure(self, samples: Tensor, seeds: Sequence[int] = (0,)) -> tuple[Metric, Metric]:
-        """KID (with a 95 % interval, `kid_interval`) and FID of samples `(N, *shape)` in the spec's range.
+    def measure(self, samples: Tensor, seeds: Sequence[int] = (0,)) -> tuple[Metric, ...]:
+        """KID (with a 95 % interval, `kid_interval`), FID, precision and recall of samples `(N, *shape)` in the spec's
+        range; the last two from equal counts of both, and left out for 5 images or fewer.
 
         `seeds` are those that the samples were drawn with; they go into the records. Raises DataError for
         fewer than two samples, another shape, or values that are no numbers.
@@ -94,46 +96,53 @@ class Reference:
         if len(samples) < 2:
             raise DataError(f"{len(samples)} samples cannot be measured", "Draw at least 2, better 1,000.")
         fake = features_of(samples, self.real.spec, self.space, self._chunk)
-        kid_floor, fid_floor = self._floor(len(fake))
+        floors = self._floor(len(fake))
         distance, interval = kid_interval(fake, self._features)
-        return (
-            self._metric("kid", distance, len(fake), kid_floor, seeds, interval),
-            self._metric("fid", fid(fake, self._features), len(fake), fid_floor, seeds, None),
+        values = {"kid": distance, "fid": fid(fake, self._features), **_covered(fake, self._features)}
+        return tuple(
+            Metric(
+                name=name,
+                value=value,
+                n=len(fake) if name in ("kid", "fid") else min(len(fake), len(self._features)),
+                reference=len(self._features),
+                data=self.real.name,
+                split=self.split,
+                extractor=self.extractor,
+                floor=floors.get(name),
+                interval=interval if name == "kid" else None,
+                seeds=tuple(seeds),
+            )
+            for name, value in values.items()
         )
 
-    def _metric(
-        self,
-        name: str,
-        value: float,
-        n: int,
-        floor: float | None,
-        seeds: Sequence[int],
-        interval: tuple[float, float] | None,
-    ) -> Metric:
-        return Metric(
-            name=name,
-            value=value,
-            n=n,
-            reference=len(self._features),
-            data=self.real.name,
-            split=self.split,
-            extractor=self.extractor,
-            floor=floor,
-            interval=interval,
-            seeds=tuple(seeds),
-        )
-
-    def _floor(self, samples: int) -> tuple[float | None, float | None]:
+    def _floor(self, samples: int) -> dict[str, float]:
+        """The same figures of real images; those that depend on the count only where there are as many."""
         count = min(samples, len(self._others))
         if count < 2:
-            return None, None
+            return {}
         if count not in self._floors:
             rng = torch.Generator().manual_seed(0)
             rows = self._others[torch.randperm(len(self._others), generator=rng)[:count]]
             features = features_of(self.real.pixels[rows], self.real.spec, self.space, self._chunk)
-            self._floors[count] = kid(features, self._features), fid(features, self._features)
-        kid_floor, fid_floor = self._floors[count]
-        return kid_floor, fid_floor if count == samples else None
+            self._floors[count] = {
+                "kid": kid(features, self._features),
+                "fid": fid(features, self._features),
+                **_covered(features, self._features),
+            }
+        floors = self._floors[count]
+        equal = {"kid"}
+        equal |= {"fid"} if count == samples else set()
+        equal |= {"precision", "recall"} if count >= min(samples, len(self._features)) else set()
+        return {name: value for name, value in floors.items() if name in equal}
+
+
+def _covered(fake: Tensor, real: Tensor) -> dict[str, float]:
+    """Precision and recall at equal counts: the first rows of both."""
+    count = min(len(fake), len(real))
+    if count <= NEIGHBOURS:
+        return {}
+    found = manifolds(real[:count], fake[:count])
+    return {"precision": found.precision, "recall": found.recall}
 
 
 def reference(real: ImageSet, metric: str, *, split: str = "held-out", device: torch.device | str = "cpu") -> Reference:
@@ -158,5 +167,5 @@ def evaluate(
     split: str = "held-out",
     seeds: Sequence[int] = (0,),
 ) -> tuple[Metric, ...]:
-    """KID and FID of samples `(N, *real.spec.shape)` in the spec's range, once; see `Reference`."""
+    """KID, FID, precision and recall of samples `(N, *real.spec.shape)` in the spec's range, once; see `Reference`."""
     return Reference(real, space, space_id, split=split).measure(samples, seeds)

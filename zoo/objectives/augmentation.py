@@ -24,11 +24,13 @@ _HOLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Random numbers for N images: uniform (N, 3) for the colours, whole pixels (N, 2) for translation and hole."""
+    """Random numbers for N images: uniform (N, 3) for the colours, whole pixels (N, 2) for translation and hole.
+    `applied` (N, 3) says which kinds, in the order of `KINDS`, an image gets; None: all."""
 
     colours: Tensor | None
     shifts: Tensor | None
     holes: Tensor | None
+    applied: Tensor | None = None
 
 
 def parse(names: str) -> tuple[str, ...]:
@@ -42,8 +44,11 @@ def parse(names: str) -> tuple[str, ...]:
     return chosen
 
 
-def draw(kinds: tuple[str, ...], n: int, data: DataSpec, rng: torch.Generator | None) -> Draw:
-    """Random numbers for n images. Raises ConfigError for samples that are not images."""
+def draw(
+    kinds: tuple[str, ...], n: int, data: DataSpec, rng: torch.Generator | None, probability: float | None = None
+) -> Draw:
+    """Random numbers for n images, each of which gets each kind with `probability` (None: always, without a draw).
+    Raises ConfigError for samples that are not images."""
     if not data.is_image:
         raise ConfigError("augmentation is for images (C, H, W)", "Use augment=none.")
     height, width = data.shape[1:]
@@ -58,6 +63,9 @@ def draw(kinds: tuple[str, ...], n: int, data: DataSpec, rng: torch.Generator | 
         per_sample(lambda m: torch.rand(m, 3, generator=rng), n, rng) if "colour" in kinds else None,
         pixels(round(height * _SHIFT), round(width * _SHIFT)) if "translation" in kinds else None,
         pixels(height // 2, width // 2) if "cutout" in kinds else None,
+        per_sample(lambda m: torch.rand(m, len(KINDS), generator=rng), n, rng) < probability
+        if probability is not None
+        else None,
     )
 
 
@@ -66,12 +74,19 @@ def augment(x: Tensor, drawn: Draw, data: DataSpec) -> Tensor:
     middle, half = (data.low + data.high) / 2, (data.high - data.low) / 2
     u = (x - middle) / half
     if drawn.colours is not None:
-        u = _coloured(u, drawn.colours.to(u))
+        u = _where(drawn, 0, _coloured(u, drawn.colours.to(u)), u)
     if drawn.shifts is not None:
-        u = _shifted(u, drawn.shifts.to(u.device))
+        u = _where(drawn, 1, _shifted(u, drawn.shifts.to(u.device)), u)
     if drawn.holes is not None:
-        u = _cut(u, drawn.holes.to(u.device))
+        u = _where(drawn, 2, _cut(u, drawn.holes.to(u.device)), u)
     return u * half + middle
+
+
+def _where(drawn: Draw, kind: int, changed: Tensor, u: Tensor) -> Tensor:
+    """The images that get the kind changed, the others as they are."""
+    if drawn.applied is None:
+        return changed
+    return torch.where(drawn.applied[:, kind, None, None, None].to(u.device), changed, u)
 
 
 def _coloured(u: Tensor, uniform: Tensor) -> Tensor:

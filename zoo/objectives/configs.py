@@ -168,13 +168,14 @@ class RelativisticConfig:
 
 @dataclass(frozen=True)
 class R1Config:
-    """`gamma` weighs the squared gradient norm (times 1/2); it is computed every `interval` steps."""
+    """`gamma` weighs the squared gradient norm (times 1/2); `auto` is 0.0002 x pixels / batch. It is computed every
+    `interval` steps."""
 
-    gamma: float = 1.0
+    gamma: float | Literal["auto"] = 1.0
     interval: int = 4
 
     def __post_init__(self) -> None:
-        if self.gamma < 0:
+        if self.gamma != "auto" and self.gamma < 0:
             raise ConfigError(f"gamma {self.gamma} must not be negative")
         if self.interval < 1:
             raise ConfigError(f"interval {self.interval} must be at least 1")

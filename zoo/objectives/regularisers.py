@@ -15,7 +15,30 @@ from zoo.specs import DataSpec
 __all__ = ["R1", "R1R2", "R2", "Consistency", "GradientPenalty"]
 
 
-class R1:
+class SquaredSlope:
+    """What R1 and R2 share: `gamma` and how often they are due."""
+
+    def __init__(self, config: R1Config) -> None:
+        self.gamma: float | None = None if config.gamma == "auto" else config.gamma
+        self.interval = config.interval
+
+    def settle(self, data: DataSpec, batch: int) -> None:
+        """Before training on `data` in batches of `batch`: an automatic gamma becomes 0.0002 H W / batch, the heuristic
+        of StyleGAN2-ADA's code (Karras et al. 2020; H = W there). Raises ConfigError for samples that are not images.
+        """
+        if self.gamma is not None:
+            return
+        if not data.is_image:
+            raise ConfigError("gamma=auto is for images (C, H, W)", "Give gamma a number.")
+        self.gamma = 0.0002 * data.shape[1] * data.shape[2] / batch
+
+    def weighed(self, *slopes: Tensor) -> Tensor:
+        """Squared slopes (N,) of one or more batches -> scalar."""
+        assert self.gamma is not None, "an automatic gamma is settled before training"
+        return 0.5 * self.gamma * torch.stack([slope.mean() for slope in slopes]).sum()
+
+
+class R1(SquaredSlope):
     """gamma/2 E ||grad_x D(x)||^2 on real samples (Mescheder et al. 2018, equation 9).
 
     Computed every `interval` steps; the loop weighs it `interval` times then (lazy regularisation, Karras et al. 2020).
@@ -24,42 +47,30 @@ class R1:
 
     inputs = frozenset({"real"})
 
-    def __init__(self, config: R1Config) -> None:
-        self.gamma = config.gamma
-        self.interval = config.interval
-
     def penalty(self, game: Round) -> Tensor:
         """Scalar. `game.real` carries gradients and its judgement was computed from it."""
-        return 0.5 * self.gamma * _squared_slope(_real_judgement(game), game.real).mean()
+        return self.weighed(_squared_slope(_real_judgement(game), game.real))
 
 
-class R2:
+class R2(SquaredSlope):
     """gamma/2 E ||grad_x D(x)||^2 on generated samples (Mescheder et al. 2018, equation 10). See R1."""
 
     inputs = frozenset({"fake"})
 
-    def __init__(self, config: R1Config) -> None:
-        self.gamma = config.gamma
-        self.interval = config.interval
-
     def penalty(self, game: Round) -> Tensor:
         """Scalar. `game.fake` carries gradients and its judgement was computed from it."""
-        return 0.5 * self.gamma * _squared_slope(game.fake_judgement, game.fake).mean()
+        return self.weighed(_squared_slope(game.fake_judgement, game.fake))
 
 
-class R1R2:
+class R1R2(SquaredSlope):
     """R1 + R2, which a relativistic loss needs both of to converge (Huang et al. 2024, R3GAN, section 2)."""
 
     inputs = frozenset({"real", "fake"})
 
-    def __init__(self, config: R1Config) -> None:
-        self.gamma = config.gamma
-        self.interval = config.interval
-
     def penalty(self, game: Round) -> Tensor:
         """Scalar. Both batches carry gradients."""
-        real = _squared_slope(_real_judgement(game), game.real).mean()
-        return 0.5 * self.gamma * (real + _squared_slope(game.fake_judgement, game.fake).mean())
+        real = _squared_slope(_real_judgement(game), game.real)
+        return self.weighed(real, _squared_slope(game.fake_judgement, game.fake))
 
 
 class GradientPenalty:

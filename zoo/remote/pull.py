@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.checked import checked_files
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
-from zoo.manifest import MANIFEST, Manifest, parse_manifest
+from zoo.manifest import MANIFEST, FileEntry, Manifest, parse_manifest
 from zoo.names import pin_of
-from zoo.release import read_manifest_bytes, read_pinned, verify_pinned
+from zoo.release import is_as_pinned, read_manifest_bytes, read_pinned
 from zoo.remote.address import Address
 from zoo.remote.calls import asked, hub_errors, is_offline
+from zoo.remote.listing import read_listing
 from zoo.remote.records import Record, read_record, write_record
 from zoo.snapshots import file_in, is_named_after
 
 __all__ = ["Pulled", "cached", "pull"]
 
 _LARGEST_MANIFEST = 1_000_000
-_PATIENCE = 10.0
+_AT_ONCE = 8
 _REMOVE = "Run `zoo cache rm` on it and pull it again; `zoo cache verify` checks the others."
 
 
@@ -57,8 +59,7 @@ def pull(address: Address, pin: str | None = None, *, refresh: bool = False, che
     with hub_errors(f"pull of {address}"):
         folder, commit, manifest = _fetch(address, known, pin)
     manifest_pin = pin_of(read_manifest_bytes(folder))
-    for revision in {address.revision, commit}:
-        write_record(Record(constants.ENDPOINT, address.repo, revision, commit, manifest_pin))
+    write_record(Record(constants.ENDPOINT, address.repo, address.revision, commit, manifest_pin))
     return Pulled(folder, commit, manifest, requested=True)
 
 
@@ -102,12 +103,10 @@ def _check_cached(folder: Path, manifest: Manifest) -> None:
 
 def _fetch(address: Address, known: str | None, pin: str | None) -> tuple[Path, str, Manifest]:
     """The first request is a single one and fails at once without a network; the downloads retry by themselves."""
-    from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+    from huggingface_hub import hf_hub_download
 
-    wanted = known or address.revision
-    found = asked(lambda: HfApi().model_info(address.repo, revision=wanted, files_metadata=True, timeout=_PATIENCE))
-    commit = known or str(found.sha)
-    sizes = {one.rfilename: one.size for one in found.siblings or ()}
+    listing = asked(lambda: read_listing(address.repo, known or address.revision))
+    commit, sizes = known or listing.commit, listing.sizes
     if MANIFEST not in sizes:
         raise ReleaseError(f"{address} is not a release: it has no {MANIFEST}", "See what else there is: zoo search")
     if (sizes[MANIFEST] or 0) > _LARGEST_MANIFEST:
@@ -124,19 +123,35 @@ def _fetch(address: Address, known: str | None, pin: str | None) -> tuple[Path, 
         _discard(folder, MANIFEST)
         raise
     _require_sizes(address, manifest, sizes)
-    snapshot_download(address.repo, revision=commit, allow_patterns=sorted(manifest.pinned))
-    for name in verify_pinned(folder, manifest):
-        # Right size, wrong bytes: the client would keep such a file for good. Once more, from the start.
-        _discard(folder, name)
-        hf_hub_download(address.repo, name, revision=commit, force_download=True)
-        wrong = name in verify_pinned(folder, manifest)
-        if wrong:
-            _discard(folder, name)
-            raise IntegrityError(
-                f"{address}: {name} does not have the sha256 that its manifest pins",
-                "Nothing wrong was kept. Pull again; if that does not help, its publisher must repair it.",
-            )
+    with ThreadPoolExecutor(_AT_ONCE) as workers:
+        waiting = [
+            workers.submit(_fetch_file, address, commit, folder, name, entry)
+            for name, entry in sorted(manifest.pinned.items(), key=lambda item: -item[1].size)
+        ]
+        try:
+            for one in waiting:
+                one.result()
+        finally:
+            workers.shutdown(cancel_futures=True)
     return folder, commit, manifest
+
+
+def _fetch_file(address: Address, commit: str, folder: Path, name: str, entry: FileEntry) -> None:
+    """Download a file and hash it, while others are still on their way.
+
+    The client itself looks at sizes only, and would keep a file of the right size with wrong bytes for good.
+    """
+    from huggingface_hub import hf_hub_download
+
+    for again in (False, True):
+        hf_hub_download(address.repo, name, revision=commit, force_download=again)
+        if is_as_pinned(folder, name, entry):
+            return
+        _discard(folder, name)
+    raise IntegrityError(
+        f"{address}: {name} does not have the sha256 that its manifest pins",
+        "Nothing wrong was kept. Pull again; if that does not help, its publisher must repair it.",
+    )
 
 
 def _require_sizes(address: Address, manifest: Manifest, sizes: Mapping[str, int | None]) -> None:

@@ -18,12 +18,26 @@ from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.objectives import augmentation
-from zoo.protocols import AdversarialObjective, Game, Judgement, Regulariser, Round, Side, Term, Transfer
+from zoo.objectives.adaptive import AdaptiveProbability
+from zoo.protocols import (
+    AdversarialObjective,
+    Game,
+    Judgement,
+    Regulariser,
+    Round,
+    Schedule,
+    Side,
+    Stage,
+    Term,
+    Transfer,
+)
+from zoo.specs import DataSpec
 from zoo.training import ranks
 from zoo.training.ema import MovingAverage
 from zoo.training.engine import Engine
-from zoo.training.freezing import freeze, train_mode
+from zoo.training.freezing import freeze
 from zoo.training.recipe import AdversarialTraining
+from zoo.training.steering import Steering
 from zoo.transfers.report import nets_of
 
 __all__ = ["AdversarialTrainee", "ImageGame"]
@@ -81,25 +95,24 @@ class AdversarialTrainee:
         self.training = training
         self.game: Game = plan.game or ImageGame(plan.gan)
         self.objective = _objective(plan, training)
-        self.regulariser = _regulariser(training)
+        self.regulariser = _regulariser(training, plan.gan.data)
         self.augmentation = augmentation.parse(training.augment)
+        adaptive = training.augment_probability == "adaptive"
+        self.adaptive = AdaptiveProbability(training.augment_target, training.augment_images) if adaptive else None
         if self.augmentation and plan.game is not None:
             raise ConfigError(
                 "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
             )
-        freeze(plan)
-        train_mode(plan)
         for net, module in {**nets_of(plan), "objective": cast(nn.Module, self.objective)}.items():
             if net != "prior":
                 self.engine.place(module)
         self.rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
-        self.weights = {side: self._trained(side) for side in Side}
-        self.adams = {
-            side: torch.optim.Adam(weights, self.rates[side], (training.beta1, training.beta2), fused=True)
-            for side, weights in self.weights.items()
-            if weights
-        }
-        self.scales = {side: self.engine.scale() for side in self.adams}
+        self.weights: dict[Side, list[nn.Parameter]] = {side: [] for side in Side}
+        self.adams: dict[Side, torch.optim.Adam] = {}
+        self.scales = {side: self.engine.scale() for side in Side}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.begun: list[Stage] = []
+        self._enrol()
         self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
         self.modules: dict[str, nn.Module] = {
             **plan.gan.parts,
@@ -110,13 +123,18 @@ class AdversarialTrainee:
             **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
             **{f"scale.{side.value}": scale for side, scale in self.scales.items()},
         }
-        self.optimisers: dict[str, torch.optim.Optimizer] = {side.value: adam for side, adam in self.adams.items()}
+        steered = {name: setting for name, setting, _ in self._settings() if isinstance(setting, nn.Module)}
+        steered |= {"augment": self.adaptive} if self.adaptive is not None else {}
+        self.steering = Steering(steered, self.engine.device)
+        if steered:
+            self.modules["steering"] = self.steering
         self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
         self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """D moves, then G; the moving average follows. Each move is one backward, or one for each part where the batch
         is cut into parts. G runs forward once for both moves, unless there are parts: their graphs do not stay."""
+        self.advance(shown)
         n = shown // self.training.batch
         z = self.gan.prior.sample(len(rows), self.streams["codes"])  # type: ignore[operator]
         d_moves = self._pace(Side.DISCRIMINATOR, shown) > 0
@@ -136,16 +154,34 @@ class AdversarialTrainee:
             rounds = self._turn(Side.DISCRIMINATOR, plays, scalars)
         if g_moves:
             rounds = []  # D's features need not stay while G plays
-            for weight in self.weights[Side.DISCRIMINATOR]:
+            learning = [weight for weight in self.weights[Side.DISCRIMINATOR] if weight.requires_grad]
+            for weight in learning:
                 weight.requires_grad_(False)
             plays = (self._g_play(hand, shown) for hand in hands(gradients=True))
             rounds = self._turn(Side.GENERATOR, plays, scalars)
-            for weight in self.weights[Side.DISCRIMINATOR]:
+            for weight in learning:
                 weight.requires_grad_(True)
         if rounds:
             self.objective.after(self._whole(rounds))
         self.average.update(self.gan.generator, len(rows), shown + len(rows))
+        if self.adaptive is not None and d_moves:
+            scalars["augmented"] = self.adaptive.p.clone()
+        clocks = {"augment": shown + len(rows)}
+        clocks |= {name: shown + len(rows) - since for name, _, since in self._settings() if since is not None}
+        self.steering.after(scalars, clocks, len(rows))
         return scalars
+
+    def advance(self, shown: int) -> None:
+        """Begin every stage that is due after `shown` images, and take back one that is not. Resuming calls it before
+        the optimisers' state comes."""
+        begun = [stage for stage in self.plan.stages if shown >= self._begins(stage)]
+        if len(begun) == len(self.begun):
+            return
+        self.begun = begun
+        games = [stage.game for stage in begun if stage.game is not None]
+        self.game = games[-1] if games else self.plan.game or ImageGame(self.gan)
+        self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
+        self._enrol()
 
     def _deal(self, rows: Tensor, z: Tensor, *, gradients: bool) -> _Hand:
         with self.engine.computing(), torch.set_grad_enabled(gradients):
@@ -169,6 +205,8 @@ class AdversarialTrainee:
                 "d_real": ours.mean(),
                 "d_fake": theirs.mean(),
             }
+            if self.adaptive is not None:
+                scalars["d_sign"] = (ours - theirs if self.objective.paired else ours).sign().mean()
             if penalty is not None:
                 extra = penalty.penalty(game)
                 scalars["penalty"] = extra.detach()
@@ -242,15 +280,22 @@ class AdversarialTrainee:
         if not self.augmentation:
             return None
         data = self.gan.data
-        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"])
+        chosen = self.training.augment_probability
+        probability = float(self.adaptive.p) if self.adaptive is not None else None if chosen == 1.0 else float(chosen)
+        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"], probability)
         return lambda x: augmentation.augment(x, drawn, data)
 
     def _pace(self, side: Side, shown: int) -> float:
         """The side's learning rate for this step, set and returned; 0 means that it rests."""
         if side not in self.adams:
             return 0.0
-        schedules = self.plan.schedules.get(f"{side.value}.lr", [])
-        rate = self.rates[side] * math.prod(schedule(shown) for schedule in schedules)
+        key = f"{side.value}.lr/"
+        multipliers = (
+            setting(shown - since)
+            for name, setting, since in self._settings()
+            if since is not None and name.startswith(key)
+        )
+        rate = self.rates[side] * math.prod(multipliers)
         for group in self.adams[side].param_groups:
             group["lr"] = rate
         return rate
@@ -264,6 +309,38 @@ class AdversarialTrainee:
         for term in self._due(side, game.shown):
             total = total + term.weight(game.shown) * term.forward(game)
         return total
+
+    def _begins(self, stage: Stage) -> int:
+        return math.ceil(stage.after * self.training.images)
+
+    def _settings(self) -> Iterator[tuple[str, Schedule, int | None]]:
+        """Every schedule with a name of its own and the images at which its clock began, None if it has not."""
+        for key, schedules in self.plan.schedules.items():
+            for i, schedule in enumerate(schedules):
+                yield f"{key}/{i}", schedule, 0
+        for j, stage in enumerate(self.plan.stages):
+            began = self._begins(stage) if any(stage is begun for begun in self.begun) else None
+            for key, schedules in stage.schedules.items():
+                for i, schedule in enumerate(schedules):
+                    yield f"{key}/stage{j}/{i}", schedule, began
+
+    def _enrol(self) -> None:
+        """Freeze what is to be frozen now, and give each side's optimiser the weights that it does not hold yet."""
+        thawed: dict[str, set[str]] = {}
+        for stage in self.begun:
+            for net, names in stage.thaws.items():
+                thawed.setdefault(net, set()).update(names)
+        freeze(self.plan, thawed)
+        betas = (self.training.beta1, self.training.beta2)
+        for side in Side:
+            held = {id(weight) for weight in self.weights[side]}
+            new = [weight for weight in self._trained(side) if id(weight) not in held]
+            self.weights[side] += new
+            if new and side in self.adams:
+                self.adams[side].add_param_group({"params": new})
+            elif new:
+                self.adams[side] = torch.optim.Adam(new, self.rates[side], betas, fused=True)
+                self.optimisers[side.value] = self.adams[side]
 
     def _trained(self, side: Side) -> list[nn.Parameter]:
         players = self.game.players(side)
@@ -303,10 +380,13 @@ def _objective(plan: Transfer, training: AdversarialTraining) -> AdversarialObje
     return objective
 
 
-def _regulariser(training: AdversarialTraining) -> Regulariser | None:
+def _regulariser(training: AdversarialTraining, data: DataSpec) -> Regulariser | None:
     if training.regulariser == "none":
         return None
     part = as_part(training.regulariser)
     regulariser = cast(Regulariser, plugins.build("regulariser", part))
     plugins.require(plugins.find("regulariser", part.component), regulariser, Regulariser)
+    settle: Callable[[DataSpec, int], None] | None = getattr(regulariser, "settle", None)
+    if settle is not None:
+        settle(data, training.batch)
     return regulariser

@@ -1,61 +1,116 @@
-"""A checkpoint: one folder with safetensors and plain JSON, whole or absent, named by the images shown.
+"""Checkpoints: each one folder of safetensors and plain JSON, whole or absent, named by the images shown.
 
-checkpoints/000025600/tensors.safetensors   weights, moving average, optimisers, random streams
-checkpoints/000025600/state.json            images shown, the data order's position, the tensors' sha256
+checkpoints/000000025600/tensors.safetensors   weights, moving average, optimisers, random streams
+checkpoints/000000025600/state.json            images shown, the data order's position, the recipe, the tensors' sha256
+checkpoints/000000025600/metrics.json          what was measured at this moment, where something was
+
+The last two are kept, and besides them the one with the best figure. Which one that is follows from the folders alone,
+so no kill can make it point elsewhere.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
+import os
+import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from zoo.errors import IntegrityError, TrainingError
-from zoo.files import write_folder_atomically
+from zoo.files import write_atomically, write_folder_atomically
 from zoo.tensors import pack, unpack
 
-__all__ = ["KEPT", "latest", "load", "save"]
+__all__ = ["KEPT", "Best", "best", "facts_of", "latest", "load", "save", "tidy"]
 
 KEPT = 2
-"""How many checkpoints a run keeps."""
+"""How many checkpoints a run keeps besides the best one."""
 
 _TENSORS = "tensors.safetensors"
 _STATE = "state.json"
+_METRICS = "metrics.json"
 
 
-def save(folder: Path, shown: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Path:
-    """Write the checkpoint of `shown` images and drop all but the last `KEPT`. Raises StorageError."""
+class Best(NamedTuple):
+    """By which figure a checkpoint is the best: the metric's name, and whether `lower` or `higher` is better."""
+
+    metric: str
+    better: str
+
+
+def save(
+    folder: Path,
+    shown: int,
+    tensors: Mapping[str, Tensor],
+    facts: Mapping[str, Any],
+    *,
+    metrics: Sequence[Mapping[str, Any]] = (),
+    by: Best | None = None,
+) -> Path:
+    """Write the checkpoint of `shown` images, with the figures measured at that moment; drop all but the last `KEPT`
+    and the best `by` a figure. One of that moment that is there stays as it is and gets the figures. Raises
+    StorageError."""
     path = folder / f"{shown:012d}"
-    data = pack(tensors, {})
-    state = {"format": 1, "shown": shown, "sha256": hashlib.sha256(data).hexdigest(), "facts": facts}
-    if path.exists():
-        shutil.rmtree(path)
-    write_folder_atomically(path, {_TENSORS: data, _STATE: json.dumps(state, sort_keys=True).encode()})
-    for old in _all(folder)[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    measured = {_METRICS: json.dumps(list(metrics), sort_keys=True).encode()} if metrics else {}
+    if not path.exists():
+        data = pack(tensors, {})
+        state = {"format": 1, "shown": shown, "sha256": hashlib.sha256(data).hexdigest(), "facts": facts}
+        files = {_TENSORS: data, _STATE: json.dumps(state, sort_keys=True).encode(), **measured}
+        write_folder_atomically(path, files)
+    elif measured:
+        write_atomically(path / _METRICS, measured[_METRICS])
+    kept = {*_all(folder)[-KEPT:], best(folder, by) if by else None}
+    for old in _all(folder):
+        if old not in kept:
+            _put_aside(old)
+    tidy(folder)
     return path
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a kill left half-written or half-removed."""
+    for rest in folder.glob(".*.partial") if folder.is_dir() else ():
+        shutil.rmtree(rest, ignore_errors=True)
 
 
 def latest(folder: Path) -> Path:
     """The newest checkpoint of a run. Raises TrainingError when there is none."""
     paths = _all(folder)
     if not paths:
-        raise TrainingError(f"{folder} holds no checkpoint", "Start again: zoo train")
+        raise TrainingError(f"{folder} holds no checkpoint", "Start again, with the same command: nothing is lost.")
     return paths[-1]
+
+
+def best(folder: Path, by: Best) -> Path | None:
+    """The checkpoint with the best figure, the earlier of two that are equal; None where none has that figure."""
+    figures = {path: figure for path in _all(folder) if (figure := _figure(path, by.metric)) is not None}
+    if not figures:
+        return None
+    return min(figures, key=lambda path: figures[path] if by.better == "lower" else -figures[path])
+
+
+def facts_of(path: Path) -> tuple[int, str, dict[str, Any]]:
+    """The images shown, the tensors' sha256 and the facts, without the tensors. Raises IntegrityError."""
+    try:
+        state = json.loads((path / _STATE).read_bytes())
+        return int(state["shown"]), str(state["sha256"]), dict(state["facts"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(
+            f"checkpoint {path} cannot be read: {error}", "Remove it; the one before it is kept."
+        ) from None
 
 
 def load(path: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
     """The images shown, the tensors and the facts. Raises IntegrityError when the bytes are not those written."""
+    shown, digest, facts = facts_of(path)
     try:
-        state = json.loads((path / _STATE).read_bytes())
         data = (path / _TENSORS).read_bytes()
-        shown, digest, facts = int(state["shown"]), str(state["sha256"]), dict(state["facts"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
         raise IntegrityError(
             f"checkpoint {path} cannot be read: {error}", "Remove it; the one before it is kept."
         ) from None
@@ -68,3 +123,18 @@ def _all(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and path.name.isdecimal())
+
+
+def _figure(path: Path, metric: str) -> float | None:
+    """A checkpoint without a figure of that name, or with one that is no number, is not the best."""
+    try:
+        rows = json.loads((path / _METRICS).read_bytes())
+        values = [float(row["value"]) for row in rows if row["name"] == metric]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return values[0] if values and math.isfinite(values[0]) else None
+
+
+def _put_aside(path: Path) -> None:
+    """Out of sight in one step, so that a half-removed folder is never taken for a checkpoint."""
+    os.rename(path, path.parent / f".{path.name}.{secrets.token_hex(6)}.partial")

@@ -12,7 +12,7 @@ __all__ = ["Event", "Watcher"]
 @dataclass(frozen=True, slots=True)
 class Event:
     """`kind` is note (`text`: what a transfer says of itself), start, tick (losses), sample (a grid was written),
-    metrics, warning (`warning`, `what`, `advice`), checkpoint or end.
+    metrics, warning (`warning`, `what`, `advice`), checkpoint, end, stopped (Ctrl-C, SIGTERM) or failed (`error`).
 
     `shown` of `total` images have been shown; `facts` hold JSON-able values (`images_per_second`, losses, a path, ...).
     """

@@ -1,18 +1,22 @@
 """The loop: shows batches to a trainee until the budget is spent, and keeps the record.
 
 What it writes at any moment is whole, so a run that is killed loses at most the images since its last
-checkpoint. Ctrl-C and SIGTERM end it at the next step, with a checkpoint.
+checkpoint. Ctrl-C and SIGTERM end it at the next step, with a checkpoint. Where several processes train together,
+each runs this loop; the first one writes.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import platform
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -27,11 +31,15 @@ from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
 from zoo.training.trainee import Trainee, load_optimiser, optimiser_state
 
-__all__ = ["Budget", "Interrupted", "restore", "restore_weights", "train"]
+__all__ = ["Budget", "Interrupted", "Keep", "restore", "restore_learnt", "restore_weights", "state", "train"]
+
+Keep = Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, Any]]], Path]
+"""Writes the checkpoint of so many images shown: tensors, facts, and the figures measured at that moment."""
 
 _TICK_SECONDS = 0.5
 _TICK_STEPS = 200
 """How long, and how many steps, the losses may stay unread on the device."""
+
 
 _AGREE_STEPS = 16
 """After how many steps several processes ask each other whether one was told to stop."""
@@ -56,20 +64,21 @@ def train(
     batches: Batches,
     budget: Budget,
     record: Record,
+    watch: StabilityWatch,
     *,
     shown: int = 0,
     draw: Callable[[Tensor, int], None],
     evaluate: Callable[[int], dict[str, Any]],
+    keep: Keep,
 ) -> int:
     """Train until `budget.images` are shown; returns how many were.
 
-    `draw(images, shown)` writes a grid, `evaluate(shown)` gives figures for a metrics event. Raises Diverged when a
-    loss or weight is no longer finite (the last good checkpoint stays), OutOfMemory when a batch does not fit and may
-    not be cut into parts, StorageError, or Interrupted.
+    `draw(images, shown)` writes a grid, `evaluate(shown)` gives figures for a metrics event, `keep` writes a checkpoint
+    (of every evaluation, so that the best one can be kept). Raises Diverged when a loss or weight is no longer finite
+    (the last good checkpoint stays), OutOfMemory when a batch does not fit and may not be cut into parts, StorageError,
+    or Interrupted.
     """
     pending: list[dict[str, Tensor]] = []
-    real_spread: float | None = getattr(trainee, "real_spread", None)
-    watch = StabilityWatch(budget.images, real_spread)
     began = last = time.monotonic()
     began_at = last_at = shown
 
@@ -90,13 +99,13 @@ def train(
         for warning in warnings:
             record.write(Event("warning", shown, budget.images, warning))
 
-    def save() -> None:
+    def save(metrics: Sequence[Mapping[str, Any]] = ()) -> None:
         tick()
         _refuse_broken_weights(trainee, shown, record)
         ranks.require_same(trainee.modules)
         if record.silent:
             return
-        path = checkpoint.save(record.checkpoints, shown, *_state(trainee, batches))
+        path = keep(shown, *state(trainee, batches, watch), metrics)
         record.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(record.folder))}))
 
     def due(every: int, before: int) -> bool:
@@ -111,14 +120,14 @@ def train(
         if shown:
             warn(watch.spread(samples.std(0, unbiased=False).mean().item()))
 
-    def measure() -> None:
+    def measure() -> Sequence[Mapping[str, Any]]:
         if record.silent:
-            return
+            return ()
         facts = evaluate(shown)
         record.write(Event("metrics", shown, budget.images, facts))
-        for figure in facts.get("metrics", []):
-            if figure["name"] == "kid":
-                warn(watch.measured(figure["value"], shown))
+        figures: list[dict[str, Any]] = facts.get("metrics", [])
+        warn(watch.measured({figure["name"]: figure["value"] for figure in figures}, shown))
+        return figures
 
     def make_room() -> None:
         """After a batch that did not fit: go back to the last checkpoint, and on in more parts, or say what fits."""
@@ -129,7 +138,8 @@ def train(
         if parts is None or engine.settings.when_full == "stop" or ranks.size() > 1:
             raise trouble
         pending.clear()
-        shown = restore(trainee, batches, record)
+        shown = restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
+        record.forget_after(shown)
         warn([{"warning": "memory", "what": trouble.message, "advice": f"Going on with accumulate = {parts}."}])
         last, last_at = time.monotonic(), shown
 
@@ -139,12 +149,12 @@ def train(
         return steps % _AGREE_STEPS == 0 and ranks.anyone(asked_to_stop(), trainee.engine.device)
 
     facts = {"device": str(trainee.engine.device), "processes": ranks.size()}
-    record.write(Event("start", shown, budget.images, facts))
+    record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **facts}))
     if shown == 0:
         save()
         look()
         if 0 in budget.evaluate_at:
-            measure()
+            save(measure())
     steps = 0
     with _stop_on_signal() as asked_to_stop:
         while shown < budget.images:
@@ -161,13 +171,15 @@ def train(
                 tick()
             if due(budget.sample_every, before) or shown >= budget.images:
                 look()
-            if any(before < at <= shown for at in budget.evaluate_at):
+            figures: Sequence[Mapping[str, Any]] = ()
+            measured = any(before < at <= shown for at in budget.evaluate_at)
+            if measured:
                 tick()
-                measure()
+                figures = measure()
                 last, last_at = time.monotonic(), shown
             stop = stopping(steps)
-            if stop or due(budget.checkpoint_every, before) or shown >= budget.images:
-                save()
+            if stop or measured or due(budget.checkpoint_every, before) or shown >= budget.images:
+                save(figures)
                 stop = stop or stopping(steps)
             if stop and shown < budget.images:
                 raise Interrupted
@@ -186,22 +198,28 @@ def _step(trainee: Trainee, rows: Tensor, shown: int) -> dict[str, Tensor] | Non
         return None
 
 
-def restore(trainee: Trainee, batches: Batches, record: Record) -> int:
-    """Put the newest checkpoint back; returns the images shown. Raises TrainingError or IntegrityError."""
-    shown, tensors, facts = checkpoint.load(checkpoint.latest(record.checkpoints))
-    _load_modules(trainee, tensors)
-    for name, optimiser in trainee.optimisers.items():
-        load_optimiser(optimiser, _within(tensors, f"optimisers.{name}."))
+def restore(trainee: Trainee, batches: Batches, watch: StabilityWatch, path: Path) -> int:
+    """Put the checkpoint `path` back; returns the images shown. Raises TrainingError or IntegrityError."""
+    shown, tensors, facts = checkpoint.load(path)
+    restore_learnt(trainee, shown, tensors)
     for name, rng in trainee.streams.items():
         rng.set_state(tensors[f"streams.{name}"])
     batches.load_state({**_within(tensors, "batches."), **facts["batches"]})
-    record.forget_after(shown)
+    watch.load_state(facts["watch"])
     return shown
 
 
-def restore_weights(trainee: Trainee, record: Record) -> int:
-    """Put the newest checkpoint's nets back and nothing else; returns the images shown. Raises like `restore`."""
-    shown, tensors, _ = checkpoint.load(checkpoint.latest(record.checkpoints))
+def restore_learnt(trainee: Trainee, shown: int, tensors: dict[str, Tensor]) -> None:
+    """Put back a checkpoint's nets and optimisers, not its random streams and data order."""
+    _load_modules(trainee, tensors)
+    trainee.advance(shown)
+    for name, optimiser in trainee.optimisers.items():
+        load_optimiser(optimiser, _within(tensors, f"optimisers.{name}."))
+
+
+def restore_weights(trainee: Trainee, path: Path) -> int:
+    """Put the nets of the checkpoint `path` back and nothing else; returns the images shown. Raises like `restore`."""
+    shown, tensors, _ = checkpoint.load(path)
     _load_modules(trainee, tensors)
     return shown
 
@@ -211,7 +229,8 @@ def _load_modules(trainee: Trainee, tensors: dict[str, Tensor]) -> None:
         module.load_state_dict(_within(tensors, f"modules.{name}."), strict=True)
 
 
-def _state(trainee: Trainee, batches: Batches) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def state(trainee: Trainee, batches: Batches, watch: StabilityWatch) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All that a run needs to go on from here, as tensors and plain facts."""
     tensors: dict[str, Tensor] = {}
     for name, module in trainee.modules.items():
         tensors |= {f"modules.{name}.{key}": value for key, value in module.state_dict().items()}
@@ -220,7 +239,8 @@ def _state(trainee: Trainee, batches: Batches) -> tuple[dict[str, Tensor], dict[
     tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainee.streams.items()}
     order = batches.state()
     tensors |= {f"batches.{key}": value for key, value in order.items() if isinstance(value, Tensor)}
-    return tensors, {"batches": {key: value for key, value in order.items() if not isinstance(value, Tensor)}}
+    position = {key: value for key, value in order.items() if not isinstance(value, Tensor)}
+    return tensors, {"batches": position, "watch": watch.state()}
 
 
 def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -17,12 +17,17 @@ from torch import Tensor, distributed, nn
 
 from zoo.errors import ConfigError, TrainingError
 
-__all__ = ["anyone", "averaged", "first", "gathered", "join", "rank", "reduce", "require_same", "size"]
+__all__ = ["anyone", "averaged", "first", "gathered", "join", "rank", "reduce", "require_same", "size", "started"]
 
 
 def first() -> bool:
     """Whether this process is the one that writes and speaks; true before the processes have met, too."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def started() -> int:
+    """How many processes were started to train together, whether they have met or not."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def size() -> int:
@@ -41,7 +46,7 @@ def join(device: str) -> torch.device | None:
     None where it was started alone. Raises ConfigError without accelerate, TrainingError where fewer meet than were
     started.
     """
-    wanted = int(os.environ.get("WORLD_SIZE", "1"))
+    wanted = started()
     if wanted == 1:
         return None
     try:

@@ -10,6 +10,7 @@ import torch
 from zoo import plugins
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.data.select import select
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, build_autoencoder, build_gan
@@ -34,7 +35,15 @@ from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.transfers.planning import choose, plan
 from zoo.transfers.transfer import Moved
 
-__all__ = ["images_of", "rebuild", "recipe_of_autoencoder", "recipe_of_gan", "source_structure"]
+__all__ = [
+    "data_section",
+    "images_of",
+    "rebuild",
+    "recipe_of_autoencoder",
+    "recipe_of_gan",
+    "source_structure",
+    "structure_on",
+]
 
 Value = TypeVar("Value")
 
@@ -53,7 +62,7 @@ def recipe_of_autoencoder(
     specs = model.specs
     section = AutoencoderSection(specs["encoder"], specs["decoder"], specs["bottleneck"], model.latent_dim, training)
     return Recipe(
-        _data(images),
+        data_section(images),
         name=name,
         seed=seed,
         threads=torch.get_num_threads(),
@@ -86,7 +95,7 @@ def recipe_of_gan(
         source = origin.name if origin else "autoencoder"
         transfer = TransferSection(source, strategies, model.report.source, source_structure(model.source), origin)
     return Recipe(
-        _data(images),
+        data_section(images),
         name=name,
         seed=seed,
         threads=torch.get_num_threads(),
@@ -121,11 +130,14 @@ def images_of(recipe: Recipe) -> ImageSet:
     """The images of a run. Raises ConfigError when they are no longer those that it began with."""
     section = recipe.data
     like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
-    images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit)
+    images = select(
+        open_images(section.source, like=like, prepare=section.prepare, limit=section.limit), section.select
+    )
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
-            f"the images of {section.source} are not those that this run began with",
-            "Put them back, or start a new run.",
+            f"the images of {section.source} are not those that this run began with: "
+            f"data.sha256 {str(section.sha256)[:12]} -> {images.sha256[:12]}, now {len(images):,} images",
+            f"Put them back; or go on with these in a new run: --override data.source={section.source} --out NEW",
         )
     return images
 
@@ -142,10 +154,19 @@ def structure_on(structure: SourceStructure, device: str) -> Autoencoder:
     return build_autoencoder(specs, structure.data, structure.latent_dim, device=device)
 
 
-def _data(images: ImageSet) -> DataSection:
+def data_section(images: ImageSet) -> DataSection:
+    """How to open the same images again, and their digest."""
     spec = images.spec
     return DataSection(
-        images.source, spec.shape, spec.low, spec.high, spec.prepare, spec.background, images.limit, images.sha256
+        images.source,
+        spec.shape,
+        spec.low,
+        spec.high,
+        spec.prepare,
+        spec.background,
+        images.limit,
+        images.selection,
+        images.sha256,
     )
 
 

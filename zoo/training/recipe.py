@@ -15,7 +15,7 @@ import tomli_w
 
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError
-from zoo.specs import DataSpec, Origin, PartSpec, Preparation
+from zoo.specs import DataSpec, Origin, PartSpec, Preparation, Selection
 
 __all__ = [
     "AdversarialTraining",
@@ -27,6 +27,7 @@ __all__ = [
     "GanSection",
     "GenerateSection",
     "JudgeSection",
+    "ParentSection",
     "Recipe",
     "SourceStructure",
     "TransferSection",
@@ -39,7 +40,7 @@ Part = str | PartSpec
 
 @dataclass(frozen=True)
 class DataSection:
-    """Real images: a data set's name, a folder or an .npz. `sha256` pins the prepared pixels of a
+    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of a
     run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
 
     source: str
@@ -49,6 +50,7 @@ class DataSection:
     prepare: Preparation | None = None
     background: int = 0
     limit: int | None = None
+    select: Selection | None = None
     sha256: str | None = None
     strict: bool = False
 
@@ -100,7 +102,9 @@ class AutoencoderTraining:
 class AdversarialTraining:
     """`images` shown in all (Adam for both sides). The generator's moving average halves over `ema_half_life` images,
     or over the fraction `ema_ramp` of the images shown so far, whichever is less. `augment` is what D sees images
-    through: none, or colour, translation and cutout joined by +."""
+    through: none, or colour, translation and cutout joined by +. Each image gets each of them with
+    `augment_probability`; `adaptive` raises it from 0, over `augment_images` at most, while the mean sign of D's logits
+    on real images is above `augment_target` (ADA)."""
 
     objective: Part = "core/relativistic"
     regulariser: Part | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
@@ -111,6 +115,9 @@ class AdversarialTraining:
     beta1: float = 0.0
     beta2: float = 0.999
     augment: str = "none"
+    augment_probability: float | Literal["adaptive"] = 1.0
+    augment_target: float = 0.6
+    augment_images: int = 100_000
     ema_half_life: int = 5_000
     ema_ramp: float = 0.05
     checkpoint_every: int = 25_000
@@ -120,6 +127,14 @@ class AdversarialTraining:
         _check_training(self)
         for name in ("generator_lr", "discriminator_lr"):
             _positive(self, name)
+        if self.augment_probability != "adaptive" and not 0 <= self.augment_probability <= 1:
+            raise ConfigError(
+                f"augment_probability {self.augment_probability} is not within 0 to 1", "Or give it as adaptive."
+            )
+        if self.augment_probability == "adaptive" and self.augment == "none":
+            raise ConfigError("augment_probability=adaptive needs an augmentation", "For example augment=colour.")
+        if not -1 <= self.augment_target <= 1 or self.augment_images < 1:
+            raise ConfigError("augment_target must lie within -1 to 1, augment_images must be positive")
         if self.ema_half_life < 0 or not 0 <= self.ema_ramp <= 1:
             raise ConfigError("ema_half_life must not be negative, ema_ramp must lie within 0 to 1")
 
@@ -172,12 +187,15 @@ class GanSection:
 @dataclass(frozen=True)
 class EvaluationSection:
     """KID and FID of `samples` generated images in the features of `metric`, at every multiple of `every` images shown
-    and at each of `at` (once, at the end, when neither is given); against the held-out images."""
+    and at each of `at` (once, at the end, when neither is given); against the held-out images. The checkpoint whose
+    figure `best` is the `better` one is kept."""
 
     metric: str = "judge"
     samples: int = 2_000
     every: int | None = None
     at: tuple[int, ...] = ()
+    best: str = "kid"
+    better: Literal["lower", "higher"] = "lower"
 
     def __post_init__(self) -> None:
         if self.samples < 2 or (self.every is not None and self.every < 1):
@@ -201,6 +219,17 @@ class JudgeSection:
 
 
 @dataclass(frozen=True)
+class ParentSection:
+    """The run that this one continues with some keys `overridden`: its folder, the images that it had shown, and the
+    sha256 of the checkpoint's tensors."""
+
+    run: str
+    shown: int
+    sha256: str
+    overridden: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """The stages, in the order they run: autoencoder, transfer, gan, generate, judge."""
 
@@ -216,6 +245,7 @@ class Recipe:
     evaluation: EvaluationSection | None = None
     generate: GenerateSection | None = None
     judge: JudgeSection | None = None
+    parent: ParentSection | None = None
 
     def __post_init__(self) -> None:
         if self.format != 1:

@@ -71,6 +71,9 @@ class AutoencoderTrainee:
             scalars = {key: scalars.get(key, 0) + share * value for key, value in seen.items()}
         return self.engine.move(self.adam, self.weights, self.scale, scalars)
 
+    def advance(self, shown: int) -> None:
+        """Every step is alike."""
+
     def preview(self) -> Tensor:
         """Held-out images beside their reconstructions, (N, C, H, W) in the value range."""
         x = self.images.batch(self.images.held_out[:_PREVIEW]).cpu()

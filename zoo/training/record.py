@@ -2,24 +2,37 @@
 
 recipe.toml      everything needed to train again
 events.jsonl     one event a line
-checkpoints/     the last ones
+checkpoints/     the last ones and the best one
 samples/         grids of fixed codes, by images shown
+.lock            held by the process that trains, so that there is one, and others can tell that it lives
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ConfigError, StorageError
+import filelock
+
+from zoo.errors import ConfigError, StorageError, ZooError
 from zoo.files import write_atomically
 from zoo.training import ranks
 from zoo.training.events import Event, Watcher
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 
-__all__ = ["Record"]
+__all__ = ["EVENTS", "LOCK", "RECIPE", "Record"]
+
+RECIPE = "recipe.toml"
+EVENTS = "events.jsonl"
+LOCK = ".lock"
+
+_LOCK_SECONDS = 0.5
+"""Whoever asks whether a run lives holds its lock for a moment."""
 
 
 class Record:
@@ -36,15 +49,43 @@ class Record:
         """Where checkpoints lie."""
         return self.folder / "checkpoints"
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """This process alone writes the folder while the block runs. Raises ConfigError when another one does,
+        StorageError when the folder cannot be written."""
+        if self.silent:
+            yield
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.folder / LOCK)
+            lock.acquire(timeout=_LOCK_SECONDS)
+        except filelock.Timeout:
+            raise ConfigError(
+                f"another process is training in {self.folder}", "See how far it is: zoo runs show; or stop it first."
+            ) from None
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {self.folder}: {error.strerror or error}", "Choose a folder that you may write to."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def begin(self, recipe: Recipe) -> None:
-        """Make the folder. Raises ConfigError when it already holds a run, StorageError when it cannot be written."""
+        """Make the folder. Raises ConfigError when it already holds a run, StorageError when it cannot be written.
+
+        A run that was killed before its first checkpoint has nothing to lose and is begun again.
+        """
         if self.silent:
             return
-        if (self.folder / "recipe.toml").exists():
+        if (self.folder / RECIPE).exists() and any(self.checkpoints.glob("[0-9]*")):
             raise ConfigError(
                 f"{self.folder} already holds a run", f"Continue it: zoo resume {self.folder}; or choose another --out."
             )
-        write_atomically(self.folder / "recipe.toml", write_recipe(recipe))
+        (self.folder / EVENTS).unlink(missing_ok=True)
+        write_atomically(self.folder / RECIPE, write_recipe(recipe))
 
     def keep(self, name: str, data: bytes) -> None:
         """Write a file of the folder, whole. Raises StorageError."""
@@ -53,43 +94,67 @@ class Record:
 
     def recipe(self) -> Recipe:
         """The run's recipe. Raises ConfigError when the folder holds no run."""
-        if not (self.folder / "recipe.toml").is_file():
+        if not (self.folder / RECIPE).is_file():
             raise ConfigError(f"{self.folder} holds no run", "Give the folder that --out named.")
-        return read_recipe(self.folder / "recipe.toml")
+        return read_recipe(self.folder / RECIPE)
 
     def write(self, event: Event) -> None:
-        """Append the event and tell the watchers."""
+        """Append the event, with the time, and tell the watchers."""
         if self.silent:
             return
-        line = {"kind": event.kind, "shown": event.shown, "total": event.total, **event.facts}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        line = {"kind": event.kind, "shown": event.shown, "total": event.total, "time": now, **event.facts}
+        path = self.folder / EVENTS
+        before = 0
         try:
-            with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            with path.open("ab") as file:
+                before = file.tell()
+                file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
+            with suppress(OSError):  # half a line would hide what comes after it
+                os.truncate(path, before)
             raise StorageError(
-                f"cannot write {self.folder / 'events.jsonl'}: {error.strerror}",
-                f"Free some space, then continue: zoo resume {self.folder}",
+                f"cannot write {path}: {error.strerror}", f"Free some space, then continue: zoo resume {self.folder}"
             ) from error
         for watcher in self.watchers:
             watcher(event)
 
+    @contextmanager
+    def told_how_it_ends(self, total: int) -> Iterator[None]:
+        """An end that is not the planned one becomes an event: `stopped` on Ctrl-C or SIGTERM, `failed` on an error."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._last_word("stopped", total, {})
+            raise
+        except Exception as error:
+            what = error.message if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
+            self._last_word("failed", total, {"error": what})
+            raise
+
+    def _last_word(self, kind: str, total: int, facts: dict[str, str]) -> None:
+        shown = max((line["shown"] for line in self.lines()), default=0)
+        with suppress(StorageError):  # the first error is the one to tell
+            self.write(Event(kind, shown, total, facts))
+
     def forget_after(self, shown: int) -> None:
         """Drop the events after `shown` images: a resumed run writes them again."""
-        path = self.folder / "events.jsonl"
+        path = self.folder / EVENTS
         if path.exists() and not self.silent:
-            kept = [line for line in self._lines() if line["kind"] != "end" and line["shown"] <= shown]
+            kept = [line for line in self.lines() if line["kind"] != "end" and line["shown"] <= shown]
             write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of one kind, oldest first."""
-        return [line for line in self._lines() if line["kind"] == kind]
+        return [line for line in self.lines() if line["kind"] == kind]
 
     def sample_path(self, shown: int) -> Path:
         """Where the grid after `shown` images lies."""
         return self.folder / "samples" / f"{shown:012d}.png"
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
-        path = self.folder / "events.jsonl"
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Every event, oldest first, as plain data."""
+        path = self.folder / EVENTS
         if not path.exists():
             return
         for line in path.read_text("utf-8").splitlines():

@@ -11,6 +11,9 @@ _SATURATED = 0.98
 _EXPLODED = 100.0
 _FALLEN = 1.5
 _THIN = 0.2
+_LOST = 0.5
+_SEEN = 0.05
+"""A best recall below this says nothing when it falls."""
 
 
 class StabilityWatch:
@@ -18,8 +21,11 @@ class StabilityWatch:
 
     - `saturated`: D ranks 98 % of pairs right for a twentieth of the budget (and 2,000 images) without a break.
     - `exploding`: a side's gradient is 100 times its usual norm.
-    - `collapsed`: generated samples vary a fifth as much as real ones do.
+    - `collapsed`: recall is half of its best in two measurements in a row; where no recall is measured, generated
+      samples vary a fifth as much as real ones do.
     - `falling`: KID is 1.5 times its best in two measurements in a row.
+
+    `state` is plain data for a checkpoint; a resumed run goes on with it.
     """
 
     def __init__(self, total: int, real_spread: float | None = None) -> None:
@@ -28,8 +34,26 @@ class StabilityWatch:
         self._since: int | None = None
         self._usual: dict[str, float] = {}
         self._told: set[str] = set()
-        self._best: tuple[float, int] | None = None
-        self._worse = 0
+        self._best: dict[str, tuple[float, int]] = {}
+        self._worse: dict[str, int] = {}
+
+    def state(self) -> dict[str, Any]:
+        """All that it remembers."""
+        return {
+            "since": self._since,
+            "usual": dict(self._usual),
+            "told": sorted(self._told),
+            "best": {name: list(best) for name, best in self._best.items()},
+            "worse": dict(self._worse),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """What `state` gave."""
+        self._since = state["since"]
+        self._usual = dict(state["usual"])
+        self._told = set(state["told"])
+        self._best = {name: (value, shown) for name, (value, shown) in state["best"].items()}
+        self._worse = dict(state["worse"])
 
     def tick(self, facts: Mapping[str, Any], shown: int) -> list[dict[str, str]]:
         """Warnings after a tick's mean figures."""
@@ -57,28 +81,55 @@ class StabilityWatch:
         return warnings
 
     def spread(self, value: float) -> list[dict[str, str]]:
-        """Warnings after a look at samples: `value` is their standard deviation, averaged over values."""
-        if not self.real_spread:
+        """Warnings after a look at samples: `value` is their standard deviation, averaged over values. Nothing once a
+        recall was measured, which tells more."""
+        if not self.real_spread or "recall" in self._best:
             return []
-        return self._state(
-            "collapsed",
+        return self._collapse(
             value < _THIN * self.real_spread,
             f"generated samples vary {value / self.real_spread:.0%} as much as real ones: modes are missing",
-            "Go back to an earlier checkpoint; add the strategy recon-anchor, or a relativistic loss with core/r1-r2.",
         )
 
-    def measured(self, kid: float, shown: int) -> list[dict[str, str]]:
-        """Warnings after a measurement."""
-        if self._best is None or kid < self._best[0]:
-            self._best, self._worse = (kid, shown), 0
-            return self._state("falling", False, "", "")
-        self._worse = self._worse + 1 if kid > _FALLEN * self._best[0] and self._best[0] > 0 else 0
-        return self._state(
-            "falling",
-            self._worse >= 2,
-            f"KID is {kid:.4g}, it was {self._best[0]:.4g} after {self._best[1]:,} images",
-            "Stop there, lower the learning rates, or raise the regulariser's gamma.",
+    def measured(self, figures: Mapping[str, float], shown: int) -> list[dict[str, str]]:
+        """Warnings after a measurement of `kid`, `recall` or both; other figures are not looked at."""
+        warnings = []
+        if "kid" in figures:
+            kid, best = figures["kid"], self._best.get("kid", (float("inf"), 0))
+            self._compare("kid", kid, shown, better=kid < best[0], worse=best[0] > 0 and kid > _FALLEN * best[0])
+            best = self._best["kid"]
+            warnings += self._state(
+                "falling",
+                self._worse["kid"] >= 2,
+                f"KID is {kid:.4g}, it was {best[0]:.4g} after {best[1]:,} images",
+                "Stop there, lower the learning rates, or raise the regulariser's gamma.",
+            )
+        if "recall" in figures:
+            recall, best = figures["recall"], self._best.get("recall", (-1.0, 0))
+            lost = best[0] > _SEEN and recall < _LOST * best[0]
+            self._compare("recall", recall, shown, better=recall > best[0], worse=lost)
+            best = self._best["recall"]
+            warnings += self._collapse(
+                self._worse["recall"] >= 2,
+                f"recall is {recall:.2g}, it was {best[0]:.2g} after {best[1]:,} images: modes are dropped",
+            )
+        return warnings
+
+    def _compare(self, name: str, value: float, shown: int, *, better: bool, worse: bool) -> None:
+        if better:
+            self._best[name] = (value, shown)
+        self._worse[name] = self._worse.get(name, 0) + 1 if worse and not better else 0
+
+    def _collapse(self, wrong: bool, what: str) -> list[dict[str, str]]:
+        saturated = "saturated" in self._told
+        advice = (
+            "Go back to an earlier checkpoint; add the strategy recon-anchor, or a relativistic loss with core/r1-r2."
         )
+        if saturated:
+            what += "; D saturates as well"
+            advice = (
+                "Go back to an earlier checkpoint; raise the regulariser's gamma or add augment=colour+translation."
+            )
+        return self._state("collapsed", wrong, what, advice)
 
     def _state(self, kind: str, wrong: bool, what: str, advice: str) -> list[dict[str, str]]:
         if not wrong:

@@ -16,7 +16,7 @@ __all__ = ["Trainee", "load_optimiser", "optimiser_state"]
 
 class Trainee(Protocol):
     """`step` shows one batch (rows of the data set; `shown` images came before) and gives scalars that stay on the
-    device.
+    device. `advance` brings a trainee that was just built to where it stands before a step at `shown`.
 
     `modules` are the nets whose state dicts, with the optimisers and random streams, are the whole state.
     """
@@ -27,6 +27,7 @@ class Trainee(Protocol):
     engine: Engine
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]: ...
+    def advance(self, shown: int) -> None: ...
     def preview(self) -> Tensor: ...
 
 

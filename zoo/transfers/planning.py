@@ -65,6 +65,7 @@ def plan(source: Autoencoder, gan: GAN, chosen: Sequence[Chosen]) -> Transfer:
         whole.objective = step.objective or whole.objective
         whole.game = step.game or whole.game
         whole.to_latent = step.to_latent or whole.to_latent
+        whole.stages += step.stages
         whole.notes += step.notes
     _refuse_terms_on_images(whole, chosen)
     _refuse_broken_promises(whole)
@@ -87,7 +88,7 @@ def _qualified(step: Transfer, component: str) -> Transfer:
 def _move_inside(whole: Transfer, net: str, name: str) -> None:
     """Rename what earlier strategies planned for a net that is now the child `name` of another."""
     whole.edits = [replace(edit, tensor=f"{name}.{edit.tensor}") if edit.net == net else edit for edit in whole.edits]
-    for names in (whole.frozen, whole.promised):
+    for names in (whole.frozen, whole.promised, *(stage.thaws for stage in whole.stages)):
         if net in names:
             names[net] = {f"{name}.{tensor}" for tensor in names[net]}
 

@@ -93,15 +93,17 @@ class AutoencoderPriorConfig:
 
 @dataclass(frozen=True)
 class DecoderInitConfig:
-    """The discriminator learns alone for `warmup_images`; then the generator's learning rate rises linearly from
-    `ramp_start` times its own to its own over `ramp_images`. With both 0 the generator learns from the start."""
+    """The discriminator learns alone for `warmup_images`, or until it ranks more than `warmup_accuracy` of the pairs
+    (real, generated) right (1: no end before); then the generator's learning rate rises linearly from `ramp_start`
+    times its own to its own over `ramp_images`. With both 0 the generator learns from the start."""
 
     warmup_images: int = 0
+    warmup_accuracy: float = 0.8
     ramp_images: int = 0
     ramp_start: float = 0.25
 
     def __post_init__(self) -> None:
-        _check(self, warmup_images=(0, _MANY), ramp_images=(0, _MANY), ramp_start=(0, 1))
+        _check(self, warmup_images=(0, _MANY), ramp_images=(0, _MANY), ramp_start=(0, 1), warmup_accuracy=(0.5, 1))
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,14 @@ class EncoderInitConfig:
 
 @dataclass(frozen=True)
 class FreezeLowerConfig:
-    """`stages` of the discriminator, from the image on, that do not learn."""
+    """`stages` of the discriminator, from the image on, that do not learn until the part `unfreeze_after` of the budget
+    is spent (1: never)."""
 
     stages: int = 1
+    unfreeze_after: float = 1.0
 
     def __post_init__(self) -> None:
-        _check(self, stages=(0, 1000))
+        _check(self, stages=(0, 1000), unfreeze_after=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -348,15 +352,21 @@ class EnergyDiscriminatorConfig:
 @dataclass(frozen=True)
 class LatentGanConfig:
     """Widths of the generator of codes and of their critic; the critic moves `critic_steps` times as often. The loss is
-    WGAN-GP's with `penalty`."""
+    WGAN-GP's with `penalty`. Once the part `joint_after` of the budget is spent (1: never), the decoder learns too and
+    images are judged: D learns alone for `joint_warmup_images`, then the generator's rate rises over
+    `joint_ramp_images`."""
 
     widths: tuple[int, ...] = (256, 256, 256)
     critic_steps: int = 5
     penalty: float = 10.0
+    joint_after: float = 1.0
+    joint_warmup_images: int = 12_800
+    joint_ramp_images: int = 25_600
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check(self, critic_steps=(1, 1000), penalty=(0, _MANY))
+        _check(self, critic_steps=(1, 1000), penalty=(0, _MANY), joint_after=(0, 1))
+        _check(self, joint_warmup_images=(0, _MANY), joint_ramp_images=(0, _MANY))
         if not self.widths or any(not 1 <= width <= 65536 for width in self.widths):
             raise ConfigError(f"widths {list(self.widths)} are not whole numbers within 1 to 65,536")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import torch
+from torch import Tensor, nn
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
@@ -13,20 +14,41 @@ from zoo_transfer.config import DecoderInitConfig
 __all__ = ["DecoderInit", "WarmStart"]
 
 
-@dataclass(frozen=True, slots=True)
-class WarmStart:
-    """0 while `warmup` images are shown, then linearly from `start` to 1 over `ramp` images."""
+class WarmStart(nn.Module):
+    """0 while `warmup` images are shown, then linearly from `start` to 1 over `ramp` images.
 
-    warmup: int
-    ramp: int
-    start: float
+    The warm-up ends early once D ranks more than `accuracy` of the pairs (real, generated) right; 1 never ends it. When
+    it ended is a buffer, so a resumed run remembers.
+    """
 
-    def __call__(self, shown: int) -> float:
+    figure = "d_wins"
+    every = 4
+    ended: Tensor
+
+    def __init__(self, warmup: int, ramp: int, start: float, accuracy: float = 1.0) -> None:
+        super().__init__()
+        self.warmup = warmup
+        self.ramp = ramp
+        self.start = start
+        self.accuracy = accuracy
+        self.register_buffer("ended", torch.tensor(warmup, device="cpu"))  # read at every step: never on a GPU
+
+    def forward(self, shown: int) -> float:
         """The multiplier after `shown` images."""
-        if shown < self.warmup:
+        ended = int(self.ended)
+        if shown < ended:
             return 0.0
-        done = min(1.0, (shown - self.warmup) / self.ramp) if self.ramp else 1.0
+        done = min(1.0, (shown - ended) / self.ramp) if self.ramp else 1.0
         return self.start + (1.0 - self.start) * done
+
+    def wants(self, shown: int) -> bool:
+        """While D learns alone, unless nothing ends that early."""
+        return self.accuracy < 1.0 and shown < int(self.ended)
+
+    def follow(self, value: float, shown: int, images: int) -> None:
+        """`value`: the share of pairs that D ranks right."""
+        if value > self.accuracy:
+            self.ended.fill_(shown)
 
 
 class DecoderInit:
@@ -35,7 +57,8 @@ class DecoderInit:
 
     The prior must be where the decoder was trained: N(0, I) for a VAE; for other autoencoders add `gaussian-prior` or
     `gmm-prior`. A generator of other widths, channels, value range or depth is filled through bridges. A fresh
-    discriminator soon ruins a good generator: give it `warmup_images` alone, and the generator a slow start.
+    discriminator soon ruins a good generator: give it `warmup_images` alone, and the generator a slow start. The
+    warm-up ends early where D tells real from generated images well enough: more would leave the generator no slope.
     """
 
     fills = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
@@ -56,7 +79,8 @@ class DecoderInit:
             )
         if config.warmup_images or config.ramp_images:
             start = config.ramp_start if config.ramp_images else 1.0
-            planned.schedules["generator.lr"] = [WarmStart(config.warmup_images, config.ramp_images, start)]
+            warm = WarmStart(config.warmup_images, config.ramp_images, start, config.warmup_accuracy)
+            planned.schedules["generator.lr"] = [warm]
         return planned
 
     def neutral(self) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.protocols import Slot, Source, Transfer
+from zoo.protocols import Slot, Source, Stage, Transfer
 from zoo.specs import DataSpec
 from zoo_transfer.config import FreezeLowerConfig
 
@@ -18,7 +18,8 @@ __all__ = ["FreezeLower", "parameters_of_stage"]
 
 
 class FreezeLower:
-    """What the first k stages of D depend on does not learn (FreezeD, Mo et al. 2020). Useful with `encoder-init`."""
+    """What the first k stages of D depend on does not learn (FreezeD: Mo et al. 2020, "Freeze the discriminator: a
+    simple baseline for fine-tuning GANs"), or not before a part of the budget is spent. Useful with `encoder-init`."""
 
     fills = frozenset({Slot.FREEZE})
     uses: frozenset[Source] = frozenset()
@@ -30,9 +31,13 @@ class FreezeLower:
         """Names of D's parameters, found by differentiating stage k on the meta device."""
         if not self.config.stages:
             return Transfer(gan)
-        return Transfer(
-            gan, frozen={"discriminator": parameters_of_stage(gan.discriminator, gan.data, self.config.stages)}
-        )
+        names = parameters_of_stage(gan.discriminator, gan.data, self.config.stages)
+        planned = Transfer(gan, frozen={"discriminator": names})
+        after = self.config.unfreeze_after
+        if after < 1.0:
+            planned.stages.append(Stage(after, thaws={"discriminator": set(names)}))
+            planned.notes.append(f"freeze-lower: {len(names)} tensors learn once {after:.0%} of the budget is spent")
+        return planned
 
     def neutral(self) -> FreezeLowerConfig:
         """No stage is frozen."""

@@ -15,15 +15,19 @@ from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import seeded
 from zoo.plugins import normalise
-from zoo.protocols import Edit, Judgement, Side, Slot, Source, Transfer, Values
+from zoo.protocols import Edit, Judgement, Side, Slot, Source, Stage, Transfer, Values
 from zoo.specs import DataSpec, PartSpec
+from zoo.training.adversarial import ImageGame
 from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.config import LatentGanConfig, LatentGeneratorConfig
+from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
 __all__ = ["CodeGame", "LatentGan", "LatentGenerator", "dense"]
 
 _SLOPE = 0.2
+_START = 0.25
+"""Of its learning rate, where the decoder begins to learn."""
 
 
 class LatentGenerator(nn.Module):
@@ -95,8 +99,8 @@ class CodeGame(nn.Module):
 class LatentGan:
     """G = Dec o g with Dec frozen; g and a critic play WGAN-GP on codes (l-GAN: Achlioptas et al. 2018, "Learning
     representations and generative models for 3D point clouds"). g is the prior of the codes, so no fitted one goes with
-    it. It cannot draw sharper than the decoder does; the discriminator of images is kept as it is, for fine-tuning
-    afterwards."""
+    it. It cannot draw sharper than the decoder does, so in an optional second stage the decoder learns too, against the
+    discriminator of images."""
 
     fills = frozenset({Slot.GENERATOR, Slot.PRIOR, Slot.OBJECTIVE, Slot.GAME, Slot.FREEZE, Slot.RECIPE})
     uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
@@ -130,6 +134,10 @@ class LatentGan:
             Edit("generator", "scale", "fitted", "standard deviation of the codes", _scale),
         ]
         taught, names = parts_of(source, teacher, "game")
+        stages, notes = [], []
+        if config.joint_after < 1.0:
+            stages.append(self._joint(GAN(gan.prior, maker, gan.discriminator, gan.specs), decoder))
+            notes.append(f"latent-gan: images are judged once {config.joint_after:.0%} of the budget is spent")
         penalty = PartSpec("core/gradient-penalty", {"gamma": config.penalty})
         return Transfer(
             GAN(gan.prior, maker, gan.discriminator, gan.specs | {"generator": spec}),
@@ -138,7 +146,16 @@ class LatentGan:
             frozen={"generator": decoder, "game": names},
             recipe={"objective": "core/wasserstein", "regulariser": to_plain(penalty)},
             promised={"generator": decoder | {"mean", "scale"}, "game": set(names)},
+            stages=stages,
+            notes=notes,
         )
+
+    def _joint(self, gan: GAN, decoder: set[str]) -> Stage:
+        """The second stage: g, the decoder and D play on images, D alone at first."""
+        config = self.config
+        game = ImageGame(gan, config.critic_steps)
+        warm = WarmStart(config.joint_warmup_images, config.joint_ramp_images, _START, accuracy=0.8)
+        return Stage(config.joint_after, {"generator": set(decoder)}, game, {"generator.lr": [warm]})
 
     def neutral(self) -> None:
         """None: codes are judged, not images."""

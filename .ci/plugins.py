@@ -1,0 +1,247 @@
+"""The plugins as a user has them: wheels, in a new environment of their own.
+
+python .ci/plugins.py
+
+Builds a wheel of the core, of every bundled plugin and of the sample plugin in examples/, then shows, step by step:
+the core works alone and says what to install; a bundled plugin and a stranger's pass the conformance kit; the
+stranger's generator learns from a timm encoder and a dcgan discriminator, is released, loaded and sampled; and each
+bundled plugin can be upgraded, removed and put back while the core and the others go on. Any step that fails ends the
+script with what was run and what it said. With uv the environment takes seconds, with pip as long as torch takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "examples" / "zoo-example"
+BUNDLED = sorted(folder for folder in (ROOT / "plugins").iterdir() if (folder / "pyproject.toml").exists())
+UV = shutil.which("uv")
+NEWER = "0.99.0"
+_IGNORED = shutil.ignore_patterns("__pycache__", ".git", ".venv", "build", "dist", "runs")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment and a folder to work in; nothing of this checkout is on its path."""
+
+    folder: Path
+    work: Path
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def run(self, *words: object, fails: bool = False) -> str:
+        """Run Python with these words; what it printed, both streams. Ends the script unless it fails as expected."""
+        return call(self.python, *words, cwd=self.work, fails=fails)
+
+    def zoo(self, *words: object, fails: bool = False) -> str:
+        """Run `zoo WORDS`."""
+        return self.run("-m", "zoo", *words, fails=fails)
+
+    def install(self, *wheels: object) -> None:
+        """Install, or replace by another version."""
+        call(*installer(self, "install"), "--quiet", *wheels)
+
+    def remove(self, distribution: str) -> None:
+        """Uninstall."""
+        call(*installer(self, "uninstall"), *([] if UV else ["--yes"]), distribution)
+
+
+def main() -> None:
+    """Every step, with the seconds it took."""
+    with tempfile.TemporaryDirectory() as place:
+        environment = Environment(Path(place) / "venv", Path(place) / "work")
+        environment.work.mkdir()
+        with step("wheels of the core, of every bundled plugin and of the sample plugin"):
+            core, wheels, sample = build_all(Path(place))
+        with step("the core alone"):
+            call(*([UV, "venv", "--quiet"] if UV else [sys.executable, "-m", "venv"]), environment.folder)
+            environment.install(core)
+            the_core_works_alone(environment)
+        with step("the kit on a bundled plugin and on the sample plugin"):
+            environment.install(wheels["dcgan"], sample, "pytest>=8.2")
+            the_kit_passes(environment, "dcgan", "example")
+        with step("train, release, load and sample across plugins"):
+            environment.install(wheels["timm"], wheels["transfer"])
+            a_stranger_learns_from_bundled_plugins(environment, Path(place))
+        environment.install(*wheels.values())
+        for name, wheel in wheels.items():
+            with step(f"upgrade, remove and put back {name}"):
+                newer = newer_wheel(ROOT / "plugins" / name, Path(place))
+                the_others_go_on_without(environment, name, wheel, newer)
+        with step("the release is what it was"):
+            assert "every test vector is reproduced" in environment.zoo("verify", "release")
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+def the_core_works_alone(environment: Environment) -> None:
+    """No plugin but its own part: it lists nothing, says what to install, and refuses with that hint."""
+    assert set(state(environment)) == {"core"}
+    for words in (["list"], ["components", "encoder"], ["plugins", "list"]):
+        told = environment.zoo(*words)
+        assert "pip install" in told, f"zoo {' '.join(words)} does not say what to install: {told}"
+    assert "core/normal" in environment.zoo("components", "prior", "--quiet")
+    environment.zoo("--help")
+    code = "import zoo; zoo.autoencoder(encoder='dcgan', shape=(1, 8, 8))"
+    refused = environment.run("-c", code, fails=True)
+    assert "pip install" in refused, refused
+
+
+def the_kit_passes(environment: Environment, bundled: str, sample: str) -> None:
+    """`zoo plugins check` on both, and the sample plugin's own tests, which subclass the kit."""
+    for name in (bundled, sample):
+        verdict = json.loads(environment.zoo("plugins", "check", name, "--json"))
+        assert verdict["passed"], verdict
+        assert verdict["checks"] > 0, verdict
+    told = environment.run("-m", "pytest", "-q", "-p", "no:cacheprovider", SAMPLE / "tests")
+    assert "checks of 2 contracts passed" in told, told
+
+
+def a_stranger_learns_from_bundled_plugins(environment: Environment, place: Path) -> None:
+    """An autoencoder with timm's encoder hands its decoder, the sample plugin's, to a GAN judged by dcgan."""
+    environment.run("-c", BLOBS)
+    environment.zoo(
+        *("train", "autoencoder", "--data", "blobs.npz", "--out", "ae", "--latent-dim", 8, "--shape", "1,32,32"),
+        *("--encoder", "timm/resnet10t", "--generator", "example", "--images", 1024, "--batch", 32),
+    )
+    environment.zoo(
+        *("transfer", "ae", "--data", "blobs.npz", "--out", "run", "--strategy", "decoder-init"),
+        *("--discriminator", "dcgan", "--set", "discriminator.width=8", "--images", 2048, "--batch", 32),
+    )
+    environment.zoo("release", "run", "release", "--license", "CC0-1.0", "--name", "example.blobs")
+    told = environment.zoo("verify", "release")
+    assert "every test vector is reproduced" in told, told
+    environment.zoo("sample", "release", "-n", 4, "-o", "samples.png")
+    assert (environment.work / "samples.png").read_bytes()[:4] == b"\x89PNG"
+    code = "import zoo; p = zoo.load('release').manifest.parts; print(*(p[r].component for r in sorted(p)))"
+    told = environment.run("-c", code)
+    assert {"timm/resnet10t", "example/example", "dcgan/dcgan"} <= set(told.split()), told
+
+
+BLOBS = """
+import numpy as np
+y, x = np.mgrid[:16, :16]
+cy, cx = np.random.default_rng(0).uniform(4, 12, (2, 512, 1, 1))
+np.savez("blobs.npz", images=(255 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / 8)).astype("uint8"))
+"""
+
+
+def the_others_go_on_without(environment: Environment, name: str, wheel: Path, newer: Path) -> None:
+    """Upgraded, it has the new version; removed, all others are ready and compose; put back, it is as it was."""
+    before = state(environment)
+    assert {stage for stage, _ in before.values()} == {"ready"}, before
+    environment.install(newer)
+    assert state(environment) == before | {name: ("ready", NEWER)}
+    environment.remove(f"zoo-{name}")
+    assert state(environment) == {other: facts for other, facts in before.items() if other != name}
+    told = environment.run("-c", OTHERS)
+    composed = {other for other in ("dcgan", "example", "mlp", "r3gan") if other != name}
+    assert composed <= set(told.split()), told
+    loaded = "loaded" if name not in ("timm", "dcgan") else f"zoo-{name}"  # what the release is made of, and needs
+    assert loaded in told, told
+    told = environment.zoo("plugins", "list")
+    assert f"pip install zoo-{name}" in told, told
+    for words in (["list"], ["--help"], ["components", "--quiet"]):
+        assert f"{name}/" not in environment.zoo(*words)
+    environment.install(wheel)
+    assert state(environment) == before
+
+
+OTHERS = """
+import zoo
+from zoo import plugins
+for offer in plugins.components("generator"):
+    if offer.component.name == offer.plugin.name:
+        zoo.autoencoder(encoder=offer.id, generator=offer.id, shape=(1, 16, 16), latent_dim=4)
+        zoo.gan(generator=offer.id, discriminator=offer.id, shape=(1, 16, 16), latent_dim=4)
+        print(offer.plugin.name)
+try:
+    zoo.load("release").gan.sample(2)
+    print("loaded")
+except zoo.ZooError as error:
+    print(error.message, error.hint)
+"""
+
+
+# ---------------------------------------------------------------- helpers
+
+
+class step:
+    """Says what is shown and how many seconds it took."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        self.start = time.perf_counter()
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        print(f"{'failed' if kind else 'ok':6} {time.perf_counter() - self.start:5.1f} s  {self.what}", flush=True)
+
+
+def build_all(place: Path) -> tuple[Path, dict[str, Path], Path]:
+    """The wheels: the core's, those of the bundled plugins by name, the sample's; built in one command each."""
+    wheels = {folder.name: build(folder, place) for folder in BUNDLED}
+    return build(ROOT, place), wheels, build(SAMPLE, place)
+
+
+def build(folder: Path, place: Path) -> Path:
+    """A wheel of the distribution in `folder`."""
+    out = Path(tempfile.mkdtemp(dir=place))
+    if UV:
+        call(UV, "build", "--quiet", "--wheel", "--out-dir", out, folder)
+    else:
+        call(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, folder)
+    return next(out.glob("*.whl"))
+
+
+def newer_wheel(folder: Path, place: Path) -> Path:
+    """A wheel of the same code under a later version."""
+    copy = shutil.copytree(folder, Path(tempfile.mkdtemp(dir=place)) / folder.name, ignore=_IGNORED)
+    project = copy / "pyproject.toml"
+    text, count = re.subn(r'(?m)^version = ".*"$', f'version = "{NEWER}"', project.read_text("utf-8"))
+    assert count == 1, f"{folder.name} states no version"
+    project.write_text(text, "utf-8")
+    return build(copy, place)
+
+
+def state(environment: Environment) -> dict[str, tuple[str, str]]:
+    """How far each plugin comes, and its version."""
+    rows = json.loads(environment.zoo("plugins", "list", "--json"))
+    return {row["name"]: (row["stage"], row["version"]) for row in rows}
+
+
+def installer(environment: Environment, verb: str) -> list[object]:
+    """The command that installs into it, or uninstalls."""
+    if UV:
+        return [UV, "pip", verb, "--python", environment.python]
+    return [environment.python, "-m", "pip", verb]
+
+
+def call(*words: object, cwd: Path | None = None, fails: bool = False) -> str:
+    """Run a command; what it printed. Ends the script with all of that if it fails, or does not fail as expected."""
+    hidden = ("PYTHONPATH", "VIRTUAL_ENV", "ZOO_PLUGINS", "ZOO_DISABLE_PLUGINS", "ZOO_STRICT_PLUGINS")
+    variables = {key: value for key, value in os.environ.items() if key not in hidden}
+    done = subprocess.run([str(word) for word in words], cwd=cwd, env=variables, capture_output=True, text=True)
+    if (done.returncode != 0) != fails:
+        line = " ".join(map(str, words))
+        sys.exit(f"{line}\nended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What stays of suites: table, recipes and pictures in one folder each, and the page made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zoo.bench.compare import compare
+from zoo.bench.report import curves_png, markdown, read_stored
+from zoo.files import write_atomically
+
+__all__ = ["keep", "page"]
+
+_HEAD = """# Results
+
+Written by `zoo bench report` from the tables under `results/`; every row there names the recipe and the seed that make it
+again (`zoo train results/SUITE/recipes/DIGEST.toml`). KID is unbiased: equal distributions give 0 on average. p values are
+of paired sign-flip permutation tests on the logarithm of the last KID; five pairs cannot give less than 0.0625.
+"""
+
+
+def keep(folders: Sequence[Path], out: Path) -> Path:
+    """Copy each suite's table, recipes and settings into `out/<its name>` and write `RESULTS.md` beside `out`."""
+    kept = []
+    for folder in folders:
+        stored = read_stored(folder)
+        target = out / stored.suite.name
+        if target.resolve() != folder.resolve():
+            used = {row.recipe[:16] for row in stored.rows}
+            for path in [folder / "table.csv", folder / "suite.toml", *sorted((folder / "recipes").glob("*.toml"))]:
+                if path.parent.name != "recipes" or path.stem in used:
+                    write_atomically(target / path.relative_to(folder), path.read_bytes())
+        kept.append(target)
+    return page(kept, out.parent, out.parent / "RESULTS.md")
+
+
+def page(folders: Sequence[Path], base: Path, path: Path) -> Path:
+    """Draw each suite's curves into its folder and write the page `path`, whose links are relative to `base`.
+
+    `notes.md` in a suite's folder is put under its heading as it is: what no table says.
+    """
+    parts = [_HEAD]
+    for folder in folders:
+        stored = read_stored(folder)
+        inside = folder.resolve().relative_to(base.resolve()).as_posix()
+        for one in compare(stored.rows):
+            for metric in ("kid", "recall"):
+                picture = curves_png(stored.rows, one.data, one.architecture, metric)
+                write_atomically(folder / f"{one.data}-{one.architecture}-{metric}.png", picture)
+        text = markdown(stored, "" if inside == "." else f"{inside}/")
+        notes = folder / "notes.md"
+        parts.append(text + (f"\n{notes.read_text('utf-8').strip()}\n" if notes.is_file() else ""))
+    write_atomically(path, "\n".join(parts).encode())
+    return path

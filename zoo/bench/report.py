@@ -1,0 +1,194 @@
+"""The report of suites: learning curves and Markdown, made from the stored tables alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.bench.compare import LEAST, Against, Comparison, compare, runs_of
+from zoo.bench.statistics import median
+from zoo.bench.suite import Suite, read_suite
+from zoo.bench.table import Row, read_table
+from zoo.errors import DataError
+from zoo.report.curves import Points, curve
+
+__all__ = ["Stored", "curves_png", "markdown", "read_stored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A suite's folder as it is kept: `suite.toml`, `table.csv`, `recipes/`."""
+
+    folder: Path
+    suite: Suite
+    rows: list[Row]
+
+
+def read_stored(folder: Path) -> Stored:
+    """Read a suite's folder. Raises ConfigError or DataError when it holds none."""
+    return Stored(folder, read_suite(folder / "suite.toml"), read_table(folder / "table.csv"))
+
+
+def curves_png(rows: Sequence[Row], data: str, architecture: str, metric: str = "kid") -> bytes:
+    """Median curves of every arm over images shown, with the range of the seeds as a band. Raises DataError for none."""
+    finals = [row for row in rows if (row.stage, row.data, row.architecture) == ("final", data, architecture)]
+    if not finals:
+        raise DataError(f"there are no finished runs on {data}", "Run the suite further.")
+    series: dict[str, Points] = {}
+    several = len({row.autoencoder for row in finals if row.autoencoder}) > 1
+    for runs in runs_of(finals):
+        at: dict[int, list[float]] = {}
+        for points in runs.curves[metric].values():
+            for images, value in points:
+                if images:
+                    at.setdefault(images, []).append(max(value, LEAST) if metric == "kid" else value)
+        label = f"{runs.arm} ({runs.autoencoder})" if several and runs.autoencoder else runs.arm
+        series[label] = [(images, median(v), min(v), max(v)) for images, v in sorted(at.items())]
+    name = {"kid": "KID (lower is better)", "fid": "FID (lower is better)"}.get(metric, f"{metric} (higher is better)")
+    count = len({row.seed for row in finals})
+    title = f"{data}, {architecture}: median of {count} seeds, band from least to most"
+    return curve(series, xlabel="images shown", ylabel=name, title=title, log=metric == "kid")
+
+
+def markdown(stored: Stored, pictures: str = "") -> str:
+    """One suite as Markdown: what was run, what was tuned, and per data set where the arms ended and how soon they got
+    where scratch got. `pictures` is the path of its folder as seen from the page."""
+    suite, rows = stored.suite, stored.rows
+    found = compare(rows)
+    lines = [f"## {suite.title or suite.name}", ""]
+    if suite.about:
+        lines += [suite.about.strip(), ""]
+    lines += _setting(suite, rows)
+    lines += _tuning(suite, rows)
+    for one in found:
+        lines += _comparison(one, pictures)
+    return "\n".join(lines)
+
+
+def _setting(suite: Suite, rows: Sequence[Row]) -> list[str]:
+    cells = {(row.stage, row.data, row.architecture, row.arm, row.autoencoder, row.seed, row.trial) for row in rows}
+    finals = sum(cell[0] == "final" for cell in cells)
+    trials = sum(cell[0] == "trial" for cell in cells)
+    diverged = {(row.arm, row.seed) for row in rows if row.status == "diverged"}
+    sources = [row for row in rows if row.stage == "autoencoder"]
+    lines = [
+        f"{finals} runs, {trials} trials, {len({(r.autoencoder, r.seed) for r in sources})} autoencoders trained; "
+        f"{len(diverged)} runs diverged. Measured with {suite.measuring.samples:,} samples at "
+        f"{suite.measuring.points} counts of images shown; {suite.threads} thread a run. "
+        f"Table: `{suite.name}/table.csv`, recipes beside it.",
+        "",
+    ]
+    if sources:
+        lines += [
+            "| autoencoder | trained on | seed | images | CPU s | held-out error / variance |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {row.autoencoder} | {row.data} | {row.seed} | {row.images:,} | {row.cpu_seconds:.0f} | {row.value:.3f} |"
+            for row in sources
+            if row.metric == "reconstruction_error"
+        ]
+        lines.append("")
+    return lines
+
+
+def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
+    trials = [row for row in rows if row.stage == "trial" and row.metric == "kid" and row.images]
+    if suite.tuning is None or not trials:
+        return []
+    best: dict[tuple[str, str, int], tuple[float, str]] = {}
+    for row in trials:
+        key = (row.architecture, row.arm, row.trial or 0)
+        best[key] = min(best.get(key, (math.inf, row.settings)), (row.value, row.settings))
+    names = sorted(suite.tuning.grid)
+    arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
+    lines = [
+        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to learn "
+        "from that were split again; the same trials for each arm. Lowest KID of each trial (the best of an arm in bold):",
+        "",
+        "| " + " | ".join([*names, *(arm for _, arm in arms)]) + " |",
+        "|" + "---|" * (len(names) + len(arms)),
+    ]
+    for i, settings in enumerate(suite.tuning.settings()):
+        cells = [f"{settings[name]}" for name in names]
+        for architecture, arm in arms:
+            own = {key[2]: value for key, (value, _) in best.items() if key[:2] == (architecture, arm)}
+            text = f"{own[i]:.4f}" if i in own else "-"
+            cells.append(f"**{text}**" if own and i == min(own, key=lambda k: own[k]) else text)
+        lines.append("| " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _comparison(one: Comparison, pictures: str) -> list[str]:
+    several = len({arm.runs.autoencoder for arm in one.arms if arm.runs.autoencoder}) > 1
+    seeds = max(len(arm.runs.seeds) for arm in one.arms)
+    lines = [
+        f"### {one.data}, {one.architecture}",
+        "",
+        f"KID against {one.reference:,} held-out images in `{one.extractor}`; real against real: {one.floor:.4f}. "
+        f"Up to {seeds} paired seeds, {one.budget:,} images a run. Scratch's median best KID is {one.scratch_best:.4f}, "
+        f"at a median of {one.scratch_images:,.0f} images and {one.scratch_cpu:.0f} CPU seconds.",
+        "",
+        f"![learning curves]({pictures}{one.data}-{one.architecture}-kid.png)",
+        "",
+        "| arm | seeds | KID at the start | best KID | KID at the end (95 %) | FID | recall (95 %) | precision "
+        "| mean log KID | scratch's KID / its | p (Holm) |",
+        "|" + "---|" * 11,
+    ]
+    lines += [_end_row(arm, several) for arm in one.arms]
+    lines += [
+        "",
+        "How soon: three measurements in a row at or below scratch's median best KID times the factor; the share is of "
+        "what scratch took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
+        "",
+        "| arm | factor | reached | images | share of images | share of CPU | share with autoencoder | mean images |",
+        "|" + "---|" * 8,
+    ]
+    lines += [row for arm in one.arms for row in _reach_rows(arm, several)]
+    return [*lines, ""]
+
+
+def _name(arm: Against, several: bool) -> str:
+    runs = arm.runs
+    return f"{runs.arm} ({runs.autoencoder})" if several and runs.autoencoder else runs.arm
+
+
+def _end_row(arm: Against, several: bool) -> str:
+    seeds = f"{len(arm.runs.seeds)}" + (f" ({arm.runs.diverged} diverged)" if arm.runs.diverged else "")
+    cells = [
+        _name(arm, several),
+        seeds,
+        f"{arm.start:.3f}",
+        f"{arm.best:.4f}",
+        f"{arm.kid:.4f} ({arm.kid_interval[0]:.4f} to {arm.kid_interval[1]:.4f})",
+        f"{arm.fid:.2f}",
+        f"{arm.recall:.3f} ({arm.recall_interval[0]:.3f} to {arm.recall_interval[1]:.3f})",
+        f"{arm.precision:.3f}",
+        f"{arm.log_mean:.4f}",
+        f"{arm.gain:.2f}",
+        "-" if math.isnan(arm.p) else f"{arm.p:.3f} ({arm.holm:.3f})",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _reach_rows(arm: Against, several: bool) -> list[str]:
+    rows = []
+    for reach in arm.reaches:
+        cells = [
+            _name(arm, several),
+            f"{reach.factor:g}",
+            f"{reach.reached} of {len(arm.runs.seeds)}",
+            _number(reach.images, ",.0f"),
+            _number(reach.images_share, ".2f"),
+            _number(reach.cpu_share, ".2f"),
+            _number(reach.cold_share, ".2f"),
+            _number(reach.mean_images, ",.0f"),
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def _number(value: float, form: str) -> str:
+    return "?" if math.isnan(value) else "not reached" if math.isinf(value) else format(value, form)

@@ -1,0 +1,137 @@
+"""zoo bench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zoo.cli import options, show
+
+__all__ = ["bench"]
+
+
+class _SuiteOrCommand(click.Group):
+    """`zoo bench SUITE.toml` runs a suite; what is the name of a command is that command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_SuiteOrCommand)
+def bench() -> None:
+    """Compare ways to train, paired and tuned, over data sets, architectures, autoencoders and seeds.
+
+    \b
+    zoo bench recipes/bench/smoke.toml --out bench/smoke
+    zoo bench report bench/smoke
+    """
+
+
+@bench.command()
+@click.argument("suite", type=click.Path(path_type=Path), metavar="SUITE.toml")
+@options.out
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Local processes.")
+@click.option("--dry-run", is_flag=True, help="List the runs and make none.")
+@options.json_flag
+@options.quiet
+def run(suite: Path, out: Path, workers: int, dry_run: bool, as_json: bool, quiet: bool) -> None:
+    """Run a suite, or go on with one that was stopped; finished runs are never repeated."""
+    from zoo.bench.suite import final_cells, images_to_show, read_suite, source_cells, trial_cells
+
+    wanted = read_suite(suite)
+    if dry_run:
+        cells = [*source_cells(wanted), *trial_cells(wanted), *final_cells(wanted, {})]
+        rows = [(cell.id, images_to_show(wanted, cell)) for cell in cells]
+        if as_json:
+            show.as_json([{"cell": name, "images": images} for name, images in rows])
+        else:
+            show.table(("run", "images"), rows)
+            click.echo(f"{len(rows)} runs, {sum(images for _, images in rows):,} images")
+        return
+    from zoo.bench.run import TABLE, run_suite
+
+    with _watching(wanted.name, quiet or as_json) as watch:
+        found = run_suite(wanted, out, workers=workers, watch=watch)
+    if as_json:
+        show.as_json({"table": str(out / TABLE), "rows": len(found)})
+    elif quiet:
+        show.lines([out / TABLE])
+    else:
+        click.echo(f"{len(found):,} rows in {out / TABLE}. Next: zoo bench report {out}")
+
+
+@bench.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Keep tables, recipes and pictures in this folder, and write RESULTS.md beside it.",
+)
+@options.json_flag
+@options.quiet
+def report(folders: tuple[Path, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
+    """Learning curves, thresholds, intervals and costs of suites' tables, as Markdown.
+
+    \b
+    zoo bench report bench/main
+    zoo bench report bench/main bench/screen --out results
+    """
+    from zoo.bench.keep import keep, page
+
+    if out is None and len(folders) > 1:
+        raise click.UsageError("several suites make one page: say where with --out")
+    written = keep(folders, out) if out is not None else page(folders, folders[0], folders[0] / "RESULTS.md")
+    if as_json:
+        show.as_json({"page": str(written)})
+    elif quiet:
+        show.lines([written])
+    else:
+        click.echo(f"written: {written}")
+
+
+@contextmanager
+def _watching(title: str, quiet: bool) -> Iterator[Callable[[Any], None]]:
+    """A bar over the whole suite with the time left; a line per finished run when piped."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+
+    def told(progress: Any) -> str:
+        left = "?" if progress.seconds_left is None else _duration(progress.seconds_left)
+        return f"{progress.cells}/{progress.of_cells} runs, {left} left"
+
+    if quiet:
+        yield lambda progress: None
+    elif console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=32), TextColumn("{task.fields[note]}"))
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(title, total=None, note="")
+
+            def draw(progress: Any) -> None:
+                bar.update(task, total=progress.of_images, completed=progress.images, note=told(progress))
+                if progress.finished:
+                    bar.console.print(f"  {progress.finished}: {progress.status}", highlight=False)
+
+            yield draw
+    else:
+
+        def write(progress: Any) -> None:
+            if progress.finished:
+                console.print(f"{progress.finished}: {progress.status}; {told(progress)}", highlight=False)
+
+        yield write
+
+
+def _duration(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"

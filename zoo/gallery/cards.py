@@ -1,0 +1,133 @@
+"""What the gallery says of a release and of a strategy: facts, read from registries, manifests and plugins."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zoo import plugins
+from zoo.config import Setting, settings_of
+from zoo.errors import ZooError
+from zoo.html import data_address
+from zoo.manifest import ROLES, Manifest, PartEntry
+from zoo.registry import Entry, at_hand
+from zoo.release import read_pinned
+from zoo.report.moves import moves
+
+__all__ = ["Card", "StrategyPage", "card_of", "heirs_of", "strategies_of", "strategy_pages"]
+
+_WIDEST = 720
+"""Pictures are brought to at most this many pixels: a page holds all of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A named release. `manifest` is None where the release is not on this machine; `picture` is a data address or
+    empty, `moved` an SVG or empty; `heirs` are the GANs in the registries that were transferred from it."""
+
+    entry: Entry
+    manifest: Manifest | None
+    picture: str
+    moved: str
+    heirs: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> list[PartEntry]:
+        """Its networks, the autoencoder's first."""
+        held = self.manifest.parts if self.manifest else {}
+        return [held[role] for role in ROLES if role in held]
+
+    @property
+    def strategies(self) -> list[str]:
+        """The names of the strategies that made it, without plugin and settings."""
+        lineage = self.manifest.lineage if self.manifest else None
+        return strategies_of(lineage.strategy) if lineage else []
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyPage:
+    """A strategy: what it does in its author's words, what it fills and uses, its settings. `problem` says why its code
+    could not be looked at."""
+
+    id: str
+    name: str
+    summary: str
+    text: str
+    fills: tuple[str, ...]
+    uses: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    owner: str
+    problem: str = ""
+
+
+def card_of(entry: Entry) -> Card:
+    """Everything on this machine about a registered release; nothing is pulled. Raises IntegrityError where its picture
+    is not the pinned one."""
+    found = at_hand(entry)
+    if found is None:
+        return Card(entry, None, "", "")
+    folder, manifest = found
+    pin = manifest.files.get("samples.png")
+    picture = _small(read_pinned(folder, "samples.png", pin)) if pin is not None else ""
+    lineage = manifest.lineage
+    moved = moves(lineage.tensors, lineage.strategy) if lineage and lineage.tensors else ""
+    return Card(entry, manifest, picture, moved)
+
+
+def strategies_of(text: str) -> list[str]:
+    """`transfer/decoder-init+gmm-prior` -> decoder-init, gmm-prior."""
+    return [word.strip().rpartition("/")[2] for word in text.split("+") if word.strip()]
+
+
+def strategy_pages() -> list[StrategyPage]:
+    """Every strategy that the plugins offer."""
+    return [_strategy(offer) for offer in plugins.components("transfer")]
+
+
+def _strategy(offer: plugins.Offer) -> StrategyPage:
+    owner = f"{offer.plugin.distribution} {offer.plugin.version}"
+    text = problem = ""
+    fills: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    try:
+        settings = settings_of(plugins.config_class(offer))
+        target = plugins.resolve(offer, offer.component.target)
+        text = inspect.getdoc(target) or ""
+        fills, uses = _words(getattr(target, "fills", ())), _words(getattr(target, "uses", ()))
+    except ZooError as error:
+        problem = error.message
+    summary = offer.component.summary
+    return StrategyPage(offer.id, offer.component.name, summary, text, fills, uses, settings, owner, problem)
+
+
+def _words(values: object) -> tuple[str, ...]:
+    """A strategy may decide in its instances what it fills: then the class says nothing."""
+    return tuple(sorted(map(str, values))) if isinstance(values, (frozenset, set, tuple)) else ()
+
+
+def _small(png: bytes) -> str:
+    """The picture as a data address, drawn anew by us; empty where it is none."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+            drawn = picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # a stranger's file
+        return ""
+    drawn.thumbnail((_WIDEST, 2 * _WIDEST))
+    buffer = io.BytesIO()
+    drawn.save(buffer, "PNG", optimize=True)
+    return data_address(buffer.getvalue())
+
+
+def heirs_of(cards: Sequence[Card]) -> dict[str, tuple[str, ...]]:
+    """By release, the GANs that were transferred from it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for card in cards:
+        lineage = card.manifest.lineage if card.manifest else None
+        if lineage and lineage.source:
+            found[lineage.source.name] = (*found.get(lineage.source.name, ()), card.entry.name)
+    return found

@@ -1,0 +1,88 @@
+"""`gallery(out)`: three pages, each whole in itself: styles, script and pictures are inside."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import importlib.resources
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from zoo.errors import DataError
+from zoo.files import read_regular, write_atomically
+from zoo.gallery.cards import card_of, heirs_of, strategy_pages
+from zoo.registry import models
+
+__all__ = ["gallery"]
+
+_LARGEST = 20_000_000
+
+
+def gallery(out: str | Path, pattern: str = "*", *, results: str | Path | None = None) -> list[Path]:
+    """Write index.html, strategies.html and results.html for the registered releases whose name matches `pattern`.
+
+    `results` is a .csv with a head, such as a suite's table; it is shown beside the releases' own figures. What is
+    not on this machine gets a card without pictures: nothing is pulled. Returns the files. Raises ReleaseError,
+    IntegrityError, DataError, StorageError.
+    """
+    out = Path(out)
+    cards = [card_of(entry) for entry in models(pattern)]
+    heirs = heirs_of(cards)
+    cards = [replace(card, heirs=heirs.get(card.entry.name, ())) for card in cards]
+    known = {card.entry.name for card in cards}
+    strategies = strategy_pages()
+    made = {page.name: [card.entry.name for card in cards if page.name in card.strategies] for page in strategies}
+    head, rows = _table(Path(results)) if results is not None else ((), [])
+    facts: dict[str, Any] = {
+        "cards": cards,
+        "known": known,
+        "strategies": strategies,
+        "strategy_names": {page.name for page in strategies},
+        "made": made,
+        "head": head,
+        "rows": rows,
+    }
+    written = []
+    for name in ("index", "strategies", "results"):
+        path = out / f"{name}.html"
+        write_atomically(path, _page(name, facts).encode())
+        written.append(path)
+    return written
+
+
+def _page(name: str, facts: dict[str, Any]) -> str:
+    pages = importlib.resources.files("zoo.gallery").joinpath("pages")
+    texts = {
+        file.name: file.read_text("utf-8") for file in pages.iterdir() if file.name.endswith((".j2", ".css", ".js"))
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(texts),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = lambda value: f"{value:.4f}" if abs(value) < 1 else f"{value:.1f}"
+    script = texts["page.js"]
+    pin = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template(f"{name}.html.j2").render(
+        page=name, style=texts["page.css"], script=script, script_pin=pin, **facts
+    )
+
+
+def _table(path: Path) -> tuple[Sequence[str], list[list[str]]]:
+    """A .csv as head and rows, every row as long as the head."""
+    try:
+        text = read_regular(path, _LARGEST).decode("utf-8")
+        lines = list(csv.reader(io.StringIO(text, newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as a table: {error}", "Give a .csv with a head.") from None
+    if not lines or any(len(line) != len(lines[0]) for line in lines):
+        raise DataError(f"{path} is not a table: its rows are not as long as its head", "Give a .csv with a head.")
+    return lines[0], lines[1:]

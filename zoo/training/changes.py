@@ -1,0 +1,96 @@
+"""What differs between two recipes, key by key, and a recipe with some keys set anew (torch-free)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zoo.config import from_plain, to_plain
+from zoo.errors import ConfigError, near
+from zoo.training.recipe import Recipe
+
+__all__ = ["Change", "changes", "overridden", "told"]
+
+_MOST_TOLD = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A key such as `gan.training.images` with its old and new value; None where there is none."""
+
+    key: str
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        return f"{self.key} {_short(self.old)} -> {_short(self.new)}"
+
+
+def changes(old: Recipe, new: Recipe) -> tuple[Change, ...]:
+    """The keys in which `new` differs from `old`, in the order of the file."""
+    before, after = _flat(to_plain(old)), _flat(to_plain(new))
+    keys = dict.fromkeys((*before, *after))
+    return tuple(Change(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
+
+
+def told(found: Iterable[Change]) -> str:
+    """The changes in one line."""
+    lines = [str(change) for change in found]
+    more = f"; {len(lines) - _MOST_TOLD} more" if len(lines) > _MOST_TOLD else ""
+    return "; ".join(lines[:_MOST_TOLD]) + more
+
+
+def overridden(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """A run's recipe with other training settings, evaluation, images, seed, threads or name.
+
+    Keys are dotted (`gan.training.images`); one without a dot is a training setting of the run's model. Raises
+    ConfigError for a key that is unknown or that would change what the checkpoint's weights belong to.
+    """
+    stage = "autoencoder" if recipe.autoencoder is not None else "gan"
+    plain = to_plain(recipe)
+    for given, value in settings.items():
+        *path, last = _path(given, stage, plain[stage]["training"])
+        table = plain
+        for word in path:
+            table = table.setdefault(word, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--override {given}: {word} is a value, not a table of settings")
+        table[last] = value
+    if any(key.startswith("data.") for key in settings):
+        plain["data"].pop("sha256", None)
+    return from_plain(Recipe, plain, "--override")
+
+
+def _path(given: str, stage: str, training: Mapping[str, Any]) -> list[str]:
+    words = given.split(".")
+    if words[0] in ("seed", "threads", "name") and len(words) == 1:
+        return words
+    if words[0] in training:
+        return [stage, "training", *words]
+    if words[:2] == [stage, "training"] and len(words) > 2 and words[2] in training:
+        return words
+    if len(words) == 2 and (words[0] in ("evaluation", "engine") or (words[0] == "data" and words[1] in _OF_DATA)):
+        return words
+    known = [*training, "seed", "threads", "name", "evaluation.metric", *(f"data.{key}" for key in _OF_DATA)]
+    if words[0] in ("autoencoder", "gan", "transfer", "data") and words[:2] != [stage, "training"]:
+        raise ConfigError(
+            f"--override {given}: it decides what the checkpoint's weights belong to, which cannot change half-way",
+            f"Start a new run for that. {near(given, known)}",
+        )
+    raise ConfigError(f"--override {given}: a run has no such setting", near(words[-1], known))
+
+
+_OF_DATA = ("source", "prepare", "limit", "strict", "stream")
+
+
+def _flat(value: Any, key: str = "") -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        prefix = f"{key}." if key else ""
+        return {k: v for name, item in value.items() for k, v in _flat(item, f"{prefix}{name}").items()}
+    return {key: value}
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 40 else f"{text[:12]}...{text[-12:]}" if " " not in text else f"{text[:37]}..."
