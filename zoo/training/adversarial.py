@@ -153,7 +153,6 @@ class AdversarialTrainee:
             plays = (self._d_play(hand, shown, penalty) for hand in hands(gradients=False))
             rounds = self._turn(Side.DISCRIMINATOR, plays, scalars)
         if g_moves:
-            rounds = []  # D's features need not stay while G plays
             learning = [weight for weight in self.weights[Side.DISCRIMINATOR] if weight.requires_grad]
             for weight in learning:
                 weight.requires_grad_(False)
@@ -211,14 +210,14 @@ class AdversarialTrainee:
                 extra = penalty.penalty(game)
                 scalars["penalty"] = extra.detach()
                 loss = loss + penalty.interval * extra
-        return _Play(game, loss, scalars)
+        return _Play(_verdicts(game), loss, scalars)
 
     def _g_play(self, hand: _Hand, shown: int) -> _Play:
         needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
         with self.engine.computing():
             game = self._table(hand._replace(real=hand.real.detach()), shown, self._judge, judge_real=needs_real)
             loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
-        return _Play(game, loss, {"g_loss": loss.detach()})
+        return _Play(_verdicts(game), loss, {"g_loss": loss.detach()})
 
     def _table(
         self, hand: _Hand, shown: int, judge_of_game: Callable[[Tensor], Judgement], *, judge_real: bool
@@ -250,12 +249,12 @@ class AdversarialTrainee:
 
     def _whole(self, rounds: list[Round]) -> Round:
         """The last move as the whole batch saw it, for an objective that keeps state: its buffers must become the same
-        in every process. Images and stages stay this part's."""
+        in every process. The images stay this part's."""
         if (len(rounds) == 1 and ranks.size() == 1) or not list(cast(nn.Module, self.objective).buffers()):
             return rounds[-1]
 
         def everyone(judged: Sequence[Judgement | None]) -> Judgement:
-            return Judgement(ranks.gathered(torch.cat([one.realness.detach() for one in judged if one])), ())
+            return Judgement(ranks.gathered(torch.cat([one.realness for one in judged if one])), ())
 
         real = None if rounds[0].real_judgement is None else everyone([game.real_judgement for game in rounds])
         fake = everyone([game.fake_judgement for game in rounds])
@@ -365,6 +364,14 @@ class _Play(NamedTuple):
     game: Round
     loss: Tensor
     scalars: dict[str, Tensor]
+
+
+def _verdicts(game: Round) -> Round:
+    """The round with realness alone left of its judgements, so that backward frees the features as it goes."""
+
+    real, fake = game.real_judgement, Judgement(game.fake_judgement.realness.detach(), ())
+    judged = None if real is None else Judgement(real.realness.detach(), ())
+    return replace(game, real_judgement=judged, fake_judgement=fake)
 
 
 def _carrying(x: Tensor, gradients: bool) -> Tensor:
