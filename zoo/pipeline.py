@@ -50,9 +50,14 @@ class Outcome:
     verdict: Verdict | None = None
 
 
-def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()) -> Outcome:
+def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = (), track: Sequence[str] = ()) -> Outcome:
     """Run every stage of `recipe` into `out`: a recipe with one model uses the folder itself, one with two gives each
     its own (`autoencoder`, `gan`). Raises like `zoo.train` and `zoo.transfer`."""
+    if recipe.parent is not None:
+        raise ConfigError(
+            f"this recipe is of a run that went on from {recipe.parent.run}: training it anew would give another one",
+            "Take its [parent] table out; or go on from that run: zoo resume RUN --override KEY=VALUE --out NEW",
+        )
     out = Path(out)
     both = recipe.autoencoder is not None and recipe.gan is not None
     ae_run = gan_run = None
@@ -68,6 +73,7 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
             seed=recipe.seed,
             name=recipe.name,
             watch=watch,
+            track=track,
         )
     if recipe.gan is None:
         return Outcome(ae_run)
@@ -84,6 +90,7 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
         seed=recipe.seed,
         name=recipe.name,
         watch=watch,
+        track=track,
     )
     return Outcome(ae_run, gan_run, _generate(recipe, gan_run, out), _judge(recipe, gan_run))
 
@@ -119,7 +126,13 @@ def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
         like = DataSpec(section.shape, section.low, section.high, background=section.background)
     shape = None if like is not None else section.shape
     images = open_images(
-        section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit, strict=section.strict
+        section.source,
+        like=like,
+        shape=shape,
+        prepare=section.prepare,
+        limit=section.limit,
+        strict=section.strict,
+        stream=section.stream,
     )
     return select(images, section.select)
 

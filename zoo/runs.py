@@ -14,10 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo import html
 from zoo.config import from_plain, to_plain
-from zoo.data.batches import Batches
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
+from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, TransferError
 from zoo.manifest import Manifest
 from zoo.metrics.evaluate import Reference, reference
@@ -30,14 +31,17 @@ from zoo.specs import Metric
 from zoo.tensors import pack, unpack
 from zoo.training import checkpoint, loop, ranks
 from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.drawn import kid_curve, loss_curve, newest_grid
 from zoo.training.engine import Engine
-from zoo.training.events import Event, Watcher
+from zoo.training.events import Event, RunFacts, Watcher
 from zoo.training.lineage import KEPT_FILES, fork, unchanged
+from zoo.training.measured import Measured
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EngineSection, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
+from zoo.training.trackers import trackers
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
 
@@ -58,12 +62,12 @@ class Run:
     images: ImageSet
 
     @property
-    def metrics(self) -> dict[int, tuple[Metric, ...]]:
+    def metrics(self) -> Measured:
         """What was measured along the way, by images shown."""
-        return {
-            int(event["shown"]): tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"])
+        return Measured(
+            (int(event["shown"]), tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"]))
             for event in Record(self.folder).events("metrics")
-        }
+        )
 
     @property
     def report(self) -> list[dict[str, Any]]:
@@ -100,6 +104,22 @@ class Run:
         )
         return write_pair(trained, folder, license=license, name=name, version=version)
 
+    def _repr_html_(self) -> str:
+        strategy = self.recipe.transfer.strategy if self.recipe.transfer is not None else "none"
+        pictures = {
+            "newest samples": newest_grid(self.folder),
+            "KID over images shown": kid_curve([self.folder]),
+            "losses over images shown": loss_curve(self.folder),
+        }
+        rows = [
+            ("run", self.folder),
+            ("images shown", f"{self.shown:,}"),
+            ("strategy", strategy),
+            ("data", self.images.name),
+        ]
+        drawn = "".join(html.picture(png, alt) for alt, png in pictures.items() if png is not None)
+        return html.facts(rows) + self.metrics._repr_html_() + drawn
+
 
 def train(
     model: Autoencoder | GAN | Moved,
@@ -113,13 +133,14 @@ def train(
     seed: int = 0,
     name: str = "untitled",
     watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
 ) -> Run:
     """Train `model` on `data` until `images` were shown, writing the run into the folder `out`.
 
     `training` sets fields of AutoencoderTraining or AdversarialTraining, `evaluation` those of EvaluationSection
     (GANs only; without it nothing is measured), `engine` those of EngineSection: device, precision, accumulation.
     `seed` fixes the order of the data, the codes and the noise. The weights in `model` are the start and are trained in
-    place. `watch` gets every event.
+    place. `watch` gets every event; `track` names plugins that get them too (`tensorboard`, `trackio`).
 
     Raises ConfigError, DataError, Diverged, OutOfMemory, StorageError, and `Interrupted` (a KeyboardInterrupt) after
     Ctrl-C; continue with `resume`.
@@ -134,6 +155,7 @@ def train(
         if isinstance(model, Autoencoder):
             chosen = from_plain(AutoencoderTraining, settings, "training")
             recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
+            _track(record, recipe, track)
             record.begin(recipe)
             trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
         else:
@@ -142,6 +164,7 @@ def train(
             recipe = recipe_of_gan(
                 model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name, engine=powers
             )
+            _track(record, recipe, track)
             record.begin(recipe)
             if isinstance(model, Moved):
                 record.keep(_SOURCE, pack(model.source.state_dict(), {}))
@@ -159,6 +182,7 @@ def resume(
     out: str | Path | None = None,
     engine: Mapping[str, Any] | None = None,
     watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
 ) -> Run:
     """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
     `engine` replaces fields of the recipe's EngineSection this time: another device, more accumulation.
@@ -184,9 +208,9 @@ def resume(
         child = Record(Path(out), tuple(watch))
         with child.held():
             recipe = fork(record, override, child)
-            return _go_on(recipe, child, engine)
+            return _go_on(recipe, child, engine, track)
     with record.held():
-        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, engine)
+        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, engine, track)
 
 
 def open_run(folder: str | Path, *, best: bool = False) -> Run:
@@ -217,7 +241,15 @@ def _best(recipe: Recipe) -> checkpoint.Best | None:
     return None if section is None else checkpoint.Best(section.best, section.better)
 
 
-def _go_on(recipe: Recipe, record: Record, engine: Mapping[str, Any] | None) -> Run:
+def _track(record: Record, recipe: Recipe, names: Sequence[str]) -> None:
+    if record.silent:
+        return
+    facts = RunFacts(record.folder, recipe.name, to_plain(recipe))
+    record.watchers += trackers(names, facts, record.write)
+
+
+def _go_on(recipe: Recipe, record: Record, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
+    _track(record, recipe, track)
     powers = from_plain(EngineSection, to_plain(recipe.engine) | dict(engine or {}), "engine")
     image_set = images_of(recipe)
     if recipe.threads is not None:
@@ -234,7 +266,7 @@ def _go(
     fresh: bool,
 ) -> Run:
     training = trainee.training
-    batches = Batches(image_set.train, training.batch, trainee.streams["data"])
+    batches = batches_of(image_set, training.batch, trainee.streams["data"])
     watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
     shown = 0
     if not fresh:

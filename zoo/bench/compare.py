@@ -102,7 +102,7 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All arms on one data set and architecture; `scratch_images` and `scratch_cpu` are the medians at scratch's best."""
+    """All arms on one data set and architecture; `scratch_*` are medians, the costs those at the best."""
 
     data: str
     architecture: str

@@ -24,6 +24,7 @@ __all__ = [
     "settings",
     "shape",
     "strict",
+    "track",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -50,6 +51,9 @@ settings = click.option(
 )
 
 
+track = click.option(
+    "--track", multiple=True, metavar="PLUGIN", help="Send the events to it too: tensorboard, trackio."
+)
 strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 
 
@@ -82,14 +86,11 @@ def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any
 
 def open_model(name: str, device: str | None = None) -> Any:
     """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`, on a device (auto)."""
-    from zoo.pairs import load
-    from zoo.runs import open_run
+    from zoo import opened  # torch comes with it
     from zoo.training.devices import choose
 
     chosen = choose(device or "auto")
-    folder = Path(name)
-    is_run = (folder / "recipe.toml").is_file() and not (folder / "zoo.json").exists()
-    found: Any = open_run(folder) if is_run else load(name)
+    found = opened.open_model(name)
     for model in (found.autoencoder, found.gan):
         if model is not None:
             model.to(chosen)

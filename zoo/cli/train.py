@@ -45,10 +45,11 @@ __all__ = ["release", "resume", "train", "transfer"]
 @options.settings
 @options.device
 @options.strict
+@options.track
 @options.seed
 @options.json_flag
 @options.quiet
-def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> None:
+def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, **words: Any) -> None:
     """Train an autoencoder, a GAN from scratch, or everything that a recipe names.
 
     \b
@@ -57,7 +58,7 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
     """
     from zoo.cli.recipes import recipe_from_words
 
-    _run(recipe_from_words(what, words), out, as_json, quiet)
+    _run(recipe_from_words(what, words), out, track, as_json, quiet)
 
 
 @click.command()
@@ -94,11 +95,19 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
 @options.settings
 @options.device
 @options.strict
+@options.track
 @options.seed
 @options.json_flag
 @options.quiet
 def transfer(
-    source: str, strategy: str, out: Path | None, explain: bool, as_json: bool, quiet: bool, **words: Any
+    source: str,
+    strategy: str,
+    out: Path | None,
+    explain: bool,
+    track: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    **words: Any,
 ) -> None:
     """Hand what the autoencoder SOURCE learnt to a GAN, and train the GAN on your images.
 
@@ -114,7 +123,7 @@ def transfer(
     elif out is None:
         raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
     else:
-        _run(recipe, out, as_json, quiet)
+        _run(recipe, out, track, as_json, quiet)
 
 
 @click.command()
@@ -123,6 +132,7 @@ def transfer(
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The new run's folder, for --override.")
 @click.option("--accumulate", type=click.IntRange(1), help="Cut every batch into so many parts from here on.")
 @options.device
+@options.track
 @options.json_flag
 @options.quiet
 def resume(
@@ -131,6 +141,7 @@ def resume(
     out: Path | None,
     accumulate: int | None,
     device: str | None,
+    track: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -146,7 +157,7 @@ def resume(
     settings = options.parse_settings(override, "--override")
     engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
     with watching("resumed", quiet or as_json) as watcher, _resumable(out or run):
-        done = go_on(run, override=settings, out=out, engine=engine, watch=[watcher])
+        done = go_on(run, override=settings, out=out, engine=engine, watch=[watcher], track=track)
     _told({"run": done}, out or run, as_json, quiet)
 
 
@@ -179,12 +190,12 @@ def release(
         click.echo(f"{manifest.name} {manifest.version} is in {folder}. Check it: zoo verify {folder}")
 
 
-def _run(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
+def _run(recipe: Any, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     from zoo.cli.progress import watching
     from zoo.pipeline import run_recipe
 
     with watching(recipe.name, quiet or as_json) as watcher, _resumable(out):
-        outcome = run_recipe(recipe, out, watch=[watcher])
+        outcome = run_recipe(recipe, out, watch=[watcher], track=track)
     runs = {name: run for name, run in (("autoencoder", outcome.autoencoder), ("gan", outcome.gan)) if run is not None}
     _told(runs, out, as_json, quiet, outcome)
 

@@ -184,7 +184,7 @@ class AdversarialTrainee:
 
     def _deal(self, rows: Tensor, z: Tensor, *, gradients: bool) -> _Hand:
         with self.engine.computing(), torch.set_grad_enabled(gradients):
-            real = self.game.real(self.engine.take(self.images.batch(rows)), rows)
+            real = self.game.real(self.engine.take(self.images.batch(rows, self.engine.device)), rows)
             z = self.engine.take(z)
             return _Hand(real.float(), self._fake(z).float(), z, rows)
 

@@ -131,7 +131,8 @@ def images_of(recipe: Recipe) -> ImageSet:
     section = recipe.data
     like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
     images = select(
-        open_images(section.source, like=like, prepare=section.prepare, limit=section.limit), section.select
+        open_images(section.source, like=like, prepare=section.prepare, limit=section.limit, stream=section.stream),
+        section.select,
     )
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
@@ -167,6 +168,7 @@ def data_section(images: ImageSet) -> DataSection:
         images.limit,
         images.selection,
         images.sha256,
+        stream=images.streamed,
     )
 
 

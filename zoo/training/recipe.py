@@ -40,8 +40,9 @@ Part = str | PartSpec
 
 @dataclass(frozen=True)
 class DataSection:
-    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of a
-    run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
+    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of
+    a run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told; `stream` reads images
+    while they are used instead of all at the start (by default what is large is streamed)."""
 
     source: str
     shape: tuple[int, ...] | None = None
@@ -53,6 +54,7 @@ class DataSection:
     select: Selection | None = None
     sha256: str | None = None
     strict: bool = False
+    stream: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class AutoencoderTrainee:
         scalars: dict[str, Tensor] = {}
         for part in self.engine.each(len(rows), [self.streams["noise"]]):
             with self.engine.computing():
-                x = self.engine.take(self.images.batch(rows[part]))
+                x = self.engine.take(self.images.batch(rows[part], self.engine.device))
                 losses = self.objective.loss(self.model, x, self.streams["noise"])
             self.scale.scaled(losses.total * share).backward()
             seen = {"loss": losses.total.detach(), **losses.parts}

@@ -70,11 +70,13 @@ def transfer(
         )
     planned = plan(source, copy.deepcopy(gan), chosen)
     planned.notes[:0] = advice.reasons if advice is not None else ()
+    if fitted and data is not None and len(data.to_fit()) < len(data.train):
+        planned.notes.append(f"fitted to {len(data.to_fit()):,} of {len(data.train):,} images, evenly spread")
     report = report_on(planned, name_of_strategy(chosen), digest(source))
 
     def images() -> Tensor:
         assert data is not None, "a strategy that needs images was refused without"
-        return data.batch(data.train)
+        return data.batch(data.to_fit())
 
     apply(planned, source, images)
     return Moved(planned.gan, report, planned, chosen, source, gan.specs)
