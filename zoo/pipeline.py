@@ -20,6 +20,7 @@ from zoo.pairs import load
 from zoo.report.grids import grid, png_bytes
 from zoo.runs import Run, open_run, train
 from zoo.specs import DataSpec
+from zoo.training import ranks
 from zoo.training.events import Watcher
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
 from zoo.transfers.auto import AUTO
@@ -68,6 +69,7 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
             images,
             out=out / "autoencoder" if both else out,
             training=to_plain(recipe.autoencoder.training),
+            engine=recipe.engine,
             seed=recipe.seed,
             name=recipe.name,
             watch=watch,
@@ -84,6 +86,7 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
         out=out / "gan" if both else out,
         training=_chosen(recipe.gan.training),
         evaluation=recipe.evaluation,
+        engine=recipe.engine,
         seed=recipe.seed,
         name=recipe.name,
         watch=watch,
@@ -193,8 +196,10 @@ def _strategy(section: TransferSection):  # type: ignore[no-untyped-def]
 def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:
     if recipe.generate is None or run.gan is None or not run.images.spec.is_image:
         return None
-    samples = run.gan.sample(recipe.generate.count, recipe.generate.seed)
     path = out / "samples.png"
+    if not ranks.first():
+        return path
+    samples = run.gan.sample(recipe.generate.count, recipe.generate.seed)
     write_atomically(path, png_bytes(grid(to_uint8(samples, run.images.spec), 8)))
     return path
 

@@ -43,6 +43,7 @@ __all__ = ["release", "resume", "train", "transfer"]
 )
 @click.option("--every", type=int, help="Measure after so many images.")
 @options.settings
+@options.device
 @options.strict
 @options.track
 @options.seed
@@ -92,6 +93,7 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
 @click.option("--every", type=int, help="Measure after so many images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
+@options.device
 @options.strict
 @options.track
 @options.seed
@@ -128,11 +130,20 @@ def transfer(
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--override", multiple=True, metavar="KEY=VALUE", help="Go on with another setting, in a new run.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The new run's folder, for --override.")
+@click.option("--accumulate", type=click.IntRange(1), help="Cut every batch into so many parts from here on.")
+@options.device
 @options.track
 @options.json_flag
 @options.quiet
 def resume(
-    run: Path, override: tuple[str, ...], out: Path | None, track: tuple[str, ...], as_json: bool, quiet: bool
+    run: Path,
+    override: tuple[str, ...],
+    out: Path | None,
+    accumulate: int | None,
+    device: str | None,
+    track: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Continue the run in the folder RUN from its last checkpoint, exactly.
 
@@ -144,8 +155,9 @@ def resume(
     from zoo.runs import resume as go_on
 
     settings = options.parse_settings(override, "--override")
+    engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
     with watching("resumed", quiet or as_json) as watcher, _resumable(out or run):
-        done = go_on(run, override=settings, out=out, watch=[watcher], track=track)
+        done = go_on(run, override=settings, out=out, engine=engine, watch=[watcher], track=track)
     _told({"run": done}, out or run, as_json, quiet)
 
 
@@ -189,6 +201,10 @@ def _run(recipe: Any, out: Path, track: tuple[str, ...], as_json: bool, quiet: b
 
 
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
+    from zoo.training import ranks
+
+    if not ranks.first():
+        return
     for run in runs.values():
         show.skipped(run.images.skipped)
     if as_json:

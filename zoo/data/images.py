@@ -66,9 +66,22 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def batch(self, rows: Tensor) -> Tensor:
-        """The samples of those rows, float32 `(len(rows), *spec.shape)` in `[spec.low, spec.high]`."""
-        return from_uint8(self.pixels[rows], self.spec)
+    def batch(self, rows: Tensor, device: torch.device | None = None) -> Tensor:
+        """The samples of those rows, float32 `(len(rows), *spec.shape)` in `[spec.low, spec.high]`, on `device` (by
+        default where the bytes are): bytes travel, and become floats there."""
+        if isinstance(self.pixels, Tensor):
+            rows = rows.to(self.pixels.device, non_blocking=True)
+        pixels = self.pixels[rows]
+        return from_uint8(pixels if device is None else pixels.to(device, non_blocking=True), self.spec)
+
+    def to(self, device: torch.device) -> ImageSet:
+        """The same set with its bytes on a device; as it is where it is streamed, or would take more than half of a
+        GPU's free memory."""
+        if not isinstance(self.pixels, Tensor) or device == self.pixels.device:
+            return self
+        if device.type == "cuda" and self.pixels.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+            return self
+        return replace(self, pixels=self.pixels.to(device))
 
     @property
     def streamed(self) -> bool:
@@ -106,5 +119,5 @@ class ImageSet:
         if not isinstance(self.pixels, Tensor):
             return self.pixels.sha256
         digest = hashlib.sha256(repr(tuple(self.pixels.shape)).encode())
-        digest.update(self.pixels.contiguous().numpy().data)
+        digest.update(self.pixels.cpu().contiguous().numpy().data)
         return digest.hexdigest()

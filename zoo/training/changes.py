@@ -75,7 +75,7 @@ def _path(given: str, stage: str, training: Mapping[str, Any]) -> list[str]:
         return [stage, "training", *words]
     if words[:2] == [stage, "training"] and len(words) > 2 and words[2] in training:
         return words
-    if len(words) == 2 and (words[0] == "evaluation" or (words[0] == "data" and words[1] in _OF_DATA)):
+    if len(words) == 2 and (words[0] in ("evaluation", "engine") or (words[0] == "data" and words[1] in _OF_DATA)):
         return words
     known = [*training, "seed", "threads", "name", "evaluation.metric", *(f"data.{key}" for key in _OF_DATA)]
     if words[0] in ("autoencoder", "gan", "transfer", "data") and words[:2] != [stage, "training"]:
