@@ -22,6 +22,7 @@ from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, TransferError
 from zoo.manifest import Manifest
 from zoo.metrics.evaluate import Reference, reference
+from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Transfer
@@ -275,6 +276,8 @@ def _go(
     if not record.silent:
         checkpoint.tidy(record.checkpoints)
     judge = None if record.silent else _judge(recipe, image_set, trainee.engine.device)
+    if judge is not None:
+        refuse_own_features(judge.space, trainee.modules, judge.extractor)
 
     def draw(samples: Tensor, at: int) -> None:
         if image_set.spec.is_image:

@@ -119,7 +119,7 @@ def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
     from zoo.report.grids import captioned, grid, png_bytes
 
     ours, theirs = to_uint8(samples, images.spec), judge.neighbours(samples)
-    real = images.pixels[images.held_out[: len(samples)]]
+    real = images.pixels[images.held_out[: 2 * len(samples)]]
     pairs = torch.stack([ours, theirs], 1).flatten(0, 1)
     panels = [("sample, nearest image learnt from", grid(pairs, 8)), ("held-out images", grid(real, 8))]
     write_atomically(path, png_bytes(captioned(panels)))

@@ -40,7 +40,7 @@ def turned(x: Tensor, strength: float) -> Tensor:
 
 class AdversarialCodes(nn.Module):
     """E ||x - Dec(Enc(x))||^2 / d, and a critic that tells codes from N(0, I) by cross-entropy, against which the
-    encoder plays with `weight` (adversarial autoencoder: Makhzani et al. 2015, section 2)."""
+    encoder plays with `weight` (adversarial autoencoder: Makhzani et al. 2015)."""
 
     def __init__(self, config: AdversarialCodesConfig) -> None:
         super().__init__()

@@ -85,7 +85,7 @@ class Variational:
 
 class MatchedCodes:
     """E ||x - Dec(Enc(x))||^2 / d + weight MMD^2(codes, N(0, I)) / d, with the inverse multiquadratics kernel sum over
-    scales s of C / (C + ||a - b||^2), C = 2 latent_dim s (WAE-MMD: Tolstikhin et al. 2018, section 4).
+    scales s of C / (C + ||a - b||^2), C = 2 latent_dim s (WAE-MMD: Tolstikhin et al. 2018).
 
     The estimate is unbiased. A bottleneck that gives a variance is used through its mean.
     """

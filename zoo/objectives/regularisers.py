@@ -63,7 +63,7 @@ class R2(SquaredSlope):
 
 
 class R1R2(SquaredSlope):
-    """R1 + R2, which a relativistic loss needs both of to converge (Huang et al. 2024, R3GAN, section 2)."""
+    """R1 + R2, which a relativistic loss needs both of to converge (R3GAN: Huang et al. 2024)."""
 
     inputs = frozenset({"real", "fake"})
 

@@ -240,7 +240,9 @@ class AdversarialTrainee:
         rounds: list[Round] = []
         means: dict[str, Tensor] = {}
         for play in plays:
-            scale.scaled(play.loss * share).backward()
+            scale.scaled(play.loss * share).backward(
+                inputs=self.weights[side]
+            )  # not the images that a penalty is differentiated by
             means = {key: means.get(key, 0) + share * value for key, value in play.scalars.items()}
             rounds.append(play.game)
         means = self.engine.move(adam, self.weights[side], scale, means)

@@ -130,10 +130,8 @@ def images_of(recipe: Recipe) -> ImageSet:
     """The images of a run. Raises ConfigError when they are no longer those that it began with."""
     section = recipe.data
     like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
-    images = select(
-        open_images(section.source, like=like, prepare=section.prepare, limit=section.limit, stream=section.stream),
-        section.select,
-    )
+    images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit, stream=section.stream)
+    images = select(images, section.select)
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
             f"the images of {section.source} are not those that this run began with: "

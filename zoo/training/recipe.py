@@ -40,9 +40,12 @@ Part = str | PartSpec
 
 @dataclass(frozen=True)
 class DataSection:
-    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of
-    a run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told; `stream` reads images
-    while they are used instead of all at the start (by default what is large is streamed)."""
+    """Real images: a data set's name, a folder, an .npz or an address, and which of its rows.
+
+    `sha256` pins the prepared pixels of a run. `strict` refuses a folder with unreadable files, which are otherwise
+    skipped and told. `stream` reads images while they are used instead of all at the start (by default what is large
+    is streamed).
+    """
 
     source: str
     shape: tuple[int, ...] | None = None
