@@ -1,78 +1,157 @@
-"""`zoo.load` of a release beside a bare `safetensors.torch.load_file` and `load_state_dict` of the same weights.
+"""`zoo.load` beside three other ways to a model with its weights, about 25.6 million parameters each.
 
-python benchmarks/load.py --megabytes 100 --rounds 7
+    pip install pythae
+    python benchmarks/load.py --rounds 11
+
+All in one process, in turn, in another order each round, from files that the disk's cache holds. Every way ends with a
+whole model in eval mode; none of them draws on the network.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from pull import release
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 import zoo
+from zoo import pairs, tensors
 from zoo import release as release_module
+
+_MEGABYTES = 100.6
+_PIXELS = 158
 
 
 def main() -> None:
-    """Print the median seconds of each and how much of a warm load is spent on hashing."""
+    """Print a table of the medians, and how much of a load is spent on integrity."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--megabytes", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=11)
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place:
         os.environ["ZOO_CACHE"] = f"{place}/cache"
-        folder = release(Path(place) / "mlp.big", given.megabytes)
-        specs = zoo.load(folder).autoencoder.specs  # type: ignore[union-attr]
+        ways = {**_ours(Path(place)), **_timm(Path(place)), **_pythae(Path(place))}
         time.sleep(2.5)  # what was written this moment is not remembered as checked
-
-        def bare() -> None:
-            model = zoo.autoencoder(
-                specs["encoder"], specs["decoder"], bottleneck=specs["bottleneck"], shape=(1, 16, 16), latent_dim=64
+        spent = _watch_integrity()
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        processor: dict[str, list[float]] = {name: [] for name in ways}
+        integrity: dict[str, list[float]] = {name: [] for name in ways}
+        sizes: dict[str, int] = {}
+        rng = random.Random(0)
+        for turn in range(-1, given.rounds):
+            for name in rng.sample(sorted(ways), len(ways)):
+                spent[0] = 0.0
+                started, used = time.perf_counter(), time.process_time()
+                modules = ways[name]()
+                wall, used = time.perf_counter() - started, time.process_time() - used
+                sizes[name] = sum(value.numel() for module in modules for value in module.parameters())
+                del modules
+                if turn >= 0:
+                    seconds[name].append(wall)
+                    processor[name].append(used)
+                    integrity[name].append(spent[0] / wall)
+        print("| way | million parameters | seconds (median) | of all rounds | processor seconds | integrity |")
+        print("|---|---:|---:|---:|---:|---:|")
+        for name in ways:
+            spread = f"{min(seconds[name]):.3f} to {max(seconds[name]):.3f}"
+            print(
+                f"| {name} | {sizes[name] / 1e6:.1f} | {statistics.median(seconds[name]):.3f} | {spread} "
+                f"| {statistics.median(processor[name]):.3f} | {100 * statistics.median(integrity[name]):.0f} % |"
             )
-            for role, module in model.parts.items():
-                module.load_state_dict(load_file(folder / f"{role}.safetensors"))
+        print(f"\n{given.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
 
-        def cold() -> None:
-            for path in (Path(place) / "cache" / "checked").glob("*"):
-                path.unlink()
-            zoo.load(folder)
 
-        hashing = [0.0]
-        real = release_module.sha256_of
+def _ours(place: Path) -> dict[str, Callable[[], list[nn.Module]]]:
+    folder = release(place / "mlp.big", _MEGABYTES)
+    specs = zoo.load(folder).autoencoder.specs  # type: ignore[union-attr]
 
-        def timed(data: bytes) -> str:
-            start = time.perf_counter()
-            found = real(data)
-            hashing[0] += time.perf_counter() - start
-            return found
+    def load() -> list[nn.Module]:
+        return [zoo.load(folder).autoencoder]  # type: ignore[list-item]
 
-        runs: dict[str, Callable[[], object]] = {
-            "load_file + load_state_dict": bare,
-            "zoo.load, first": cold,
-            "zoo.load, warm": lambda: zoo.load(folder),
-        }
-        release_module.sha256_of = timed
-        seconds: dict[str, list[float]] = {name: [] for name in runs}
-        spent: dict[str, list[float]] = {name: [] for name in runs}
-        for _ in range(given.rounds):
-            for name, run in runs.items():
-                hashing[0], start = 0.0, time.perf_counter()
-                run()
-                seconds[name].append(time.perf_counter() - start)
-                spent[name].append(hashing[0])
-        print("| way | seconds (median) | of it hashing |\n|---|---:|---:|")
-        for name in runs:
-            total, part = statistics.median(seconds[name]), statistics.median(spent[name])
-            print(f"| {name} | {total:.3f} | {100 * part / total:.0f} % |")
+    def first() -> list[nn.Module]:
+        for path in (place / "cache" / "checked").glob("*"):
+            path.unlink()
+        return load()
+
+    def bare() -> list[nn.Module]:
+        model = zoo.autoencoder(
+            specs["encoder"], specs["decoder"], bottleneck=specs["bottleneck"], shape=(1, 16, 16), latent_dim=64
+        )
+        for role, module in model.parts.items():
+            module.load_state_dict(load_file(folder / f"{role}.safetensors"))
+        return [model.eval()]
+
+    return {"zoo.load, warm": load, "zoo.load, the first time": first, "load_file + load_state_dict": bare}
+
+
+def _timm(place: Path) -> dict[str, Callable[[], list[nn.Module]]]:
+    import timm
+
+    file = place / "resnet50.safetensors"
+    save_file(timm.create_model("resnet50").state_dict(), file)
+    overlay = {"file": str(file)}
+    return {
+        "timm.create_model(pretrained, a local file)": lambda: [
+            timm.create_model("resnet50", pretrained=True, pretrained_cfg_overlay=overlay).eval()
+        ]
+    }
+
+
+def _pythae(place: Path) -> dict[str, Callable[[], list[nn.Module]]]:
+    try:
+        from pythae.models import VAE, AutoModel, VAEConfig
+    except ImportError as error:
+        print(f"without pythae: {error}\n")
+        return {}
+    VAE(VAEConfig(input_dim=(1, _PIXELS, _PIXELS), latent_dim=64)).save(str(place / "pythae"))
+    return {"pythae AutoModel.load_from_folder": lambda: [AutoModel.load_from_folder(str(place / "pythae")).eval()]}
+
+
+def _watch_integrity() -> list[float]:
+    """The seconds that a load spends on hashing, on headers and on the notes of what was hashed, from now on."""
+    spent = [0.0]
+
+    @contextmanager
+    def counted() -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent[0] += time.perf_counter() - start
+
+    def timed(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            with counted():
+                return real(*arguments)
+
+        return call
+
+    real_notes = pairs.checked_files
+
+    @contextmanager
+    def notes(folder: Path) -> Iterator[Any]:
+        with ExitStack() as stack:
+            with counted():
+                checked = stack.enter_context(real_notes(folder))
+            yield checked
+            with counted():
+                stack.close()
+
+    release_module.sha256_of = timed(release_module.sha256_of)
+    tensors.check_header = timed(tensors.check_header)
+    pairs.checked_files = notes
+    return spent
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from zoo.specs import DataSpec, PartSpec
 from zoo.tensors import pack
 
 
-def release(folder: Path, megabytes: int) -> Path:
+def release(folder: Path, megabytes: float) -> Path:
     """An autoencoder of about that size, without a card or test vectors."""
     width = int((256**2 + megabytes * 1e6 / 4) ** 0.5 - 256)
     widths = [width, width // 2]

@@ -84,14 +84,14 @@ def timed(words: list[str]) -> tuple[float, float]:
 
 
 def verdict(wall: dict[str, float], cpu: dict[str, float]) -> str:
-    """Our slower command as a share of the faster of the others, in wall time and in CPU."""
+    """Our commands as a share of the faster of the others, in wall time and in CPU."""
     others = [command for command in wall if command not in OURS]
     told = []
-    for name, found in (("wall time", wall), ("CPU time", cpu)):
+    for name, found in (("wall", wall), ("CPU", cpu)):
         fastest = min(others, key=lambda command: found[command])
-        shares = " and ".join(f"`{ours}` {100 * found[ours] / found[fastest]:.0f} %" for ours in OURS)
-        told.append(f"in {name} {shares} of `{fastest}`, the faster of the two others")
-    return f"{'; '.join(told)}.".capitalize()
+        shares = " and ".join(f"`{ours}` takes {100 * found[ours] / found[fastest]:.0f} %" for ours in OURS)
+        told.append(f"In {name} time {shares} of what `{fastest}` takes, the faster of the two others.")
+    return " ".join(told)
 
 
 def installed(zoo: Path, programs: dict[str, Path]) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from zoo.hub.access import Access, User, digest
+from zoo.hub.faults import Fault
 from zoo.hub.rights import Hub
 from zoo.hub.server import Server
 from zoo.hub.store import Store
@@ -62,11 +65,43 @@ def client(code: str, env: dict[str, str]) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run(command: list[str], env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], env: dict[str, str], timeout: float = 600) -> subprocess.CompletedProcess[str]:
     """A process with that environment."""
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
 
 
-def cli(*words: str, env: dict[str, str], timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def hf(*words: object, env: dict[str, str], timeout: float = 600) -> str:
+    """The Hub client's own command line; what it printed."""
+    done = run([str(Path(sys.executable).with_name("hf")), *map(str, words)], env, timeout)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def cli(*words: str, env: dict[str, str], timeout: float = 600) -> subprocess.CompletedProcess[str]:
     """`zoo` with those words."""
     return run([sys.executable, "-m", "zoo", *words], env, timeout)
+
+
+_PROVED = """
+import sys, zoo.cli, zoo.release, zoo.remote.push as push
+push.prove = zoo.release.read_manifest
+zoo.cli.main(["push", *sys.argv[1:]])
+"""
+PUSH = [sys.executable, "-c", _PROVED]
+"""`zoo push` of a release that was proved before: everything but the fresh process that loads it."""
+
+
+def push(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """`PUSH` with those words."""
+    return run([*PUSH, *words], env)
+
+
+def kill_at(server: Server, request: str, command: list[str], env: dict[str, str]) -> None:
+    """Start a command and kill it while it waits for the answer to `METHOD path`, a pattern; that answer stalls."""
+    server.faults.add(Fault(request, "stall"))
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not any(re.search(request, f"{method} {path}") for method, path, _ in list(server.seen)):
+            assert process.poll() is None, "it ended before that request"
+            time.sleep(0.02)
+        process.kill()
+    server.faults.clear()

@@ -5,6 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
@@ -12,19 +18,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from scipy import stats
 
 from zoo.bench.cell import read_result, run_cell
+from zoo.bench.cluster import Cluster
 from zoo.bench.compare import compare
 from zoo.bench.keep import keep
 from zoo.bench.run import Progress, chosen_settings, run_suite
 from zoo.bench.statistics import Crossing, bootstrap_interval, crossing, holm, iqm, log_mean, paired_p, restricted_mean
 from zoo.bench.suite import Suite, final_cells, read_suite, source_cells, training_of, trial_cells, write_suite
 from zoo.bench.table import Row, read_table, write_table
+from zoo.cli import zoo
 from zoo.config import from_plain
 from zoo.data.open import open_images
 from zoo.data.select import select
-from zoo.errors import ConfigError, DataError, TrainingError
+from zoo.errors import ConfigError, DataError
 from zoo.specs import Selection
 from zoo.training.events import Event
 from zoo.training.recipe import read_recipe
@@ -32,10 +41,7 @@ from zoo.training.recipe import read_recipe
 TINY: dict[str, Any] = {
     "name": "tiny",
     "seeds": [0, 1],
-    "data": {
-        "digits": {"source": "mnist5k", "shape": [1, 8, 8]},
-        "glyphs": {"source": "glyphs-sans32", "shape": [1, 8, 8], "select": {"learn_from": 200}},
-    },
+    "data": {},
     "architectures": {"dcgan4": {"encoder": {"component": "dcgan", "config": {"width": 4}}, "latent_dim": 8}},
     "autoencoders": {"glyphs": {"data": "glyphs", "training": {"images": 128}, "seeds": [5, 6], "targets": ["digits"]}},
     "training": {"images": 128, "batch": 32},
@@ -54,8 +60,25 @@ TINY: dict[str, Any] = {
 }
 
 
-def tiny(**changes: Any) -> Suite:
-    return from_plain(Suite, json.loads(json.dumps({**TINY, **changes})), "tiny")
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Two sets of squares, bright and dark."""
+    folder = tmp_path_factory.mktemp("squares")
+    rng = np.random.default_rng(0)
+    for name, level in (("digits", 255), ("glyphs", 120)):
+        images = np.zeros((100, 8, 8), np.uint8)
+        for image, (row, column) in zip(images, rng.integers(0, 5, (100, 2)), strict=True):
+            image[row : row + 3, column : column + 3] = level
+        np.savez(folder / f"{name}.npz", images=images)
+    return {name: {"source": str(folder / f"{name}.npz")} for name in ("digits", "glyphs")}
+
+
+@pytest.fixture(scope="module")
+def tiny(files: dict[str, Any]) -> Callable[..., Suite]:
+    def make(**changes: Any) -> Suite:
+        return from_plain(Suite, json.loads(json.dumps({**TINY, "data": files, **changes})), "tiny")
+
+    return make
 
 
 class Here(Executor):
@@ -71,13 +94,13 @@ class Here(Executor):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tiny: Callable[..., Suite], tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("bench")
     run_suite(tiny(), root, executor=Here())
     return root
 
 
-def test_a_suite_lists_every_combination_once_and_pairs_the_seeds() -> None:
+def test_a_suite_lists_every_combination_once_and_pairs_the_seeds(tiny: Callable[..., Suite]) -> None:
     suite = tiny()
     cells = final_cells(suite, {})
     assert len({cell.id for cell in cells}) == len(cells)
@@ -91,8 +114,10 @@ def test_a_suite_lists_every_combination_once_and_pairs_the_seeds() -> None:
     assert [cell.seed for cell in source_cells(suite)] == [5, 6]
 
 
-def test_every_tuned_arm_gets_the_same_trials() -> None:
-    suite = tiny(tuning={**TINY["tuning"], "grid": {"learning_rate": [1e-3, 2e-3, 4e-3], "batch": [16, 32]}, "trials": 4})
+def test_every_tuned_arm_gets_the_same_trials(tiny: Callable[..., Suite]) -> None:
+    suite = tiny(
+        tuning={**TINY["tuning"], "grid": {"learning_rate": [1e-3, 2e-3, 4e-3], "batch": [16, 32]}, "trials": 4}
+    )
     trials = trial_cells(suite)
     by_arm = {arm: [dict(c.settings) for c in trials if c.arm == arm] for arm in ("scratch", "transfer")}
     assert by_arm["scratch"] == by_arm["transfer"]
@@ -100,7 +125,7 @@ def test_every_tuned_arm_gets_the_same_trials() -> None:
     assert {cell.seed for cell in trials}.isdisjoint(suite.seeds)
 
 
-def test_settings_of_a_trial_reach_both_sides_and_the_regulariser() -> None:
+def test_settings_of_a_trial_reach_both_sides_and_the_regulariser(tiny: Callable[..., Suite]) -> None:
     suite = tiny()
     training = training_of(suite, trial_cells(suite)[1])
     assert (training["generator_lr"], training["discriminator_lr"], training["images"]) == (2e-3, 2e-3, 64)
@@ -110,7 +135,7 @@ def test_settings_of_a_trial_reach_both_sides_and_the_regulariser() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"arms": {"x": {"strategy": "decoder-init", "data": ["digit"]}}}, "names 'digit'"),
+        ({"arms": {"scratch": {"strategy": "decoder-init", "data": ["digit"]}}, "tuning": None}, "names .digit."),
         ({"autoencoders": {"a": {}}}, "a release or data"),
         ({"training": {"imagse": 3}}, "imagse"),
         ({"data": {"a/b": {"source": "mnist5k"}}}, "cannot name"),
@@ -118,18 +143,20 @@ def test_settings_of_a_trial_reach_both_sides_and_the_regulariser() -> None:
         ({"format": 2}, "format 2"),
     ],
 )
-def test_a_wrong_suite_is_refused_before_anything_runs(changes: dict[str, Any], message: str) -> None:
+def test_a_wrong_suite_is_refused_before_anything_runs(
+    tiny: Callable[..., Suite], changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         tiny(**changes)
 
 
-def test_a_suite_file_is_the_suite(tmp_path: Path) -> None:
+def test_a_suite_file_is_the_suite(tiny: Callable[..., Suite], tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_bytes(write_suite(tiny()))
     assert read_suite(tmp_path / "suite.toml") == read_suite(tmp_path / "suite.toml")
     assert write_suite(read_suite(tmp_path / "suite.toml")) == write_suite(tiny())
 
 
-def test_measurements_are_spaced_in_their_logarithm_from_start_to_end() -> None:
+def test_measurements_are_spaced_in_their_logarithm_from_start_to_end(tiny: Callable[..., Suite]) -> None:
     at = tiny(measuring={"samples": 20, "points": 5, "first": 100}).measuring.at(1600)
     assert at == (0, 100, 200, 400, 800, 1600)
 
@@ -181,14 +208,16 @@ def test_a_suite_fills_a_table_with_every_run_its_cost_and_its_recipe(finished: 
     assert write_table(rows) == (finished / "table.csv").read_bytes()
 
 
-def test_tuned_settings_are_used_by_the_finals_and_by_controls_like_them(finished: Path) -> None:
+def test_tuned_settings_are_used_by_the_finals_and_by_controls_like_them(
+    tiny: Callable[..., Suite], finished: Path
+) -> None:
     chosen = chosen_settings(tiny(), finished)
     rows = [row for row in read_table(finished / "table.csv") if row.stage == "final"]
     for row in rows:
         assert row.tuned == chosen["dcgan4", "transfer" if row.arm == "shuffled" else row.arm]
 
 
-def test_a_finished_suite_repeats_nothing(finished: Path) -> None:
+def test_a_finished_suite_repeats_nothing(tiny: Callable[..., Suite], finished: Path) -> None:
     before = (finished / "table.csv").read_bytes()
 
     class Never(Executor):
@@ -201,7 +230,9 @@ def test_a_finished_suite_repeats_nothing(finished: Path) -> None:
     assert seen[-1].images == seen[-1].of_images
 
 
-def test_a_suite_that_was_killed_goes_on_and_ends_the_same(finished: Path, tmp_path: Path) -> None:
+def test_a_suite_that_was_killed_goes_on_and_ends_the_same(
+    tiny: Callable[..., Suite], finished: Path, tmp_path: Path
+) -> None:
     suite = tiny(training={**TINY["training"], "checkpoint_every": 64}, tuning=None, seeds=[0])
     cell = final_cells(suite, {})[0]
 
@@ -220,8 +251,8 @@ def test_a_suite_that_was_killed_goes_on_and_ends_the_same(finished: Path, tmp_p
     assert [event["shown"] for event in began if event["kind"] == "start"] == [0, 64]
 
 
-def test_an_edited_suite_does_not_mix_with_old_runs(finished: Path) -> None:
-    with pytest.raises(TrainingError, match="other settings"):
+def test_an_edited_suite_does_not_mix_with_old_runs(tiny: Callable[..., Suite], finished: Path) -> None:
+    with pytest.raises(ConfigError, match="other settings"):
         run_suite(tiny(training={"images": 96, "batch": 32}, seeds=[0, 1, 2]), finished, executor=Here())
 
 
@@ -232,6 +263,75 @@ def test_the_report_is_made_from_the_table_alone(finished: Path, tmp_path: Path)
     assert "| transfer | 2 |" in text
     again = keep([tmp_path / "results" / "tiny"], tmp_path / "results")
     assert again.read_text() == text
+
+
+def test_the_command_lists_the_runs_and_makes_none(tiny: Callable[..., Suite], tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_bytes(write_suite(tiny()))
+    words = ["bench", str(tmp_path / "suite.toml"), "--out", str(tmp_path / "out"), "--dry-run", "--json"]
+    done = CliRunner().invoke(zoo, words)
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.output)) == 2 + 4 + 5
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.long
+def test_a_suite_whose_processes_were_killed_goes_on(tiny: Callable[..., Suite], tmp_path: Path) -> None:
+    """SIGKILL of the command: its worker ends too, and the next call repeats no finished run."""
+    (tmp_path / "suite.toml").write_bytes(write_suite(tiny()))
+    out = tmp_path / "out"
+    words = [sys.executable, "-m", "zoo", "bench", str(tmp_path / "suite.toml"), "--out", str(out), "--quiet"]
+    command = subprocess.Popen(words)
+    until = time.monotonic() + 300
+    while len(list(out.glob("**/result.json"))) < 3 and time.monotonic() < until:
+        time.sleep(0.2)
+    worker = int(subprocess.check_output(["pgrep", "-P", str(command.pid), "-f", "spawn_main"]).split()[0])
+    command.kill()
+    command.wait()
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    before = {path: path.stat().st_mtime_ns for path in out.glob("**/result.json")}
+    subprocess.run(words, check=True)
+    assert len(list(out.glob("**/result.json"))) == 11
+    assert all(path.stat().st_mtime_ns == at for path, at in before.items())
+    assert len({(row.stage, row.arm, row.seed, row.trial) for row in read_table(out / "table.csv")}) == 11
+
+
+@pytest.mark.parametrize(("address", "message"), [("10.0.0.5", "HOST:PORT"), ("127.0.0.1:1", "nobody listens")])
+def test_a_wrong_cluster_is_refused_at_once(address: str, message: str) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(ConfigError, match=message):
+        Cluster(address)
+
+
+@pytest.mark.long
+def test_a_ray_cluster_makes_the_same_runs(tiny: Callable[..., Suite], finished: Path, tmp_path: Path) -> None:
+    """A head of its own on this machine, with the token that Ray asks for."""
+    pytest.importorskip("ray")
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (tmp_path / "suite.toml").write_bytes(write_suite(tiny()))
+    out = tmp_path / "out"
+    words = ["start", "--head", "--block", f"--port={address.rpartition(':')[2]}", "--num-cpus=2"]
+    head = subprocess.Popen([Path(sys.executable).parent / "ray", *words, "--include-dashboard=false"], env=environment)
+    try:
+        command = [sys.executable, "-m", "zoo", "bench", str(tmp_path / "suite.toml"), "--out", str(out), "--quiet"]
+        until = time.monotonic() + 300
+        while True:
+            done = subprocess.run([*command, "--ray", address], env=environment, capture_output=True, text=True)
+            if done.returncode == 0 or "nobody listens" not in done.stderr or time.monotonic() > until:
+                break
+        assert done.returncode == 0, done.stderr
+    finally:
+        head.terminate()
+        head.wait()
+    here, there = (
+        [(r.arm, r.seed, r.trial, r.images, r.metric, r.value) for r in read_table(folder / "table.csv")]
+        for folder in (finished, out)
+    )
+    assert [row[:5] for row in here] == [row[:5] for row in there]
+    assert [row[5] for row in here] == pytest.approx([row[5] for row in there], rel=1e-3)
 
 
 # ---------------------------------------------------------------- statistics
@@ -293,7 +393,10 @@ def test_statistics_equal_scipys() -> None:
     values = rng.normal(size=9).tolist()
     assert iqm(values) == pytest.approx(stats.trim_mean(values, 0.25))
     expected = stats.permutation_test(
-        (np.array(values), np.zeros(9)), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples", vectorized=True
+        (np.array(values), np.zeros(9)),
+        lambda x, y, axis: (x - y).mean(axis),
+        permutation_type="samples",
+        vectorized=True,
     )
     assert paired_p(values) == pytest.approx(expected.pvalue)
     assert paired_p([1, 2, 3, 4, 5]) == 2 / 32

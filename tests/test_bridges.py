@@ -18,6 +18,8 @@ from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.fitting import refit
 from zoo.specs import DataSpec, PartSpec
+from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.transfer import Moved, explain
 
 WIDTHS: dict[str, dict[str, Any]] = {
@@ -233,6 +235,51 @@ def test_a_smaller_code_takes_the_codes_principal_components(arch: str, images_f
     covariance = torch.cov(source.encode(images.batch(images.train)).double().T)
     values = torch.linalg.eigvalsh(covariance)[-4:]
     torch.testing.assert_close(fit.scale.square().sum(0), values, rtol=1e-3, atol=2e-4)
+
+
+@both
+@pytest.mark.parametrize("latent_dim", [4, 9])
+def test_another_latent_size_is_a_named_bridge(arch: str, latent_dim: int) -> None:
+    """More values: the added ones are not read, whatever they are. Fewer: the dropped ones count as 0. Nothing is fresh,
+    and a code finds its z."""
+    source = make(arch, (1, 8, 8))
+    moved = zoo.transfer(source, zoo.gan(like=source, latent_dim=latent_dim, seed=1), "decoder-init")
+    z = torch.randn(5, latent_dim, generator=torch.Generator().manual_seed(0))
+    ours = z[:, :6] if latent_dim > 6 else torch.nn.functional.pad(z, (0, 6 - latent_dim))
+    torch.testing.assert_close(moved.gan.generate(z), source.decode(ours), rtol=0, atol=1e-6)
+    assert moved.report.count("generator").get("fresh", 0) == 0
+    assert bridges(moved, "generator") == {f"latent 6 to {latent_dim}"}
+    if latent_dim > 6:
+        found = moved.plan.to_latent(codes())
+        torch.testing.assert_close(moved.gan.generate(found), source.decode(codes()), rtol=0, atol=1e-6)
+
+
+@both
+def test_a_larger_code_holds_the_whole_gaussian_of_the_codes(arch: str, images_file: Path) -> None:
+    """G(e) = Dec(mu + L e[:6]), and z is found again from a code with zeros in the added values."""
+    source = make(arch, (1, 8, 8))
+    images = open_images(str(images_file), shape=(1, 8, 8))
+    gan = zoo.gan(like=source, latent_dim=9, seed=1)
+    moved = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
+    fit = principal(source.encode(images.batch(images.train)), 6)
+    noise = torch.randn(5, 9, generator=torch.Generator().manual_seed(0))
+    expected = (fit.mean + noise[:, :6].double() @ fit.scale.T).float()
+    torch.testing.assert_close(moved.gan.generate(noise), source.decode(expected), rtol=1e-4, atol=1e-5)
+    found = torch.nn.functional.pad(noise[:, :6], (0, 3))
+    torch.testing.assert_close(moved.plan.to_latent(expected), found, rtol=1e-3, atol=1e-3)
+    assert moved.report.count("generator").get("fresh", 0) == 0
+
+
+def test_a_generator_learns_to_use_the_values_that_were_added(images_file: Path) -> None:
+    """Their columns start at 0 and move with the first step."""
+    source = make("mlp", (1, 8, 8))
+    images = open_images(str(images_file), shape=(1, 8, 8))
+    moved = zoo.transfer(source, zoo.gan(like=source, latent_dim=9, seed=1), "decoder-init")
+    trainee = AdversarialTrainee(moved.plan, images, AdversarialTraining(batch=8), 0)
+    columns = trainee.gan.generator.first.weight[:, 6:]
+    assert not columns.any()
+    trainee.step(images.train[:8], 0)
+    assert trainee.gan.generator.first.weight[:, 6:].abs().sum(0).all()
 
 
 def test_auto_projects_a_larger_code(images_file: Path) -> None:

@@ -66,8 +66,17 @@ def test_the_whole_path_by_commands(run, images_file: Path, tmp_path: Path) -> N
     assert run("reconstruct", release, "--data", images_file, "-n", 4, "-o", tmp_path / "r.png").code == 0
     assert run("interpolate", release, "--rows", 2, "--steps", 3, "-o", tmp_path / "i.png").code == 0
     figures = run("evaluate", release, "--data", images_file, "-n", 50, "--json").json
-    assert {figure["name"] for figure in figures} == {"kid", "fid"}
-    assert "judge@" in run("evaluate", release, "--data", images_file, "-n", 50).out
+    assert {"kid", "fid_infinity", "recall", "coverage", "memorisation_gap"} <= {figure["name"] for figure in figures}
+    drawn, measured = tmp_path / "beside.png", tmp_path / "measured"
+    words = ("-n", 50, "-o", drawn, "--write", measured, "--version", "0.1.1")
+    assert "judge@" in run("evaluate", release, "--data", images_file, *words).out
+    with Image.open(drawn) as picture:
+        assert picture.size[0] > 100
+    assert "every test vector is reproduced" in run("verify", measured).out
+    told = json.loads((measured / "zoo.json").read_text())
+    assert told["version"] == "0.1.1"
+    assert {metric["name"]: metric["value"] for metric in told["metrics"]} == {f["name"]: f["value"] for f in figures}
+    assert "versions are immutable" in run("evaluate", release, "--data", images_file, *words[:-1], "0.1.0").err
     assert run("resume", gan).code == 0
 
 

@@ -14,13 +14,29 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo import plugins
+from zoo import plugins, testing
+from zoo.conformance import plugin as conformance
+from zoo.conformance.bottlenecks import BOTTLENECK_CHECKS
+from zoo.conformance.metrics import METRIC_CHECKS
 from zoo.conformance.networks import ENCODER_CHECKS, GENERATOR_CHECKS
 from zoo.conformance.objectives import OBJECTIVE_CHECKS
+from zoo.conformance.plugin import check_plugin
+from zoo.conformance.priors import PRIOR_CHECKS
+from zoo.conformance.regularisers import REGULARISER_CHECKS
 from zoo.conformance.transfers import TRANSFER_CHECKS
-from zoo.protocols import Edit, Features, Slot, Transfer
-from zoo.specs import Component, DataSpec
-from zoo.testing import EncoderCase, EncoderContract, GeneratorCase, ObjectiveCase, TransferCase
+from zoo.protocols import Edit, Features, Posterior, Round, Slot, Transfer
+from zoo.specs import KINDS, Component, DataSpec
+from zoo.testing import (
+    BottleneckCase,
+    EncoderCase,
+    EncoderContract,
+    GeneratorCase,
+    MetricCase,
+    ObjectiveCase,
+    PriorCase,
+    RegulariserCase,
+    TransferCase,
+)
 
 DATA = DataSpec((1, 8, 8))
 
@@ -242,6 +258,155 @@ class NamesNoTensor(Strategy):
         return Transfer(gan, frozen={"generator": {"no.such.weight"}})
 
 
+class GoodBottleneck(nn.Module):
+    """A bottleneck without a fault."""
+
+    def __init__(self, config: Config, embedding_dim: int, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.mean = nn.Linear(embedding_dim, latent_dim)
+
+    def forward(self, embedding: Tensor) -> Posterior:
+        mean = self.mean(embedding)
+        return Posterior(mean, mean.tanh())
+
+
+class GivesAPair(GoodBottleneck):
+    def forward(self, embedding: Tensor) -> Any:
+        return tuple(super().forward(embedding))
+
+
+class CutsTheGradient(GoodBottleneck):
+    def forward(self, embedding: Tensor) -> Posterior:
+        return super().forward(embedding.detach())
+
+
+class LetsTheVarianceOverflow(GoodBottleneck):
+    def forward(self, embedding: Tensor) -> Posterior:
+        mean = self.mean(embedding)
+        return Posterior(mean, mean)
+
+
+class GoodPrior(nn.Module):
+    """A prior without a fault."""
+
+    scale: Tensor
+
+    def __init__(self, config: Config, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.register_buffer("scale", torch.ones(latent_dim))
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return torch.randn(n, self.latent_dim, generator=rng) * self.scale
+
+
+class DrawsTooMany(GoodPrior):
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return super().sample(n + 1, rng)
+
+
+class DrawsOneCode(GoodPrior):
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return super().sample(1, rng).repeat(n, 1)
+
+
+class IgnoresTheStream(GoodPrior):
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return super().sample(n)
+
+
+class ForgetsItsScale(GoodPrior):
+    def __init__(self, config: Config, latent_dim: int) -> None:
+        super().__init__(config, latent_dim)
+        self.gain = float(torch.rand(1, device="cpu"))
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return super().sample(n, rng) * self.gain
+
+
+class GoodPenalty:
+    """A penalty without a fault: R1 with another name."""
+
+    interval = 2
+    inputs: Any = frozenset({"real"})
+
+    def __init__(self, config: Config) -> None: ...
+
+    def penalty(self, game: Round) -> Tensor:
+        assert game.real_judgement is not None
+        (slope,) = torch.autograd.grad(game.real_judgement.realness.sum(), game.real, create_graph=True)
+        return slope.square().mean()
+
+
+class NeedsSomethingElse(GoodPenalty):
+    inputs = frozenset({"real", "images"})
+
+
+class IsAPenaltyASample(GoodPenalty):
+    def penalty(self, game: Round) -> Tensor:
+        return super().penalty(game).expand(8)
+
+
+class ReachesNoWeight(GoodPenalty):
+    def penalty(self, game: Round) -> Tensor:
+        return super().penalty(game).detach().requires_grad_()
+
+
+class RewardsSteepness(GoodPenalty):
+    def penalty(self, game: Round) -> Tensor:
+        return -super().penalty(game)
+
+
+class HasAnothersGradient(GoodPenalty):
+    def penalty(self, game: Round) -> Tensor:
+        value = super().penalty(game)
+        return 2 * value.detach() - value
+
+
+class DrawsFromTheGlobalStream(GoodPenalty):
+    def penalty(self, game: Round) -> Tensor:
+        return super().penalty(game) * torch.rand(())
+
+
+class GoodSpace(nn.Module):
+    """A feature space without a fault."""
+
+    dim = 4
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.sha256 = "0" * 64
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> Tensor:
+        return nn.functional.adaptive_avg_pool2d(images.mean(1), 2).flatten(1)
+
+
+class HasNoDigest(GoodSpace):
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.sha256 = "v1"
+
+
+class IsRandom(GoodSpace):
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.shift = float(torch.rand(()))
+
+    def features(self, images: Tensor) -> Tensor:
+        return super().features(images) + self.shift
+
+
+class DeclaresAnotherDim(GoodSpace):
+    dim = 5
+
+
+class ComparesInTheBatch(GoodSpace):
+    def features(self, images: Tensor) -> Tensor:
+        return super().features(images - images.mean(0))
+
+
 FAULTS: list[tuple[str, type, str]] = [
     ("encoder", LosesABuffer, "every_tensor_is_saved"),
     ("encoder", HidesATensor, "every_tensor_is_saved"),
@@ -267,15 +432,52 @@ FAULTS: list[tuple[str, type, str]] = [
     ("transfer", ReadsWeights, "planning_reads_no_weight"),
     ("transfer", ChangesTheSource, "planning_changes_neither_source_nor_random_numbers"),
     ("transfer", NamesNoTensor, "the_report_is_complete"),
+    ("bottleneck", GivesAPair, "codes_have_the_declared_shape"),
+    ("bottleneck", CutsTheGradient, "gradients_reach_the_embedding"),
+    ("bottleneck", LetsTheVarianceOverflow, "far_embeddings_give_finite_codes"),
+    ("prior", DrawsTooMany, "codes_have_the_declared_shape"),
+    ("prior", DrawsOneCode, "codes_differ_from_each_other"),
+    ("prior", IgnoresTheStream, "the_stream_decides_the_codes"),
+    ("prior", ForgetsItsScale, "state_round_trip_gives_bitwise_equal_codes"),
+    ("regulariser", NeedsSomethingElse, "it_says_when_it_is_due_and_what_it_needs"),
+    ("regulariser", IsAPenaltyASample, "the_penalty_is_a_finite_number_that_reaches_the_weights"),
+    ("regulariser", ReachesNoWeight, "the_penalty_is_a_finite_number_that_reaches_the_weights"),
+    ("regulariser", RewardsSteepness, "the_penalty_is_a_finite_number_that_reaches_the_weights"),
+    ("regulariser", HasAnothersGradient, "training_lowers_the_penalty"),
+    ("regulariser", DrawsFromTheGlobalStream, "it_draws_from_the_rounds_stream_and_changes_nothing"),
+    ("metric", HasNoDigest, "its_weights_are_named_by_their_digest"),
+    ("metric", IsRandom, "building_it_touches_nothing_outside"),
+    ("metric", DeclaresAnotherDim, "features_have_the_declared_shape"),
+    ("metric", ComparesInTheBatch, "features_are_the_images_own"),
 ]
-SOUND: list[tuple[str, type]] = [("encoder", Good), ("generator", GoodGenerator), ("transfer", Strategy)]
+SOUND: list[tuple[str, type]] = [
+    ("encoder", Good),
+    ("generator", GoodGenerator),
+    ("transfer", Strategy),
+    ("bottleneck", GoodBottleneck),
+    ("prior", GoodPrior),
+    ("regulariser", GoodPenalty),
+    ("metric", GoodSpace),
+]
 CHECKS: dict[str, tuple[Callable[[Any], None], ...]] = {
+    "bottleneck": BOTTLENECK_CHECKS,
+    "prior": PRIOR_CHECKS,
+    "regulariser": REGULARISER_CHECKS,
+    "metric": METRIC_CHECKS,
     "encoder": ENCODER_CHECKS,
     "generator": GENERATOR_CHECKS,
     "objective": OBJECTIVE_CHECKS,
     "transfer": TRANSFER_CHECKS,
 }
-CASES = {"encoder": EncoderCase, "generator": GeneratorCase}
+NETWORKS = {"encoder": EncoderCase, "generator": GeneratorCase}
+OTHERS: dict[str, Callable[[str], Any]] = {
+    "bottleneck": BottleneckCase,
+    "prior": PriorCase,
+    "transfer": TransferCase,
+    "objective": ObjectiveCase,
+    "regulariser": RegulariserCase,
+    "metric": MetricCase,
+}
 
 
 @pytest.fixture
@@ -287,11 +489,9 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, type], A
         plugin = plugins.Plugin("faulty", __name__, "faulty", "1.0", "ready")
         record = Component(kind, target.__name__, f"{__name__}:{target.__name__}", f"{__name__}:Config")  # type: ignore[arg-type]
         host = plugins.Host(real.plugins, (*real.offers, plugins.Offer(record, plugin)), real.registries)
-        monkeypatch.setattr(plugins, "host", lambda: host)
+        monkeypatch.setattr("zoo.plugins.lookup.host", lambda: host)
         name = f"faulty/{target.__name__}"
-        if kind == "transfer":
-            return TransferCase(name)
-        return ObjectiveCase(name) if kind == "objective" else CASES[kind](name, {}, DATA)
+        return OTHERS[kind](name) if kind in OTHERS else NETWORKS[kind](name, {}, DATA)
 
     return offer  # type: ignore[return-value]
 
@@ -331,7 +531,21 @@ def test_only_the_kit_for_pytest_imports_pytest() -> None:
     code = """
         import sys, zoo.cli.plugins
         import zoo.conformance.networks, zoo.conformance.transfers, zoo.conformance.objectives
-        import zoo.conformance.datasets
+        import zoo.conformance.datasets, zoo.conformance.plugin
         assert 'pytest' not in sys.modules
         """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+def test_a_component_that_needs_settings_is_noted_and_not_failed() -> None:
+    """`zoo plugins check` knows no settings for it; that nothing ran is no success either."""
+    verdict = check_plugin("core", "perceptual")
+    assert not verdict.failures
+    assert "core/perceptual has no default for encoder" in verdict.notes[0]
+    assert not verdict.passed
+
+
+def test_every_kind_of_component_has_checks_a_case_and_a_contract() -> None:
+    assert {*conformance.NETWORKS, *conformance.OTHERS} == set(KINDS)
+    contracts = {name.removesuffix("Contract").lower() for name in testing.__all__ if name.endswith("Contract")}
+    assert contracts == set(KINDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -141,22 +142,36 @@ def test_a_registry_entry_is_added_with_its_pins_and_checked(named: Path, tmp_pa
 
 
 def test_a_registry_may_be_given_for_one_command(named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a path or an address, which is remembered; one from elsewhere may not name folders of this machine."""
     monkeypatch.setenv("ZOO_CONFIG", str(tmp_path / "empty"))
-    assert CliRunner().invoke(command, ["list", "dcgan.blobs", "-q"]).stdout == ""
-    for place in (named.parent / "registry.toml", served(named.parent / "registry.toml")):
-        done = CliRunner().invoke(command, ["--registry", str(place), "list", "dcgan.blobs", "-q"])
-        assert done.exit_code == 0 or "names a folder of its own machine" in str(done.exception)
-    assert CliRunner().invoke(command, ["list", "dcgan.blobs", "-q"]).stdout == ""
-    with pytest.raises(ZooError, match="https"):
-        CliRunner().invoke(command, ["--registry", "http://example.org/r.toml", "list"], catch_exceptions=False)
+
+    def listed(*words: str) -> str:
+        done = CliRunner().invoke(command, [*words, "list", "dcgan.blobs", "-q"], catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.stdout
+
+    registry = named.parent / "registry.toml"
+    assert listed() == ""
+    assert listed("--registry", str(registry)) == "dcgan.blobs\n"
+    on_the_hub = re.sub("source = .*", f'source = "hub:ann/x@{"a" * 40}"', registry.read_text())
+    address = served(on_the_hub.encode())
+    assert listed("--registry", address) == "dcgan.blobs\n"
+    with pytest.warns(UserWarning, match="cannot be reached; using the copy of the last time"):
+        assert listed("--registry", address) == "dcgan.blobs\n"
+    assert listed() == ""
+    for place, says in (
+        (served(registry.read_bytes()), "names a folder of its own machine"),
+        (served(b"format = 2"), "format 2 is unknown"),
+        ("http://example.org/r.toml", "not an https address"),
+    ):
+        with pytest.raises(ZooError, match=says):
+            listed("--registry", place)
 
 
-def served(path: Path) -> str:
-    """The address of a file, served by this machine for one request."""
+def served(data: bytes) -> str:
+    """The address of a registry, served by this machine for one request."""
     import http.server
     import threading
-
-    data = path.read_bytes()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -169,7 +184,12 @@ def served(path: Path) -> str:
             pass
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.handle_request, daemon=True).start()
+
+    def once() -> None:
+        with server:
+            server.handle_request()
+
+    threading.Thread(target=once, daemon=True).start()
     return f"http://127.0.0.1:{server.server_address[1]}/registry.toml"
 
 

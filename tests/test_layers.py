@@ -13,7 +13,7 @@ ROWS = [
     {"testing"},
     {"conformance"},
     {"ui"},
-    {"demo", "pipeline", "runs", "doctor", "gallery"},
+    {"demo", "pipeline", "runs", "doctor", "gallery", "opened"},
     {"publish", "pairs"},
     {"hub"},
     {"training"},

@@ -13,8 +13,12 @@ from torch import Tensor, nn
 
 from zoo.data.images import ImageSet
 from zoo.errors import ConfigError, DataError, PluginError
-from zoo.metrics.distances import fid, kid, kid_interval
+from zoo.metrics.distances import fid, fid_infinity, kid, kid_interval
 from zoo.metrics.evaluate import Reference, evaluate, features_of
+from zoo.metrics.manifolds import manifolds
+from zoo.metrics.memory import memory, nearest
+from zoo.metrics.own import refuse_own_features
+from zoo.metrics.slices import sliced_wasserstein
 from zoo.specs import DataSpec, Metric
 
 
@@ -61,6 +65,107 @@ def test_fid_holds_with_fewer_rows_than_dimensions() -> None:
 def test_fid_of_a_known_pair() -> None:
     """Two points a side, one dimension: means 0 and 3, variances 2 and 8, so 9 + 2 + 8 - 2 * 4 = 11."""
     assert fid(torch.tensor([[-1.0], [1.0]]), torch.tensor([[1.0], [5.0]])) == pytest.approx(11)
+
+
+@pytest.mark.parametrize(("m", "n", "d", "shift"), [(300, 300, 8, 0.0), (400, 400, 16, 0.4)])
+def test_figures_equal_torch_fidelitys_on_the_same_features(m: int, n: int, d: int, shift: float) -> None:
+    metric_fid = pytest.importorskip("torch_fidelity.metric_fid")
+    metric_kid = pytest.importorskip("torch_fidelity.metric_kid")
+    metric_prc = pytest.importorskip("torch_fidelity.metric_prc")
+    a, b = features(m, d, seed=1).double(), features(n, d, shift, seed=2).double()
+    ones = [metric_fid.fid_features_to_statistics(x) for x in (a, b)]
+    theirs = metric_fid.fid_statistics_to_metric(*ones, verbose=False)["frechet_inception_distance"]
+    assert fid(a, b) == pytest.approx(theirs, rel=1e-5)
+    theirs = metric_kid.kid_features_to_metric(a, b, kid_subsets=1, kid_subset_size=m, verbose=False)
+    assert kid(a, b) == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-5)
+    theirs = metric_prc.prc_features_to_metric(
+        a, b, prc_neighborhood=5, prc_batch_size=100, save_cpu_ram=False, verbose=False
+    )
+    found = manifolds(b, a, 5)
+    assert (found.precision, found.recall) == pytest.approx((theirs["precision"], theirs["recall"]), abs=1e-6)
+
+
+def test_figures_equal_torchmetrics_on_the_same_features() -> None:
+    image = pytest.importorskip("torchmetrics.image")
+    a, b = features(200, 12, seed=1), features(240, 12, 0.4, seed=2)
+
+    class Given(nn.Module):
+        num_features = 12
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x.flatten(1)
+
+    judge = image.FrechetInceptionDistance(feature=Given(), normalize=True, input_img_size=(1, 1, 12))
+    judge.set_dtype(torch.float64)
+    judge.update(a.double(), real=False)
+    judge.update(b.double(), real=True)
+    assert fid(a, b) == pytest.approx(judge.compute().item(), rel=1e-5)
+    whole = image.KernelInceptionDistance(feature=Given(), subsets=1, subset_size=200, normalize=True)
+    whole.update(a.double(), real=False)
+    whole.update(b[:200].double(), real=True)
+    assert kid(a, b[:200]) == pytest.approx(whole.compute()[0].item(), rel=1e-5)
+
+
+def balls(rows: np.ndarray, k: int) -> np.ndarray:
+    distances = np.linalg.norm(rows[:, None] - rows[None], axis=2)
+    return np.sort(distances, 1)[:, k]
+
+
+@pytest.mark.parametrize(("m", "n", "k", "shift"), [(40, 40, 5, 0.5), (30, 50, 3, 0.0), (25, 25, 1, 2.0)])
+def test_manifold_figures_follow_their_definitions(m: int, n: int, k: int, shift: float) -> None:
+    real, fake = features(m, 4, seed=1).double().numpy(), features(n, 4, shift, seed=2).double().numpy()
+    apart = np.linalg.norm(real[:, None] - fake[None], axis=2)
+    inside = apart <= balls(real, k)[:, None]
+    found = manifolds(torch.from_numpy(real), torch.from_numpy(fake), k)
+    assert found.precision == pytest.approx(inside.any(0).mean())
+    assert found.recall == pytest.approx((apart <= balls(fake, k)[None]).any(1).mean())
+    assert found.density == pytest.approx(inside.sum() / (k * n))
+    assert found.coverage == pytest.approx(inside.any(1).mean())
+
+
+def test_lost_modes_lower_recall_and_noise_lowers_precision() -> None:
+    real = torch.cat([features(100, 4, seed=1), features(100, 4, 8.0, seed=2)])
+    half, blurred = features(200, 4, seed=3), real + 4 * torch.randn(200, 4, generator=torch.Generator().manual_seed(4))
+    assert manifolds(real, half).recall < 0.6 < manifolds(real, half).precision
+    assert manifolds(real, blurred).precision < 0.5
+    with pytest.raises(DataError, match="too few"):
+        manifolds(real[:5], half)
+
+
+@pytest.mark.parametrize(("m", "n"), [(20, 20), (20, 33), (7, 30)])
+def test_sliced_wasserstein_equals_scipys_transport_along_each_direction(m: int, n: int) -> None:
+    """W2 in one dimension from the quantile functions, integrated on a fine grid that both step on."""
+    a, b = features(m, 3, seed=1).double(), features(n, 3, 0.5, seed=2).double()
+    ways = torch.randn(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ways /= ways.norm(dim=1, keepdim=True)
+    squares = []
+    for way in ways:
+        x, y = np.repeat(np.sort((a @ way).numpy()), n), np.repeat(np.sort((b @ way).numpy()), m)
+        squares.append(((x - y) ** 2).mean())
+    assert sliced_wasserstein(a, b, directions=64) == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-9)
+
+
+def test_fid_infinity_takes_the_bias_of_few_samples_away() -> None:
+    real = features(3000, 24, seed=1)
+    truth = fid(features(30_000, 24, 0.2, seed=2), real)
+    sets = [features(500, 24, 0.2, seed=seed) for seed in range(3, 11)]
+    plain, endless = (np.mean([measure(few, real) for few in sets]) - truth for measure in (fid, fid_infinity))
+    assert plain > 0.1
+    assert abs(endless) < 0.5 * plain
+    assert fid_infinity(sets[0], real) == fid_infinity(sets[0], real)
+    with pytest.raises(DataError, match="29 samples"):
+        fid_infinity(sets[0][:29], real)
+
+
+def test_copies_of_what_was_learnt_are_told_from_new_images() -> None:
+    train, held, new = (features(200, 6, seed=seed) for seed in (1, 2, 3))
+    copied = train[:150] + 1e-3
+    assert memory(copied, train, held).nearness < 0.01
+    assert memory(copied, train, held).gap < memory(new, train, held).gap
+    assert 0.8 < memory(new, train, held).nearness < 1.25
+    rows, distances = nearest(copied, train)
+    assert torch.equal(rows, torch.arange(150))
+    assert distances.max() < 0.01
 
 
 def test_a_set_has_no_distance_to_itself() -> None:
@@ -291,3 +396,31 @@ def test_a_space_that_gives_another_shape_is_named() -> None:
 
     with pytest.raises(PluginError, match="Wrong"):
         Reference(image_set(), Wrong(), "x")
+
+
+def test_the_whole_table_has_every_figure_with_its_floor_at_the_same_count() -> None:
+    real = image_set()
+    judge = Reference(real, Corners(), "x")
+    samples = real.batch(real.train[:30]) * 0.5
+    found = named(judge.measure(samples, whole=True))
+    assert list(found) == [
+        *("kid", "fid", "fid_infinity", "precision", "recall", "density", "coverage", "sliced_wasserstein"),
+        *("memorisation_gap", "nearness"),
+    ]
+    assert all(metric.floor is not None for metric in found.values())
+    assert found["recall"].n == 20
+    assert torch.equal(judge.neighbours(real.batch(real.train[3:6])), real.pixels[real.train[3:6]])
+
+
+def test_the_features_of_the_judged_are_refused() -> None:
+    own = nn.Linear(16, 8)
+
+    class Borrowed(Corners):
+        def __init__(self, weights: nn.Linear) -> None:
+            super().__init__()
+            self.net = nn.Linear(16, 8)
+            self.net.load_state_dict(weights.state_dict())
+
+    with pytest.raises(ConfigError, match="own discriminator"):
+        refuse_own_features(Borrowed(own), {"encoder": nn.Linear(16, 8), "discriminator": own})
+    refuse_own_features(Borrowed(nn.Linear(16, 8)), {"discriminator": own})

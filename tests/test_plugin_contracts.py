@@ -5,6 +5,8 @@ from __future__ import annotations
 from zoo import plugins
 from zoo.specs import DataSpec
 from zoo.testing import (
+    BottleneckCase,
+    BottleneckContract,
     DatasetCase,
     DatasetContract,
     DiscriminatorCase,
@@ -13,8 +15,14 @@ from zoo.testing import (
     EncoderContract,
     GeneratorCase,
     GeneratorContract,
+    MetricCase,
+    MetricContract,
     ObjectiveCase,
     ObjectiveContract,
+    PriorCase,
+    PriorContract,
+    RegulariserCase,
+    RegulariserContract,
     TransferCase,
     TransferContract,
 )
@@ -92,6 +100,26 @@ REQUIRED = {"core/perceptual": {"encoder": {"component": "mlp", "config": {"widt
 
 class TestObjectives(ObjectiveContract):
     cases = tuple(ObjectiveCase(offer.id, REQUIRED.get(offer.id, {})) for offer in offers("objective"))
+
+
+class TestBottlenecks(BottleneckContract):
+    cases = (
+        *(BottleneckCase(offer.id) for offer in offers("bottleneck")),
+        BottleneckCase("linear", {}, 12, 3),
+        BottleneckCase("gaussian", {}, 3, 12),
+    )
+
+
+class TestPriors(PriorContract):
+    cases = tuple(PriorCase(offer.id, {}, latent_dim) for offer in offers("prior") for latent_dim in (1, 6))
+
+
+class TestRegularisers(RegulariserContract):
+    cases = tuple(RegulariserCase(offer.id) for offer in offers("regulariser"))
+
+
+class TestMetrics(MetricContract):
+    cases = tuple(MetricCase(offer.id) for offer in offers("metric"))
 
 
 class TestDatasets(DatasetContract):

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from loopback import environment, hub
+
 from zoo import hookspecs
 from zoo.specs import KINDS
 
@@ -20,11 +22,20 @@ BLOCK = re.compile(r"^```(sh|python)(?: title=(\S+))?\n(.*?)^```", re.MULTILINE 
 def test_every_block_runs_in_order(tmp_path: Path, images_file: Path) -> None:
     assert images_file == tmp_path / "blobs.npz"
     plugin = tmp_path / "zoo-ring"
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'site'}{os.pathsep}{plugin}", "OMP_NUM_THREADS": "1"}
+    with hub(tmp_path / "store") as server:
+        run_page(tmp_path, plugin, environment(server.url, tmp_path / "hf"))
+        repository = server.hub.store.find("model", "ann/ring-blobs")
+        assert repository is not None
+        assert set(repository.tags) == {"v0.1.0"}
+
+
+def run_page(tmp_path: Path, plugin: Path, variables: dict[str, str]) -> None:
+    """Every block of the page, in a Hub's company."""
+    variables["PYTHONPATH"] = f"{tmp_path / 'site'}{os.pathsep}{plugin}"
 
     def run(*words: str) -> None:
         done = subprocess.run(
-            [sys.executable, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            [sys.executable, *words], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{words}: {done.stdout[-1500:]}{done.stderr[-1500:]}"
 

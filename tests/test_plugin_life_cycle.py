@@ -51,6 +51,7 @@ class Site:
             capture_output=True,
             text=True,
             check=False,
+            cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(self.folder), **environment},
         )
 
@@ -146,7 +147,17 @@ def test_what_a_plugin_prints_does_not_spoil_json(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["list"], ["plugins", "list"], ["components"], ["info", "dcgan", "--component"]], ids=" ".join
+    "words",
+    [
+        ["--help"],
+        ["list"],
+        ["plugins", "list"],
+        ["components"],
+        ["info", "dcgan", "--component"],
+        ["pull", "dcgan.glyphs-sans32", "--quiet"],
+        ["sample", "dcgan.glyphs-sans32", "-n", "1", "-o", "one.png"],
+    ],
+    ids=" ".join,
 )
 def test_broken_plugins_stop_no_command_that_does_not_need_them(site: Site, words: list[str]) -> None:
     for fault, (code, _, _) in BROKEN.items():
@@ -280,6 +291,70 @@ def test_a_faulty_component_names_its_owner_and_leaves_the_others_alone(site: Si
     assert "faulty/tiny" in caught.value.message
     assert found("faulty").ready
     zoo.autoencoder(encoder="dcgan", shape=(1, 8, 8))
+
+
+PARTS: dict[str, tuple[str, str, str]] = {
+    "a generator's samples": (
+        "generator",
+        """
+        class Tiny(nn.Module):
+            def __init__(self, config, data, latent_dim):
+                super().__init__()
+                self.data, self.latent_dim, self.first = data, latent_dim, None
+            def forward(self, z):
+                return z.new_zeros(len(z), 9, 9)
+        """,
+        "sample is (2, 9, 9), declared (2, 1, 8, 8)",
+    ),
+    "a discriminator's logits": (
+        "discriminator",
+        """
+        class Tiny(nn.Module):
+            def __init__(self, config, data):
+                super().__init__()
+                self.data, self.logit_groups = data, (2,)
+            def judge(self, x):
+                return Judgement(x.flatten(1)[:, :1], ())
+        """,
+        "realness is (2, 1), declared (2, 2)",
+    ),
+    "a bottleneck's codes": (
+        "bottleneck",
+        """
+        class Tiny(nn.Module):
+            def __init__(self, config, embedding_dim, latent_dim):
+                super().__init__()
+                self.latent_dim = latent_dim
+            def forward(self, embedding):
+                return Posterior(embedding[:, :3], None)
+        """,
+        "mean is (2, 3), declared (2, 4)",
+    ),
+    "a prior's codes": (
+        "prior",
+        """
+        class Tiny(nn.Module):
+            def __init__(self, config, latent_dim):
+                super().__init__()
+                self.latent_dim = latent_dim
+            def sample(self, n, rng=None):
+                return torch.randn(n, self.latent_dim + 1, generator=rng)
+        """,
+        "codes is (2, 5), declared (2, 4)",
+    ),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_another_shape_than_declared_is_refused_when_composing(site: Site, part: str) -> None:
+    kind, net, cause = PARTS[part]
+    imports = "import torch\nfrom torch import nn\nfrom zoo.protocols import Judgement, Posterior\n"
+    site.add("faulty", GOOD.replace('"encoder"', repr(kind)), net=imports + dedent(net), config=CONFIG)
+    chosen: dict[str, Any] = {"generator": "dcgan", "shape": (1, 8, 8), "latent_dim": 4, kind: "faulty/tiny"}
+    with pytest.raises(PluginError) as caught:
+        (zoo.autoencoder if kind == "bottleneck" else zoo.gan)(**chosen)
+    assert cause in caught.value.message
+    assert "faulty/tiny" in caught.value.message
 
 
 def test_the_sound_sample_composes(site: Site) -> None:

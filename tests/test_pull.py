@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers import released
-from loopback import cli, client, environment, hub, run
+from loopback import cli, client, environment, hf, hub, kill_at, run
 
 from zoo.errors import IntegrityError
 from zoo.hub.faults import Fault
 from zoo.hub.server import Server
 from zoo.names import pin_of
-from zoo.release import read_manifest, read_part
+from zoo.release import read_manifest, read_part, verify_files
 from zoo.snapshots import file_in
 
-SAMPLE = (
-    "import zoo, sys, hashlib\n"
-    "gan = zoo.load(sys.argv[1]).gan\n"
-    "print(hashlib.sha256(gan.sample(8, seed=0).numpy().tobytes()).hexdigest())"
-)
+SAMPLES = """
+import hashlib, sys, zoo
+for name in sys.argv[1:]:
+    print(hashlib.sha256(zoo.load(name).gan.sample(8, seed=0).numpy().tobytes()).hexdigest())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +34,19 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return released(tmp_path_factory.mktemp("release") / "dcgan.blobs")
 
 
+@pytest.fixture(scope="module")
+def uploaded(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a Hub keeps after the client's own command line has uploaded the release."""
+    place = tmp_path_factory.mktemp("uploaded")
+    with hub(place / "store") as running:
+        env = environment(running.url, place / "hf")
+        hf("upload", "ann/x", release, env=env)
+    return place / "store"
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(uploaded: Path, tmp_path: Path) -> Iterator[Server]:
+    shutil.copytree(uploaded, tmp_path / "store")
     with hub(tmp_path / "store") as running:
         yield running
 
@@ -44,10 +57,10 @@ def env(server: Server, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def commit(release: Path, env: dict[str, str]) -> str:
-    """The release, uploaded as anyone would; the commit."""
-    upload = f'api.create_repo("ann/x"); result = api.upload_folder(repo_id="ann/x", folder_path={str(release)!r}).oid'
-    return str(client(upload, env))
+def commit(server: Server) -> str:
+    repository = server.hub.store.find("model", "ann/x")
+    assert repository is not None
+    return repository.head.id
 
 
 def pulled(*words: str, env: dict[str, str]) -> Path:
@@ -57,21 +70,23 @@ def pulled(*words: str, env: dict[str, str]) -> Path:
 
 
 def test_a_pulled_release_samples_the_same_bit_for_bit(
-    server: Server, commit: str, release: Path, env: dict[str, str]
+    server: Server, commit: str, release: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """By an address without a revision, then by name of a registry; then with no request and with no server."""
+    """By an address without a revision and with one; `hf download` of what `hf upload` put there gives the same."""
     folder = pulled("hub:ann/x", env=env)
     assert folder.name == commit
-    wanted = run([sys.executable, "-c", SAMPLE, str(release)], env).stdout
-    assert len(wanted) > 60
+    hf("download", "ann/x", "--local-dir", tmp_path / "plain", env=env)
     server.seen.clear()
-    for name in (f"hub:ann/x@{commit}", "hub:ann/x", str(folder)):
-        assert run([sys.executable, "-c", SAMPLE, name], env).stdout == wanted
+    names = [f"hub:ann/x@{commit}", "hub:ann/x", str(folder), str(tmp_path / "plain")]
+    for name in names[:3]:
         assert pulled(name, env=env) == folder
+    samples = run([sys.executable, "-c", SAMPLES, str(release), *names], env).stdout.split()
+    assert len(samples) == 5
+    assert len(set(samples)) == 1
     assert not server.seen
     server.stop()
-    assert run([sys.executable, "-c", SAMPLE, "hub:ann/x"], env).stdout == wanted
-    assert cli("verify", str(folder), env=env).returncode == 0
+    for name in ("hub:ann/x", str(tmp_path / "plain")):
+        assert cli("verify", name, env=env).returncode == 0
 
 
 def test_a_registry_pins_what_is_pulled(commit: str, release: Path, env: dict[str, str], tmp_path: Path) -> None:
@@ -100,12 +115,50 @@ def test_a_new_commit_is_not_seen_until_asked_for(server: Server, commit: str, e
     assert not (newer / "notes.txt").exists()  # only what the manifest pins is taken
 
 
+def test_a_server_that_is_no_hub_is_told_apart(env: dict[str, str], tmp_path: Path) -> None:
+    server = http.server.HTTPServer(("127.0.0.1", 0), Anything)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    with server:
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        for body in (b"<html>", b"[]", b'{"sha": "../../x", "siblings": []}', b'{"sha": 1, "siblings": {}}'):
+            Anything.body = body
+            done = cli("pull", "hub:ann/x", env={**env, "HF_ENDPOINT": address})
+            assert done.returncode == 1
+            assert "answer" in done.stderr
+            assert len(done.stderr.strip().splitlines()) == 2, done.stderr
+        Anything.body = b'[{"id": "ann/\\u001b[2Jx"}]'
+        done = cli("search", env={**env, "HF_ENDPOINT": address})
+        assert done.returncode == 1
+        assert "answer" in done.stderr
+        server.shutdown()
+
+
+class Anything(http.server.BaseHTTPRequestHandler):
+    """Answers everything with the same bytes."""
+
+    body = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 def test_without_a_network_the_error_says_how_to_get_it(env: dict[str, str]) -> None:
     for more, says in (({"HF_HUB_OFFLINE": "1"}, "switched off"), ({"HF_ENDPOINT": "http://127.0.0.1:9"}, "reached")):
         done = cli("pull", f"hub:ann/x@{'a' * 40}", env={**env, **more})
         assert done.returncode == 1
         assert says in done.stderr
         assert len(done.stderr.strip().splitlines()) == 2
+    done = cli("search", "x", env={**env, "HF_ENDPOINT": "http://127.0.0.1:9"})  # asked once, not for half a minute
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 2
 
 
 @pytest.mark.parametrize(
@@ -134,10 +187,40 @@ def test_a_damaged_cache_is_found_and_can_be_repaired(commit: str, env: dict[str
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    for words in (("verify", str(folder), "--files"), ("pull", "hub:ann/x"), ("sample", "hub:ann/x", "-o", "x.png")):
+    for words in (("verify", str(folder), "--files"), ("sample", "hub:ann/x", "-o", "x.png"), ("pull", "hub:ann/x")):
         done = cli(*words, env=env)
         assert done.returncode == 1, words
         assert "generator.safetensors has sha256" in done.stderr
+    assert "zoo cache rm" in done.stderr
+    assert cli("cache", "rm", "hub:ann/x", "--yes", env=env).returncode == 0
+    assert pulled("hub:ann/x", env=env) == folder
+    verify_files(folder, read_manifest(folder))
+
+
+WITHOUT_XET = """
+import importlib.metadata, sys, zoo.cli
+real = importlib.metadata.version
+def version(name):
+    if name.replace("-", "_") == "hf_xet": raise importlib.metadata.PackageNotFoundError(name)
+    return real(name)
+importlib.metadata.version, sys.modules["hf_xet"] = version, None
+from huggingface_hub.utils import is_xet_available
+assert not is_xet_available()
+zoo.cli.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("xet", ["there", "switched off", "not installed"])
+def test_pulling_needs_no_xet(commit: str, release: Path, env: dict[str, str], xet: str) -> None:
+    """A Hub that does not offer it, as `zoo serve`, is asked for plain files, whatever the client has."""
+    if xet != "switched off":
+        del env["HF_HUB_DISABLE_XET"]
+    start = ["-c", WITHOUT_XET] if xet == "not installed" else ["-m", "zoo"]
+    done = run([sys.executable, *start, "pull", "-q", "hub:ann/x"], env)
+    assert done.returncode == 0, done.stderr
+    folder = Path(done.stdout.strip())
+    assert folder.name == commit
+    verify_files(folder, read_manifest(release))
 
 
 def test_only_a_snapshots_links_into_its_own_blobs_are_followed(release: Path, tmp_path: Path) -> None:
@@ -218,7 +301,19 @@ def test_every_fault_ends_in_success_or_one_clear_error(
         assert "bug" not in done.stderr
     server.faults.clear()
     folder = pulled(f"hub:ann/x@{commit}", env=env)
-    assert cli("verify", str(folder), "--files", env=env).returncode == 0
+    verify_files(folder, read_manifest(folder))
+
+
+def test_a_killed_pull_leaves_nothing_that_counts_as_a_release(
+    server: Server, commit: str, env: dict[str, str]
+) -> None:
+    kill_at(server, FILE, [sys.executable, "-m", "zoo", "pull", "hub:ann/x"], env)
+    done = cli("pull", f"hub:ann/x@{commit}", env={**env, "HF_HUB_OFFLINE": "1"})
+    assert done.returncode == 1
+    assert "is not on this machine" in done.stderr
+    assert json.loads(cli("cache", "ls", "--json", env=env).stdout) == []
+    folder = pulled("hub:ann/x", env=env)
+    verify_files(folder, read_manifest(folder))
 
 
 @pytest.mark.long

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import released
 from huggingface_hub import ModelCard
-from loopback import BOB, READER, cli, environment, hub
+from loopback import BOB, PUSH, READER, cli, environment, hf, hub, kill_at, push
 
 from zoo.hub.faults import Fault
 from zoo.hub.server import Server
@@ -43,33 +43,29 @@ def env(server: Server, tmp_path: Path) -> dict[str, str]:
 def test_a_release_comes_back_as_it_was_pushed(
     server: Server, release: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """In one commit, tagged with its version; again changes nothing; the client's own `hf download` gives the same."""
+    """In one commit, tagged with its version; again changes nothing; on an empty cache both clients get the same."""
     first = cli("push", str(release), "ann/x", "--json", env=env)
     assert first.returncode == 0, first.stderr
     told = json.loads(first.stdout)
-    again = json.loads(cli("push", str(release), "ann/x", "--json", env=env).stdout)
+    again = json.loads(push(str(release), "ann/x", "--json", env=env).stdout)
     assert again["already"]
     assert again["commit"] == told["commit"]
     repository = server.hub.store.find("model", "ann/x")
     assert repository is not None
     assert len(repository.commits) == 2
     assert repository.tags == {"v1.0.0": told["commit"]}
-    folder = Path(cli("pull", "-q", "hub:ann/x@v1.0.0", env=env).stdout.strip())
-    other = tmp_path / "other"
-    import subprocess
-    import sys
-
-    hf = Path(sys.executable).with_name("hf")
-    subprocess.run([hf, "download", "ann/x", "--local-dir", other], env=env, check=True, capture_output=True)
+    stranger = {**environment(server.url, tmp_path / "empty"), "HF_TOKEN": READER}
+    folder = Path(cli("pull", "-q", "hub:ann/x@v1.0.0", env=stranger).stdout.strip())
+    hf("download", "ann/x", "--local-dir", tmp_path / "plain", env=stranger)
     for path in release.iterdir():
-        assert (folder / path.name).read_bytes() == (other / path.name).read_bytes() == path.read_bytes()
-    assert cli("verify", str(other), env=env).returncode == 0
+        assert (folder / path.name).read_bytes() == (tmp_path / "plain" / path.name).read_bytes() == path.read_bytes()
+    assert cli("verify", str(folder), env=stranger).returncode == 0
 
 
 def test_a_dry_run_writes_what_would_be_uploaded_and_sends_nothing(
     server: Server, release: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
-    done = cli("push", str(release), "ann/x", "--dry-run", "--out", str(tmp_path / "up"), env=env)
+    done = push(str(release), "ann/x", "--dry-run", "--out", str(tmp_path / "up"), env=env)
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(tmp_path / "up")) == sorted(os.listdir(release))
     assert all(name in done.stdout for name in os.listdir(release))
@@ -116,18 +112,18 @@ def test_what_cannot_be_proved_is_not_published(
 
 
 def test_a_version_means_one_thing_for_ever(server: Server, release: Path, env: dict[str, str], tmp_path: Path) -> None:
-    assert cli("push", str(release), "ann/x", env=env).returncode == 0
+    assert push(str(release), "ann/x", env=env).returncode == 0
     other = rewritten(release, tmp_path / "other", {"samples.png": b"\x89PNG other"})
-    done = cli("push", str(other), "ann/x", env=env)
+    done = push(str(other), "ann/x", env=env)
     assert done.returncode == 1
     assert "has a version 1.0.0 with other bytes" in done.stderr
     next_one = rewritten(release, tmp_path / "next", {"samples.png": b"\x89PNG other"}, version="1.1.0")
-    assert cli("push", str(next_one), "ann/x", env=env).returncode == 0
+    assert push(str(next_one), "ann/x", env=env).returncode == 0
     repository = server.hub.store.find("model", "ann/x")
     assert repository is not None
     assert sorted(repository.tags) == ["v1.0.0", "v1.1.0"]
     stranger = rewritten(release, tmp_path / "stranger", {}, name="dcgan.other", version="2.0.0")
-    assert "holds dcgan.blobs" in cli("push", str(stranger), "ann/x", env=env).stderr
+    assert "holds dcgan.blobs" in push(str(stranger), "ann/x", env=env).stderr
 
 
 @pytest.mark.parametrize(
@@ -152,31 +148,52 @@ def test_a_refused_push_publishes_nothing_and_can_be_repeated(
     server: Server, release: Path, env: dict[str, str], fault: Fault, says: str
 ) -> None:
     server.faults.add(fault)
-    done = cli("push", str(release), "ann/x", env=env)
+    done = push(str(release), "ann/x", env=env)
     assert done.returncode == 1
     assert says in done.stderr
     assert len(done.stderr.strip().splitlines()) == 2, done.stderr
     repository = server.hub.store.find("model", "ann/x")
     assert repository is None or repository.head.files == {}
+    assert ("the new repository ann/x is there" in done.stderr) == (repository is not None)
     server.faults.clear()
-    assert cli("push", str(release), "ann/x", env=env).returncode == 0
+    assert push(str(release), "ann/x", env=env).returncode == 0
+    assert server.hub.store.find("model", "ann/x").tags  # type: ignore[union-attr]
 
 
-def test_a_push_that_ended_before_its_tag_is_finished_by_the_next(
-    server: Server, release: Path, env: dict[str, str]
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(r"POST .*/tag/", "status", 9, 403), Fault(r"POST .*/commit/", "cut", 9, at=0)],
+    ids=["tag", "answer"],
+)
+def test_a_push_that_ended_after_its_commit_is_finished_by_the_next(
+    server: Server, release: Path, env: dict[str, str], fault: Fault
 ) -> None:
-    server.faults.add(Fault(r"POST .*/tag/", "status", 9, 403))
-    assert cli("push", str(release), "ann/x", env=env).returncode == 1
+    """Before its tag, or before it heard that the commit was made."""
+    server.faults.add(fault)
+    done = push(str(release), "ann/x", env=env)
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 2, done.stderr
     server.faults.clear()
-    assert "already" in cli("push", str(release), "ann/x", env=env).stdout
+    assert "already" in push(str(release), "ann/x", env=env).stdout
     repository = server.hub.store.find("model", "ann/x")
     assert repository is not None
     assert list(repository.tags) == ["v1.0.0"]
+    assert len(repository.commits) == 2
+
+
+def test_a_killed_push_publishes_nothing_and_can_be_repeated(
+    server: Server, release: Path, env: dict[str, str]
+) -> None:
+    kill_at(server, "PUT /lfs/", [*PUSH, str(release), "ann/x"], env)
+    repository = server.hub.store.find("model", "ann/x")
+    assert repository is not None
+    assert repository.head.files == {}
+    assert push(str(release), "ann/x", env=env).returncode == 0
 
 
 def test_who_may_not_write_is_told_so(server: Server, release: Path, env: dict[str, str]) -> None:
     for token, says in ((READER, "may not"), (BOB, "may not"), ("hf_test_wrong", "token")):
-        done = cli("push", str(release), "ann/x", env={**env, "HF_TOKEN": token})
+        done = push(str(release), "ann/x", env={**env, "HF_TOKEN": token})
         assert done.returncode == 1
         assert says in done.stderr
         assert token not in done.stderr + done.stdout
@@ -208,9 +225,9 @@ def test_a_signature_holds_for_its_key_alone(
         (tmp_path / f"{name}.pem").write_bytes(private)
         public = key.public_key().public_bytes(pem.Encoding.PEM, pem.PublicFormat.SubjectPublicKeyInfo)
         (tmp_path / f"{name}.pub").write_bytes(public)
-    done = cli("push", str(release), "ann/x", "--sign", str(tmp_path / "ann.pem"), env=env)
+    done = push(str(release), "ann/x", "--sign", str(tmp_path / "ann.pem"), env=env)
     assert done.returncode == 0, done.stderr
-    assert cli("push", str(release), "ann/plain", env=env).returncode == 0
+    assert push(str(release), "ann/plain", env=env).returncode == 0
     good = cli("pull", "hub:ann/x", "--verify-key", str(tmp_path / "ann.pub"), env=env)
     assert good.returncode == 0, good.stderr
     for address, name, says in (("ann/x", "eve", "does not hold"), ("ann/plain", "ann", "is not signed")):

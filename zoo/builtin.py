@@ -15,7 +15,7 @@ _LOSSES = "zoo.objectives.configs"
 
 @hook
 def zoo_components() -> Iterable[Component]:
-    """Bottlenecks, priors, objectives and regularisers."""
+    """Bottlenecks, priors, objectives, regularisers and a feature space."""
     bottlenecks = "zoo.networks.bottlenecks"
     priors = "zoo.networks.priors"
     reconstruction = "zoo.objectives.reconstruction"
@@ -158,5 +158,12 @@ def zoo_components() -> Iterable[Component]:
             "zoo.objectives.regularisers:Consistency",
             f"{_LOSSES}:ConsistencyConfig",
             "logits do not change under augmentation",
+        ),
+        Component(
+            "metric",
+            "inception",
+            "zoo.metrics.inception:Inception",
+            "zoo.metrics.configs:InceptionConfig",
+            "Inception v3 of torch-fidelity: the FID and KID of papers",
         ),
     ]

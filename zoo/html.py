@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Sequence
+from html import escape
 
-__all__ = ["data_address", "facts", "picture", "table"]
+__all__ = ["data_address", "escape", "facts", "picture", "table"]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
     """A table; a cell that is a number is set flush right."""
-    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    top = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
     return f"<table>{title}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -20,8 +20,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str = 
 def facts(rows: Sequence[tuple[str, object]]) -> str:
     """`key  value` lines as a table with its keys as row headings."""
     lines = "".join(
-        f'<tr><th scope="row" style="text-align:left">{html.escape(key)}</th>'
-        f'<td style="text-align:left">{html.escape(str(value))}</td></tr>'
+        f'<tr><th scope="row" style="text-align:left">{escape(key)}</th>'
+        f'<td style="text-align:left">{escape(str(value))}</td></tr>'
         for key, value in rows
     )
     return f"<table><tbody>{lines}</tbody></table>"
@@ -29,7 +29,7 @@ def facts(rows: Sequence[tuple[str, object]]) -> str:
 
 def picture(png: bytes, alt: str) -> str:
     """A PNG inside the page itself; `alt` says what is to be seen."""
-    return f'<img src="{data_address(png)}" alt="{html.escape(alt)}" style="max-width:100%">'
+    return f'<img src="{data_address(png)}" alt="{escape(alt)}" style="max-width:100%">'
 
 
 def data_address(png: bytes) -> str:
@@ -39,4 +39,4 @@ def data_address(png: bytes) -> str:
 
 def _cell(value: object) -> str:
     side = "right" if isinstance(value, (int, float)) else "left"
-    return f'<td style="text-align:{side}">{html.escape(str(value))}</td>'
+    return f'<td style="text-align:{side}">{escape(str(value))}</td>'

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from zoo import html
 from zoo.checked import Checked, checked_files
 from zoo.errors import IntegrityError, ReleaseError, UnknownName
 from zoo.manifest import AUTOENCODER, GAN, Manifest
@@ -41,6 +42,18 @@ class Pair:
     folder: Path
     autoencoder: Autoencoder | None
     gan: Gan | None
+
+    def _repr_html_(self) -> str:
+        m = self.manifest
+        rows = [("release", f"{m.name} {m.version}"), ("license", m.license), ("sample", list(m.data.shape))]
+        rows += [("code", f"{m.latent_dim} values")]
+        rows += [(role, f"{part.component}, {part.parameters:,} parameters") for role, part in m.parts.items()]
+        if m.lineage is not None:
+            rows.append(("transfer", m.lineage.strategy))
+        pin = m.files.get("samples.png")
+        seen = html.picture(read_pinned(self.folder, "samples.png", pin), f"Samples of {m.name}") if pin else ""
+        figures = "".join(metric._repr_html_() for metric in m.metrics)
+        return html.facts(rows) + figures + seen
 
 
 def load(name_or_folder: str | Path) -> Pair:

@@ -13,22 +13,22 @@ from torch import nn
 
 from zoo import plugins
 from zoo.data.images import ImageSet, to_uint8
+from zoo.errors import ReleaseError
 from zoo.manifest import FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import as_part
-from zoo.networks.discriminator import EncoderDiscriminator
+from zoo.networks.compose import as_part, discriminator_kind
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.seeds import stream
 from zoo.networks.vectors import record_vectors
 from zoo.pairs import VECTORS
-from zoo.release import MANIFEST, pin_file, write_release
+from zoo.release import MANIFEST, pin_file, read_pinned, write_release
 from zoo.report.card import card
 from zoo.report.grids import grid, png_bytes
 from zoo.specs import Metric
 from zoo.tensors import pack
 from zoo.training.recipe import Recipe, write_recipe
 
-__all__ = ["Trained", "write_pair"]
+__all__ = ["Trained", "write_measured", "write_pair"]
 
 _VECTORS = 4
 _PICTURE = 64
@@ -86,10 +86,35 @@ def write_pair(
     return manifest
 
 
+def write_measured(
+    folder: Path, manifest: Manifest, out: str | Path, *, version: str, metrics: Sequence[Metric]
+) -> Manifest:
+    """Write the release in `folder` into `out` as another version with these figures, in place of those of the same
+    name, data, split and features. Nothing else changes but its card. Raises ReleaseError, IntegrityError or
+    StorageError.
+    """
+    if version == manifest.version:
+        raise ReleaseError(
+            f"{manifest.name} {version} exists, and versions are immutable", "Give a higher version with --version."
+        )
+
+    def key(metric: Metric) -> tuple[str, ...]:
+        return metric.name, metric.data, metric.split, metric.extractor
+
+    new = {key(metric) for metric in metrics}
+    kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
+    files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
+    changed = replace(manifest, version=version, metrics=(*kept, *metrics))
+    files["README.md"] = card(changed).encode()
+    changed = replace(changed, files=_pins(files, changed.parts))
+    write_release(Path(out), changed, files)
+    return changed
+
+
 def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
     kind = {"decoder": "generator"}.get(role, role)
-    if isinstance(module, EncoderDiscriminator):
-        kind = "encoder"
+    if role == "discriminator":
+        kind = discriminator_kind(spec.component)
     plugin = plugins.find(kind, spec.component).plugin
     file = f"{role}.safetensors"
     files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo import html
 from zoo.config import from_plain, to_plain
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
@@ -31,8 +32,10 @@ from zoo.specs import Metric
 from zoo.tensors import pack, unpack
 from zoo.training import checkpoint, loop
 from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.drawn import kid_curve, loss_curve, newest_grid
 from zoo.training.events import Event, RunFacts, Watcher
 from zoo.training.lineage import KEPT_FILES, fork, unchanged
+from zoo.training.measured import Measured
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
@@ -59,12 +62,12 @@ class Run:
     images: ImageSet
 
     @property
-    def metrics(self) -> dict[int, tuple[Metric, ...]]:
+    def metrics(self) -> Measured:
         """What was measured along the way, by images shown."""
-        return {
-            int(event["shown"]): tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"])
+        return Measured(
+            (int(event["shown"]), tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"]))
             for event in Record(self.folder).events("metrics")
-        }
+        )
 
     @property
     def report(self) -> list[dict[str, Any]]:
@@ -100,6 +103,22 @@ class Run:
             self.metrics.get(self.shown, ()),
         )
         return write_pair(trained, folder, license=license, name=name, version=version)
+
+    def _repr_html_(self) -> str:
+        strategy = self.recipe.transfer.strategy if self.recipe.transfer is not None else "none"
+        pictures = {
+            "newest samples": newest_grid(self.folder),
+            "KID over images shown": kid_curve([self.folder]),
+            "losses over images shown": loss_curve(self.folder),
+        }
+        rows = [
+            ("run", self.folder),
+            ("images shown", f"{self.shown:,}"),
+            ("strategy", strategy),
+            ("data", self.images.name),
+        ]
+        drawn = "".join(html.picture(png, alt) for alt, png in pictures.items() if png is not None)
+        return html.facts(rows) + self.metrics._repr_html_() + drawn
 
 
 def train(

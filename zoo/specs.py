@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from zoo import html
 from zoo.errors import ConfigError
 
 __all__ = ["KINDS", "Component", "DataSpec", "Kind", "Metric", "Origin", "PartSpec", "Preparation", "Selection"]
@@ -142,6 +143,12 @@ class Metric:
     floor: float | None = None
     interval: tuple[float, float] | None = None
     seeds: tuple[int, ...] = (0,)
+
+    def _repr_html_(self) -> str:
+        interval = f"{self.interval[0]:.4g} to {self.interval[1]:.4g}" if self.interval else "none"
+        floor = "none" if self.floor is None else f"{self.floor:.4g}"
+        shown = [("95 % interval", interval), ("floor", floor), ("on", f"{self.data}, {self.split}, n={self.n}")]
+        return html.facts([(self.name, f"{self.value:.4g}"), *shown, ("features", self.extractor)])
 
 
 @dataclass(frozen=True, slots=True)

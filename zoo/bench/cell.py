@@ -30,7 +30,7 @@ from zoo.training.checkpoint import latest
 from zoo.training.events import Watcher
 from zoo.transfers.transfer import Moved, transfer
 
-__all__ = ["Result", "read_result", "run_cell"]
+__all__ = ["Result", "read_result", "refuse_other", "run_cell"]
 
 _RESULT = "result.json"
 _SPEC = "cell.json"
@@ -66,7 +66,7 @@ def run_cell(suite: Suite, root: Path, cell: Cell, watch: Sequence[Watcher] = ()
 
     A run that diverges is a result like any other. Raises what composing, transferring and storing raise.
     """
-    _refuse_other(suite, root, cell)
+    refuse_other(suite, root, cell)
     finished = read_result(root, cell)
     if finished is not None:
         return finished
@@ -106,8 +106,8 @@ def run_cell(suite: Suite, root: Path, cell: Cell, watch: Sequence[Watcher] = ()
     return result
 
 
-def _refuse_other(suite: Suite, root: Path, cell: Cell) -> None:
-    """Refuse what an edited suite would silently mix with the runs of the old one."""
+def refuse_other(suite: Suite, root: Path, cell: Cell) -> None:
+    """Refuse what an edited suite would silently mix with the runs of the old one. Raises ConfigError."""
     path = root / cell.id / _SPEC
     if path.is_file() and path.read_bytes() != dump_json(spec_of(suite, cell)):
         raise ConfigError(

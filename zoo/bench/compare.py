@@ -102,7 +102,7 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All arms on one data set and architecture; `scratch_images` and `scratch_cpu` are the medians at scratch's best."""
+    """All arms on one data set and architecture; `scratch_*` are medians, the costs those at the best."""
 
     data: str
     architecture: str
@@ -159,7 +159,9 @@ def _comparison(data: str, architecture: str, rows: list[Row], scratch: str) -> 
         data,
         architecture,
         tuple(
-            _against(runs, base, (best, images, cpu, budget), p.get(_key(runs), math.nan), adjusted.get(_key(runs), math.nan))
+            _against(
+                runs, base, (best, images, cpu, budget), p.get(_key(runs), math.nan), adjusted.get(_key(runs), math.nan)
+            )
             for runs in arms
         ),
         best,
@@ -177,9 +179,7 @@ def _key(runs: Runs) -> str:
     return f"{runs.arm}/{runs.autoencoder}"
 
 
-def _against(
-    runs: Runs, base: Runs, scratch: tuple[float, float, float, int], p: float, adjusted: float
-) -> Against:
+def _against(runs: Runs, base: Runs, scratch: tuple[float, float, float, int], p: float, adjusted: float) -> Against:
     best, images, cpu, budget = scratch
     last, recall = runs.last("kid"), runs.last("recall")
     common = [seed for seed in runs.seeds if seed in base.seeds]

@@ -13,9 +13,10 @@ __all__ = ["keep", "page"]
 
 _HEAD = """# Results
 
-Written by `zoo bench report` from the tables under `results/`; every row there names the recipe and the seed that make it
-again (`zoo train results/SUITE/recipes/DIGEST.toml`). KID is unbiased: equal distributions give 0 on average. p values are
-of paired sign-flip permutation tests on the logarithm of the last KID; five pairs cannot give less than 0.0625.
+Written by `zoo bench report` from the tables under `results/`; every row there names its run's whole recipe, which lies
+beside the table, and `zoo bench results/SUITE/suite.toml` makes them all again. KID is unbiased: equal distributions
+give 0 on average, and values below 0.001 count as 0.001 where a logarithm is taken. p values are of paired sign-flip
+permutation tests on the logarithm of the last KID; five pairs cannot give less than 0.0625.
 """
 
 
@@ -43,7 +44,7 @@ def page(folders: Sequence[Path], base: Path, path: Path) -> Path:
     for folder in folders:
         stored = read_stored(folder)
         inside = folder.resolve().relative_to(base.resolve()).as_posix()
-        for one in compare(stored.rows):
+        for one in compare(stored.rows, stored.suite.baseline):
             for metric in ("kid", "recall"):
                 picture = curves_png(stored.rows, one.data, one.architecture, metric)
                 write_atomically(folder / f"{one.data}-{one.architecture}-{metric}.png", picture)

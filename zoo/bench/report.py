@@ -32,7 +32,7 @@ def read_stored(folder: Path) -> Stored:
 
 
 def curves_png(rows: Sequence[Row], data: str, architecture: str, metric: str = "kid") -> bytes:
-    """Median curves of every arm over images shown, with the range of the seeds as a band. Raises DataError for none."""
+    """Every arm's median curve over images shown, the seeds' range as a band. Raises DataError for no runs."""
     finals = [row for row in rows if (row.stage, row.data, row.architecture) == ("final", data, architecture)]
     if not finals:
         raise DataError(f"there are no finished runs on {data}", "Run the suite further.")
@@ -56,14 +56,14 @@ def markdown(stored: Stored, pictures: str = "") -> str:
     """One suite as Markdown: what was run, what was tuned, and per data set where the arms ended and how soon they got
     where scratch got. `pictures` is the path of its folder as seen from the page."""
     suite, rows = stored.suite, stored.rows
-    found = compare(rows)
+    found = compare(rows, suite.baseline)
     lines = [f"## {suite.title or suite.name}", ""]
     if suite.about:
         lines += [suite.about.strip(), ""]
     lines += _setting(suite, rows)
     lines += _tuning(suite, rows)
     for one in found:
-        lines += _comparison(one, pictures)
+        lines += _comparison(one, suite.baseline, pictures)
     return "\n".join(lines)
 
 
@@ -81,9 +81,13 @@ def _setting(suite: Suite, rows: Sequence[Row]) -> list[str]:
         "",
     ]
     if sources:
-        lines += ["| autoencoder | trained on | seed | images | CPU s | held-out error / variance |", "|---|---|---|---|---|---|"]
         lines += [
-            f"| {row.autoencoder} | {row.data} | {row.seed} | {row.images:,} | {row.cpu_seconds:.0f} | {row.value:.3f} |"
+            "| autoencoder | trained on | seed | images | CPU s | held-out error / variance |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {row.autoencoder} | {row.data} | {row.seed} | {row.images:,} "
+            f"| {row.cpu_seconds:.0f} | {row.value:.3f} |"
             for row in sources
             if row.metric == "reconstruction_error"
         ]
@@ -99,17 +103,18 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     for row in trials:
         key = (row.architecture, row.arm, row.trial or 0)
         best[key] = min(best.get(key, (math.inf, row.settings)), (row.value, row.settings))
-    names = sorted(suite.tuning.grid)
+    names = sorted({name for settings in suite.tuning.settings() for name in settings})
     arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
     lines = [
-        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to learn "
-        "from that were split again; the same trials for each arm. Lowest KID of each trial (the best of an arm in bold):",
+        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to "
+        "learn from that were split again; the same trials for each arm. Lowest KID of each trial (each arm's best in "
+        "bold):",
         "",
         "| " + " | ".join([*names, *(arm for _, arm in arms)]) + " |",
         "|" + "---|" * (len(names) + len(arms)),
     ]
     for i, settings in enumerate(suite.tuning.settings()):
-        cells = [f"{settings[name]}" for name in names]
+        cells = [f"{settings.get(name, '-')}" for name in names]
         for architecture, arm in arms:
             own = {key[2]: value for key, (value, _) in best.items() if key[:2] == (architecture, arm)}
             text = f"{own[i]:.4f}" if i in own else "-"
@@ -118,27 +123,28 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     return [*lines, ""]
 
 
-def _comparison(one: Comparison, pictures: str) -> list[str]:
+def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
     several = len({arm.runs.autoencoder for arm in one.arms if arm.runs.autoencoder}) > 1
     seeds = max(len(arm.runs.seeds) for arm in one.arms)
     lines = [
         f"### {one.data}, {one.architecture}",
         "",
         f"KID against {one.reference:,} held-out images in `{one.extractor}`; real against real: {one.floor:.4f}. "
-        f"Up to {seeds} paired seeds, {one.budget:,} images a run. Scratch's median best KID is {one.scratch_best:.4f}, "
+        f"Up to {seeds} paired seeds, {one.budget:,} images a run. The median best KID of `{baseline}` is "
+        f"{one.scratch_best:.4f}, "
         f"at a median of {one.scratch_images:,.0f} images and {one.scratch_cpu:.0f} CPU seconds.",
         "",
         f"![learning curves]({pictures}{one.data}-{one.architecture}-kid.png)",
         "",
         "| arm | seeds | KID at the start | best KID | KID at the end (95 %) | FID | recall (95 %) | precision "
-        "| mean log KID | scratch's KID / its | p (Holm) |",
+        f"| mean log KID | KID of {baseline} / its | p (Holm) |",
         "|" + "---|" * 11,
     ]
     lines += [_end_row(arm, several) for arm in one.arms]
     lines += [
         "",
-        "How soon: three measurements in a row at or below scratch's median best KID times the factor; the share is of "
-        "what scratch took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
+        f"How soon: three measurements in a row at or below that KID times the factor; the share is of what "
+        f"`{baseline}` took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
         "",
         "| arm | factor | reached | images | share of images | share of CPU | share with autoencoder | mean images |",
         "|" + "---|" * 8,

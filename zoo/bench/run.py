@@ -1,4 +1,4 @@
-"""Running a suite: autoencoders, then trials, then the runs that count. Stopped at any moment, it goes on where it was."""
+"""Running a suite: autoencoders, then trials, then the runs that count. What was stopped goes on where it was."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.cell import Result, read_result, run_cell
+from zoo.bench.cell import Result, read_result, refuse_other, run_cell
 from zoo.bench.rows import choose, rows_of
 from zoo.bench.suite import Cell, Suite, final_cells, images_to_show, source_cells, trial_cells, write_suite
 from zoo.bench.table import Row, write_table
@@ -48,20 +48,28 @@ Watch = Callable[[Progress], None]
 
 
 def run_suite(
-    suite: Suite, root: Path, *, workers: int = 1, watch: Watch = lambda progress: None, executor: Executor | None = None
+    suite: Suite,
+    root: Path,
+    *,
+    workers: int = 1,
+    watch: Watch = lambda progress: None,
+    executor: Executor | None = None,
 ) -> list[Row]:
     """Make every run of `suite` in the folder `root` and its table (`table.csv`, `recipes/`); returns the rows.
 
     Finished cells are only read, a run that was cut short goes on from its checkpoint, and the table is written anew
-    after each cell. `executor` replaces the local processes. Raises TrainingError after all others are done when cells
-    failed for another reason than diverging, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
+    after each cell. `workers` runs are made at a time; `executor` replaces the local processes. Raises TrainingError
+    after all others are done when cells failed for another reason than diverging, ConfigError when the folder holds
+    runs of other settings, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
     """
     clock = _Clock(suite, root)
     failures: dict[str, BaseException] = {}
     with executor or _processes(workers) as pool:
         for stage in (lambda: source_cells(suite), lambda: trial_cells(suite), lambda: _finals(suite, root)):
+            for cell in stage():
+                refuse_other(suite, root, cell)
             cells = [cell for cell in stage() if read_result(root, cell) is None]
-            failures |= _run_all(suite, root, cells, pool, clock, watch)
+            failures |= _run_all(suite, root, cells, pool, workers, clock, watch)
             if failures:
                 break
     rows = collect(suite, root)
@@ -109,31 +117,30 @@ def _finals(suite: Suite, root: Path) -> list[Cell]:
 
 
 def _run_all(
-    suite: Suite, root: Path, cells: Sequence[Cell], pool: Executor, clock: _Clock, watch: Watch
+    suite: Suite, root: Path, cells: Sequence[Cell], pool: Executor, workers: int, clock: _Clock, watch: Watch
 ) -> dict[str, BaseException]:
-    waiting: dict[Future[Result], Cell] = {pool.submit(run_cell, suite, root, cell): cell for cell in cells}
+    rest = list(reversed(cells))
+    waiting: dict[Future[Result], Cell] = {}
     failures: dict[str, BaseException] = {}
     watch(clock.progress())
-    try:
-        while waiting:
-            done, _ = wait(waiting, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                cell = waiting.pop(future)
-                error = future.exception()
-                if isinstance(error, KeyboardInterrupt):
-                    raise KeyboardInterrupt
-                if error is not None:
-                    failures[cell.id] = error
-                    watch(clock.progress(cell.id, "failed"))
-                else:
-                    collect(suite, root)
-                    watch(clock.progress(cell.id, future.result().status))
-            if not done:
-                watch(clock.progress())
-    except BaseException:
-        for future in waiting:
-            future.cancel()
-        raise
+    while rest or waiting:
+        while rest and len(waiting) < workers:  # no more: what is queued would still be begun after a stop
+            cell = rest.pop()
+            waiting[pool.submit(run_cell, suite, root, cell)] = cell
+        done, _ = wait(waiting, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            cell = waiting.pop(future)
+            error = future.exception()
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt
+            if error is not None:
+                failures[cell.id] = error
+                watch(clock.progress(cell.id, "failed"))
+            else:
+                collect(suite, root)
+                watch(clock.progress(cell.id, future.result().status))
+        if not done:
+            watch(clock.progress())
     return failures
 
 
@@ -152,7 +159,7 @@ class _Clock:
         images, total = sum(shown.values()), sum(self._work.values())
         pace = (images - self._at_first) / max(time.monotonic() - self._began, 1e-9)
         done = [name for name in self._work if (self._root / name / "result.json").is_file()]
-        running = tuple(name for name, count in shown.items() if 0 < count and name not in done)
+        running = tuple(name for name, count in shown.items() if count > 0 and name not in done)
         left = (total - images) / pace if pace > 0 else None
         return Progress(len(done), len(self._work), images, total, left, running, finished, status)
 
@@ -205,5 +212,3 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-

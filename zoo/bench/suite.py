@@ -103,7 +103,8 @@ class Tuning:
     the held-out ones stay unseen) with a seed of its own; the one of the lowest KID in all its measurements is used.
 
     `grid` lists values by setting: fields of the training, `learning_rate` for both sides, or `gamma` of the
-    regulariser. All combinations are tried, or `trials` of them, drawn once for all arms.
+    regulariser. All combinations are tried, or `trials` of them, drawn once for all arms; then each of `more`, for a
+    best that was found at the grid's edge.
     """
 
     data: str
@@ -112,16 +113,16 @@ class Tuning:
     images: int
     seed: int = 1_000
     trials: int | None = None
+    more: tuple[Mapping[str, Any], ...] = ()
     autoencoder: str | None = None
 
     def settings(self) -> list[dict[str, Any]]:
         """The trials' settings, the same for every arm."""
         names = sorted(self.grid)
         every = [dict(zip(names, values, strict=True)) for values in itertools.product(*(self.grid[n] for n in names))]
-        if self.trials is None or self.trials >= len(every):
-            return every
-        picked = sorted(random.Random(self.seed).sample(range(len(every)), self.trials))
-        return [every[i] for i in picked]
+        if self.trials is not None and self.trials < len(every):
+            every = [every[i] for i in sorted(random.Random(self.seed).sample(range(len(every)), self.trials))]
+        return [*every, *map(dict, self.more)]
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Measuring:
 class Suite:
     """What is compared. Every combination of an arm, a data entry, an architecture, an autoencoder and a seed is a run;
     runs of one seed see the same batches and codes (they are paired). `training` holds for every GAN; `threads` is each
-    worker's; `title` and `about` are for the report."""
+    worker's; `title` and `about` are for the report, which compares with the arm `baseline`."""
 
     data: Mapping[str, DataEntry]
     arms: Mapping[str, Arm]
@@ -164,6 +165,7 @@ class Suite:
     measuring: Measuring = field(default_factory=Measuring)
     tuning: Tuning | None = None
     threads: int = 1
+    baseline: str = "scratch"
 
     def __post_init__(self) -> None:
         if self.format != 1:
@@ -173,14 +175,21 @@ class Suite:
                 raise ConfigError(f"{name!r} cannot name a part of a suite", "Use letters, digits, - and _.")
         from_plain(AdversarialTraining, dict(self.training), "training")
         for name, entry in self.autoencoders.items():
-            self._known(f"autoencoders.{name}", self.data, *(entry.targets if entry.data is None else (entry.data, *entry.targets)))
+            self._known(
+                f"autoencoders.{name}",
+                self.data,
+                *(entry.targets if entry.data is None else (entry.data, *entry.targets)),
+            )
         for name, arm in self.arms.items():
             self._known(f"arms.{name}", self.data, *arm.data)
             self._known(f"arms.{name}", self.autoencoders, *arm.autoencoders)
             self._known(f"arms.{name}", self.arms, *([arm.like] if arm.like else []))
             if arm.strategy is not None and not self.autoencoders:
-                raise ConfigError(f"arms.{name} transfers, and the suite has no autoencoder", "Give [autoencoders.NAME].")
+                raise ConfigError(
+                    f"arms.{name} transfers, and the suite has no autoencoder", "Give [autoencoders.NAME]."
+                )
             from_plain(AdversarialTraining, {**self.training, **arm.training}, f"arms.{name}.training")
+        self._known("baseline", self.arms, self.baseline)
         if self.tuning is not None:
             self._known("tuning", self.data, self.tuning.data)
             self._known("tuning", self.arms, *self.tuning.arms)
@@ -249,11 +258,17 @@ def source_cells(suite: Suite) -> list[Cell]:
     for cell in wanted.values():
         entry = suite.autoencoders[cell.autoencoder]
         if entry.release is None:
-            assert cell.autoencoder_seed is not None and entry.data is not None
+            assert cell.autoencoder_seed is not None
+            assert entry.data is not None
             found.append(
                 Cell(
-                    "autoencoder", entry.data, cell.architecture, "autoencoder", cell.autoencoder_seed,
-                    cell.autoencoder, cell.autoencoder_seed,
+                    "autoencoder",
+                    entry.data,
+                    cell.architecture,
+                    "autoencoder",
+                    cell.autoencoder_seed,
+                    cell.autoencoder,
+                    cell.autoencoder_seed,
                 )
             )
     return found
@@ -302,7 +317,7 @@ def with_settings(training: Mapping[str, Any], settings: Mapping[str, Any]) -> d
             merged |= {"generator_lr": value, "discriminator_lr": value}
         elif key == "gamma":
             part = merged.get("regulariser", "core/r1")
-            spec = {"component": part, "config": {}} if isinstance(part, str) else dict(to_plain(part))
+            spec: dict[str, Any] = {"component": part, "config": {}} if isinstance(part, str) else dict(to_plain(part))
             merged["regulariser"] = {**spec, "config": {**spec.get("config", {}), "gamma": value}}
         else:
             merged[key] = value

@@ -39,6 +39,7 @@ COMMANDS = {
     "bench": ("zoo.cli.bench:bench", "Compare ways to train: a suite of paired runs, and its report."),
     "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
     "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, begin a new one."),
+    "ui": ("zoo.cli.ui:ui", "Play, transfer and compare runs in the browser."),
     "gallery": ("zoo.cli.gallery:gallery", "Write a site of the releases: no server, no request."),
     "doctor": ("zoo.cli.doctor:doctor", "Say what is installed, where things are, and what is wrong."),
     "completion": ("zoo.cli.completion:completion", "Print a script that completes names in your shell."),

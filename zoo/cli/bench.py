@@ -39,10 +39,11 @@ def bench() -> None:
 @click.argument("suite", type=click.Path(path_type=Path), metavar="SUITE.toml")
 @options.out
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Local processes.")
+@click.option("--ray", "address", metavar="HOST:PORT", help="Use this Ray cluster, which sees the folder OUT too.")
 @click.option("--dry-run", is_flag=True, help="List the runs and make none.")
 @options.json_flag
 @options.quiet
-def run(suite: Path, out: Path, workers: int, dry_run: bool, as_json: bool, quiet: bool) -> None:
+def run(suite: Path, out: Path, workers: int, address: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Run a suite, or go on with one that was stopped; finished runs are never repeated."""
     from zoo.bench.suite import final_cells, images_to_show, read_suite, source_cells, trial_cells
 
@@ -56,10 +57,13 @@ def run(suite: Path, out: Path, workers: int, dry_run: bool, as_json: bool, quie
             show.table(("run", "images"), rows)
             click.echo(f"{len(rows)} runs, {sum(images for _, images in rows):,} images")
         return
+    from zoo.bench.cluster import Cluster
     from zoo.bench.run import TABLE, run_suite
 
+    cluster = Cluster(address, wanted.threads) if address is not None else None
+    slots = workers if cluster is None else cluster.slots
     with _watching(wanted.name, quiet or as_json) as watch:
-        found = run_suite(wanted, out, workers=workers, watch=watch)
+        found = run_suite(wanted, out.resolve(), workers=slots, watch=watch, executor=cluster)
     if as_json:
         show.as_json({"table": str(out / TABLE), "rows": len(found)})
     elif quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,6 +10,8 @@ import click
 from zoo.cli import completing, options, show
 
 __all__ = ["evaluate"]
+
+_PICTURED = 32
 
 
 @click.command()
@@ -24,26 +27,68 @@ __all__ = ["evaluate"]
 @click.option(
     "-n", "count", type=click.IntRange(2, 1_000_000), default=2000, show_default=True, help="How many samples."
 )
+@click.option(
+    "--split",
+    type=click.Choice(["held-out", "train"]),
+    default="held-out",
+    show_default=True,
+    help="The real images to compare with.",
+)
+@click.option(
+    "--picture",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="Draw samples, each beside the image to learn from that is nearest to it.",
+)
+@click.option(
+    "--write",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write the release NAME with these figures into the new FOLDER.",
+)
+@click.option("--version", help="The version of what --write writes, which must be new.")
 @options.seed
 @options.json_flag
-def evaluate(name: str, data: str, metric: str, count: int, seed: int, as_json: bool) -> None:
-    """Measure KID and FID of a GAN's samples against held-out images, in a frozen feature space that neither the
-    autoencoder nor the discriminator was trained in. The floor is the same figure of real images against real ones.
+def evaluate(
+    name: str,
+    data: str,
+    metric: str,
+    count: int,
+    split: str,
+    picture: Path | None,
+    write: Path | None,
+    version: str | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure a GAN's samples against real images, in a frozen feature space that neither the autoencoder nor the
+    discriminator was trained in. The floor is the same figure of real images against real ones at the same count.
 
     \b
-    zoo evaluate runs/mine --data mnist5k
+    zoo evaluate runs/mine --data mnist5k -o beside.png
     zoo evaluate release/ --data photos/ -n 5000 --json
+    zoo evaluate release/ --data mnist5k --write measured/ --version 1.0.1
     """
     from zoo.config import to_plain
     from zoo.data.open import open_images
     from zoo.errors import ConfigError
     from zoo.metrics.evaluate import reference
+    from zoo.metrics.own import refuse_own_features
 
-    gan: Any = options.open_model(name).gan
-    if gan is None:
+    if (write is None) != (version is None):
+        raise click.UsageError("--write and --version go together: a version is never published twice")
+    model: Any = options.open_model(name)
+    if model.gan is None:
         raise ConfigError(f"{name} holds no GAN", "Others: zoo list")
-    images = open_images(data, like=gan.data)
-    figures = reference(images, metric).measure(gan.sample(count, seed), seeds=(seed,))
+    images = open_images(data, like=model.gan.data)
+    judge = reference(images, metric, split=split)
+    refuse_own_features(judge.space, _nets(model), metric)
+    samples = model.gan.sample(count, seed)
+    figures = judge.measure(samples, seeds=(seed,), whole=True)
+    if picture is not None:
+        _draw(picture, samples[:_PICTURED], judge, images)
+    if write is not None and version is not None:
+        _write(model, name, write, version, figures)
     if as_json:
         show.as_json([to_plain(figure) for figure in figures])
         return
@@ -54,6 +99,37 @@ def evaluate(name: str, data: str, metric: str, count: int, seed: int, as_json: 
             for f in figures
         ],
     )
+    for what, where in (("picture", picture), ("release", write)):
+        if where is not None:
+            click.echo(f"{what}: {where}")
+
+
+def _nets(model: Any) -> dict[str, Any]:
+    return {**(model.autoencoder.parts if model.autoencoder is not None else {}), **model.gan.parts}
+
+
+def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
+    import torch
+
+    from zoo.data.images import to_uint8
+    from zoo.files import write_atomically
+    from zoo.report.grids import captioned, grid, png_bytes
+
+    ours, theirs = to_uint8(samples, images.spec), judge.neighbours(samples)
+    real = images.pixels[images.held_out[: len(samples)]]
+    pairs = torch.stack([ours, theirs], 1).flatten(0, 1)
+    panels = [("sample, nearest image learnt from", grid(pairs, 8)), ("held-out images", grid(real, 8))]
+    write_atomically(path, png_bytes(captioned(panels)))
+
+
+def _write(model: Any, name: str, folder: Path, version: str, figures: Any) -> None:
+    from zoo.errors import ConfigError
+    from zoo.pairs import Pair
+    from zoo.publish import write_measured
+
+    if not isinstance(model, Pair):
+        raise ConfigError(f"{name} is a run, which has no version", f"First: zoo release {name} FOLDER --license SPDX")
+    write_measured(model.folder, model.manifest, folder, version=version, metrics=figures)
 
 
 def _interval(figure: Any) -> str:

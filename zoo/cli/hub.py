@@ -132,11 +132,13 @@ def serve(folder: Path, host: str, port: int, names: tuple[str, ...], allow_push
 
     server, token = open_folder(folder, host, port, names, allow_push=allow_push)
     click.echo(f"Serving {folder} at {server.url}")
+    named = names[0] if ":" in "".join(names[:1]) else f"{''.join(names[:1])}:{server.server_address[1]}"
+    at = f"http://{named}" if names else server.url  # the address that clients use
     for repository in server.hub.store.all("model"):
-        click.echo(f"  HF_ENDPOINT={server.url} zoo pull hub:{repository.id}")
+        click.echo(f"  HF_ENDPOINT={at} zoo pull hub:{repository.id}")
     if token:
         shown = f"${TOKEN}" if os.environ.get(TOKEN) else token  # one that the user chose stays unseen
-        click.echo(f"To push: HF_ENDPOINT={server.url} HF_TOKEN={shown} zoo push DIR lab/NAME")
+        click.echo(f"To push: HF_ENDPOINT={at} HF_TOKEN={shown} zoo push DIR lab/NAME")
     try:
         server.serve_forever()
     finally:

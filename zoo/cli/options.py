@@ -82,10 +82,6 @@ def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any
 
 def open_model(name: str) -> Any:
     """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`."""
-    from zoo.pairs import load
-    from zoo.runs import open_run
+    from zoo import opened  # torch comes with it
 
-    folder = Path(name)
-    if (folder / "recipe.toml").is_file() and not (folder / "zoo.json").exists():
-        return open_run(folder)
-    return load(name)
+    return opened.open_model(name)

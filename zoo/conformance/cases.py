@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,22 +18,30 @@ from zoo.networks.seeds import stream
 from zoo.protocols import Features
 from zoo.specs import DataSpec, PartSpec
 
-__all__ = ["ComponentCase", "DiscriminatorCase", "EncoderCase", "GeneratorCase", "NetworkCase"]
+__all__ = [
+    "ComponentCase",
+    "DiscriminatorCase",
+    "EncoderCase",
+    "GeneratorCase",
+    "ModuleCase",
+    "NetworkCase",
+    "PassCase",
+]
 
 GREY = DataSpec((1, 16, 16))
 
 
 @dataclass(frozen=True)
-class ComponentCase:
+class ComponentCase(ABC):
     """Any component: `component` is its id or short name, `config` its settings as plain data."""
 
     component: str
     config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    @abstractmethod
     def kind(self) -> str:
         """The component's kind."""
-        raise NotImplementedError
 
     @property
     def spec(self) -> PartSpec:
@@ -53,8 +62,28 @@ class ComponentCase:
         return f"{self.component}({', '.join(f'{k}={v}' for k, v in self.config.items())})"
 
 
+class ModuleCase(ComponentCase):
+    """A component that is an `nn.Module`."""
+
+    @abstractmethod
+    def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
+        """The component with weights drawn from `seed`."""
+
+
+class PassCase(ModuleCase):
+    """A module that turns one batch into others."""
+
+    @abstractmethod
+    def batch(self, n: int, device: str = "cpu") -> Tensor:
+        """n inputs, the same ones every time."""
+
+    @abstractmethod
+    def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+        """Everything that the module gives for x, batch first."""
+
+
 @dataclass(frozen=True)
-class NetworkCase(ComponentCase):
+class NetworkCase(PassCase):
     """A network and the data it is asked to fit."""
 
     data: DataSpec = GREY
@@ -67,10 +96,6 @@ class NetworkCase(ComponentCase):
         """n samples (n, *data.shape), spread over the value range."""
         unit = torch.rand(n, *self.data.shape, generator=stream(n, "case"))
         return (self.data.low + (self.data.high - self.data.low) * unit).to(device)
-
-    def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-        """Everything that the network gives for x."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return f"{super().__str__()}-{'x'.join(map(str, self.data.shape))}"

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from zoo.networks.pixels import from_uint8, to_uint8
 from zoo.specs import DataSpec, Selection
 
 __all__ = ["ImageSet", "Pixels", "Skipped", "from_uint8", "to_uint8"]
@@ -107,14 +108,3 @@ class ImageSet:
         digest = hashlib.sha256(repr(tuple(self.pixels.shape)).encode())
         digest.update(self.pixels.contiguous().numpy().data)
         return digest.hexdigest()
-
-
-def from_uint8(pixels: Tensor, spec: DataSpec) -> Tensor:
-    """Bytes as float32: `low + v / 255 * (high - low)`, any shape."""
-    return (pixels.float() / 255 * (spec.high - spec.low) + spec.low).clamp_(spec.low, spec.high)
-
-
-def to_uint8(x: Tensor, spec: DataSpec) -> Tensor:
-    """Samples in `[spec.low, spec.high]` as bytes, rounded; values outside are clamped, NaN becomes 0."""
-    unit = (x.detach().float() - spec.low) / (spec.high - spec.low)
-    return (unit.nan_to_num(0.0, posinf=1.0, neginf=0.0).clamp(0, 1) * 255).round().to(torch.uint8)

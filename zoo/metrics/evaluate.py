@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 from zoo import plugins
 from zoo.data.images import ImageSet, from_uint8
 from zoo.errors import ConfigError, DataError, PluginError
-from zoo.metrics.distances import fid, kid, kid_interval
+from zoo.metrics.distances import fid, fid_infinity, kid, kid_interval
 from zoo.metrics.manifolds import NEIGHBOURS, manifolds
+from zoo.metrics.memory import memory, nearest
+from zoo.metrics.slices import sliced_wasserstein
 from zoo.networks.modes import evaluating
 from zoo.protocols import FeatureSpace
 from zoo.specs import DataSpec, Metric
@@ -78,11 +81,13 @@ class Reference:
         self._chunk = chunk
         self._features = features_of(real.pixels[rows], real.spec, space, chunk)
         self._others = others
-        self._floors: dict[int, dict[str, float]] = {}
+        self._train: Tensor | None = None
+        self._floors: dict[tuple[int, bool], dict[str, tuple[float, int]]] = {}
 
-    def measure(self, samples: Tensor, seeds: Sequence[int] = (0,)) -> tuple[Metric, ...]:
+    def measure(self, samples: Tensor, seeds: Sequence[int] = (0,), *, whole: bool = False) -> tuple[Metric, ...]:
         """KID (with a 95 % interval, `kid_interval`), FID, precision and recall of samples `(N, *shape)` in the spec's
-        range; the last two from equal counts of both, and left out for 5 images or fewer.
+        range; `whole` adds FID-infinity, density, coverage, the sliced Wasserstein distance and, where this compares
+        with held-out rows, what `memory` tells. Those that need more images than there are are left out.
 
         `seeds` are those that the samples were drawn with; they go into the records. Raises DataError for
         fewer than two samples, another shape, or values that are no numbers.
@@ -90,53 +95,85 @@ class Reference:
         if len(samples) < 2:
             raise DataError(f"{len(samples)} samples cannot be measured", "Draw at least 2, better 1,000.")
         fake = features_of(samples, self.real.spec, self.space, self._chunk)
-        floors = self._floor(len(fake))
-        distance, interval = kid_interval(fake, self._features)
-        values = {"kid": distance, "fid": fid(fake, self._features), **_covered(fake, self._features)}
+        floors = self._floor(len(fake), whole)
+        value, interval = kid_interval(fake, self._features)
+        figures = [_Figure("kid", value, len(fake)), *_biased(fake, self._features, whole)]
+        if whole and self.split == "held-out" and len(self._others) > 1:
+            gap, nearness = memory(fake, self._learnt(), self._features)
+            figures += [_Figure("memorisation_gap", gap, len(fake)), _Figure("nearness", nearness, len(fake))]
         return tuple(
             Metric(
-                name=name,
-                value=value,
-                n=len(fake) if name in ("kid", "fid") else min(len(fake), len(self._features)),
+                name=figure.name,
+                value=figure.value,
+                n=figure.n,
                 reference=len(self._features),
                 data=self.real.name,
                 split=self.split,
                 extractor=self.extractor,
-                floor=floors.get(name),
-                interval=interval if name == "kid" else None,
+                floor=floors.get(figure.name),
+                interval=interval if figure.name == "kid" else None,
                 seeds=tuple(seeds),
             )
-            for name, value in values.items()
+            for figure in figures
         )
 
-    def _floor(self, samples: int) -> dict[str, float]:
+    def neighbours(self, samples: Tensor) -> Tensor:
+        """Of each sample the image to learn from whose features are nearest, uint8 `(N, *shape)`."""
+        rows = self.real.train
+        learnt = self._learnt() if self.split == "held-out" else self._features
+        found, _ = nearest(features_of(samples, self.real.spec, self.space, self._chunk), learnt)
+        return self.real.pixels[rows[found]]
+
+    def _learnt(self) -> Tensor:
+        """The features of all training rows."""
+        if self._train is None:
+            self._train = features_of(self.real.pixels[self.real.train], self.real.spec, self.space, self._chunk)
+        return self._train
+
+    def _floor(self, samples: int, whole: bool) -> dict[str, float]:
         """The same figures of real images; those that depend on the count only where there are as many."""
         count = min(samples, len(self._others))
         if count < 2:
             return {}
-        if count not in self._floors:
+        if (count, whole) not in self._floors:
             rng = torch.Generator().manual_seed(0)
             rows = self._others[torch.randperm(len(self._others), generator=rng)[:count]]
             features = features_of(self.real.pixels[rows], self.real.spec, self.space, self._chunk)
-            self._floors[count] = {
-                "kid": kid(features, self._features),
-                "fid": fid(features, self._features),
-                **_covered(features, self._features),
-            }
-        floors = self._floors[count]
-        equal = {"kid"}
-        equal |= {"fid"} if count == samples else set()
-        equal |= {"precision", "recall"} if count >= min(samples, len(self._features)) else set()
-        return {name: value for name, value in floors.items() if name in equal}
+            others = {f.name: (f.value, f.n) for f in _biased(features, self._features, whole)}
+            self._floors[count, whole] = {"kid": (kid(features, self._features), count), **others}
+        wanted = min(samples, len(self._features))
+        return {
+            name: value
+            for name, (value, n) in self._floors[count, whole].items()
+            if name == "kid" or n == (wanted if name in _EQUAL_COUNTS else samples)
+        } | ({"memorisation_gap": 0.0, "nearness": 1.0} if whole else {})
 
 
-def _covered(fake: Tensor, real: Tensor) -> dict[str, float]:
-    """Precision and recall at equal counts: the first rows of both."""
+class _Figure(NamedTuple):
+    """A figure and how many samples it was taken from."""
+
+    name: str
+    value: float
+    n: int
+
+
+_EQUAL_COUNTS = frozenset({"precision", "recall", "density", "coverage", "sliced_wasserstein"})
+"""Compared at equal counts of samples and real images: the first rows of both."""
+
+
+def _biased(fake: Tensor, real: Tensor, whole: bool) -> list[_Figure]:
+    """The figures whose value depends on the counts."""
+    figures = [_Figure("fid", fid(fake, real), len(fake))]
+    if whole and len(fake) >= 30:
+        figures.append(_Figure("fid_infinity", fid_infinity(fake, real), len(fake)))
     count = min(len(fake), len(real))
-    if count <= NEIGHBOURS:
-        return {}
-    found = manifolds(real[:count], fake[:count])
-    return {"precision": found.precision, "recall": found.recall}
+    if count > NEIGHBOURS:
+        found = manifolds(real[:count], fake[:count])
+        names = ("precision", "recall", "density", "coverage") if whole else ("precision", "recall")
+        figures += [_Figure(name, getattr(found, name), count) for name in names]
+    if whole:
+        figures.append(_Figure("sliced_wasserstein", sliced_wasserstein(fake[:count], real[:count]), count))
+    return figures
 
 
 def reference(real: ImageSet, metric: str, *, split: str = "held-out") -> Reference:

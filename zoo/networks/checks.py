@@ -71,10 +71,13 @@ def check_bottleneck(module: nn.Module, embedding_dim: int, latent_dim: int, wha
 
 
 def check_prior(module: nn.Module, latent_dim: int, what: str) -> None:
-    """It draws codes of the declared size (values are looked at only off the meta device)."""
+    """`sample(n, rng)` gives n codes of the declared size (drawn only where its buffers have values)."""
     _require(module, what, latent_dim=int)
-    _require_method(module, "sample", 1, what)
+    _require_method(module, "sample", 2, what)
     _same(what, "latent_dim", module.latent_dim, latent_dim)
+    if _device(module).type != "meta":
+        codes = _run(lambda: module.sample(_BATCH, torch.Generator()), module, what)  # type: ignore[operator]
+        _same(what, "codes", tuple(codes.shape), (_BATCH, latent_dim))
 
 
 def _device(module: nn.Module) -> torch.device:
@@ -104,7 +107,7 @@ def _require(module: nn.Module, what: str, **attributes: type) -> None:
         if not isinstance(value, kind):
             raise PluginError(
                 f"{what} breaks its contract: `{name}` is {value!r}, expected {kind.__name__}",
-                "zoo/protocols.py has the contract.",
+                "zoo/protocols/networks.py has the contract.",
             )
 
 
@@ -115,9 +118,8 @@ def _require_method(module: nn.Module, name: str, arguments: int, what: str) -> 
     try:
         inspect.signature(method).bind(*range(arguments))
     except TypeError as error:
-        raise PluginError(
-            f"{what} breaks its contract: `{name}` cannot be called with {arguments} argument: {error}"
-        ) from None
+        times = f"{arguments} argument{'s' * (arguments > 1)}"
+        raise PluginError(f"{what} breaks its contract: `{name}` cannot be called with {times}: {error}") from None
 
 
 def _same(what: str, axis: str, got: object, declared: object) -> None:

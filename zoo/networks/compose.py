@@ -29,6 +29,7 @@ __all__ = [
     "build_discriminator",
     "build_gan",
     "build_part",
+    "discriminator_kind",
     "gan",
 ]
 
@@ -152,7 +153,7 @@ def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int 
 
 def build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu") -> nn.Module:
     """A discriminator component, or an encoder of that id under a head of one logit."""
-    if _is_discriminator(spec.component):
+    if discriminator_kind(spec.component) == "discriminator":
         return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
     encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
     checks.check_encoder(encoder, data, f"encoder {spec.component}")
@@ -185,10 +186,11 @@ def _fetch(model: nn.Module) -> None:
 
 
 def _normalise_discriminator(spec: PartSpec) -> PartSpec:
-    return plugins.normalise("discriminator" if _is_discriminator(spec.component) else "encoder", spec)
+    return plugins.normalise(discriminator_kind(spec.component), spec)
 
 
-def _is_discriminator(name: str) -> bool:
+def discriminator_kind(name: str) -> str:
+    """The kind that a discriminator's component is of: `discriminator`, else `encoder`. Raises UnknownName."""
     try:
         plugins.find("discriminator", name)
     except UnknownName as unknown:
@@ -196,8 +198,8 @@ def _is_discriminator(name: str) -> bool:
             plugins.find("encoder", name)
         except UnknownName as error:
             raise error if "ambiguous" not in unknown.message else unknown from None
-        return False
-    return True
+        return "encoder"
+    return "discriminator"
 
 
 def _data(shape: tuple[int, ...] | None, data: DataSpec | None) -> DataSpec:

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo.networks.modes import evaluating
+from zoo.networks.pixels import to_uint8
 from zoo.networks.seeds import stream
+from zoo.report.grids import grid, png_bytes
 from zoo.specs import DataSpec, PartSpec
 
 __all__ = ["CHUNK", "GAN"]
@@ -59,6 +61,12 @@ class GAN(nn.Module):
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """n images (n, *data.shape) in the value range; the same seed gives the same images, bit for bit."""
         return self.generate(self.draw(n, seed))
+
+    def _repr_png_(self) -> bytes | None:
+        """Sixteen samples, for a notebook; None where there is nothing to see: vectors, or a GAN without values."""
+        if not self.data.is_image or any(weight.is_meta for weight in self.parameters()):
+            return None
+        return png_bytes(grid(to_uint8(self.sample(16), self.data), 8))
 
     @torch.no_grad()
     def realness(self, x: Tensor, chunk: int = CHUNK) -> Tensor:

@@ -11,7 +11,7 @@ __all__ = ["AdaptiveProbability"]
 class AdaptiveProbability(nn.Module):
     """p in [0, 1]: raised while r_t = E sign(D(x)) on (augmented) real images is above `target`, lowered while below.
 
-    Every four steps it moves by the images they showed over `images`, so from 0 to 1 in `images` at the least (ADA:
+    Every four steps it moves by the images that they showed over `images`: from 0 to 1 in `images` at the least (ADA:
     Karras et al. 2020, "Training generative adversarial networks with limited data"; their target is 0.6, and their
     code takes 500,000 images, 100,000 when it starts from trained nets). p is a buffer.
     """

@@ -82,7 +82,7 @@ def _told(doing: str, error: BaseException) -> RemoteError:
     return RemoteError(f"{doing}: {type(chain[-1]).__name__}: {text}", "Try again; what is whole is kept.")
 
 
-_KEPT = "Try again; files that are whole are not fetched again."
+_KEPT = "Try again; what is whole is kept."
 _LOGIN = "Check the name; for a private repository: hf auth login"
 _NAMED = (
     ("OfflineModeIsEnabled", "the Hub is switched off (HF_HUB_OFFLINE)", "Unset HF_HUB_OFFLINE, or pull it elsewhere."),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zoo.checked import checked_files
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
@@ -16,6 +17,7 @@ from zoo.release import is_as_pinned, read_manifest_bytes, read_pinned
 from zoo.remote.address import Address
 from zoo.remote.calls import asked, hub_errors, is_offline
 from zoo.remote.listing import read_listing
+from zoo.remote.progress import one_bar
 from zoo.remote.records import Record, read_record, write_record
 from zoo.snapshots import file_in, is_named_after
 
@@ -111,10 +113,11 @@ def _fetch(address: Address, known: str | None, pin: str | None) -> tuple[Path, 
         raise ReleaseError(f"{address} is not a release: it has no {MANIFEST}", "See what else there is: zoo search")
     if (sizes[MANIFEST] or 0) > _LARGEST_MANIFEST:
         raise ReleaseError(f"{address}: its {MANIFEST} has {sizes[MANIFEST]:,} bytes; at most 1,000,000 are read")
-    folder = Path(hf_hub_download(address.repo, MANIFEST, revision=commit)).parent
-    if not _is_sound(folder):
-        _discard(folder, MANIFEST)
-        hf_hub_download(address.repo, MANIFEST, revision=commit, force_download=True)
+    with one_bar(MANIFEST, sizes[MANIFEST] or 0) as bar:
+        folder = Path(hf_hub_download(address.repo, MANIFEST, revision=commit, tqdm_class=bar)).parent
+        if not _is_sound(folder):
+            _discard(folder, MANIFEST)
+            hf_hub_download(address.repo, MANIFEST, revision=commit, force_download=True, tqdm_class=bar)
     data = read_manifest_bytes(folder)
     try:
         _hold(data, pin, folder)
@@ -123,9 +126,10 @@ def _fetch(address: Address, known: str | None, pin: str | None) -> tuple[Path, 
         _discard(folder, MANIFEST)
         raise
     _require_sizes(address, manifest, sizes)
-    with ThreadPoolExecutor(_AT_ONCE) as workers:
+    whole = sum(entry.size for entry in manifest.pinned.values())
+    with one_bar(manifest.name, whole) as bar, ThreadPoolExecutor(_AT_ONCE) as workers:
         waiting = [
-            workers.submit(_fetch_file, address, commit, folder, name, entry)
+            workers.submit(_fetch_file, address, commit, folder, name, entry, bar)
             for name, entry in sorted(manifest.pinned.items(), key=lambda item: -item[1].size)
         ]
         try:
@@ -136,7 +140,7 @@ def _fetch(address: Address, known: str | None, pin: str | None) -> tuple[Path, 
     return folder, commit, manifest
 
 
-def _fetch_file(address: Address, commit: str, folder: Path, name: str, entry: FileEntry) -> None:
+def _fetch_file(address: Address, commit: str, folder: Path, name: str, entry: FileEntry, bar: type[Any]) -> None:
     """Download a file and hash it, while others are still on their way.
 
     The client itself looks at sizes only, and would keep a file of the right size with wrong bytes for good.
@@ -144,7 +148,7 @@ def _fetch_file(address: Address, commit: str, folder: Path, name: str, entry: F
     from huggingface_hub import hf_hub_download
 
     for again in (False, True):
-        hf_hub_download(address.repo, name, revision=commit, force_download=again)
+        hf_hub_download(address.repo, name, revision=commit, force_download=again, tqdm_class=bar)
         if is_as_pinned(folder, name, entry):
             return
         _discard(folder, name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import IntegrityError, ReleaseError
+from zoo.errors import IntegrityError, ReleaseError, RemoteError
 from zoo.files import write_folder_atomically
 from zoo.frontmatter import front_matter
 from zoo.manifest import MANIFEST, Manifest, parse_manifest
@@ -21,7 +21,7 @@ from zoo.remote.calls import asked, hub_errors, use_plain_uploads
 from zoo.remote.signing import SIGNATURE, sign
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, ModelInfo
 
 __all__ = ["Published", "prove", "push"]
 
@@ -75,8 +75,7 @@ def push(
         write_folder_atomically(Path(dry_run), files)
         return Published(repo, manifest.version, sizes)
     use_plain_uploads()
-    with hub_errors(f"push to {repo}"):
-        commit, already = _publish(repo, manifest, files, private, message)
+    commit, already = _send(repo, manifest, files, private, message)
     if already and sign_key is not None:
         raise ReleaseError(
             f"{repo} {manifest.version} was published before and stays as it is, signed or not",
@@ -141,11 +140,38 @@ def _has_metrics(head: Mapping[str, Any]) -> bool:
         return False
 
 
-def _publish(repo: str, manifest: Manifest, files: dict[str, bytes], private: bool, message: str) -> tuple[str, bool]:
-    from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
+def _send(repo: str, manifest: Manifest, files: dict[str, bytes], private: bool, message: str) -> tuple[str, bool]:
+    """The commit that holds the release, and whether it was there before. Raises ReleaseError or RemoteError."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
 
     api = HfApi()
-    parent, there = _seen(api, repo, private)
+    with hub_errors(f"push to {repo}"):
+        try:
+            info: ModelInfo | None = asked(lambda: api.model_info(repo, timeout=_PATIENCE))
+        except RepositoryNotFoundError:
+            info = None
+            asked(lambda: api.create_repo(repo, private=private, exist_ok=True))
+    try:
+        with hub_errors(f"push to {repo}"):
+            seen = info or asked(lambda: api.model_info(repo, timeout=_PATIENCE))
+            return _publish(api, repo, seen, manifest, files, message)
+    except RemoteError as error:
+        if info is not None:
+            raise
+        # Not deleted: someone else may have begun to use it.
+        raise RemoteError(
+            f"{error.message} (the new repository {repo} is there already)",
+            f"{error.hint} Pushing again goes on from here; to remove it: hf repos delete {repo}",
+        ) from error
+
+
+def _publish(
+    api: HfApi, repo: str, seen: ModelInfo, manifest: Manifest, files: dict[str, bytes], message: str
+) -> tuple[str, bool]:
+    from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
+
+    parent, there = str(seen.sha), {one.rfilename for one in seen.siblings or ()}
     tag = f"v{manifest.version}"
     tags = {ref.name: ref.target_commit for ref in asked(lambda: api.list_repo_refs(repo)).tags}
     if tag in tags:
@@ -164,18 +190,6 @@ def _publish(repo: str, manifest: Manifest, files: dict[str, bytes], private: bo
     commit = asked(lambda: api.create_commit(repo, operations=operations, commit_message=title, parent_commit=parent))
     asked(lambda: api.create_tag(repo, tag=tag, revision=commit.oid, exist_ok=True))
     return commit.oid, False
-
-
-def _seen(api: HfApi, repo: str, private: bool) -> tuple[str, set[str]]:
-    """The commit to build on and its files; a repository that is not there is made."""
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    try:
-        info = asked(lambda: api.model_info(repo, timeout=_PATIENCE))
-    except RepositoryNotFoundError:
-        asked(lambda: api.create_repo(repo, private=private, exist_ok=True))
-        info = asked(lambda: api.model_info(repo, timeout=_PATIENCE))
-    return str(info.sha), {one.rfilename for one in info.siblings or ()}
 
 
 def _published(api: HfApi, repo: str, commit: str, manifest: Manifest, data: bytes) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 from zoo.remote.calls import asked, hub_errors
+from zoo.remote.question import NotAHub, ask
 
 __all__ = ["Found", "search"]
 
@@ -23,16 +25,24 @@ class Found:
 
 
 def search(text: str = "", *, limit: int = 50) -> list[Found]:
-    """Models with the tag `aegan-zoo` whose name has `text` in it. Raises RemoteError."""
-    from huggingface_hub import HfApi
-
+    """At most `limit` models with the tag `aegan-zoo` whose name has `text` in it. Raises RemoteError."""
+    wanted = {"filter": _TAG, "limit": str(limit), "full": "true"} | ({"search": text} if text else {})
     with hub_errors("search"):
-        rows = asked(lambda: list(HfApi().list_models(filter=_TAG, search=text or None, limit=limit, full=True)))
-    found = []
-    for row in rows:
-        tags = [str(tag) for tag in row.tags or ()]
-        license = next((tag.partition(":")[2] for tag in tags if tag.startswith("license:")), "")
-        plain = tuple(tag for tag in tags if ":" not in tag and tag != _TAG)
-        changed = row.last_modified.isoformat() if row.last_modified else ""
-        found.append(Found(f"hub:{row.id}", plain, license, changed, row.downloads or 0))
-    return found
+        rows = asked(lambda: ask("models", **wanted))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_shown(row.get("id")) for row in rows):
+        raise NotAHub("the answer to the search is not a Hub's")
+    return [_found(row) for row in rows[:limit]]
+
+
+def _found(row: dict[str, Any]) -> Found:
+    tags = [tag for tag in row.get("tags") or () if _is_shown(tag)]
+    license = next((tag.partition(":")[2] for tag in tags if tag.startswith("license:")), "")
+    plain = tuple(tag for tag in tags if ":" not in tag and tag != _TAG)
+    changed, downloads = row.get("lastModified"), row.get("downloads")
+    when, count = changed if _is_shown(changed) else "", downloads if isinstance(downloads, int) else 0
+    return Found(f"hub:{row['id']}", plain, license, when, count)
+
+
+def _is_shown(value: object) -> TypeGuard[str]:
+    """Text without anything that a terminal would obey."""
+    return isinstance(value, str) and value.isprintable()

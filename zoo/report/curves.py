@@ -12,8 +12,9 @@ from zoo.errors import DataError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL import Image
 
-__all__ = ["Points", "curve"]
+__all__ = ["Points", "curve", "spread"]
 
 Points = Sequence[tuple[float, float] | tuple[float, float, float, float]]
 
@@ -126,3 +127,48 @@ def _look(i: int) -> dict[str, Any]:
 def _literal(text: str) -> str:
     """A dollar sign would start a formula."""
     return text.replace("$", r"\$")
+
+
+def spread(
+    values: Mapping[str, Sequence[float]], marks: Mapping[str, float], *, xlabel: str, title: str
+) -> Image.Image:
+    """How several lists of figures lie: a histogram each, outlined, and a labelled line at each of `marks`.
+
+    Raises DataError when there is nothing to draw.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    if not values or any(not one for one in values.values()):
+        raise DataError("there is nothing to draw", "Give every histogram at least one figure.")
+    figure = Figure(figsize=(8, 3.6), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    everything = [value for one in values.values() for value in one] + list(marks.values())
+    low, high = min(everything), max(everything)
+    edges = [low + (high - low or 1.0) * i / 40 for i in range(41)]
+    for i, (label, one) in enumerate(values.items()):
+        colour, dash = _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)]
+        axes.hist(
+            one,
+            bins=edges,
+            histtype="step",
+            linewidth=2,
+            density=True,
+            label=_literal(label),
+            color=colour,
+            linestyle=dash,
+        )
+    for label, at in marks.items():
+        axes.axvline(at, color=_INK, linewidth=2)
+        axes.annotate(_literal(f" {label}"), (at, 0.98), xycoords=("data", "axes fraction"), va="top")
+    axes.set_xlabel(_literal(xlabel))
+    axes.set_yticks([])
+    axes.set_title(_literal(title), loc="left", fontsize=12)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.legend(frameon=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    buffer.seek(0)
+    return Image.open(buffer).convert("RGB")

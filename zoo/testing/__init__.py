@@ -9,20 +9,30 @@ nowhere else; `zoo plugins check NAME` runs the same checks without it.
 
 from __future__ import annotations
 
+from zoo.conformance.bottlenecks import BottleneckCase
 from zoo.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
 from zoo.conformance.datasets import DatasetCase
+from zoo.conformance.metrics import MetricCase
 from zoo.conformance.objectives import ObjectiveCase
+from zoo.conformance.priors import PriorCase
+from zoo.conformance.regularisers import RegulariserCase
 from zoo.conformance.transfers import TransferCase
 from zoo.testing.contracts import (
+    BottleneckContract,
     DatasetContract,
     DiscriminatorContract,
     EncoderContract,
     GeneratorContract,
+    MetricContract,
     ObjectiveContract,
+    PriorContract,
+    RegulariserContract,
     TransferContract,
 )
 
 __all__ = [
+    "BottleneckCase",
+    "BottleneckContract",
     "DatasetCase",
     "DatasetContract",
     "DiscriminatorCase",
@@ -31,8 +41,14 @@ __all__ = [
     "EncoderContract",
     "GeneratorCase",
     "GeneratorContract",
+    "MetricCase",
+    "MetricContract",
     "ObjectiveCase",
     "ObjectiveContract",
+    "PriorCase",
+    "PriorContract",
+    "RegulariserCase",
+    "RegulariserContract",
     "TransferCase",
     "TransferContract",
 ]

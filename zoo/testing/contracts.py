@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import pytest
 
+from zoo.conformance.bottlenecks import BOTTLENECK_CHECKS
 from zoo.conformance.datasets import DATASET_CHECKS
+from zoo.conformance.metrics import METRIC_CHECKS
+from zoo.conformance.modules import Check
 from zoo.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
 from zoo.conformance.objectives import OBJECTIVE_CHECKS
+from zoo.conformance.priors import PRIOR_CHECKS
+from zoo.conformance.regularisers import REGULARISER_CHECKS
 from zoo.conformance.transfers import TRANSFER_CHECKS
 
 __all__ = [
+    "BottleneckContract",
     "Contract",
     "DatasetContract",
     "DiscriminatorContract",
     "EncoderContract",
     "GeneratorContract",
+    "MetricContract",
     "ObjectiveContract",
+    "PriorContract",
+    "RegulariserContract",
     "TransferContract",
 ]
-
-Check = Callable[[Any], None]
 
 _COUNT = pytest.StashKey[dict[str, int]]()
 
@@ -80,6 +87,18 @@ class DiscriminatorContract(Contract):
     checks = DISCRIMINATOR_CHECKS
 
 
+class BottleneckContract(Contract):
+    """Cases are `BottleneckCase`s."""
+
+    checks = BOTTLENECK_CHECKS
+
+
+class PriorContract(Contract):
+    """Cases are `PriorCase`s."""
+
+    checks = PRIOR_CHECKS
+
+
 class TransferContract(Contract):
     """Cases are `TransferCase`s."""
 
@@ -92,10 +111,22 @@ class ObjectiveContract(Contract):
     checks = OBJECTIVE_CHECKS
 
 
+class RegulariserContract(Contract):
+    """Cases are `RegulariserCase`s."""
+
+    checks = REGULARISER_CHECKS
+
+
 class DatasetContract(Contract):
     """Cases are `DatasetCase`s."""
 
     checks = DATASET_CHECKS
+
+
+class MetricContract(Contract):
+    """Cases are `MetricCase`s."""
+
+    checks = METRIC_CHECKS
 
 
 def _told(count: dict[str, int]) -> str:

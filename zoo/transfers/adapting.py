@@ -67,6 +67,7 @@ def adapt(
     *,
     enters: tuple[int, int] | None = None,
     leaves: tuple[int, int] | None = None,
+    latents: tuple[int, int] | None = None,
     entry: tuple[float, float] = (1.0, 0.0),
     exit_scale: float = 1.0,
 ) -> dict[str, Carried]:
@@ -74,7 +75,8 @@ def adapt(
     left out.
 
     `enters` and `leaves` are the image channels (source's, target's) where the first layer reads or the last one makes
-    an image. Images that come in as x are what the source knew as `entry[0] x + entry[1]`; the last layer is scaled by
+    an image; `latents` are the values of a code (source's, target's) where the first layer reads one. Images that come
+    in as x are what the source knew as `entry[0] x + entry[1]`; the last layer is scaled by
     `exit_scale`.
     """
     found: dict[str, Carried] = {}
@@ -85,6 +87,10 @@ def adapt(
             first, last = k == maps[0] and enters is not None, k == maps[-1] and leaves is not None
             bridges: list[str] = []
             into = _channels(*enters, fold=True) if first and enters else _shared(widening)
+            if latents and k == maps[0] and latents[0] != latents[1]:
+                # values that are added read nothing yet, values that are dropped count as 0
+                into = torch.eye(latents[1], latents[0])
+                bridges.append(f"latent {latents[0]} to {latents[1]}")
             if first and enters and enters[0] != enters[1]:
                 bridges.append(f"channels {enters[0]} to {enters[1]}")
             granules = _granules(pairs, maps, k)

@@ -72,12 +72,14 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             reasons.append(f"{name}: {part}{_slowly(name, fits)}")
         else:
             reasons.append(f"no {name}: {why}")
-    if any(fits.values()) and not poor:
+    taught = any(fits.values()) and not poor
+    if taught:
         teach = {"generator": 0.0} if fits["decoder-init"] is None else {}
         teach |= {"discriminator": 0.0} if fits["encoder-init"] is None else {}
         parts.append(PartSpec("feature-distill", teach))
         reasons.append("feature-distill: what cannot be copied is taught")
-    if evidence is not None and fits["decoder-init"] is None and source.latent_dim == gan.latent_dim:
+    carried = fits["decoder-init"] is None or taught  # G makes what the decoder makes of the same code
+    if evidence is not None and carried and source.latent_dim == gan.latent_dim:
         if evidence.prior_gap > _GAP:
             prior = "gmm-prior" if evidence.images >= _MANY else "gaussian-prior"
             parts.append(PartSpec(prior))
@@ -87,6 +89,12 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
     elif evidence is not None and fits["decoder-init"] is None and source.latent_dim > gan.latent_dim:
         parts.append(PartSpec("gaussian-prior"))
         reasons.append(f"gaussian-prior: {source.latent_dim} values a code are projected to {gan.latent_dim}")
+    elif evidence is not None and fits["decoder-init"] is None and evidence.prior_gap > _GAP:
+        parts.append(PartSpec("gaussian-prior"))
+        reasons.append(
+            f"gaussian-prior: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f}), and "
+            f"{source.latent_dim} values a code enter a generator that takes {gan.latent_dim}"
+        )
     if evidence is not None and fits["encoder-init"] is None:
         reasons.append(f"a linear probe of its features tells real from decoded images in {evidence.probe:.0%}")
         if evidence.images < _FEW and evidence.probe > 0.7:

@@ -6,16 +6,18 @@ bridge can carry is refused while planning, with the axis, both values and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Edit, Values
 from zoo.transfers.adapting import Carried, Layer, adapt, layers_of
+from zoo.transfers.folding import Place, Reading, places, plain, readings, without_norms
 
 __all__ = ["carry", "fold_affine", "name_of", "require_same_data"]
 
@@ -26,7 +28,8 @@ def carry(source: nn.Module, source_role: str, target: nn.Module, net: str, pref
     `net` and `prefix` say where the target sits: its tensor `w` is `prefix + w` in the state dict of `net`. Exact where
     names and shapes agree. Else layers are aligned from the image's end and each is carried by the bridges of
     `zoo.transfers.adapting` (channels, value range, net2wider); layers that one of the two nets lacks are dropped, or
-    stay fresh. Raises TransferError where that gives less than half of the target's tensors.
+    stay fresh. Between encoders, spectral norms and batch norms that only one of the two has are folded
+    (`zoo.transfers.folding`). Raises TransferError where that gives less than half of the target's tensors.
     """
     ours = {name: tuple(tensor.shape) for name, tensor in source.state_dict().items()}
     theirs = {name: tuple(tensor.shape) for name, tensor in target.state_dict().items()}
@@ -35,21 +38,29 @@ def carry(source: nn.Module, source_role: str, target: nn.Module, net: str, pref
         return [
             Edit(net, prefix + name, "copied", f"{source_role}.{name}", _copy(source_role, name)) for name in theirs
         ]
-    recipes = _best(source, target)
-    if 2 * len(recipes) < len(theirs):
+    encoders = not hasattr(target, "latent_dim")
+    folded = without_norms(source) if encoders and _has_norms(source) and not _has_norms(target) else {}
+    old, new = (plain(source, folded), plain(target, {})) if encoders else (source, target)
+    read = readings(source, folded) if encoders else {}
+    recipes = _best(old, new)
+    if 2 * len(recipes) < len(new.state_dict()):
         raise TransferError(_misfit(ours, theirs, source_role, net, prefix), _HINT)
-    return [
-        Edit(
-            net,
-            prefix + name,
-            "adapted" if recipe.bridges else "copied",
-            f"{', '.join(recipe.bridges)}: {source_role}.{recipe.source}"
-            if recipe.bridges
-            else f"{source_role}.{recipe.source}",
-            _made(source_role, recipe),
-        )
-        for name, recipe in recipes.items()
-    ]
+    edits = []
+    for name, recipe in recipes.items():
+        found = places(target, name) if encoders else [Place(name, (), lambda value: value)]
+        if found is None:
+            raise TransferError(
+                f"{net}.{prefix}{name} has a spectral norm, which would rescale what it is given",
+                "encoder-init keeps the scale; or compose the GAN like the autoencoder: zoo.gan(like=autoencoder).",
+            )
+        reading = read.get(recipe.source)
+        for place in found:
+            bridges = [*(reading.bridges if reading else ()), *recipe.bridges, *place.bridges]
+            origin = f"{source_role}.{recipe.source}"
+            how = f"{', '.join(bridges)}: {origin}" if bridges else origin
+            value = _made(source_role, recipe, read, place)
+            edits.append(Edit(net, prefix + place.tensor, "adapted" if bridges else "copied", how, value))
+    return edits
 
 
 def require_same_data(source: Autoencoder, gan: GAN, whose: str) -> None:
@@ -93,11 +104,12 @@ def _copy(role: str, name: str) -> Callable[[Values], Tensor]:
     return lambda values: values.source.parts[role].state_dict()[name].clone()
 
 
-def _made(role: str, recipe: Carried) -> Callable[[Values], Tensor]:
+def _made(role: str, recipe: Carried, readings: Mapping[str, Reading], place: Place) -> Callable[[Values], Tensor]:
     def value(values: Values) -> Tensor:
         state = values.source.parts[role].state_dict()
         assert recipe.make is not None
-        return recipe.make(lambda name: state[name])
+        made = recipe.make(lambda name: readings[name].make(state) if name in readings else state[name])
+        return place.make(made)
 
     return value
 
@@ -131,7 +143,10 @@ def _adapted(
     channels = (old.shape[0], new.shape[0]) if old.is_image and new.is_image else (1, 1)
     if hasattr(target, "latent_dim"):  # a generator
         scale = _output_scale(source, target)
-        return adapt(pairs, leaves=channels, exit_scale=scale) if last and scale is not None else {}
+        enters = pairs[0][0].part is source.first and pairs[0][1].part is target.first
+        latents = (int(source.latent_dim), int(target.latent_dim)) if enters else None  # type: ignore[arg-type]
+        whole = last and scale is not None
+        return adapt(pairs, leaves=channels, latents=latents, exit_scale=scale or 1.0) if whole else {}
     span = (old.high - old.low) / (new.high - new.low)
     entry = (span, old.low - span * new.low) if _range(source) != _range(target) else (1.0, 0.0)
     return adapt(pairs, enters=channels, entry=entry) if first else {}
@@ -144,6 +159,10 @@ def _output_scale(source: nn.Module, target: nn.Module) -> float | None:
     ends = type(list(source.modules())[-1]), type(list(target.modules())[-1])
     scales: dict[tuple[type, type], float] = {(nn.Sigmoid, nn.Tanh): 0.5, (nn.Tanh, nn.Sigmoid): 2.0}
     return scales.get(ends)
+
+
+def _has_norms(net: nn.Module) -> bool:
+    return any(isinstance(part, _BatchNorm) for part in net.modules())
 
 
 def _range(net: nn.Module) -> tuple[float, float] | None:

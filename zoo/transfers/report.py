@@ -8,7 +8,9 @@ from typing import Any
 
 from torch import nn
 
+from zoo import html
 from zoo.protocols import Transfer
+from zoo.report.moves import moves
 
 __all__ = ["Report", "Row", "nets_of", "report_on"]
 
@@ -45,6 +47,13 @@ class Report:
     def plain(self) -> list[dict[str, Any]]:
         """The rows as plain data."""
         return [asdict(row) | {"shape": list(row.shape)} for row in self.rows]
+
+    def _repr_html_(self) -> str:
+        counted = ", ".join(f"{n} {origin}" for origin, n in self.count().items())
+        rows = [(f"{r.net}.{r.tensor}", "x".join(map(str, r.shape)), r.origin, r.state, r.how) for r in self.rows]
+        every = html.table(("tensor", "shape", "origin", "state", "how"), rows, f"{self.strategy}: {counted}")
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"{moves(self.plain(), self.strategy)}{notes}<details><summary>Every tensor</summary>{every}</details>"
 
     def __str__(self) -> str:
         width = max((len(f"{row.net}.{row.tensor}") for row in self.rows), default=0)

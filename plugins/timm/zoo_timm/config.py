@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from zoo.errors import ConfigError
 
-__all__ = ["TimmConfig"]
+__all__ = ["TimmConfig", "TimmSpaceConfig"]
 
 _LARGEST_SIDE = 4096
 _LARGEST_GRID = 64
@@ -43,3 +43,20 @@ class TimmConfig:
     def fresh(self) -> TimmConfig:
         """The same structure without pretrained weights."""
         return replace(self, pretrained="")
+
+
+@dataclass(frozen=True)
+class TimmSpaceConfig:
+    """`name` is timm's; `pretrained` the tag of its weights (by default timm's own choice), or `weights` a file of them
+    as a feature extractor's state, in safetensors. Images are brought to `side` x `side`."""
+
+    name: str
+    pretrained: str = ""
+    weights: str = ""
+    side: int = 224
+
+    def __post_init__(self) -> None:
+        if type(self.side) is not int or not 8 <= self.side <= _LARGEST_SIDE:
+            raise ConfigError(f"timm/{self.name}: side {self.side!r} is not a whole number within 8 to 4,096")
+        if self.pretrained and self.weights:
+            raise ConfigError(f"timm/{self.name}: give `pretrained` or `weights`, not both")

@@ -12,7 +12,7 @@ ZOO_API = 1
 
 @hook
 def zoo_components() -> Iterable[Component]:
-    """One family: every model name of the installed timm."""
+    """Two families: every model name of the installed timm, as an encoder and as a judge."""
     return [
         Component(
             "encoder",
@@ -21,5 +21,13 @@ def zoo_components() -> Iterable[Component]:
             "zoo_timm.config:TimmConfig",
             "any timm backbone, such as timm/resnet18",
             names="zoo_timm.names:names",
-        )
+        ),
+        Component(
+            "metric",
+            "*",
+            "zoo_timm.space:TimmSpace",
+            "zoo_timm.config:TimmSpaceConfig",
+            "features of any pretrained timm backbone, for KID, FID and recall",
+            names="zoo_timm.names:names",
+        ),
     ]

@@ -37,6 +37,7 @@ __all__ = [
     "ReconAnchorConfig",
     "ScratchConfig",
     "ShuffledInitConfig",
+    "SpectralGainConfig",
     "StartingPointConfig",
 ]
 
@@ -109,6 +110,13 @@ class DecoderInitConfig:
 @dataclass(frozen=True)
 class EncoderInitConfig:
     """Nothing to set."""
+
+
+@dataclass(frozen=True)
+class SpectralGainConfig:
+    """`base`: a discriminator, whose spectrally normalised layers get a fixed gain."""
+
+    base: PartSpec
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
@@ -11,7 +12,7 @@ from zoo.protocols import Slot, Source, Transfer
 from zoo.transfers.bridges import carry
 from zoo_transfer.config import DecoderInitConfig
 
-__all__ = ["DecoderInit", "WarmStart"]
+__all__ = ["DecoderInit", "Resized", "WarmStart"]
 
 
 class WarmStart(nn.Module):
@@ -51,9 +52,21 @@ class WarmStart(nn.Module):
             self.ended.fill_(shown)
 
 
+class Resized(nn.Module):
+    """A source code as the z of a generator with more values (zeros are added) or fewer (the last ones go)."""
+
+    def __init__(self, source_dim: int, latent_dim: int) -> None:
+        super().__init__()
+        self.added = latent_dim - source_dim
+
+    def forward(self, code: Tensor) -> Tensor:
+        """(N, source_dim) -> (N, latent_dim)."""
+        return pad(code, (0, self.added))
+
+
 class DecoderInit:
-    """theta_G := theta_Dec, so that G(z) = Dec(z) bit for bit before training (Mariani et al. 2018, "BAGAN", section 3;
-    dos Santos et al. 2019, "Learning implicit generative models by matching perceptual features").
+    """theta_G := theta_Dec, so that G(z) = Dec(z) bit for bit before training (Mariani et al. 2018, "BAGAN"; dos Santos
+    et al. 2019, "Learning implicit generative models by matching perceptual features").
 
     The prior must be where the decoder was trained: N(0, I) for a VAE; for other autoencoders add `gaussian-prior` or
     `gmm-prior`. A generator of other widths, channels, value range or depth is filled through bridges. A fresh
@@ -72,11 +85,11 @@ class DecoderInit:
         edits = carry(source.decoder, "decoder", gan.generator, "generator")
         config = self.config
         planned = Transfer(gan, edits, promised={"generator": {edit.tensor for edit in edits}})
-        if source.latent_dim != gan.latent_dim:
-            sizes = f"{gan.latent_dim} values a code, the decoder {source.latent_dim}"
-            planned.notes.append(
-                f"decoder-init: the generator has {sizes}: its first layer is gaussian-prior's to fill"
-            )
+        ours, theirs = source.latent_dim, gan.latent_dim
+        if ours != theirs:
+            planned.to_latent = Resized(ours, theirs)
+            told = "the added values read nothing yet" if theirs > ours else "the last ones count as 0"
+            planned.notes.append(f"decoder-init: codes of {ours} values enter a generator that takes {theirs}: {told}")
         if config.warmup_images or config.ramp_images:
             start = config.ramp_start if config.ramp_images else 1.0
             warm = WarmStart(config.warmup_images, config.ramp_images, start, config.warmup_accuracy)

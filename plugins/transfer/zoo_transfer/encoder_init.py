@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from torch import nn
+
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
+from zoo.networks.spectral import normalised
 from zoo.protocols import Slot, Source, Transfer
 from zoo.transfers.bridges import carry
 from zoo_transfer.config import EncoderInitConfig
+from zoo_transfer.spectral_gain import with_gains
 
 __all__ = ["EncoderInit"]
 
 
 class EncoderInit:
     """h_D := theta_Enc under a fresh head of one logit, so that D's stages equal the encoder's before training
-    (Mariani et al. 2018, "BAGAN", section 3; Wang et al. 2018, "Transferring GANs")."""
+    (Mariani et al. 2018, "BAGAN"; Wang et al. 2018, "Transferring GANs").
+
+    A spectral norm would rescale every copied layer: the norm is filled with the layer's singular vectors, and their
+    value stays in front of it as a fixed gain (`transfer/spectral-gain`). An encoder's batch norm is folded into the
+    convolutions of a discriminator that has none.
+    """
 
     fills = frozenset({Slot.DISCRIMINATOR})
     uses = frozenset({Source.ENCODER})
@@ -24,15 +35,24 @@ class EncoderInit:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
-        """Every tensor of the discriminator's trunk gets a value; its head stays fresh."""
+        """Every tensor of the discriminator's trunk gets a value; its head stays fresh. A trunk whose spectral norms
+        the encoder has not is given gains."""
         if not isinstance(gan.discriminator, EncoderDiscriminator):
             raise TransferError(
                 f"discriminator {gan.specs['discriminator'].component} is not an encoder with a head",
                 "encoder-init needs one: zoo.gan(like=autoencoder).",
             )
-        trunk = gan.discriminator.encoder
-        edits = carry(source.encoder, "encoder", trunk, "discriminator", "encoder.")  # type: ignore[arg-type]
+        if normalised(gan.discriminator) and not _alike(source.encoder, gan.discriminator.encoder):  # type: ignore[arg-type]
+            gan = with_gains(gan)
+        trunk = cast(nn.Module, gan.discriminator.encoder)
+        edits = carry(source.encoder, "encoder", trunk, "discriminator", "encoder.")
         return Transfer(gan, edits, promised={"discriminator": {edit.tensor for edit in edits}})
 
     def neutral(self) -> None:
         """None: the copy is the strategy. Given the scratch trunk's own weights as an encoder it equals scratch."""
+
+
+def _alike(one: nn.Module, other: nn.Module) -> bool:
+    """Whether every tensor of one has its place in the other."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    return {name: value.shape for name, value in ours.items()} == {name: value.shape for name, value in theirs.items()}

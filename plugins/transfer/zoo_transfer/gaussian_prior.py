@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
@@ -39,7 +40,7 @@ class Whitening(nn.Module):
 
 
 class Projection(nn.Module):
-    """A source code c as the z of a generator with fewer values: M (c - mean)."""
+    """A source code c as the z of a generator with fewer or more values: M (c - mean)."""
 
     mean: Tensor
     matrix: Tensor
@@ -54,20 +55,24 @@ class Projection(nn.Module):
         return (code - self.mean) @ self.matrix.T
 
 
-def principal(codes: Tensor, k: int) -> GaussianFit:
-    """codes (N, d) -> their mean (d,) and the scale (d, k) of their k largest principal components, in float64."""
-    fit = fit_gaussian(codes)
+def principal(codes: Tensor, k: int, ridge: float = 1e-4) -> GaussianFit:
+    """codes (N, d) -> their mean (d,) and a scale (d, k) for k values of noise, in float64: their k largest principal
+    components, or all of the covariance's root beside zeros where k is larger than d."""
+    fit = fit_gaussian(codes, ridge)
+    if k >= len(fit.mean):
+        return GaussianFit(fit.mean, pad(fit.scale, (0, k - len(fit.mean))))
     values, vectors = torch.linalg.eigh(fit.scale @ fit.scale.T)
     return GaussianFit(fit.mean, vectors[:, -k:] * values[-k:].sqrt())
 
 
 class FittedGaussian:
-    """q(z) ~ N(mu, L L^T) by the codes' mean and covariance (ex-post density estimation, Ghosh et al. 2020, section 4).
+    """q(z) ~ N(mu, L L^T) by the codes' mean and covariance (ex-post density estimation: Ghosh et al. 2020, "From
+    variational to deterministic autoencoders").
 
     Folded: z = mu + L e enters the generator's first layer as W' = W L, b' = b + W mu, so the GAN keeps the prior
     N(0, I) and samples what it would have sampled from the Gaussian. A generator without such a layer, or
     `fold = false`, gets the prior `core/gaussian` instead. A GAN with fewer values a code takes the codes' largest
-    principal components.
+    principal components; one with more takes all of them and values that the first layer does not read yet.
     """
 
     fills = frozenset({Slot.PRIOR})
@@ -78,13 +83,8 @@ class FittedGaussian:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """Edits of the first layer and of the whitening, or of a fitted prior's two buffers."""
-        if gan.latent_dim < source.latent_dim:
-            return self._truncated(source, gan)
-        if source.latent_dim != gan.latent_dim:
-            raise TransferError(
-                f"the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
-                f"Compose the GAN with latent_dim={source.latent_dim}.",
-            )
+        if gan.latent_dim != source.latent_dim:
+            return self._resized(source, gan)
         fitted = once(lambda values: fit_gaussian(values.codes(), self.config.ridge))
         if self.config.fold and _foldable(gan):
             return self._folded(gan, fitted)
@@ -110,8 +110,8 @@ class FittedGaussian:
             promised={"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "scale"}},
         )
 
-    def _truncated(self, source: Autoencoder, gan: GAN) -> Transfer:
-        """Principal components: z = mu + L_k e with the k directions in which the codes vary most."""
+    def _resized(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """z = mu + L_k e: the k directions in which codes vary most, or all of them and k - d that change nothing."""
         theirs, ours = source.decoder.first, gan.generator.first
         fits = isinstance(theirs, nn.Linear) and isinstance(ours, nn.Linear)
         if not fits or theirs.bias is None or ours.bias is None or theirs.out_features != ours.out_features:  # type: ignore[union-attr]
@@ -122,8 +122,10 @@ class FittedGaussian:
             )
         assert isinstance(ours, nn.Linear)
         read, layer = name_of(theirs, source.decoder), name_of(ours, gan.generator)  # type: ignore[arg-type]
-        fitted = once(lambda values: principal(values.codes(), gan.latent_dim))
-        how = f"principal components {gan.latent_dim} of {source.latent_dim}: decoder.{read}"
+        fitted = once(lambda values: principal(values.codes(), gan.latent_dim, self.config.ridge))
+        fewer = gan.latent_dim < source.latent_dim
+        name = "principal components" if fewer else "gaussian fit of the codes, folded into"
+        how = f"{name} {gan.latent_dim} of {source.latent_dim}: decoder.{read}"
 
         def weight(values: Values) -> Tensor:
             state = values.source.decoder.state_dict()

@@ -136,6 +136,13 @@ _OFFERS: tuple[tuple[Kind, str, str, str, str], ...] = (
         "ProjectedDiscriminatorConfig",
         "a discriminator with heads on a frozen encoder's projections",
     ),
+    (
+        "discriminator",
+        "spectral-gain",
+        "spectral_gain:spectral_gain",
+        "SpectralGainConfig",
+        "a discriminator whose spectral norms keep a gain",
+    ),
     ("discriminator", "energy", "energy:EnergyDiscriminator", "EnergyDiscriminatorConfig", "an autoencoder's error"),
     (
         "generator",

@@ -1,0 +1,67 @@
+"""Any timm backbone with pretrained weights as a judge: the mean of its coarsest feature map."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from timm.models import get_pretrained_cfg, list_pretrained
+from torch import Tensor, nn
+
+from zoo.errors import ConfigError, DataError
+from zoo.specs import DataSpec
+from zoo_timm import backbone
+from zoo_timm.config import TimmConfig, TimmSpaceConfig
+from zoo_timm.encoder import TimmEncoder
+from zoo_timm.weights import weights_file
+
+__all__ = ["TimmSpace"]
+
+
+class TimmSpace(nn.Module):
+    """A `zoo.protocols.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, dim)` float32.
+
+    One channel is repeated, three are taken as RGB, any other number is averaged to grey; images are resized to `side`
+    (bilinear, with antialiasing). `sha256` is that of the file of weights. Raises ConfigError for a backbone without
+    pretrained weights: untrained features measure nothing that anybody could repeat.
+    """
+
+    def __init__(self, config: TimmSpaceConfig) -> None:
+        super().__init__()
+        file = _file(config)
+        self.sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        side = config.side
+        self.net = TimmEncoder(TimmConfig(config.name, grid=1, resize=side), DataSpec((3, side, side)))
+        # timm would look for the classifier's weights too, which a feature extractor does not have
+        donor = backbone.build(config.name, 3, (side, side), None, None if config.weights else file)
+        if config.weights:
+            donor.load_state_dict(load_file(file), strict=True)
+        self.net.backbone.load_state_dict(donor.state_dict())
+        self.net.requires_grad_(False).eval()
+        self.dim = self.net.embedding_dim
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> Tensor:
+        """The features of images in [-1, 1]. Raises DataError for vectors."""
+        if images.dim() != 4:
+            raise DataError(f"this judge measures images (N, C, H, W), got a tensor of shape {list(images.shape)}")
+        if images.shape[1] not in (1, 3):
+            images = images.mean(1, keepdim=True)
+        out: Tensor = self.net(images.float().expand(-1, 3, -1, -1))
+        return out
+
+
+def _file(config: TimmSpaceConfig) -> Path:
+    if config.weights:
+        path = Path(config.weights).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"timm/{config.name}: there is no file of weights {path}")
+        return path
+    tags = [full.partition(".")[2] for full in list_pretrained(f"{config.name}.*")]
+    standard = get_pretrained_cfg(config.name)
+    tag = config.pretrained or (standard.tag if standard is not None and standard.tag in tags else "")
+    if not tag:
+        raise ConfigError(f"timm/{config.name} has no pretrained weights to judge by", "Choose another backbone.")
+    return weights_file(config.name, tag)

@@ -1,0 +1,102 @@
+"""The parts of docs/ that are computed: `python tests/generated_docs.py` writes them anew, `test_generated_docs.py` holds
+that they are current.
+
+A computed part stands between `<!-- generated: WHAT -->` and `<!-- end -->`:
+settings KIND NAME    a component's settings, from its config class
+cost NAME             a strategy's time, from benchmarks/strategy_cost.csv
+strategies            the table of all strategies, from their pages
+Pictures of strategies are docs/strategies/images/NAME.svg.
+"""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import strategy_pictures
+
+from zoo import plugins
+from zoo.config import settings_of
+
+__all__ = ["DOCS", "PICTURES", "costs", "generated", "names", "pages"]
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PICTURES = DOCS / "strategies" / "images"
+COSTS = ROOT / "benchmarks" / "strategy_cost.csv"
+
+_PART = re.compile(r"<!-- generated: ([^\n]+) -->\n.*?<!-- end -->", re.DOTALL)
+
+
+def names() -> list[str]:
+    """Every bundled strategy's short name, in the order they are offered."""
+    offers = plugins.components("transfer")
+    return [offer.component.name for offer in offers if offer.plugin.distribution in plugins.BUNDLED]
+
+
+def pages() -> Iterator[Path]:
+    """The pages that hold a computed part."""
+    yield from (page for page in sorted(DOCS.rglob("*.md")) if _PART.search(page.read_text("utf-8")))
+
+
+def generated(text: str) -> str:
+    """A page's text with every computed part computed anew."""
+
+    def part(found: re.Match[str]) -> str:
+        verb, *words = found[1].split()
+        return f"<!-- generated: {found[1]} -->\n{_VERBS[verb](*words)}\n<!-- end -->"
+
+    return _PART.sub(part, text)
+
+
+def costs() -> dict[str, dict[str, str]]:
+    """What was measured of each strategy, by its name."""
+    with COSTS.open(encoding="utf-8", newline="") as file:
+        return {row["strategy"]: row for row in csv.DictReader(file)}
+
+
+def _settings(kind: str, name: str) -> str:
+    cls = plugins.config_class(plugins.find(kind, name))
+    rows = settings_of(cls)
+    if not rows:
+        return "It has no settings."
+    table = [f"| `{row.name}` | {_cell(row.type)} | `{row.default}` |" for row in rows]
+    told = " ".join((inspect.getdoc(cls) or "").split())
+    return "\n".join([told, "", "| setting | type | default |", "|---|---|---|", *table])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _cost(name: str) -> str:
+    row = costs().get(name)
+    if row is None:
+        return "Not measured yet."
+    once = f", and {float(row['once']):.1f} s once, before the first step" if float(row["once"]) >= 1 else ""
+    return f"A training step takes {row['ratio']} times scratch's ({row['low']} to {row['high']} over rounds){once}."
+
+
+def _strategies() -> str:
+    table = ["| strategy | what moves | time per step |", "|---|---|---:|"]
+    measured = costs()
+    for name in names():
+        text = (DOCS / "strategies" / f"{name}.md").read_text("utf-8")
+        moves = re.search(r"^- What moves: (.*)\.$", text, re.MULTILINE)
+        cost = measured[name]["ratio"] if name in measured else ""
+        table.append(f"| [{name}](strategies/{name}.md) | {moves[1] if moves else ''} | {cost} |")
+    return "\n".join(table)
+
+
+_VERBS: dict[str, Callable[..., str]] = {"settings": _settings, "cost": _cost, "strategies": _strategies}
+
+
+if __name__ == "__main__":
+    PICTURES.mkdir(exist_ok=True)
+    for strategy in names():
+        (PICTURES / f"{strategy}.svg").write_text(strategy_pictures.picture(strategy), "utf-8")
+    for page in pages():
+        page.write_text(generated(page.read_text("utf-8")), "utf-8")

@@ -1,0 +1,261 @@
+"""The page, the gallery and an exported Space in a real browser: `pytest -m browser`.
+
+Needs the extra `browser` (playwright, gradio) and a Chromium: playwright's own or the system's `chromium`. With
+ZOO_SCREENSHOTS=DIR what was seen is kept, at 1280 and 390 pixels; with ZOO_AXE=axe.min.js (npm's axe-core) the pages
+are checked for accessibility too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import released
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+PATIENCE = 180_000
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+THEIRS = {"button-name", "color-contrast", "image-redundant-alt", "aria-input-field-name", "label"}
+"""What axe finds in gradio's own controls."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    missing = [name for name in ("playwright", "gradio") if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed: pip install 'aegan-zoo[browser]'")
+    from playwright.sync_api import Error, sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        except Error as error:
+            pytest.skip(f"no Chromium: {str(error).splitlines()[0]}. Install one: playwright install chromium")
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(words: list[str], folder: Path) -> Iterator[str]:
+    """A page in a process of its own, without the Hub; gives its address."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "GRADIO_SERVER_PORT": "7890"}
+    environment |= {name: str(folder / "home") for name in ("ZOO_CONFIG", "ZOO_CACHE", "HF_HOME")}
+    process = subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    said: list[str] = []
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                yield found[0]
+                break
+        else:
+            pytest.fail(f"no page: {''.join(said)[-2000:]}")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+class Visit:
+    """A page with what its console said and whom it asked."""
+
+    def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.page.set_default_timeout(PATIENCE)
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self._asked(request.url))
+        self.page.goto(address)
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith(("http://127.0.0.1:", "data:", "blob:", "file:", "ws://127.0.0.1:")):
+            self.outside.append(url)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
+
+    def tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name, exact=True).locator("visible=true").click()
+
+    def picture(self, name: str, other_than: str = "") -> str:
+        """The picture's address, once there is one (another than before)."""
+        image = self.page.locator(f"img[alt='{name}']").locator("visible=true")
+        return str(until(lambda: image.count() and (src := image.first.get_attribute("src")) != other_than and src))
+
+    def choose(self, label: str, text: str) -> None:
+        field = self.page.get_by_label(label, exact=True).locator("visible=true")
+        field.click()
+        field.fill(text)
+        field.press("Enter")
+
+    def keep(self, name: str) -> None:
+        if folder := os.environ.get("ZOO_SCREENSHOTS"):
+            for width in (390, 1280):
+                self.page.set_viewport_size({"width": width, "height": 900})
+                self.page.wait_for_timeout(700)
+                self.page.screenshot(path=str(Path(folder) / f"{name}-{width}.png"), full_page=True)
+
+    def check(self, *exempt: str) -> None:
+        """No error, no request to the outside, nothing serious for axe, nothing wider than a phone."""
+        assert self.errors == []
+        assert self.outside == []
+        script = os.environ.get("ZOO_AXE")
+        if script:
+            self.page.evaluate(Path(script).read_text("utf-8"))
+            found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+            serious = {one["id"]: one["nodes"][0]["html"] for one in found if one["impact"] in ("serious", "critical")}
+            assert {key: value for key, value in serious.items() if key not in exempt} == {}
+
+
+def until(seen: Callable[[], Any], patience: float = PATIENCE / 1000) -> Any:
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if value := seen():
+            return value
+        time.sleep(0.1)
+    raise AssertionError("it did not come in time")
+
+
+def play(visit: Visit, upload: Path) -> None:
+    """The clicks of somebody who plays: sample, another seed, walk, upload."""
+    visit.press("Sample")
+    first = visit.picture("Samples")
+    seed = visit.page.get_by_label("Seed", exact=True).locator("visible=true")
+    seed.fill("5")
+    seed.press("Enter")
+    visit.picture("Samples", other_than=first)
+    visit.keep("play")
+    visit.tab("Walk")
+    visit.press("Walk")
+    visit.picture("Walks")
+    visit.tab("Reconstruct")
+    visit.page.locator("input[type=file]").locator("visible=true").or_(
+        visit.page.get_by_test_id("file-upload")
+    ).first.set_input_files(upload)
+    visit.press("Reconstruct")
+    visit.picture("Reconstruction and neighbours")
+    visit.keep("reconstruct")
+    visit.tab("Arithmetic")
+    visit.press("Add")
+    visit.picture("Sum")
+
+
+@pytest.fixture
+def upload(tmp_path: Path) -> Path:
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", (64, 64))
+    ImageDraw.Draw(picture).line([(20, 12), (20, 52), (44, 52)], fill="white", width=7)
+    picture.save(tmp_path / "upload.png")
+    return tmp_path / "upload.png"
+
+
+def test_somebody_plays_explains_and_trains(chromium: Any, upload: Path, tmp_path: Path) -> None:
+    with served(["-m", "zoo", "ui", "--runs", str(tmp_path / "runs"), "--port", "7889"], tmp_path) as address:
+        visit = Visit(chromium, address)
+        play(visit, upload)
+        visit.tab("Transfer")
+        visit.choose("Images", "mnist5k")
+        visit.choose("Strategies", "decoder-init")
+        visit.choose("Strategies", "encoder-init")
+        visit.press("Explain")
+        drawn = visit.page.locator("#explained svg[role=img]")
+        drawn.wait_for()
+        assert "14 copied" in (drawn.get_attribute("aria-label") or "")
+        visit.keep("explain")
+        visit.page.get_by_label("Images shown", exact=True).fill("20000")
+        visit.page.get_by_label("Measure KID on the way").uncheck()
+        visit.press("Start")
+        visit.picture("Newest samples")
+        state = visit.page.locator("#now")
+        until(lambda: "running" in state.inner_text())
+        until(lambda: visit.page.locator("img[alt='Losses']").locator("visible=true").count())
+        visit.keep("watch")
+        visit.press("Stop")
+        until(lambda: "stopped" in state.inner_text())
+        [run] = [path.parent for path in (tmp_path / "runs").rglob("recipe.toml")]
+        assert any((run / "checkpoints").iterdir())
+        visit.press("Resume")
+        until(lambda: "running" in state.inner_text())
+        for process in processes_of(run):
+            os.kill(process, signal.SIGKILL)  # the machine's memory ran out, say
+        until(lambda: "failed" in state.inner_text())
+        visit.tab("Runs")
+        visit.press("Look again")
+        visit.choose("Runs", run.name)
+        until(lambda: "decoder-init+encoder-init" in visit.page.locator("#compared").inner_text())
+        visit.keep("runs")
+        visit.tab("Play")
+        visit.tab("Sample")
+        visit.press("Sample")  # the page lives on
+        visit.check(*THEIRS)
+
+
+def processes_of(run: Path) -> list[int]:
+    """The ids of the processes that train into a folder, from the system's table."""
+    done = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
+    return [int(line.split()[0]) for line in done.stdout.splitlines() if f"resume --quiet -- {run}" in line]
+
+
+def test_an_exported_space_starts_and_takes_the_same_clicks(chromium: Any, upload: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "zoo", "ui", "dcgan.glyphs-sans32", "--export-space", str(tmp_path / "space")]
+    subprocess.run(words, check=True, capture_output=True)
+    with served([str(tmp_path / "space" / "app.py")], tmp_path) as address:
+        visit = Visit(chromium, address)
+        assert visit.page.title() == "dcgan.glyphs-sans32"
+        play(visit, upload)
+        assert visit.page.get_by_role("tab", name="Transfer").count() == 0
+        visit.check(*THEIRS)
+
+
+def test_the_gallery_opens_from_a_path(chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo.gallery import gallery
+    from zoo.registry_edit import add
+
+    add(str(released(tmp_path / "release")), tmp_path / "lab.toml")
+    monkeypatch.setenv("ZOO_REGISTRY", str(tmp_path / "lab.toml"))
+    table = tmp_path / "t.csv"
+    table.write_text("arm,kid\nb,0.5\na,0.25\nc,\nd,10\n")
+    for page in gallery(tmp_path / "site", results=table):
+        visit = Visit(chromium, page.as_uri(), width=390)
+        broken = "[...document.images].filter((image) => !image.naturalWidth).length"
+        assert visit.page.evaluate(broken) == 0
+        assert visit.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        visit.check()
+        visit.keep(f"gallery-{page.stem}")
+    head = visit.page.get_by_role("button", name="kid", exact=True)
+    head.click()
+    cells = (
+        "[...document.querySelectorAll('table:last-of-type tbody tr')].map((row) => row.cells[0].textContent).slice(-4)"
+    )
+    assert visit.page.evaluate(cells) == ["a", "b", "d", "c"]  # by number, what has none at the end
+    head.click()
+    assert visit.page.evaluate(cells) == ["d", "b", "a", "c"]

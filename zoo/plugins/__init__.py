@@ -1,0 +1,43 @@
+"""The plugin host: what is installed (`loading`), what it offers (`lookup`), how its failures are told (`failures`).
+
+Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from zoo.plugins.failures import repair, strict
+from zoo.plugins.loading import host, load, plugins, registries
+from zoo.plugins.lookup import (
+    build,
+    components,
+    config_class,
+    configure,
+    find,
+    fresh,
+    normalise,
+    require,
+    resolve,
+)
+from zoo.plugins.records import BUNDLED, Host, Offer, Plugin
+
+__all__ = [
+    "BUNDLED",
+    "Host",
+    "Offer",
+    "Plugin",
+    "build",
+    "components",
+    "config_class",
+    "configure",
+    "find",
+    "fresh",
+    "host",
+    "load",
+    "normalise",
+    "plugins",
+    "registries",
+    "repair",
+    "require",
+    "resolve",
+    "strict",
+]

@@ -1,0 +1,1 @@
+"""The playground in the browser (extra `ui`). Gradio is imported when a page is built."""
