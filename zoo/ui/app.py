@@ -25,6 +25,7 @@ _STYLE = """
 .gradio-container { max-width: 76rem !important; margin: 0 auto !important; }
 .zoo-html table { width: auto; }
 .zoo-html { overflow-x: auto; }
+.zoo-html svg[role=img] { min-width: 34rem; }
 """
 
 
@@ -268,8 +269,12 @@ def _transfer(gr: Any, jobs: Jobs) -> None:
         )
         return gr.Dropdown(_choices(jobs, made), value=str(made))
 
-    def watched(which: str | None) -> Any:
-        return _watched(jobs, Path(which)) if which else ("", None, None, None)
+    def watched(which: str | None, before: str) -> Any:
+        if not which:
+            return "", None, None, None, ""
+        stamp = f"{which} {jobs.state(Path(which))} {board.stamp(Path(which))}"
+        # curves are drawn again only when something was written
+        return (gr.skip(),) * 5 if stamp == before else (*_watched(jobs, Path(which)), stamp)
 
     def stopped(which: str | None) -> None:
         jobs.stop(_run(which))
@@ -285,11 +290,12 @@ def _transfer(gr: Any, jobs: Jobs) -> None:
         manifest = open_run(_run(which)).release(into.strip(), license=under.strip(), name=called.strip() or None)
         return f"{manifest.name} {manifest.version} is in {into}. Check it: `zoo verify {into}`"
 
-    shown = [now, sheet, kid, losses]
+    drawn = gr.State("")
+    shown = [now, sheet, kid, losses, drawn]
     _when(explain.click, explained, [source, data, chosen], told)
     _when(start.click, started, [source, data, chosen, images, batch, seed, measured], run)
-    _when(run.change, watched, run, shown, show_progress="hidden")
-    _when(gr.Timer(_TICK).tick, watched, run, shown, show_progress="hidden")
+    _when(run.change, watched, [run, drawn], shown, show_progress="hidden")
+    _when(gr.Timer(_TICK).tick, watched, [run, drawn], shown, show_progress="hidden")
     _when(stop.click, stopped, run, None)
     _when(resume.click, resumed, run, None)
     _when(make.click, released, [run, name, license, folder], made)

@@ -17,7 +17,7 @@ from zoo.training.drawn import kid_curve, newest_grid
 from zoo.training.recipe import Recipe
 from zoo.training.record import Record
 
-__all__ = ["Look", "compare", "differences", "find_runs", "look", "picture", "readable"]
+__all__ = ["Look", "compare", "differences", "find_runs", "look", "picture", "readable", "stamp"]
 
 _DEEPEST = 3
 _LIVELY = 10.0
@@ -123,6 +123,14 @@ def picture(png: bytes | None) -> Any:
         return None
     with Image.open(io.BytesIO(png)) as drawn:
         return drawn.convert("RGB")
+
+
+def stamp(folder: Path) -> str:
+    """Another text whenever the record grew or fell silent."""
+    try:
+        return f"{(folder / 'events.jsonl').stat().st_mtime_ns} {_is_lively(folder)}"
+    except OSError:
+        return ""
 
 
 def _is_lively(folder: Path) -> bool:

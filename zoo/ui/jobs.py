@@ -126,7 +126,9 @@ class Jobs:
                 start_new_session=True,  # Ctrl-C in the page's terminal is the page's
             )
         if hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)  # the page answers first
+            os.setpriority(
+                os.PRIO_PROCESS, process.pid, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0))
+            )  # the page answers first
         self.started[folder] = Job(folder, process)
 
     def _new(self, wish: str) -> Path:

@@ -1,0 +1,150 @@
+"""What the pages compute, without a browser: `tests/test_browser.py` clicks through them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import autoencoder, released
+from PIL import Image
+
+import zoo
+from zoo.errors import ConfigError, IntegrityError
+from zoo.ui import board, space
+from zoo.ui.jobs import Jobs
+from zoo.ui.models import Shelf
+from zoo.ui.play import Player
+
+
+@pytest.fixture
+def player(tmp_path: Path) -> Player:
+    return Player.open(str(released(tmp_path / "release")))
+
+
+def test_a_seed_gives_the_same_sheet_and_another_one_another(player: Player) -> None:
+    assert player.sample(16, 0).tobytes() == player.sample(16, 0).tobytes()
+    assert player.sample(16, 0).tobytes() != player.sample(16, 1).tobytes()
+
+
+def test_truncation_pulls_codes_to_the_mean_and_one_changes_nothing(player: Player) -> None:
+    assert player.gan is not None
+    assert torch.equal(player.draw(32, 0, 1.0), player.gan.draw(32, 0))
+    spreads = [player.draw(256, 0, psi).std().item() for psi in (1.0, 0.5, 0.0)]
+    assert spreads[0] > 1.9 * spreads[1] > spreads[2]
+    assert spreads[2] < 0.2
+
+
+def test_a_walk_begins_and_ends_with_the_samples_of_its_seeds(player: Player) -> None:
+    sheet = player.walk(0, 1, 5)
+    ends = [player.pictures(player.draw(4, seed))[0] for seed in (0, 1)]
+    tile = 8 * 6  # 8 px, six times enlarged, with gaps of 2
+    for x, end in zip((2, 2 + 4 * (tile + 2)), ends, strict=True):
+        shown = sheet.crop((x, 2, x + tile, 2 + tile)).resize((8, 8), Image.Resampling.NEAREST).convert("L")
+        assert (
+            list(shown.get_flattened_data() if hasattr(shown, "get_flattened_data") else shown.getdata())
+            == end.flatten().tolist()
+        )
+
+
+def test_an_image_of_the_set_is_its_own_nearest_neighbour(player: Player, images_file: Path) -> None:
+    images, codes = player._codes_of(str(images_file))
+    assert torch.cdist(codes, codes).argmin(1).tolist() == list(range(len(images)))
+    upload = Image.fromarray(images.pixels[3, 0].numpy())
+    assert player.look(upload, str(images_file)).width > 100
+
+
+def test_codes_that_cancel_leave_the_first(player: Player) -> None:
+    same = player.add(None, None, None, (1, 2, 2))
+    tiles = [
+        same.crop((17 + i * (same.width - 17) // 4, 30, 17 + (i + 1) * (same.width - 17) // 4, same.height))
+        for i in (0, 3)
+    ]
+    assert tiles[0].getextrema() == tiles[1].getextrema()
+
+
+def test_the_discriminators_word_is_its_mean_logit(player: Player, images_file: Path) -> None:
+    upload = Image.new("RGB", (8, 8), "white")
+    words, picture = player.judge(upload, str(images_file), n=16)
+    assert player.gan is not None
+    assert words.startswith(f"{player.gan.realness(torch.ones(1, 1, 8, 8)).item():+.2f}")
+    assert picture.width > 300
+
+
+def test_what_a_model_cannot_do_is_said(player: Player) -> None:
+    with pytest.raises(ConfigError, match="no image was given"):
+        player.look(None)
+    with pytest.raises(ConfigError, match="holds no discriminator"):
+        Player.open("dcgan.glyphs-sans32").judge(Image.new("L", (8, 8)))
+
+
+def test_a_changed_release_is_refused_and_a_locked_page_opens_nothing_else(tmp_path: Path) -> None:
+    folder = released(tmp_path / "release")
+    file = folder / "generator.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    with pytest.raises(IntegrityError, match="generator"):
+        Shelf(tmp_path).open(str(folder))
+    locked = Shelf(tmp_path, only="dcgan.glyphs-sans32")
+    with pytest.raises(ConfigError, match="no model is called"):
+        locked.open(str(folder))
+    assert locked.names() == ["dcgan.glyphs-sans32"]
+
+
+def test_runs_are_found_looked_at_and_compared(images_file: Path, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        zoo.train(
+            zoo.gan(like=autoencoder()),
+            str(images_file),
+            images=32,
+            out=tmp_path / f"run{seed}",
+            training={"batch": 16},
+            seed=seed,
+        )
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "recipe.toml").write_text("nothing = 1")
+    runs = board.find_runs(tmp_path)
+    assert {run.name for run in runs} == {"run0", "run1", "broken"}
+    looks = [one for run in sorted(runs) if (one := board.readable(run)) is not None]
+    assert [(one.state, one.shown, one.strategy) for one in looks] == [("done", 32, "scratch")] * 2
+    assert board.differences([one.recipe for one in looks]) == {"seed": [0, 1]}
+    told, kid, grids = board.compare(looks)
+    assert "run0" in told
+    assert kid is None
+    assert grids.width > 100
+
+
+def test_a_space_holds_the_release_and_what_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "_gradio_version", lambda: "6.0.0")
+    manifest = space.export("dcgan.glyphs-sans32", tmp_path / "space")
+    files = {path.name for path in (tmp_path / "space").iterdir()}
+    assert files == {"README.md", "app.py", "requirements.txt", "release"}
+    assert zoo.load(tmp_path / "space" / "release").manifest == manifest
+    assert "zoo-dcgan==0.1.0" in (tmp_path / "space" / "requirements.txt").read_text().splitlines()
+    compile((tmp_path / "space" / "app.py").read_text(), "app.py", "exec")
+    with pytest.raises(ConfigError, match="already holds"):
+        space.export("dcgan.glyphs-sans32", tmp_path / "space")
+
+
+@pytest.mark.long
+def test_a_run_is_started_stopped_resumed_and_outlived_when_it_dies(images_file: Path, tmp_path: Path) -> None:
+    def until(state: str) -> None:
+        end = time.monotonic() + 300
+        while (seen := board.readable(run, jobs.state(run))) is None or seen.state != state:
+            assert time.monotonic() < end, jobs.log(run)
+            time.sleep(0.2)
+
+    jobs = Jobs(tmp_path / "runs")
+    source = str(released(tmp_path / "release"))
+    words = {"images": 400_000, "batch": 4, "seed": 0, "metric": "", "every": 1}
+    run = jobs.transfer(source, str(images_file), "decoder-init", **words)
+    until("running")
+    jobs.stop(run)
+    until("stopped")
+    jobs.resume(run)
+    until("running")
+    jobs.started[run].process.kill()
+    until("failed")
+    with pytest.raises(ConfigError, match="not running"):
+        jobs.stop(run)
+    jobs.close()
