@@ -163,7 +163,9 @@ def _arrows(transfer: Transfer) -> list[_Arrow]:
     for edit in transfer.edits:
         if not _in_source(edit.net):
             counts[_origin(edit.how, edit.origin), edit.net, edit.origin] += 1
-    arrows = [_Arrow(start, end, "start" if start in _ORDER[1:] else kind, n) for (start, end, kind), n in counts.items()]
+    arrows = [
+        _Arrow(start, end, "start" if start in _ORDER[1:] else kind, n) for (start, end, kind), n in counts.items()
+    ]
     for name, term in transfer.terms.items():
         arrows.append(_Arrow(f"terms.{name}", str(cast(Term, term).side), "loss"))
     if isinstance(transfer.objective, nn.Module):
