@@ -29,6 +29,8 @@ TRAINING = {"batch": 16, "checkpoint_every": 64, "sample_every": 128, "augment":
 class Nothing:
     """Figures without a feature network: what is measured is not the point here."""
 
+    space, extractor = None, "toy@0"
+
     def measure(self, samples: torch.Tensor) -> list[Any]:
         return [Metric("kid", samples.double().mean().item(), len(samples), 9, "blobs", "held out", "toy@0")]
 
@@ -45,7 +47,7 @@ def go_on(data: Path, out: Path, images: int, prepare: Callable[[], None]) -> No
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "reference", lambda images, metric: Nothing())
+    monkeypatch.setattr(runs, "reference", lambda images, metric, device: Nothing())
 
 
 def begin(data: Path, out: Path, images: int, prepare: Callable[[], None] = lambda: None) -> Any:

@@ -22,6 +22,8 @@ EVERYTHING = {"batch": 16, "checkpoint_every": 48, "sample_every": 32, "augment"
 
 
 class Judge:
+    space, extractor = None, "toy@0"
+
     """Measures the mean of the samples, squared: cheap, and different whenever the weights are."""
 
     def measure(self, samples: torch.Tensor) -> list[Metric]:
@@ -34,7 +36,7 @@ class Judge:
 
 @pytest.fixture(autouse=True)
 def _judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "reference", lambda images, metric: Judge())
+    monkeypatch.setattr(runs, "reference", lambda images, metric, device: Judge())
 
 
 def gan() -> Any:
@@ -65,7 +67,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = folder / "blobs.npz"
     np.savez(data, images=np.random.default_rng(0).integers(0, 255, (64, 8, 8), dtype="uint8"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "reference", lambda images, metric: Judge())
+        patch.setattr(runs, "reference", lambda images, metric, device: Judge())
         train(data, folder / "run")
     return folder / "run"
 

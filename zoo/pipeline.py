@@ -20,7 +20,7 @@ from zoo.pairs import load
 from zoo.report.grids import grid, png_bytes
 from zoo.runs import Run, open_run, train
 from zoo.specs import DataSpec
-from zoo.training import ranks
+from zoo.training import launch
 from zoo.training.events import Watcher
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
 from zoo.transfers.auto import AUTO
@@ -197,7 +197,7 @@ def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:
     if recipe.generate is None or run.gan is None or not run.images.spec.is_image:
         return None
     path = out / "samples.png"
-    if not ranks.first():
+    if not launch.first():
         return path
     samples = run.gan.sample(recipe.generate.count, recipe.generate.seed)
     write_atomically(path, png_bytes(grid(to_uint8(samples, run.images.spec), 8)))

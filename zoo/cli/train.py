@@ -201,9 +201,9 @@ def _run(recipe: Any, out: Path, track: tuple[str, ...], as_json: bool, quiet: b
 
 
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
-    from zoo.training import ranks
+    from zoo.training import launch
 
-    if not ranks.first():
+    if not launch.first():
         return
     for run in runs.values():
         show.skipped(run.images.skipped)

@@ -47,12 +47,11 @@ _SPREAD_OF = 512
 
 
 class ImageGame:
-    """The usual game: images are judged, the generator moves every step."""
+    """The usual game: images are judged, the generator moves every `every`-th step."""
 
-    every = 1
-
-    def __init__(self, gan: GAN) -> None:
+    def __init__(self, gan: GAN, every: int = 1) -> None:
         self.gan = gan
+        self.every = every
 
     @property
     def groups(self) -> tuple[int, ...]:

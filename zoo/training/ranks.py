@@ -9,25 +9,15 @@ backward and on every method but `forward`.
 from __future__ import annotations
 
 import atexit
-import os
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, distributed, nn
 
 from zoo.errors import ConfigError, TrainingError
+from zoo.training.launch import started
 
-__all__ = ["anyone", "averaged", "first", "gathered", "join", "rank", "reduce", "require_same", "size", "started"]
-
-
-def first() -> bool:
-    """Whether this process is the one that writes and speaks; true before the processes have met, too."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def started() -> int:
-    """How many processes were started to train together, whether they have met or not."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+__all__ = ["anyone", "averaged", "gathered", "join", "rank", "reduce", "require_same", "size"]
 
 
 def size() -> int:

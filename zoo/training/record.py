@@ -21,7 +21,7 @@ import filelock
 
 from zoo.errors import ConfigError, StorageError, ZooError
 from zoo.files import write_atomically
-from zoo.training import ranks
+from zoo.training import launch
 from zoo.training.events import Event, Watcher
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 
@@ -41,7 +41,7 @@ class Record:
 
     def __init__(self, folder: Path, watchers: tuple[Watcher, ...] = ()) -> None:
         self.folder = folder
-        self.silent = not ranks.first()
+        self.silent = not launch.first()
         self.watchers = () if self.silent else watchers
 
     @property

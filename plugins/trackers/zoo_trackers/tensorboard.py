@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ConfigError
 from zoo.hookspecs import hook
-from zoo_trackers.scalars import ENDS, scalars
 
 if TYPE_CHECKING:
     from zoo.training.events import Event, RunFacts
@@ -19,6 +18,8 @@ ZOO_API = 1
 @hook
 def zoo_run_event(run: RunFacts, event: Event) -> None:
     """Scalars, grids of samples and notes into `tensorboard/` in the run's folder."""
+    from zoo_trackers.scalars import ENDS, scalars
+
     writers = _writers()
     if run.folder not in writers:
         writers[run.folder] = _writer(run.folder / "tensorboard", event.shown)

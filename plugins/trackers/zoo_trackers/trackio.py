@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ConfigError
 from zoo.hookspecs import hook
-from zoo_trackers.scalars import ENDS, scalars
 
 if TYPE_CHECKING:
     from zoo.training.events import Event, RunFacts
@@ -21,6 +20,8 @@ ZOO_API = 1
 @hook
 def zoo_run_event(run: RunFacts, event: Event) -> None:
     """Scalars into trackio's project `zoo`, the run named as its folder; the recipe is its config."""
+    from zoo_trackers.scalars import ENDS, scalars
+
     with contextlib.redirect_stdout(sys.stderr):  # what trackio prints must not spoil what a command prints
         opened = _opened()
         if run.folder not in opened:
