@@ -2,8 +2,8 @@
 
     python tools/make_release.py dcgan.mnist5k runs/autoencoder runs/gan zoo_starter/releases/dcgan.mnist5k
 
-The GAN's run alone knows the autoencoder by its digest; the recipe written here trains both. Give `-` for the autoencoder's
-run where the GAN began with a release: then the recipe names that.
+The GAN's run alone knows the autoencoder by its digest; the recipe written here trains both. Give `-` for the
+autoencoder's run where the GAN began with a release: then the recipe names that.
 """
 
 from __future__ import annotations
