@@ -20,11 +20,9 @@ import zoo
 from zoo import plugins
 from zoo.data.batches import Batches
 from zoo.data.open import open_images
-from zoo.protocols import Transfer
 from zoo.specs import PartSpec
 from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.planning import choose, plan
 from zoo.transfers.transfer import transfer
 
 OUT = Path(__file__).parent / "strategy_cost.csv"
@@ -68,7 +66,9 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(FIELDS)
         for name in names:
-            ratios = [a / b for a, b in zip(seconds[name][1:], seconds["scratch"][1:], strict=True)]  # the first warms up
+            ratios = [
+                a / b for a, b in zip(seconds[name][1:], seconds["scratch"][1:], strict=True)
+            ]  # the first warms up
             low, high = statistics.quantiles(ratios, n=4)[::2] if len(ratios) > 1 else ratios * 2
             told = (statistics.median(ratios), low, high)
             row = [name, *(f"{value:.2g}" for value in told), f"{max(0.0, once[name] - plain):.1f}"]

@@ -5,6 +5,7 @@ A computed part stands between `<!-- generated: WHAT -->` and `<!-- end -->`:
 settings KIND NAME    a component's settings, from its config class
 cost NAME             a strategy's time, from benchmarks/strategy_cost.csv
 strategies            the table of all strategies, from their pages
+targets WHICH         where the bundled autoencoder's weights can go: generators, discriminators
 Pictures of strategies are docs/strategies/images/NAME.svg.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import strategy_pictures
+import target_matrix
 
 from zoo import plugins
 from zoo.config import settings_of
@@ -91,7 +93,16 @@ def _strategies() -> str:
     return "\n".join(table)
 
 
-_VERBS: dict[str, Callable[..., str]] = {"settings": _settings, "cost": _cost, "strategies": _strategies}
+def _targets(which: str) -> str:
+    return {"generators": target_matrix.generators, "discriminators": target_matrix.discriminators}[which]()
+
+
+_VERBS: dict[str, Callable[..., str]] = {
+    "settings": _settings,
+    "cost": _cost,
+    "strategies": _strategies,
+    "targets": _targets,
+}
 
 
 if __name__ == "__main__":

@@ -48,6 +48,9 @@ def test_what_does_not_fit_is_taught_and_a_fresh_discriminator_warms_up() -> Non
     """An mlp's autoencoder into a dcgan GAN is distilled; a fresh D beside a copied G waits for nothing."""
     source = autoencoder("mlp")
     assert names(source, zoo.gan("dcgan", "dcgan", like=source), evidence()) == ["feature-distill"]
+    elsewhere = evidence(prior_gap=3.0)
+    taught = names(source, zoo.gan("dcgan", "dcgan", like=source), elsewhere)
+    assert taught == ["feature-distill", "gmm-prior"], "a taught generator knows codes too, not N(0, I)"
     advice = advise(source, zoo.gan(discriminator="dcgan", like=source), evidence())
     assert [part.component for part in advice.strategy] == ["decoder-init", "feature-distill"]
     assert advice.strategy[0].config["warmup_images"] > 0

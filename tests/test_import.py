@@ -36,6 +36,7 @@ def test_import_zoo_imports_neither_torch_nor_click() -> None:
         ["info", "dcgan", "--component"],
         ["components"],
         ["plugins", "list"],
+        ["runs", "ls", "."],
         ["verify", "dcgan.glyphs-sans32", "--files"],
     ],
     ids=" ".join,

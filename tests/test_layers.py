@@ -12,7 +12,7 @@ ROWS = [
     {"scaffold", "testing"},
     {"testing"},
     {"conformance"},
-    {"ui"},
+    {"bench", "ui"},
     {"demo", "pipeline", "runs", "doctor", "gallery", "opened"},
     {"publish", "pairs"},
     {"hub"},

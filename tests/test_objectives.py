@@ -403,3 +403,103 @@ def test_an_automatic_gamma_is_that_of_stylegan2_ada(name: str) -> None:
         Transfer(zoo.gan(like=autoencoder("mlp"))), None, AdversarialTraining(regulariser=spec, batch=16), 0
     )  # type: ignore[arg-type]
     assert trainee.regulariser.gamma == pytest.approx(0.0002 * 64 / 16)  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------- autoencoders' losses, written out
+
+
+def test_wae_mmd_equals_scikit_learns_kernels() -> None:
+    """The whole objective: C / (C + d^2) is the rational quadratic kernel of alpha 1 and length sqrt(C / 2)."""
+    kernels = pytest.importorskip("sklearn.gaussian_process.kernels")
+    model, x = autoencoder("mlp", bottleneck="linear").double(), torch.rand(9, *SHAPE).double()
+    losses = plugins.build("objective", PartSpec("core/wae-mmd", {"weight": 7.0})).loss(
+        model, x, torch.Generator().manual_seed(2)
+    )
+    code = model.posterior(x).mean
+    wanted = torch.randn(9, 6, generator=torch.Generator().manual_seed(2)).double().numpy()
+    a = code.detach().numpy()
+    distance = 0.0
+    for scale in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
+        kernel = kernels.RationalQuadratic(length_scale=(2 * 6 * scale / 2) ** 0.5, alpha=1.0)
+        within = sum((kernel(y) - np.eye(9)).sum() / 72 for y in (a, wanted))
+        distance += within - 2 * kernel(a, wanted).mean()
+    error = (x - model.decoder(code)).square().mean().item()
+    assert losses.total.item() == pytest.approx(error + 7.0 * distance / 64, rel=1e-9)
+
+
+def test_rae_weighs_the_code_and_the_decoders_weights() -> None:
+    model, x = autoencoder("mlp", bottleneck="linear").double(), torch.rand(5, *SHAPE).double()
+    config = {"code_penalty": 0.3, "decoder": "l2", "decoder_weight": 0.01}
+    total = plugins.build("objective", PartSpec("core/rae", config)).loss(model, x, torch.Generator()).total.item()
+    code = model.posterior(x).mean.detach().numpy()
+    error = (x - model.decoder(torch.from_numpy(code))).square().mean().item()
+    norm = sum((weight.detach().numpy() ** 2).sum() for weight in model.decoder.parameters())
+    assert total == pytest.approx(error + 0.15 * (code**2).sum(1).mean() + 0.01 * norm, rel=1e-12)
+
+
+def slope(total: Callable[[], float], weight: Tensor, index: tuple[int, ...]) -> float:
+    """The central difference of a loss by one weight."""
+    values = []
+    for step in (1e-6, -1e-6):
+        with torch.no_grad():
+            weight[index] += step
+            values.append(total())
+            weight[index] -= step
+    return (values[0] - values[1]) / 2e-6
+
+
+def test_perceptual_reconstruction_is_the_error_in_a_frozen_encoders_stages() -> None:
+    """Value and slope by hand; the frozen encoder gets no gradient."""
+    model, x = autoencoder("mlp", bottleneck="linear").double(), torch.rand(5, *SHAPE).double()
+    config = {"encoder": {"component": "mlp", "config": {"widths": [7, 5]}}, "pixels": 0.2, "code_penalty": 0.1}
+    objective = plugins.build("objective", PartSpec("core/perceptual", config))
+    objective.prepare(model)
+    objective.double()
+
+    def by_hand() -> float:
+        code = model.posterior(x).mean
+        again = model.decoder(code)
+        pairs = zip(objective.encoder.features(x).stages, objective.encoder.features(again).stages, strict=True)
+        distance = np.mean([((a - b).detach().numpy() ** 2).mean() for a, b in pairs])
+        pixels = ((x - again).detach().numpy() ** 2).mean()
+        return float(distance + 0.2 * pixels + 0.05 * (code.detach().numpy() ** 2).sum(1).mean())
+
+    total = objective.loss(model, x, torch.Generator()).total
+    total.backward()
+    assert total.item() == pytest.approx(by_hand(), rel=1e-12)
+    weight = model.decoder.first.weight
+    assert weight.grad[1, 2].item() == pytest.approx(slope(by_hand, weight, (1, 2)), rel=1e-4)  # type: ignore[index]
+    assert all(w.grad is None for w in objective.encoder.parameters())
+
+
+def test_each_player_of_a_vae_gan_minimises_its_own_loss() -> None:
+    """Encoder: feature distance and KL; decoder: the distance against D's cross-entropy; D: its cross-entropy alone. One
+    backward pass gives each the slope of the loss that is its own, by central differences."""
+    model, x = autoencoder("mlp").double(), torch.rand(5, *SHAPE).double()
+    objective = plugins.build("objective", PartSpec("core/vae-gan", {"beta": 2.0, "adversary": 0.3}))
+    objective.prepare(model)
+    judge = objective.double().discriminator
+
+    def parts() -> tuple[float, float, float]:
+        rng = torch.Generator().manual_seed(3)
+        mean, logvar = model.posterior(x)
+        noise, fresh = (torch.randn(5, 6, generator=rng).double() for _ in range(2))
+        again, drawn = model.decoder(mean + (0.5 * logvar).exp() * noise), model.decoder(fresh)
+        stages = [[s.detach().numpy() for s in judge.judge(y).stages] for y in (x, again)]
+        distance = np.mean([((a - b) ** 2).mean() for a, b in zip(*stages, strict=True)])
+        kl = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean().item()
+        logits = [judge.judge(y).realness.detach().numpy() for y in (x, again, drawn)]
+        told = softplus(-logits[0]).mean() + 0.5 * (softplus(logits[1]).mean() + softplus(logits[2]).mean())
+        return float(distance), kl, float(told)
+
+    total = objective.loss(model, x, torch.Generator().manual_seed(3)).total
+    total.backward()
+    distance, kl, told = parts()
+    assert total.item() == pytest.approx(distance + 2.0 * kl / 64 + told, rel=1e-9)
+    cases = [
+        (model.encoder.layers[0][0].weight, lambda: parts()[0] + 2.0 * parts()[1] / 64),
+        (model.decoder.first.weight, lambda: parts()[0] - 0.3 * parts()[2]),
+        (judge.encoder.layers[0][0].weight, lambda: parts()[2]),
+    ]
+    for weight, own in cases:
+        assert weight.grad[1, 2].item() == pytest.approx(slope(own, weight, (1, 2)), rel=1e-3, abs=1e-8)

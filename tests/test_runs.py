@@ -227,3 +227,29 @@ def test_vectors_can_be_learnt_too(tmp_path: Path) -> None:
 
 def test_samples_stay_in_the_value_range() -> None:
     assert zoo.gan("dcgan", shape=SHAPE, latent_dim=6).sample(8).abs().max() <= 1
+
+
+def test_a_line_that_the_disk_has_no_room_for_leaves_no_half_line(tmp_path: Path) -> None:
+    """A real limit on the size of files: the kernel takes some bytes of the line and refuses the rest."""
+    resource = pytest.importorskip("resource")
+    from zoo.training.record import Record
+
+    record = Record(tmp_path)
+    record.write(Event("start", 0, 64))
+    size = (tmp_path / "events.jsonl").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
+    try:
+        with pytest.raises(StorageError, match=r"cannot write .*events\.jsonl"):
+            record.write(Event("tick", 16, 64))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "events.jsonl").stat().st_size == size
+    record.write(Event("tick", 16, 64))
+    assert [line["kind"] for line in record.lines()] == ["start", "tick"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_training(images_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot write"):
+        zoo.train(autoencoder("mlp"), str(images_file), out=tmp_path / "file" / "run", images=16, training=SMALL)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers import released
-from loopback import cli, client, environment
+from loopback import cli, client, environment, hf, push
 
 from zoo.errors import ConfigError, IntegrityError, RemoteError
 from zoo.hub.serve import open_folder
@@ -47,11 +45,9 @@ def test_a_folder_can_be_pulled_searched_and_downloaded_and_not_changed(
             assert (folder / path.name).read_bytes() == path.read_bytes()
     assert cli("search", "BLOBS", "-q", env=env).stdout.strip() == "hub:lab/dcgan.blobs"
     assert cli("search", "nothing", "-q", env=env).stdout == ""
-    hf = Path(sys.executable).with_name("hf")
-    command = [hf, "download", "lab/dcgan.blobs", "--local-dir", tmp_path / "other"]
-    subprocess.run(command, env=env, check=True, capture_output=True)
+    hf("download", "lab/dcgan.blobs", "--local-dir", tmp_path / "other", env=env)
     assert (tmp_path / "other" / "zoo.json").read_bytes() == (release / "zoo.json").read_bytes()
-    done = cli("push", str(release), "lab/new", env=env)
+    done = push(str(release), "lab/new", env=env)
     assert done.returncode == 1
     assert "read-only" in done.stderr
 
@@ -91,7 +87,7 @@ def test_pushing_needs_the_servers_token(releases: Path, tmp_path: Path, monkeyp
     with server:
         env = environment(server.url, tmp_path / "hf", token)
         release = str(releases / "dcgan.blobs")
-        assert "token" in cli("push", release, "lab/new", env={**env, "HF_TOKEN": "hf_test_wrong"}).stderr
+        assert "token" in push(release, "lab/new", env={**env, "HF_TOKEN": "hf_test_wrong"}).stderr
         assert "cannot be changed" in client(
             """
 try: api.upload_file(path_or_fileobj=b"x", path_in_repo="a", repo_id="lab/dcgan.blobs")
@@ -99,7 +95,7 @@ except Exception as error: result = str(error)
 """,
             env,
         )
-        assert cli("push", release, "lab/new", env=env).returncode == 0
+        assert push(release, "lab/new", env=env).returncode == 0
     with open_folder(served, port=0, allow_push=True)[0] as again:
         env = environment(again.url, tmp_path / "hf2", token)
         assert cli("pull", "-q", "hub:lab/new", env=env).returncode == 0

@@ -20,6 +20,7 @@ from zoo_transfer.energy import Began, Ebgan, pull_away
 from zoo_transfer.feature_distill import matched
 from zoo_transfer.feature_moments import moments_of
 from zoo_transfer.flow_prior import fit_flow
+from zoo_transfer.frozen_features import FrozenFeatures
 
 import zoo
 from zoo.data.batches import Batches
@@ -329,6 +330,26 @@ def test_distillation_teaches_a_discriminator_of_another_architecture(images: Im
     assert not any("adapter" in name for part in trainee.gan.parts.values() for name in part.state_dict())
 
 
+@pytest.mark.parametrize("latent_dim", [3, 10])
+def test_distillation_reaches_a_generator_with_another_number_of_values_a_code(
+    latent_dim: int, images: ImageSet
+) -> None:
+    """The codes enter it on their principal components, scaled to N(0, I), and it learns the decoder's images."""
+    source = autoencoder("mlp")
+    gan = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
+    with pytest.raises(TransferError, match="no data was given"):
+        zoo.transfer(source, gan, "feature-distill")
+    moved = zoo.transfer(source, gan, [PartSpec("feature-distill", {"discriminator": 0.0})], data=images)
+    term = moved.plan.terms["transfer/feature-distill/images"]
+    z = term.projection(source.encode(images.batch(images.train)))
+    assert z.shape[1] == min(latent_dim, source.latent_dim)
+    torch.testing.assert_close(torch.cov(z.T), torch.eye(z.shape[1]), rtol=0, atol=0.2)  # the ridge
+    trainee = trainee_of(moved, images, discriminator_lr=1e-9, generator_lr=1e-3)
+    first = term(table(trainee, images, 64)).item()
+    run(trainee, images, 40)
+    assert term(table(trainee, images, 64)).item() < 0.9 * first
+
+
 # ---------------------------------------------------------------- energy
 
 
@@ -526,3 +547,42 @@ def test_augmentation_shows_real_and_fake_through_one_draw_and_resumes(images: I
 def test_augmentation_is_refused_for_a_game_on_codes(images: ImageSet) -> None:
     with pytest.raises(ConfigError, match="augment"):
         trainee_of(move(images, "latent-gan"), images, augment="colour")
+
+
+@pytest.mark.parametrize("strategy", ["feature-concat", "projected-heads"])
+@pytest.mark.parametrize("settings", [{}, {"regulariser": "core/r1-r2"}, {"augment": "translation"}])
+def test_looking_once_at_a_batch_gives_the_bits_of_looking_twice(
+    strategy: str, settings: dict[str, Any], images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both players share the frozen encoder's pass: weights after five steps are those without sharing, and a GAN can
+    be copied in the midst of it."""
+    shared = trainee_of(move(images, (strategy, {"channels": 4})), images, **settings)
+    run(shared, images, 5)
+    copy.deepcopy(shared.gan)
+    monkeypatch.setattr(FrozenFeatures, "stages", lambda self, encoder, x, training: encoder.features(x).stages)
+    plain = trainee_of(move(images, (strategy, {"channels": 4})), images, **settings)
+    run(plain, images, 5)
+    assert states_equal(shared.gan, plain.gan)
+
+
+def test_a_batch_that_was_written_into_is_looked_at_again(images: ImageSet) -> None:
+    """Neither a changed batch nor a changed encoder gets the old features."""
+    encoder, looks = autoencoder("mlp").encoder.requires_grad_(False), FrozenFeatures()
+    x = images.batch(images.train[:4])
+    first = looks.stages(encoder, x, True)[0]
+    assert torch.equal(looks.stages(encoder, x.detach(), True)[0], first)
+    x.mul_(0.5)
+    assert not torch.equal(looks.stages(encoder, x, True)[0], first)
+    with torch.no_grad():
+        encoder.layers[0][0].weight.mul_(2.0)
+    torch.testing.assert_close(looks.stages(encoder, x, True)[0], encoder.features(x).stages[0])
+
+
+def test_real_and_generated_images_are_augmented_by_one_draw(images: ImageSet) -> None:
+    """The same image as real and as fake looks the same to D, whichever kind is drawn."""
+    trainee = trainee_of(move(images, "scratch"), images, augment="colour+translation+cutout")
+    view = trainee._view(8)
+    assert view is not None
+    x = images.batch(images.train[:8])
+    assert torch.equal(view(x), view(x.clone()))
+    assert not torch.equal(view(x), x)

@@ -12,6 +12,7 @@
     ├── TransferError        (ValueError)   a strategy cannot do what it promises
     └── TrainingError        (RuntimeError) training had to stop
         ├── Diverged                        losses are no longer numbers
+        ├── OutOfMemory      (MemoryError)  a batch does not fit; the message says what does
         └── StorageError     (OSError)      the disk is full or cannot be written
 
 Each holds one line that says what failed, whose it is and why, and a `hint`: the next thing to do.
@@ -29,6 +30,7 @@ __all__ = [
     "DataError",
     "Diverged",
     "IntegrityError",
+    "OutOfMemory",
     "PluginError",
     "ReleaseError",
     "RemoteError",
@@ -102,6 +104,10 @@ class TrainingError(ZooError, RuntimeError):
 
 class Diverged(TrainingError):
     """A loss or a weight is no longer a finite number."""
+
+
+class OutOfMemory(TrainingError, MemoryError):
+    """A batch does not fit into memory; the last checkpoint is whole."""
 
 
 class StorageError(TrainingError, OSError):

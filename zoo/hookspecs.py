@@ -16,12 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from zoo.specs import Component
 
-__all__ = ["API", "GROUP", "hook", "zoo_components", "zoo_registries"]
+if TYPE_CHECKING:
+    from zoo.training.events import Event, RunFacts
+
+__all__ = ["API", "GROUP", "hook", "zoo_components", "zoo_registries", "zoo_run_event"]
 
 API = 1
 GROUP = "zoo.plugins"
@@ -38,3 +42,9 @@ def zoo_components() -> Iterable[Component]:  # type: ignore[empty-body]
 @_spec
 def zoo_registries() -> Iterable[Path]:  # type: ignore[empty-body]
     """Paths of the registry.toml files that this plugin ships."""
+
+
+@_spec
+def zoo_run_event(run: RunFacts, event: Event) -> None:
+    """One event of a run that asked for this plugin by name (`--track NAME`). What it raises is told once, and the
+    plugin hears no more of that run."""

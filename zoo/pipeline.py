@@ -20,6 +20,7 @@ from zoo.pairs import load
 from zoo.report.grids import grid, png_bytes
 from zoo.runs import Run, open_run, train
 from zoo.specs import DataSpec
+from zoo.training import ranks
 from zoo.training.events import Watcher
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
 from zoo.transfers.auto import AUTO
@@ -49,9 +50,14 @@ class Outcome:
     verdict: Verdict | None = None
 
 
-def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()) -> Outcome:
+def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = (), track: Sequence[str] = ()) -> Outcome:
     """Run every stage of `recipe` into `out`: a recipe with one model uses the folder itself, one with two gives each
     its own (`autoencoder`, `gan`). Raises like `zoo.train` and `zoo.transfer`."""
+    if recipe.parent is not None:
+        raise ConfigError(
+            f"this recipe is of a run that went on from {recipe.parent.run}: training it anew would give another one",
+            "Take its [parent] table out; or go on from that run: zoo resume RUN --override KEY=VALUE --out NEW",
+        )
     out = Path(out)
     both = recipe.autoencoder is not None and recipe.gan is not None
     ae_run = gan_run = None
@@ -63,9 +69,11 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
             images,
             out=out / "autoencoder" if both else out,
             training=to_plain(recipe.autoencoder.training),
+            engine=recipe.engine,
             seed=recipe.seed,
             name=recipe.name,
             watch=watch,
+            track=track,
         )
     if recipe.gan is None:
         return Outcome(ae_run)
@@ -78,9 +86,11 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
         out=out / "gan" if both else out,
         training=_chosen(recipe.gan.training),
         evaluation=recipe.evaluation,
+        engine=recipe.engine,
         seed=recipe.seed,
         name=recipe.name,
         watch=watch,
+        track=track,
     )
     return Outcome(ae_run, gan_run, _generate(recipe, gan_run, out), _judge(recipe, gan_run))
 
@@ -116,7 +126,13 @@ def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
         like = DataSpec(section.shape, section.low, section.high, background=section.background)
     shape = None if like is not None else section.shape
     images = open_images(
-        section.source, like=like, shape=shape, prepare=section.prepare, limit=section.limit, strict=section.strict
+        section.source,
+        like=like,
+        shape=shape,
+        prepare=section.prepare,
+        limit=section.limit,
+        strict=section.strict,
+        stream=section.stream,
     )
     return select(images, section.select)
 
@@ -180,8 +196,10 @@ def _strategy(section: TransferSection):  # type: ignore[no-untyped-def]
 def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:
     if recipe.generate is None or run.gan is None or not run.images.spec.is_image:
         return None
-    samples = run.gan.sample(recipe.generate.count, recipe.generate.seed)
     path = out / "samples.png"
+    if not ranks.first():
+        return path
+    samples = run.gan.sample(recipe.generate.count, recipe.generate.seed)
     write_atomically(path, png_bytes(grid(to_uint8(samples, run.images.spec), 8)))
     return path
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ from torch import Tensor
 
 from zoo import html
 from zoo.config import from_plain, to_plain
-from zoo.data.batches import Batches
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
+from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, TransferError
-from zoo.files import write_atomically
 from zoo.manifest import Manifest
 from zoo.metrics.evaluate import Reference, reference
+from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Transfer
@@ -30,17 +30,19 @@ from zoo.publish import Trained, write_pair
 from zoo.report.grids import grid, png_bytes
 from zoo.specs import Metric
 from zoo.tensors import pack, unpack
-from zoo.training import checkpoint, loop
+from zoo.training import checkpoint, loop, ranks
 from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.drawn import kid_curve, loss_curve, newest_grid
-from zoo.training.events import Event, Watcher
+from zoo.training.engine import Engine
+from zoo.training.events import Event, RunFacts, Watcher
 from zoo.training.lineage import KEPT_FILES, fork, unchanged
 from zoo.training.measured import Measured
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
-from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EvaluationSection, Recipe
+from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EngineSection, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
+from zoo.training.trackers import trackers
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
 
@@ -128,40 +130,49 @@ def train(
     images: int | None = None,
     training: Mapping[str, Any] | None = None,
     evaluation: Mapping[str, Any] | EvaluationSection | None = None,
+    engine: Mapping[str, Any] | EngineSection | None = None,
     seed: int = 0,
     name: str = "untitled",
     watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
 ) -> Run:
     """Train `model` on `data` until `images` were shown, writing the run into the folder `out`.
 
     `training` sets fields of AutoencoderTraining or AdversarialTraining, `evaluation` those of EvaluationSection
-    (GANs only; without it nothing is measured). `seed` fixes the order of the data, the codes and the noise. The
-    weights in `model` are the start and are trained in place. `watch` gets every event.
+    (GANs only; without it nothing is measured), `engine` those of EngineSection: device, precision, accumulation.
+    `seed` fixes the order of the data, the codes and the noise. The weights in `model` are the start and are trained in
+    place. `watch` gets every event; `track` names plugins that get them too (`tensorboard`, `trackio`).
 
-    Raises ConfigError, DataError, Diverged, StorageError, and `Interrupted` (a KeyboardInterrupt) after Ctrl-C;
-    continue with `resume`.
+    Raises ConfigError, DataError, Diverged, OutOfMemory, StorageError, and `Interrupted` (a KeyboardInterrupt) after
+    Ctrl-C; continue with `resume`.
     """
     settings = dict(training or {}) | ({} if images is None else {"images": images})
     image_set = _open(data, model.gan.data if isinstance(model, Moved) else model.data)
     record = Record(Path(out), tuple(watch))
     trainee: AutoencoderTrainee | AdversarialTrainee
+    powers = engine if isinstance(engine, EngineSection) else from_plain(EngineSection, engine or {}, "engine")
+    runner = Engine(powers)
     with record.held():
         if isinstance(model, Autoencoder):
             chosen = from_plain(AutoencoderTraining, settings, "training")
-            recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name)
+            recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
+            _track(record, recipe, track)
             record.begin(recipe)
-            trainee = AutoencoderTrainee(model, image_set, chosen, seed)
+            trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
         else:
             planned = model.plan if isinstance(model, Moved) else Transfer(model)
             chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
-            recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name)
+            recipe = recipe_of_gan(
+                model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name, engine=powers
+            )
+            _track(record, recipe, track)
             record.begin(recipe)
             if isinstance(model, Moved):
-                write_atomically(record.folder / _SOURCE, pack(model.source.state_dict(), {}))
-                write_atomically(record.folder / _REPORT, json.dumps(model.report.plain()).encode())
+                record.keep(_SOURCE, pack(model.source.state_dict(), {}))
+                record.keep(_REPORT, json.dumps(model.report.plain()).encode())
                 for note in model.report.notes:
                     record.write(Event("note", 0, chosen_gan.images, {"text": note}))
-            trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed)
+            trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed, runner)
         return _go(trainee, recipe, record, image_set, fresh=True)
 
 
@@ -170,9 +181,12 @@ def resume(
     *,
     override: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
+    engine: Mapping[str, Any] | None = None,
     watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
 ) -> Run:
     """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
+    `engine` replaces fields of the recipe's EngineSection this time: another device, more accumulation.
 
     With `override` (settings by dotted key, such as `gan.training.images`, or a training setting alone) the run in
     `folder` stays as it is and a new one in `out` goes on from its checkpoint; its recipe says where it comes from.
@@ -187,12 +201,17 @@ def resume(
             raise ConfigError(
                 "a new run needs both: what is to change, and its folder", "--override images=200000 --out NEW"
             )
+        if ranks.started() > 1:
+            raise ConfigError(
+                "a new run from another's checkpoint is begun by one process, several were started",
+                "Begin it alone, stop it, and resume it with all of them.",
+            )
         child = Record(Path(out), tuple(watch))
         with child.held():
             recipe = fork(record, override, child)
-            return _go_on(recipe, child)
+            return _go_on(recipe, child, engine, track)
     with record.held():
-        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record)
+        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, engine, track)
 
 
 def open_run(folder: str | Path, *, best: bool = False) -> Run:
@@ -203,7 +222,7 @@ def open_run(folder: str | Path, *, best: bool = False) -> Run:
     path = _best_of(record, recipe) if best else checkpoint.latest(record.checkpoints)
     unchanged(record, path)
     image_set = images_of(recipe)
-    trainee = rebuild(recipe, image_set)
+    trainee = rebuild(replace(recipe, engine=EngineSection(device="cpu")), image_set)
     return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, path))
 
 
@@ -223,11 +242,20 @@ def _best(recipe: Recipe) -> checkpoint.Best | None:
     return None if section is None else checkpoint.Best(section.best, section.better)
 
 
-def _go_on(recipe: Recipe, record: Record) -> Run:
+def _track(record: Record, recipe: Recipe, names: Sequence[str]) -> None:
+    if record.silent:
+        return
+    facts = RunFacts(record.folder, recipe.name, to_plain(recipe))
+    record.watchers += trackers(names, facts, record.write)
+
+
+def _go_on(recipe: Recipe, record: Record, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
+    _track(record, recipe, track)
+    powers = from_plain(EngineSection, to_plain(recipe.engine) | dict(engine or {}), "engine")
     image_set = images_of(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
-    return _go(rebuild(recipe, image_set), recipe, record, image_set, fresh=False)
+    return _go(rebuild(replace(recipe, engine=powers), image_set), recipe, record, image_set, fresh=False)
 
 
 def _go(
@@ -239,18 +267,24 @@ def _go(
     fresh: bool,
 ) -> Run:
     training = trainee.training
-    batches = Batches(image_set.train, training.batch, trainee.streams["data"])
+    batches = batches_of(image_set, training.batch, trainee.streams["data"])
     watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
     shown = 0
     if not fresh:
         shown = loop.restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
         record.forget_after(shown)
-    checkpoint.tidy(record.checkpoints)
-    judge = _judge(recipe, image_set)
+    if not record.silent:
+        checkpoint.tidy(record.checkpoints)
+    judge = None if record.silent else _judge(recipe, image_set, trainee.engine.device)
+    if judge is not None:
+        refuse_own_features(judge.space, trainee.modules, judge.extractor)
 
     def draw(samples: Tensor, at: int) -> None:
         if image_set.spec.is_image:
-            write_atomically(record.sample_path(at), png_bytes(grid(to_uint8(samples, image_set.spec), 8)))
+            record.keep(
+                str(record.sample_path(at).relative_to(record.folder)),
+                png_bytes(grid(to_uint8(samples, image_set.spec), 8)),
+            )
 
     def evaluate(at: int) -> dict[str, Any]:
         assert judge is not None
@@ -276,6 +310,8 @@ def _go(
 def _run(
     trainee: AutoencoderTrainee | AdversarialTrainee, recipe: Recipe, record: Record, image_set: ImageSet, shown: int
 ) -> Run:
+    for module in trainee.modules.values():
+        module.cpu()
     if isinstance(trainee, AutoencoderTrainee):
         return Run(record.folder, recipe, shown, trainee.model.eval(), None, image_set)
     return Run(record.folder, recipe, shown, _source(recipe, record.folder), trainee.averaged().eval(), image_set)
@@ -333,7 +369,7 @@ def _evaluation_points(recipe: Recipe, images: int) -> tuple[int, ...]:
     return tuple(sorted(asked or {images}))
 
 
-def _judge(recipe: Recipe, image_set: ImageSet) -> Reference | None:
+def _judge(recipe: Recipe, image_set: ImageSet, device: torch.device) -> Reference | None:
     if recipe.evaluation is None or recipe.gan is None:
         return None
-    return reference(image_set, recipe.evaluation.metric)
+    return reference(image_set, recipe.evaluation.metric, device=device)

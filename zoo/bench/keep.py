@@ -9,7 +9,7 @@ from zoo.bench.compare import compare
 from zoo.bench.report import curves_png, markdown, read_stored
 from zoo.files import write_atomically
 
-__all__ = ["keep", "page"]
+__all__ = ["keep", "page", "text"]
 
 _HEAD = """# Results
 
@@ -36,20 +36,27 @@ def keep(folders: Sequence[Path], out: Path) -> Path:
 
 
 def page(folders: Sequence[Path], base: Path, path: Path) -> Path:
-    """Draw each suite's curves into its folder and write the page `path`, whose links are relative to `base`.
-
-    `notes.md` in a suite's folder is put under its heading as it is: what no table says.
-    """
-    parts = [_HEAD]
+    """Draw each suite's curves into its folder and write the page `path`, whose links are relative to `base`."""
     for folder in folders:
         stored = read_stored(folder)
-        inside = folder.resolve().relative_to(base.resolve()).as_posix()
         for one in compare(stored.rows, stored.suite.baseline):
             for metric in ("kid", "recall"):
                 picture = curves_png(stored.rows, one.data, one.architecture, metric)
                 write_atomically(folder / f"{one.data}-{one.architecture}-{metric}.png", picture)
-        text = markdown(stored, "" if inside == "." else f"{inside}/")
-        notes = folder / "notes.md"
-        parts.append(text + (f"\n{notes.read_text('utf-8').strip()}\n" if notes.is_file() else ""))
-    write_atomically(path, "\n".join(parts).encode())
+    write_atomically(path, text(folders, base).encode())
     return path
+
+
+def text(folders: Sequence[Path], base: Path) -> str:
+    """The page: `summary.md` beside the suites' folders first, where there is one, then suite after suite, each with
+    the `notes.md` of its folder: what no table says."""
+    parts = [_HEAD]
+    summary = folders[0].parent / "summary.md"
+    if summary.is_file() and folders[0].resolve() != base.resolve():
+        parts.append(summary.read_text("utf-8").strip() + "\n")
+    for folder in folders:
+        inside = folder.resolve().relative_to(base.resolve()).as_posix()
+        notes = folder / "notes.md"
+        parts.append(markdown(read_stored(folder), "" if inside == "." else f"{inside}/"))
+        parts += [notes.read_text("utf-8").strip() + "\n"] if notes.is_file() else []
+    return "\n".join(parts)

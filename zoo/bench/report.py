@@ -135,6 +135,7 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
         f"at a median of {one.scratch_images:,.0f} images and {one.scratch_cpu:.0f} CPU seconds.",
         "",
         f"![learning curves]({pictures}{one.data}-{one.architecture}-kid.png)",
+        f"![recall]({pictures}{one.data}-{one.architecture}-recall.png)",
         "",
         "| arm | seeds | KID at the start | best KID | KID at the end (95 %) | FID | recall (95 %) | precision "
         f"| mean log KID | KID of {baseline} / its | p (Holm) |",

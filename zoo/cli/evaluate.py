@@ -48,6 +48,7 @@ _PICTURED = 32
 )
 @click.option("--version", help="The version of what --write writes, which must be new.")
 @options.seed
+@options.device
 @options.json_flag
 def evaluate(
     name: str,
@@ -59,6 +60,7 @@ def evaluate(
     write: Path | None,
     version: str | None,
     seed: int,
+    device: str | None,
     as_json: bool,
 ) -> None:
     """Measure a GAN's samples against real images, in a frozen feature space that neither the autoencoder nor the
@@ -74,14 +76,15 @@ def evaluate(
     from zoo.errors import ConfigError
     from zoo.metrics.evaluate import reference
     from zoo.metrics.own import refuse_own_features
+    from zoo.training.devices import choose
 
     if (write is None) != (version is None):
         raise click.UsageError("--write and --version go together: a version is never published twice")
-    model: Any = options.open_model(name)
+    model: Any = options.open_model(name, device)
     if model.gan is None:
         raise ConfigError(f"{name} holds no GAN", "Others: zoo list")
     images = open_images(data, like=model.gan.data)
-    judge = reference(images, metric, split=split)
+    judge = reference(images, metric, split=split, device=choose(device or "auto"))
     refuse_own_features(judge.space, _nets(model), metric)
     samples = model.gan.sample(count, seed)
     figures = judge.measure(samples, seeds=(seed,), whole=True)
@@ -116,7 +119,7 @@ def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
     from zoo.report.grids import captioned, grid, png_bytes
 
     ours, theirs = to_uint8(samples, images.spec), judge.neighbours(samples)
-    real = images.pixels[images.held_out[: len(samples)]]
+    real = images.pixels[images.held_out[: 2 * len(samples)]]
     pairs = torch.stack([ours, theirs], 1).flatten(0, 1)
     panels = [("sample, nearest image learnt from", grid(pairs, 8)), ("held-out images", grid(real, 8))]
     write_atomically(path, png_bytes(captioned(panels)))

@@ -67,8 +67,11 @@ def list_cache(as_json: bool, quiet: bool) -> None:
     elif quiet:
         show.lines(one.address for one in found)
     else:
-        rows = [(one.name or "?", one.version, f"{one.size:,}", one.address) for one in found]
-        show.table(("name", "version", "bytes", "from"), rows)
+        rows = [
+            (one.name or "?", one.version, f"{one.size:,}", "whole" if one.whole else "not whole", one.address)
+            for one in found
+        ]
+        show.table(("name", "version", "bytes", "state", "from"), rows)
 
 
 @cache.command("rm")

@@ -27,16 +27,17 @@ _picture = click.option(
 @click.option("-n", "count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many.")
 @_picture
 @options.seed
+@options.device
 @options.json_flag
 @options.quiet
-def sample(name: str, count: int, out: Path, seed: int, as_json: bool, quiet: bool) -> None:
+def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_json: bool, quiet: bool) -> None:
     """Draw images from the GAN of a release or run; the same seed gives the same images.
 
     \b
     zoo sample runs/mine -n 64 --seed 0 -o grid.png
     zoo sample release/ -n 1000 -o samples.npz
     """
-    model = options.open_model(name)
+    model = options.open_model(name, device)
     gan = _part(model, "gan", name)
     _write(gan.sample(count, seed), gan.data, out)
     _told(out, count, as_json, quiet)
@@ -54,9 +55,10 @@ def sample(name: str, count: int, out: Path, seed: int, as_json: bool, quiet: bo
 @options.data
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .npz to write.")
 @options.strict
+@options.device
 @options.json_flag
 @options.quiet
-def encode(name: str, data: str, out: Path, strict: bool, as_json: bool, quiet: bool) -> None:
+def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as_json: bool, quiet: bool) -> None:
     """Turn every image into its code: `codes` (N, latent_dim) in an .npz.
 
     \b
@@ -70,7 +72,7 @@ def encode(name: str, data: str, out: Path, strict: bool, as_json: bool, quiet: 
     from zoo.data.open import open_images
     from zoo.files import write_atomically
 
-    autoencoder = _part(options.open_model(name), "autoencoder", name)
+    autoencoder = _part(options.open_model(name, device), "autoencoder", name)
     images = open_images(data, like=autoencoder.data, strict=strict)
     show.skipped(images.skipped)
     codes = np.concatenate([autoencoder.encode(images.batch(rows)).numpy() for rows in _all_rows(images).split(1024)])
@@ -88,9 +90,10 @@ def encode(name: str, data: str, out: Path, strict: bool, as_json: bool, quiet: 
 @options.data
 @click.option("-n", "count", type=click.IntRange(1, 10_000), default=32, show_default=True, help="How many images.")
 @_picture
+@options.device
 @options.json_flag
 @options.quiet
-def reconstruct(name: str, data: str, count: int, out: Path, as_json: bool, quiet: bool) -> None:
+def reconstruct(name: str, data: str, count: int, out: Path, device: str | None, as_json: bool, quiet: bool) -> None:
     """Pass held-out images through the autoencoder: each image beside what is left of it.
 
     \b
@@ -101,7 +104,7 @@ def reconstruct(name: str, data: str, count: int, out: Path, as_json: bool, quie
 
     from zoo.data.open import open_images
 
-    autoencoder = _part(options.open_model(name), "autoencoder", name)
+    autoencoder = _part(options.open_model(name, device), "autoencoder", name)
     images = open_images(data, like=autoencoder.data)
     x = images.batch(images.held_out[:count])
     pairs = torch.stack([x, autoencoder.reconstruct(x)], 1).flatten(0, 1)
@@ -115,9 +118,12 @@ def reconstruct(name: str, data: str, count: int, out: Path, as_json: bool, quie
 @click.option("--steps", type=click.IntRange(2, 100), default=8, show_default=True, help="Images a walk.")
 @_picture
 @options.seed
+@options.device
 @options.json_flag
 @options.quiet
-def interpolate(name: str, rows: int, steps: int, out: Path, seed: int, as_json: bool, quiet: bool) -> None:
+def interpolate(
+    name: str, rows: int, steps: int, out: Path, seed: int, device: str | None, as_json: bool, quiet: bool
+) -> None:
     """Walk between pairs of codes from the prior, on the great circle: one walk a row.
 
     \b
@@ -126,7 +132,7 @@ def interpolate(name: str, rows: int, steps: int, out: Path, seed: int, as_json:
     """
     from zoo.networks.walks import walk
 
-    gan = _part(options.open_model(name), "gan", name)
+    gan = _part(options.open_model(name, device), "gan", name)
     ends = gan.draw(2 * rows, seed)
     images = gan.generate(walk(ends[:rows], ends[rows:], steps).flatten(0, 1))
     _write(images, gan.data, out, columns=steps)

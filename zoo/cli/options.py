@@ -12,7 +12,20 @@ import click
 from zoo.cli import completing
 from zoo.errors import ConfigError
 
-__all__ = ["data", "json_flag", "open_model", "out", "parse_settings", "quiet", "seed", "settings", "shape", "strict"]
+__all__ = [
+    "data",
+    "device",
+    "json_flag",
+    "open_model",
+    "out",
+    "parse_settings",
+    "quiet",
+    "seed",
+    "settings",
+    "shape",
+    "strict",
+    "track",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,6 +38,9 @@ data = click.option(
     shell_complete=completing.data,
     help="A data set's name, a folder of images, or an .npz.",
 )
+device = click.option(
+    "--device", metavar="auto|cpu|cuda|mps", help="Where to compute; auto, the default, takes a GPU if there is one."
+)
 out = click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 settings = click.option(
     "--set",
@@ -35,6 +51,9 @@ settings = click.option(
 )
 
 
+track = click.option(
+    "--track", multiple=True, metavar="PLUGIN", help="Send the events to it too: tensorboard, trackio."
+)
 strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 
 
@@ -65,8 +84,14 @@ def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any
     return parsed
 
 
-def open_model(name: str) -> Any:
-    """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`."""
+def open_model(name: str, device: str | None = None) -> Any:
+    """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`, on a device (auto)."""
     from zoo import opened  # torch comes with it
+    from zoo.training.devices import choose
 
-    return opened.open_model(name)
+    chosen = choose(device or "auto")
+    found = opened.open_model(name)
+    for model in (found.autoencoder, found.gan):
+        if model is not None:
+            model.to(chosen)
+    return found

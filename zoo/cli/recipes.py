@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,23 @@ _LOSSES = ("objective", "regulariser")
 def recipe_from_words(
     what: str, words: Mapping[str, Any], *, source: str | None = None, strategy: str = "scratch"
 ) -> Recipe:
-    """A recipe from `autoencoder` or `gan` and flags, or from a recipe's file (which takes no other flag than --seed).
+    """A recipe from `autoencoder` or `gan` and flags, or from a recipe's file (which takes no flags but --seed and
+    --device).
 
     Raises ConfigError for a flag that does not belong, a missing one or a wrong setting.
     """
     words = {key: value for key, value in words.items() if value not in (None, (), False)}
     seed = words.pop("seed", 0)
+    device = words.pop("device", None)
     if what not in _PARTS:
         if words:
             raise ConfigError(
                 f"a recipe's file holds its settings: --{sorted(words)[0].replace('_', '-')} cannot go with {what}",
                 "Edit the file, or name autoencoder or gan instead of it.",
             )
-        return read_recipe(Path(what))
+        recipe = read_recipe(Path(what))
+        return recipe if device is None else replace(recipe, engine=replace(recipe.engine, device=device))
+    engine = _engine(words) | ({} if device is None else {"device": device})
     section = _section(what, words)
     data = {name: words.pop(key, None) for name, key in (("source", "data"), ("shape", "shape"), ("strict", "strict"))}
     if data["source"] is None:
@@ -46,6 +50,7 @@ def recipe_from_words(
         "name": f"{what}",
         "seed": seed,
         "data": {key: value for key, value in data.items() if value is not None},
+        "engine": engine,
         what: section,
     }
     metric, every = words.pop("metric", None), words.pop("every", None)
@@ -56,6 +61,14 @@ def recipe_from_words(
     if words:
         raise ConfigError(f"--{sorted(words)[0].replace('_', '-')} does not belong to `zoo train {what}`")
     return from_plain(Recipe, plain, "the flags")
+
+
+def _engine(words: dict[str, Any]) -> dict[str, Any]:
+    """What --set engine.KEY=VALUE says, taken out of the given settings."""
+    prefix = "engine."
+    given = words.get("given", ())
+    words["given"] = tuple(word for word in given if not word.startswith(prefix))
+    return parse_settings(tuple(word.removeprefix(prefix) for word in given if word.startswith(prefix)))
 
 
 def _section(what: str, words: dict[str, Any]) -> dict[str, Any]:

@@ -43,11 +43,13 @@ __all__ = ["release", "resume", "train", "transfer"]
 )
 @click.option("--every", type=int, help="Measure after so many images.")
 @options.settings
+@options.device
 @options.strict
+@options.track
 @options.seed
 @options.json_flag
 @options.quiet
-def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> None:
+def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, **words: Any) -> None:
     """Train an autoencoder, a GAN from scratch, or everything that a recipe names.
 
     \b
@@ -56,7 +58,7 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
     """
     from zoo.cli.recipes import recipe_from_words
 
-    _run(recipe_from_words(what, words), out, as_json, quiet)
+    _run(recipe_from_words(what, words), out, track, as_json, quiet)
 
 
 @click.command()
@@ -91,12 +93,21 @@ def train(what: str, out: Path, as_json: bool, quiet: bool, **words: Any) -> Non
 @click.option("--every", type=int, help="Measure after so many images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
+@options.device
 @options.strict
+@options.track
 @options.seed
 @options.json_flag
 @options.quiet
 def transfer(
-    source: str, strategy: str, out: Path | None, explain: bool, as_json: bool, quiet: bool, **words: Any
+    source: str,
+    strategy: str,
+    out: Path | None,
+    explain: bool,
+    track: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    **words: Any,
 ) -> None:
     """Hand what the autoencoder SOURCE learnt to a GAN, and train the GAN on your images.
 
@@ -112,16 +123,28 @@ def transfer(
     elif out is None:
         raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
     else:
-        _run(recipe, out, as_json, quiet)
+        _run(recipe, out, track, as_json, quiet)
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--override", multiple=True, metavar="KEY=VALUE", help="Go on with another setting, in a new run.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The new run's folder, for --override.")
+@click.option("--accumulate", type=click.IntRange(1), help="Cut every batch into so many parts from here on.")
+@options.device
+@options.track
 @options.json_flag
 @options.quiet
-def resume(run: Path, override: tuple[str, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
+def resume(
+    run: Path,
+    override: tuple[str, ...],
+    out: Path | None,
+    accumulate: int | None,
+    device: str | None,
+    track: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Continue the run in the folder RUN from its last checkpoint, exactly.
 
     \b
@@ -132,8 +155,9 @@ def resume(run: Path, override: tuple[str, ...], out: Path | None, as_json: bool
     from zoo.runs import resume as go_on
 
     settings = options.parse_settings(override, "--override")
+    engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
     with watching("resumed", quiet or as_json) as watcher, _resumable(out or run):
-        done = go_on(run, override=settings, out=out, watch=[watcher])
+        done = go_on(run, override=settings, out=out, engine=engine, watch=[watcher], track=track)
     _told({"run": done}, out or run, as_json, quiet)
 
 
@@ -166,17 +190,21 @@ def release(
         click.echo(f"{manifest.name} {manifest.version} is in {folder}. Check it: zoo verify {folder}")
 
 
-def _run(recipe: Any, out: Path, as_json: bool, quiet: bool) -> None:
+def _run(recipe: Any, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     from zoo.cli.progress import watching
     from zoo.pipeline import run_recipe
 
     with watching(recipe.name, quiet or as_json) as watcher, _resumable(out):
-        outcome = run_recipe(recipe, out, watch=[watcher])
+        outcome = run_recipe(recipe, out, watch=[watcher], track=track)
     runs = {name: run for name, run in (("autoencoder", outcome.autoencoder), ("gan", outcome.gan)) if run is not None}
     _told(runs, out, as_json, quiet, outcome)
 
 
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
+    from zoo.training import ranks
+
+    if not ranks.first():
+        return
     for run in runs.values():
         show.skipped(run.images.skipped)
     if as_json:

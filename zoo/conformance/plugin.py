@@ -56,11 +56,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found of a plugin. `notes` say what was not checked and why."""
+    """What was found of a plugin. `notes` say what was not checked and why; `tracks`: it follows runs."""
 
     plugin: Plugin
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    tracks: bool = False
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -69,8 +70,9 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Ready, at least one check ran, and all that ran passed."""
-        return self.plugin.ready and bool(self.findings) and not self.failures
+        """Ready, at least one check ran (or there is nothing but a tracker, which no check fits), and all that ran
+        passed."""
+        return self.plugin.ready and (bool(self.findings) or self.tracks) and not self.failures
 
 
 def check_plugin(name: str, member: str = "") -> Verdict:
@@ -95,7 +97,10 @@ def check_plugin(name: str, member: str = "") -> Verdict:
             continue
         cases = _cases(offer, notes)
         findings += [_run(offer, case, check) for case, all_checks in cases for check in all_checks]
-    return Verdict(plugin, tuple(findings), tuple(notes))
+    tracks = name in plugins.load().events
+    if tracks:
+        notes.append(f"{name} follows runs: try it with zoo train ... --track {name}")
+    return Verdict(plugin, tuple(findings), tuple(notes), tracks)
 
 
 def _named(plugin: str, member: str) -> list[Offer]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from zoo.errors import ConfigError, DataError
 
-__all__ = ["Batches"]
+__all__ = ["Ahead", "Batches"]
 
 
 class Batches:
@@ -56,7 +57,7 @@ class Batches:
         return {
             "epoch": self.epoch,
             "position": self._position,
-            "order": self._order.clone(),
+            "order": self._order,  # never written to: an epoch makes a new one
             "rng": self._rng.get_state(),
         }
 
@@ -72,3 +73,36 @@ class Batches:
             )
         self._order, self._position, self.epoch = order.clone(), position, epoch
         self._rng.set_state(state["rng"])
+
+
+class Ahead(Batches):
+    """The same batches, each told to `prepare` while `depth` others are still to come, so that its samples can be read
+    meanwhile. The state is that of the batches which were handed out."""
+
+    def __init__(
+        self, rows: Tensor, batch: int, rng: torch.Generator, prepare: Callable[[Tensor], None], depth: int = 4
+    ) -> None:
+        super().__init__(rows, batch, rng)
+        self._prepare = prepare
+        self._depth = depth
+        self._coming: deque[tuple[Tensor, dict[str, Tensor | int]]] = deque()
+        self._handed_out = super().state()
+
+    def next(self) -> Tensor:
+        """The next batch of row numbers, int64 `(batch,)`."""
+        while len(self._coming) <= self._depth:
+            rows = super().next()
+            self._prepare(rows)
+            self._coming.append((rows, super().state()))
+        rows, self._handed_out = self._coming.popleft()
+        return rows
+
+    def state(self) -> dict[str, Tensor | int]:
+        """All that is needed to go on after the last batch that was handed out."""
+        return dict(self._handed_out)
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state()` of the same rows. Raises like `Batches.load_state`."""
+        super().load_state(state)
+        self._coming.clear()
+        self._handed_out = super().state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import warnings
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -19,7 +20,17 @@ from zoo.data.prepare import fit_picture
 from zoo.errors import ConfigError, DataError
 from zoo.specs import DataSpec
 
-__all__ = ["Found", "common_shape", "find_images", "printable", "read_images"]
+__all__ = [
+    "Found",
+    "common_shape",
+    "decode_image",
+    "find_images",
+    "printable",
+    "read_image",
+    "read_images",
+    "size_of_image",
+    "unread",
+]
 
 # Only formats that Pillow decodes itself: EPS, for one, would start a PostScript interpreter.
 _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
@@ -30,11 +41,13 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The files of a folder that may be images, as ascending relative paths, and what is not looked at."""
+    """The files of a folder that may be images, as ascending relative paths, their sizes in bytes, and what is not
+    looked at."""
 
     root: Path
     files: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    sizes: tuple[int, ...] = ()
 
 
 def find_images(root: Path) -> Found:
@@ -48,24 +61,29 @@ def find_images(root: Path) -> Found:
         os.listdir(top)
     except OSError as error:
         raise DataError(f"folder {root} cannot be read: {error.strerror or error}", "Check path and rights.") from error
-    files: list[str] = []
+    files: list[tuple[bytes, str, int]] = []
     skipped: list[Skipped] = []
-
-    def unlisted(error: OSError) -> None:
-        skipped.append(_skipped(os.path.relpath(error.filename or top, top), f"cannot be listed: {error.strerror}"))
-
-    for here, folders, names in os.walk(top, onerror=unlisted):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted([*names, *folders]):
-            if name.startswith("."):
+    folders = [""]
+    while folders:
+        here = folders.pop()
+        try:
+            entries = list(os.scandir(top / here))
+        except OSError as error:
+            skipped.append(_skipped(here, f"cannot be listed: {error.strerror}"))
+            continue
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith("."):
                 continue
-            path = Path(here, name)
-            relative = path.relative_to(top).as_posix()
-            if path.is_symlink():
-                skipped.append(_skipped(relative, _link_reason(path, top)))
-            elif name not in folders:
-                files.append(relative)
-    return Found(top, tuple(sorted(files, key=os.fsencode)), tuple(skipped))
+            relative = f"{here}/{entry.name}" if here else entry.name
+            if entry.is_symlink():
+                skipped.append(_skipped(relative, _link_reason(top / relative, top)))
+            elif entry.is_dir():
+                folders.append(relative)
+            else:
+                files.append((os.fsencode(relative), relative, entry.stat(follow_symlinks=False).st_size))
+    files.sort()
+    names = tuple(name for _, name, _ in files)
+    return Found(top, names, tuple(skipped), tuple(size for _, _, size in files))
 
 
 def read_images(
@@ -79,17 +97,42 @@ def read_images(
     out = np.empty((len(files), *spec.shape), dtype=np.uint8)
     read: list[str] = []
     skipped: list[Skipped] = []
-    for name in files:
-        try:
-            with _opened(found.root / name) as picture:
-                out[len(read)] = fit_picture(_plain(picture, spec), spec)
-        except ConfigError:
-            raise
-        except Exception as error:  # whatever a stranger's file makes Pillow raise is a fact about that file
-            skipped.append(_skipped(name, _reason(error)))
-        else:
-            read.append(name)
+    with warnings.catch_warnings(action="ignore"):
+        for name in files:
+            try:
+                out[len(read)] = read_image(found.root / name, spec)
+            except ConfigError:
+                raise
+            except Exception as error:  # whatever a stranger's file makes Pillow raise is a fact about that file
+                skipped.append(unread(name, error))
+            else:
+                read.append(name)
     return out[: len(read)], read, skipped
+
+
+def read_image(path: Path, spec: DataSpec) -> np.ndarray[Any, Any]:
+    """One file as uint8 `spec.shape`. Raises whatever a stranger's file makes Pillow raise."""
+    with _opened(path) as picture:
+        return fit_picture(_plain(picture, spec), spec)
+
+
+def decode_image(data: bytes, spec: DataSpec) -> np.ndarray[Any, Any]:
+    """An image file's bytes as uint8 `spec.shape`. Raises like `read_image`."""
+    with _picture(io.BytesIO(data)) as picture:
+        return fit_picture(_plain(picture, spec), spec)
+
+
+def size_of_image(data: bytes) -> tuple[int, int, int]:
+    """`(C, H, W)` of an image file's bytes, from its header; C is 1 where it is grey. Raises like `read_image`."""
+    with _picture(io.BytesIO(data)) as picture:
+        turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        high, wide = (picture.width, picture.height) if turned else (picture.height, picture.width)
+        return (1 if picture.mode in _GREY_MODES else 3, high, wide)
+
+
+def unread(name: str, error: Exception) -> Skipped:
+    """A file that could not be read, and why."""
+    return _skipped(name, _reason(error))
 
 
 def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
@@ -101,7 +144,7 @@ def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
     grey = True
     for name in files:
         try:
-            with _opened(found.root / name) as picture:
+            with warnings.catch_warnings(action="ignore"), _opened(found.root / name) as picture:
                 turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
                 sizes.add((picture.width, picture.height) if turned else (picture.height, picture.width))
                 grey = grey and picture.mode in _GREY_MODES
@@ -131,13 +174,18 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     with os.fdopen(os.open(path, flags), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("not a plain file")
-        Image.init()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN]) as picture:
-                if picture.width * picture.height > _MOST_PIXELS:
-                    raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels are too many")
-                yield picture
+        with _picture(file) as picture:
+            yield picture
+
+
+@contextmanager
+def _picture(file: BinaryIO) -> Iterator[Image.Image]:
+    Image.init()
+    # no catch_warnings here: it is not safe where several threads read
+    with Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN]) as picture:
+        if picture.width * picture.height > _MOST_PIXELS:
+            raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels are too many")
+        yield picture
 
 
 def _plain(picture: Image.Image, spec: DataSpec) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,7 +13,10 @@ from torch import Tensor
 from zoo.networks.pixels import from_uint8, to_uint8
 from zoo.specs import DataSpec, Selection
 
-__all__ = ["ImageSet", "Skipped", "from_uint8", "to_uint8"]
+__all__ = ["ImageSet", "Pixels", "Skipped", "from_uint8", "to_uint8"]
+
+_MOST_FITTED = 20_000
+_MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +27,38 @@ class Skipped:
     reason: str
 
 
+class Pixels(Protocol):
+    """Stands in for the uint8 tensor `(N, *shape)` of a set that is read when it is asked for."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: Tensor) -> Tensor: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def skipped(self) -> tuple[Skipped, ...]: ...
+    def ahead(self, rows: Tensor) -> None: ...
+    def take(self, rows: Tensor) -> Pixels: ...
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Real samples, prepared for `spec`.
 
-    `pixels` is uint8 `(N, *spec.shape)`; `labels` int64 `(N,)` or None; `train` and `held_out` are row
-    numbers (int64, ascending, none in both). `license` is an SPDX expression, empty where the source states
-    none. `skipped` lists the files that could not be used. `source`, `limit` and `selection` open the same set again.
+    `pixels` is uint8 `(N, *spec.shape)`, or reads those rows when it is indexed (`streamed`); `labels` int64
+    `(N,)` or None; `train` and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX
+    expression, empty where the source states none. `unusable` lists the files that opening could not use.
+    `source`, `limit` and `selection` open the same set again.
     """
 
     name: str
     spec: DataSpec
-    pixels: Tensor
+    pixels: Tensor | Pixels
     labels: Tensor | None
     train: Tensor
     held_out: Tensor
     license: str
     credit: str
-    skipped: tuple[Skipped, ...] = ()
+    unusable: tuple[Skipped, ...] = ()
     source: str = ""
     limit: int | None = None
     selection: Selection | None = None
@@ -48,16 +66,47 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def batch(self, rows: Tensor) -> Tensor:
-        """The samples of those rows, float32 `(len(rows), *spec.shape)` in `[spec.low, spec.high]`."""
-        return from_uint8(self.pixels[rows], self.spec)
+    def batch(self, rows: Tensor, device: torch.device | None = None) -> Tensor:
+        """The samples of those rows, float32 `(len(rows), *spec.shape)` in `[spec.low, spec.high]`, on `device` (by
+        default where the bytes are): bytes travel, and become floats there."""
+        if isinstance(self.pixels, Tensor):
+            rows = rows.to(self.pixels.device, non_blocking=True)
+        pixels = self.pixels[rows]
+        return from_uint8(pixels if device is None else pixels.to(device, non_blocking=True), self.spec)
+
+    def to(self, device: torch.device) -> ImageSet:
+        """The same set with its bytes on a device; as it is where it is streamed, or would take more than half of a
+        GPU's free memory."""
+        if not isinstance(self.pixels, Tensor) or device == self.pixels.device:
+            return self
+        if device.type == "cuda" and self.pixels.nbytes > torch.cuda.mem_get_info(device)[0] // 2:
+            return self
+        return replace(self, pixels=self.pixels.to(device))
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the samples are read while they are used."""
+        return not isinstance(self.pixels, Tensor)
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """The files that could not be used; of a streamed set those met so far."""
+        return self.unusable if isinstance(self.pixels, Tensor) else (*self.unusable, *self.pixels.skipped)
+
+    def to_fit(self) -> Tensor:
+        """The rows to fit something to: all that are learnt from; of a streamed set at most 20,000 and at most 1 GiB of
+        float32, evenly spread."""
+        most = min(_MOST_FITTED, _MOST_BYTES // (4 * self.spec.size))
+        if not self.streamed or len(self.train) <= most:
+            return self.train
+        return self.train[torch.linspace(0, len(self.train) - 1, most).round().long()]
 
     def subset(self, rows: Tensor, name: str) -> ImageSet:
         """Those rows alone, in that order, each still on its side of the split."""
         return replace(
             self,
             name=name,
-            pixels=self.pixels[rows],
+            pixels=self.pixels[rows] if isinstance(self.pixels, Tensor) else self.pixels.take(rows),
             labels=None if self.labels is None else self.labels[rows],
             train=torch.isin(rows, self.train).nonzero().squeeze(1),
             held_out=torch.isin(rows, self.held_out).nonzero().squeeze(1),
@@ -65,7 +114,10 @@ class ImageSet:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """The digest of shape and pixels, in hex: what a recipe stores to know the set again."""
+        """The digest of shape and pixels, in hex: what a recipe stores to know the set again. Of a streamed set that of
+        shape, names, sizes and a sample of the files."""
+        if not isinstance(self.pixels, Tensor):
+            return self.pixels.sha256
         digest = hashlib.sha256(repr(tuple(self.pixels.shape)).encode())
-        digest.update(self.pixels.contiguous().numpy().data)
+        digest.update(self.pixels.cpu().contiguous().numpy().data)
         return digest.hexdigest()

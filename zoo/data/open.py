@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,16 +14,24 @@ import numpy as np
 import torch
 
 from zoo import plugins
-from zoo.data.folder import common_shape, find_images, printable, read_images
+from zoo.data.folder import Found, common_shape, find_images, printable, read_images, size_of_image
 from zoo.data.images import ImageSet, Skipped
 from zoo.data.npz import LARGEST, checked_images, checked_rows, read_npz
 from zoo.data.prepare import fit_arrays
+from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
 from zoo.data.split import chosen, chosen_of_both, split
+from zoo.data.streamed import Files, Streamed
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
 from zoo.protocols import Dataset
 from zoo.specs import DataSpec, Preparation
 
 __all__ = ["open_images"]
+
+_SCHEME = re.compile(r"(hf|shards):.|[a-z][a-z0-9+.-]+://")
+_LARGE_COUNT = 20_000
+_LARGE = 2**30
+_MOST_HELD_OUT = 10_000
+_LOOKED_AT = 1_000
 
 
 class _Wishes(NamedTuple):
@@ -33,6 +43,7 @@ class _Wishes(NamedTuple):
     strict: bool
     held_out: float
     limit: int | None
+    stream: bool | None
 
     def spec(self, own: DataSpec) -> DataSpec:
         """Shape and value range from `like` or `shape`, how to get there from the source."""
@@ -50,11 +61,13 @@ def open_images(
     strict: bool = False,
     held_out: float = 0.2,
     limit: int | None = None,
+    stream: bool | None = None,
 ) -> ImageSet:
     """Open images and prepare them.
 
     `source` is a path where one of that name exists, where it ends in `.npz` or begins like a path
-    (`./`, `/`, `~`); else the name of a data set component, `mnist5k` or `starter/mnist5k`.
+    (`./`, `/`, `~`); else the name of a data set component, `mnist5k` or `starter/mnist5k`. `hf:NAME` is a Hugging
+    Face data set, `shards:PATTERN` tar files (webdataset), `PROTOCOL://...` a folder that fsspec reaches.
     Shape and value range come from `like` (so that the set fits a model), else `shape`, else the source: a
     component's own spec, the images' size where all have the same. How images get there comes from `prepare`,
     else a component's spec, else `like`, else `resize`. A component that is brought to another shape than its
@@ -64,14 +77,20 @@ def open_images(
     the hash of their relative paths or row numbers. `limit` takes that many images, the same ones each time.
     `strict` refuses a folder in which a file had to be skipped.
 
+    With `stream` the samples are read while they are used; by default those of `hf:`, `shards:` and URLs are, and a
+    folder of more than 20,000 files or of more than 1 GiB once prepared. Then at most 10,000 images (and 1 GiB) are
+    held out, the images' shape is that of the first 1,000 files, and broken files are met on the way (`Streamed`).
+
     Raises UnknownName for a name that is nothing, DataError for images that are missing, broken or unfit,
     ConfigError for a shape that is missing or given twice, PluginError where a component's code fails.
     """
     if like is not None and shape is not None and tuple(shape) != like.shape:
         raise ConfigError(f"shape {list(shape)} and the shape {list(like.shape)} of `like` differ", "Give one of them.")
-    wishes = _Wishes(like, tuple(shape) if shape is not None else None, prepare, strict, held_out, limit)
+    wishes = _Wishes(like, tuple(shape) if shape is not None else None, prepare, strict, held_out, limit, stream)
     if wishes.shape is not None:
         DataSpec(wishes.shape)  # refused before anything is read
+    if isinstance(source, str) and _SCHEME.match(source):
+        return _open_scheme(source, wishes)
     path = _as_path(source)
     if path is None:
         return _open_component(str(source), wishes)
@@ -150,6 +169,8 @@ def _open_folder(path: Path, wishes: _Wishes) -> ImageSet:
     found = find_images(path)
     if not found.files:
         raise DataError(f"folder {path} holds no files to read{_told(found.skipped)}", "Put images into it.")
+    if wishes.stream is not False and (wishes.stream or _is_large(found, wishes)):
+        return _stream(FolderFiles(found), wishes, str(found.root), found.skipped)
     files = [found.files[i] for i in chosen(found.files, wishes.limit)]
     own = None if wishes.like is not None or wishes.shape is not None else common_shape(found, files)
     spec = _spec_of_file(wishes, own)
@@ -168,6 +189,92 @@ def _open_folder(path: Path, wishes: _Wishes) -> ImageSet:
     return _image_set(
         name, spec, pixels, None, train, source=str(found.root), limit=wishes.limit, skipped=tuple(skipped)
     )
+
+
+def _open_scheme(source: str, wishes: _Wishes) -> ImageSet:
+    """What is named by a scheme: `hf:`, `shards:`, or an fsspec URL."""
+    scheme, _, rest = source.partition(":")
+    if wishes.stream is False:
+        raise ConfigError(f"{source} can only be streamed", "Leave `stream` out; or save the images into a folder.")
+    if scheme == "hf":
+        files, train = hub_files(rest)
+        return _stream(files, wishes, source, train=np.array(train))
+    if scheme == "shards":
+        return _stream(shard_files(rest), wishes, source)
+    return _stream(remote_files(source), wishes, source)
+
+
+def _stream(
+    files: Files,
+    wishes: _Wishes,
+    source: str,
+    skipped: tuple[Skipped, ...] = (),
+    train: np.ndarray[Any, Any] | None = None,
+) -> ImageSet:
+    if train is None or train.all():
+        rows = chosen(files.names, wishes.limit)
+        names = [files.names[row] for row in rows]
+        own = None if wishes.like is not None or wishes.shape is not None else _shape_of_some(files, rows)
+        spec = _spec_of_file(wishes, own)
+        most = min(_MOST_HELD_OUT, _LARGE // spec.size)
+        sides = split(names, min(wishes.held_out, most / len(names)))
+    else:
+        rows = chosen_of_both(train, wishes.limit)
+        own = None if wishes.like is not None or wishes.shape is not None else _shape_of_some(files, rows)
+        spec = _spec_of_file(wishes, own)
+        sides = train[rows]
+    if not spec.is_image:
+        raise ConfigError(f"{source} cannot be streamed as shape {list(spec.shape)}", "Give (1, H, W) or (3, H, W).")
+    if wishes.strict and skipped:
+        raise DataError(f"{len(skipped)} files of {source} cannot be used{_told(skipped)}", "Repair or remove them.")
+    held_out = np.flatnonzero(~sides)[: min(_MOST_HELD_OUT, _LARGE // spec.size)]
+    name = printable(source.rstrip("/").rpartition("/")[2] or source)
+    return ImageSet(
+        name=name,
+        spec=spec,
+        pixels=Streamed(files, spec, sides, rows, wishes.strict),
+        labels=None,
+        train=torch.from_numpy(np.flatnonzero(sides)),
+        held_out=torch.from_numpy(held_out),
+        license="",
+        credit="",
+        unusable=skipped,
+        source=source,
+        limit=wishes.limit,
+    )
+
+
+def _shape_of_some(files: Files, rows: Sequence[int]) -> tuple[int, int, int]:
+    """`(C, H, W)` of up to 1,000 of the files, evenly spread: the others are brought to the same."""
+    sizes: set[tuple[int, int, int]] = set()
+    for at in np.linspace(0, len(rows) - 1, min(_LOOKED_AT, len(rows))).round().astype(int).tolist():
+        try:
+            sizes.add(size_of_image(files.read(rows[at])))
+        except Exception:  # reading it later tells why
+            continue
+    planes = {size[1:] for size in sizes}
+    if len(planes) > 1:
+        some = " and ".join(f"{width} x {height}" for height, width in sorted(planes)[:2])
+        raise ConfigError(
+            f"the images have different sizes, among them {some}",
+            "Say to which shape they are to be brought, for example shape (3, 64, 64).",
+        )
+    if not planes:
+        raise DataError(f"none of {len(rows):,} files is an image that can be read", "Give PNG or JPEG files.")
+    return (max(size[0] for size in sizes), *planes.pop())
+
+
+def _is_large(found: Found, wishes: _Wishes) -> bool:
+    count = len(found.files) if wishes.limit is None else min(wishes.limit, len(found.files))
+    shape = wishes.like.shape if wishes.like is not None else wishes.shape
+    if count > _LARGE_COUNT:
+        return True
+    if shape is None:
+        try:
+            shape = common_shape(found, found.files[:1])
+        except DataError:
+            return False  # a file that is no image: the others are read, or told, as a small set's are
+    return count * math.prod(shape) > _LARGE
 
 
 def _spec_of_file(wishes: _Wishes, own: tuple[int, ...] | None) -> DataSpec:
@@ -228,7 +335,7 @@ def _image_set(
         held_out=torch.from_numpy(np.flatnonzero(~train)),
         license=license,
         credit=credit,
-        skipped=skipped,
+        unusable=skipped,
         source=source,
         limit=limit,
     )

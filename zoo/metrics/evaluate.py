@@ -44,7 +44,8 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
             values = from_uint8(part, spec) if part.dtype == torch.uint8 else part.float()
             if not torch.isfinite(values).all():
                 raise DataError("samples hold values that are no numbers", "Has training diverged?")
-            features = space.features(((values - spec.low) / (spec.high - spec.low) * 2 - 1).clamp(-1, 1))
+            unit = (values - spec.low) / (spec.high - spec.low)
+            features = space.features((unit * 2 - 1).clamp(-1, 1).to(_device(space)))
             if tuple(features.shape) != (len(part), space.dim) or not torch.isfinite(features).all():
                 raise PluginError(
                     f"feature space {type(space).__name__} gave {list(features.shape)} for {len(part)}, "
@@ -52,6 +53,11 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
                 )
             out.append(features.float().cpu())
     return torch.cat(out) if out else torch.empty(0, space.dim)
+
+
+def _device(space: FeatureSpace) -> torch.device:
+    tensors = [*space.parameters(), *space.buffers()] if isinstance(space, nn.Module) else []
+    return tensors[0].device if tensors else torch.device("cpu")
 
 
 class Reference:
@@ -176,14 +182,16 @@ def _biased(fake: Tensor, real: Tensor, whole: bool) -> list[_Figure]:
     return figures
 
 
-def reference(real: ImageSet, metric: str, *, split: str = "held-out") -> Reference:
-    """A `Reference` in the features of the metric component `metric`, by id or short name.
+def reference(real: ImageSet, metric: str, *, split: str = "held-out", device: torch.device | str = "cpu") -> Reference:
+    """A `Reference` in the features of the metric component `metric`, by id or short name, computed on `device`.
 
     Raises UnknownName for one that does not exist, and what `Reference` raises.
     """
     offer = plugins.find("metric", metric)
     space: FeatureSpace = plugins.build("metric", offer.id)
     plugins.require(offer, space, FeatureSpace)
+    if isinstance(space, nn.Module):
+        space.to(device)
     return Reference(real, space, offer.id, split=split)
 
 

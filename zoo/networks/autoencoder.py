@@ -58,15 +58,17 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, x: Tensor, chunk: int = 64) -> Tensor:
-        """x (N, *data.shape) in the value range -> mean codes (N, latent_dim), in eval mode."""
+        """x (N, *data.shape) in the value range -> mean codes (N, latent_dim), in eval mode, on the CPU."""
+        device = next(self.encoder.parameters()).device
         with evaluating(self):
-            return torch.cat([self.posterior(part).mean for part in x.split(chunk)])
+            return torch.cat([self.posterior(part.to(device)).mean.cpu() for part in x.split(chunk)])
 
     @torch.no_grad()
     def decode(self, z: Tensor, chunk: int = 64) -> Tensor:
-        """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode."""
+        """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
+        device = next(self.decoder.parameters()).device
         with evaluating(self):
-            return torch.cat([self.decoder(part) for part in z.split(chunk)])
+            return torch.cat([self.decoder(part.to(device)).cpu() for part in z.split(chunk)])
 
     def reconstruct(self, x: Tensor, chunk: int = 64) -> Tensor:
         """x (N, *data.shape) -> what is left of it after coding and decoding, in eval mode."""

@@ -41,7 +41,7 @@ class NonSaturating(nn.Module):
 
 class Relativistic(nn.Module):
     """D: softplus(-(D(x) - D(G(z)))); G: softplus(-(D(G(z)) - D(x))), x and G(z) paired within the batch
-    (Jolicoeur-Martineau 2018; as in R3GAN, Huang et al. 2024, equation 2)."""
+    (Jolicoeur-Martineau 2018; as in R3GAN, Huang et al. 2024)."""
 
     paired = True
 

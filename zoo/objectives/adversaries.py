@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_discriminator
 from zoo.objectives.configs import AdversarialCodesConfig, AdversarialVariationalConfig
-from zoo.objectives.reconstruction import posterior_with_variance
+from zoo.objectives.reconstruction import normal_like, posterior_with_variance
 from zoo.protocols import Losses
 
 __all__ = ["AdversarialCodes", "AdversarialVariational", "turned"]
@@ -40,7 +40,7 @@ def turned(x: Tensor, strength: float) -> Tensor:
 
 class AdversarialCodes(nn.Module):
     """E ||x - Dec(Enc(x))||^2 / d, and a critic that tells codes from N(0, I) by cross-entropy, against which the
-    encoder plays with `weight` (adversarial autoencoder: Makhzani et al. 2015, section 2)."""
+    encoder plays with `weight` (adversarial autoencoder: Makhzani et al. 2015)."""
 
     def __init__(self, config: AdversarialCodesConfig) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class AdversarialCodes(nn.Module):
         assert self.critic is not None, "prepare comes first"
         code = autoencoder.posterior(x).mean
         error = (x - autoencoder.decoder(code)).square().mean()
-        wanted = torch.randn(code.shape, generator=rng).to(code)
+        wanted = normal_like(code, rng)
         told = softplus(-self.critic(wanted)).mean() + softplus(self.critic(turned(code, self.config.weight))).mean()
         return Losses(error + told, {"mse": error.detach(), "critic": told.detach()})
 
@@ -89,8 +89,8 @@ class AdversarialVariational(nn.Module):
         """x (N, *data.shape) -> the loss; `rng` draws z and e."""
         assert self.discriminator is not None, "prepare comes first"
         mean, logvar = posterior_with_variance(autoencoder, x, "core/vae-gan")
-        noise = torch.randn(mean.shape, generator=rng).to(mean)
-        fresh = torch.randn(mean.shape, generator=rng).to(mean)
+        noise = normal_like(mean, rng)
+        fresh = normal_like(mean, rng)
         again = autoencoder.decoder(mean + torch.exp(0.5 * logvar) * noise)
         # The encoder is not moved by the adversary: only the decoder's weights see the cross-entropy's gradient.
         copied = autoencoder.decoder((mean + torch.exp(0.5 * logvar) * noise).detach())

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError, near
+from zoo.networks.seeds import per_sample
 from zoo.specs import DataSpec
 
 __all__ = ["KINDS", "Draw", "augment", "draw", "parse"]
@@ -52,17 +53,19 @@ def draw(
         raise ConfigError("augmentation is for images (C, H, W)", "Use augment=none.")
     height, width = data.shape[1:]
 
+    def side(most: int) -> Tensor:
+        return per_sample(lambda m: torch.randint(-most, most + 1, (m,), generator=rng), n, rng)
+
     def pixels(high: int, wide: int) -> Tensor:
-        return torch.stack(
-            [torch.randint(-high, high + 1, (n,), generator=rng), torch.randint(-wide, wide + 1, (n,), generator=rng)],
-            1,
-        )
+        return torch.stack([side(high), side(wide)], 1)
 
     return Draw(
-        torch.rand(n, 3, generator=rng) if "colour" in kinds else None,
+        per_sample(lambda m: torch.rand(m, 3, generator=rng), n, rng) if "colour" in kinds else None,
         pixels(round(height * _SHIFT), round(width * _SHIFT)) if "translation" in kinds else None,
         pixels(height // 2, width // 2) if "cutout" in kinds else None,
-        torch.rand(n, len(KINDS), generator=rng) < probability if probability is not None else None,
+        per_sample(lambda m: torch.rand(m, len(KINDS), generator=rng), n, rng) < probability
+        if probability is not None
+        else None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from zoo import plugins
 from zoo.errors import CompositionError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
+from zoo.networks.seeds import per_sample
 from zoo.objectives.configs import (
     MatchedCodesConfig,
     PerceptualConfig,
@@ -26,6 +28,7 @@ __all__ = [
     "Perceptual",
     "Regularised",
     "Variational",
+    "normal_like",
     "posterior_with_variance",
     "squared_mmd",
 ]
@@ -47,7 +50,7 @@ class MeanSquaredError:
         seen = x
         if self.noise:
             spread = self.noise * (autoencoder.data.high - autoencoder.data.low)
-            seen = x + spread * torch.randn(x.shape, generator=rng).to(x.device)
+            seen = x + spread * normal_like(x, rng)
         code = autoencoder.posterior(seen).mean
         error = (x - autoencoder.decoder(code)).square().mean()
         total = error + self.code_penalty * 0.5 * code.square().sum(1).mean() if self.code_penalty else error
@@ -70,7 +73,7 @@ class Variational:
     def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws e."""
         mean, logvar = posterior_with_variance(autoencoder, x, "core/vae")
-        noise = torch.randn(mean.shape, generator=rng).to(mean.device)
+        noise = normal_like(mean, rng)
         sample = autoencoder.decoder(mean + torch.exp(0.5 * logvar) * noise)
         error = (x - sample).square().mean()
         each = 0.5 * (mean.square() + logvar.exp() - logvar - 1)
@@ -82,7 +85,7 @@ class Variational:
 
 class MatchedCodes:
     """E ||x - Dec(Enc(x))||^2 / d + weight MMD^2(codes, N(0, I)) / d, with the inverse multiquadratics kernel sum over
-    scales s of C / (C + ||a - b||^2), C = 2 latent_dim s (WAE-MMD: Tolstikhin et al. 2018, section 4).
+    scales s of C / (C + ||a - b||^2), C = 2 latent_dim s (WAE-MMD: Tolstikhin et al. 2018).
 
     The estimate is unbiased. A bottleneck that gives a variance is used through its mean.
     """
@@ -96,7 +99,7 @@ class MatchedCodes:
         """x (N, *data.shape) -> the loss; `rng` draws from the prior."""
         code = autoencoder.posterior(x).mean
         error = (x - autoencoder.decoder(code)).square().mean()
-        wanted = torch.randn(code.shape, generator=rng, dtype=torch.float32).to(code)
+        wanted = normal_like(code, rng)
         distance = squared_mmd(code, wanted, self.scales)
         total = error + self.weight_of_match * distance / autoencoder.data.size
         return Losses(total, {"mse": error.detach(), "mmd": distance.detach()})
@@ -117,14 +120,17 @@ class Regularised:
     def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws v."""
         code = autoencoder.posterior(x).mean
-        again = autoencoder.decoder(code)
+        # what is differentiated twice stays out of half precision
+        twice = self.config.decoder == "gradient"
+        with torch.autocast(x.device.type, enabled=False) if twice else nullcontext():
+            again = autoencoder.decoder(code.to(x) if twice else code)
         error = (x - again).square().mean()
         total = error + self.config.code_penalty * 0.5 * code.square().sum(1).mean()
         if self.config.decoder == "l2":
             norms = [weight.square().sum() for weight in autoencoder.decoder.parameters()]
             total = total + self.config.decoder_weight * torch.stack(norms).sum()
         elif self.config.decoder == "gradient":
-            direction = torch.randn(again.shape, generator=rng, dtype=torch.float32).to(again)
+            direction = normal_like(again, rng)
             (slope,) = torch.autograd.grad((again * direction).sum(), code, create_graph=True)
             total = total + self.config.decoder_weight * 0.5 * slope.square().sum(1).mean()
         return Losses(total, {"mse": error.detach()})
@@ -158,6 +164,12 @@ class Perceptual(nn.Module):
         distance = torch.stack([(a - b).square().mean() for a, b in zip(wanted, seen, strict=True)]).mean()
         total = distance + self.config.pixels * error + self.config.code_penalty * 0.5 * code.square().sum(1).mean()
         return Losses(total, {"mse": error.detach(), "features": distance.detach()})
+
+
+def normal_like(x: Tensor, rng: torch.Generator | None) -> Tensor:
+    """N(0, I) for every sample of x (N, ...), drawn in float32 on the CPU, as x's type on its device."""
+    rest = x.shape[1:]
+    return per_sample(lambda m: torch.randn(m, *rest, generator=rng, dtype=torch.float32), len(x), rng).to(x)
 
 
 def posterior_with_variance(autoencoder: Autoencoder, x: Tensor, what: str) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo.errors import ConfigError
+from zoo.networks.seeds import per_sample
 from zoo.objectives.augmentation import augment, draw, parse
 from zoo.objectives.configs import ConsistencyConfig, GradientPenaltyConfig, R1Config
 from zoo.protocols import Judgement, Round
@@ -62,7 +63,7 @@ class R2(SquaredSlope):
 
 
 class R1R2(SquaredSlope):
-    """R1 + R2, which a relativistic loss needs both of to converge (Huang et al. 2024, R3GAN, section 2)."""
+    """R1 + R2, which a relativistic loss needs both of to converge (R3GAN: Huang et al. 2024)."""
 
     inputs = frozenset({"real", "fake"})
 
@@ -85,8 +86,10 @@ class GradientPenalty:
     def penalty(self, game: Round) -> Tensor:
         """Scalar."""
         real, fake = game.real.detach(), game.fake.detach()
-        shape = (len(real), *[1] * (real.dim() - 1))
-        mix = torch.rand(shape, generator=game.rng, dtype=torch.float64).to(real)
+        ones = [1] * (real.dim() - 1)
+        mix = per_sample(
+            lambda m: torch.rand(m, *ones, generator=game.rng, dtype=torch.float64), len(real), game.rng
+        ).to(real)
         between = (mix * real + (1 - mix) * fake).requires_grad_()
         # the root's slope is infinite at 0
         norm = (_squared_slope(game.judge(between), between) + 1e-12).sqrt()

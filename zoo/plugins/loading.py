@@ -15,9 +15,11 @@ import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
@@ -72,7 +74,7 @@ def load() -> Host:
         found.append(ready)
         offers += [replace(offer, plugin=ready) for offer in new_offers]
         registries += new_registries
-    return Host(tuple(found), tuple(offers), tuple(registries))
+    return Host(tuple(found), tuple(offers), tuple(registries), _event_hooks(manager, found))
 
 
 def plugins() -> tuple[Plugin, ...]:
@@ -182,6 +184,17 @@ def _collect(
         (plugin.name, Path(path)) for group in manager.subset_hook_caller("zoo_registries", others)() for path in group
     ]
     return offers, paths
+
+
+def _event_hooks(manager: pluggy.PluginManager, found: Iterable[Plugin]) -> dict[str, Callable[..., Any]]:
+    """Each ready plugin's own `zoo_run_event`, where it has one."""
+    hooks: dict[str, Callable[..., Any]] = {}
+    for plugin in found:
+        module = manager.get_plugin(plugin.name) if plugin.ready else None
+        if module is not None and any(c.name == "zoo_run_event" for c in manager.get_hookcallers(module) or ()):
+            others = [other for other in manager.get_plugins() if other is not module]
+            hooks[plugin.name] = manager.subset_hook_caller("zoo_run_event", others)
+    return hooks
 
 
 def _check_component(record: object) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from zoo.specs import Component
 
 __all__ = ["BUNDLED", "Host", "Offer", "Plugin"]
 
-BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-transfer")
+BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-trackers", "zoo-transfer")
 """The distributions that are named to someone who has none of what is asked for."""
 
 
@@ -55,3 +57,5 @@ class Host:
     plugins: tuple[Plugin, ...]
     offers: tuple[Offer, ...]
     registries: tuple[tuple[str, Path], ...]
+    events: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """The `zoo_run_event` hooks, by plugin."""

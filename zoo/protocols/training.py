@@ -91,7 +91,8 @@ class AdversarialObjective(Protocol):
     """What the two sides of a GAN minimise; state that must be saved sits in buffers. Built by `objective(config)`.
 
     `paired` says that the generator's loss needs the judgement of the real batch too.
-    `after` runs once a step, after both sides moved.
+    `after` runs once a step, after both sides moved, on what the last one saw: the realness of the whole batch, also
+    where it was cut into parts or spread over processes, without stages; the samples are those of this process's part.
     """
 
     paired: bool

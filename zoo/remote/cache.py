@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import IntegrityError, ReleaseError, UnknownName, near
+from zoo.errors import ConfigError, IntegrityError, ReleaseError, UnknownName, near
 from zoo.manifest import MANIFEST, Manifest
 from zoo.release import read_manifest, verify_files
 from zoo.remote.address import SCHEME, parse_address
+from zoo.remote.pull import cached
 from zoo.remote.records import forget, read_records
 from zoo.snapshots import repository_of
 
@@ -22,13 +23,17 @@ __all__ = ["Kept", "Removal", "check", "kept", "plan_removal", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A release in the cache, at one commit; `name` and `version` are empty where its zoo.json cannot be read."""
+    """A release in the cache, at one commit; `name` and `version` are empty where its zoo.json cannot be read.
+
+    One that is not `whole` lacks files: its pull was interrupted. Nothing loads it; pulling again goes on with it.
+    """
 
     address: str
     folder: Path
     name: str
     version: str
     size: int
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ def kept() -> list[Kept]:
     for folder, size in _snapshots():
         manifest = _manifest(folder)
         name, version = (manifest.name, manifest.version) if manifest else ("", "")
-        found.append(Kept(repository_of(folder), folder, name, version, size))
+        address = repository_of(folder)
+        found.append(Kept(address, folder, name, version, size, _is_whole(address)))
     return sorted(found, key=lambda one: one.address)
 
 
@@ -104,6 +110,14 @@ def _snapshots() -> list[tuple[Path, int]]:
         for revision in repository.revisions
         if any(file.file_name == MANIFEST for file in revision.files)
     ]
+
+
+def _is_whole(address: str) -> bool:
+    try:
+        at = parse_address(address)
+        return cached(at.repo, at.revision) is not None
+    except (ConfigError, ReleaseError):
+        return False
 
 
 def _manifest(folder: Path) -> Manifest | None:

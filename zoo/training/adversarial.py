@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from dataclasses import replace
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +32,13 @@ from zoo.protocols import (
     Transfer,
 )
 from zoo.specs import DataSpec
+from zoo.training import ranks
 from zoo.training.ema import MovingAverage
+from zoo.training.engine import Engine
 from zoo.training.freezing import freeze
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.steering import Steering
+from zoo.transfers.report import nets_of
 
 __all__ = ["AdversarialTrainee", "ImageGame"]
 
@@ -43,11 +47,12 @@ _SPREAD_OF = 512
 
 
 class ImageGame:
-    """The usual game: images are judged, the generator moves every `every`-th step."""
+    """The usual game: images are judged, the generator moves every step."""
 
-    def __init__(self, gan: GAN, every: int = 1) -> None:
+    every = 1
+
+    def __init__(self, gan: GAN) -> None:
         self.gan = gan
-        self.every = every
 
     @property
     def groups(self) -> tuple[int, ...]:
@@ -72,12 +77,21 @@ class ImageGame:
 
 
 class AdversarialTrainee:
-    """A planned and applied transfer in training (scratch is the plan without edits)."""
+    """A planned and applied transfer in training (scratch is the plan without edits). Its nets are moved to the
+    engine's device, but for the prior, which draws on the CPU."""
 
-    def __init__(self, plan: Transfer, images: ImageSet, training: AdversarialTraining, seed: int) -> None:
+    def __init__(
+        self,
+        plan: Transfer,
+        images: ImageSet,
+        training: AdversarialTraining,
+        seed: int,
+        engine: Engine | None = None,
+    ) -> None:
+        self.engine = engine or Engine()
         self.gan = plan.gan
         self.plan = plan
-        self.images = images
+        self.images = images.to(self.engine.device)
         self.training = training
         self.game: Game = plan.game or ImageGame(plan.gan)
         self.objective = _objective(plan, training)
@@ -89,9 +103,13 @@ class AdversarialTrainee:
             raise ConfigError(
                 "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
             )
+        for net, module in {**nets_of(plan), "objective": cast(nn.Module, self.objective)}.items():
+            if net != "prior":
+                self.engine.place(module)
         self.rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
         self.weights: dict[Side, list[nn.Parameter]] = {side: [] for side in Side}
         self.adams: dict[Side, torch.optim.Adam] = {}
+        self.scales = {side: self.engine.scale() for side in Side}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.begun: list[Stage] = []
         self._enrol()
@@ -103,81 +121,146 @@ class AdversarialTrainee:
             **{f"terms.{name}": term for name, term in plan.terms.items()},
             **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
             **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
+            **{f"scale.{side.value}": scale for side, scale in self.scales.items()},
         }
         steered = {name: setting for name, setting, _ in self._settings() if isinstance(setting, nn.Module)}
         steered |= {"augment": self.adaptive} if self.adaptive is not None else {}
-        self.steering = Steering(steered, next(plan.gan.generator.parameters()).device)
+        self.steering = Steering(steered, self.engine.device)
         if steered:
             self.modules["steering"] = self.steering
         self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
+        self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
-        """G forward once; D moves, then G, each with one backward; the moving average follows."""
+        """D moves, then G; the moving average follows. Each move is one backward, or one for each part where the batch
+        is cut into parts. G runs forward once for both moves, unless there are parts: their graphs do not stay."""
         self.advance(shown)
         n = shown // self.training.batch
-        real = self.game.real(self.images.batch(rows), rows)
-        z = self.gan.prior.sample(len(rows), self.streams["codes"]).to(real.device)  # type: ignore[operator]
-        fake = self.game.fake(z)
-        rng = self.streams["losses"]
+        z = self.gan.prior.sample(len(rows), self.streams["codes"])  # type: ignore[operator]
+        d_moves = self._pace(Side.DISCRIMINATOR, shown) > 0
+        g_moves = self._pace(Side.GENERATOR, shown) > 0 and n % self.game.every == 0
+        penalty = self.regulariser if self.regulariser is not None and n % self.regulariser.interval == 0 else None
+        (first, *others) = self.engine.parts(len(rows))
+        kept = None if others else self._deal(rows[first], z[first], gradients=g_moves)
 
-        def table(real: Tensor, fake: Tensor, judge_real: bool) -> Round:
-            view = self._view(len(rows))
+        def hands(gradients: bool) -> Iterator[_Hand]:
+            for part in self.engine.each(len(rows), [self.streams["losses"], self.streams["augmentation"]]):
+                yield kept or self._deal(rows[part], z[part], gradients=gradients)
 
-            def judge(x: Tensor) -> Judgement:
-                return self.game.judge(x if view is None else view(x))
-
-            judged = judge(real) if judge_real else None
-            generate, groups, to_latent = self.game.fake, self.game.groups, self.plan.to_latent
-            return Round(real, fake, z, rows, shown, judge, generate, groups, judge(fake), judged, rng, to_latent, view)
-
+        rounds: list[Round] = []
         scalars: dict[str, Tensor] = {}
-        game: Round | None = None
-        if self._pace(Side.DISCRIMINATOR, shown):
-            due = self.regulariser is not None and n % self.regulariser.interval == 0
-            inputs = self.regulariser.inputs if due and self.regulariser else frozenset()
-            game = table(_carrying(real, "real" in inputs), _carrying(fake.detach(), "fake" in inputs), True)
-            loss = self.objective.d_loss(game) + self._terms(Side.DISCRIMINATOR, game)
-            scalars["d_loss"] = loss.detach()
-            if due and self.regulariser is not None:
-                penalty = self.regulariser.penalty(game)
-                scalars["penalty"] = penalty.detach()
-                loss = loss + self.regulariser.interval * penalty
-            self._move(Side.DISCRIMINATOR, loss)
-            scalars["d_gradient"] = self._gradient(Side.DISCRIMINATOR)
-            ours, theirs = cast(Judgement, game.real_judgement).realness, game.fake_judgement.realness
-            scalars["d_wins"] = (ours.detach().mean(1) > theirs.detach().mean(1)).float().mean()
-            if self.adaptive is not None:
-                margin = ours - theirs if self.objective.paired else ours
-                scalars["d_sign"] = margin.detach().sign().mean()
-                scalars["augmented"] = self.adaptive.p.clone()
-            scalars["d_real"] = cast(Judgement, game.real_judgement).realness.detach().mean()
-            scalars["d_fake"] = game.fake_judgement.realness.detach().mean()
-        if self._pace(Side.GENERATOR, shown) and n % self.game.every == 0:
-            for weight in self.weights[Side.DISCRIMINATOR]:
+        if d_moves:
+            plays = (self._d_play(hand, shown, penalty) for hand in hands(gradients=False))
+            rounds = self._turn(Side.DISCRIMINATOR, plays, scalars)
+        if g_moves:
+            learning = [weight for weight in self.weights[Side.DISCRIMINATOR] if weight.requires_grad]
+            for weight in learning:
                 weight.requires_grad_(False)
-            needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
-            game = table(real.detach(), fake, needs_real)
-            loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
-            scalars["g_loss"] = loss.detach()
-            self._move(Side.GENERATOR, loss)
-            scalars["g_gradient"] = self._gradient(Side.GENERATOR)
-            for weight in self.weights[Side.DISCRIMINATOR]:
+            plays = (self._g_play(hand, shown) for hand in hands(gradients=True))
+            rounds = self._turn(Side.GENERATOR, plays, scalars)
+            for weight in learning:
                 weight.requires_grad_(True)
-        if game is not None:
-            self.objective.after(game)
+        if rounds:
+            self.objective.after(self._whole(rounds))
         self.average.update(self.gan.generator, len(rows), shown + len(rows))
+        if self.adaptive is not None and d_moves:
+            scalars["augmented"] = self.adaptive.p.clone()
         clocks = {"augment": shown + len(rows)}
         clocks |= {name: shown + len(rows) - since for name, _, since in self._settings() if since is not None}
         self.steering.after(scalars, clocks, len(rows))
         return scalars
 
     def advance(self, shown: int) -> None:
-        """Begin every stage that is due after `shown` images. Resuming calls it before the optimisers' state comes."""
-        for stage in self.plan.stages:
-            if not any(stage is begun for begun in self.begun) and shown >= self._begins(stage):
-                self.begun.append(stage)
-                self.game = stage.game or self.game
-                self._enrol()
+        """Begin every stage that is due after `shown` images, and take back one that is not. Resuming calls it before
+        the optimisers' state comes."""
+        begun = [stage for stage in self.plan.stages if shown >= self._begins(stage)]
+        if len(begun) == len(self.begun):
+            return
+        self.begun = begun
+        games = [stage.game for stage in begun if stage.game is not None]
+        self.game = games[-1] if games else self.plan.game or ImageGame(self.gan)
+        self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
+        self._enrol()
+
+    def _deal(self, rows: Tensor, z: Tensor, *, gradients: bool) -> _Hand:
+        with self.engine.computing(), torch.set_grad_enabled(gradients):
+            real = self.game.real(self.engine.take(self.images.batch(rows, self.engine.device)), rows)
+            z = self.engine.take(z)
+            return _Hand(real.float(), self._fake(z).float(), z, rows)
+
+    def _d_play(self, hand: _Hand, shown: int, penalty: Regulariser | None) -> _Play:
+        """D's loss. With a penalty due, which differentiates twice, all of it is exact and eager."""
+        inputs = penalty.inputs if penalty is not None else frozenset()
+        real, fake = _carrying(hand.real, "real" in inputs), _carrying(hand.fake.detach(), "fake" in inputs)
+        with self.engine.computing(exact=penalty is not None):
+            judge = self._judge if penalty is None else self.game.judge
+            game = self._table(hand._replace(real=real, fake=fake), shown, judge, judge_real=True)
+            loss = self.objective.d_loss(game) + self._terms(Side.DISCRIMINATOR, game)
+            assert game.real_judgement is not None
+            ours, theirs = game.real_judgement.realness.detach(), game.fake_judgement.realness.detach()
+            scalars = {
+                "d_loss": loss.detach(),
+                "d_wins": (ours.mean(1) > theirs.mean(1)).float().mean(),
+                "d_real": ours.mean(),
+                "d_fake": theirs.mean(),
+            }
+            if self.adaptive is not None:
+                scalars["d_sign"] = (ours - theirs if self.objective.paired else ours).sign().mean()
+            if penalty is not None:
+                extra = penalty.penalty(game)
+                scalars["penalty"] = extra.detach()
+                loss = loss + penalty.interval * extra
+        return _Play(_verdicts(game), loss, scalars)
+
+    def _g_play(self, hand: _Hand, shown: int) -> _Play:
+        needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
+        with self.engine.computing():
+            game = self._table(hand._replace(real=hand.real.detach()), shown, self._judge, judge_real=needs_real)
+            loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
+        return _Play(_verdicts(game), loss, {"g_loss": loss.detach()})
+
+    def _table(
+        self, hand: _Hand, shown: int, judge_of_game: Callable[[Tensor], Judgement], *, judge_real: bool
+    ) -> Round:
+        view = self._view(len(hand.rows))
+
+        def judge(x: Tensor) -> Judgement:
+            realness, stages = judge_of_game(x if view is None else view(x))
+            return Judgement(realness.float(), stages)
+
+        judged = judge(hand.real) if judge_real else None
+        real, fake, z, rows = hand
+        rng, groups, to_latent = self.streams["losses"], self.game.groups, self.plan.to_latent
+        return Round(real, fake, z, rows, shown, judge, self._fake, groups, judge(fake), judged, rng, to_latent, view)
+
+    def _turn(self, side: Side, plays: Iterator[_Play], scalars: dict[str, Tensor]) -> list[Round]:
+        """One side moves: a backward for each part, then one step of its optimiser. Adds to `scalars`."""
+        adam, scale, share = self.adams[side], self.scales[side], 1 / self.engine.accumulate
+        adam.zero_grad(set_to_none=True)
+        rounds: list[Round] = []
+        means: dict[str, Tensor] = {}
+        for play in plays:
+            scale.scaled(play.loss * share).backward(
+                inputs=self.weights[side]
+            )  # not the images that a penalty is differentiated by
+            means = {key: means.get(key, 0) + share * value for key, value in play.scalars.items()}
+            rounds.append(play.game)
+        means = self.engine.move(adam, self.weights[side], scale, means)
+        scalars |= {key if key != "gradient" else f"{side.value[0]}_gradient": value for key, value in means.items()}
+        return rounds
+
+    def _whole(self, rounds: list[Round]) -> Round:
+        """The last move as the whole batch saw it, for an objective that keeps state: its buffers must become the same
+        in every process. The images stay this part's."""
+        if (len(rounds) == 1 and ranks.size() == 1) or not list(cast(nn.Module, self.objective).buffers()):
+            return rounds[-1]
+
+        def everyone(judged: Sequence[Judgement | None]) -> Judgement:
+            return Judgement(ranks.gathered(torch.cat([one.realness for one in judged if one])), ())
+
+        real = None if rounds[0].real_judgement is None else everyone([game.real_judgement for game in rounds])
+        fake = everyone([game.fake_judgement for game in rounds])
+        return replace(rounds[-1], real_judgement=real, fake_judgement=fake)
 
     def preview(self) -> Tensor:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
@@ -202,18 +285,6 @@ class AdversarialTrainee:
         probability = float(self.adaptive.p) if self.adaptive is not None else None if chosen == 1.0 else float(chosen)
         drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"], probability)
         return lambda x: augmentation.augment(x, drawn, data)
-
-    def _move(self, side: Side, loss: Tensor) -> None:
-        adam = self.adams[side]
-        adam.zero_grad(set_to_none=True)
-        loss.backward()
-        adam.step()
-
-    def _gradient(self, side: Side) -> Tensor:
-        """The norm of all gradients of the step that was just taken."""
-        slopes = [weight.grad for weight in self.weights[side] if weight.grad is not None]
-        norms: list[Tensor] = list(torch._foreach_norm(slopes))
-        return torch.stack(norms).square().sum().sqrt()
 
     def _pace(self, side: Side, shown: int) -> float:
         """The side's learning rate for this step, set and returned; 0 means that it rests."""
@@ -269,7 +340,7 @@ class AdversarialTrainee:
             if new and side in self.adams:
                 self.adams[side].add_param_group({"params": new})
             elif new:
-                self.adams[side] = torch.optim.Adam(new, self.rates[side], betas, foreach=True)
+                self.adams[side] = torch.optim.Adam(new, self.rates[side], betas, fused=True)
                 self.optimisers[side.value] = self.adams[side]
 
     def _trained(self, side: Side) -> list[nn.Parameter]:
@@ -278,6 +349,31 @@ class AdversarialTrainee:
         modules = [*players.values(), *terms.values()]
         unique = dict.fromkeys(weight for module in modules for weight in module.parameters())
         return [weight for weight in unique if weight.requires_grad]
+
+
+class _Hand(NamedTuple):
+    """What is dealt for one part of a batch: real and generated samples, the codes and the rows."""
+
+    real: Tensor
+    fake: Tensor
+    z: Tensor
+    rows: Tensor
+
+
+class _Play(NamedTuple):
+    """One side's loss on one part of a batch, and how it came about."""
+
+    game: Round
+    loss: Tensor
+    scalars: dict[str, Tensor]
+
+
+def _verdicts(game: Round) -> Round:
+    """The round with realness alone left of its judgements, so that backward frees the features as it goes."""
+
+    real, fake = game.real_judgement, Judgement(game.fake_judgement.realness.detach(), ())
+    judged = None if real is None else Judgement(real.realness.detach(), ())
+    return replace(game, real_judgement=judged, fake_judgement=fake)
 
 
 def _carrying(x: Tensor, gradients: bool) -> Tensor:

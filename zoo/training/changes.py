@@ -10,7 +10,7 @@ from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, near
 from zoo.training.recipe import Recipe
 
-__all__ = ["Change", "changes", "overridden", "told"]
+__all__ = ["Change", "changes", "flat", "overridden", "short", "told"]
 
 _MOST_TOLD = 6
 
@@ -24,14 +24,19 @@ class Change:
     new: Any
 
     def __str__(self) -> str:
-        return f"{self.key} {_short(self.old)} -> {_short(self.new)}"
+        return f"{self.key} {short(self.old)} -> {short(self.new)}"
 
 
 def changes(old: Recipe, new: Recipe) -> tuple[Change, ...]:
     """The keys in which `new` differs from `old`, in the order of the file."""
-    before, after = _flat(to_plain(old)), _flat(to_plain(new))
+    before, after = flat(old), flat(new)
     keys = dict.fromkeys((*before, *after))
     return tuple(Change(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
+
+
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """Every setting by its dotted key."""
+    return _flat(to_plain(recipe))
 
 
 def told(found: Iterable[Change]) -> str:
@@ -70,7 +75,7 @@ def _path(given: str, stage: str, training: Mapping[str, Any]) -> list[str]:
         return [stage, "training", *words]
     if words[:2] == [stage, "training"] and len(words) > 2 and words[2] in training:
         return words
-    if len(words) == 2 and (words[0] == "evaluation" or (words[0] == "data" and words[1] in _OF_DATA)):
+    if len(words) == 2 and (words[0] in ("evaluation", "engine") or (words[0] == "data" and words[1] in _OF_DATA)):
         return words
     known = [*training, "seed", "threads", "name", "evaluation.metric", *(f"data.{key}" for key in _OF_DATA)]
     if words[0] in ("autoencoder", "gan", "transfer", "data") and words[:2] != [stage, "training"]:
@@ -88,9 +93,12 @@ def _flat(value: Any, key: str = "") -> dict[str, Any]:
     if isinstance(value, Mapping):
         prefix = f"{key}." if key else ""
         return {k: v for name, item in value.items() for k, v in _flat(item, f"{prefix}{name}").items()}
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        return _flat({str(i): item for i, item in enumerate(value)}, key)
     return {key: value}
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A setting's value in at most 40 characters."""
     text = "none" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:12]}...{text[-12:]}" if " " not in text else f"{text[:37]}..."

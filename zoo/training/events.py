@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Event", "Watcher"]
+__all__ = ["Event", "RunFacts", "Watcher"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,15 @@ class Event:
     shown: int
     total: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Whose events they are: the run's folder, its name, and its recipe as plain data."""
+
+    folder: Path
+    name: str
+    recipe: Mapping[str, Any]
 
 
 Watcher = Callable[[Event], None]

@@ -1,7 +1,8 @@
 """The loop: shows batches to a trainee until the budget is spent, and keeps the record.
 
 What it writes at any moment is whole, so a run that is killed loses at most the images since its last
-checkpoint. Ctrl-C and SIGTERM end it at the next step, with a checkpoint.
+checkpoint. Ctrl-C and SIGTERM end it at the next step, with a checkpoint. Where several processes train together,
+each runs this loop; the first one writes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from zoo.data.batches import Batches
 from zoo.errors import Diverged
-from zoo.training import checkpoint
+from zoo.training import checkpoint, memory, ranks
 from zoo.training.events import Event
 from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
@@ -38,6 +39,10 @@ Keep = Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, A
 _TICK_SECONDS = 0.5
 _TICK_STEPS = 200
 """How long, and how many steps, the losses may stay unread on the device."""
+
+
+_AGREE_STEPS = 16
+"""After how many steps several processes ask each other whether one was told to stop."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -69,8 +74,9 @@ def train(
     """Train until `budget.images` are shown; returns how many were.
 
     `draw(images, shown)` writes a grid, `evaluate(shown)` gives figures for a metrics event, `keep` writes a checkpoint
-    (of every evaluation, so that the best one can be kept). Raises Diverged when a
-    loss or weight is no longer finite (the last good checkpoint stays), StorageError, or Interrupted.
+    (of every evaluation, so that the best one can be kept). Raises Diverged when a loss or weight is no longer finite
+    (the last good checkpoint stays), OutOfMemory when a batch does not fit and may not be cut into parts, StorageError,
+    or Interrupted.
     """
     pending: list[dict[str, Tensor]] = []
     began = last = time.monotonic()
@@ -96,6 +102,9 @@ def train(
     def save(metrics: Sequence[Mapping[str, Any]] = ()) -> None:
         tick()
         _refuse_broken_weights(trainee, shown, record)
+        ranks.require_same(trainee.modules)
+        if record.silent:
+            return
         path = keep(shown, *state(trainee, batches, watch), metrics)
         record.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(record.folder))}))
 
@@ -103,6 +112,8 @@ def train(
         return shown // every > before // every
 
     def look() -> None:
+        if record.silent:
+            return
         samples = trainee.preview()
         draw(samples, shown)
         record.write(Event("sample", shown, budget.images, {"path": str(record.sample_path(shown))}))
@@ -110,40 +121,81 @@ def train(
             warn(watch.spread(samples.std(0, unbiased=False).mean().item()))
 
     def measure() -> Sequence[Mapping[str, Any]]:
+        if record.silent:
+            return ()
         facts = evaluate(shown)
         record.write(Event("metrics", shown, budget.images, facts))
         figures: list[dict[str, Any]] = facts.get("metrics", [])
         warn(watch.measured({figure["name"]: figure["value"] for figure in figures}, shown))
         return figures
 
-    record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid()}))
+    def make_room() -> None:
+        """After a batch that did not fit: go back to the last checkpoint, and on in more parts, or say what fits."""
+        nonlocal shown, last, last_at
+        engine = trainee.engine
+        parts = memory.fitting(trainee, rows, shown)
+        trouble = memory.out_of_memory(len(rows), parts, engine.device, record.folder)
+        if parts is None or engine.settings.when_full == "stop" or ranks.size() > 1:
+            raise trouble
+        pending.clear()
+        shown = restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
+        record.forget_after(shown)
+        warn([{"warning": "memory", "what": trouble.message, "advice": f"Going on with accumulate = {parts}."}])
+        last, last_at = time.monotonic(), shown
+
+    def stopping(steps: int) -> bool:
+        if ranks.size() == 1:
+            return asked_to_stop()
+        return steps % _AGREE_STEPS == 0 and ranks.anyone(asked_to_stop(), trainee.engine.device)
+
+    facts = {"device": str(trainee.engine.device), "processes": ranks.size()}
+    record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **facts}))
     if shown == 0:
         save()
         look()
         if 0 in budget.evaluate_at:
             save(measure())
+    steps = 0
     with _stop_on_signal() as asked_to_stop:
         while shown < budget.images:
             before = shown
             rows = batches.next()
-            pending.append(trainee.step(rows, shown))
+            scalars = _step(trainee, rows, shown)
+            if scalars is None:
+                make_room()
+                continue
+            pending.append(scalars)
             shown += len(rows)
+            steps += 1
             if len(pending) >= _TICK_STEPS or time.monotonic() - last > _TICK_SECONDS:
                 tick()
             if due(budget.sample_every, before) or shown >= budget.images:
                 look()
             figures: Sequence[Mapping[str, Any]] = ()
-            if any(before < at <= shown for at in budget.evaluate_at):
+            measured = any(before < at <= shown for at in budget.evaluate_at)
+            if measured:
                 tick()
                 figures = measure()
                 last, last_at = time.monotonic(), shown
-            if figures or asked_to_stop() or due(budget.checkpoint_every, before) or shown >= budget.images:
+            stop = stopping(steps)
+            if stop or measured or due(budget.checkpoint_every, before) or shown >= budget.images:
                 save(figures)
-            if asked_to_stop() and shown < budget.images:
+                stop = stop or stopping(steps)
+            if stop and shown < budget.images:
                 raise Interrupted
     seconds = round(time.monotonic() - began, 2)
     record.write(Event("end", shown, budget.images, {"seconds": seconds, "from": began_at}))
     return shown
+
+
+def _step(trainee: Trainee, rows: Tensor, shown: int) -> dict[str, Tensor] | None:
+    """A step's scalars; None where memory ran out, with all that the step held let go."""
+    try:
+        return trainee.step(rows, shown)
+    except (MemoryError, RuntimeError) as error:
+        if not memory.ran_out(error):
+            raise
+        return None
 
 
 def restore(trainee: Trainee, batches: Batches, watch: StabilityWatch, path: Path) -> int:

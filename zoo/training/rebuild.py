@@ -18,11 +18,13 @@ from zoo.networks.gan import GAN
 from zoo.protocols import Transfer
 from zoo.specs import DataSpec, PartSpec
 from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.engine import Engine
 from zoo.training.recipe import (
     AdversarialTraining,
     AutoencoderSection,
     AutoencoderTraining,
     DataSection,
+    EngineSection,
     EvaluationSection,
     GanSection,
     Recipe,
@@ -47,13 +49,26 @@ Value = TypeVar("Value")
 
 
 def recipe_of_autoencoder(
-    model: Autoencoder, training: AutoencoderTraining, images: ImageSet, *, seed: int, name: str
+    model: Autoencoder,
+    training: AutoencoderTraining,
+    images: ImageSet,
+    *,
+    seed: int,
+    name: str,
+    engine: EngineSection | None = None,
 ) -> Recipe:
     """Every setting of an autoencoder's run, written out."""
     training = replace(training, objective=plugins.normalise("objective", as_part(training.objective)))
     specs = model.specs
     section = AutoencoderSection(specs["encoder"], specs["decoder"], specs["bottleneck"], model.latent_dim, training)
-    return Recipe(data_section(images), name=name, seed=seed, threads=torch.get_num_threads(), autoencoder=section)
+    return Recipe(
+        data_section(images),
+        name=name,
+        seed=seed,
+        threads=torch.get_num_threads(),
+        engine=engine or EngineSection(),
+        autoencoder=section,
+    )
 
 
 def recipe_of_gan(
@@ -64,6 +79,7 @@ def recipe_of_gan(
     *,
     seed: int,
     name: str,
+    engine: EngineSection | None = None,
 ) -> Recipe:
     """Every setting of a GAN's run, written out; of a transfer also the source's structure and digest."""
     training = replace(training, objective=plugins.normalise("objective", as_part(training.objective)))
@@ -83,6 +99,7 @@ def recipe_of_gan(
         name=name,
         seed=seed,
         threads=torch.get_num_threads(),
+        engine=engine or EngineSection(),
         transfer=transfer,
         gan=GanSection(specs["generator"], specs["discriminator"], specs["prior"], latent_dim, training),
         evaluation=evaluation,
@@ -94,7 +111,7 @@ def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainee | Adversaria
     if recipe.autoencoder is not None:
         section = recipe.autoencoder
         model = build_autoencoder(_specs(section), images.spec, section.latent_dim)
-        return AutoencoderTrainee(model, images, section.training, recipe.seed)
+        return AutoencoderTrainee(model, images, section.training, recipe.seed, Engine(recipe.engine))
     gan_section = _given(recipe.gan)
     specs = {
         "generator": _given_part(gan_section.generator),
@@ -106,16 +123,15 @@ def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainee | Adversaria
         strategy = recipe.transfer.strategy
         source = structure_on(_given(recipe.transfer.structure), "meta")
         planned = plan(source, planned.gan, choose(strategy if isinstance(strategy, str) else list(strategy)))
-    return AdversarialTrainee(planned, images, gan_section.training, recipe.seed)
+    return AdversarialTrainee(planned, images, gan_section.training, recipe.seed, Engine(recipe.engine))
 
 
 def images_of(recipe: Recipe) -> ImageSet:
     """The images of a run. Raises ConfigError when they are no longer those that it began with."""
     section = recipe.data
     like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
-    images = select(
-        open_images(section.source, like=like, prepare=section.prepare, limit=section.limit), section.select
-    )
+    images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit, stream=section.stream)
+    images = select(images, section.select)
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
             f"the images of {section.source} are not those that this run began with: "
@@ -150,6 +166,7 @@ def data_section(images: ImageSet) -> DataSection:
         images.limit,
         images.selection,
         images.sha256,
+        stream=images.streamed,
     )
 
 

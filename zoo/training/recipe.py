@@ -22,6 +22,7 @@ __all__ = [
     "AutoencoderSection",
     "AutoencoderTraining",
     "DataSection",
+    "EngineSection",
     "EvaluationSection",
     "GanSection",
     "GenerateSection",
@@ -39,8 +40,12 @@ Part = str | PartSpec
 
 @dataclass(frozen=True)
 class DataSection:
-    """Real images: a data set's name, a folder or an .npz, and which of its rows. `sha256` pins the prepared pixels of
-    a run; `strict` refuses a folder with unreadable files, which are otherwise skipped and told."""
+    """Real images: a data set's name, a folder, an .npz or an address, and which of its rows.
+
+    `sha256` pins the prepared pixels of a run. `strict` refuses a folder with unreadable files, which are otherwise
+    skipped and told. `stream` reads images while they are used instead of all at the start (by default what is large
+    is streamed).
+    """
 
     source: str
     shape: tuple[int, ...] | None = None
@@ -52,6 +57,29 @@ class DataSection:
     select: Selection | None = None
     sha256: str | None = None
     strict: bool = False
+    stream: bool | None = None
+
+
+@dataclass(frozen=True)
+class EngineSection:
+    """How steps are computed. None of it changes what is learnt beyond rounding, nets with statistics over the batch
+    apart.
+
+    `device` is auto, cpu, cuda or mps. Half precisions keep weights and penalties in fp32; fp16 scales its losses.
+    `accumulate` cuts every batch into so many parts, one in memory at a time; `when_full` says whether a run that meets
+    the end of memory stops, or goes back to its last checkpoint and accumulates. `compile` and `channels_last` cost
+    time first and pay on GPUs.
+    """
+
+    device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    accumulate: int = 1
+    when_full: Literal["stop", "accumulate"] = "stop"
+    compile: bool = False
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        _positive(self, "accumulate")
 
 
 @dataclass(frozen=True)
@@ -215,6 +243,7 @@ class Recipe:
     name: str = "untitled"
     seed: int = 0
     threads: int | None = None
+    engine: EngineSection = field(default_factory=EngineSection)
     autoencoder: AutoencoderSection | None = None
     transfer: TransferSection | None = None
     gan: GanSection | None = None

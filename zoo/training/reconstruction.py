@@ -12,6 +12,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part
 from zoo.networks.seeds import seeded, stream
 from zoo.protocols import AutoencoderObjective
+from zoo.training.engine import Engine
 from zoo.training.recipe import AutoencoderTraining
 
 __all__ = ["AutoencoderTrainee"]
@@ -22,9 +23,17 @@ _PREVIEW = 32
 class AutoencoderTrainee:
     """Shows batches to an autoencoder, one optimiser for all three parts."""
 
-    def __init__(self, model: Autoencoder, images: ImageSet, training: AutoencoderTraining, seed: int) -> None:
+    def __init__(
+        self,
+        model: Autoencoder,
+        images: ImageSet,
+        training: AutoencoderTraining,
+        seed: int,
+        engine: Engine | None = None,
+    ) -> None:
+        self.engine = engine or Engine()
         self.model = model.train().requires_grad_(True)
-        self.images = images
+        self.images = images.to(self.engine.device)
         self.training = training
         self.objective = plugins.build("objective", as_part(training.objective))
         if not isinstance(self.objective, AutoencoderObjective):
@@ -34,31 +43,38 @@ class AutoencoderTrainee:
             with seeded(seed, "objective"):
                 self.objective.prepare(model)  # type: ignore[operator]
             self.modules["objective"] = self.objective
-        adam = torch.optim.Adam(
-            [weight for module in self.modules.values() for weight in module.parameters() if weight.requires_grad],
-            training.learning_rate,
-            (training.beta1, training.beta2),
-            foreach=True,
-        )
-        self.optimisers: dict[str, torch.optim.Optimizer] = {"autoencoder": adam}
+        for module in self.modules.values():
+            self.engine.place(module)
+        weights = [weight for module in self.modules.values() for weight in module.parameters()]
+        self.weights = [weight for weight in weights if weight.requires_grad]
+        betas = (training.beta1, training.beta2)
+        self.adam = torch.optim.Adam(self.weights, training.learning_rate, betas, fused=True)
+        self.scale = self.engine.scale()
+        self.modules["scale"] = self.scale
+        self.optimisers: dict[str, torch.optim.Optimizer] = {"autoencoder": self.adam}
         self.streams = {"data": stream(seed, "data"), "noise": stream(seed, "noise")}
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """One descent on `rows`; the learning rate falls linearly over the budget."""
-        adam = self.optimisers["autoencoder"]
         done = min(1.0, shown / self.training.images)
-        for group in adam.param_groups:
+        for group in self.adam.param_groups:
             group["lr"] = self.training.learning_rate * (1 - (1 - self.training.final_learning_rate) * done)
-        losses = self.objective.loss(self.model, self.images.batch(rows), self.streams["noise"])
-        adam.zero_grad(set_to_none=True)
-        losses.total.backward()
-        adam.step()
-        return {"loss": losses.total.detach(), **losses.parts}
+        self.adam.zero_grad(set_to_none=True)
+        share = 1 / self.engine.accumulate
+        scalars: dict[str, Tensor] = {}
+        for part in self.engine.each(len(rows), [self.streams["noise"]]):
+            with self.engine.computing():
+                x = self.engine.take(self.images.batch(rows[part], self.engine.device))
+                losses = self.objective.loss(self.model, x, self.streams["noise"])
+            self.scale.scaled(losses.total * share).backward()
+            seen = {"loss": losses.total.detach(), **losses.parts}
+            scalars = {key: scalars.get(key, 0) + share * value for key, value in seen.items()}
+        return self.engine.move(self.adam, self.weights, self.scale, scalars)
 
     def advance(self, shown: int) -> None:
         """Every step is alike."""
 
     def preview(self) -> Tensor:
         """Held-out images beside their reconstructions, (N, C, H, W) in the value range."""
-        x = self.images.batch(self.images.held_out[:_PREVIEW])
+        x = self.images.batch(self.images.held_out[:_PREVIEW]).cpu()
         return torch.stack([x, self.model.reconstruct(x)], 1).flatten(0, 1)

@@ -21,6 +21,7 @@ import filelock
 
 from zoo.errors import ConfigError, StorageError, ZooError
 from zoo.files import write_atomically
+from zoo.training import ranks
 from zoo.training.events import Event, Watcher
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 
@@ -35,11 +36,13 @@ _LOCK_SECONDS = 0.5
 
 
 class Record:
-    """Reads and writes a run's folder, and tells its events to whoever watches."""
+    """Reads and writes a run's folder, and tells its events to whoever watches. It is `silent`, and writes nothing, in
+    every process but the first of those that train together."""
 
     def __init__(self, folder: Path, watchers: tuple[Watcher, ...] = ()) -> None:
         self.folder = folder
-        self.watchers = watchers
+        self.silent = not ranks.first()
+        self.watchers = () if self.silent else watchers
 
     @property
     def checkpoints(self) -> Path:
@@ -50,6 +53,9 @@ class Record:
     def held(self) -> Iterator[None]:
         """This process alone writes the folder while the block runs. Raises ConfigError when another one does,
         StorageError when the folder cannot be written."""
+        if self.silent:
+            yield
+            return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.folder / LOCK)
@@ -72,12 +78,19 @@ class Record:
 
         A run that was killed before its first checkpoint has nothing to lose and is begun again.
         """
+        if self.silent:
+            return
         if (self.folder / RECIPE).exists() and any(self.checkpoints.glob("[0-9]*")):
             raise ConfigError(
                 f"{self.folder} already holds a run", f"Continue it: zoo resume {self.folder}; or choose another --out."
             )
         (self.folder / EVENTS).unlink(missing_ok=True)
         write_atomically(self.folder / RECIPE, write_recipe(recipe))
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Write a file of the folder, whole. Raises StorageError."""
+        if not self.silent:
+            write_atomically(self.folder / name, data)
 
     def recipe(self) -> Recipe:
         """The run's recipe. Raises ConfigError when the folder holds no run."""
@@ -87,6 +100,8 @@ class Record:
 
     def write(self, event: Event) -> None:
         """Append the event, with the time, and tell the watchers."""
+        if self.silent:
+            return
         now = datetime.now(UTC).isoformat(timespec="seconds")
         line = {"kind": event.kind, "shown": event.shown, "total": event.total, "time": now, **event.facts}
         path = self.folder / EVENTS
@@ -125,7 +140,7 @@ class Record:
     def forget_after(self, shown: int) -> None:
         """Drop the events after `shown` images: a resumed run writes them again."""
         path = self.folder / EVENTS
-        if path.exists():
+        if path.exists() and not self.silent:
             kept = [line for line in self.lines() if line["kind"] != "end" and line["shown"] <= shown]
             write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
 

@@ -8,6 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from zoo.networks.seeds import Stream
+from zoo.training.engine import Engine
+
 __all__ = ["Trainee", "load_optimiser", "optimiser_state"]
 
 
@@ -20,7 +23,8 @@ class Trainee(Protocol):
 
     modules: dict[str, nn.Module]
     optimisers: dict[str, torch.optim.Optimizer]
-    streams: dict[str, torch.Generator]
+    streams: dict[str, Stream]
+    engine: Engine
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]: ...
     def advance(self, shown: int) -> None: ...

@@ -2,7 +2,7 @@
 
 Every layer of a net is a linear map with, on each axis, an index that means channels (times places). A bridge is then a
 matrix per axis: new = M_out W M_in^T. Wider layers repeat units and share their outgoing weights among the copies, so
-the function is kept (Net2Wider: Chen et al. 2016, section 3); colour images repeat a grey one.
+the function is kept (Net2Wider: Chen et al. 2016); colour images repeat a grey one.
 """
 
 from __future__ import annotations

@@ -64,17 +64,17 @@ def transfer(
     chosen = choose(strategy if advice is None else advice.strategy)
     fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.uses)]
     if fitted and data is None:
-        raise TransferError(
-            f"{fitted[0]} is fitted to your images, and no data was given",
-            "Give data=..., a data set's name, a folder or an .npz.",
-        )
+        raise _no_images(fitted[0])
     planned = plan(source, copy.deepcopy(gan), chosen)
     planned.notes[:0] = advice.reasons if advice is not None else ()
+    if fitted and data is not None and len(data.to_fit()) < len(data.train):
+        planned.notes.append(f"fitted to {len(data.to_fit()):,} of {len(data.train):,} images, evenly spread")
     report = report_on(planned, name_of_strategy(chosen), digest(source))
 
     def images() -> Tensor:
-        assert data is not None, "a strategy that needs images was refused without"
-        return data.batch(data.train)
+        if data is None:
+            raise _no_images(name_of_strategy(chosen))
+        return data.batch(data.to_fit())
 
     apply(planned, source, images)
     return Moved(planned.gan, report, planned, chosen, source, gan.specs)
@@ -112,6 +112,13 @@ def apply(planned: Transfer, source: Autoencoder, images: Callable[[], Tensor]) 
                 f"{edit.net}.{edit.tensor} is {list(target.shape)}, its value ({edit.how}) is {list(value.shape)}"
             )
         target.copy_(value)
+
+
+def _no_images(who: str) -> TransferError:
+    return TransferError(
+        f"{who} is fitted to your images, and no data was given",
+        "Give data=..., a data set's name, a folder or an .npz.",
+    )
 
 
 def name_of_strategy(chosen: Sequence[Chosen]) -> str:

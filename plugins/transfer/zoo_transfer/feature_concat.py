@@ -16,6 +16,7 @@ from zoo.protocols import Judgement, Slot, Source, Transfer
 from zoo.specs import DataSpec, PartSpec
 from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.config import FeatureConcatConfig, FeatureDiscriminatorConfig
+from zoo_transfer.frozen_features import FrozenFeatures
 from zoo_transfer.teachers import device_of, require_logits
 
 __all__ = ["FeatureConcat", "FeatureDiscriminator"]
@@ -54,6 +55,7 @@ class FeatureDiscriminator(nn.Module):
         self.strength = config.strength
         self.base = build_discriminator(config.base, data, device=device)
         self.encoder = build_part("encoder", config.encoder, "encoder", data, device=device).requires_grad_(False)
+        self.looks = FrozenFeatures()
         widths: tuple[int, ...] = self.encoder.stage_channels  # type: ignore[assignment]
         self.used = min(config.stages, len(widths))
         self.head = FeatureHead(widths[-self.used :], config.channels)
@@ -66,7 +68,7 @@ class FeatureDiscriminator(nn.Module):
     def judge(self, x: Tensor) -> Judgement:
         """x (N, *data.shape) -> the base's logits, each with the head's added, and the base's stages."""
         realness, stages = self.base.judge(x)  # type: ignore[operator]
-        seen = self.encoder.features(x).stages[-self.used :]  # type: ignore[operator]
+        seen = self.looks.stages(self.encoder, x, self.training)[-self.used :]
         return Judgement(realness + self.strength * self.head(seen), stages)
 
 

@@ -9,8 +9,10 @@ from torch.nn.functional import interpolate
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import seeded
-from zoo.protocols import Round, Side, Slot, Source, Transfer
+from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer
+from zoo.transfers.fits import once
 from zoo_transfer.config import FeatureDistillConfig
+from zoo_transfer.gaussian_prior import Projection, principal
 from zoo_transfer.teachers import Teacher, device_of, parts_of, stage_shapes, teacher_of
 
 __all__ = ["DistillFeatures", "DistillImages", "FeatureDistill", "matched", "normalised"]
@@ -58,16 +60,21 @@ class DistillFeatures(nn.Module):
 
 
 class DistillImages(nn.Module):
-    """|G(z) - sg Dec(c)| / n for the codes c of the real batch, z the same code as G takes it."""
+    """|G(z) - sg Dec(c)| / n for the codes c of the real batch, z the same code as G takes it.
+
+    Where no other strategy says how, and G takes another number of values, z is c on its principal components, scaled
+    to N(0, I); what G takes beyond them is the noise that it drew anyway.
+    """
 
     side = Side.GENERATOR
     needs_real = False
     needs_images = True
 
-    def __init__(self, config: FeatureDistillConfig, teacher: Teacher) -> None:
+    def __init__(self, config: FeatureDistillConfig, teacher: Teacher, projection: Projection | None) -> None:
         super().__init__()
         self.config = config
         self.teacher = teacher
+        self.projection = projection
 
     def weight(self, shown: int) -> float:
         """Linear to 0."""
@@ -78,7 +85,13 @@ class DistillImages(nn.Module):
         with torch.no_grad():
             code = self.teacher.code(game.real)
             target = self.teacher.decode(code)
-        return (game.generate(game.latent(code)) - target).abs().mean()
+        return (game.generate(self._latent(game, code)) - target).abs().mean()
+
+    def _latent(self, game: Round, code: Tensor) -> Tensor:
+        if self.projection is None or game.to_latent is not None:
+            return game.latent(code)
+        z: Tensor = self.projection(code)
+        return torch.cat([z, game.z[:, z.shape[1] :]], 1)
 
 
 class FeatureDistill:
@@ -92,16 +105,12 @@ class FeatureDistill:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
-        """A term for each side of weight above 0; each has a teacher of its own. The generator's needs equal codes."""
+        """A term for each side of weight above 0; each has a teacher of its own."""
         planned = Transfer(gan)
         if self.config.discriminator:
             self._for_discriminator(source, gan, planned)
-        if self.config.generator and source.latent_dim == gan.latent_dim:
-            teacher = teacher_of(source, gan, decoder=True)
-            self._add(source, planned, "images", DistillImages(self.config, teacher), teacher)
-        elif self.config.generator:
-            sizes = f"{gan.latent_dim} values, the autoencoder's {source.latent_dim}"
-            planned.notes.append(f"the generator is not taught: its codes have {sizes}")
+        if self.config.generator:
+            self._for_generator(source, gan, planned)
         return planned
 
     def neutral(self) -> FeatureDistillConfig:
@@ -119,6 +128,29 @@ class FeatureDistill:
             taught = matched(len(students), len(teachers))
             term = DistillFeatures(self.config, teacher, students, teachers, taught)
         self._add(source, planned, "features", term, teacher)
+
+    def _for_generator(self, source: Autoencoder, gan: GAN, planned: Transfer) -> None:
+        teacher = teacher_of(source, gan, decoder=True)
+        ours, theirs = source.latent_dim, gan.latent_dim
+        if ours == theirs:
+            self._add(source, planned, "images", DistillImages(self.config, teacher, None), teacher)
+            return
+        kept = min(ours, theirs)
+        projection = Projection(ours, kept).to(device_of(gan))
+        self._add(source, planned, "images", DistillImages(self.config, teacher, projection), teacher)
+        fitted = once(lambda values: principal(values.codes(), kept))
+        how = f"principal components {kept} of {ours}"
+        planned.edits += [
+            Edit("terms.images", "projection.mean", "fitted", how, lambda values: fitted(values).mean.float()),
+            Edit(
+                "terms.images", "projection.matrix", "fitted", how, lambda v: torch.linalg.pinv(fitted(v).scale).float()
+            ),
+        ]
+        planned.promised["terms.images"] |= {"projection.mean", "projection.matrix"}
+        planned.notes.append(
+            f"feature-distill: codes of {ours} values teach a generator that takes {theirs} by {kept} of their "
+            "principal components, unless another strategy says how they enter it"
+        )
 
     def _add(self, source: Autoencoder, planned: Transfer, name: str, term: nn.Module, teacher: Teacher) -> None:
         edits, names = parts_of(source, teacher, f"terms.{name}")

@@ -10,6 +10,7 @@ from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
 from zoo.networks.modes import evaluating
 from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
+from zoo.training.ranks import averaged
 from zoo.transfers.fits import once
 from zoo_transfer.config import FeatureMomentsConfig
 from zoo_transfer.teachers import Teacher, parts_of, stage_shapes, teacher_of
@@ -64,7 +65,7 @@ class Moments(nn.Module):
     def _followed(self, name: str, new: Tensor, keep: Tensor) -> Tensor:
         """The moving average's value with the newest batch's gradient."""
         average = getattr(self, name)
-        average.copy_(keep * average + (1 - keep) * new.detach())
+        average.copy_(keep * average + (1 - keep) * averaged(new.detach()))
         return average.clone() + (new - new.detach())  # type: ignore[no-any-return]
 
 

@@ -17,7 +17,7 @@ __all__ = ["FittedMixture"]
 
 
 class FittedMixture:
-    """q(z) ~ sum_k w_k N(mu_k, S_k) by expectation-maximisation on the codes (Ghosh et al. 2020, section 4: ten
+    """q(z) ~ sum_k w_k N(mu_k, S_k) by expectation-maximisation on the codes (Ghosh et al. 2020: ten
     components beat a VAE's N(0, I) on every set they tried). It is kept as the GAN's prior `core/gmm`."""
 
     fills = frozenset({Slot.PRIOR})

@@ -18,6 +18,7 @@ from zoo.protocols import Judgement, Slot, Source, Transfer
 from zoo.specs import DataSpec, PartSpec
 from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.config import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
+from zoo_transfer.frozen_features import FrozenFeatures
 from zoo_transfer.teachers import device_of, require_logits, stage_shapes
 
 __all__ = ["Mixing", "ProjectedDiscriminator", "ProjectedHeads"]
@@ -28,7 +29,7 @@ _SMALLEST = 4
 
 class Mixing(nn.Module):
     """Stages -> random projections of equal meaning: across channels (1x1), then across scales from coarse to fine (3x3
-    after resizing), all frozen at their Kaiming start (Sauer et al. 2021, section 3.2). Stages without places are
+    after resizing), all frozen at their Kaiming start (Sauer et al. 2021). Stages without places are
     projected by matrices."""
 
     def __init__(self, shapes: Sequence[tuple[int, ...]], channels: int) -> None:
@@ -88,6 +89,7 @@ class ProjectedDiscriminator(nn.Module):
         self.strength = config.strength
         self.base = build_discriminator(config.base, data, device=device)
         self.encoder = build_part("encoder", config.encoder, "encoder", data, device=device).requires_grad_(False)
+        self.looks = FrozenFeatures()
         shapes = stage_shapes(self.encoder, data)
         self.used = min(config.stages, len(shapes))
         shapes = shapes[-self.used :]
@@ -106,7 +108,7 @@ class ProjectedDiscriminator(nn.Module):
     def judge(self, x: Tensor) -> Judgement:
         """x (N, *data.shape) -> all logits (N, k) and the base's stages."""
         realness, stages = self.base.judge(x)  # type: ignore[operator]
-        mixed = self.mixing(self.encoder.features(x).stages[-self.used :])  # type: ignore[operator]
+        mixed = self.mixing(self.looks.stages(self.encoder, x, self.training)[-self.used :])
         heads = [self.strength * head(part) for head, part in zip(self.heads, mixed, strict=True)]
         return Judgement(torch.cat([realness, *heads], 1), stages)
 

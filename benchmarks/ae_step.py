@@ -1,0 +1,122 @@
+"""An autoencoder's step beside pythae's trainer: the same VAE, batch, optimiser and images in memory.
+
+    python benchmarks/ae_step.py --rounds 7 --steps 4 --write docs/speed.md      (pip install pythae)
+
+What is timed of pythae is `BaseTrainer.train_step`: its loader and loop, without its checkpoints and logs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from side_by_side import compare, conditions, record, table
+from torch import Tensor, nn
+
+import zoo
+from zoo.data.batches import Batches
+from zoo.data.images import ImageSet
+from zoo.networks.autoencoder import Autoencoder
+from zoo.specs import PartSpec
+from zoo.training.engine import Engine
+from zoo.training.recipe import AutoencoderTraining, EngineSection
+from zoo.training.reconstruction import AutoencoderTrainee
+
+BATCH, LATENT, RATE = 64, 64, 1e-3
+
+
+def model(arch: str, width: int, size: int) -> Autoencoder:
+    """A VAE of one channel: convolutions, or dense layers of `width` x 16."""
+    config = {"width": width} if arch == "dcgan" else {"widths": [16 * width, 16 * width]}
+    part = PartSpec(arch, config)
+    return zoo.autoencoder(part, part, shape=(1, size, size), latent_dim=LATENT)
+
+
+def images_of(size: int, count: int) -> ImageSet:
+    """Random images."""
+    pixels = torch.randint(0, 256, (count, 1, size, size), dtype=torch.uint8)
+    none = torch.empty(0, dtype=torch.int64)
+    spec = model("dcgan", 4, size).data
+    return ImageSet("random", spec, pixels, None, torch.arange(count), none, "CC0-1.0", "")
+
+
+def ours(net: Autoencoder, images: ImageSet, steps: int, **engine: Any) -> Callable[[], None]:
+    """The trainee's step, with the order of the data and the losses read at the end."""
+    training = AutoencoderTraining(objective="core/vae", batch=BATCH, learning_rate=RATE)
+    trainee = AutoencoderTrainee(net, images, training, 0, Engine(EngineSection(device="cpu", **engine)))
+    batches = Batches(images.train, BATCH, trainee.streams["data"])
+
+    def run() -> None:
+        pending = [trainee.step(batches.next(), 0) for _ in range(steps)]
+        {key: torch.stack([one[key] for one in pending]).mean().item() for key in pending[0]}
+
+    return run
+
+
+def pythae(net: Autoencoder, images: ImageSet, folder: str) -> Callable[[], None]:
+    """Its trainer over one epoch of the same number of batches."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    class Encoder(BaseEncoder):  # type: ignore[misc]
+        def __init__(self, encoder: nn.Module, bottleneck: nn.Module) -> None:
+            super().__init__()
+            self.encoder, self.bottleneck, self.latent_dim = encoder, bottleneck, LATENT
+
+        def forward(self, x: Tensor) -> Any:
+            mean, logvar = self.bottleneck(self.encoder.features(x).embedding)  # type: ignore[operator]
+            return ModelOutput(embedding=mean, log_covariance=logvar)
+
+    class Decoder(BaseDecoder):  # type: ignore[misc]
+        def __init__(self, decoder: nn.Module) -> None:
+            super().__init__()
+            self.decoder = decoder
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=self.decoder(z))
+
+    config = VAEConfig(input_dim=images.spec.shape, latent_dim=LATENT)
+    vae = VAE(config, Encoder(net.encoder, net.bottleneck), Decoder(net.decoder))
+    settings = BaseTrainerConfig(
+        output_dir=folder, per_device_train_batch_size=BATCH, learning_rate=RATE, num_epochs=1, no_cuda=True
+    )
+    floats = images.batch(images.train)
+    trainer = BaseTrainer(vae, BaseDataset(floats, torch.zeros(len(floats))), training_config=settings)
+    trainer.prepare_training()
+    return lambda: trainer.train_step(1)
+
+
+def main() -> None:
+    """Compare at 1 and 2 threads, on nets of two sizes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--write", type=Path)
+    given = parser.parse_args()
+    lines = []
+    for arch, width, size in (("mlp", 16, 32), ("dcgan", 32, 32)):
+        images = images_of(size, BATCH * given.steps)
+        runners = {
+            "ours": ours(model(arch, width, size), images, given.steps),
+            "ours, channels_last": ours(model(arch, width, size), images, given.steps, channels_last=True),
+            "ours, bf16": ours(model(arch, width, size), images, given.steps, precision="bf16"),
+            "pythae": pythae(model(arch, width, size), images, tempfile.mkdtemp()),
+        }
+        for threads in given.threads:
+            torch.set_num_threads(threads)
+            found = compare(runners, given.rounds)
+            lines += [f"{arch}, width {width}; {threads} thread{'s' * (threads > 1)}; {conditions(given.rounds)}", ""]
+            lines += [*table(found, given.steps * BATCH, "ours", {"pythae": 1.2}), ""]
+    record(given.write, "ae_step", lines[:-1])
+
+
+if __name__ == "__main__":
+    main()

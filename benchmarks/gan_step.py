@@ -1,0 +1,293 @@
+"""A GAN's step beside other people's loops: equal nets (DCGAN), equal losses, equal optimiser settings.
+
+    python benchmarks/gan_step.py --rounds 7 --steps 4 --write docs/speed.md
+
+- bare: a hand-written loop of the same algorithm (one forward of G for both sides, D's weights off in G's step, fused
+  Adam, a moving average of G), on the same bytes in memory.
+- examples: the loop of the PyTorch examples' dcgan/main.py (two backward passes for D, G's through D's weights, losses
+  read every step), on data in memory; and with its loader, as a user runs it: ImageFolder, transforms, workers.
+- torchgan: its `Trainer.train_iter`, where torchgan is installed (pip install torchgan).
+
+`--memory` compares the peak of a process that trains, ours with a bare one (64 px).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from side_by_side import compare, conditions, record, table
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+import zoo
+from zoo.config import from_plain
+from zoo.data.batches import Batches
+from zoo.data.images import ImageSet
+from zoo.networks.gan import GAN
+from zoo.protocols import Transfer
+from zoo.specs import PartSpec
+from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.recipe import AdversarialTraining
+
+BATCH = 64
+LATENT = 100
+RATE, BETAS = 2e-4, (0.5, 0.999)
+
+
+def nets(size: int, width: int, norm: str = "group") -> GAN:
+    """A DCGAN of 3 channels."""
+    generator, encoder = PartSpec("dcgan", {"width": width, "norm": norm}), PartSpec("dcgan", {"width": width})
+    return zoo.gan(generator, encoder, shape=(3, size, size), latent_dim=LATENT)
+
+
+def bytes_of(size: int, count: int = 2_000) -> ImageSet:
+    """Random images."""
+    spec = nets(size, 4).data
+    pixels = torch.randint(
+        0, 256, (count, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    none = torch.empty(0, dtype=torch.int64)
+    return ImageSet("random", spec, pixels, None, torch.arange(count), none, "CC0-1.0", "")
+
+
+def training(**changes: Any) -> AdversarialTraining:
+    """Every contestant's algorithm."""
+    settings: dict[str, Any] = {"objective": "core/non-saturating", "regulariser": "none", "batch": BATCH}
+    settings |= {"generator_lr": RATE, "discriminator_lr": RATE, "beta1": BETAS[0], "beta2": BETAS[1]}
+    return from_plain(AdversarialTraining, settings | changes, "training")
+
+
+def ours(gan: GAN, images: ImageSet, steps: int, **changes: Any) -> Callable[[], None]:
+    """The trainee's step, with the order of the data and the losses read at the end, as the loop does."""
+    trainee = AdversarialTrainee(Transfer(gan), images, training(**changes), 0)
+    batches = Batches(images.train, BATCH, trainee.streams["data"])
+    shown = 0
+
+    def run() -> None:
+        nonlocal shown
+        pending = []
+        for _ in range(steps):
+            pending.append(trainee.step(batches.next(), shown))
+            shown += BATCH
+        {key: torch.stack([one[key] for one in pending if key in one]).mean().item() for key in pending[0]}
+
+    return run
+
+
+def bare(gan: GAN, images: ImageSet, steps: int) -> Callable[[], None]:
+    """What one writes by hand, knowing it all."""
+    generator, discriminator = gan.generator.train(), gan.discriminator.train()
+    average = copy.deepcopy(generator).eval().requires_grad_(False)
+    adams = [torch.optim.Adam(net.parameters(), RATE, BETAS, fused=True) for net in (generator, discriminator)]
+    weights = list(discriminator.parameters())
+
+    def step() -> None:
+        rows = torch.randint(0, len(images), (BATCH,))
+        real = images.pixels[rows].float().div_(127.5).sub_(1)
+        fake = generator(torch.randn(BATCH, LATENT))
+        adams[1].zero_grad(set_to_none=True)
+        judged = softplus(-discriminator.judge(real).realness).mean()
+        (judged + softplus(discriminator.judge(fake.detach()).realness).mean()).backward()
+        adams[1].step()
+        for weight in weights:
+            weight.requires_grad_(False)
+        adams[0].zero_grad(set_to_none=True)
+        softplus(-discriminator.judge(fake).realness).mean().backward()
+        adams[0].step()
+        for weight in weights:
+            weight.requires_grad_(True)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 0.01)
+            for kept, live in zip(average.buffers(), generator.buffers(), strict=True):
+                kept.copy_(live)
+
+    def run() -> None:
+        for _ in range(steps):
+            step()
+
+    return run
+
+
+def examples(gan: GAN, batches: Callable[[], Iterator[Tensor]], steps: int) -> Callable[[], None]:
+    """The algorithm of the PyTorch examples' DCGAN."""
+    generator, discriminator = gan.generator.train(), gan.discriminator.train()
+    adam_d = torch.optim.Adam(discriminator.parameters(), RATE, BETAS)
+    adam_g = torch.optim.Adam(generator.parameters(), RATE, BETAS)
+
+    def loss(x: Tensor, target: float) -> Tensor:
+        realness = discriminator.judge(x).realness.view(-1)
+        return binary_cross_entropy_with_logits(realness, torch.full((len(x),), target))
+
+    def run() -> None:
+        source = batches()
+        for _ in range(steps):
+            real = next(source)
+            discriminator.zero_grad()
+            error_real = loss(real, 1.0)
+            error_real.backward()
+            fake = generator(torch.randn(len(real), LATENT))
+            error_fake = loss(fake.detach(), 0.0)
+            error_fake.backward()
+            adam_d.step()
+            generator.zero_grad()
+            error = loss(fake, 1.0)
+            error.backward()
+            adam_g.step()
+            (error_real + error_fake).item(), error.item()
+
+    return run
+
+
+def in_memory(images: ImageSet) -> Callable[[], Iterator[Tensor]]:
+    """Batches of floats that lie there already."""
+    floats = images.batch(images.train)
+
+    def batches() -> Iterator[Tensor]:
+        while True:
+            yield floats[torch.randint(0, len(floats), (BATCH,))]
+
+    return batches
+
+
+def from_files(images: ImageSet, folder: Path, steps: int) -> Callable[[], Iterator[Tensor]]:
+    """The examples' loader: ImageFolder, Resize, CenterCrop, ToTensor, Normalize, 2 workers."""
+    from PIL import Image
+    from torchvision import datasets, transforms
+
+    size = images.spec.shape[1]
+    (folder / "all").mkdir()
+    for i, pixels in enumerate(images.pixels[: BATCH * steps].permute(0, 2, 3, 1).numpy()):
+        Image.fromarray(pixels).save(folder / "all" / f"{i:05d}.png")
+    change = transforms.Compose(
+        [
+            transforms.Resize(size),
+            transforms.CenterCrop(size),
+            transforms.ToTensor(),
+            transforms.Normalize((0.5,) * 3, (0.5,) * 3),
+        ]
+    )
+    loader = torch.utils.data.DataLoader(datasets.ImageFolder(str(folder), change), BATCH, shuffle=True, num_workers=2)
+    return lambda: (x for x, _ in loader)
+
+
+class _Generator(nn.Module):
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net, self.encoding_dims, self.label_type = net, LATENT, "none"
+
+    def sampler(self, n: int, device: torch.device) -> list[Tensor]:
+        """Noise."""
+        return [torch.randn(n, LATENT, device=device)]
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Images."""
+        return self.net(z)  # type: ignore[no-any-return]
+
+
+class _Discriminator(nn.Module):
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net, self.label_type = net, "none"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits."""
+        return self.net.judge(x).realness.view(-1)  # type: ignore[no-any-return, operator]
+
+
+def torchgan(gan: GAN, images: ImageSet, steps: int, folder: str) -> Callable[[], None]:
+    """Its trainer's `train_iter` on the same nets; only this and setting the batch is timed."""
+    from torchgan.losses import MinimaxDiscriminatorLoss, MinimaxGeneratorLoss
+    from torchgan.trainer import Trainer
+
+    adam = {"name": torch.optim.Adam, "args": {"lr": RATE, "betas": BETAS}}
+    models = {
+        "generator": {"name": _Generator, "args": {"net": gan.generator}, "optimizer": adam},
+        "discriminator": {"name": _Discriminator, "args": {"net": gan.discriminator}, "optimizer": adam},
+    }
+    losses = [MinimaxGeneratorLoss(nonsaturating=True), MinimaxDiscriminatorLoss()]
+    where = {"checkpoints": f"{folder}/model/gan", "recon": f"{folder}/images", "log_dir": f"{folder}/logs"}
+    trainer = Trainer(models, losses, device=torch.device("cpu"), **where)
+    trainer.batch_size = BATCH
+    for name in trainer.model_names:
+        getattr(trainer, name).train()
+    floats = images.batch(images.train)
+
+    def run() -> None:
+        for _ in range(steps):
+            trainer.real_inputs = floats[torch.randint(0, len(floats), (BATCH,))]
+            trainer.train_iter()
+
+    return run
+
+
+def peak(which: str, size: int, steps: int) -> float:
+    """MiB that training adds at most, in a process of its own."""
+    code = f"import gan_step; gan_step.report_peak({which!r}, {size}, {steps})"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, check=True, capture_output=True, text=True
+    )
+    return float(found.stdout.split()[-1])
+
+
+def report_peak(which: str, size: int, steps: int) -> None:
+    """Print how far the process's peak rises while `which` trains."""
+    gan, images = nets(size, 32), bytes_of(size)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    (ours if which == "ours" else bare)(gan, images, steps)()
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+
+
+def main() -> None:
+    """Compare at 1 and 2 threads."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--size", type=int, default=32)
+    parser.add_argument("--width", type=int, default=32)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--write", type=Path)
+    given = parser.parse_args()
+    if given.memory:
+        found = {which: peak(which, 64, 3) for which in ("ours", "bare")}
+        text = f"ours {found['ours']:.0f} MiB, bare {found['bare']:.0f} MiB: {found['ours'] / found['bare']:.2f} times"
+        record(given.write, "memory", [text])
+        return
+    images = bytes_of(given.size)
+    wanted = {"bare": 0.97, "torchgan": 1.3, "examples, in memory": 1.0, "examples, with its loader": 1.5}
+    lines = []
+    with tempfile.TemporaryDirectory() as place:
+
+        def fresh() -> GAN:
+            return nets(given.size, given.width)
+
+        files = from_files(images, Path(place), given.steps)
+        runners = {
+            "ours": ours(fresh(), images, given.steps),
+            "bare": bare(fresh(), images, given.steps),
+            "examples, in memory": examples(fresh(), in_memory(images), given.steps),
+            "examples, with its loader": examples(fresh(), files, given.steps),
+        }
+        try:
+            runners["torchgan"] = torchgan(fresh(), images, given.steps, tempfile.mkdtemp())
+        except ImportError:
+            print("torchgan is not installed: left out")
+        for threads in given.threads:
+            torch.set_num_threads(threads)
+            found = compare(runners, given.rounds)
+            lines += [f"{threads} thread{'s' * (threads > 1)}; {conditions(given.rounds)}", ""]
+            lines += [*table(found, given.steps * BATCH, "ours", wanted), ""]
+    record(given.write, "gan_step", lines[:-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The numbers of an event, by the name that a tracker shows. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoo.training.events import Event
+
+__all__ = ["ENDS", "scalars"]
+
+ENDS = ("end", "stopped", "failed")
+"""The kinds of event after which nothing comes."""
+
+
+def scalars(event: Event) -> dict[str, float]:
+    """Losses as `loss/<name>`, figures as `metric/<name>`; nothing of other events."""
+    if event.kind == "metrics":
+        return {f"metric/{row['name']}": float(row["value"]) for row in event.facts["metrics"]}
+    if event.kind == "tick":
+        return {f"loss/{name}": float(value) for name, value in event.facts.items()}
+    return {}

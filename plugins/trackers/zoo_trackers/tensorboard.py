@@ -1,0 +1,60 @@
+"""The tracker `tensorboard`. Imports neither torch nor TensorBoard until a run asks for it."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import ConfigError
+from zoo.hookspecs import hook
+from zoo_trackers.scalars import ENDS, scalars
+
+if TYPE_CHECKING:
+    from zoo.training.events import Event, RunFacts
+
+ZOO_API = 1
+
+
+@hook
+def zoo_run_event(run: RunFacts, event: Event) -> None:
+    """Scalars, grids of samples and notes into `tensorboard/` in the run's folder."""
+    writers = _writers()
+    if run.folder not in writers:
+        writers[run.folder] = _writer(run.folder / "tensorboard", event.shown)
+    writer = writers[run.folder]
+    for name, value in scalars(event).items():
+        writer.add_scalar(name, value, event.shown)
+    if event.kind == "sample" and Path(event.facts["path"]).is_file():
+        writer.add_image("samples", _picture(Path(event.facts["path"])), event.shown, dataformats="HWC")
+    elif event.kind in ("note", "warning"):
+        writer.add_text(event.kind, str(event.facts.get("text") or event.facts.get("what")), event.shown)
+    elif event.kind == "checkpoint":
+        writer.flush()
+    elif event.kind in ENDS:
+        writers.pop(run.folder).close()
+
+
+@functools.cache
+def _writers() -> dict[Path, Any]:
+    """The open files, by run."""
+    return {}
+
+
+def _writer(folder: Path, shown: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ConfigError(
+            "TensorBoard is not installed", "Install it: pip install 'zoo-trackers[tensorboard]'"
+        ) from error
+    # what a run that was cut short wrote beyond this point is hidden
+    return SummaryWriter(str(folder), purge_step=shown or None)
+
+
+def _picture(path: Path) -> Any:
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))

@@ -1,0 +1,62 @@
+"""Runs of several strategies one after the other, for `torchrun -m`: every process gets the same arguments.
+
+python -m torch.distributed.run --standalone --nproc_per_node 2 tests/many_processes.py IMAGES OUT KIND...
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from helpers import autoencoder
+
+import zoo
+from zoo.specs import PartSpec
+from zoo.training import ranks
+
+SMALL = {"batch": 16, "checkpoint_every": 48, "sample_every": 1_000, "images": 64}
+
+
+def start(kind: str, data: str, arch: str = "dcgan") -> Any:
+    """A model of each kind that can be trained: `autoencoder`, `autoencoder:OBJECTIVE`, or a strategy."""
+    source = autoencoder(arch, seed=3)
+    if kind.startswith("autoencoder"):
+        return source
+    if kind == "scratch":
+        return zoo.gan(like=source)
+    if kind == "began":
+        energy = PartSpec("energy", {"objective": "began"})
+        return zoo.transfer(source, strategy=[energy], data=data)
+    if kind == "drifting":
+        gan = zoo.gan(like=source)
+        gan.generator.register_forward_pre_hook(lambda net, given: _drift(net))
+        return gan
+    return zoo.transfer(source, strategy=kind, data=data)
+
+
+def _drift(net: torch.nn.Module) -> None:
+    with torch.no_grad():
+        next(net.parameters()).add_(ranks.rank())
+
+
+def settings(kind: str) -> dict[str, Any]:
+    """The training of that kind; penalties that draw random numbers are among them."""
+    objective = kind.partition(":")[2]
+    if kind.startswith("autoencoder"):
+        return SMALL | {"objective": objective or "vae"}
+    return SMALL | ({"augment": "colour+translation+cutout"} if kind == "scratch" else {})
+
+
+def run(kind: str, data: str, out: Path, **engine: Any) -> Any:
+    """Train that kind into its folder of `out`."""
+    training = settings(kind)
+    return zoo.train(start(kind, data), data, out=out / kind.replace(":", "-"), training=training, engine=engine)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    images, out, *kinds = sys.argv[1:]
+    for kind in kinds:
+        run(kind, images, Path(out), device="cpu")

@@ -1,0 +1,123 @@
+"""Where the bundled autoencoder's weights can go: every target's generator and discriminator, planned on the meta device.
+
+A generator's cell is what `decoder-init` would do, a discriminator's what `encoder-init` would: the bridges by name, or
+`taught` where only `feature-distill` carries it, or why the net cannot be composed at all.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+
+import zoo
+from zoo.errors import CompositionError, TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_autoencoder
+from zoo.networks.gan import GAN
+from zoo.specs import PartSpec
+from zoo.transfers.transfer import explain
+
+__all__ = [
+    "CHANNELS",
+    "DISCRIMINATORS",
+    "GENERATORS",
+    "LATENTS",
+    "SIZES",
+    "compose",
+    "discriminators",
+    "generators",
+    "source",
+]
+
+SOURCE = "dcgan.glyphs-sans32"
+SIZES, CHANNELS, LATENTS = (16, 32, 64), (1, 3, 4), (32, 64, 128)
+_DCGAN = PartSpec("dcgan", {"width": 32})
+GENERATORS = {"dcgan": _DCGAN, "r3gan": PartSpec("r3gan"), "mlp": PartSpec("mlp")}
+DISCRIMINATORS = {
+    **GENERATORS,
+    "dcgan": _DCGAN,
+    "timm/resnet18": PartSpec("timm/resnet18"),
+    "timm/vit_tiny_patch16_224": PartSpec("timm/vit_tiny_patch16_224"),
+}
+
+
+@functools.cache
+def source() -> Autoencoder:
+    """The bundled autoencoder's structure."""
+    found = zoo.load(SOURCE).autoencoder
+    assert found is not None
+    return build_autoencoder(found.specs, found.data, found.latent_dim, device="meta")
+
+
+def compose(generator: str, discriminator: str, channels: int, size: int, latent: int) -> GAN:
+    """A target's structure. Raises CompositionError where a part does not read or make such images."""
+    parts = GENERATORS[generator], DISCRIMINATORS[discriminator]
+    return zoo.gan(*parts, shape=(channels, size, size), latent_dim=latent, device="meta")
+
+
+def generators() -> str:
+    """The table of generators."""
+    lines = [
+        "| generator | size | " + " | ".join(f"{n} values a code" for n in LATENTS) + " |",
+        "|---|---|---|---|---|",
+    ]
+    for name in GENERATORS:
+        for size in SIZES:
+            cells = [
+                _merged(lambda c, n=n: _cell(name, "dcgan", c, size, n, "decoder-init", "generator")) for n in LATENTS
+            ]  # type: ignore[misc]
+            lines.append(f"| {name} | {size} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def discriminators() -> str:
+    """The table of discriminators."""
+    lines = ["| discriminator | " + " | ".join(f"{size} px" for size in SIZES) + " |", "|---|---|---|---|"]
+    for name in DISCRIMINATORS:
+        cells = [_merged(lambda c, s=s: _cell("dcgan", name, c, s, 64, "encoder-init", "discriminator")) for s in SIZES]  # type: ignore[misc]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _merged(cell: Callable[[int], str]) -> str:
+    """One cell for all channel counts; what only colours need stands in brackets."""
+    grey, *colour = (cell(channels) for channels in CHANNELS)
+    if all(other == grey for other in colour):
+        return grey
+    words = grey.replace("copied", "").removeprefix(" ")
+    bridges, _, count = words.rpartition("(")
+    bracketed = f"{bridges.strip()}{', ' if bridges.strip() else ''}channels ({count}"
+    if all(other == bracketed for other in colour):
+        return f"{grey.partition(' (')[0]} [channels] ({count}"
+    return "; ".join(f"{n}: {text}" for n, text in zip(CHANNELS, (grey, *colour), strict=True))
+
+
+def _cell(generator: str, discriminator: str, channels: int, size: int, latent: int, strategy: str, net: str) -> str:
+    try:
+        gan = compose(generator, discriminator, channels, size, latent)
+    except CompositionError as error:
+        return f"no: {error.message}"
+    try:
+        report = explain(source(), gan, strategy)
+    except TransferError:
+        return _taught(gan, net)
+    rows = [row for row in report.rows if row.net == net]
+    moved = [row for row in rows if row.origin != "fresh"]
+    bridges = dict.fromkeys(name for row in moved if row.origin == "adapted" for name in _bridges(row.how))
+    told = ", ".join(bridges) or "copied"
+    return f"{told} ({len(moved)}/{len(rows)})"
+
+
+def _bridges(how: str) -> Iterator[str]:
+    for name in how.partition(": ")[0].split(", "):
+        yield "channels" if name.startswith("channels") else name
+
+
+def _taught(gan: GAN, net: str) -> str:
+    report = explain(source(), gan, "feature-distill")
+    side = {"generator": "images", "discriminator": "features"}[net]
+    return "taught" if any(row.net.endswith(f"/{side}") for row in report.rows) else "not taught"
+
+
+if __name__ == "__main__":
+    print(generators(), discriminators(), sep="\n\n")

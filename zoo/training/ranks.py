@@ -1,0 +1,141 @@
+"""The processes that train one model together, each on its part of every batch. One process is the usual case: then
+nothing here costs anything, and accelerate is not imported.
+
+Every process draws the same batch, codes and random numbers and takes its rows of them (`Engine.parts`); gradients are
+averaged by one flat all-reduce per optimiser step. DDP's wrappers are not used: they break on a penalty's double
+backward and on every method but `forward`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, distributed, nn
+
+from zoo.errors import ConfigError, TrainingError
+
+__all__ = ["anyone", "averaged", "first", "gathered", "join", "rank", "reduce", "require_same", "size", "started"]
+
+
+def first() -> bool:
+    """Whether this process is the one that writes and speaks; true before the processes have met, too."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def started() -> int:
+    """How many processes were started to train together, whether they have met or not."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def size() -> int:
+    """How many processes train together."""
+    return distributed.get_world_size() if _together() else 1
+
+
+def rank() -> int:
+    """This process's number, from 0."""
+    return distributed.get_rank() if _together() else 0
+
+
+def join(device: str) -> torch.device | None:
+    """Meet the other processes that `torchrun` or `accelerate launch` started; gives this one's device.
+
+    None where it was started alone. Raises ConfigError without accelerate, TrainingError where fewer meet than were
+    started.
+    """
+    wanted = started()
+    if wanted == 1:
+        return None
+    try:
+        from accelerate import PartialState
+    except ImportError as error:
+        raise ConfigError(
+            f"{wanted} processes were started, and accelerate is not installed", "pip install 'aegan-zoo[dist]'"
+        ) from error
+    met = distributed.is_initialized()
+    state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+    if state.num_processes != wanted:
+        raise TrainingError(
+            f"{wanted} processes were started, {state.num_processes} met: each would train alone",
+            "Start them with torchrun, or accelerate launch --multi_gpu.",
+        )
+    if not met:
+        atexit.register(_leave)
+    return torch.device("cpu") if state.device.type == "cpu" else state.device
+
+
+def averaged(value: Tensor) -> Tensor:
+    """The mean of a tensor over the processes; the tensor itself where there is one.
+
+    What steers a run and is computed from this process's images alone (a balance such as BEGAN's k, an accuracy that
+    ends a warm-up, an adaptive augmentation's strength, moving moments) goes through here before it is used, else
+    the processes drift apart, and the next checkpoint refuses them. Every process must call it, equally often. `after`
+    of an objective with buffers needs none of it: it sees the whole batch's judgement.
+    """
+    if not _together():
+        return value
+    total = value.detach().clone()
+    distributed.all_reduce(total)
+    return total / size()
+
+
+def gathered(value: Tensor) -> Tensor:
+    """Every process's rows (n, ...) in the order of the batch, (n * size, ...)."""
+    if not _together():
+        return value
+    found = [torch.empty_like(value) for _ in range(size())]
+    distributed.all_gather(found, value.detach().contiguous())
+    return torch.cat(found)
+
+
+def anyone(flag: bool, device: torch.device) -> bool:
+    """Whether it is true in any process."""
+    return averaged(torch.tensor(float(flag), device=device)).item() > 0
+
+
+@torch.no_grad()
+def reduce(gradients: Sequence[Tensor], scalars: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Average gradients in place and scalars into a new mapping, over the processes, by one flat all-reduce."""
+    if not _together():
+        return dict(scalars)
+    pieces = [*gradients, *scalars.values()]
+    flat = torch.cat([piece.float().flatten() for piece in pieces])
+    distributed.all_reduce(flat)
+    means = [
+        part.view_as(piece)
+        for part, piece in zip((flat / size()).split([p.numel() for p in pieces]), pieces, strict=True)
+    ]
+    for gradient, mean in zip(gradients, means[: len(gradients)], strict=True):
+        gradient.copy_(mean)
+    return dict(zip(scalars, means[len(gradients) :], strict=True))
+
+
+@torch.no_grad()
+def require_same(modules: Mapping[str, nn.Module]) -> None:
+    """Hold every process's weights against the first one's. Raises TrainingError naming the net that drifted."""
+    if not _together():
+        return
+    for name, module in modules.items():
+        weights = [weight.double().flatten() for weight in module.parameters()]
+        if not weights:
+            continue
+        ours = torch.stack([part.sum() for part in weights] + [part.abs().sum() for part in weights])
+        theirs = ours.clone()
+        distributed.broadcast(theirs, 0)
+        if anyone(not torch.equal(ours, theirs), ours.device):
+            raise TrainingError(
+                f"the processes' weights of {name} are no longer the same",
+                "Something that steers the run is not averaged: zoo.training.ranks.averaged. Tell its author.",
+            )
+
+
+def _together() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def _leave() -> None:
+    if _together():
+        distributed.destroy_process_group()

@@ -1,0 +1,222 @@
+"""What a run's folder says of itself, without opening a checkpoint (torch-free).
+
+Whether a run lives is known from its lock, which the system lets go when the process ends, however it ends. The lock of
+another machine may not be seen through a shared disk: there the time of the last event decides.
+"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from zoo.errors import ConfigError
+from zoo.training.recipe import Recipe
+from zoo.training.record import EVENTS, LOCK, RECIPE, Record
+
+__all__ = ["Figure", "Summary", "find_runs", "summarise"]
+
+SILENCE = 300
+"""Seconds without an event after which a run on another machine is no longer said to be running."""
+
+_DEEPEST = 4
+_ENDS = {"end": "finished", "stopped": "stopped", "failed": "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value after so many images shown; `low` and `high` are its interval, the value itself where it has none."""
+
+    shown: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in a few facts.
+
+    `state` is running, finished, stopped (Ctrl-C or SIGTERM, with a checkpoint), failed (`error` says why), died (its
+    process is gone without a word: killed, or the machine went down), silent (on another machine, unheard of for
+    `SILENCE` seconds) or unreadable (`error`). `seconds_ago` is the age of its last event. `figures` are what was
+    measured, `losses` the ticks, both by name; `best` and `better` name the figure that decides.
+    """
+
+    folder: Path
+    state: str
+    seconds_ago: float
+    shown: int
+    total: int
+    images_per_second: float | None
+    figures: dict[str, list[Figure]]
+    losses: dict[str, list[Figure]]
+    best: str = "kid"
+    better: str = "lower"
+    recipe: Recipe | None = None
+    error: str = ""
+
+    @property
+    def strategy(self) -> str:
+        """The strategies' short names joined by `+`; `scratch` without any; an autoencoder's objective."""
+        if self.recipe is None:
+            return ""
+        if self.recipe.autoencoder is not None:
+            return _short(self.recipe.autoencoder.training.objective)
+        if self.recipe.transfer is None:
+            return "scratch"
+        chosen = self.recipe.transfer.strategy
+        parts: Sequence[Any] = chosen.split("+") if isinstance(chosen, str) else chosen
+        return "+".join(_short(part) for part in parts)
+
+    @property
+    def source(self) -> str:
+        """What it was transferred from: a release's name, `autoencoder` for one of the same recipe, or nothing."""
+        transfer = self.recipe.transfer if self.recipe else None
+        return transfer.source if transfer else ""
+
+    def best_figure(self, name: str | None = None) -> Figure | None:
+        """The best of the figures of that name (by default the one that decides), the earlier of equal ones."""
+        found = self.figures.get(name or self.best, [])
+        sign = 1 if name not in (None, self.best) or self.better == "lower" else -1
+        return min(found, key=lambda figure: sign * figure.value) if found else None
+
+    def plain(self) -> dict[str, Any]:
+        """The summary as plain data, with every figure and no losses."""
+        best = self.best_figure()
+        parent = self.recipe.parent if self.recipe else None
+        return {
+            "folder": str(self.folder),
+            "name": self.recipe.name if self.recipe else None,
+            "state": self.state,
+            "error": self.error or None,
+            "seconds_ago": round(self.seconds_ago),
+            "shown": self.shown,
+            "total": self.total,
+            "images_per_second": self.images_per_second,
+            "strategy": self.strategy,
+            "source": self.source or None,
+            "data": self.recipe.data.source if self.recipe else None,
+            "best": {"name": self.best, "shown": best.shown, "value": best.value} if best else None,
+            "metrics": {
+                name: [{"shown": figure.shown, "value": figure.value} for figure in found]
+                for name, found in self.figures.items()
+            },
+            "parent": {
+                "run": parent.run,
+                "shown": parent.shown,
+                "sha256": parent.sha256,
+                "overridden": parent.overridden,
+            }
+            if parent
+            else None,
+        }
+
+
+def find_runs(root: Path) -> list[Path]:
+    """The run folders in `root` and below, or `root` itself. Raises ConfigError when there is no such folder."""
+    if not root.is_dir():
+        raise ConfigError(f"there is no folder {root}", "Give the folder that holds your runs: zoo runs ls FOLDER")
+    return sorted(_runs_in(root, 0))
+
+
+def summarise(folder: Path) -> Summary:
+    """What the run in `folder` says of itself; one that cannot be read is a summary that says so.
+
+    Raises ConfigError when the folder holds no run."""
+    record = Record(folder)
+    try:
+        recipe = record.recipe()
+    except ConfigError as error:
+        if not (folder / RECIPE).is_file():
+            raise
+        return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, error=error.message)
+    try:
+        lines = list(record.lines())
+    except (OSError, UnicodeDecodeError) as error:
+        return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, recipe=recipe, error=str(error))
+    last = lines[-1] if lines else {}
+    rates = [line["images_per_second"] for line in lines if line["kind"] == "tick" and "images_per_second" in line]
+    section = recipe.autoencoder or recipe.gan
+    assert section is not None, "a recipe trains something"
+    figures: dict[str, list[Figure]] = {}
+    losses: dict[str, list[Figure]] = {}
+    for line in lines:
+        for row in line.get("metrics", ()):
+            low, high = row.get("interval") or (row["value"], row["value"])
+            found = figures.setdefault(row["name"], [])
+            if not found or found[-1].shown < line["shown"]:
+                found.append(Figure(line["shown"], row["value"], low, high))
+        for name, value in line.items() if line["kind"] == "tick" else ():
+            if name not in ("kind", "shown", "total", "time", "images_per_second"):
+                losses.setdefault(name, []).append(Figure(line["shown"], value, value, value))
+    evaluation = recipe.evaluation
+    age = _age(last)
+    return Summary(
+        folder=folder,
+        state=_state(folder, lines, age),
+        seconds_ago=age,
+        shown=max((line["shown"] for line in lines), default=0),
+        total=section.training.images,
+        images_per_second=round(statistics.median(rates), 1) if rates else None,
+        figures=figures,
+        losses=losses,
+        best=evaluation.best if evaluation else "kid",
+        better=evaluation.better if evaluation else "lower",
+        recipe=recipe,
+        error=last.get("error", "") if last.get("kind") == "failed" else "",
+    )
+
+
+def _runs_in(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / RECIPE).is_file() and (folder / EVENTS).is_file():
+        yield folder
+    if depth < _DEEPEST:
+        for inner in folder.iterdir():
+            if inner.is_dir() and not inner.is_symlink() and not inner.name.startswith("."):
+                yield from _runs_in(inner, depth + 1)
+
+
+def _state(folder: Path, lines: list[dict[str, Any]], age: float) -> str:
+    held = _held(folder / LOCK)
+    if held:
+        return "running"
+    last = lines[-1] if lines else {}
+    if last.get("kind") in _ENDS:
+        return _ENDS[last["kind"]]
+    host = next((line.get("host") for line in reversed(lines) if line["kind"] == "start"), None)
+    if held is False and host in (None, platform.node()):
+        return "died"
+    return "running" if age < SILENCE else "silent"
+
+
+def _held(lock: Path) -> bool | None:
+    """Whether a process holds the lock; None where this user cannot ask."""
+    if not lock.exists():
+        return False
+    try:
+        with filelock.FileLock(lock, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:
+        return None
+
+
+def _age(line: dict[str, Any]) -> float:
+    try:
+        then = datetime.fromisoformat(line["time"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    return max(0.0, (datetime.now(UTC) - then).total_seconds())
+
+
+def _short(part: Any) -> str:
+    name = part if isinstance(part, str) else part.component
+    return str(name).rpartition("/")[2]
