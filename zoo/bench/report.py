@@ -99,16 +99,16 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     trials = [row for row in rows if row.stage == "trial" and row.metric == "kid" and row.images]
     if suite.tuning is None or not trials:
         return []
-    best: dict[tuple[str, str, int], tuple[float, str]] = {}
+    kids: dict[tuple[str, str, int], list[tuple[int, float]]] = {}
     for row in trials:
-        key = (row.architecture, row.arm, row.trial or 0)
-        best[key] = min(best.get(key, (math.inf, row.settings)), (row.value, row.settings))
+        kids.setdefault((row.architecture, row.arm, row.trial or 0), []).append((row.images, row.value))
+    ends = {key: median([value for _, value in sorted(points)[-3:]]) for key, points in kids.items()}
     names = sorted({name for settings in suite.tuning.settings() for name in settings})
     arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
     lines = [
         f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to "
-        "learn from that were split again; the same trials for each arm. Lowest KID of each trial (each arm's best in "
-        "bold):",
+        "learn from that were split again; the same trials for each arm. Median of each trial's last three KIDs "
+        "(each arm's best in bold):",
         "",
         "| " + " | ".join([*names, *(arm for _, arm in arms)]) + " |",
         "|" + "---|" * (len(names) + len(arms)),
@@ -116,7 +116,7 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     for i, settings in enumerate(suite.tuning.settings()):
         cells = [f"{settings.get(name, '-')}" for name in names]
         for architecture, arm in arms:
-            own = {key[2]: value for key, (value, _) in best.items() if key[:2] == (architecture, arm)}
+            own = {key[2]: value for key, value in ends.items() if key[:2] == (architecture, arm)}
             text = f"{own[i]:.4f}" if i in own else "-"
             cells.append(f"**{text}**" if own and i == min(own, key=lambda k: own[k]) else text)
         lines.append("| " + " | ".join(cells) + " |")

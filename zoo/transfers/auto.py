@@ -159,7 +159,7 @@ def _reads_codes(source: Autoencoder, gan: GAN) -> bool:
     first = gan.generator.first
     if not isinstance(first, nn.Module):
         return True
-    name = f"{name_of(first, gan.generator)}.weight"  # type: ignore[arg-type]
+    name = f"{name_of(first, gan.generator)}.weight"
     return any(edit.tensor == name for edit in plan(source, gan, choose("decoder-init")).edits)
 
 
