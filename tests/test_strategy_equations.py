@@ -289,7 +289,7 @@ def test_after_distillation_alone_the_discriminators_features_explain_the_encode
 
     before = explained()
     run(trainee, images, 60)
-    assert explained() > before + 0.05
+    assert explained() > before + 0.03
 
 
 def r_squared(x: Tensor, y: Tensor) -> float:
