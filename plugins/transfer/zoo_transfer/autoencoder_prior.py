@@ -14,7 +14,7 @@ __all__ = ["AutoencoderPrior"]
 
 class AutoencoderPrior:
     """G = Dec, z from a mixture of Gaussians fitted to the codes, and no GAN: neither side learns (Ghosh et al. 2020,
-    "From variational to deterministic autoencoders", section 4)."""
+    "From variational to deterministic autoencoders")."""
 
     fills = frozenset({Slot.GENERATOR, Slot.DISCRIMINATOR, Slot.PRIOR, Slot.FREEZE})
     uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -49,6 +51,12 @@ class DenoisingTerm(nn.Module):
         self.config = config
         self.teacher = teacher
         self.denoiser = denoiser
+
+    def train(self, mode: bool = True) -> Self:
+        """The denoiser stays in eval mode."""
+        super().train(mode)
+        self.denoiser.eval()
+        return self
 
     def weight(self, shown: int) -> float:
         """Constant."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -48,6 +50,8 @@ class FeatureDiscriminator(nn.Module):
     head kept, and a = 0 is the base exactly.
     """
 
+    fixed = ("encoder",)
+
     def __init__(self, config: FeatureDiscriminatorConfig, data: DataSpec) -> None:
         super().__init__()
         device = torch.get_default_device().type
@@ -59,6 +63,12 @@ class FeatureDiscriminator(nn.Module):
         widths: tuple[int, ...] = self.encoder.stage_channels  # type: ignore[assignment]
         self.used = min(config.stages, len(widths))
         self.head = FeatureHead(widths[-self.used :], config.channels)
+
+    def train(self, mode: bool = True) -> Self:
+        """The encoder stays in eval mode."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
 
     @property
     def logit_groups(self) -> tuple[int, ...]:

@@ -162,7 +162,7 @@ class LatentGan:
 
 
 def dense(sizes: Sequence[int]) -> nn.Sequential:
-    """Linear maps with LeakyReLU between them, started so that the scale is kept (He et al. 2015, equation 10)."""
+    """Linear maps with LeakyReLU between them, started so that the scale is kept (He et al. 2015)."""
     layers: list[nn.Module] = []
     for i, (a, b) in enumerate(pairwise(sizes)):
         layer = nn.Linear(a, b)

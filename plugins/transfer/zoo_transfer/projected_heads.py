@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +83,8 @@ class _Head(nn.Module):
 class ProjectedDiscriminator(nn.Module):
     """The base's logits, then those of one head per projected stage of a frozen encoder; each head is a group."""
 
+    fixed = ("encoder", "mixing")
+
     def __init__(self, config: ProjectedDiscriminatorConfig, data: DataSpec) -> None:
         super().__init__()
         device = torch.get_default_device().type
@@ -98,6 +101,12 @@ class ProjectedDiscriminator(nn.Module):
             self.used = len(shapes)
         self.mixing = Mixing(shapes, config.channels).requires_grad_(False)
         self.heads = nn.ModuleList(_Head(shape, width) for shape, width in zip(shapes, self.mixing.widths, strict=True))
+
+    def train(self, mode: bool = True) -> Self:
+        """The encoder stays in eval mode."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
 
     @property
     def logit_groups(self) -> tuple[int, ...]:

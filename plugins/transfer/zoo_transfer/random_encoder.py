@@ -15,7 +15,7 @@ __all__ = ["RandomEncoder"]
 
 class RandomEncoder:
     """The later strategies read an encoder and a bottleneck that never learnt anything: the same code path, no
-    knowledge (Projected GAN's appendix, Sauer et al. 2021, reports much slower convergence on random features)."""
+    knowledge. What a strategy gains over it is what the encoder had learnt."""
 
     fills = frozenset({Slot.SOURCE})
     uses: frozenset[Source] = frozenset()

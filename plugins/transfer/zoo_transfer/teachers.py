@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,11 @@ class Teacher(nn.Module):
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
+        self.eval()
+
+    def train(self, mode: bool = True) -> Self:
+        """It stays in eval mode."""
+        return super().train(False)
 
     def features(self, x: Tensor) -> Features:
         """x (N, *data.shape) -> embedding and stages."""
