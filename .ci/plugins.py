@@ -149,7 +149,7 @@ def the_others_go_on_without(environment: Environment, name: str, wheel: Path, n
     own = {plugin for plugin, (owner, _, _) in before.items() if owner == distribution}
     assert own, before
     environment.install(newer)
-    assert state(environment) == before | {plugin: (distribution, "ready", NEWER) for plugin in own}
+    assert state(environment) == before | dict.fromkeys(own, (distribution, "ready", NEWER))
     environment.remove(distribution)
     assert state(environment) == {other: facts for other, facts in before.items() if other not in own}
     told = environment.run("-c", OTHERS)
