@@ -1,8 +1,8 @@
 """What a strategy costs: seconds of one training step against scratch's, and once before the first step.
 
 `python benchmarks/strategy_cost.py --rounds 12` measures on one thread and writes benchmarks/strategy_cost.csv, of
-which `python tests/generated_docs.py` makes the figures in docs/. Each round steps scratch and every strategy in turn, as
-often as R1 is due once, so that all of them meet the machine in the same mood; what is counted is processor time. A
+which `python tests/generated_docs.py` makes the figures in docs/. Each round steps scratch and every strategy in turn,
+as often as R1 is due once, so that all of them meet the machine in the same mood; what is counted is processor time. A
 strategy's figure is the median over rounds of its time by scratch's in the same round.
 """
 

@@ -82,7 +82,7 @@ def _cost(name: str) -> str:
     if row is None:
         return "Not measured yet."
     once = f", and {float(row['once']):.1f} s once, before the first step" if float(row["once"]) >= 1 else ""
-    return f"A training step takes {row['ratio']} times scratch's ({row['low']} to {row['high']} over rounds){once}."
+    return f"A training step takes {row['ratio']} times scratch's ({row['low']} to {row['high']}, the quartiles over rounds){once}."
 
 
 def _strategies() -> str:

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import torch
 from helpers import SHAPE, autoencoder, states_equal
+from moving import move, run, table, trainee_of
 from torch import Tensor
 from zoo_transfer.anchors import fisher_of
-from zoo_transfer.config import BeganConfig, DenoisingFeaturesConfig, EbganConfig, FlowPriorConfig
+from zoo_transfer.configs.games import BeganConfig, EbganConfig
+from zoo_transfer.configs.losses import DenoisingFeaturesConfig
+from zoo_transfer.configs.priors import FlowPriorConfig
 from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.denoising_features import fit_denoiser
 from zoo_transfer.energy import Began, Ebgan, pull_away
@@ -23,7 +26,6 @@ from zoo_transfer.flow_prior import fit_flow
 from zoo_transfer.frozen_features import FrozenFeatures
 
 import zoo
-from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError, TransferError
@@ -33,9 +35,6 @@ from zoo.networks.flows import FlowPrior
 from zoo.networks.priors import TruncatedPrior, UniformPrior
 from zoo.protocols import Judgement, Round, Side
 from zoo.specs import PartSpec
-from zoo.training.adversarial import AdversarialTrainee
-from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.transfer import Moved
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 
@@ -43,39 +42,6 @@ both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 @pytest.fixture
 def images(images_file: Path) -> ImageSet:
     return open_images(str(images_file), shape=SHAPE)
-
-
-def move(images: ImageSet, *parts: Any, arch: str = "dcgan", seed: int = 0) -> Moved:
-    source = autoencoder(arch, seed=seed)
-    return zoo.transfer(source, zoo.gan(like=source, seed=1), [as_spec(part) for part in parts], data=images)
-
-
-def as_spec(part: Any) -> PartSpec:
-    return PartSpec(part) if isinstance(part, str) else PartSpec(*part)
-
-
-def trainee_of(moved: Moved, images: ImageSet, **settings: Any) -> AdversarialTrainee:
-    from zoo.config import from_plain
-
-    plain = {"batch": 8, **moved.plan.recipe, **settings}
-    return AdversarialTrainee(moved.plan, images, from_plain(AdversarialTraining, plain, "training"), 0)
-
-
-def run(trainee: AdversarialTrainee, images: ImageSet, steps: int) -> None:
-    batches = Batches(images.train, trainee.training.batch, trainee.streams["data"])
-    for i in range(steps):
-        trainee.step(batches.next(), i * trainee.training.batch)
-
-
-def table(trainee: AdversarialTrainee, images: ImageSet, n: int = 8) -> Round:
-    """What lies on the table for a first batch."""
-    game = trainee.game
-    real = game.real(images.batch(images.train[:n]), images.train[:n])
-    z = trainee.gan.prior.sample(n, torch.Generator().manual_seed(0))  # type: ignore[operator]
-    fake = game.fake(z)
-    to_latent = trainee.plan.to_latent
-    judged = game.judge(fake), game.judge(real)
-    return Round(real, fake, z, images.train[:n], 0, game.judge, game.fake, game.groups, *judged, None, to_latent)
 
 
 # ---------------------------------------------------------------- controls

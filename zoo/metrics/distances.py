@@ -1,8 +1,8 @@
 """KID and FID: how far two sets of features are apart. Pure functions, all sums in float64.
 
-KID (Bińkowski et al. 2018, "Demystifying MMD GANs", section 4) is the squared maximum mean discrepancy with
+KID (Bińkowski et al. 2018, "Demystifying MMD GANs") is the squared maximum mean discrepancy with
 the kernel k(x, y) = (x.y / d + 1)^3, by its unbiased estimate: equal distributions give 0 on average, at any
-size of the sets, so single values may be negative. FID (Heusel et al. 2017, equation 6) is the Fréchet
+size of the sets, so single values may be negative. FID (Heusel et al. 2017) is the Fréchet
 distance between the Gaussians of the same mean and covariance: it is biased upwards, by about 1 / n, so
 compare it only at equal counts.
 """
@@ -91,7 +91,7 @@ def fid(a: Tensor, b: Tensor) -> float:
 def fid_infinity(a: Tensor, b: Tensor, *, points: int = 15, seed: int = 0) -> float:
     """FID as it would be with endless samples `a`: a line through FID at `points` counts over 1 / count, at 0.
 
-    Chong and Forsyth 2020, "Effectively Unbiased FID and Inception Score", section 3, with subsets drawn at random.
+    Chong and Forsyth 2020, "Effectively Unbiased FID and Inception Score", with subsets drawn at random.
     The counts run from a third of the samples to all. Only the bias of `a` goes: what the reference `b` adds stays the
     same for all that are compared with it. May be slightly negative. Raises DataError for fewer than 30 samples.
     """

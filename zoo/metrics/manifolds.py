@@ -1,8 +1,8 @@
 """Precision, recall, density and coverage: which part of each set of features lies where the other one lies.
 
 The manifold of a set is the union of balls around its rows, each as wide as the distance to the row's k-th nearest
-neighbour in its own set (Kynkäänniemi et al. 2019, "Improved Precision and Recall", equations 1 and 2; Naeem et al.
-2020, "Reliable Fidelity and Diversity Metrics", equations 4 and 5). All four depend on the counts: compare them at
+neighbour in its own set (Kynkäänniemi et al. 2019, "Improved Precision and Recall"; Naeem et al.
+2020, "Reliable Fidelity and Diversity Metrics"). All four depend on the counts: compare them at
 equal ones only, with the floor beside them.
 """
 

@@ -13,7 +13,7 @@ __all__ = ["sliced_wasserstein"]
 def sliced_wasserstein(a: Tensor, b: Tensor, *, directions: int = 512, seed: int = 0) -> float:
     """sqrt of the mean over random unit directions of W2^2 of the projected rows of `(m, d)` and `(n, d)`.
 
-    Bonneel et al. 2015, "Sliced and Radon Wasserstein Barycenters", equation 3. W2 in one dimension is exact, also for
+    Bonneel et al. 2015, "Sliced and Radon Wasserstein Barycenters". W2 in one dimension is exact, also for
     unequal counts: the distance of the quantile functions. Biased upwards, so compare it at equal counts; the
     directions come from `seed`, the same for every call. Raises DataError for an empty set or different widths.
     """

@@ -43,7 +43,7 @@ class LinearBottleneck(nn.Module):
 
 
 class GaussianBottleneck(nn.Module):
-    """Mean and log-variance of a diagonal Gaussian (Kingma and Welling 2014, section 3)."""
+    """Mean and log-variance of a diagonal Gaussian (Kingma and Welling 2014)."""
 
     def __init__(self, config: NoConfig, embedding_dim: int, latent_dim: int) -> None:
         super().__init__()

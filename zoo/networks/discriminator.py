@@ -10,7 +10,7 @@ __all__ = ["EncoderDiscriminator"]
 
 
 class EncoderDiscriminator(nn.Module):
-    """realness = head(embedding). The head is N(0, 0.02) with zero bias (DCGAN, Radford et al. 2016, section 3).
+    """realness = head(embedding). The head is N(0, 0.02) with zero bias (DCGAN, Radford et al. 2016).
 
     On a 4x4 feature map that is flattened into the embedding this head is DCGAN's last convolution.
     """

@@ -47,7 +47,7 @@ class _Coupling(nn.Module):
 
 
 class FlowPrior(nn.Module):
-    """z = mean + scale f(e), e ~ N(0, I), f a stack of affine couplings (RealNVP, Dinh et al. 2017, equations 7 and 8).
+    """z = mean + scale f(e), e ~ N(0, I), f a stack of affine couplings (RealNVP, Dinh et al. 2017).
 
     Fitted by a transfer and frozen in training. Until then it is N(0, I).
     """

@@ -47,7 +47,7 @@ class UniformPrior(nn.Module):
 
 
 class TruncatedPrior(nn.Module):
-    """N(0, I) with every value redrawn until it lies within the threshold (Brock et al. 2019, "BigGAN", section 3.1),
+    """N(0, I) with every value redrawn until it lies within the threshold (Brock et al. 2019, "BigGAN"),
     by the inverse of the distribution function, so that one draw gives one value."""
 
     def __init__(self, config: TruncatedPriorConfig, latent_dim: int) -> None:

@@ -19,7 +19,7 @@ __all__ = ["Hinge", "LeastSquares", "NonSaturating", "Relativistic", "Wasserstei
 
 
 class NonSaturating(nn.Module):
-    """D: -log s(D(x)) - log(1 - s(D(G(z)))); G: -log s(D(G(z))) (Goodfellow et al. 2014, section 3)."""
+    """D: -log s(D(x)) - log(1 - s(D(G(z)))); G: -log s(D(G(z))) (Goodfellow et al. 2014)."""
 
     paired = False
 
@@ -63,7 +63,7 @@ class Relativistic(nn.Module):
 
 
 class Hinge(nn.Module):
-    """D: [1 - D(x)]_+ + [1 + D(G(z))]_+; G: -D(G(z)) (Lim and Ye 2017; Miyato et al. 2018, equations 16 and 17)."""
+    """D: [1 - D(x)]_+ + [1 + D(G(z))]_+; G: -D(G(z)) (Lim and Ye 2017; Miyato et al. 2018)."""
 
     paired = False
 
@@ -84,7 +84,7 @@ class Hinge(nn.Module):
 
 
 class LeastSquares(nn.Module):
-    """D: ((D(x) - 1)^2 + D(G(z))^2) / 2; G: (D(G(z)) - 1)^2 / 2 (Mao et al. 2017, equation 9)."""
+    """D: ((D(x) - 1)^2 + D(G(z))^2) / 2; G: (D(G(z)) - 1)^2 / 2 (Mao et al. 2017)."""
 
     paired = False
 

@@ -65,8 +65,7 @@ class AdversarialCodes(nn.Module):
 
 
 class AdversarialVariational(nn.Module):
-    """The error in the stages of a discriminator that is trained along with it (VAE/GAN: Larsen et al. 2016, section
-    2):
+    """The error in the stages of a discriminator that is trained along with it (VAE/GAN: Larsen et al. 2016):
 
         encoder: mean_l ||D_l(x) - D_l(Dec(z))||^2 / n_l + beta KL / d
         decoder: the same error, against the cross-entropy of D with weight `adversary`

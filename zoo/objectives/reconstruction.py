@@ -58,11 +58,11 @@ class MeanSquaredError:
 
 
 class Variational:
-    """The negative evidence lower bound (Kingma and Welling 2014, equation 10), divided by the sample's size d:
+    """The negative evidence lower bound (Kingma and Welling 2014), divided by the sample's size d:
 
         E ||x - Dec(z)||^2 / d + beta KL(q(z|x) || N(0, I)) / d,    z = mean + exp(logvar / 2) e
 
-    With `free_bits` each value's KL, averaged over the batch, counts from there on (Kingma et al. 2016, equation 15).
+    With `free_bits` each value's KL, averaged over the batch, counts from there on (Kingma et al. 2016).
     Needs a bottleneck with a variance (core/gaussian).
     """
 
@@ -106,8 +106,7 @@ class MatchedCodes:
 
 
 class Regularised:
-    """E ||x - Dec(Enc(x))||^2 / d + code_penalty E ||z||^2 / 2 + decoder_weight R (RAE: Ghosh et al. 2020, equation
-    11).
+    """E ||x - Dec(Enc(x))||^2 / d + code_penalty E ||z||^2 / 2 + decoder_weight R (RAE: Ghosh et al. 2020).
 
     R is the squared norm of the decoder's weights (`l2`), or E ||J_Dec(z)||_F^2 / 2 (`gradient`, their RAE-GP),
     estimated without bias as ||J^T v||^2 / 2 with v ~ N(0, I). A spectral norm of the decoder is a setting of its own
@@ -138,7 +137,7 @@ class Regularised:
 
 class Perceptual(nn.Module):
     """mean_l ||phi_l(x) - phi_l(Dec(Enc(x)))||^2 / n_l + pixels ||x - Dec(Enc(x))||^2 / d, phi the stages of a frozen
-    encoder (Johnson et al. 2016, "Perceptual losses", equation 2, over several layers)."""
+    encoder (Johnson et al. 2016, "Perceptual losses", over several layers)."""
 
     def __init__(self, config: PerceptualConfig) -> None:
         super().__init__()

@@ -53,7 +53,7 @@ class R1(SquaredSlope):
 
 
 class R2(SquaredSlope):
-    """gamma/2 E ||grad_x D(x)||^2 on generated samples (Mescheder et al. 2018, equation 10). See R1."""
+    """gamma/2 E ||grad_x D(x)||^2 on generated samples (Mescheder et al. 2018). See R1."""
 
     inputs = frozenset({"fake"})
 
@@ -74,8 +74,7 @@ class R1R2(SquaredSlope):
 
 
 class GradientPenalty:
-    """gamma E (||grad_u D(u)|| - 1)^2 at u = e x + (1 - e) G(z), e uniform in 0 to 1 (Gulrajani et al. 2017, equation
-    3)."""
+    """gamma E (||grad_u D(u)|| - 1)^2 at u = e x + (1 - e) G(z), e uniform in 0 to 1 (Gulrajani et al. 2017)."""
 
     inputs: frozenset[str] = frozenset()
 

@@ -159,6 +159,7 @@ class AdversarialTrainee:
             rounds = self._turn(Side.GENERATOR, plays, scalars)
             for weight in learning:
                 weight.requires_grad_(True)
+        self._pass_over((not d_moves) + (not g_moves), len(rows))
         if rounds:
             self.objective.after(self._whole(rounds))
         self.average.update(self.gan.generator, len(rows), shown + len(rows))
@@ -284,6 +285,13 @@ class AdversarialTrainee:
         probability = float(self.adaptive.p) if self.adaptive is not None else None if chosen == 1.0 else float(chosen)
         drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"], probability)
         return lambda x: augmentation.augment(x, drawn, data)
+
+    def _pass_over(self, resting: int, n: int) -> None:
+        """Draw the augmentations that resting sides would have seen: which strategy lets whom rest must not decide what
+        the others see."""
+        for _ in range(resting if self.augmentation else 0):
+            for part in self.engine.each(n, [self.streams["augmentation"]]):
+                self._view(part.stop - part.start)
 
     def _pace(self, side: Side, shown: int) -> float:
         """The side's learning rate for this step, set and returned; 0 means that it rests."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from zoo.networks.fixed import fixed
 from zoo.protocols import Transfer
 from zoo.transfers.report import nets_of
 
@@ -11,13 +12,13 @@ __all__ = ["freeze"]
 
 
 def freeze(plan: Transfer, thawed: Mapping[str, set[str]]) -> None:
-    """Everything learns, except what the plan freezes and `thawed` does not name.
+    """Everything learns, except what the plan freezes and `thawed` does not name, and what a net itself keeps fixed.
 
     Modules all of whose parameters are frozen are in eval mode: BatchNorm's statistics and spectral norm's vectors
     would move in them.
     """
     for net, module in nets_of(plan).items():
-        frozen = plan.frozen.get(net, set()) - thawed.get(net, set())
+        frozen = (plan.frozen.get(net, set()) - thawed.get(net, set())) | fixed(module)
         for name, weight in module.named_parameters():
             weight.requires_grad_(name not in frozen)
         module.train()

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from zoo import html
+from zoo.networks.fixed import fixed
 from zoo.protocols import Transfer
 from zoo.report.moves import moves
 
@@ -87,7 +88,7 @@ def report_on(transfer: Transfer, strategy: str, source: str) -> Report:
     seen: set[int] = set()
     for net, module in nets_of(transfer).items():
         trainable = dict(module.named_parameters())
-        frozen = transfer.frozen.get(net, set())
+        frozen = transfer.frozen.get(net, set()) | fixed(module)
         for name, tensor in module.state_dict(keep_vars=True).items():
             if id(tensor) in seen:
                 continue

@@ -11,7 +11,7 @@ from zoo.networks.modes import evaluating
 from zoo.networks.seeds import stream
 from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
 from zoo.transfers.fits import once
-from zoo_transfer.config import ElasticConfig, StartingPointConfig
+from zoo_transfer.configs.weights import ElasticConfig, StartingPointConfig
 
 __all__ = ["ElasticWeights", "StartingPoint", "WeightAnchor", "fisher_of"]
 
@@ -50,8 +50,8 @@ class WeightAnchor(nn.Module):
 
 
 class StartingPoint:
-    """L += w sum_i (theta_i - theta_start,i)^2, for G, for D or for both (L2-SP: the anchor of Li et al. 2020 with a
-    Fisher information of 1)."""
+    """L += w sum_i (theta_i - theta_start,i)^2, for G, for D or for both (L2-SP: Li, Grandvalet and Davoine
+    2018, "Explicit inductive bias for transfer learning with convolutional networks")."""
 
     fills = frozenset({Slot.LOSS})
     uses: frozenset[Source] = frozenset()
@@ -79,8 +79,8 @@ class StartingPoint:
 
 
 class ElasticWeights:
-    """L_G += w sum_i F_i (theta_i - theta_start,i)^2, F the diagonal of the Fisher information (elastic weight
-    consolidation for few images: Li et al. 2020).
+    """L_G += w sum_i F_i (theta_i - theta_start,i)^2, F the diagonal of the Fisher information (Li, Zhang, Lu and
+    Shechtman 2020, "Few-shot image generation with elastic weight consolidation").
 
     F is the decoder's own: with x ~ N(G(z), I) the score is J(z)^T e, e ~ N(0, I), so F = E (J^T e)^2, estimated with
     one e per code z of the prior and divided by its mean, so that `weight` compares with l2-sp's.

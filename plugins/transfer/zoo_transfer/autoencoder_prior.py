@@ -6,7 +6,8 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Slot, Source, Transfer
 from zoo.transfers.bridges import carry
-from zoo_transfer.config import AutoencoderPriorConfig, MixturePriorConfig
+from zoo_transfer.configs.controls import AutoencoderPriorConfig
+from zoo_transfer.configs.priors import MixturePriorConfig
 from zoo_transfer.gmm_prior import FittedMixture
 
 __all__ = ["AutoencoderPrior"]
@@ -14,7 +15,7 @@ __all__ = ["AutoencoderPrior"]
 
 class AutoencoderPrior:
     """G = Dec, z from a mixture of Gaussians fitted to the codes, and no GAN: neither side learns (Ghosh et al. 2020,
-    "From variational to deterministic autoencoders", section 4)."""
+    "From variational to deterministic autoencoders")."""
 
     fills = frozenset({Slot.GENERATOR, Slot.DISCRIMINATOR, Slot.PRIOR, Slot.FREEZE})
     uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -10,7 +12,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import seeded, stream
 from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
 from zoo.transfers.fits import once
-from zoo_transfer.config import DenoisingFeaturesConfig
+from zoo_transfer.configs.losses import DenoisingFeaturesConfig
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
 __all__ = ["Denoiser", "DenoisingFeatures", "DenoisingTerm", "fit_denoiser"]
@@ -49,6 +51,12 @@ class DenoisingTerm(nn.Module):
         self.config = config
         self.teacher = teacher
         self.denoiser = denoiser
+
+    def train(self, mode: bool = True) -> Self:
+        """The denoiser stays in eval mode."""
+        super().train(mode)
+        self.denoiser.eval()
+        return self
 
     def weight(self, shown: int) -> float:
         """Constant."""

@@ -16,7 +16,7 @@ from zoo.plugins import normalise
 from zoo.protocols import Edit, Judgement, Round, Slot, Source, Transfer, Values
 from zoo.specs import DataSpec, PartSpec
 from zoo.transfers.bridges import carry, require_same_data
-from zoo_transfer.config import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
+from zoo_transfer.configs.games import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
 from zoo_transfer.teachers import device_of
 
 __all__ = ["Began", "Ebgan", "Energy", "EnergyDiscriminator", "pull_away"]
@@ -50,7 +50,8 @@ class EnergyDiscriminator(nn.Module):
 
 class Ebgan(nn.Module):
     """D: R(x) + [m - R(G(z))]_+; G: R(G(z)) + w PT (Zhao et al. 2017, "Energy-based generative adversarial network",
-    equations 1, 2 and 4). At the Nash equilibrium p_G = p_data. `margin` is a buffer; realness is -R."""
+    sections 2.1 and 2.4). At the Nash equilibrium p_G = p_data (their theorem 1). `margin` is a buffer; realness is
+    -R."""
 
     paired = False
     margin: Tensor
@@ -79,7 +80,7 @@ class Ebgan(nn.Module):
 
 class Began(nn.Module):
     """D: R(x) - k R(G(z)); G: R(G(z)); k <- [k + lambda (gamma R(x) - R(G(z)))] within 0 to 1 (Berthelot et al. 2017,
-    "BEGAN", section 3.3). `measure` is R(x) + |gamma R(x) - R(G(z))|, the paper's measure of convergence."""
+    "BEGAN"). `measure` is R(x) + |gamma R(x) - R(G(z))|, the paper's measure of convergence."""
 
     paired = True
     k: Tensor
@@ -177,7 +178,7 @@ class Energy:
 
 def pull_away(codes: Tensor) -> Tensor:
     """Codes (N, d) -> the mean squared cosine of all pairs: 0 for orthogonal codes, 1 for identical ones (Zhao et al.
-    2017, equation 4)."""
+    2017, section 2.4)."""
     n = len(codes)
     cosines = normalize(codes, dim=1) @ normalize(codes, dim=1).T
     return (cosines.square().sum() - cosines.diagonal().square().sum()) / max(n * (n - 1), 1)

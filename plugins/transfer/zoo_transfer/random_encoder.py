@@ -8,14 +8,14 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import seed_of
 from zoo.protocols import Edit, Slot, Source, Transfer, Values
 from zoo.transfers.fits import once
-from zoo_transfer.config import RandomEncoderConfig
+from zoo_transfer.configs.controls import RandomEncoderConfig
 
 __all__ = ["RandomEncoder"]
 
 
 class RandomEncoder:
     """The later strategies read an encoder and a bottleneck that never learnt anything: the same code path, no
-    knowledge (Projected GAN's appendix, Sauer et al. 2021, reports much slower convergence on random features)."""
+    knowledge. What a strategy gains over it is what the encoder had learnt."""
 
     fills = frozenset({Slot.SOURCE})
     uses: frozenset[Source] = frozenset()

@@ -1,0 +1,358 @@
+"""What the papers' equations promise of single strategies, one property a test; docs/strategy-tests.md lists them all."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers import SHAPE, autoencoder, states_equal
+from moving import move, run, table, trainee_of
+from torch import Tensor
+from torch.nn.functional import softplus
+from zoo_transfer.configs.games import BeganConfig
+from zoo_transfer.configs.losses import DenoisingFeaturesConfig
+from zoo_transfer.denoising_features import fit_denoiser
+from zoo_transfer.energy import Began
+from zoo_transfer.feature_distill import normalised
+from zoo_transfer.feature_moments import moments_of
+
+import zoo
+from zoo.data.batches import Batches
+from zoo.data.images import ImageSet
+from zoo.data.open import open_images
+from zoo.networks.seeds import stream
+from zoo.protocols import Judgement, Round, Side
+
+both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
+
+NORMALISED = {"component": "dcgan", "config": {"width": 4, "norm": "batch"}}
+WRAPPED = ["feature-concat", "projected-heads"]
+TEACHERS = ["recon-anchor", "feature-moments", "feature-distill", "denoising-features", "latent-gan"]
+BRIEF = {"batch": 8, "checkpoint_every": 99, "sample_every": 99}
+
+
+@pytest.fixture
+def images(images_file: Path) -> ImageSet:
+    return open_images(str(images_file), shape=SHAPE)
+
+
+@pytest.fixture
+def larger(images_file: Path) -> ImageSet:
+    return open_images(str(images_file), shape=(1, 16, 16))
+
+
+# ---------------------------------------------------------------- decoder-init and its prior
+
+
+@both
+@pytest.mark.parametrize("strategy", ["decoder-init+encoder-init", "latent-gan", "energy", "projected-heads"])
+def test_optimisers_begin_empty(strategy: str, arch: str, images: ImageSet) -> None:
+    """Nothing of the autoencoder's Adam comes along."""
+    trainee = trainee_of(move(images, *strategy.split("+"), arch=arch), images)
+    assert trainee.adams
+    assert all(not adam.state for adam in trainee.adams.values())
+
+
+@both
+@pytest.mark.parametrize(
+    ("strategy", "settings"),
+    [("gaussian-prior", {"fold": False}), ("gmm-prior", {"components": 3, "shrinkage": 0.0, "ridge": 1e-9})],
+)
+def test_a_fitted_prior_draws_the_codes_mean_and_covariance(
+    strategy: str, settings: dict[str, Any], arch: str, images: ImageSet
+) -> None:
+    """Within 3 standard errors of 20,000 draws, every mean and covariance. Expectation-maximisation without shrinkage
+    keeps the first two moments of what it was fitted to."""
+    moved = move(images, (strategy, settings), arch=arch, seed=2)
+    codes = moved.source.encode(images.batch(images.train)).double()
+    drawn = moved.gan.prior.sample(20_000, stream(0, "test")).double()
+    error = drawn.std(0) / len(drawn) ** 0.5
+    assert ((drawn.mean(0) - codes.mean(0)).abs() <= 3 * error).all()
+    centred = drawn - drawn.mean(0)
+    products = centred[:, :, None] * centred[:, None, :]
+    expected = torch.cov(codes.T, correction=int(strategy == "gaussian-prior"))
+    expected = expected + torch.eye(6) * (1e-4 if strategy == "gaussian-prior" else 0.0)
+    assert ((products.mean(0) - expected).abs() <= 3 * products.std(0) / len(drawn) ** 0.5).all()
+
+
+# ---------------------------------------------------------------- the encoder as a trunk
+
+
+@both
+def test_a_wholly_frozen_trunk_is_a_linear_probe(arch: str, images: ImageSet) -> None:
+    """With every stage frozen and G at rest, ten steps of D are ten steps of logistic regression on Enc(x)."""
+    stages = len(autoencoder(arch).encoder.stage_channels)
+    rest = ("decoder-init", {"warmup_images": 10_000, "warmup_accuracy": 1.0})
+    moved = move(images, rest, "encoder-init", ("freeze-lower", {"stages": stages}), arch=arch)
+    trainee = trainee_of(moved, images, objective="core/non-saturating", regulariser="none")
+    probe = copy.deepcopy(moved.gan.discriminator.head)
+    learning = trainee.adams[Side.DISCRIMINATOR].param_groups
+    assert sum(w.numel() for group in learning for w in group["params"]) == sum(w.numel() for w in probe.parameters())
+    adam = torch.optim.Adam(probe.parameters(), trainee.rates[Side.DISCRIMINATOR], (0.0, 0.99))
+    adam.param_groups[0]["betas"] = learning[0]["betas"]
+    batches, codes = Batches(images.train, 8, stream(0, "data")), stream(0, "codes")
+    encoder, gan = moved.source.encoder, moved.gan
+    for _ in range(10):
+        x = images.batch(batches.next())
+        with torch.no_grad():
+            real, fake = encoder(x), encoder(gan.generator(gan.prior.sample(8, codes)))
+        adam.zero_grad()
+        (softplus(-probe(real)).mean() + softplus(probe(fake)).mean()).backward()
+        adam.step()
+    run(trainee, images, 10)
+    for name, weight in trainee.gan.discriminator.head.named_parameters():
+        torch.testing.assert_close(weight, dict(probe.named_parameters())[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("stages", [0, 1, 2])
+def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int, larger: ImageSet) -> None:
+    """dcgan of width 4 at 16 px: 4 (1 4^2 + 1) weights in the first stage, 8 (4 4^2 + 1) in the second."""
+    source = zoo.autoencoder(
+        {"component": "dcgan", "config": {"width": 4}},
+        {"component": "dcgan", "config": {"width": 4}},
+        shape=(1, 16, 16),
+        latent_dim=6,
+    )
+    moved = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
+    groups = trainee_of(moved, larger).adams[Side.DISCRIMINATOR].param_groups
+    every = sum(w.numel() for w in moved.gan.discriminator.parameters())
+    frozen = sum((4 * (16 + 1), 8 * (4 * 16 + 1))[:stages])
+    assert sum(w.numel() for group in groups for w in group["params"]) == every - frozen
+
+
+# ---------------------------------------------------------------- frozen features beside D
+
+
+@both
+@pytest.mark.parametrize("strategy", WRAPPED)
+def test_the_generator_learns_through_the_features_where_the_trunk_is_silent(
+    strategy: str, arch: str, images: ImageSet
+) -> None:
+    """With every weight of D's own zeroed, G's loss still has a slope in G's weights."""
+    moved = move(images, strategy, arch=arch)
+    with torch.no_grad():
+        for weight in moved.gan.discriminator.base.parameters():
+            weight.zero_()
+    trainee = trainee_of(moved, images)
+    loss = trainee.objective.g_loss(table(trainee, images))
+    slopes = torch.autograd.grad(loss, list(moved.gan.generator.parameters()))
+    assert all(slope.abs().sum() > 0 for slope in slopes)
+
+
+@pytest.mark.parametrize("strategy", [*WRAPPED, *TEACHERS])
+def test_a_frozen_encoder_stays_in_eval_mode_whoever_calls_train(strategy: str, larger: ImageSet) -> None:
+    """D.train(), and train() of every term and game: the encoder's and the denoiser's batch norm does not move."""
+    source = zoo.autoencoder(NORMALISED, NORMALISED, shape=(1, 16, 16), latent_dim=6)
+    settings = {"steps": 2, "width": 8} if strategy == "denoising-features" else {}
+    moved = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=larger)
+    judge, terms, game = moved.gan.discriminator, moved.plan.terms.values(), moved.plan.game
+    watched = [judge.encoder] if strategy in WRAPPED else []
+    for module in (judge, *terms, *([game] if game is not None else [])):
+        module.train()
+        watched += [getattr(module, name) for name in ("teacher", "denoiser") if hasattr(module, name)]
+    assert watched
+    assert not any(deep.training for part in watched for deep in part.modules())
+
+
+@both
+@pytest.mark.parametrize("strategy", WRAPPED)
+def test_a_gan_that_is_trained_on_keeps_its_frozen_features(
+    strategy: str, arch: str, images: ImageSet, tmp_path: Path
+) -> None:
+    """Neither the encoder nor the projections learn where a released GAN is trained again, without its transfer."""
+    first = zoo.train(move(images, strategy, arch=arch), images, out=tmp_path / "first", images=16, training=BRIEF)
+    first.release(tmp_path / "release", license="CC0-1.0", name="tiny.test")
+    gan = zoo.load(tmp_path / "release").gan
+    before = copy.deepcopy(gan.discriminator)
+    again = zoo.train(gan, images, out=tmp_path / "again", images=32, training=BRIEF).gan.discriminator
+    assert states_equal(again.encoder, before.encoder)
+    assert not states_equal(again.base, before.base)
+    if strategy == "projected-heads":
+        assert states_equal(again.mixing, before.mixing)
+        assert not states_equal(again.heads, before.heads)
+
+
+# ---------------------------------------------------------------- added losses
+
+
+@both
+def test_a_faded_anchor_leaves_the_steps_of_decoder_init(arch: str, images: ImageSet) -> None:
+    """Once its weight is 0, every step is bit for bit the one without it."""
+    trainees = [
+        trainee_of(move(images, *parts, arch=arch), images)
+        for parts in (["decoder-init"], ["decoder-init", ("recon-anchor", {"images": 8})])
+    ]
+    for i in range(1, 6):
+        for trainee in trainees:
+            trainee.step(images.train[8 * i : 8 * i + 8], 8 * i)
+    assert states_equal(trainees[0].gan, trainees[1].gan)
+
+
+@both
+def test_the_anchor_gives_the_generator_todays_codes(arch: str, images: ImageSet) -> None:
+    """Bit for bit Enc(x) of the batch on the table: there is no cache that could be stale."""
+    moved = move(images, "decoder-init", "recon-anchor", arch=arch)
+    (term,) = moved.plan.terms.values()
+    game = table(trainee_of(moved, images), images)
+    given: list[Tensor] = []
+    game.generate = lambda z: given.append(z) or game.real
+    term(game)
+    assert torch.equal(given[0], moved.source.encode(game.real))
+
+
+@both
+def test_moments_of_real_images_come_nearer_with_the_batch_and_never_reach_d(arch: str, images: ImageSet) -> None:
+    """The distance of real images to all of them falls with the batch's size; no weight of D has a slope."""
+    moved = move(images, "feature-moments", arch=arch)
+    (term,) = moved.plan.terms.values()
+    game = table(trainee_of(moved, images), images)
+    weights = list(moved.gan.discriminator.parameters())
+    slopes = torch.autograd.grad(copy.deepcopy(term)(game), [*weights, game.fake], allow_unused=True)
+    assert slopes[-1] is not None
+    assert all(slope is None for slope in slopes[:-1])
+    x = images.batch(images.train)
+    rng = torch.Generator().manual_seed(0)
+    means = []
+    for n in (4, 16, 64):
+        distances = []
+        for _ in range(20):
+            game.fake = x[torch.randperm(len(x), generator=rng)[:n]]
+            distances.append(copy.deepcopy(term)(game).item())
+        means.append(sum(distances) / len(distances))
+    assert means[0] > means[1] > means[2] > 0
+    game.fake = x
+    assert copy.deepcopy(term)(game).item() < 0.01 * means[2]
+
+
+def test_moments_are_those_of_two_passes_far_from_zero(images: ImageSet) -> None:
+    """A feature whose mean is a thousand of its deviations keeps its variance: sums are of float64."""
+    encoder = autoencoder("mlp").encoder
+    with torch.no_grad():
+        for weight in encoder.parameters():
+            weight.copy_(weight * 1e-3 if weight.dim() > 1 else weight + 1.0)
+    x = images.batch(images.train)
+    for (mean, variance), stage in zip(moments_of(encoder, x), encoder.features(x).stages, strict=True):
+        values = stage.detach().double().numpy()
+        two_pass = ((values - values.mean(0)) ** 2).mean(0)
+        torch.testing.assert_close(mean.double(), torch.from_numpy(values.mean(0)), rtol=1e-6, atol=0)
+        torch.testing.assert_close(variance.double(), torch.from_numpy(two_pass), rtol=1e-4, atol=1e-12)
+
+
+def test_the_denoisers_target_has_no_slope(images: ImageSet) -> None:
+    """The term's gradient in a code is 2 (c - r(c)) / n: none of it goes through r."""
+    moved = move(images, ("denoising-features", {"steps": 3, "width": 8}))
+    (term,) = moved.plan.terms.values()
+    trainee = trainee_of(moved, images)
+    code = torch.randn(8, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    term.teacher.code = lambda x: term.denoiser.mean + term.denoiser.scale * code
+    (slope,) = torch.autograd.grad(term(table(trainee, images)), code)
+    with torch.no_grad():
+        expected = 2 * (code - term.denoiser(code)) / code.numel()
+    torch.testing.assert_close(slope, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_denoising_goes_up_the_log_density_of_a_known_mixture() -> None:
+    """Codes of three clusters: a small step along r(c) - c raises the mixture's log-density, in the mean and for most
+    codes."""
+    rng = torch.Generator().manual_seed(0)
+    centres = torch.tensor([[4.0, 0.0, 0.0], [-4.0, 2.0, 0.0], [0.0, -4.0, 4.0]])
+    codes = centres[torch.randint(3, (2000,), generator=rng)] + 0.5 * torch.randn(2000, 3, generator=rng)
+    denoiser = fit_denoiser(DenoisingFeaturesConfig(width=64, steps=400, noise=0.5), codes)
+    mixture = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(torch.ones(3)),
+        torch.distributions.MultivariateNormal(centres, 0.25 * torch.eye(3).expand(3, 3, 3)),
+    )
+    noisy = denoiser.standardise(codes[:500])
+    noisy = noisy + 0.5 * torch.randn(noisy.shape, generator=rng)
+    with torch.no_grad():
+        stepped = noisy + 0.1 * (denoiser(noisy) - noisy)
+    before, after = (mixture.log_prob(denoiser.mean + denoiser.scale * c) for c in (noisy, stepped))
+    assert after.mean() > before.mean()
+    assert (after > before).double().mean() > 0.9
+
+
+def test_after_distillation_alone_the_discriminators_features_explain_the_encoders(images: ImageSet) -> None:
+    """R^2 of phi, at each place, regressed on D's stage rises where D learns from nothing else."""
+    source = autoencoder("dcgan", seed=3)
+    moved = zoo.transfer(source, zoo.gan(like=source, seed=1), "feature-distill")
+    trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none", discriminator_lr=2e-3)
+    trainee.objective.d_loss = lambda game: 0.0 * game.fake_judgement.realness.sum()
+    x = images.batch(images.train)
+    phi = normalised(source.encoder.features(x).stages[-1].detach())
+
+    def explained() -> float:
+        with torch.no_grad():
+            h = trainee.gan.discriminator.judge(x).stages[-1]
+        return r_squared(*(m.movedim(1, -1).flatten(0, -2).double() for m in (h, phi)))
+
+    before = explained()
+    run(trainee, images, 60)
+    assert explained() > before + 0.03
+
+
+def r_squared(x: Tensor, y: Tensor) -> float:
+    """The share of y's (N, .) variance that a linear map of x (N, .) explains."""
+    x, y = x - x.mean(0), y - y.mean(0)
+    return float(1 - (y - x @ torch.linalg.lstsq(x, y).solution).square().sum() / y.square().sum())
+
+
+# ---------------------------------------------------------------- energy
+
+
+@both
+def test_the_energys_autoencoder_reconstructs_bit_for_bit(arch: str, images: ImageSet) -> None:
+    moved = move(images, "energy", arch=arch)
+    judge, x = moved.gan.discriminator.eval(), images.batch(images.train)
+    again = judge.decoder(judge.bottleneck(judge.encoder.features(x).embedding).mean)
+    assert torch.equal(again, moved.source.reconstruct(x))
+
+
+def test_begans_control_stays_within_0_and_1() -> None:
+    """Fakes of no energy drive k to 1 and not beyond; fakes of much drive it to 0."""
+    began = Began(BeganConfig(gamma=0.7, lambda_k=0.3))
+    seen = []
+    for fake in [0.0] * 6 + [9.0] * 3:
+        began.after(_judged(1.0, fake))
+        seen.append(began.k.item())
+    assert seen == sorted(seen[:6]) + seen[6:]
+    assert max(seen) == 1.0
+    assert seen[-1] == 0.0
+
+
+def _judged(real: float, fake: float) -> Round:
+    r, f = (torch.full((4, 1), -energy) for energy in (real, fake))
+    none: Any = None
+    return Round(r, f, f, none, 0, none, none, (1,), Judgement(f, ()), Judgement(r, ()))
+
+
+# ---------------------------------------------------------------- codes
+
+
+@both
+def test_a_latent_gan_destandardises_what_its_map_makes(arch: str, images: ImageSet) -> None:
+    """G(e) == Dec(mean + scale g(e)) bit for bit, mean and scale those of the codes."""
+    moved = move(images, "latent-gan", arch=arch)
+    maker, z = moved.gan.generator.eval(), torch.randn(4, 6)
+    codes = moved.source.encode(images.batch(images.train))
+    mean, scale = codes.mean(0), codes.std(0, unbiased=False)
+    torch.testing.assert_close(maker.scale, scale)
+    torch.testing.assert_close(maker.mean, mean)
+    assert torch.equal(maker(z), moved.source.eval().decoder(maker.mean + maker.scale * maker.mapper(z)))
+
+
+# ---------------------------------------------------------------- paired seeds
+
+
+@both
+@pytest.mark.parametrize("strategy", [("decoder-init", {"warmup_images": 24, "warmup_accuracy": 1.0}), "recon-anchor"])
+def test_who_rests_does_not_decide_how_images_are_augmented(strategy: Any, arch: str, images: ImageSet) -> None:
+    """The stream of the augmentation after five steps is that of scratch, though G rested for three of them."""
+    streams = []
+    for parts in (["scratch"], [strategy]):
+        trainee = trainee_of(move(images, *parts, arch=arch), images, augment="colour+translation")
+        run(trainee, images, 5)
+        streams.append(trainee.streams["augmentation"].get_state())
+    assert torch.equal(*streams)
