@@ -1,8 +1,8 @@
-"""The two thresholds of `auto` that matter most: how far codes must lie from N(0, I), and how many images a mixture takes.
+"""The two thresholds of `auto` that matter most: how far codes must lie from N(0, I), how many images a mixture takes.
 
 `python benchmarks/auto_thresholds.py` decodes 1,000 codes drawn from each prior, with no training of a GAN, and writes
-benchmarks/auto_thresholds.csv: KID of the pictures against held-out images, the prior fitted to n images' codes. Sources
-are the bundled release and small dense autoencoders trained here (kept in --out), plain and variational.
+benchmarks/auto_thresholds.csv: KID of the pictures against held-out images, the prior fitted to n images' codes. The
+sources are the bundled release and small dense autoencoders trained here (kept in --out), plain and variational.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from zoo.transfers.auto import look_at
 from zoo.transfers.fits import fit_gaussian, fit_mixture
 
 OUT = Path(__file__).parent / "auto_thresholds.csv"
-FIELDS = ("source", "images", "gap", "n", "prior", "kid", "floor")
+FIELDS = ("source", "images", "error", "gap", "n", "prior", "kid", "floor")
 SETS = ("glyphs-sans32", "mnist5k", "emoji-noto64")
 SHAPE, LATENT, SAMPLES, SHOWN = (1, 32, 32), 64, 1_000, 40_000
 COUNTS = (100, 500, 2_000)
@@ -70,14 +70,15 @@ def _sources(out: Path) -> Iterator[tuple[str, Autoencoder]]:
 
 @torch.no_grad()
 def _measured(name: str, source: Autoencoder, images: ImageSet) -> Iterator[tuple[object, ...]]:
-    gap = look_at(source, zoo.gan(like=source), images).prior_gap
+    evidence = look_at(source, zoo.gan(like=source), images)
+    facts = (name, images.name, f"{evidence.error:.2f}", f"{evidence.prior_gap:.2f}")
     judge = reference(images, "judge")
     order = images.train[torch.randperm(len(images.train), generator=torch.Generator().manual_seed(0))]
     codes = torch.cat([source.encode(images.batch(rows)) for rows in order[: max(COUNTS)].split(512)])
 
     def row(n: int, prior: str, draw: Tensor) -> tuple[object, ...]:
         figure = judge.measure(source.decode(draw.float()))[0]
-        return name, images.name, f"{gap:.2f}", n, prior, f"{figure.value:.3f}", f"{figure.floor:.3f}"
+        return *facts, n, prior, f"{figure.value:.3f}", f"{figure.floor:.3f}"
 
     rng = torch.Generator().manual_seed(0)
     noise = torch.randn(SAMPLES, LATENT, generator=rng)

@@ -45,11 +45,24 @@ ARMS: dict[str, dict[str, Strategy]] = {
     "grey-to-colour": {
         "scratch": "scratch",
         "auto": "auto",
-        "copy": "decoder-init+encoder-init",
         "copy, mixture": "decoder-init+encoder-init+gmm-prior",
+        "copy, Gaussian": "decoder-init+encoder-init+gaussian-prior",
     },
-    "timm-to-dcgan": {"scratch": "scratch", "auto": "auto", "copy": "decoder-init+gmm-prior"},
-    "small-to-large": {"scratch": "scratch", "auto": "auto", "copy": "decoder-init+encoder-init"},
+    "timm-to-dcgan": {
+        "scratch": "scratch",
+        "auto": "auto",
+        "copy G": "decoder-init+gmm-prior",
+        "copy G, teach D": (
+            "decoder-init",
+            "gmm-prior",
+            {"component": "feature-distill", "config": {"generator": 0.0}},
+        ),
+    },
+    "small-to-large": {
+        "scratch": "scratch",
+        "auto": "auto",
+        "copy, Gaussian": "decoder-init+encoder-init+gaussian-prior",
+    },
 }
 """Case -> arm's label -> strategy."""
 

@@ -1,8 +1,8 @@
 """What a strategy costs: seconds of one training step against scratch's, and once before the first step.
 
-`python benchmarks/strategy_cost.py --rounds 12` measures on one thread and writes benchmarks/strategy_cost.csv, of which
-`python tests/generated_docs.py` makes the figures in docs/. Each round steps scratch and every strategy in turn, as
-often as R1 is due once, so that all of them meet the machine in the same mood; what is counted is processor time. A
+`python benchmarks/strategy_cost.py --rounds 12` measures on one thread and writes benchmarks/strategy_cost.csv, of
+which `python tests/generated_docs.py` makes the figures in docs/. Each round steps scratch and every strategy in turn,
+as often as R1 is due once, so that all of them meet the machine in the same mood; what is counted is processor time. A
 strategy's figure is the median over rounds of its time by scratch's in the same round.
 """
 
@@ -48,7 +48,7 @@ def main() -> None:
         began = time.process_time()
         planned = transfer(source, gan, name, data=images).plan
         once[name] = time.process_time() - began
-        settings = {key: value for key, value in planned.recipe.items()}
+        settings = dict(planned.recipe)
         trainees[name] = AdversarialTrainee(planned, images, _training(settings), 0)
     plain = once["scratch"]
     batches = Batches(images.train, BATCH, torch.Generator().manual_seed(0))

@@ -5,6 +5,7 @@ A computed part stands between `<!-- generated: WHAT -->` and `<!-- end -->`:
 settings KIND NAME    a component's settings, from its config class
 cost NAME             a strategy's time, from benchmarks/strategy_cost.csv
 strategies            the table of all strategies, from their pages
+thresholds            what the priors of several autoencoders draw
 targets WHICH         where the bundled autoencoder's weights can go: generators, discriminators
 Pictures of strategies are docs/strategies/images/NAME.svg.
 """
@@ -29,6 +30,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PICTURES = DOCS / "strategies" / "images"
 COSTS = ROOT / "benchmarks" / "strategy_cost.csv"
+
+THRESHOLDS = ROOT / "benchmarks" / "auto_thresholds.csv"
 
 _PART = re.compile(r"<!-- generated: ([^\n]+) -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -79,7 +82,7 @@ def _cost(name: str) -> str:
     if row is None:
         return "Not measured yet."
     once = f", and {float(row['once']):.1f} s once, before the first step" if float(row["once"]) >= 1 else ""
-    return f"A training step takes {row['ratio']} times scratch's ({row['low']} to {row['high']} over rounds){once}."
+    return f"A training step takes {row['ratio']} times scratch's ({row['low']} to {row['high']}, the quartiles over rounds){once}."
 
 
 def _strategies() -> str:
@@ -93,6 +96,21 @@ def _strategies() -> str:
     return "\n".join(table)
 
 
+def _thresholds() -> str:
+    with THRESHOLDS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    counts = sorted({int(row["n"]) for row in rows} - {0})
+    head = ["autoencoder", "images", "error", "gap", "N(0, I)", *(f"{n:,} images" for n in counts), "real images"]
+    table = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * (len(head) - 2)]
+    for source, images in dict.fromkeys((row["source"], row["images"]) for row in rows):
+        here = [row for row in rows if (row["source"], row["images"]) == (source, images)]
+        kid = {(int(row["n"]), row["prior"]): row["kid"] for row in here}
+        cells = [f"{kid[n, 'gaussian']} / {kid[n, 'mixture']}" if (n, "mixture") in kid else "" for n in counts]
+        facts = [source, images, here[0]["error"], here[0]["gap"], kid[0, "N(0, I)"], *cells, here[0]["floor"]]
+        table.append(f"| {' | '.join(facts)} |")
+    return "\n".join(table)
+
+
 def _targets(which: str) -> str:
     return {"generators": target_matrix.generators, "discriminators": target_matrix.discriminators}[which]()
 
@@ -102,6 +120,7 @@ _VERBS: dict[str, Callable[..., str]] = {
     "cost": _cost,
     "strategies": _strategies,
     "targets": _targets,
+    "thresholds": _thresholds,
 }
 
 

@@ -7,7 +7,7 @@ A generator's cell is what `decoder-init` would do, a discriminator's what `enco
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import zoo
 from zoo.errors import CompositionError, TransferError
@@ -63,9 +63,7 @@ def generators() -> str:
     ]
     for name in GENERATORS:
         for size in SIZES:
-            cells = [
-                _merged(lambda c, n=n: _cell(name, "dcgan", c, size, n, "decoder-init", "generator")) for n in LATENTS
-            ]  # type: ignore[misc]
+            cells = [_merged(name, "dcgan", size, latent, "decoder-init", "generator") for latent in LATENTS]
             lines.append(f"| {name} | {size} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -74,14 +72,14 @@ def discriminators() -> str:
     """The table of discriminators."""
     lines = ["| discriminator | " + " | ".join(f"{size} px" for size in SIZES) + " |", "|---|---|---|---|"]
     for name in DISCRIMINATORS:
-        cells = [_merged(lambda c, s=s: _cell("dcgan", name, c, s, 64, "encoder-init", "discriminator")) for s in SIZES]  # type: ignore[misc]
+        cells = [_merged("dcgan", name, size, 64, "encoder-init", "discriminator") for size in SIZES]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _merged(cell: Callable[[int], str]) -> str:
+def _merged(generator: str, discriminator: str, size: int, latent: int, strategy: str, net: str) -> str:
     """One cell for all channel counts; what only colours need stands in brackets."""
-    grey, *colour = (cell(channels) for channels in CHANNELS)
+    grey, *colour = (_cell(generator, discriminator, c, size, latent, strategy, net) for c in CHANNELS)
     if all(other == grey for other in colour):
         return grey
     words = grey.replace("copied", "").removeprefix(" ")

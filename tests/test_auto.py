@@ -15,6 +15,7 @@ import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.runs import resume
+from zoo.specs import PartSpec
 from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
 from zoo.transfers.auto import Evidence, advise, look_at
@@ -39,9 +40,19 @@ def test_weights_are_copied_where_they_fit_and_the_prior_follows_the_codes() -> 
     gan = zoo.gan(like=source)
     assert names(source, gan, evidence()) == ["decoder-init", "encoder-init"]
     assert names(source, gan, evidence(prior_gap=3.0)) == ["decoder-init", "encoder-init", "gmm-prior"]
-    few = evidence(prior_gap=3.0, images=1500)
-    assert names(source, gan, few) == ["decoder-init", "encoder-init", "gaussian-prior"]
+    few = evidence(prior_gap=3.0, images=99)
+    assert names(source, gan, few) == ["decoder-init", "encoder-init", "gaussian-prior", "freeze-lower"]
+    unknown = evidence(prior_gap=3.0, error=1.5)
+    assert names(source, gan, unknown) == ["decoder-init", "encoder-init"], "codes of unknown images say nothing"
     assert names(source, gan, evidence(images=200)) == ["decoder-init", "encoder-init", "freeze-lower"]
+
+
+def test_a_fresh_first_layer_gets_no_fitted_prior() -> None:
+    """Another image size leaves the entry fresh: it takes N(0, I) as well as anything."""
+    net = PartSpec("dcgan", {"width": 4})
+    source = zoo.autoencoder(net, net, shape=(1, 16, 16), latent_dim=6, device="meta")
+    larger = zoo.gan(like=source, shape=(1, 32, 32), device="meta")
+    assert names(source, larger, evidence(prior_gap=3.0)) == ["decoder-init", "encoder-init"]
 
 
 def test_what_does_not_fit_is_taught_and_a_fresh_discriminator_warms_up() -> None:

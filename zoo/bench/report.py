@@ -48,7 +48,8 @@ def curves_png(rows: Sequence[Row], data: str, architecture: str, metric: str = 
         series[label] = [(images, median(v), min(v), max(v)) for images, v in sorted(at.items())]
     name = {"kid": "KID (lower is better)", "fid": "FID (lower is better)"}.get(metric, f"{metric} (higher is better)")
     count = len({row.seed for row in finals})
-    title = f"{data}, {architecture}: median of {count} seeds, band from least to most"
+    what = f"median of {count} seeds, band from least to most" if count > 1 else "one seed"
+    title = f"{data}, {architecture}: {what}"
     return curve(series, xlabel="images shown", ylabel=name, title=title, log=metric == "kid")
 
 
@@ -99,16 +100,16 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     trials = [row for row in rows if row.stage == "trial" and row.metric == "kid" and row.images]
     if suite.tuning is None or not trials:
         return []
-    best: dict[tuple[str, str, int], tuple[float, str]] = {}
+    kids: dict[tuple[str, str, int], list[tuple[int, float]]] = {}
     for row in trials:
-        key = (row.architecture, row.arm, row.trial or 0)
-        best[key] = min(best.get(key, (math.inf, row.settings)), (row.value, row.settings))
+        kids.setdefault((row.architecture, row.arm, row.trial or 0), []).append((row.images, row.value))
+    ends = {key: median([value for _, value in sorted(points)[-3:]]) for key, points in kids.items()}
     names = sorted({name for settings in suite.tuning.settings() for name in settings})
     arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
     lines = [
         f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to "
-        "learn from that were split again; the same trials for each arm. Lowest KID of each trial (each arm's best in "
-        "bold):",
+        "learn from that were split again; the same trials for each arm. Median of each trial's last three KIDs "
+        "(each arm's best in bold):",
         "",
         "| " + " | ".join([*names, *(arm for _, arm in arms)]) + " |",
         "|" + "---|" * (len(names) + len(arms)),
@@ -116,7 +117,7 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     for i, settings in enumerate(suite.tuning.settings()):
         cells = [f"{settings.get(name, '-')}" for name in names]
         for architecture, arm in arms:
-            own = {key[2]: value for key, (value, _) in best.items() if key[:2] == (architecture, arm)}
+            own = {key[2]: value for key, value in ends.items() if key[:2] == (architecture, arm)}
             text = f"{own[i]:.4f}" if i in own else "-"
             cells.append(f"**{text}**" if own and i == min(own, key=lambda k: own[k]) else text)
         lines.append("| " + " | ".join(cells) + " |")

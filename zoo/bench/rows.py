@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from zoo.bench.statistics import median
 from zoo.bench.suite import Cell, Suite
 from zoo.bench.table import Row
 
@@ -58,10 +59,11 @@ def rows_of(suite: Suite, cell: Cell, result: Result, source: Result | None) -> 
 
 
 def choose(trials: Sequence[tuple[Cell, Result]]) -> dict[str, Any]:
-    """The settings of the trial whose lowest KID is the lowest; a diverged one never wins over one that held."""
+    """The settings of the trial whose last three KIDs have the lowest median: where a trial ends, and not its luckiest
+    moment, since one that was good and then collapsed must not win. A diverged one never does."""
 
-    def best(result: Result) -> tuple[bool, float]:
+    def score(result: Result) -> tuple[bool, float]:
         kids = [f["value"] for at in result.measured for f in at["metrics"] if f["name"] == "kid" and at["images"]]
-        return result.status != "done", min(kids, default=math.inf)
+        return result.status != "done", median(kids[-3:]) if kids else math.inf
 
-    return dict(min(trials, key=lambda trial: best(trial[1]))[0].settings)
+    return dict(min(trials, key=lambda trial: score(trial[1]))[0].settings)

@@ -100,7 +100,7 @@ class Arm:
 @dataclass(frozen=True)
 class Tuning:
     """Every arm of `arms` gets the same number of trials on the data entry `data` (its rows to learn from, split again:
-    the held-out ones stay unseen) with a seed of its own; the one of the lowest KID in all its measurements is used.
+    the held-out ones stay unseen) with a seed of its own; the one whose last three KIDs have the lowest median is used.
 
     `grid` lists values by setting: fields of the training, `learning_rate` for both sides, or `gamma` of the
     regulariser. All combinations are tried, or `trials` of them, drawn once for all arms; then each of `more`, for a

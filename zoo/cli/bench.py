@@ -44,7 +44,12 @@ def bench() -> None:
 @options.json_flag
 @options.quiet
 def run(suite: Path, out: Path, workers: int, address: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
-    """Run a suite, or go on with one that was stopped; finished runs are never repeated."""
+    """Run a suite, or go on with one that was stopped; finished runs are never repeated.
+
+    \b
+    zoo bench run recipes/bench/smoke.toml --out bench/smoke --dry-run
+    zoo bench run recipes/bench/smoke.toml --out bench/smoke --workers 2
+    """
     from zoo.bench.suite import final_cells, images_to_show, read_suite, source_cells, trial_cells
 
     wanted = read_suite(suite)

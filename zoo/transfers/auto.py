@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.data.images import ImageSet
 from zoo.errors import TransferError, UnknownName
@@ -20,6 +20,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.modes import evaluating
 from zoo.networks.seeds import stream
 from zoo.specs import PartSpec
+from zoo.transfers.bridges import name_of
 from zoo.transfers.planning import choose, plan
 
 __all__ = ["AUTO", "Advice", "Evidence", "advise", "look_at"]
@@ -27,10 +28,11 @@ __all__ = ["AUTO", "Advice", "Evidence", "advise", "look_at"]
 AUTO = "auto"
 
 _FEW = 1_000
-_MANY = 2_000
-"""Enough for a mixture of ten full covariances."""
-_GAP = 0.1
-"""Digits in a glyph autoencoder's codes are 0.28 off, and a fitted prior helped (docs/transfer.md)."""
+_MIXTURE = 100
+"""From so many images on a mixture's samples were as good as a Gaussian's or better (docs/objectives.md); fewer were
+not measured."""
+_GAP = 0.15
+"""At 0.11 a fitted prior ended worse than none, at 0.19 far better (docs/cross-shape.md)."""
 _LOOKED_AT = 512
 
 
@@ -78,18 +80,22 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
         teach |= {"discriminator": 0.0} if fits["encoder-init"] is None else {}
         parts.append(PartSpec("feature-distill", teach))
         reasons.append("feature-distill: what cannot be copied is taught")
-    carried = fits["decoder-init"] is None or taught  # G makes what the decoder makes of the same code
-    if evidence is not None and carried and source.latent_dim == gan.latent_dim:
+    copied = fits["decoder-init"] is None
+    if poor:
+        reasons.append("N(0, I) is kept: a prior fitted to codes of images that it does not know misleads")
+    elif copied and not _reads_codes(source, gan):
+        reasons.append("N(0, I) is kept: the generator's first layer is fresh and takes any codes")
+    elif evidence is not None and (copied or taught) and source.latent_dim == gan.latent_dim:
         if evidence.prior_gap > _GAP:
-            prior = "gmm-prior" if evidence.images >= _MANY else "gaussian-prior"
+            prior = "gmm-prior" if evidence.images >= _MIXTURE else "gaussian-prior"
             parts.append(PartSpec(prior))
             reasons.append(f"{prior}: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f})")
         else:
             reasons.append(f"N(0, I) is kept: the codes follow it (second moments off by {evidence.prior_gap:.2f})")
-    elif evidence is not None and fits["decoder-init"] is None and source.latent_dim > gan.latent_dim:
+    elif evidence is not None and copied and source.latent_dim > gan.latent_dim:
         parts.append(PartSpec("gaussian-prior"))
         reasons.append(f"gaussian-prior: {source.latent_dim} values a code are projected to {gan.latent_dim}")
-    elif evidence is not None and fits["decoder-init"] is None and evidence.prior_gap > _GAP:
+    elif evidence is not None and copied and evidence.prior_gap > _GAP:
         parts.append(PartSpec("gaussian-prior"))
         reasons.append(
             f"gaussian-prior: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f}), and "
@@ -146,6 +152,15 @@ def _fits(source: Autoencoder, gan: GAN, strategy: str) -> str | None:
     except (TransferError, UnknownName) as error:
         return error.message
     return None
+
+
+def _reads_codes(source: Autoencoder, gan: GAN) -> bool:
+    """Whether `decoder-init` fills the generator's first layer; where it has none, all of it is meant."""
+    first = gan.generator.first
+    if not isinstance(first, nn.Module):
+        return True
+    name = f"{name_of(first, gan.generator)}.weight"
+    return any(edit.tensor == name for edit in plan(source, gan, choose("decoder-init")).edits)
 
 
 def _embed(source: Autoencoder, x: Tensor) -> Tensor:

@@ -24,10 +24,11 @@ _LONGEST_LOG = 4_000
 
 @dataclass
 class Job:
-    """A process that trains into `folder`."""
+    """A process that trains into `folder`; `asked` says whether it was asked to stop."""
 
     folder: Path
     process: subprocess.Popen[bytes]
+    asked: bool = False
 
     @property
     def running(self) -> bool:
@@ -71,6 +72,7 @@ class Jobs:
         job = self.started.get(folder)
         if job is None or not job.running:
             raise ConfigError(f"{folder} is not running from this page", "Stop others where they were started: Ctrl-C.")
+        job.asked = True
         job.process.send_signal(signal.SIGTERM)
 
     def is_running(self, folder: Path) -> bool:
@@ -79,18 +81,15 @@ class Jobs:
         return job is not None and job.running
 
     def state(self, folder: Path) -> str:
-        """running, failed (its last words are in the log), or empty: then the record tells."""
+        """running, stopped, failed (its last words are in the log), or empty: then the record tells."""
         job = self.started.get(folder)
         if job is None:
             return ""
-        code = job.process.poll()
-        return (
-            "running"
-            if code is None
-            else "failed"
-            if code and "The checkpoint is written" not in self.log(folder)
-            else ""
-        )
+        if job.running:
+            return "running"
+        if job.process.returncode == 0:
+            return ""
+        return "stopped" if job.asked else "failed"
 
     def log(self, folder: Path) -> str:
         """The end of what the run said on stderr."""
@@ -116,7 +115,7 @@ class Jobs:
     def _start(self, folder: Path, words: list[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) - 1)), **os.environ}
-        with (folder / LOG).open("ab") as log:
+        with (folder / LOG).open("wb") as log:  # the last process's words alone
             process = subprocess.Popen(
                 [sys.executable, "-m", "zoo", *words[:1], "--quiet", *words[1:]],
                 stdin=subprocess.DEVNULL,
@@ -126,9 +125,8 @@ class Jobs:
                 start_new_session=True,  # Ctrl-C in the page's terminal is the page's
             )
         if hasattr(os, "setpriority"):
-            os.setpriority(
-                os.PRIO_PROCESS, process.pid, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0))
-            )  # the page answers first
+            nice = max(_NICE, os.getpriority(os.PRIO_PROCESS, 0))
+            os.setpriority(os.PRIO_PROCESS, process.pid, nice)  # the page answers first
         self.started[folder] = Job(folder, process)
 
     def _new(self, wish: str) -> Path:

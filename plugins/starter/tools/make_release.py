@@ -1,0 +1,48 @@
+"""Make a release of two runs, an autoencoder's and the GAN's that began with it: the whole recipe, every figure.
+
+    python tools/make_release.py dcgan.mnist5k runs/autoencoder runs/gan zoo_starter/releases/dcgan.mnist5k
+
+The GAN's run alone knows the autoencoder by its digest; the recipe written here trains both. Give `-` for the
+autoencoder's run where the GAN began with a release: then the recipe names that.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from zoo.metrics.evaluate import reference
+from zoo.publish import Trained, write_pair
+from zoo.runs import open_run
+
+VERSIONS = {"dcgan.glyphs-sans32": "1.1.0"}
+"""Of releases that existed before."""
+SAMPLES = 2000
+
+
+def main() -> None:
+    """Read both runs, measure, write."""
+    name, source, run, folder = sys.argv[1:]
+    gan = open_run(run)
+    assert gan.gan is not None, f"{run} holds no GAN"
+    recipe = replace(gan.recipe, name=name)
+    if source != "-":
+        before = open_run(source).recipe
+        assert before.data.sha256 == recipe.data.sha256, "the two runs learnt from other images"
+        assert recipe.transfer is not None
+        recipe = replace(
+            recipe, autoencoder=before.autoencoder, transfer=replace(recipe.transfer, source="autoencoder")
+        )
+    figures = reference(gan.images, "judge").measure(gan.gan.sample(SAMPLES), whole=True)
+    trained = Trained(gan.autoencoder, gan.gan, gan.images, recipe, gan.shown, gan.report, figures)
+    version = VERSIONS.get(name, "1.0.0")
+    manifest = write_pair(trained, folder, license=gan.images.license, name=name, version=version)
+    size = sum(path.stat().st_size for path in Path(folder).iterdir())
+    print(f"{manifest.name} {manifest.version}: {size / 2**20:.1f} MiB")
+    for figure in figures:
+        print(f"  {figure.name} {figure.value:.4g} (floor {figure.floor})")
+
+
+if __name__ == "__main__":
+    main()
