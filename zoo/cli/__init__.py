@@ -126,9 +126,27 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if traceback:
             raise
+        known = _of_the_machine(error)
+        if known is not None:
+            _complain(*known)
+            sys.exit(1)
         text = (str(error).strip().splitlines() or [""])[0]
         _complain(f"{type(error).__name__}: {text}", "This is a bug in zoo or a plugin. See it whole: add --traceback.")
         sys.exit(1)
+
+
+def _of_the_machine(error: Exception) -> tuple[str, str] | None:
+    """What is said of a failure that is the machine's: memory, or a file that nothing closer explained."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(word in text for word in _FULL)):
+        return "memory ran out", "Take fewer or smaller images at a time; what was written until now is whole."
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename is not None else ""
+        return f"{error.strerror}{where}", "Check the path, its rights and the free space. More: add --traceback."
+    return None
+
+
+_FULL = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def _complain(message: str, hint: str) -> None:
