@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -239,3 +240,29 @@ def test_a_gallery_replaces_a_gallery_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
     (tmp_path / "index.html").unlink()
     assert gallery(tmp_path, "nothing-*") == gallery(tmp_path, "nothing-*")
+
+
+@pytest.mark.parametrize("plain", [["runs", "show"], ["runs", "show", "--json"]])
+def test_a_terminal_that_knows_ascii_alone_gets_question_marks(
+    plain: list[str], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Curves are drawn with characters that it lacks."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    with pytest.raises(SystemExit) as done:
+        main([*plain, str(run)])
+    assert not done.value.code
+    assert str(run).encode() in written.getvalue()
+
+
+def test_a_closed_output_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SystemExit) as done:
+        main(["list"])
+    assert not done.value.code
+
+
+def test_a_recipe_that_only_transfers_trains_a_gan_like_its_source() -> None:
+    from zoo.training.recipe import DataSection, GanSection, Recipe, TransferSection
+
+    assert Recipe(DataSection("mnist5k"), transfer=TransferSection("dcgan.glyphs-sans32")).gan == GanSection()

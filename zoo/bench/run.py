@@ -135,8 +135,8 @@ def _run_all(
             cell = rest.pop()
             try:
                 waiting[pool.submit(run_cell, suite, root, cell)] = cell
-            except BrokenExecutor as error:  # a process that was killed takes its pool along
-                failures[cell.id] = error
+            except BrokenExecutor as broken:  # a process that was killed takes its pool along
+                failures[cell.id] = broken
         done, _ = wait(waiting, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
             cell = waiting.pop(future)
