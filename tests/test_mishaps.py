@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import filelock
 import numpy as np
 import pytest
 from helpers import SHAPE
@@ -152,6 +153,8 @@ def test_a_suite_whose_process_was_killed_says_so(images_file: Path, tmp_path: P
     with pytest.raises(TrainingError, match="killed from outside") as caught:
         run_suite(suite, tmp_path / "out", executor=Killed())
     assert "fewer --workers" in caught.value.hint
+    with filelock.FileLock(tmp_path / "out" / ".lock"), pytest.raises(ConfigError, match="another process is running"):
+        run_suite(suite, tmp_path / "out", executor=Killed())
 
 
 def test_brackets_in_names_are_printed_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
