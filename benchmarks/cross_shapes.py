@@ -45,7 +45,7 @@ ARMS: dict[str, dict[str, Strategy]] = {
     "grey-to-colour": {
         "scratch": "scratch",
         "auto": "auto",
-        "copy": "decoder-init+encoder-init",
+        "copy, mixture": "decoder-init+encoder-init+gmm-prior",
         "copy, Gaussian": "decoder-init+encoder-init+gaussian-prior",
     },
     "timm-to-dcgan": {

@@ -282,9 +282,11 @@ def test_a_generator_learns_to_use_the_values_that_were_added(images_file: Path)
     assert trainee.gan.generator.first.weight[:, 6:].abs().sum(0).all()
 
 
-def test_auto_projects_a_larger_code(images_file: Path) -> None:
+def test_auto_projects_a_larger_code(images_file: Path, tmp_path: Path) -> None:
+    """Of an autoencoder that knows the images: it has learnt a little."""
     images = open_images(str(images_file), shape=(1, 8, 8))
     source = make("dcgan", (1, 8, 8))
+    zoo.train(source, images, out=tmp_path / "ae", images=4_800, training={"batch": 16, "learning_rate": 1e-2})
     moved = zoo.transfer(source, zoo.gan(like=source, latent_dim=4), data=images)
     assert "transfer/gaussian-prior" in moved.report.strategy
 

@@ -66,3 +66,9 @@ def test_every_public_name_is_there_and_sorted() -> None:
     assert zoo.__all__ == sorted(zoo.__all__)
     for name in zoo.__all__:
         assert getattr(zoo, name) is not None
+
+
+def test_sampling_a_release_imports_no_compiler() -> None:
+    """Building on the meta device would: 3 s of a first load's 6."""
+    code = "import zoo; ae = zoo.load('dcgan.glyphs-sans32').autoencoder; ae.decode(__import__('torch').zeros(1, 64))"
+    assert not every_module_after(code) & {"torch._dynamo", "torch._inductor"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -387,7 +388,7 @@ def test_a_probability_that_means_nothing_is_refused(settings: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("name", ["r1", "r2", "r1-r2"])
-def test_an_automatic_gamma_is_that_of_stylegan2_ada(name: str) -> None:
+def test_an_automatic_gamma_is_that_of_stylegan2_ada(name: str, images_file: Path) -> None:
     """0.0002 x pixels / batch: 1.6384 for 512 px in batches of 32, and the penalty is weighed by it."""
     spec = PartSpec(f"core/{name}", {"gamma": "auto"})
     auto = plugins.build("regulariser", spec)
@@ -399,9 +400,9 @@ def test_an_automatic_gamma_is_that_of_stylegan2_ada(name: str) -> None:
     assert auto.penalty(game).item() == fixed.penalty(game).item() > 0
     with pytest.raises(ConfigError, match="images"):
         plugins.build("regulariser", spec).settle(DataSpec((5,)), 8)
-    trainee = AdversarialTrainee(
-        Transfer(zoo.gan(like=autoencoder("mlp"))), None, AdversarialTraining(regulariser=spec, batch=16), 0
-    )  # type: ignore[arg-type]
+    images = open_images(str(images_file), shape=(1, 8, 8))
+    training = AdversarialTraining(regulariser=spec, batch=16)
+    trainee = AdversarialTrainee(Transfer(zoo.gan(like=autoencoder("mlp"))), images, training, 0)
     assert trainee.regulariser.gamma == pytest.approx(0.0002 * 64 / 16)  # type: ignore[union-attr]
 
 

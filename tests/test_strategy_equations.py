@@ -12,7 +12,8 @@ from helpers import SHAPE, autoencoder, states_equal
 from moving import move, run, table, trainee_of
 from torch import Tensor
 from torch.nn.functional import softplus
-from zoo_transfer.config import BeganConfig, DenoisingFeaturesConfig
+from zoo_transfer.configs.games import BeganConfig
+from zoo_transfer.configs.losses import DenoisingFeaturesConfig
 from zoo_transfer.denoising_features import fit_denoiser
 from zoo_transfer.energy import Began
 from zoo_transfer.feature_distill import normalised

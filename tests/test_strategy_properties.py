@@ -14,7 +14,9 @@ from helpers import SHAPE, autoencoder, states_equal
 from moving import move, run, table, trainee_of
 from torch import Tensor
 from zoo_transfer.anchors import fisher_of
-from zoo_transfer.config import BeganConfig, DenoisingFeaturesConfig, EbganConfig, FlowPriorConfig
+from zoo_transfer.configs.games import BeganConfig, EbganConfig
+from zoo_transfer.configs.losses import DenoisingFeaturesConfig
+from zoo_transfer.configs.priors import FlowPriorConfig
 from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.denoising_features import fit_denoiser
 from zoo_transfer.energy import Began, Ebgan, pull_away

@@ -21,6 +21,7 @@ from zoo.names import pin_of
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN as Gan
+from zoo.networks.unfilled import Unfilled
 from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry import open_release
 from zoo.release import read_manifest_bytes, read_part, read_pinned
@@ -75,12 +76,14 @@ def load_folder(folder: Path, manifest: Manifest) -> Pair:
         autoencoder = gan = None
         if AUTOENCODER[0] in specs:
             chosen = {role: specs[role] for role in AUTOENCODER}
-            autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim, device="meta")
+            with Unfilled():
+                autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim, device="meta", shapes=False)
             if not _assignable(autoencoder):
                 autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim)
         if GAN[0] in specs:
             chosen = {role: specs[role] for role in GAN}
-            gan = build_gan(chosen, manifest.data, manifest.latent_dim, device="meta")
+            with Unfilled():
+                gan = build_gan(chosen, manifest.data, manifest.latent_dim, device="meta", shapes=False)
             if not _assignable(gan):
                 gan = build_gan(chosen, manifest.data, manifest.latent_dim)
     except UnknownName as error:

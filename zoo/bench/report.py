@@ -48,7 +48,7 @@ def curves_png(rows: Sequence[Row], data: str, architecture: str, metric: str = 
         series[label] = [(images, median(v), min(v), max(v)) for images, v in sorted(at.items())]
     name = {"kid": "KID (lower is better)", "fid": "FID (lower is better)"}.get(metric, f"{metric} (higher is better)")
     count = len({row.seed for row in finals})
-    what = f"median of {count} seeds, band from least to most" if count > 1 else "one seed"
+    what = f"median of up to {count} seeds, band from least to most" if count > 1 else "one seed"
     title = f"{data}, {architecture}: {what}"
     return curve(series, xlabel="images shown", ylabel=name, title=title, log=metric == "kid")
 

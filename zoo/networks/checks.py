@@ -1,7 +1,7 @@
 """Hold a component to its contract: attributes, signatures, then the shapes that it gives on the meta device.
 
 A component that breaks its own contract is its plugin's fault (PluginError); parts that are each right but do
-not fit each other are a CompositionError.
+not fit each other are a CompositionError. With `shapes=False` nothing is run: attributes and signatures alone.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ Result = TypeVar("Result")
 _BATCH = 2
 
 
-def check_encoder(module: nn.Module, data: DataSpec, what: str) -> None:
+def check_encoder(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:
     """`features(x)` gives the declared embedding and stages, in one pass."""
     _require(module, what, data=DataSpec, stage_channels=tuple, embedding_dim=int)
     _require_method(module, "features", 1, what)
+    if not shapes:
+        return
     embedding, stages = _run(lambda: module.features(_samples(module, data)), module, what)  # type: ignore[operator]
     _same(what, "embedding", tuple(embedding.shape), (_BATCH, module.embedding_dim))
     _same(what, "number of stages", len(stages), len(module.stage_channels))  # type: ignore[arg-type]
@@ -41,28 +43,34 @@ def check_encoder(module: nn.Module, data: DataSpec, what: str) -> None:
         _same(what, f"stage {i}'s batch and channels", tuple(stage.shape[:2]), (_BATCH, channels))
 
 
-def check_generator(module: nn.Module, data: DataSpec, latent_dim: int, what: str) -> None:
+def check_generator(module: nn.Module, data: DataSpec, latent_dim: int, what: str, *, shapes: bool = True) -> None:
     """`forward(z)` gives one sample of the declared shape per code."""
     _require(module, what, data=DataSpec, latent_dim=int)
     if not hasattr(module, "first") or not isinstance(module.first, nn.Linear | None):
         raise PluginError(f"{what} has no `first`", "It is the nn.Linear that z enters, or None.")
     _same(what, "latent_dim", module.latent_dim, latent_dim)
+    if not shapes:
+        return
     z = torch.empty(_BATCH, latent_dim, device=_device(module))
     sample = _run(lambda: module(z), module, what)
     _same(what, "sample", tuple(sample.shape), (_BATCH, *data.shape))
 
 
-def check_discriminator(module: nn.Module, data: DataSpec, what: str) -> None:
+def check_discriminator(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:
     """`judge(x)` gives as many logits as its groups say."""
     _require(module, what, data=DataSpec, logit_groups=tuple)
     _require_method(module, "judge", 1, what)
+    if not shapes:
+        return
     judgement = _run(lambda: module.judge(_samples(module, data)), module, what)  # type: ignore[operator]
     _same(what, "realness", tuple(judgement.realness.shape), (_BATCH, sum(module.logit_groups)))  # type: ignore[arg-type]
 
 
-def check_bottleneck(module: nn.Module, embedding_dim: int, latent_dim: int, what: str) -> None:
+def check_bottleneck(module: nn.Module, embedding_dim: int, latent_dim: int, what: str, *, shapes: bool = True) -> None:
     """`forward(embedding)` gives a posterior over codes of the declared size."""
     _require(module, what, latent_dim=int)
+    if not shapes:
+        return
     embedding = torch.empty(_BATCH, embedding_dim, device=_device(module))
     mean, logvar = _run(lambda: module(embedding), module, what)
     _same(what, "mean", tuple(mean.shape), (_BATCH, latent_dim))
@@ -70,12 +78,12 @@ def check_bottleneck(module: nn.Module, embedding_dim: int, latent_dim: int, wha
         _same(what, "logvar", tuple(logvar.shape), (_BATCH, latent_dim))
 
 
-def check_prior(module: nn.Module, latent_dim: int, what: str) -> None:
+def check_prior(module: nn.Module, latent_dim: int, what: str, *, shapes: bool = True) -> None:
     """`sample(n, rng)` gives n codes of the declared size (drawn only where its buffers have values)."""
     _require(module, what, latent_dim=int)
     _require_method(module, "sample", 2, what)
     _same(what, "latent_dim", module.latent_dim, latent_dim)
-    if _device(module).type != "meta":
+    if shapes and _device(module).type != "meta":
         codes = _run(lambda: module.sample(_BATCH, torch.Generator()), module, what)  # type: ignore[operator]
         _same(what, "codes", tuple(codes.shape), (_BATCH, latent_dim))
 

@@ -105,21 +105,30 @@ def gan(
 
 
 def build_autoencoder(
-    specs: Mapping[str, PartSpec], data: DataSpec, latent_dim: int, *, seed: int = 0, device: str = "cpu"
+    specs: Mapping[str, PartSpec],
+    data: DataSpec,
+    latent_dim: int,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    shapes: bool = True,
 ) -> Autoencoder:
-    """An autoencoder from normalised specs of the roles encoder, bottleneck and decoder; checked on meta first."""
+    """An autoencoder from normalised specs of the roles encoder, bottleneck and decoder; checked on meta first.
+    `shapes=False` runs no part to see what it gives."""
     _check_latent(latent_dim)
 
     def assemble(device: str) -> Autoencoder:
         encoder = build_part("encoder", specs["encoder"], "encoder", data, seed=seed, device=device)
-        checks.check_encoder(encoder, data, f"encoder {specs['encoder'].component}")
+        checks.check_encoder(encoder, data, f"encoder {specs['encoder'].component}", shapes=shapes)
         width: int = encoder.embedding_dim  # type: ignore[assignment]
         bottleneck = build_part(
             "bottleneck", specs["bottleneck"], "bottleneck", width, latent_dim, seed=seed, device=device
         )
-        checks.check_bottleneck(bottleneck, width, latent_dim, f"bottleneck {specs['bottleneck'].component}")
+        checks.check_bottleneck(
+            bottleneck, width, latent_dim, f"bottleneck {specs['bottleneck'].component}", shapes=shapes
+        )
         decoder = build_part("generator", specs["decoder"], "decoder", data, latent_dim, seed=seed, device=device)
-        checks.check_generator(decoder, data, latent_dim, f"generator {specs['decoder'].component}")
+        checks.check_generator(decoder, data, latent_dim, f"generator {specs['decoder'].component}", shapes=shapes)
         return Autoencoder(encoder, bottleneck, decoder, specs)
 
     composed = assemble("meta")
@@ -127,18 +136,27 @@ def build_autoencoder(
 
 
 def build_gan(
-    specs: Mapping[str, PartSpec], data: DataSpec, latent_dim: int, *, seed: int = 0, device: str = "cpu"
+    specs: Mapping[str, PartSpec],
+    data: DataSpec,
+    latent_dim: int,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    shapes: bool = True,
 ) -> GAN:
-    """A GAN from normalised specs of the roles prior, generator and discriminator; checked on meta first."""
+    """A GAN from normalised specs of the roles prior, generator and discriminator; checked on meta first.
+    `shapes=False` runs no part to see what it gives."""
     _check_latent(latent_dim)
 
     def assemble(device: str) -> GAN:
         prior = build_part("prior", specs["prior"], "prior", latent_dim, seed=seed, device=device)
-        checks.check_prior(prior, latent_dim, f"prior {specs['prior'].component}")
+        checks.check_prior(prior, latent_dim, f"prior {specs['prior'].component}", shapes=shapes)
         generator = build_part("generator", specs["generator"], "generator", data, latent_dim, seed=seed, device=device)
-        checks.check_generator(generator, data, latent_dim, f"generator {specs['generator'].component}")
-        discriminator = build_discriminator(specs["discriminator"], data, seed=seed, device=device)
-        checks.check_discriminator(discriminator, data, f"discriminator {specs['discriminator'].component}")
+        checks.check_generator(generator, data, latent_dim, f"generator {specs['generator'].component}", shapes=shapes)
+        discriminator = build_discriminator(specs["discriminator"], data, seed=seed, device=device, shapes=shapes)
+        checks.check_discriminator(
+            discriminator, data, f"discriminator {specs['discriminator'].component}", shapes=shapes
+        )
         return GAN(prior, generator, discriminator, specs)
 
     composed = assemble("meta")
@@ -151,12 +169,14 @@ def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int 
         return plugins.build(kind, spec, *arguments)  # type: ignore[no-any-return]
 
 
-def build_discriminator(spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu") -> nn.Module:
+def build_discriminator(
+    spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu", shapes: bool = True
+) -> nn.Module:
     """A discriminator component, or an encoder of that id under a head of one logit."""
     if discriminator_kind(spec.component) == "discriminator":
         return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
     encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
-    checks.check_encoder(encoder, data, f"encoder {spec.component}")
+    checks.check_encoder(encoder, data, f"encoder {spec.component}", shapes=shapes)
     with seeded(seed, "discriminator.head"), torch.device(device):
         return EncoderDiscriminator(encoder)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from zoo.networks.modes import evaluating
 from zoo.networks.seeds import stream
 from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
 from zoo.transfers.fits import once
-from zoo_transfer.config import ElasticConfig, StartingPointConfig
+from zoo_transfer.configs.weights import ElasticConfig, StartingPointConfig
 
 __all__ = ["ElasticWeights", "StartingPoint", "WeightAnchor", "fisher_of"]
 

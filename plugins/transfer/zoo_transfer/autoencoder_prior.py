@@ -6,7 +6,8 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Slot, Source, Transfer
 from zoo.transfers.bridges import carry
-from zoo_transfer.config import AutoencoderPriorConfig, MixturePriorConfig
+from zoo_transfer.configs.controls import AutoencoderPriorConfig
+from zoo_transfer.configs.priors import MixturePriorConfig
 from zoo_transfer.gmm_prior import FittedMixture
 
 __all__ = ["AutoencoderPrior"]

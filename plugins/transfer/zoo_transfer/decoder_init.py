@@ -10,7 +10,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Slot, Source, Transfer
 from zoo.transfers.bridges import carry
-from zoo_transfer.config import DecoderInitConfig
+from zoo_transfer.configs.weights import DecoderInitConfig
 
 __all__ = ["DecoderInit", "Resized", "WarmStart"]
 

@@ -12,7 +12,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import seeded, stream
 from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
 from zoo.transfers.fits import once
-from zoo_transfer.config import DenoisingFeaturesConfig
+from zoo_transfer.configs.losses import DenoisingFeaturesConfig
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
 __all__ = ["Denoiser", "DenoisingFeatures", "DenoisingTerm", "fit_denoiser"]

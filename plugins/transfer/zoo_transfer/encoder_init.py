@@ -13,7 +13,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.spectral import normalised
 from zoo.protocols import Slot, Source, Transfer
 from zoo.transfers.bridges import carry
-from zoo_transfer.config import EncoderInitConfig
+from zoo_transfer.configs.weights import EncoderInitConfig
 from zoo_transfer.spectral_gain import with_gains
 
 __all__ = ["EncoderInit"]

@@ -16,7 +16,7 @@ from zoo.plugins import normalise
 from zoo.protocols import Edit, Judgement, Round, Slot, Source, Transfer, Values
 from zoo.specs import DataSpec, PartSpec
 from zoo.transfers.bridges import carry, require_same_data
-from zoo_transfer.config import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
+from zoo_transfer.configs.games import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
 from zoo_transfer.teachers import device_of
 
 __all__ = ["Began", "Ebgan", "Energy", "EnergyDiscriminator", "pull_away"]

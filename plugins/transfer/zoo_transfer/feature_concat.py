@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo.config import to_plain
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_discriminator, build_part
 from zoo.networks.gan import GAN
-from zoo.plugins import normalise
 from zoo.protocols import Judgement, Slot, Source, Transfer
-from zoo.specs import DataSpec, PartSpec
-from zoo.transfers.bridges import carry, require_same_data
-from zoo_transfer.config import FeatureConcatConfig, FeatureDiscriminatorConfig
-from zoo_transfer.frozen_features import FrozenFeatures
-from zoo_transfer.teachers import device_of, require_logits
+from zoo.specs import DataSpec
+from zoo.transfers.bridges import carry
+from zoo_transfer.beside import Beside, around, require_logits_and_data
+from zoo_transfer.configs.around import FeatureConcatConfig, FeatureDiscriminatorConfig
 
 __all__ = ["FeatureConcat", "FeatureDiscriminator"]
 
@@ -43,32 +37,19 @@ class FeatureHead(nn.Module):
         return self.last(torch.cat(seen, 1))  # type: ignore[no-any-return]
 
 
-class FeatureDiscriminator(nn.Module):
+class FeatureDiscriminator(Beside):
     """D(x) = base(x) + a head(phi(x)); phi are the last stages of a frozen encoder, and G learns through them too.
 
     A linear map of [h; phi] is the sum of two, so this is the concatenation of Bang and Shim 2018 with the base's own
     head kept, and a = 0 is the base exactly.
     """
 
-    fixed = ("encoder",)
-
     def __init__(self, config: FeatureDiscriminatorConfig, data: DataSpec) -> None:
-        super().__init__()
-        device = torch.get_default_device().type
-        self.data = data
+        super().__init__(config.base, config.encoder, data)
         self.strength = config.strength
-        self.base = build_discriminator(config.base, data, device=device)
-        self.encoder = build_part("encoder", config.encoder, "encoder", data, device=device).requires_grad_(False)
-        self.looks = FrozenFeatures()
         widths: tuple[int, ...] = self.encoder.stage_channels  # type: ignore[assignment]
         self.used = min(config.stages, len(widths))
         self.head = FeatureHead(widths[-self.used :], config.channels)
-
-    def train(self, mode: bool = True) -> Self:
-        """The encoder stays in eval mode."""
-        super().train(mode)
-        self.encoder.eval()
-        return self
 
     @property
     def logit_groups(self) -> tuple[int, ...]:
@@ -94,17 +75,13 @@ class FeatureConcat:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """A discriminator around the one that is there, with the encoder's values in it."""
-        require_same_data(source, gan, "feature-concat")
-        require_logits(gan, "feature-concat")
+        require_logits_and_data(source, gan, "feature-concat")
         config = self.config
         settings = FeatureDiscriminatorConfig(
             gan.specs["discriminator"], source.specs["encoder"], config.strength, config.stages, config.channels
         )
-        spec = normalise("discriminator", PartSpec("transfer/feature-concat", to_plain(settings)))
-        wrapper = build_part("discriminator", spec, "feature-concat", gan.data, seed=config.seed, device=device_of(gan))
-        wrapper.base = gan.discriminator
-        after = GAN(gan.prior, gan.generator, wrapper, gan.specs | {"discriminator": spec})
-        edits = carry(source.encoder, "encoder", wrapper.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]
+        after = around(gan, settings, "feature-concat", config.seed)
+        edits = carry(source.encoder, "encoder", after.discriminator.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]
         names = {edit.tensor for edit in edits}
         return Transfer(
             after,

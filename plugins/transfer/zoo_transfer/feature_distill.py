@@ -11,7 +11,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import seeded
 from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer
 from zoo.transfers.fits import once
-from zoo_transfer.config import FeatureDistillConfig
+from zoo_transfer.configs.losses import FeatureDistillConfig
 from zoo_transfer.gaussian_prior import Projection, principal
 from zoo_transfer.teachers import Teacher, device_of, parts_of, stage_shapes, teacher_of
 

@@ -12,7 +12,7 @@ from zoo.networks.modes import evaluating
 from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
 from zoo.training.ranks import averaged
 from zoo.transfers.fits import once
-from zoo_transfer.config import FeatureMomentsConfig
+from zoo_transfer.configs.losses import FeatureMomentsConfig
 from zoo_transfer.teachers import Teacher, parts_of, stage_shapes, teacher_of
 
 __all__ = ["FeatureMoments", "Moments", "NoGame", "moments_of"]

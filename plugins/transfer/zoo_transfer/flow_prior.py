@@ -11,12 +11,10 @@ from zoo.networks.compose import build_part
 from zoo.networks.flows import FlowPrior
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
-from zoo.plugins import normalise
-from zoo.protocols import Edit, Slot, Source, Transfer, Values
+from zoo.protocols import Slot, Source, Transfer, Values
 from zoo.specs import PartSpec
-from zoo.transfers.fits import once
-from zoo_transfer.config import FlowPriorConfig
-from zoo_transfer.teachers import device_of
+from zoo_transfer.configs.priors import FlowPriorConfig
+from zoo_transfer.kept_prior import kept_prior, require_same_latent
 
 __all__ = ["FittedFlow", "fit_flow"]
 
@@ -33,32 +31,16 @@ class FittedFlow:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """Edits of every tensor of the flow."""
-        if source.latent_dim != gan.latent_dim:
-            raise TransferError(
-                f"the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
-                f"Compose the GAN with latent_dim={source.latent_dim}.",
-            )
+        require_same_latent(source, gan, "flow-prior")
         config = self.config
-        spec = normalise("prior", PartSpec("core/flow", {"layers": config.layers, "width": config.width}))
-        prior = build_part("prior", spec, "prior", gan.latent_dim, seed=config.seed, device=device_of(gan))
 
-        def fitted_state(values: Values) -> dict[str, Tensor]:
+        def fit(values: Values, spec: PartSpec) -> dict[str, Tensor]:
             fresh = build_part("prior", spec, "prior", gan.latent_dim, seed=config.seed)
             assert isinstance(fresh, FlowPrior)
             return fit_flow(fresh, values.codes(), config).state_dict()
 
-        fitted = once(fitted_state)
-
-        def edit(tensor: str) -> Edit:
-            def value(values: Values) -> Tensor:
-                return fitted(values)[tensor]
-
-            return Edit("prior", tensor, "fitted", "flow fitted to the codes", value)
-
-        names = set(prior.state_dict())
-        after = GAN(prior, gan.generator, gan.discriminator, gan.specs | {"prior": spec})
-        edits = [edit(name) for name in prior.state_dict()]
-        return Transfer(after, edits, frozen={"prior": names}, promised={"prior": set(names)})
+        part = PartSpec("core/flow", {"layers": config.layers, "width": config.width})
+        return kept_prior(gan, part, "flow fitted to the codes", fit, seed=config.seed)
 
     def neutral(self) -> None:
         """None: no setting makes a fitted flow N(0, I) for every autoencoder."""

@@ -12,7 +12,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Slot, Source, Stage, Transfer
 from zoo.specs import DataSpec
-from zoo_transfer.config import FreezeLowerConfig
+from zoo_transfer.configs.weights import FreezeLowerConfig
 
 __all__ = ["FreezeLower", "parameters_of_stage"]
 

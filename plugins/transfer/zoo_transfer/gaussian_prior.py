@@ -10,15 +10,14 @@ from torch.nn.functional import pad
 
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
 from zoo.networks.priors import NormalPrior
-from zoo.plugins import normalise
 from zoo.protocols import Edit, Slot, Source, Transfer, Values
 from zoo.specs import PartSpec
 from zoo.transfers.bridges import fold_affine, name_of
 from zoo.transfers.fits import GaussianFit, fit_gaussian, once
-from zoo_transfer.config import GaussianPriorConfig
+from zoo_transfer.configs.priors import GaussianPriorConfig
+from zoo_transfer.kept_prior import kept_prior
 
 __all__ = ["FittedGaussian", "Projection", "Whitening", "principal"]
 
@@ -147,14 +146,11 @@ class FittedGaussian:
         return Transfer(gan, edits, to_latent=projection, promised=promised)
 
     def _kept(self, gan: GAN, fitted: Callable[[Values], GaussianFit]) -> Transfer:
-        spec = normalise("prior", PartSpec("core/gaussian"))
-        prior = build_part("prior", spec, "prior", gan.latent_dim, device=next(gan.generator.parameters()).device.type)
-        after = GAN(prior, gan.generator, gan.discriminator, gan.specs | {"prior": spec})
-        edits = [
-            Edit("prior", "mean", "fitted", "gaussian fit of the codes", lambda values: fitted(values).mean.float()),
-            Edit("prior", "scale", "fitted", "gaussian fit of the codes", lambda values: fitted(values).scale.float()),
-        ]
-        return Transfer(after, edits, promised={"prior": {"mean", "scale"}})
+        def fit(values: Values, spec: PartSpec) -> dict[str, Tensor]:
+            found = fitted(values)
+            return {"mean": found.mean, "scale": found.scale}
+
+        return kept_prior(gan, PartSpec("core/gaussian"), "gaussian fit of the codes", fit)
 
 
 def _foldable(gan: GAN) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from zoo.errors import TransferError
+from torch import Tensor
+
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
-from zoo.plugins import normalise
-from zoo.protocols import Edit, Slot, Source, Transfer, Values
+from zoo.protocols import Slot, Source, Transfer, Values
 from zoo.specs import PartSpec
-from zoo.transfers.fits import fit_mixture, once
-from zoo_transfer.config import MixturePriorConfig
+from zoo.transfers.fits import fit_mixture
+from zoo_transfer.configs.priors import MixturePriorConfig
+from zoo_transfer.kept_prior import kept_prior, require_same_latent
 
 __all__ = ["FittedMixture"]
 
@@ -28,34 +28,16 @@ class FittedMixture:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """Edits of the prior's three buffers."""
-        if source.latent_dim != gan.latent_dim:
-            raise TransferError(
-                f"the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
-                f"Compose the GAN with latent_dim={source.latent_dim}.",
-            )
+        require_same_latent(source, gan, "gmm-prior")
         config = self.config
-        spec = normalise("prior", PartSpec("core/gmm", {"components": config.components}))
-        device = next(gan.generator.parameters()).device.type
-        prior = build_part("prior", spec, "prior", gan.latent_dim, device=device)
-        fitted = once(
-            lambda values: fit_mixture(
-                values.codes(),
-                config.components,
-                stream(config.seed, "gmm-prior"),
-                shrinkage=config.shrinkage,
-                ridge=config.ridge,
-            )
-        )
 
-        def edit(tensor: str) -> Edit:
-            def value(values: Values):  # type: ignore[no-untyped-def]
-                return getattr(fitted(values), tensor).float()
+        def fit(values: Values, spec: PartSpec) -> dict[str, Tensor]:
+            rng, shrinkage, ridge = stream(config.seed, "gmm-prior"), config.shrinkage, config.ridge
+            found = fit_mixture(values.codes(), config.components, rng, shrinkage=shrinkage, ridge=ridge)
+            return {"weights": found.weights, "means": found.means, "scales": found.scales}
 
-            return Edit("prior", tensor, "fitted", f"mixture of {config.components} fitted to the codes", value)
-
-        names = ("weights", "means", "scales")
-        after = GAN(prior, gan.generator, gan.discriminator, gan.specs | {"prior": spec})
-        return Transfer(after, [edit(name) for name in names], promised={"prior": set(names)})
+        part = PartSpec("core/gmm", {"components": config.components})
+        return kept_prior(gan, part, f"mixture of {config.components} fitted to the codes", fit)
 
     def neutral(self) -> None:
         """None: no setting makes a fitted mixture N(0, I) for every autoencoder."""

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from zoo.config import to_plain
-from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
@@ -19,8 +18,9 @@ from zoo.protocols import Edit, Judgement, Side, Slot, Source, Stage, Transfer, 
 from zoo.specs import DataSpec, PartSpec
 from zoo.training.adversarial import ImageGame
 from zoo.transfers.bridges import carry, require_same_data
-from zoo_transfer.config import LatentGanConfig, LatentGeneratorConfig
+from zoo_transfer.configs.games import LatentGanConfig, LatentGeneratorConfig
 from zoo_transfer.decoder_init import WarmStart
+from zoo_transfer.kept_prior import require_same_latent
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
 __all__ = ["CodeGame", "LatentGan", "LatentGenerator", "dense"]
@@ -112,11 +112,7 @@ class LatentGan:
         """A generator around the one that is there, with the decoder's values in it, and a game on codes."""
         require_same_data(source, gan, "latent-gan")
         config = self.config
-        if source.latent_dim != gan.latent_dim:
-            raise TransferError(
-                f"latent-gan: the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
-                f"Compose the GAN with latent_dim={source.latent_dim}.",
-            )
+        require_same_latent(source, gan, "latent-gan")
         device = device_of(gan)
         settings = LatentGeneratorConfig(gan.specs["generator"], config.widths)
         spec = normalise("generator", PartSpec("transfer/latent-gan", to_plain(settings)))

@@ -12,7 +12,7 @@ from zoo.networks.gan import GAN
 from zoo.plugins import normalise
 from zoo.protocols import Slot, Source, Transfer
 from zoo.specs import DataSpec, PartSpec
-from zoo_transfer.config import MinedGeneratorConfig, MinerConfig
+from zoo_transfer.configs.around import MinedGeneratorConfig, MinerConfig
 from zoo_transfer.latent_gan import dense
 from zoo_transfer.teachers import device_of
 

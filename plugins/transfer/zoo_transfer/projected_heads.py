@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo.config import to_plain
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_discriminator, build_part
 from zoo.networks.gan import GAN
 from zoo.plugins import normalise
 from zoo.protocols import Judgement, Slot, Source, Transfer
-from zoo.specs import DataSpec, PartSpec
-from zoo.transfers.bridges import carry, require_same_data
-from zoo_transfer.config import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
-from zoo_transfer.frozen_features import FrozenFeatures
-from zoo_transfer.teachers import device_of, require_logits, stage_shapes
+from zoo.specs import DataSpec
+from zoo.transfers.bridges import carry
+from zoo_transfer.beside import Beside, around, require_logits_and_data
+from zoo_transfer.configs.around import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
+from zoo_transfer.teachers import stage_shapes
 
 __all__ = ["Mixing", "ProjectedDiscriminator", "ProjectedHeads"]
 
@@ -80,19 +77,14 @@ class _Head(nn.Module):
         return self.net(x).flatten(1)  # type: ignore[no-any-return]
 
 
-class ProjectedDiscriminator(nn.Module):
+class ProjectedDiscriminator(Beside):
     """The base's logits, then those of one head per projected stage of a frozen encoder; each head is a group."""
 
     fixed = ("encoder", "mixing")
 
     def __init__(self, config: ProjectedDiscriminatorConfig, data: DataSpec) -> None:
-        super().__init__()
-        device = torch.get_default_device().type
-        self.data = data
+        super().__init__(config.base, config.encoder, data)
         self.strength = config.strength
-        self.base = build_discriminator(config.base, data, device=device)
-        self.encoder = build_part("encoder", config.encoder, "encoder", data, device=device).requires_grad_(False)
-        self.looks = FrozenFeatures()
         shapes = stage_shapes(self.encoder, data)
         self.used = min(config.stages, len(shapes))
         shapes = shapes[-self.used :]
@@ -101,12 +93,6 @@ class ProjectedDiscriminator(nn.Module):
             self.used = len(shapes)
         self.mixing = Mixing(shapes, config.channels).requires_grad_(False)
         self.heads = nn.ModuleList(_Head(shape, width) for shape, width in zip(shapes, self.mixing.widths, strict=True))
-
-    def train(self, mode: bool = True) -> Self:
-        """The encoder stays in eval mode."""
-        super().train(mode)
-        self.encoder.eval()
-        return self
 
     @property
     def logit_groups(self) -> tuple[int, ...]:
@@ -135,8 +121,7 @@ class ProjectedHeads:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """A discriminator around the one that is there, with the encoder's values in it."""
-        require_same_data(source, gan, "projected-heads")
-        require_logits(gan, "projected-heads")
+        require_logits_and_data(source, gan, "projected-heads")
         config = self.config
         if not config.strength:
             return Transfer(gan)
@@ -145,12 +130,8 @@ class ProjectedHeads:
         settings = ProjectedDiscriminatorConfig(
             gan.specs["discriminator"], encoder, config.strength, config.stages, config.channels
         )
-        spec = normalise("discriminator", PartSpec("transfer/projected-heads", to_plain(settings)))
-        wrapper = build_part(
-            "discriminator", spec, "projected-heads", gan.data, seed=config.seed, device=device_of(gan)
-        )
-        wrapper.base = gan.discriminator
-        after = GAN(gan.prior, gan.generator, wrapper, gan.specs | {"discriminator": spec})
+        after = around(gan, settings, "projected-heads", config.seed)
+        wrapper = after.discriminator
         frozen = {name for name in wrapper.state_dict() if name.startswith(("encoder.", "mixing."))}
         planned = Transfer(after, frozen={"discriminator": frozen}, wraps={"discriminator": "base"})
         if own:

@@ -8,7 +8,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import seed_of
 from zoo.protocols import Edit, Slot, Source, Transfer, Values
 from zoo.transfers.fits import once
-from zoo_transfer.config import RandomEncoderConfig
+from zoo_transfer.configs.controls import RandomEncoderConfig
 
 __all__ = ["RandomEncoder"]
 

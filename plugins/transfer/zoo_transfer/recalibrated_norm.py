@@ -13,7 +13,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.protocols import Edit, Slot, Source, Transfer, Values
 from zoo.transfers.fits import once
-from zoo_transfer.config import RecalibratedNormConfig
+from zoo_transfer.configs.weights import RecalibratedNormConfig
 
 __all__ = ["RecalibratedNorm", "statistics_on"]
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Round, Side, Slot, Source, Transfer
-from zoo_transfer.config import ReconAnchorConfig
+from zoo_transfer.configs.losses import ReconAnchorConfig
+from zoo_transfer.kept_prior import require_same_latent
 from zoo_transfer.teachers import Teacher, parts_of, teacher_of
 
 __all__ = ["Anchor", "ReconAnchor"]
@@ -47,7 +48,8 @@ class ReconAnchor:
     """L_G += w(t) [ ||phi(x) - phi(G(Enc x))||^2 + .1 ||x - G(Enc x)||_1 ], w falling to 0: modes that the autoencoder
     knew are not dropped while the GAN finds its feet (MDGAN: Che et al. 2017; AE-OT-GAN: An et al. 2020).
 
-    Codes are computed anew from each batch: phi(x) needs that pass anyway.
+    Codes are computed anew from each batch: phi(x) needs that pass anyway, so a cache would save the bottleneck's one
+    matrix product.
     """
 
     fills = frozenset({Slot.LOSS})
@@ -58,7 +60,7 @@ class ReconAnchor:
 
     def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
         """One term with a teacher of its own."""
-        _same_latent(source, gan)
+        require_same_latent(source, gan, "recon-anchor")
         teacher = teacher_of(source, gan)
         edits, names = parts_of(source, teacher, "terms.anchor")
         return Transfer(
@@ -72,13 +74,3 @@ class ReconAnchor:
     def neutral(self) -> ReconAnchorConfig:
         """Weight 0."""
         return ReconAnchorConfig(weight=0.0)
-
-
-def _same_latent(source: Autoencoder, gan: GAN) -> None:
-    from zoo.errors import TransferError
-
-    if source.latent_dim != gan.latent_dim:
-        raise TransferError(
-            f"recon-anchor: the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
-            f"Compose the GAN with latent_dim={source.latent_dim}.",
-        )

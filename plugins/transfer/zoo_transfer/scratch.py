@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Slot, Source, Transfer
-from zoo_transfer.config import ScratchConfig
+from zoo_transfer.configs.controls import ScratchConfig
 
 __all__ = ["Scratch"]
 

@@ -9,7 +9,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.protocols import Edit, Slot, Source, Transfer, Values
-from zoo_transfer.config import ShuffledInitConfig
+from zoo_transfer.configs.controls import ShuffledInitConfig
 
 __all__ = ["ShuffledInit"]
 

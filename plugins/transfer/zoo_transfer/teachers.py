@@ -8,7 +8,6 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.fitting import refit
@@ -17,7 +16,7 @@ from zoo.protocols import Edit, Features
 from zoo.specs import DataSpec
 from zoo.transfers.bridges import carry
 
-__all__ = ["Teacher", "device_of", "parts_of", "require_logits", "stage_shapes", "teacher_of"]
+__all__ = ["Teacher", "device_of", "parts_of", "stage_shapes", "teacher_of"]
 
 
 class Teacher(nn.Module):
@@ -87,16 +86,6 @@ def stage_shapes(encoder: nn.Module, data: DataSpec) -> tuple[tuple[int, ...], .
     x = torch.empty(2, *data.shape, device="meta")
     stages = shadow.features(x).stages if hasattr(shadow, "features") else shadow.judge(x).stages  # type: ignore[operator]
     return tuple(tuple(stage.shape[1:]) for stage in stages)
-
-
-def require_logits(gan: GAN, whose: str) -> None:
-    """Raises TransferError when D judges by an energy: logits added to it would make it none."""
-    if getattr(gan.discriminator, "bottleneck", None) is not None:
-        raise TransferError(
-            f"{gan.specs['discriminator'].component} fills the slot 'discriminator' with an energy, and {whose} would "
-            "add logits to it",
-            "Choose one of the two.",
-        )
 
 
 def device_of(gan: GAN) -> str:

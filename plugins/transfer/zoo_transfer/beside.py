@@ -1,0 +1,61 @@
+"""Discriminators around the one that is there, with a frozen encoder beside it."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from zoo.config import to_plain
+from zoo.errors import TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_discriminator, build_part
+from zoo.networks.gan import GAN
+from zoo.plugins import normalise
+from zoo.specs import DataSpec, PartSpec
+from zoo.transfers.bridges import require_same_data
+from zoo_transfer.frozen_features import FrozenFeatures
+from zoo_transfer.teachers import device_of
+
+__all__ = ["Beside", "around", "require_logits_and_data"]
+
+
+class Beside(nn.Module):
+    """`base` learns; `encoder` never does and is in eval mode whatever is called; `looks` gives its stages."""
+
+    fixed: tuple[str, ...] = ("encoder",)
+
+    def __init__(self, base: PartSpec, encoder: PartSpec, data: DataSpec) -> None:
+        super().__init__()
+        device = torch.get_default_device().type
+        self.data = data
+        self.base = build_discriminator(base, data, device=device)
+        self.encoder = build_part("encoder", encoder, "encoder", data, device=device).requires_grad_(False)
+        self.looks = FrozenFeatures()
+
+    def train(self, mode: bool = True) -> Self:
+        """The encoder stays in eval mode."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+
+def around(gan: GAN, settings: Any, whose: str, seed: int) -> GAN:
+    """The GAN judged by the component `transfer/<whose>` of `settings`, its own discriminator the base of it."""
+    spec = normalise("discriminator", PartSpec(f"transfer/{whose}", to_plain(settings)))
+    judge = build_part("discriminator", spec, whose, gan.data, seed=seed, device=device_of(gan))
+    judge.base = gan.discriminator
+    return GAN(gan.prior, gan.generator, judge, gan.specs | {"discriminator": spec})
+
+
+def require_logits_and_data(source: Autoencoder, gan: GAN, whose: str) -> None:
+    """Raises TransferError where the source reads other samples, or D judges by an energy: logits added to it would
+    make it none."""
+    require_same_data(source, gan, whose)
+    if getattr(gan.discriminator, "bottleneck", None) is not None:
+        raise TransferError(
+            f"{gan.specs['discriminator'].component} fills the slot 'discriminator' with an energy, and {whose} would "
+            "add logits to it",
+            "Choose one of the two.",
+        )

@@ -1,0 +1,41 @@
+"""Settings of the controls and of the baseline (torch-free)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zoo_transfer.configs.limits import MANY, hold
+
+__all__ = ["AutoencoderPriorConfig", "RandomEncoderConfig", "ScratchConfig", "ShuffledInitConfig"]
+
+
+@dataclass(frozen=True)
+class ScratchConfig:
+    """Nothing to set."""
+
+
+@dataclass(frozen=True)
+class RandomEncoderConfig:
+    """`seed` draws the weights that replace the encoder's and the bottleneck's."""
+
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ShuffledInitConfig:
+    """`seed` draws the permutations."""
+
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AutoencoderPriorConfig:
+    """`components`, `shrinkage`, `ridge` and `seed` of the mixture, as in gmm-prior."""
+
+    components: int = 10
+    shrinkage: float = 0.1
+    ridge: float = 1e-4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        hold(self, components=(1, 1000), shrinkage=(0, 1), ridge=(1e-12, MANY))
