@@ -20,7 +20,7 @@ import zoo
 from zoo.cli import main
 from zoo.cli.progress import watching
 from zoo.cli.train import _resumable
-from zoo.errors import ConfigError, DataError, IntegrityError, TrainingError
+from zoo.errors import ConfigError, DataError, IntegrityError, RemoteError, TrainingError
 from zoo.training import launch
 from zoo.training.events import Event
 from zoo.training.recipe import read_recipe
@@ -269,3 +269,12 @@ def test_a_recipe_that_only_transfers_trains_a_gan_like_its_source() -> None:
     from zoo.training.recipe import DataSection, GanSection, Recipe, TransferSection
 
     assert Recipe(DataSection("mnist5k"), transfer=TransferSection("dcgan.glyphs-sans32")).gan == GanSection()
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://[::1", "ftp://x", "http://", "http://x:y"])
+def test_an_endpoint_that_is_no_address_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo.remote.search import search
+
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(RemoteError, match="HF_ENDPOINT is"):
+        search("digits")
