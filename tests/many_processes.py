@@ -19,16 +19,33 @@ from zoo.training import ranks
 SMALL = {"batch": 16, "checkpoint_every": 48, "sample_every": 1_000, "images": 64}
 
 
+STEERED: dict[str, dict[str, Any]] = {
+    "scratch": {"augment": "colour+translation+cutout"},
+    "warming": {"images": 480, "checkpoint_every": 160},
+    "adapting": {
+        "augment": "translation",
+        "augment_probability": "adaptive",
+        "augment_images": 1_000,
+        "images": 480,
+        "checkpoint_every": 160,
+    },
+}
+"""Settings of the kinds that need their own."""
+
+
 def start(kind: str, data: str, arch: str = "dcgan") -> Any:
     """A model of each kind that can be trained: `autoencoder`, `autoencoder:OBJECTIVE`, or a strategy."""
     source = autoencoder(arch, seed=3)
     if kind.startswith("autoencoder"):
         return source
-    if kind == "scratch":
+    if kind in ("scratch", "adapting"):
         return zoo.gan(like=source)
     if kind == "began":
         energy = PartSpec("energy", {"objective": "began"})
         return zoo.transfer(source, strategy=[energy], data=data)
+    if kind == "warming":
+        warm = PartSpec("decoder-init", {"warmup_images": 4_000, "warmup_accuracy": 0.6, "ramp_images": 128})
+        return zoo.transfer(source, strategy=[warm], data=data)
     if kind == "drifting":
         gan = zoo.gan(like=source)
         gan.generator.register_forward_pre_hook(lambda net, given: _drift(net))
@@ -46,7 +63,7 @@ def settings(kind: str) -> dict[str, Any]:
     objective = kind.partition(":")[2]
     if kind.startswith("autoencoder"):
         return SMALL | {"objective": objective or "vae"}
-    return SMALL | ({"augment": "colour+translation+cutout"} if kind == "scratch" else {})
+    return SMALL | STEERED.get(kind, {})
 
 
 def run(kind: str, data: str, out: Path, **engine: Any) -> Any:

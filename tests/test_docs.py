@@ -43,6 +43,21 @@ def test_every_page_is_in_the_navigation() -> None:
     assert {page.name for page in DOCS.glob("*.md")} == named
 
 
+def test_every_test_that_the_strategies_page_names_exists() -> None:
+    named = re.findall(r"`(test_\w+)::(test_\w+)`", (DOCS / "strategy-tests.md").read_text("utf-8"))
+    assert len(named) > 50
+    for module, name in named:
+        defined = ast.parse((ROOT / "tests" / f"{module}.py").read_text("utf-8")).body
+        assert name in {part.name for part in defined if isinstance(part, ast.FunctionDef)}, f"{module}::{name}"
+
+
+def test_every_strategy_is_on_the_page_of_its_tests() -> None:
+    """By its name, in a heading or in the text."""
+    text = (DOCS / "strategy-tests.md").read_text("utf-8")
+    for page in (DOCS / "strategies").glob("*.md"):
+        assert re.search(rf"\b{page.stem}\b", text), page.stem
+
+
 def test_every_public_name_is_on_the_api_page() -> None:
     text = (DOCS / "api.md").read_text("utf-8")
     listed = set(re.findall(r"^::: [\w.]+\.(\w+)$", text, flags=re.MULTILINE))

@@ -269,6 +269,28 @@ def test_two_processes_equal_one_with_every_strategy(images_file: Path, tmp_path
 
 
 @pytest.mark.long
+def test_what_is_steered_by_a_measured_figure_turns_at_the_same_step(images_file: Path, tmp_path: Path) -> None:
+    """An accuracy-stopped warm-up ends, and an adaptive augmentation moves, where they do in one process; that both
+    processes agree is held by the weights, which are compared at every checkpoint."""
+    pytest.importorskip("accelerate", reason="the extra [dist]")
+    kinds = ["warming", "adapting"]
+    require_equal_to_one_process(images_file, tmp_path, kinds)
+    for kind in kinds:
+        one, two = (steered(tmp_path / count / kind) for count in ("one", "two"))
+        assert one.keys() == two.keys()
+        assert all(torch.equal(value, two[name]) for name, value in one.items())
+    ended = steered(tmp_path / "two" / "warming")["ended"]
+    assert 0 < ended < 480, "the warm-up never ended early"
+    assert 0 < steered(tmp_path / "two" / "adapting")["p"] <= 1
+
+
+def steered(folder: Path) -> dict[str, Tensor]:
+    """What the settings of a run's last checkpoint keep."""
+    _, tensors, _ = checkpoint.load(checkpoint.latest(Record(folder).checkpoints))
+    return {name.rpartition(".")[2]: value for name, value in tensors.items() if "steered.0." in name}
+
+
+@pytest.mark.long
 def test_processes_that_drift_apart_are_refused(images_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("accelerate", reason="the extra [dist]")
     for done in together(images_file, tmp_path, "drifting"):

@@ -32,7 +32,8 @@ def from_plain(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
         cause = error.__cause__
         if isinstance(cause, ConfigError):
             raise cause from None
-        raise ConfigError(f"{owner}: {_plainly(error)}", f"Settings: {describe(cls)}") from None
+        text, key = _plainly(error)
+        raise ConfigError(f"{owner}: {key}: {text}", f"Settings: {describe(_table_of(cls, key))}") from None
 
 
 def to_plain(config: Any) -> Any:
@@ -102,8 +103,17 @@ def _type_name(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
-def _plainly(error: msgspec.ValidationError) -> str:
+def _table_of(cls: type[Any], key: str) -> type[Any]:
+    """The dataclass that holds the dotted `key`: its settings are the ones to look through."""
+    for word in key.split(".")[:-1]:
+        nested = _dataclass_in(typing.get_type_hints(cls).get(word))
+        if nested is None:
+            break
+        cls = nested
+    return cls
+
+
+def _plainly(error: msgspec.ValidationError) -> tuple[str, str]:
     text = str(error).replace("`", "")
     text, _, where = text.partition(" - at $.")
-    key = where or "settings"
-    return f"{key}: {text[:1].lower()}{text[1:]}"
+    return text[:1].lower() + text[1:], where or "settings"

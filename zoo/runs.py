@@ -19,7 +19,7 @@ from zoo.config import from_plain, to_plain
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
 from zoo.data.streamed import batches_of
-from zoo.errors import ConfigError, TransferError
+from zoo.errors import ConfigError, IntegrityError, TransferError
 from zoo.manifest import Manifest
 from zoo.metrics.evaluate import Reference, reference
 from zoo.metrics.own import refuse_own_features
@@ -72,9 +72,17 @@ class Run:
 
     @property
     def report(self) -> list[dict[str, Any]]:
-        """What the transfer did to each tensor; empty for a run from scratch."""
+        """What the transfer did to each tensor; empty for a run from scratch. Raises IntegrityError."""
         path = self.folder / _REPORT
-        return json.loads(path.read_text("utf-8")) if path.exists() else []
+        if not path.exists():
+            return []
+        try:
+            rows = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise IntegrityError(f"{path} cannot be read: {error}", "Put back the file that the run wrote.") from None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise IntegrityError(f"{path} is no report", "Put back the file that the run wrote.")
+        return rows
 
     def best(self) -> Run:
         """The run as it was when the figure that its recipe names was the best. Raises ConfigError when nothing was
@@ -323,6 +331,8 @@ def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
         return None
     source = structure_on(recipe.transfer.structure, "cpu")
     path = folder / _SOURCE
+    if not path.is_file():
+        raise IntegrityError(f"{path} is gone: what the transfer began with", "Put it back, or run the transfer again.")
     source.load_state_dict(unpack(path.read_bytes(), str(path)), strict=True)
     if digest(source) != recipe.transfer.sha256:
         raise TransferError(f"{path} is not the autoencoder that the run began with", "Run the transfer again.")

@@ -9,17 +9,19 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from zoo.bench.cell import Result, read_result, refuse_other, run_cell
 from zoo.bench.rows import choose, rows_of
 from zoo.bench.suite import Cell, Suite, final_cells, images_to_show, source_cells, trial_cells, write_suite
 from zoo.bench.table import Row, write_table
-from zoo.errors import TrainingError
+from zoo.errors import ConfigError, StorageError, TrainingError, ZooError
 from zoo.files import write_atomically
 
 __all__ = ["RECIPES", "SUITE", "TABLE", "Progress", "chosen_settings", "collect", "run_suite"]
@@ -28,6 +30,7 @@ SUITE = "suite.toml"
 TABLE = "table.csv"
 RECIPES = "recipes"
 _POLL_SECONDS = 2.0
+_LOCK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,13 @@ def run_suite(
 
     Finished cells are only read, a run that was cut short goes on from its checkpoint, and the table is written anew
     after each cell. `workers` runs are made at a time; `executor` replaces the local processes. Raises TrainingError
-    after all others are done when cells failed for another reason than diverging, ConfigError when the folder holds
-    runs of other settings, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
+    after all others are done when cells failed for another reason than diverging (at once when a process was killed),
+    ConfigError when the folder holds runs of other settings or another process runs a suite in it, StorageError when it
+    cannot be written, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
     """
     clock = _Clock(suite, root)
     failures: dict[str, BaseException] = {}
-    with executor or _processes(workers) as pool:
+    with _alone(root), executor or _processes(workers) as pool:
         for stage in (lambda: source_cells(suite), lambda: trial_cells(suite), lambda: _finals(suite, root)):
             for cell in stage():
                 refuse_other(suite, root, cell)
@@ -75,8 +79,14 @@ def run_suite(
     rows = collect(suite, root)
     if failures:
         first, error = next(iter(failures.items()))
+        if any(isinstance(failure, BrokenExecutor) for failure in failures.values()):
+            raise TrainingError(
+                f"a process that made runs of {suite.name} was killed from outside, near {first}",
+                "Was memory short? Run the suite again to go on, with fewer --workers if so.",
+            ) from error
+        what = error.message if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
         raise TrainingError(
-            f"{len(failures)} runs of {suite.name} failed, the first: {first}: {error}",
+            f"{len(failures)} runs of {suite.name} failed, the first: {first}: {what}",
             "The others are in the table. Run the suite again to go on.",
         ) from error
     return rows
@@ -126,7 +136,10 @@ def _run_all(
     while rest or waiting:
         while rest and len(waiting) < workers:  # no more: what is queued would still be begun after a stop
             cell = rest.pop()
-            waiting[pool.submit(run_cell, suite, root, cell)] = cell
+            try:
+                waiting[pool.submit(run_cell, suite, root, cell)] = cell
+            except BrokenExecutor as broken:  # a process that was killed takes its pool along
+                failures[cell.id] = broken
         done, _ = wait(waiting, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
             cell = waiting.pop(future)
@@ -181,6 +194,27 @@ class _Clock:
             except (ValueError, KeyError, TypeError):
                 continue  # cut short by the window or still being written
         return 0
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One suite in a folder at a time: a second one would begin anew the runs that the first one is about to make."""
+    lock = filelock.FileLock(root / ".lock")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=_LOCK_SECONDS)
+    except filelock.Timeout:
+        raise ConfigError(
+            f"another process is running a suite in {root}", "Wait for it, or give this one another --out."
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {root}: {error.strerror or error}", "Choose a folder that you may write to."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

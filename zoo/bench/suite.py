@@ -241,8 +241,8 @@ def read_suite(path: Path) -> Suite:
         values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"there is no suite {path}", "Give a .toml file; recipes/bench holds some.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as TOML: {error}") from None
+    except (OSError, ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
+        raise ConfigError(f"{path} cannot be read as TOML: {error}", "Mend that line.") from None
     return from_plain(Suite, values, path.name)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -101,6 +103,7 @@ def zoo(ctx: click.Context, traceback: bool, registries: tuple[str, ...]) -> Non
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program: exit code 0, 1 (failed) or 2 (wrong usage); errors are a line and a hint."""
+    _mend_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     traceback = "--traceback" in given
     given = [word for word in given if word != "--traceback"]
@@ -126,9 +129,37 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if traceback:
             raise
+        known = _of_the_machine(error)
+        if known is not None:
+            _complain(*known)
+            sys.exit(1)
         text = (str(error).strip().splitlines() or [""])[0]
         _complain(f"{type(error).__name__}: {text}", "This is a bug in zoo or a plugin. See it whole: add --traceback.")
         sys.exit(1)
+
+
+def _mend_streams() -> None:
+    """Closed streams swallow what is written; what a stream's encoding cannot say becomes a question mark."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
+
+
+def _of_the_machine(error: Exception) -> tuple[str, str] | None:
+    """What is said of a failure that is the machine's: memory, or a file that nothing closer explained."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(word in text for word in _FULL)):
+        return "memory ran out", "Take fewer or smaller images at a time; what was written until now is whole."
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename is not None else ""
+        return f"{error.strerror}{where}", "Check the path, its rights and the free space. More: add --traceback."
+    return None
+
+
+_FULL = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def _complain(message: str, hint: str) -> None:

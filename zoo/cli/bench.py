@@ -113,7 +113,7 @@ def _watching(title: str, quiet: bool) -> Iterator[Callable[[Any], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
 
     def told(progress: Any) -> str:
         left = "?" if progress.seconds_left is None else _duration(progress.seconds_left)
@@ -122,7 +122,11 @@ def _watching(title: str, quiet: bool) -> Iterator[Callable[[Any], None]]:
     if quiet:
         yield lambda progress: None
     elif console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=32), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=32),
+            TextColumn("{task.fields[note]}", markup=False),
+        )
         with Progress(*columns, console=console) as bar:
             task = bar.add_task(title, total=None, note="")
 

@@ -79,7 +79,7 @@ def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any
             raise ConfigError(f"{flag} {word!r} is not KEY=VALUE", f"For example: {flag} batch=64")
         try:
             parsed[key] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             parsed[key] = text
     return parsed
 

@@ -19,7 +19,7 @@ _SHOWN = ("loss", "mse", "kl", "mmd", "features", "critic", "d_loss", "penalty",
 @contextmanager
 def watching(title: str, quiet: bool = False) -> Iterator[Watcher]:
     """A watcher that draws on stderr while the block runs."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)  # a name or a path may hold [brackets]
     if quiet:
         yield lambda event: None
     elif console.is_terminal:
@@ -31,10 +31,10 @@ def watching(title: str, quiet: bool = False) -> Iterator[Watcher]:
 
 def _bar(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

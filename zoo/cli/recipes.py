@@ -30,7 +30,8 @@ def recipe_from_words(
 
     Raises ConfigError for a flag that does not belong, a missing one or a wrong setting.
     """
-    words = {key: value for key, value in words.items() if value not in (None, (), False)}
+    # by identity: 0 is a value that somebody gave, to be refused, and equals False
+    words = {key: value for key, value in words.items() if value is not None and value is not False and value != ()}
     seed = words.pop("seed", 0)
     device = words.pop("device", None)
     if what not in _PARTS:
@@ -54,8 +55,8 @@ def recipe_from_words(
         what: section,
     }
     metric, every = words.pop("metric", None), words.pop("every", None)
-    if metric or every:
-        plain["evaluation"] = {"metric": metric or "judge", **({"every": every} if every else {})}
+    if metric is not None or every is not None:
+        plain["evaluation"] = {"metric": metric or "judge", **({} if every is None else {"every": every})}
     if source is not None:
         plain["transfer"] = {"source": source, "strategy": strategy}
     if words:
@@ -101,6 +102,11 @@ def _known(key: str, value: Any, what: str) -> Any:
 
 def _with_setting(part: Any, role: str, setting: str, value: Any) -> dict[str, Any]:
     if part is None:
-        raise ConfigError(f"--set {role}.{setting}: name the {role} too", f"For example: --{role} dcgan")
+        named = (
+            f"--set {role}={'core/r1' if role == 'regulariser' else 'core/vae'}"
+            if role in _LOSSES
+            else f"--{role} dcgan"
+        )
+        raise ConfigError(f"--set {role}.{setting}: name the {role} too", f"For example: {named}")
     spec: dict[str, Any] = {"component": part, "config": {}} if isinstance(part, str) else part
     return {"component": spec["component"], "config": {**spec["config"], setting: value}}

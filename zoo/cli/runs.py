@@ -193,7 +193,7 @@ def _draw(summaries: Sequence[Summary], name: str) -> None:
         label: [(figure.shown, figure.value) for figure in _series(summary, name)]
         for label, summary in zip(_labels(summaries), summaries, strict=True)
     }
-    console = Console()
+    console = Console(markup=False)
     drawn = plot(
         {label: points for label, points in series.items() if points},
         xlabel="images shown",

@@ -268,6 +268,8 @@ def _resumable(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        runs = sorted(folder.glob("**/checkpoints"), key=lambda path: path.stat().st_mtime)
-        where = runs[-1].parent if runs else folder
-        raise click.Abort(f"The checkpoint is written. Continue: zoo resume {where}") from stop
+        found = [path for at in (".", "autoencoder", "gan") for path in (folder / at / "checkpoints").glob("[0-9]*")]
+        if not found:
+            raise click.Abort("Nothing was trained so far. Begin again with the same command.") from stop
+        newest = max(found, key=lambda path: path.stat().st_mtime).parent.parent
+        raise click.Abort(f"The checkpoint is written. Continue: zoo resume {newest}") from stop

@@ -215,6 +215,8 @@ def _eight_bits(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _link_reason(path: Path, top: Path) -> str:
     target = Path(os.path.realpath(path))
+    if not os.path.exists(target):
+        return "a link that leads nowhere"
     if target.is_relative_to(top):
         return "a link to something in this folder, which is read there"
     return "a link that leaves the folder"

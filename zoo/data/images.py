@@ -47,7 +47,7 @@ class ImageSet:
     `pixels` is uint8 `(N, *spec.shape)`, or reads those rows when it is indexed (`streamed`); `labels` int64
     `(N,)` or None; `train` and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX
     expression, empty where the source states none. `unusable` lists the files that opening could not use.
-    `source`, `limit` and `selection` open the same set again.
+    `source`, `limit`, `selection` and `strict` (no file may be unusable) open the same set again.
     """
 
     name: str
@@ -62,6 +62,7 @@ class ImageSet:
     source: str = ""
     limit: int | None = None
     selection: Selection | None = None
+    strict: bool = False
 
     def __len__(self) -> int:
         return len(self.pixels)

@@ -186,9 +186,10 @@ def _open_folder(path: Path, wishes: _Wishes) -> ImageSet:
         )
     train = split(read, wishes.held_out)
     name = printable(found.root.name) or "images"
-    return _image_set(
+    opened = _image_set(
         name, spec, pixels, None, train, source=str(found.root), limit=wishes.limit, skipped=tuple(skipped)
     )
+    return replace(opened, strict=wishes.strict)
 
 
 def _open_scheme(source: str, wishes: _Wishes) -> ImageSet:
@@ -241,6 +242,7 @@ def _stream(
         unusable=skipped,
         source=source,
         limit=wishes.limit,
+        strict=wishes.strict,
     )
 
 

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import importlib.resources
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,24 +15,30 @@ from typing import Any
 
 import jinja2
 
-from zoo.errors import DataError
-from zoo.files import read_regular, write_atomically
+from zoo.errors import ConfigError, DataError
+from zoo.files import open_regular, read_regular, write_atomically
 from zoo.gallery.cards import card_of, heirs_of, strategy_pages
 from zoo.registry import models
 
 __all__ = ["gallery"]
 
 _LARGEST = 20_000_000
+_PAGES = ("index", "strategies", "results")
+_GENERATOR = "zoo gallery"
+_HEAD = 2_000
+"""Bytes of a page within which it says what made it."""
 
 
 def gallery(out: str | Path, pattern: str = "*", *, results: str | Path | None = None) -> list[Path]:
     """Write index.html, strategies.html and results.html for the registered releases whose name matches `pattern`.
 
     `results` is a .csv with a head, such as a suite's table; it is shown beside the releases' own figures. What is
-    not on this machine gets a card without pictures: nothing is pulled. Returns the files. Raises ReleaseError,
-    IntegrityError, DataError, StorageError.
+    not on this machine gets a card without pictures: nothing is pulled. Pages of an older gallery are replaced, others
+    are not. Returns the files. Raises ConfigError, ReleaseError, IntegrityError, DataError, StorageError.
     """
     out = Path(out)
+    for name in _PAGES:
+        _refuse_others(out / f"{name}.html")
     cards = [card_of(entry) for entry in models(pattern)]
     heirs = heirs_of(cards)
     cards = [replace(card, heirs=heirs.get(card.entry.name, ())) for card in cards]
@@ -49,11 +56,24 @@ def gallery(out: str | Path, pattern: str = "*", *, results: str | Path | None =
         "rows": rows,
     }
     written = []
-    for name in ("index", "strategies", "results"):
+    for name in _PAGES:
         path = out / f"{name}.html"
         write_atomically(path, _page(name, facts).encode())
         written.append(path)
     return written
+
+
+def _refuse_others(path: Path) -> None:
+    """Raise ConfigError for a page that no gallery wrote."""
+    if not os.path.lexists(path):
+        return
+    try:
+        with open_regular(path) as file:
+            ours = f'content="{_GENERATOR}"'.encode() in file.read(_HEAD)
+    except OSError:
+        ours = False
+    if not ours:
+        raise ConfigError(f"{path} is there, and no gallery wrote it", "Choose another folder, or move it away.")
 
 
 def _page(name: str, facts: dict[str, Any]) -> str:
@@ -72,7 +92,7 @@ def _page(name: str, facts: dict[str, Any]) -> str:
     script = texts["page.js"]
     pin = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template(f"{name}.html.j2").render(
-        page=name, style=texts["page.css"], script=script, script_pin=pin, **facts
+        page=name, style=texts["page.css"], script=script, script_pin=pin, generator=_GENERATOR, **facts
     )
 
 

@@ -91,7 +91,7 @@ def gan(
     if like is not None:
         generator = generator or plugins.fresh("generator", like.specs["decoder"])
         discriminator = discriminator or plugins.fresh("encoder", like.specs["encoder"])
-        latent_dim = latent_dim or like.latent_dim
+        latent_dim = like.latent_dim if latent_dim is None else latent_dim
         data = data or (like.data if shape is None else None)
     generator = as_part(generator or "dcgan")
     specs = {
@@ -99,7 +99,7 @@ def gan(
         "generator": plugins.normalise("generator", generator),
         "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
     }
-    model = build_gan(specs, _data(shape, data), latent_dim or 64, seed=seed, device=device)
+    model = build_gan(specs, _data(shape, data), 64 if latent_dim is None else latent_dim, seed=seed, device=device)
     _fetch(model)
     return model
 

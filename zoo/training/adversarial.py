@@ -88,6 +88,7 @@ class AdversarialTrainee:
         engine: Engine | None = None,
     ) -> None:
         self.engine = engine or Engine()
+        self.engine.parts(training.batch)  # refused before anything is shown or written
         self.gan = plan.gan
         self.plan = plan
         self.images = images.to(self.engine.device)

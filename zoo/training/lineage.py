@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from zoo import plugins
 from zoo.config import from_plain, to_plain
 from zoo.data.batches import Batches
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, IntegrityError
 from zoo.networks.compose import as_part
 from zoo.training import checkpoint, loop
 from zoo.training.changes import changes, overridden, told
@@ -31,6 +30,8 @@ def unchanged(record: Record, path: Path) -> Recipe:
     under."""
     recipe = record.recipe()
     _, _, facts = checkpoint.facts_of(path)
+    if "recipe" not in facts:
+        raise IntegrityError(f"checkpoint {path} does not say its recipe", "Remove it; the one before it is kept.")
     found = changes(from_plain(Recipe, facts["recipe"], f"the recipe in {path}"), recipe)
     if found:
         words = " ".join(f"--override {change.key}={change.new}" for change in found if change.new is not None)
@@ -52,6 +53,8 @@ def fork(record: Record, settings: Mapping[str, Any], out: Record) -> Recipe:
     parent = unchanged(record, path)
     shown, digest, _ = checkpoint.facts_of(path)
     recipe = _normalised(overridden(parent, settings))
+    if recipe.evaluation is not None:
+        plugins.find("metric", recipe.evaluation.metric)  # else the new run is there before this is found out
     training = _training(recipe)
     if shown >= training.images:
         raise ConfigError(
@@ -77,10 +80,10 @@ def fork(record: Record, settings: Mapping[str, Any], out: Record) -> Recipe:
             "That setting decides which tensors there are: start a new run for it.",
         ) from error
     tensors, facts = loop.state(trainee, batches, watch)
+    out.begin(recipe)  # first of all: it refuses a folder that holds a run, whose files these would replace
     for name in KEPT_FILES:
         if (record.folder / name).exists():
-            shutil.copyfile(record.folder / name, out.folder / name)
-    out.begin(recipe)
+            out.keep(name, (record.folder / name).read_bytes())
     checkpoint.save(out.checkpoints, shown, tensors, {**facts, "recipe": to_plain(recipe)})
     return recipe
 

@@ -130,7 +130,14 @@ def images_of(recipe: Recipe) -> ImageSet:
     """The images of a run. Raises ConfigError when they are no longer those that it began with."""
     section = recipe.data
     like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
-    images = open_images(section.source, like=like, prepare=section.prepare, limit=section.limit, stream=section.stream)
+    images = open_images(
+        section.source,
+        like=like,
+        prepare=section.prepare,
+        strict=section.strict,
+        limit=section.limit,
+        stream=section.stream,
+    )
     images = select(images, section.select)
     if section.sha256 not in (None, images.sha256):
         raise ConfigError(
@@ -166,7 +173,8 @@ def data_section(images: ImageSet) -> DataSection:
         images.limit,
         images.selection,
         images.sha256,
-        stream=images.streamed,
+        images.strict,
+        images.streamed,
     )
 
 

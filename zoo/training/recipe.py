@@ -14,7 +14,7 @@ from typing import Any, Literal
 import tomli_w
 
 from zoo.config import from_plain, to_plain
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, near
 from zoo.specs import DataSpec, Origin, PartSpec, Preparation, Selection
 
 __all__ = [
@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 Part = str | PartSpec
+
+_MOST_THREADS = 1_024
+_FIGURES = ("kid", "fid", "precision", "recall")
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,10 @@ class EvaluationSection:
     def __post_init__(self) -> None:
         if self.samples < 2 or (self.every is not None and self.every < 1):
             raise ConfigError("evaluation needs at least 2 samples and a positive `every`")
+        if self.best not in _FIGURES:
+            raise ConfigError(
+                f"evaluation.best {self.best!r} is no figure that is measured along the way", near(self.best, _FIGURES)
+            )
 
 
 @dataclass(frozen=True)
@@ -257,11 +264,13 @@ class Recipe:
             raise ConfigError(
                 f"recipe format {self.format} is not known; this zoo reads format 1", "Upgrade aegan-zoo."
             )
-        if self.autoencoder is None and self.gan is None:
-            raise ConfigError("the recipe trains nothing", "Give it an [autoencoder] or a [gan] table.")
         if self.transfer is not None and self.gan is None:
             object.__setattr__(self, "gan", GanSection())
-        for name in ("generate", "judge"):
+        if self.autoencoder is None and self.gan is None:
+            raise ConfigError("the recipe trains nothing", "Give it an [autoencoder], a [transfer] or a [gan] table.")
+        if self.threads is not None and not 1 <= self.threads <= _MOST_THREADS:
+            raise ConfigError(f"threads {self.threads} is not a number of threads", "Leave it out, or give 1 or more.")
+        for name in ("evaluation", "generate", "judge"):
             if getattr(self, name) is not None and self.gan is None:
                 raise ConfigError(f"[{name}] needs a GAN", "Give the recipe a [gan] table.")
 
@@ -282,8 +291,8 @@ def read_recipe(path: Path) -> Recipe:
         raise ConfigError(
             f"there is no recipe {path}", "Say `zoo train autoencoder` or `zoo train gan`, or give a .toml file."
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as TOML: {error}") from None
+    except (OSError, ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
+        raise ConfigError(f"{path} cannot be read as TOML: {error}", "Mend that line.") from None
     return from_plain(Recipe, values, path.name)
 
 

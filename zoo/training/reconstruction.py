@@ -32,6 +32,7 @@ class AutoencoderTrainee:
         engine: Engine | None = None,
     ) -> None:
         self.engine = engine or Engine()
+        self.engine.parts(training.batch)  # refused before anything is shown or written
         self.model = model.train().requires_grad_(True)
         self.images = images.to(self.engine.device)
         self.training = training

@@ -153,12 +153,24 @@ class Record:
         return self.folder / "samples" / f"{shown:012d}.png"
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Every event, oldest first, as plain data."""
+        """Every event, oldest first, as plain data. Raises ConfigError where the file holds something else."""
         path = self.folder / EVENTS
         if not path.exists():
             return
-        for line in path.read_text("utf-8").splitlines():
+        try:
+            found = path.read_bytes().splitlines()
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror or error}", "Check its rights.") from error
+        for number, line in enumerate(found, 1):
             try:
-                yield json.loads(line)
-            except ValueError:
-                return  # the line that a kill cut short: nothing follows it
+                event = json.loads(line)
+            except (ValueError, RecursionError):
+                event = None
+            if isinstance(event, dict) and isinstance(event.get("kind"), str) and type(event.get("shown")) is int:
+                yield event
+            elif number < len(found):
+                raise ConfigError(
+                    f"line {number} of {path} is not an event",
+                    "Take it out, or move the file away: only the record of what was is lost.",
+                )
+            # else the line that a kill cut short: nothing follows it

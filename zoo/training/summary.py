@@ -139,8 +139,8 @@ def summarise(folder: Path) -> Summary:
         return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, error=error.message)
     try:
         lines = list(record.lines())
-    except (OSError, UnicodeDecodeError) as error:
-        return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, recipe=recipe, error=str(error))
+    except ConfigError as error:
+        return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, recipe=recipe, error=error.message)
     last = lines[-1] if lines else {}
     rates = [line["images_per_second"] for line in lines if line["kind"] == "tick" and "images_per_second" in line]
     section = recipe.autoencoder or recipe.gan
