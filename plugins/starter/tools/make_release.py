@@ -16,8 +16,6 @@ from zoo.metrics.evaluate import reference
 from zoo.publish import Trained, write_pair
 from zoo.runs import open_run
 
-VERSIONS = {"dcgan.glyphs-sans32": "1.1.0"}
-"""Of releases that existed before."""
 SAMPLES = 2000
 
 
@@ -40,7 +38,7 @@ def main() -> None:
         )
     figures = reference(gan.images, "judge").measure(gan.gan.sample(SAMPLES), whole=True)
     trained = Trained(gan.autoencoder, gan.gan, gan.images, recipe, gan.shown, gan.report, figures)
-    version = VERSIONS.get(name, "1.0.0")
+    version = "1.0.0"
     manifest = write_pair(trained, folder, license=gan.images.license, name=name, version=version)
     size = sum(path.stat().st_size for path in Path(folder).iterdir())
     print(f"{manifest.name} {manifest.version}: {size / 2**20:.1f} MiB")
