@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import filelock
 import numpy as np
 import pytest
 from helpers import SHAPE
@@ -18,7 +20,7 @@ import zoo
 from zoo.cli import main
 from zoo.cli.progress import watching
 from zoo.cli.train import _resumable
-from zoo.errors import ConfigError, DataError, IntegrityError, TrainingError
+from zoo.errors import ConfigError, DataError, IntegrityError, RemoteError, TrainingError
 from zoo.training import launch
 from zoo.training.events import Event
 from zoo.training.recipe import read_recipe
@@ -151,6 +153,8 @@ def test_a_suite_whose_process_was_killed_says_so(images_file: Path, tmp_path: P
     with pytest.raises(TrainingError, match="killed from outside") as caught:
         run_suite(suite, tmp_path / "out", executor=Killed())
     assert "fewer --workers" in caught.value.hint
+    with filelock.FileLock(tmp_path / "out" / ".lock"), pytest.raises(ConfigError, match="another process is running"):
+        run_suite(suite, tmp_path / "out", executor=Killed())
 
 
 def test_brackets_in_names_are_printed_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -239,3 +243,38 @@ def test_a_gallery_replaces_a_gallery_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
     (tmp_path / "index.html").unlink()
     assert gallery(tmp_path, "nothing-*") == gallery(tmp_path, "nothing-*")
+
+
+@pytest.mark.parametrize("plain", [["runs", "show"], ["runs", "show", "--json"]])
+def test_a_terminal_that_knows_ascii_alone_gets_question_marks(
+    plain: list[str], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Curves are drawn with characters that it lacks."""
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    with pytest.raises(SystemExit) as done:
+        main([*plain, str(run)])
+    assert not done.value.code
+    assert str(run).encode() in written.getvalue()
+
+
+def test_a_closed_output_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SystemExit) as done:
+        main(["list"])
+    assert not done.value.code
+
+
+def test_a_recipe_that_only_transfers_trains_a_gan_like_its_source() -> None:
+    from zoo.training.recipe import DataSection, GanSection, Recipe, TransferSection
+
+    assert Recipe(DataSection("mnist5k"), transfer=TransferSection("dcgan.glyphs-sans32")).gan == GanSection()
+
+
+@pytest.mark.parametrize("address", ["nonsense", "http://[::1", "ftp://x", "http://", "http://x:y"])
+def test_an_endpoint_that_is_no_address_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo.remote.search import search
+
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(RemoteError, match="HF_ENDPOINT is"):
+        search("digits")

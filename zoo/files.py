@@ -127,6 +127,6 @@ def _storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         hint = "Free some space or choose another place, then try again."
-        if isinstance(error, PermissionError):
+        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
             hint = "Choose a folder that you may write to."
         raise StorageError(f"cannot write {path}: {error.strerror or error}", hint) from error

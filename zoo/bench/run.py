@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from zoo.bench.cell import Result, read_result, refuse_other, run_cell
 from zoo.bench.rows import choose, rows_of
 from zoo.bench.suite import Cell, Suite, final_cells, images_to_show, source_cells, trial_cells, write_suite
 from zoo.bench.table import Row, write_table
-from zoo.errors import TrainingError, ZooError
+from zoo.errors import ConfigError, StorageError, TrainingError, ZooError
 from zoo.files import write_atomically
 
 __all__ = ["RECIPES", "SUITE", "TABLE", "Progress", "chosen_settings", "collect", "run_suite"]
@@ -28,6 +30,7 @@ SUITE = "suite.toml"
 TABLE = "table.csv"
 RECIPES = "recipes"
 _POLL_SECONDS = 2.0
+_LOCK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,12 @@ def run_suite(
     Finished cells are only read, a run that was cut short goes on from its checkpoint, and the table is written anew
     after each cell. `workers` runs are made at a time; `executor` replaces the local processes. Raises TrainingError
     after all others are done when cells failed for another reason than diverging (at once when a process was killed),
-    ConfigError when the folder holds
-    runs of other settings, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
+    ConfigError when the folder holds runs of other settings or another process runs a suite in it, StorageError when it
+    cannot be written, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
     """
     clock = _Clock(suite, root)
     failures: dict[str, BaseException] = {}
-    with executor or _processes(workers) as pool:
+    with _alone(root), executor or _processes(workers) as pool:
         for stage in (lambda: source_cells(suite), lambda: trial_cells(suite), lambda: _finals(suite, root)):
             for cell in stage():
                 refuse_other(suite, root, cell)
@@ -135,8 +138,8 @@ def _run_all(
             cell = rest.pop()
             try:
                 waiting[pool.submit(run_cell, suite, root, cell)] = cell
-            except BrokenExecutor as error:  # a process that was killed takes its pool along
-                failures[cell.id] = error
+            except BrokenExecutor as broken:  # a process that was killed takes its pool along
+                failures[cell.id] = broken
         done, _ = wait(waiting, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
         for future in done:
             cell = waiting.pop(future)
@@ -191,6 +194,27 @@ class _Clock:
             except (ValueError, KeyError, TypeError):
                 continue  # cut short by the window or still being written
         return 0
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One suite in a folder at a time: a second one would begin anew the runs that the first one is about to make."""
+    lock = filelock.FileLock(root / ".lock")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=_LOCK_SECONDS)
+    except filelock.Timeout:
+        raise ConfigError(
+            f"another process is running a suite in {root}", "Wait for it, or give this one another --out."
+        ) from None
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {root}: {error.strerror or error}", "Choose a folder that you may write to."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

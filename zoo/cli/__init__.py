@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -101,6 +103,7 @@ def zoo(ctx: click.Context, traceback: bool, registries: tuple[str, ...]) -> Non
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the program: exit code 0, 1 (failed) or 2 (wrong usage); errors are a line and a hint."""
+    _mend_streams()
     given = list(sys.argv[1:] if arguments is None else arguments)
     traceback = "--traceback" in given
     given = [word for word in given if word != "--traceback"]
@@ -133,6 +136,16 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         text = (str(error).strip().splitlines() or [""])[0]
         _complain(f"{type(error).__name__}: {text}", "This is a bug in zoo or a plugin. See it whole: add --traceback.")
         sys.exit(1)
+
+
+def _mend_streams() -> None:
+    """Closed streams swallow what is written; what a stream's encoding cannot say becomes a question mark."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _of_the_machine(error: Exception) -> tuple[str, str] | None:

@@ -102,6 +102,11 @@ def _known(key: str, value: Any, what: str) -> Any:
 
 def _with_setting(part: Any, role: str, setting: str, value: Any) -> dict[str, Any]:
     if part is None:
-        raise ConfigError(f"--set {role}.{setting}: name the {role} too", f"For example: --{role} dcgan")
+        named = (
+            f"--set {role}={'core/r1' if role == 'regulariser' else 'core/vae'}"
+            if role in _LOSSES
+            else f"--{role} dcgan"
+        )
+        raise ConfigError(f"--set {role}.{setting}: name the {role} too", f"For example: {named}")
     spec: dict[str, Any] = {"component": part, "config": {}} if isinstance(part, str) else part
     return {"component": spec["component"], "config": {**spec["config"], setting: value}}

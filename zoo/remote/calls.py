@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from zoo.errors import RemoteError, ZooError
 
@@ -21,6 +23,7 @@ _LONGEST_WAIT = 8.0
 @contextmanager
 def hub_errors(doing: str) -> Iterator[None]:
     """Turn what the client raises into a RemoteError; `doing` begins its message, as in `pull of ann/x`."""
+    _check_address()
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     network: type[BaseException] = HfHubHTTPError.__bases__[
@@ -49,7 +52,8 @@ def asked(call: Callable[[], T]) -> T:
 
 
 def is_offline() -> bool:
-    """Whether the user has switched the Hub off."""
+    """Whether the user has switched the Hub off. Raises RemoteError for an HF_ENDPOINT that is no address."""
+    _check_address()
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
@@ -61,6 +65,23 @@ def use_plain_uploads() -> None:
 
     if constants.ENDPOINT.startswith("http://"):
         constants.HF_HUB_DISABLE_XET = True
+
+
+def _check_address() -> None:
+    """The client takes HF_ENDPOINT apart while it is imported, and trusts it."""
+    said = os.environ.get("HF_ENDPOINT")
+    if not said:
+        return
+    try:
+        parts = urlsplit(said)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise RemoteError(
+            f"HF_ENDPOINT is {said[:100]!r}, not the address of a Hub",
+            "For example http://127.0.0.1:8765; for huggingface.co: unset HF_ENDPOINT",
+        )
 
 
 def _told(doing: str, error: BaseException) -> RemoteError:

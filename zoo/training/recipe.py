@@ -264,10 +264,10 @@ class Recipe:
             raise ConfigError(
                 f"recipe format {self.format} is not known; this zoo reads format 1", "Upgrade aegan-zoo."
             )
-        if self.autoencoder is None and self.gan is None:
-            raise ConfigError("the recipe trains nothing", "Give it an [autoencoder] or a [gan] table.")
         if self.transfer is not None and self.gan is None:
             object.__setattr__(self, "gan", GanSection())
+        if self.autoencoder is None and self.gan is None:
+            raise ConfigError("the recipe trains nothing", "Give it an [autoencoder], a [transfer] or a [gan] table.")
         if self.threads is not None and not 1 <= self.threads <= _MOST_THREADS:
             raise ConfigError(f"threads {self.threads} is not a number of threads", "Leave it out, or give 1 or more.")
         for name in ("evaluation", "generate", "judge"):
