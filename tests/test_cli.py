@@ -90,6 +90,17 @@ def test_explain_shows_every_tensor_and_trains_nothing(run, images_file: Path) -
     assert {row["origin"] for row in told["tensors"]} == {"copied", "fresh"}
 
 
+def test_explain_says_that_colour_is_dropped_and_that_files_cannot_be_read(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(12):
+        Image.new("RGB", (9, 7), (20 * i, 200, 40)).save(folder / f"{i}.png")
+    (folder / "broken.png").write_bytes(b"no image")
+    told = run("transfer", "dcgan.glyphs-sans32", "--data", folder, "--explain").out
+    assert "--shape 3,32,32" in told
+    assert "1 file could not be read" in told
+
+
 def test_a_recipe_runs_its_four_steps(run, images_file: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     recipe = tmp_path / "recipe.toml"
     text = (Path(__file__).parent.parent / "recipes" / "founding.toml").read_text()

@@ -600,3 +600,20 @@ def test_shapes_that_contradict_or_cannot_be_drawn_are_refused(folder: Path) -> 
         open_images(folder, shape=(2, 8, 8))
     with pytest.raises(ConfigError, match="neither"):
         open_images(folder, shape=(8, 8))
+
+
+@pytest.mark.parametrize(
+    ("mode", "fill", "spec", "greyed"),
+    [
+        ("RGB", (200, 20, 20), GREY, True),
+        ("RGB", (90, 90, 90), GREY, False),
+        ("L", 90, GREY, False),
+        ("RGB", (200, 20, 20), RGB, False),
+    ],
+)
+def test_a_set_says_whether_its_colour_was_dropped(
+    tmp_path: Path, mode: str, fill: int | tuple[int, ...], spec: DataSpec, greyed: bool
+) -> None:
+    for i in range(3):
+        save(tmp_path / "in", f"{i}.png", Image.new(mode, (9, 7), fill))
+    assert open_images(tmp_path / "in", like=spec).greyed == greyed

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import zoo
 
 ROWS = [
     {"cli"},
-    {"scaffold", "testing"},
+    {"scaffold"},
     {"testing"},
     {"conformance"},
     {"bench", "ui"},
@@ -27,6 +28,15 @@ ROWS = [
 ]
 LEVEL = {name: i for i, row in enumerate(ROWS) for name in row}
 EXEMPT = {"__init__", "__main__", "builtin"}
+
+
+def test_the_table_for_contributors_has_these_rows_and_they_hold_every_module() -> None:
+    root = Path(zoo.__file__).parent
+    table = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text("utf-8")
+    cells = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    assert [{name.rstrip("/") for name in re.findall(r"`([^`]+)`", cell)} for cell in cells] == ROWS
+    modules = {path.stem for path in root.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert modules == set(LEVEL) | EXEMPT
 
 
 def imports(path: Path) -> set[str]:

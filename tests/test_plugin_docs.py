@@ -19,12 +19,11 @@ PAGE = Path(__file__).parents[1] / "docs" / "write-a-plugin.md"
 BLOCK = re.compile(r"^```(sh|python)(?: title=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def test_every_block_runs_in_order(tmp_path: Path, images_file: Path) -> None:
-    assert images_file == tmp_path / "blobs.npz"
+def test_every_block_runs_in_order(tmp_path: Path) -> None:
     plugin = tmp_path / "zoo-ring"
     with hub(tmp_path / "store") as server:
         run_page(tmp_path, plugin, environment(server.url, tmp_path / "hf"))
-        repository = server.hub.store.find("model", "ann/ring-blobs")
+        repository = server.hub.store.find("model", "ann/ring-digits")
         assert repository is not None
         assert set(repository.tags) == {"v0.1.0"}
 

@@ -72,6 +72,15 @@ def test_states_are_told_from_what_is_there(images_file: Path, tmp_path: Path) -
     assert summarise(tmp_path / "three").state == "finished"
 
 
+def test_the_best_precision_is_the_highest_and_the_best_kid_the_lowest(images_file: Path, tmp_path: Path) -> None:
+    train(images_file, tmp_path / "one")
+    for name in ("kid", "precision", "coverage", "fid"):
+        measured(tmp_path / "one", name, {16: 0.4, 32: 0.9, 48: 0.1})
+    summary = summarise(tmp_path / "one")
+    best = {name: summary.best_figure(name).value for name in summary.figures}  # type: ignore[union-attr]
+    assert best == {"kid": 0.1, "precision": 0.9, "coverage": 0.9, "fid": 0.1}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the child is a fork")
 def test_a_killed_run_is_running_until_it_is_dead(images_file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"

@@ -108,7 +108,8 @@ def explain_recipe(recipe: Recipe) -> Report:
     shape = recipe.data.shape or source.data.shape
     composed = _compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
     origin = source.origin.name if source.origin else ""
-    return explain(source, composed, _strategy(recipe.transfer), origin, data=images)
+    report = explain(source, composed, _strategy(recipe.transfer), origin, data=images)
+    return report if images is None else replace(report, notes=(*report.notes, *images.notes))
 
 
 def _chosen(training: AdversarialTraining) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def train(
             if isinstance(model, Moved):
                 record.keep(_SOURCE, pack(model.source.state_dict(), {}))
                 record.keep(_REPORT, json.dumps(model.report.plain()).encode())
-                for note in model.report.notes:
+                for note in (*image_set.notes, *model.report.notes):
                     record.write(Event("note", 0, chosen_gan.images, {"text": note}))
             trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed, runner)
         return _go(trainee, recipe, record, image_set, fresh=True)

@@ -169,7 +169,7 @@ def _table(summaries: Sequence[Summary], name: str | None) -> None:
     bests = [summary.best_figure(name) for summary in summaries]
     level = None
     if len(summaries) > 1 and all(bests) and name in summaries[0].figures:
-        sign = 1 if summaries[0].better == "lower" or name != summaries[0].best else -1
+        sign = summaries[0].sign(name)
         level = sign * max(sign * best.value for best in bests if best)
     rows = []
     for label, summary, best in zip(_labels(summaries), summaries, bests, strict=True):

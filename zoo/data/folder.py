@@ -22,6 +22,7 @@ from zoo.specs import DataSpec
 
 __all__ = [
     "Found",
+    "any_colour",
     "common_shape",
     "decode_image",
     "find_images",
@@ -37,6 +38,9 @@ _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF
 _MOST_PIXELS = 10**8
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L")
 _ORIENTATION = 0x0112
+_LOOKED_AT = 16
+_COLOURLESS = 24
+"""Channels of a grey picture may differ by so much after JPEG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,18 @@ def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
     if not sizes:
         raise DataError(f"no file of {found.root} is an image that can be read", "Give a folder of PNG or JPEG files.")
     return (1 if grey else 3, *sizes.pop())
+
+
+def any_colour(found: Found, files: Sequence[str]) -> bool:
+    """Whether one of a few images, evenly spread, shows a colour; grey pictures that are stored as RGB show none."""
+    for at in np.linspace(0, len(files) - 1, min(len(files), _LOOKED_AT)).round().astype(int).tolist():
+        try:
+            pixels = read_image(found.root / files[at], DataSpec((3, 16, 16)))
+        except Exception:  # read_images meets the same file again and lists it with its reason
+            continue
+        if int(np.ptp(pixels.astype(np.int16), axis=0).max()) > _COLOURLESS:
+            return True
+    return False
 
 
 def printable(name: str) -> str:

@@ -47,7 +47,8 @@ class ImageSet:
     `pixels` is uint8 `(N, *spec.shape)`, or reads those rows when it is indexed (`streamed`); `labels` int64
     `(N,)` or None; `train` and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX
     expression, empty where the source states none. `unusable` lists the files that opening could not use.
-    `source`, `limit`, `selection` and `strict` (no file may be unusable) open the same set again.
+    `source`, `limit`, `selection` and `strict` (no file may be unusable) open the same set again; `greyed` says that
+    they are in colour there and grey here.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ImageSet:
     limit: int | None = None
     selection: Selection | None = None
     strict: bool = False
+    greyed: bool = False
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -93,6 +95,20 @@ class ImageSet:
     def skipped(self) -> tuple[Skipped, ...]:
         """The files that could not be used; of a streamed set those met so far."""
         return self.unusable if isinstance(self.pixels, Tensor) else (*self.unusable, *self.pixels.skipped)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What opening did to the images that one might not expect, one a line."""
+        notes = []
+        if self.greyed:
+            shape = ",".join(map(str, (3, *self.spec.shape[1:])))
+            notes.append(
+                f"images: they are in colour and are made grey; to keep it, give the shape {shape} (--shape {shape})"
+            )
+        if unread := len(self.skipped):
+            files = "1 file" if unread == 1 else f"{unread:,} files"
+            notes.append(f"images: {files} could not be read, {len(self):,} are used")
+        return tuple(notes)
 
     def to_fit(self) -> Tensor:
         """The rows to fit something to: all that are learnt from; of a streamed set at most 20,000 and at most 1 GiB of

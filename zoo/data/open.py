@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from zoo import plugins
-from zoo.data.folder import Found, common_shape, find_images, printable, read_images, size_of_image
+from zoo.data.folder import Found, any_colour, common_shape, find_images, printable, read_images, size_of_image
 from zoo.data.images import ImageSet, Skipped
 from zoo.data.npz import LARGEST, checked_images, checked_rows, read_npz
 from zoo.data.prepare import fit_arrays
@@ -189,7 +189,7 @@ def _open_folder(path: Path, wishes: _Wishes) -> ImageSet:
     opened = _image_set(
         name, spec, pixels, None, train, source=str(found.root), limit=wishes.limit, skipped=tuple(skipped)
     )
-    return replace(opened, strict=wishes.strict)
+    return replace(opened, strict=wishes.strict, greyed=spec.shape[0] == 1 and any_colour(found, read))
 
 
 def _open_scheme(source: str, wishes: _Wishes) -> ImageSet:

@@ -143,7 +143,8 @@ def images_of(recipe: Recipe) -> ImageSet:
         raise ConfigError(
             f"the images of {section.source} are not those that this run began with: "
             f"data.sha256 {str(section.sha256)[:12]} -> {images.sha256[:12]}, now {len(images):,} images",
-            f"Put them back; or go on with these in a new run: --override data.source={section.source} --out NEW",
+            "Put them back, or the version of Pillow that prepared them; "
+            f"or go on with these in a new run: --override data.source={section.source} --out NEW",
         )
     return images
 

@@ -25,6 +25,7 @@ __all__ = ["Figure", "Summary", "find_runs", "summarise"]
 SILENCE = 300
 """Seconds without an event after which a run on another machine is no longer said to be running."""
 
+_HIGHER = frozenset({"precision", "recall", "density", "coverage"})
 _DEEPEST = 4
 _ENDS = {"end": "finished", "stopped": "stopped", "failed": "failed"}
 
@@ -84,8 +85,14 @@ class Summary:
     def best_figure(self, name: str | None = None) -> Figure | None:
         """The best of the figures of that name (by default the one that decides), the earlier of equal ones."""
         found = self.figures.get(name or self.best, [])
-        sign = 1 if name not in (None, self.best) or self.better == "lower" else -1
+        sign = self.sign(name or self.best)
         return min(found, key=lambda figure: sign * figure.value) if found else None
+
+    def sign(self, name: str | None) -> int:
+        """1 where lower figures of that name are better, -1 where higher ones are."""
+        if name == self.best:
+            return 1 if self.better == "lower" else -1
+        return -1 if name in _HIGHER else 1
 
     def plain(self) -> dict[str, Any]:
         """The summary as plain data, with every figure and no losses."""
