@@ -275,8 +275,10 @@ def test_a_recipe_that_only_transfers_trains_a_gan_like_its_source() -> None:
 
 @pytest.mark.parametrize("address", ["nonsense", "http://[::1", "ftp://x", "http://", "http://x:y"])
 def test_an_endpoint_that_is_no_address_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo.doctor import diagnose
     from zoo.remote.search import search
 
     monkeypatch.setenv("HF_ENDPOINT", address)
     with pytest.raises(RemoteError, match="HF_ENDPOINT is"):
         search("digits")
+    assert any("HF_ENDPOINT is" in problem.what for problem in diagnose().problems)
