@@ -22,6 +22,7 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import IntegrityError
 from zoo.metrics.evaluate import Reference, reference
+from zoo.pairs import load, replay
 
 SETS = {
     "mnist5k": ((1, 32, 32), 5000, 1000, 10, "CC-BY-SA-3.0"),
@@ -180,3 +181,27 @@ def test_package_is_small_and_carries_its_credits() -> None:
     credits = (PACKAGE / "licenses" / "CREDITS.md").read_text("utf-8")
     for file in (*(f"data/{name}.npz" for name in SETS), "judge.safetensors"):
         assert file in credits
+
+
+PAIRS = {"dcgan.mnist5k", "mlp.mnist5k"}
+
+
+@pytest.mark.parametrize("name", sorted(PAIRS))
+def test_each_starter_pair_is_whole_measured_and_reproduced(name: str) -> None:
+    pair = load(name)
+    assert pair.manifest.holds == ("autoencoder", "gan")
+    assert pair.manifest.credits
+    assert replay(pair.folder, pair.manifest) == []
+    figures = {metric.name: metric for metric in pair.manifest.metrics}
+    assert {"kid", "fid", "precision", "recall", "memorisation_gap"} <= set(figures)
+    assert figures["kid"].extractor.startswith("starter/judge@")
+    assert figures["kid"].split == "held-out"
+    assert pair.autoencoder is not None
+    assert pair.gan is not None
+    assert pair.gan.sample(2).shape[1:] == pair.autoencoder.data.shape
+
+
+def test_the_starter_pairs_take_less_than_40_megabytes() -> None:
+    folder = PACKAGE / "releases"
+    assert {path.name for path in folder.iterdir()} == PAIRS | {"dcgan.glyphs-sans32"}
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 40e6

@@ -159,6 +159,7 @@ def test_frozen_tensors_never_change_and_no_optimiser_holds_them(strategy: str, 
     for key, tensor in frozen.items():
         assert torch.equal(before[key], tensor), key
         assert getattr(tensor, "grad", None) is None, key
+        assert not tensor.requires_grad, key
     optimised = {id(w) for adam in trainee.adams.values() for group in adam.param_groups for w in group["params"]}
     assert not optimised & {id(tensor) for tensor in frozen.values()}
     for net, module in nets.items():

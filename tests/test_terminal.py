@@ -70,7 +70,7 @@ def offered(line: str, shell: str = "bash") -> list[str]:
 
 def test_a_shell_completes_releases_strategies_and_components_without_torch() -> None:
     assert "plain,transfer" in offered("zoo tra")
-    assert offered("zoo transfer dcg") == ["dir,dcg", "plain,dcgan.glyphs-sans32"]
+    assert offered("zoo transfer dcgan.g") == ["dir,dcgan.g", "plain,dcgan.glyphs-sans32"]
     assert "plain,decoder-init+encoder-init" in offered("zoo transfer dcgan --strategy decoder-init+enc")
 
 

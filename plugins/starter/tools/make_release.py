@@ -27,6 +27,10 @@ def main() -> None:
     gan = open_run(run)
     assert gan.gan is not None, f"{run} holds no GAN"
     recipe = replace(gan.recipe, name=name)
+    assert recipe.gan is not None
+    if gan.shown < recipe.gan.training.images:  # stopped before its end: training that many gives the same weights
+        training = replace(recipe.gan.training, images=gan.shown)
+        recipe = replace(recipe, gan=replace(recipe.gan, training=training))
     if source != "-":
         before = open_run(source).recipe
         assert before.data.sha256 == recipe.data.sha256, "the two runs learnt from other images"
