@@ -239,6 +239,7 @@ def call(*words: object, cwd: Path | None = None, fails: bool = False) -> str:
     """Run a command; what it printed. Ends the script with all of that if it fails, or does not fail as expected."""
     hidden = ("PYTHONPATH", "VIRTUAL_ENV", "ZOO_PLUGINS", "ZOO_DISABLE_PLUGINS", "ZOO_STRICT_PLUGINS")
     variables = {key: value for key, value in os.environ.items() if key not in hidden}
+    variables.setdefault("OMP_NUM_THREADS", "1")  # small nets: more threads wait for each other
     done = subprocess.run([str(word) for word in words], cwd=cwd, env=variables, capture_output=True, text=True)
     if (done.returncode != 0) != fails:
         line = " ".join(map(str, words))
