@@ -201,6 +201,7 @@ def test_a_half_line_at_the_end_is_no_tampering(run: Path) -> None:
     [
         (OSError(28, "No space left on device", "/somewhere/x.png"), "No space left on device (/somewhere/x.png)"),
         (MemoryError(), "memory ran out"),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:545] Read error: Connection reset by peer"), "the connection to"),
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"), "memory ran out"),
     ],
 )
@@ -213,7 +214,8 @@ def test_what_the_machine_lacks_is_no_bug_of_ours(
     monkeypatch.setattr("zoo.cli.zoo.main", broken)
     code, told = fail(capsys, "list")
     assert code == 1
-    assert told.startswith(f"error: {said}\n  ")
+    assert told.startswith(f"error: {said}")
+    assert told.count("\n") == 2
     assert "bug" not in told
 
 
@@ -273,8 +275,10 @@ def test_a_recipe_that_only_transfers_trains_a_gan_like_its_source() -> None:
 
 @pytest.mark.parametrize("address", ["nonsense", "http://[::1", "ftp://x", "http://", "http://x:y"])
 def test_an_endpoint_that_is_no_address_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from zoo.doctor import diagnose
     from zoo.remote.search import search
 
     monkeypatch.setenv("HF_ENDPOINT", address)
     with pytest.raises(RemoteError, match="HF_ENDPOINT is"):
         search("digits")
+    assert any("HF_ENDPOINT is" in problem.what for problem in diagnose().problems)

@@ -139,8 +139,16 @@ def test_a_missing_module_is_an_import_failure(site: Site) -> None:
     assert found("odd").error
 
 
+def test_ctrl_c_while_a_plugin_is_imported_names_the_plugin(site: Site) -> None:
+    """One that hangs is known by nothing else."""
+    site.add("stuck", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt, match="ZOO_DISABLE_PLUGINS=stuck"):
+        plugins.plugins()
+
+
 def test_what_a_plugin_prints_does_not_spoil_json(site: Site) -> None:
-    site.add("loud", "print('hello from a plugin')\n" + dedent(GOOD))
+    code = dedent(GOOD).replace("    return [", "    print('and from its hook')\n    return [")
+    site.add("loud", "print('hello from a plugin')\n" + code)
     done = site.run("plugins", "list", "--json")
     assert {p["name"] for p in json.loads(done.stdout)} >= {"core", "loud"}
 

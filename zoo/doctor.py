@@ -18,9 +18,10 @@ from typing import Any
 
 from zoo import plugins
 from zoo.checked import cache_folder
-from zoo.errors import ZooError
+from zoo.errors import RemoteError, ZooError
 from zoo.registry import Layer, Registry, layers, locate
 from zoo.remote.address import SCHEME
+from zoo.remote.calls import check_address
 
 __all__ = ["Diagnosis", "Folder", "Problem", "diagnose"]
 
@@ -83,9 +84,16 @@ def diagnose() -> Diagnosis:
     """Look at everything. Raises nothing that is wrong with the installation: that is in `problems`."""
     found = plugins.plugins()
     devices, device_problems = _devices()
-    folders = _folders()
+    address_problems = _of_address()
+    folders = _folders(hub=not address_problems)
     registries = layers()
-    problems = [*_of_plugins(found), *device_problems, *_of_folders(folders), *_of_registries(registries)]
+    problems = [
+        *_of_plugins(found),
+        *device_problems,
+        *address_problems,
+        *_of_folders(folders),
+        *_of_registries(registries),
+    ]
     return Diagnosis(_versions(found), found, devices, folders, registries, _variables(), tuple(problems))
 
 
@@ -137,16 +145,23 @@ def _devices() -> tuple[tuple[str, ...], list[Problem]]:
     return tuple(devices), problems
 
 
-def _folders() -> tuple[Folder, ...]:
-    from huggingface_hub import constants
+def _of_address() -> list[Problem]:
+    try:
+        check_address()
+    except RemoteError as error:
+        return [Problem(error.message, error.hint)]
+    return []
 
+
+def _folders(hub: bool) -> tuple[Folder, ...]:
     from zoo.registry_edit import user_registry
 
-    return (
-        _folder("notes and judges", cache_folder()),
-        _folder("pulled releases", Path(constants.HF_HUB_CACHE)),
-        _folder("your registry", user_registry().parent),
-    )
+    folders = [_folder("notes and judges", cache_folder()), _folder("your registry", user_registry().parent)]
+    if hub:  # else its client cannot even be imported
+        from huggingface_hub import constants
+
+        folders.insert(1, _folder("pulled releases", Path(constants.HF_HUB_CACHE)))
+    return tuple(folders)
 
 
 def _folder(use: str, path: Path) -> Folder:

@@ -153,12 +153,18 @@ def _of_the_machine(error: Exception) -> tuple[str, str] | None:
     text = str(error).lower()
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(word in text for word in _FULL)):
         return "memory ran out", "Take fewer or smaller images at a time; what was written until now is whole."
+    if isinstance(error, RuntimeError) and any(word in text for word in _LINKS):
+        return (
+            "the connection to another process of this run broke",
+            "Its own words say why. Go on with all of them: zoo resume RUN. More: add --traceback.",
+        )
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename is not None else ""
         return f"{error.strerror}{where}", "Check the path, its rights and the free space. More: add --traceback."
     return None
 
 
+_LINKS = ("gloo/transport", "nccl error", "connection closed by peer", "connection reset by peer")
 _FULL = ("out of memory", "not enough memory", "can't allocate memory")
 
 

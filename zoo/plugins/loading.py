@@ -59,13 +59,18 @@ def load() -> Host:
             continue
         stage = "import"
         try:
-            module = _import(entry_point)
-            stage = "api"
-            _check_api(module)
-            stage = "register"
-            _register(manager, module, plugin.name)
-            stage = "collect"
-            new_offers, new_registries = _collect(manager, module, plugin)
+            with contextlib.redirect_stdout(sys.stderr):  # what it prints must not spoil what a command prints
+                module = _import(entry_point)
+                stage = "api"
+                _check_api(module)
+                stage = "register"
+                _register(manager, module, plugin.name)
+                stage = "collect"
+                new_offers, new_registries = _collect(manager, module, plugin)
+        except KeyboardInterrupt as stop:
+            raise KeyboardInterrupt(
+                f"That was while plugin {plugin.name!r} was loaded. Without it: ZOO_DISABLE_PLUGINS={plugin.name}"
+            ) from stop
         except (Exception, SystemExit) as error:  # a stranger's code: whatever it does is data here
             _unregister(manager, plugin.name)
             found.append(replace(plugin, stage=stage, error=one_line(error), traceback=whole(error)))
@@ -134,8 +139,7 @@ def _unique(plugin: Plugin, enabled: list[Plugin]) -> Plugin:
 
 
 def _import(entry_point: importlib.metadata.EntryPoint) -> ModuleType:
-    with contextlib.redirect_stdout(sys.stderr):  # what it prints must not spoil what a command prints
-        module = entry_point.load()
+    module = entry_point.load()
     if not isinstance(module, ModuleType):
         raise TypeError(f"entry point {entry_point.value} is not a module")
     return module

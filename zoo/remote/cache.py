@@ -11,6 +11,7 @@ from zoo.errors import ConfigError, IntegrityError, ReleaseError, UnknownName, n
 from zoo.manifest import MANIFEST, Manifest
 from zoo.release import read_manifest, verify_files
 from zoo.remote.address import SCHEME, parse_address
+from zoo.remote.calls import check_address
 from zoo.remote.pull import cached
 from zoo.remote.records import forget, read_records
 from zoo.snapshots import repository_of
@@ -96,6 +97,7 @@ def _is_meant(name: str, release: Kept) -> bool:
 
 
 def _snapshots() -> list[tuple[Path, int]]:
+    check_address()
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from zoo.errors import RemoteError, ZooError
 
-__all__ = ["asked", "hub_errors", "is_offline", "use_plain_uploads"]
+__all__ = ["asked", "check_address", "hub_errors", "is_offline", "use_plain_uploads"]
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ _LONGEST_WAIT = 8.0
 @contextmanager
 def hub_errors(doing: str) -> Iterator[None]:
     """Turn what the client raises into a RemoteError; `doing` begins its message, as in `pull of ann/x`."""
-    _check_address()
+    check_address()
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     network: type[BaseException] = HfHubHTTPError.__bases__[
@@ -53,7 +53,7 @@ def asked(call: Callable[[], T]) -> T:
 
 def is_offline() -> bool:
     """Whether the user has switched the Hub off. Raises RemoteError for an HF_ENDPOINT that is no address."""
-    _check_address()
+    check_address()
     from huggingface_hub import constants
 
     return bool(constants.HF_HUB_OFFLINE)
@@ -67,8 +67,8 @@ def use_plain_uploads() -> None:
         constants.HF_HUB_DISABLE_XET = True
 
 
-def _check_address() -> None:
-    """The client takes HF_ENDPOINT apart while it is imported, and trusts it."""
+def check_address() -> None:
+    """Raise RemoteError for an HF_ENDPOINT that is no address: the client takes it apart while it is imported."""
     said = os.environ.get("HF_ENDPOINT")
     if not said:
         return

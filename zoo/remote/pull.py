@@ -15,7 +15,7 @@ from zoo.manifest import MANIFEST, FileEntry, Manifest, parse_manifest
 from zoo.names import pin_of
 from zoo.release import is_as_pinned, read_manifest_bytes, read_pinned
 from zoo.remote.address import Address
-from zoo.remote.calls import asked, hub_errors, is_offline
+from zoo.remote.calls import asked, check_address, hub_errors, is_offline
 from zoo.remote.listing import read_listing
 from zoo.remote.progress import one_bar
 from zoo.remote.records import Record, read_record, write_record
@@ -45,6 +45,7 @@ def pull(address: Address, pin: str | None = None, *, refresh: bool = False, che
     zoo.json must have. `check` hashes what was found in the cache too, unless it was hashed before and is unchanged.
     Raises RemoteError, ReleaseError, and IntegrityError when something is not what is pinned.
     """
+    check_address()
     from huggingface_hub import constants
 
     known = _known(address) if not refresh else (address.revision if address.is_pinned else None)

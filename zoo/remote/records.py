@@ -14,6 +14,7 @@ from zoo.files import read_regular, write_atomically
 from zoo.names import check_pin, sha256_of
 from zoo.plain import convert, dump_json, parse_json
 from zoo.remote.address import Address
+from zoo.remote.calls import check_address
 from zoo.snapshots import COMMIT
 
 __all__ = ["Record", "forget", "read_record", "read_records", "write_record"]
@@ -71,6 +72,7 @@ def _folder() -> Path:
 
 
 def _path(address: Address) -> Path:
+    check_address()
     from huggingface_hub import constants
 
     key = sha256_of(f"{constants.ENDPOINT} {address}".encode())
