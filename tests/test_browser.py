@@ -230,11 +230,11 @@ def processes_of(run: Path) -> list[int]:
 
 
 def test_an_exported_space_starts_and_takes_the_same_clicks(chromium: Any, upload: Path, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "zoo", "ui", "dcgan.glyphs-sans32", "--export-space", str(tmp_path / "space")]
+    words = [sys.executable, "-m", "zoo", "ui", "dcgan.mnist5k", "--export-space", str(tmp_path / "space")]
     subprocess.run(words, check=True, capture_output=True)
     with served([str(tmp_path / "space" / "app.py")], tmp_path) as address:
         visit = Visit(chromium, address)
-        assert visit.page.title() == "dcgan.glyphs-sans32"
+        assert visit.page.title() == "dcgan.mnist5k"
         play(visit, upload)
         assert visit.page.get_by_role("tab", name="Transfer").count() == 0
         visit.check(*THEIRS)

@@ -39,7 +39,7 @@ def build(runs: Path, *, first: str = "", space: str = "") -> tuple[Any, Jobs]:
         gr.Markdown(f"# {space or 'Zoo'}")
         with gr.Tabs():
             with gr.Tab("Play", id="play"):
-                _play(gr, page, shelf, first or (names[0] if names else ""), names)
+                _play(gr, page, shelf, first or shelf.first(), names)
             if not space:
                 with gr.Tab("Transfer", id="transfer"):
                     _transfer(gr, jobs)

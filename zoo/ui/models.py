@@ -36,6 +36,12 @@ class Shelf:
             return [self.only]
         return [*sources(), *(str(run) for run in find_runs(self.runs) if (run / "checkpoints").is_dir())]
 
+    def first(self) -> str:
+        """What a page begins with: a release that can be sampled, where there is one; empty where there is nothing."""
+        names = self.names()
+        can_sample = {entry.name for entry in models() if "gan" in entry.parts}
+        return next((name for name in names if name in can_sample), names[0] if names else "")
+
     def open(self, name: str) -> Player:
         """The model, every byte of a release checked. Raises ConfigError for another than `only`, and what opening
         raises."""
