@@ -41,7 +41,6 @@ from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, reci
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EngineSection, EvaluationSection, Recipe
 from zoo.training.reconstruction import AutoencoderTrainee
 from zoo.training.record import Record
-from zoo.training.stability import StabilityWatch
 from zoo.training.trackers import trackers
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
@@ -276,7 +275,7 @@ def _go(
 ) -> Run:
     training = trainee.training
     batches = batches_of(image_set, training.batch, trainee.streams["data"])
-    watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
+    watch = loop.watch_over(trainee, training.images)
     shown = 0
     if not fresh:
         shown = loop.restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))

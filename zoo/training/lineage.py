@@ -17,7 +17,6 @@ from zoo.training.changes import changes, overridden, told
 from zoo.training.rebuild import data_section, images_of, rebuild
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, ParentSection, Recipe
 from zoo.training.record import Record
-from zoo.training.stability import StabilityWatch
 
 __all__ = ["KEPT_FILES", "fork", "unchanged"]
 
@@ -66,7 +65,7 @@ def fork(record: Record, settings: Mapping[str, Any], out: Record) -> Recipe:
     recipe = replace(recipe, data=data_section(images), parent=section)
     trainee = rebuild(recipe, images)
     batches = Batches(images.train, training.batch, trainee.streams["data"])
-    watch = StabilityWatch(training.images, getattr(trainee, "real_spread", None))
+    watch = loop.watch_over(trainee, training.images)
     try:
         if recipe.seed == parent.seed and recipe.data == parent.data:
             loop.restore(trainee, batches, watch, path)

@@ -31,7 +31,17 @@ from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
 from zoo.training.trainee import Trainee, load_optimiser, optimiser_state
 
-__all__ = ["Budget", "Interrupted", "Keep", "restore", "restore_learnt", "restore_weights", "state", "train"]
+__all__ = [
+    "Budget",
+    "Interrupted",
+    "Keep",
+    "restore",
+    "restore_learnt",
+    "restore_weights",
+    "state",
+    "train",
+    "watch_over",
+]
 
 Keep = Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, Any]]], Path]
 """Writes the checkpoint of so many images shown: tensors, facts, and the figures measured at that moment."""
@@ -196,6 +206,11 @@ def _step(trainee: Trainee, rows: Tensor, shown: int) -> dict[str, Tensor] | Non
         if not memory.ran_out(error):
             raise
         return None
+
+
+def watch_over(trainee: Trainee, images: int) -> StabilityWatch:
+    """A watch for a run that shows so many images, which knows how real ones vary where the trainee does."""
+    return StabilityWatch(images, getattr(trainee, "real_spread", None))
 
 
 def restore(trainee: Trainee, batches: Batches, watch: StabilityWatch, path: Path) -> int:
