@@ -246,8 +246,9 @@ class AdversarialTrainee:
             )  # not the images that a penalty is differentiated by
             means = {key: means.get(key, 0) + share * value for key, value in play.scalars.items()}
             rounds.append(play.game)
-        means = self.engine.move(adam, self.weights[side], scale, means)
-        scalars |= {key if key != "gradient" else f"{side.value[0]}_gradient": value for key, value in means.items()}
+        means = self.engine.move(adam, self.weights[side], scale, means, self.training.gradient_limit)
+        own = {"gradient", "held"}
+        scalars |= {f"{side.value[0]}_{key}" if key in own else key: value for key, value in means.items()}
         return rounds
 
     def _whole(self, rounds: list[Round]) -> Round:
