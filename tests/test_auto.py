@@ -115,6 +115,12 @@ def test_a_gradient_far_above_its_usual_norm_is_told_with_its_side() -> None:
     (warning,) = watch.tick({"g_gradient": 500.0, "d_gradient": 2.0}, 6)
     assert warning["warning"] == "exploding"
     assert warning["what"].startswith("G's gradient")
+    assert "gradient_limit=3" in warning["advice"]
+    again = StabilityWatch(10_000)
+    again.load_state(json.loads(json.dumps(watch.state())))
+    (collapse,) = [told for at, recall in enumerate([0.6, 0.2, 0.1]) for told in again.measured({"recall": recall}, at)]
+    assert "exploded before" in collapse["what"]
+    assert "gradient_limit=3" in collapse["advice"]
 
 
 def test_samples_without_variety_and_a_rising_kid_are_told() -> None:
