@@ -20,6 +20,7 @@ import zoo
 from zoo import plugins
 from zoo.errors import ConfigError, OutOfMemory
 from zoo.networks.seeds import in_parts, per_sample, stream
+from zoo.runs import open_run
 from zoo.training import checkpoint
 from zoo.training.engine import Engine
 from zoo.training.recipe import EngineSection
@@ -121,6 +122,17 @@ def test_a_batch_that_does_not_fit_says_what_does_and_the_run_goes_on(
     assert "--accumulate 4" in caught.value.hint
     assert checkpoint.load(checkpoint.latest(tmp_path / "run" / "checkpoints"))[0] in (0, 48)
     assert zoo.resume(tmp_path / "run", engine={"accumulate": 4}).shown == 64
+    again = zoo.resume(tmp_path / "run")
+    assert again.recipe.engine.accumulate == Record(tmp_path / "run").events("start")[-1]["accumulate"] == 4
+
+
+def test_resuming_does_not_change_how_a_run_rounds(images_file: Path, tmp_path: Path) -> None:
+    zoo.train(zoo.gan(like=autoencoder(seed=3)), str(images_file), out=tmp_path / "run", training=SMALL)
+    with pytest.raises(ConfigError, match=r"engine\.precision decides how a run rounds"):
+        zoo.resume(tmp_path / "run", engine={"precision": "bf16"})
+    with pytest.raises(ConfigError, match="cannot be cut into 3 equal parts"):
+        zoo.resume(tmp_path / "run", engine={"accumulate": 3})
+    assert open_run(tmp_path / "run").recipe.engine.accumulate == 1
 
 
 def test_a_run_may_go_on_by_itself_in_parts(images_file: Path, tmp_path: Path) -> None:

@@ -35,12 +35,19 @@ from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.drawn import kid_curve, loss_curve, newest_grid
 from zoo.training.engine import Engine
 from zoo.training.events import Event, RunFacts, Watcher
-from zoo.training.lineage import KEPT_FILES, fork, unchanged
+from zoo.training.lineage import KEPT_FILES, fork, moved_to, unchanged
 from zoo.training.measured import Measured
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
-from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EngineSection, EvaluationSection, Recipe
+from zoo.training.recipe import (
+    AdversarialTraining,
+    AutoencoderTraining,
+    EngineSection,
+    EvaluationSection,
+    Recipe,
+    write_recipe,
+)
 from zoo.training.reconstruction import AutoencoderTrainee
-from zoo.training.record import Record
+from zoo.training.record import RECIPE, Record
 from zoo.training.trackers import trackers
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
@@ -193,7 +200,8 @@ def resume(
     track: Sequence[str] = (),
 ) -> Run:
     """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
-    `engine` replaces fields of the recipe's EngineSection this time: another device, more accumulation.
+    `engine` says where and in how many parts it goes on (`device`, `accumulate`, `when_full`); the run's recipe keeps
+    that for the next time.
 
     With `override` (settings by dotted key, such as `gan.training.images`, or a training setting alone) the run in
     `folder` stays as it is and a new one in `out` goes on from its checkpoint; its recipe says where it comes from.
@@ -257,12 +265,15 @@ def _track(record: Record, recipe: Recipe, names: Sequence[str]) -> None:
 
 
 def _go_on(recipe: Recipe, record: Record, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
+    recipe = moved_to(recipe, engine or {})
     _track(record, recipe, track)
-    powers = from_plain(EngineSection, to_plain(recipe.engine) | dict(engine or {}), "engine")
     image_set = images_of(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
-    return _go(rebuild(replace(recipe, engine=powers), image_set), recipe, record, image_set, fresh=False)
+    trainee = rebuild(recipe, image_set)  # refused before the recipe is written
+    if engine:
+        record.keep(RECIPE, write_recipe(recipe))
+    return _go(trainee, recipe, record, image_set, fresh=False)
 
 
 def _go(

@@ -158,8 +158,8 @@ def train(
             return asked_to_stop()
         return steps % _AGREE_STEPS == 0 and ranks.anyone(asked_to_stop(), trainee.engine.device)
 
-    facts = {"device": str(trainee.engine.device), "processes": ranks.size()}
-    record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **facts}))
+    where = {"device": str(trainee.engine.device), "processes": ranks.size(), "accumulate": trainee.engine.accumulate}
+    record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **where}))
     if shown == 0:
         save()
         look()
