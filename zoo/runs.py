@@ -30,7 +30,7 @@ from zoo.publish import Trained, write_pair
 from zoo.report.grids import grid, png_bytes
 from zoo.specs import Metric
 from zoo.tensors import pack, unpack
-from zoo.training import checkpoint, launch, loop
+from zoo.training import checkpoint, loop, ranks
 from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.drawn import kid_curve, loss_curve, newest_grid
 from zoo.training.engine import Engine
@@ -216,14 +216,11 @@ def resume(
             raise ConfigError(
                 "a new run needs both: what is to change, and its folder", "--override images=200000 --out NEW"
             )
-        if launch.started() > 1:
-            raise ConfigError(
-                "a new run from another's checkpoint is begun by one process, several were started",
-                "Begin it alone, stop it, and resume it with all of them.",
-            )
-        child = Record(Path(out), tuple(watch))
+        child, changed = Record(Path(out), tuple(watch)), override
+        device = (engine or {}).get("device") or override.get("engine.device") or record.recipe().engine.device
+        ranks.join(device)
         with child.held():
-            recipe = fork(record, override, child)
+            recipe = ranks.first_alone(lambda: fork(record, changed, child), child.recipe)
             return _go_on(recipe, child, engine, track)
     with record.held():
         return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, engine, track)
