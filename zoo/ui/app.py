@@ -22,10 +22,25 @@ _TICK = 2.0
 _METRIC = "judge"
 
 _STYLE = """
-.gradio-container { max-width: 76rem !important; margin: 0 auto !important; }
-.zoo-html table { width: auto; }
+.gradio-container { width: 100%; max-width: 76rem !important; margin: 0 auto !important; }
+.gradio-container, .gradio-container .main, .gradio-container .contain, .tabs, .tab-container { min-width: 0 !important; }
+.secondary-wrap input { padding-right: 1.4rem !important; text-overflow: ellipsis; }
 .zoo-html { overflow-x: auto; }
-.zoo-html svg[role=img] { min-width: 34rem; }
+.zoo-html table { width: auto; border-collapse: collapse; margin: .6rem 0; }
+.zoo-html :is(table, thead, tbody, tr) { border: 0 !important; }
+.zoo-html :is(th, td) { border: 0 !important; border-bottom: 1px solid var(--border-color-primary) !important;
+  padding: .35rem 1.2rem .35rem 0 !important; }
+.zoo-html progress { accent-color: var(--color-accent); }
+.zoo-html svg[role=img] { min-width: 34rem; max-width: 46rem !important; }
+@media (max-width: 640px) {
+  .gradio-container .main { padding: 1rem .75rem !important; }
+  .gradio-container .row { flex-wrap: wrap; }
+  .gradio-container .row > * { flex: 1 1 9rem; }
+  .gradio-container .row > .form { flex: 1 1 100%; }
+  .gradio-container .zoo-wide { flex: 1 1 100%; }
+  .tab-container button { padding-left: .5rem !important; padding-right: .5rem !important; }
+  .zoo-picture .image-frame { padding-top: 2rem; }
+}
 """
 
 
@@ -37,14 +52,16 @@ def build(runs: Path, *, first: str = "", space: str = "") -> tuple[Any, Jobs]:
     names = shelf.names()
     with gr.Blocks(title=space or "Zoo", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True) as page:
         gr.Markdown(f"# {space or 'Zoo'}")
+        if space:
+            _play(gr, page, shelf, first, names)
+            return page, jobs
         with gr.Tabs():
             with gr.Tab("Play", id="play"):
                 _play(gr, page, shelf, first or shelf.first(), names)
-            if not space:
-                with gr.Tab("Transfer", id="transfer"):
-                    _transfer(gr, jobs)
-                with gr.Tab("Runs", id="runs"):
-                    _runs(gr, jobs)
+            with gr.Tab("Transfer", id="transfer"):
+                _transfer(gr, jobs)
+            with gr.Tab("Runs", id="runs"):
+                _runs(gr, jobs)
     return page, jobs
 
 
@@ -122,10 +139,17 @@ def _when(event: Any, answer: Callable[..., Any], inputs: Any, outputs: Any, **h
     return event(_told(answer), inputs, outputs, api_visibility="private", **how)
 
 
-def _picture(gr: Any, label: str, **how: Any) -> Any:
+def _picture(gr: Any, label: str, *, always: bool = True) -> Any:
+    """A place for a picture; one that is not `always` there shows itself with its picture, see `_shown`."""
     # without a visible label, which would lie on the picture; the alternative text says what it is
-    look: dict[str, Any] = {"show_label": False, "buttons": ["download"], "alt_text": label}
-    return gr.Image(label=label, type="pil", format="png", interactive=False, **look, **how)
+    look: dict[str, Any] = {"show_label": False, "buttons": ["download"], "alt_text": label, "visible": always}
+    return gr.Image(label=label, type="pil", format="png", interactive=False, elem_classes="zoo-picture", **look)
+
+
+def _shown(*pictures: Any) -> list[Any]:
+    """Pictures, each in its place; the place of none is hidden."""
+    gr = _gradio()
+    return [gr.Image(value=picture, visible=picture is not None) for picture in pictures]
 
 
 def _upload(gr: Any, label: str) -> Any:
@@ -139,6 +163,7 @@ def _play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> Non
         label="Model",
         info="A release of this machine, a run, or the folder of either",
         allow_custom_value=not shelf.only,
+        visible=not shelf.only,
     )
     about = gr.Markdown()
     _when(model.change, lambda name: shelf.open(name).about(), model, about)
@@ -147,8 +172,8 @@ def _play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> Non
     with gr.Tabs():
         with gr.Tab("Sample", id="sample"):
             with gr.Row():
-                count = gr.Slider(1, 256, 64, step=1, label="Images")
-                seed = gr.Number(0, label="Seed", precision=0)
+                count = gr.Slider(1, 256, 64, step=1, label="Images", info="How many at once")
+                seed = gr.Number(0, label="Seed", precision=0, info="Same seed, same samples")
                 truncation = gr.Slider(0, 1.5, 1, step=0.05, label="Truncation", info="Below 1: nearer to the mean")
             sample = gr.Button("Sample", variant="primary")
             sheet = _picture(gr, "Samples")
@@ -201,7 +226,7 @@ def _play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> Non
                         label="Real images", info="A data set's name or a folder; else what it was trained on"
                     )
                     judge = gr.Button("Ask the discriminator", variant="primary")
-                    words = gr.Textbox(label="Realness", interactive=False)
+                    words = gr.Textbox(label="Realness of your image", interactive=False)
             spread = _picture(gr, "Realness of real and generated images")
             _when(
                 judge.click,
@@ -217,10 +242,20 @@ def _transfer(gr: Any, jobs: Jobs) -> None:
     held = sources()
     with gr.Row():
         source = gr.Dropdown(
-            held, value=held[0] if held else None, label="Source", info="Its autoencoder", allow_custom_value=True
+            held,
+            value=held[0] if held else None,
+            label="Source",
+            info="Its autoencoder",
+            allow_custom_value=True,
+            elem_classes="zoo-wide",
         )
         data = gr.Dropdown(
-            sets, value=None, label="Images", info="A data set, or the path of a folder", allow_custom_value=True
+            sets,
+            value=None,
+            label="Images",
+            info="A data set, or the path of a folder",
+            allow_custom_value=True,
+            elem_classes="zoo-wide",
         )
         chosen = gr.Dropdown(
             strategies, value=[], multiselect=True, label="Strategies", info="None: auto looks at both and chooses"
@@ -241,10 +276,10 @@ def _transfer(gr: Any, jobs: Jobs) -> None:
         resume = gr.Button("Resume")
     now = gr.HTML(elem_classes="zoo-html", elem_id="now")
     with gr.Row():
-        sheet = _picture(gr, "Newest samples")
+        sheet = _picture(gr, "Newest samples", always=False)
         with gr.Column():
-            kid = _picture(gr, "KID")
-            losses = _picture(gr, "Losses")
+            kid = _picture(gr, "KID", always=False)
+            losses = _picture(gr, "Losses", always=False)
     with gr.Accordion("Release it", open=False):
         with gr.Row():
             name = gr.Textbox(label="Name", info="arch.tag, such as dcgan.mine")
@@ -271,7 +306,7 @@ def _transfer(gr: Any, jobs: Jobs) -> None:
 
     def watched(which: str | None, before: str) -> Any:
         if not which:
-            return "", None, None, None, ""
+            return "", *_shown(None, None, None), ""
         stamp = f"{which} {jobs.state(Path(which))} {board.stamp(Path(which))}"
         # curves are drawn again only when something was written
         return (gr.skip(),) * 5 if stamp == before else (*_watched(jobs, Path(which)), stamp)
@@ -308,12 +343,15 @@ def _runs(gr: Any, jobs: Jobs) -> None:
         )
         again = gr.Button("Look again")
     table = gr.HTML(elem_classes="zoo-html", elem_id="compared")
-    curves = _picture(gr, "KID of the runs")
-    grids = _picture(gr, "Newest samples of the runs")
+    curves = _picture(gr, "KID of the runs", always=False)
+    grids = _picture(gr, "Newest samples of the runs", always=False)
 
     def compared(names: list[str]) -> Any:
         looks = [one for name in names if (one := board.readable(Path(name), jobs.state(Path(name)))) is not None]
-        return board.compare(looks) if looks else ("", None, None)
+        if not looks:
+            return "", *_shown(None, None)
+        told, *drawn = board.compare(looks)
+        return told, *_shown(*drawn)
 
     _when(chosen.change, compared, chosen, [table, curves, grids])
     _when(again.click, lambda names: gr.Dropdown(_choices(jobs), value=names), chosen, chosen).then(
@@ -345,15 +383,13 @@ def _explained(source: str, data: str, strategy: str) -> str:
     return report._repr_html_()
 
 
-def _watched(jobs: Jobs, folder: Path) -> tuple[str, Any, Any, Any]:
+def _watched(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
     seen = board.readable(folder, jobs.state(folder))
     if seen is None:
         state = jobs.state(folder) or "not there"
         return (
             html.facts([("state", "starting" if state == "running" else state), ("log", jobs.log(folder))]),
-            None,
-            None,
-            None,
+            *_shown(None, None, None),
         )
     rows: list[tuple[str, object]] = [
         ("state", seen.state),
@@ -368,7 +404,5 @@ def _watched(jobs: Jobs, folder: Path) -> tuple[str, Any, Any, Any]:
     )
     return (
         progress + html.facts(rows),
-        board.picture(newest_grid(folder)),
-        board.picture(kid_curve([folder])),
-        board.picture(loss_curve(folder)),
+        *_shown(*map(board.picture, (newest_grid(folder), kid_curve([folder]), loss_curve(folder)))),
     )
