@@ -27,7 +27,7 @@ import zoo
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-PATIENCE = 60_000
+PATIENCE = 120_000
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -250,7 +250,7 @@ def test_somebody_plays_explains_and_trains(chromium: Any, upload: Path, tmp_pat
         visit.page.get_by_label("License").fill("CC-BY-SA-3.0")
         visit.page.get_by_label("Folder", exact=True).fill(str(tmp_path / "release"))
         visit.press("Release")
-        visit.page.get_by_text("dcgan.mine 1.0.0 is in").wait_for()
+        visit.page.get_by_text("dcgan.mine 0.1.0 is in").wait_for()
         assert zoo.load(tmp_path / "release").gan.sample(1, seed=0).shape == (1, 1, 32, 32)
         visit.keep("release")
         visit.press("Resume")
@@ -277,7 +277,7 @@ def test_somebody_plays_explains_and_trains(chromium: Any, upload: Path, tmp_pat
         visit.keep("runs")
         visit.tab("Play")
         visit.choose("Model", str(tmp_path / "release"))
-        until(lambda: visit.page.get_by_text("dcgan.mine 1.0.0: a GAN").count())
+        until(lambda: visit.page.get_by_text("dcgan.mine 0.1.0: a GAN").count())
         visit.tab("Sample")
         before = visit.picture("Samples")
         visit.press("Sample")
