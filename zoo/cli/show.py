@@ -1,6 +1,6 @@
 """How the commands print: tables and lines for people, one JSON value for programs, bare names for pipes.
 
-Much of it is others' text: of plugins, of releases, of the Hub. None of it reaches the terminal with control characters.
+Much of it is others' text: of plugins, of releases, of the Hub. None of it keeps its control characters.
 """
 
 from __future__ import annotations
