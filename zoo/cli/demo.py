@@ -32,7 +32,10 @@ def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
 
     with ExitStack() as bars:
         watch = [(arm, bars.enter_context(watching(f"{arm:<8}", as_json))) for arm in ("transfer", "scratch")]
-        result = run(out, quick=quick, seed=seed, watch=watch)
+        try:
+            result = run(out, quick=quick, seed=seed, watch=watch)
+        except KeyboardInterrupt as stop:
+            raise click.Abort(_again(out, quick)) from stop
     if as_json:
         show.as_json(result.plain())
         return
@@ -50,6 +53,16 @@ def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
         [("samples", result.files["samples"]), ("curve", result.files["curve"]), ("release", result.files["release"])]
     )
     click.echo(f"\n{result.seconds:.0f} s. Next: zoo sample {result.files['release']} -o more.png")
+
+
+def _again(out: Path, quick: bool) -> str:
+    """The next step after Ctrl-C: a demo is not resumed, and writes into a new folder."""
+    begin = "zoo demo --quick" if quick else "zoo demo"
+    if not out.is_dir() or not any(out.iterdir()):
+        return f"Nothing was trained so far. Begin again: {begin} --out {out}"
+    free = next(path for i in range(2, 10_000) if not (path := out.with_name(f"{out.name}-{i}")).exists())
+    shorter = "" if quick else " Shorter: add --quick."
+    return f"Begin again in a new folder: {begin} --out {free}.{shorter} What {out} holds can be deleted."
 
 
 def _verdict(images: list[int], transfer: list[float], scratch: list[float]) -> str:
