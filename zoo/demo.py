@@ -1,5 +1,5 @@
-"""The demo: the bundled autoencoder of glyphs learns handwritten digits and is handed to a GAN, against the same GAN from
-scratch.
+"""The demo: the bundled autoencoder of glyphs learns handwritten digits and is handed to a GAN, against the same GAN
+from scratch.
 
 Both GANs have the same structure and are measured at the same images shown; the scratch arm has the settings that
 tuning chose for it (RESULTS.md), the transfer the default ones.
