@@ -167,7 +167,7 @@ def resume(
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--license", required=True, help="An SPDX expression, such as CC-BY-SA-3.0; there is no default.")
 @click.option("--name", help="arch.tag; by default from the generator and the data.")
-@click.option("--version", default="0.1.0", show_default=True)
+@click.option("--version", default="0.1.0", show_default=True, help="The release's, X.Y.Z.")
 @click.option("--best", is_flag=True, help="The best checkpoint by the recipe's figure, not the last one.")
 @options.json_flag
 @options.quiet
@@ -178,7 +178,7 @@ def release(
 
     \b
     zoo release runs/mine release/ --license CC-BY-SA-3.0
-    zoo release runs/glyphs release/ --license OFL-1.1 --name dcgan.glyphs --version 1.0.0
+    zoo release runs/mine release/ --license MIT --name dcgan.mine --best
     """
     from zoo.runs import open_run
 
