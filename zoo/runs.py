@@ -172,6 +172,7 @@ def train(
             recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
             _track(record, recipe, track)
             record.begin(recipe)
+            model.origin = None  # its weights are no longer those
             trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
         else:
             planned = model.plan if isinstance(model, Moved) else Transfer(model)
@@ -328,6 +329,8 @@ def _run(
     for module in trainee.modules.values():
         module.cpu()
     if isinstance(trainee, AutoencoderTrainee):
+        began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
+        trainee.model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
         return Run(record.folder, recipe, shown, trainee.model.eval(), None, image_set)
     return Run(record.folder, recipe, shown, _source(recipe, record.folder), trainee.averaged().eval(), image_set)
 

@@ -53,7 +53,7 @@ class R1(SquaredSlope):
 
 
 class R2(SquaredSlope):
-    """gamma/2 E ||grad_x D(x)||^2 on generated samples (Mescheder et al. 2018). See R1."""
+    """gamma/2 E ||grad_x D(x)||^2 on generated samples (Mescheder et al. 2018, equation 10). See R1."""
 
     inputs = frozenset({"fake"})
 

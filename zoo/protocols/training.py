@@ -140,7 +140,8 @@ class Term(Protocol):
     """A loss that a strategy adds to one side: an `nn.Module` whose weight depends on the images shown.
 
     A term of weight 0 is not called. `needs_real` asks for the real batch's judgement; `needs_images` says that it
-    looks at `real` or `fake` as images, so that it does not fit a game on codes.
+    looks at `real` or `fake` as images, so that it does not fit a game on codes. One that has a `balance`
+    (`zoo.training.balance.Balance`) is scaled by it, so that its gradient keeps its share.
     """
 
     side: Side

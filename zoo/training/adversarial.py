@@ -29,6 +29,7 @@ from zoo.protocols import (
     Transfer,
 )
 from zoo.training import ranks
+from zoo.training.balance import Balance, slope
 from zoo.training.ema import MovingAverage
 from zoo.training.engine import Engine
 from zoo.training.freezing import freeze
@@ -164,7 +165,7 @@ class AdversarialTrainee:
         with self.engine.computing(exact=penalty is not None):
             judge = self._judge if penalty is None else self.game.judge
             game = self._table(hand._replace(real=real, fake=fake), shown, judge, judge_real=True)
-            loss = self.objective.d_loss(game) + self._terms(Side.DISCRIMINATOR, game)
+            loss = self._with_terms(Side.DISCRIMINATOR, self.objective.d_loss(game), game)
             assert game.real_judgement is not None
             ours, theirs = game.real_judgement.realness.detach(), game.fake_judgement.realness.detach()
             scalars = {
@@ -185,7 +186,7 @@ class AdversarialTrainee:
         needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
         with self.engine.computing():
             game = self._table(hand._replace(real=hand.real.detach()), shown, self._judge, judge_real=needs_real)
-            loss = self.objective.g_loss(game) + self._terms(Side.GENERATOR, game)
+            loss = self._with_terms(Side.GENERATOR, self.objective.g_loss(game), game)
         return _Play(_verdicts(game), loss, {"g_loss": loss.detach()})
 
     def _table(
@@ -214,8 +215,9 @@ class AdversarialTrainee:
             )  # not the images that a penalty is differentiated by
             means = {key: means.get(key, 0) + share * value for key, value in play.scalars.items()}
             rounds.append(play.game)
-        means = self.engine.move(adam, self.weights[side], scale, means)
-        scalars |= {key if key != "gradient" else f"{side.value[0]}_gradient": value for key, value in means.items()}
+        means = self.engine.move(adam, self.weights[side], scale, means, self.training.gradient_limit)
+        own = {"gradient", "held"}
+        scalars |= {f"{side.value[0]}_{key}" if key in own else key: value for key, value in means.items()}
         return rounds
 
     def _whole(self, rounds: list[Round]) -> Round:
@@ -281,11 +283,19 @@ class AdversarialTrainee:
         terms = cast(dict[str, Term], self.plan.terms)
         return [term for term in terms.values() if term.side == side and term.weight(shown)]
 
-    def _terms(self, side: Side, game: Round) -> Tensor:
+    def _with_terms(self, side: Side, main: Tensor, game: Round) -> Tensor:
+        """The side's own loss with the terms that are due; a term with a balance is scaled by it."""
         total = torch.zeros((), device=game.fake.device)
         for term in self._due(side, game.shown):
-            total = total + term.weight(game.shown) * term.forward(game)
-        return total
+            loss = term.forward(game)
+            balance: Balance | None = getattr(term, "balance", None)
+            if balance is not None:
+                if balance.due(game.shown // self.training.batch):
+                    scaled, weights = self.scales[side].scaled, self.weights[side]
+                    balance.follow(slope(scaled(main), weights), slope(scaled(loss), weights))
+                loss = balance.factor * loss
+            total = total + term.weight(game.shown) * loss
+        return main + total
 
     def _begins(self, stage: Stage) -> int:
         return math.ceil(stage.after * self.training.images)

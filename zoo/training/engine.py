@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from zoo.errors import ConfigError
 from zoo.networks.seeds import Stream, in_parts
 from zoo.training import devices, ranks
+from zoo.training.holding import hold_to_memory
 from zoo.training.recipe import EngineSection
 from zoo.training.scaling import LossScale
 
@@ -89,12 +90,15 @@ class Engine:
         weights: Sequence[nn.Parameter],
         scale: LossScale,
         scalars: Mapping[str, Tensor],
+        limit: float = 0.0,
     ) -> dict[str, Tensor]:
         """Average the gradients and the scalars over the processes, then one step of the optimiser. Gives the scalars
-        with `gradient`, the norm of all gradients."""
+        with `gradient`, the norm of all gradients, and, where a `limit` holds them (`hold_to_memory`), `held`."""
         slopes = [weight.grad for weight in weights if weight.grad is not None]
         means = ranks.reduce(slopes, scalars)
         scale.unscale(optimiser)
         means["gradient"] = scale.seen(torch.nn.utils.get_total_norm(slopes))
+        if limit:
+            means["held"] = hold_to_memory(optimiser, weights, limit)
         scale.step(optimiser)
         return means

@@ -6,6 +6,7 @@ file) and what a run folder keeps (one stage, every setting written out, digests
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,9 +91,9 @@ class AutoencoderTraining:
     """`images` shown in all; the learning rate falls linearly to `final_learning_rate` times itself (Adam)."""
 
     objective: Part = "core/vae"
-    images: int = 300_000
-    batch: int = 64
-    learning_rate: float = 1e-3
+    images: int = 100_000
+    batch: int = 16
+    learning_rate: float = 2e-3
     final_learning_rate: float = 0.1
     beta1: float = 0.9
     beta2: float = 0.999
@@ -112,20 +113,22 @@ class AdversarialTraining:
     or over the fraction `ema_ramp` of the images shown so far, whichever is less. `augment` is what D sees images
     through: none, or colour, translation and cutout joined by +. Each image gets each of them with
     `augment_probability`; `adaptive` raises it from 0, over `augment_images` at most, while the mean sign of D's logits
-    on real images is above `augment_target` (ADA)."""
+    on real images is above `augment_target` (ADA). `gradient_limit` holds a side's gradient to so many times the norm
+    that its Adam remembers (0: never)."""
 
     objective: Part = "core/relativistic"
     regulariser: Part | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
     images: int = 100_000
-    batch: int = 64
-    generator_lr: float = 1e-3
-    discriminator_lr: float = 1e-3
+    batch: int = 32
+    generator_lr: float = 2e-3
+    discriminator_lr: float = 2e-3
     beta1: float = 0.0
     beta2: float = 0.999
     augment: str = "none"
     augment_probability: float | Literal["adaptive"] = 1.0
     augment_target: float = 0.6
     augment_images: int = 100_000
+    gradient_limit: float = 0.0
     ema_half_life: int = 5_000
     ema_ramp: float = 0.05
     checkpoint_every: int = 25_000
@@ -143,19 +146,26 @@ class AdversarialTraining:
             raise ConfigError("augment_probability=adaptive needs an augmentation", "For example augment=colour.")
         if not -1 <= self.augment_target <= 1 or self.augment_images < 1:
             raise ConfigError("augment_target must lie within -1 to 1, augment_images must be positive")
+        if self.gradient_limit and not 1 <= self.gradient_limit < math.inf:
+            raise ConfigError(
+                f"gradient_limit {self.gradient_limit} is neither 0 nor 1 or more", "3 holds a step in a hundred."
+            )
         if self.ema_half_life < 0 or not 0 <= self.ema_ramp <= 1:
             raise ConfigError("ema_half_life must not be negative, ema_ramp must lie within 0 to 1")
 
 
 @dataclass(frozen=True)
 class AutoencoderSection:
-    """The parts of an autoencoder; `generator` is its decoder."""
+    """The parts of an autoencoder; `generator` is its decoder. With a `source`, a release's name or folder, training
+    goes on from its weights and the parts are its own; a run keeps which release that was."""
 
     encoder: Part = "dcgan"
     generator: Part | None = None
     bottleneck: Part = "core/gaussian"
     latent_dim: int = 64
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
+    source: str | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class StabilityWatch:
         self._told: set[str] = set()
         self._best: dict[str, tuple[float, int]] = {}
         self._worse: dict[str, int] = {}
+        self._exploded = False
 
     def state(self) -> dict[str, Any]:
         """All that it remembers."""
@@ -45,6 +46,7 @@ class StabilityWatch:
             "told": sorted(self._told),
             "best": {name: list(best) for name, best in self._best.items()},
             "worse": dict(self._worse),
+            "exploded": self._exploded,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -54,6 +56,7 @@ class StabilityWatch:
         self._told = set(state["told"])
         self._best = {name: (value, shown) for name, (value, shown) in state["best"].items()}
         self._worse = dict(state["worse"])
+        self._exploded = state.get("exploded", False)  # older checkpoints do not say
 
     def tick(self, facts: Mapping[str, Any], shown: int) -> list[dict[str, str]]:
         """Warnings after a tick's mean figures."""
@@ -75,8 +78,10 @@ class StabilityWatch:
                 f"exploding/{side}",
                 usual > 0 and norm > _EXPLODED * usual,
                 f"{side.upper()}'s gradient norm is {norm:.3g}, usually {usual:.3g}",
-                "Lower the learning rates, or raise the regulariser's gamma.",
+                "Both nets may be lost within ten steps. Begin again, or go on from an earlier checkpoint, with "
+                "gradient_limit=3, lower learning rates or a larger gamma of the regulariser.",
             )
+            self._exploded = self._exploded or f"exploding/{side}" in self._told
             self._usual[side] = 0.9 * usual + 0.1 * min(norm, 10 * usual)
         return warnings
 
@@ -101,7 +106,9 @@ class StabilityWatch:
                 "falling",
                 self._worse["kid"] >= 2,
                 f"KID is {kid:.4g}, it was {best[0]:.4g} after {best[1]:,} images",
-                "Stop there, lower the learning rates, or raise the regulariser's gamma.",
+                "Gradients had exploded before: go back to a checkpoint from before that, with gradient_limit=3."
+                if self._exploded
+                else "Stop there, lower the learning rates, or raise the regulariser's gamma.",
             )
         if "recall" in figures:
             recall, best = figures["recall"], self._best.get("recall", (-1.0, 0))
@@ -124,7 +131,10 @@ class StabilityWatch:
         advice = (
             "Go back to an earlier checkpoint; add the strategy recon-anchor, or a relativistic loss with core/r1-r2."
         )
-        if saturated:
+        if self._exploded:
+            what += "; gradients had exploded before"
+            advice = "Go back to a checkpoint from before that, with gradient_limit=3 or lower learning rates."
+        elif saturated:
             what += "; D saturates as well"
             advice = (
                 "Go back to an earlier checkpoint; raise the regulariser's gamma or add augment=colour+translation."

@@ -20,7 +20,7 @@ class DcganEncoder(nn.Module):
 
     Stage i is (N, stage_channels[i], S / 2^(i+1), S / 2^(i+1)), so the last one is 4x4.
 
-    Radford et al. 2016, section 3: 4x4 convolutions of stride 2, LeakyReLU, no norm on the first one. A
+    Radford et al. 2016, sections 3 and 4: convolutions of stride 2, LeakyReLU, no norm on the first one. A
     spectral norm sits on every convolution, the first one too (Miyato et al. 2018). Raises
     CompositionError unless the images are square with a side of 8, 16, 32, 64, 128 or 256.
     """

@@ -1,6 +1,6 @@
 """The convolutions that halve and double a map, their normalisation and how they start.
 
-Under batch norm weights start with DCGAN's standard deviation of 0.02 (Radford et al. 2016, section 3).
+Under batch norm weights start with DCGAN's standard deviation of 0.02 (Radford et al. 2016, section 4).
 Elsewhere, an encoder's first convolution included, that would shrink the signal two- to fourfold a layer;
 there they start as N(0, gain^2 / fan-in) (He et al. 2015, equation 10), where the fan-in is what one output
 value really sums over.

@@ -1,5 +1,5 @@
 """Residual blocks without normalisation, and resampling by a bilinear filter (Huang et al. 2024, "The GAN is dead; long
-live the GAN!", section 4 and appendix: ResNeXt bottlenecks, Fixup-style initialisation)."""
+live the GAN!", section 3: ResNeXt bottlenecks, Fixup-style initialisation)."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class EnergyDiscriminator(nn.Module):
 
 class Ebgan(nn.Module):
     """D: R(x) + [m - R(G(z))]_+; G: R(G(z)) + w PT (Zhao et al. 2017, "Energy-based generative adversarial network",
-    sections 2.1 and 2.4). At the Nash equilibrium p_G = p_data (their theorem 1). `margin` is a buffer; realness is
+    equations 1, 2 and 14). At the Nash equilibrium p_G = p_data (their theorem 1). `margin` is a buffer; realness is
     -R."""
 
     paired = False
@@ -178,7 +178,7 @@ class Energy:
 
 def pull_away(codes: Tensor) -> Tensor:
     """Codes (N, d) -> the mean squared cosine of all pairs: 0 for orthogonal codes, 1 for identical ones (Zhao et al.
-    2017, section 2.4)."""
+    2017, equation 14)."""
     n = len(codes)
     cosines = normalize(codes, dim=1) @ normalize(codes, dim=1).T
     return (cosines.square().sum() - cosines.diagonal().square().sum()) / max(n * (n - 1), 1)

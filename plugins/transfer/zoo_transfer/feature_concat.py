@@ -17,6 +17,9 @@ from zoo_transfer.configs.around import FeatureConcatConfig, FeatureDiscriminato
 
 __all__ = ["FeatureConcat", "FeatureDiscriminator"]
 
+_CHANNELS = 64
+"""More made the head dearer than the encoder that it reads: in a narrow net it does so at once."""
+
 
 class FeatureHead(nn.Module):
     """Stages (N, c_l, ...) -> one logit: 1x1 convolution, LeakyReLU, mean over places, then a linear map of all."""
@@ -77,8 +80,10 @@ class FeatureConcat:
         """A discriminator around the one that is there, with the encoder's values in it."""
         require_logits_and_data(source, gan, "feature-concat")
         config = self.config
+        widths: tuple[int, ...] = source.encoder.stage_channels  # type: ignore[assignment]
+        channels = config.channels or min(_CHANNELS, *widths[-config.stages :])
         settings = FeatureDiscriminatorConfig(
-            gan.specs["discriminator"], source.specs["encoder"], config.strength, config.stages, config.channels
+            gan.specs["discriminator"], source.specs["encoder"], config.strength, config.stages, channels
         )
         after = around(gan, settings, "feature-concat", config.seed)
         edits = carry(source.encoder, "encoder", after.discriminator.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]

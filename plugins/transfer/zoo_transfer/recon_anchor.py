@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Round, Side, Slot, Source, Transfer
+from zoo.training.balance import Balance
 from zoo_transfer.configs.losses import ReconAnchorConfig
 from zoo_transfer.kept_prior import require_same_latent
 from zoo_transfer.teachers import Teacher, parts_of, teacher_of
@@ -28,6 +29,7 @@ class Anchor(nn.Module):
         super().__init__()
         self.config = config
         self.teacher = teacher
+        self.balance = Balance(config.balance) if config.balance else None
 
     def weight(self, shown: int) -> float:
         """A cosine from `weight` to 0."""

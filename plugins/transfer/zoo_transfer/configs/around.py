@@ -19,15 +19,18 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FeatureConcatConfig:
-    """`strength` of the head on the encoder's last `stages`; each is projected to `channels`."""
+    """`strength` of the head on the encoder's last `stages`; each is projected to `channels`, by default as many as the
+    narrowest of those stages has, at most 64."""
 
     strength: float = 0.5
     stages: int = 3
-    channels: int = 64
+    channels: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, strength=(0, MANY), stages=(1, 64), channels=(1, 8192))
+        hold(self, strength=(0, MANY), stages=(1, 64))
+        if self.channels is not None:
+            hold(self, channels=(1, 8192))
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,16 @@ __all__ = ["DenoisingFeaturesConfig", "FeatureDistillConfig", "FeatureMomentsCon
 @dataclass(frozen=True)
 class ReconAnchorConfig:
     """`weight` of the anchor at the start; it falls to 0 as a cosine over `images`. `pixels` weighs the L1 distance of
-    the images against the distance of the features."""
+    the images against the distance of the features. With a `balance` above 0 the anchor is scaled before that, so that
+    its gradient's norm is `balance` times the adversarial one's."""
 
     weight: float = 1.0
     pixels: float = 0.1
     images: int = 50_000
+    balance: float = 0.0
 
     def __post_init__(self) -> None:
-        hold(self, weight=(0, MANY), pixels=(0, MANY), images=(1, MANY))
+        hold(self, weight=(0, MANY), pixels=(0, MANY), images=(1, MANY), balance=(0, MANY))
 
 
 @dataclass(frozen=True)
