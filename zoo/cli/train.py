@@ -34,14 +34,7 @@ __all__ = ["release", "resume", "train", "transfer"]
 )
 @click.option("--latent-dim", type=int, help="How many values a code has.")
 @options.shape
-@click.option("--images", type=int, help="How many images to show.")
-@click.option("--batch", type=int, help="Images a step.")
-@click.option(
-    "--metric",
-    shell_complete=completing.components("metric"),
-    help="Measure KID and FID in this feature space along the way (GANs).",
-)
-@click.option("--every", type=int, help="Measure after so many images.")
+@options.training
 @options.settings
 @options.device
 @options.strict
@@ -83,14 +76,7 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
     help="Another discriminator than one like the encoder.",
 )
 @options.shape
-@click.option("--images", type=int, help="How many images to show.")
-@click.option("--batch", type=int, help="Images a step.")
-@click.option(
-    "--metric",
-    shell_complete=completing.components("metric"),
-    help="Measure KID and FID in this feature space along the way.",
-)
-@click.option("--every", type=int, help="Measure after so many images.")
+@options.training
 @click.option("--adapt", type=int, metavar="IMAGES", help="First let the autoencoder learn so many of your images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
