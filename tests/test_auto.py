@@ -38,13 +38,26 @@ def test_weights_are_copied_where_they_fit_and_the_prior_follows_the_codes() -> 
     """A VAE keeps N(0, I); codes that are elsewhere get a mixture, or a Gaussian where images are few."""
     source = autoencoder("dcgan")
     gan = zoo.gan(like=source)
-    assert names(source, gan, evidence()) == ["decoder-init", "encoder-init"]
-    assert names(source, gan, evidence(prior_gap=3.0)) == ["decoder-init", "encoder-init", "gmm-prior"]
+    both = ["decoder-init", "encoder-init"]
+    assert names(source, gan, evidence()) == [*both, "recon-anchor"]
+    assert names(source, gan, evidence(prior_gap=3.0)) == [*both, "gmm-prior", "recon-anchor"]
     few = evidence(prior_gap=3.0, images=99)
-    assert names(source, gan, few) == ["decoder-init", "encoder-init", "gaussian-prior", "freeze-lower"]
+    assert names(source, gan, few) == [*both, "gaussian-prior", "recon-anchor", "freeze-lower"]
     unknown = evidence(prior_gap=3.0, error=1.5)
-    assert names(source, gan, unknown) == ["decoder-init", "encoder-init"], "codes of unknown images say nothing"
-    assert names(source, gan, evidence(images=200)) == ["decoder-init", "encoder-init", "freeze-lower"]
+    assert names(source, gan, unknown) == both, "codes of unknown images say nothing"
+    assert names(source, gan, evidence(images=200)) == [*both, "recon-anchor", "freeze-lower"]
+
+
+def test_the_mixture_grows_with_the_images_and_what_is_not_known_well_is_no_anchor() -> None:
+    """One component for 20 codes, 200 at most; an autoencoder that does not know the images should learn them first."""
+    source = autoencoder("dcgan")
+    gan = zoo.gan(like=source)
+    for images, components in ((100, 5), (3200, 160), (50_000, 200)):
+        mixture = advise(source, gan, evidence(prior_gap=3.0, images=images)).strategy[2]
+        assert mixture.config == {"components": components}
+    stranger = advise(source, gan, evidence(error=0.3))
+    assert [part.component for part in stranger.strategy] == ["decoder-init", "encoder-init"]
+    assert any("--adapt" in reason for reason in stranger.reasons)
 
 
 def test_a_fresh_first_layer_gets_no_fitted_prior() -> None:
@@ -63,7 +76,7 @@ def test_what_does_not_fit_is_taught_and_a_fresh_discriminator_warms_up() -> Non
     taught = names(source, zoo.gan("dcgan", "dcgan", like=source), elsewhere)
     assert taught == ["feature-distill", "gmm-prior"], "a taught generator knows codes too, not N(0, I)"
     advice = advise(source, zoo.gan(discriminator="dcgan", like=source), evidence())
-    assert [part.component for part in advice.strategy] == ["decoder-init", "feature-distill"]
+    assert [part.component for part in advice.strategy] == ["decoder-init", "feature-distill", "recon-anchor"]
     assert advice.strategy[0].config["warmup_images"] > 0
     assert advice.strategy[1].config == {"generator": 0.0}
 

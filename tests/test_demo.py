@@ -13,6 +13,23 @@ from zoo.cli import main
 from zoo.release import read_manifest, verify_files
 
 
+def test_ctrl_c_says_how_to_begin_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(out: Path, **words: object) -> None:
+        if trained:
+            (out / "transfer").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.demo.demo", stopped)
+    out = tmp_path / "demo"
+    for trained, step in ((False, f"zoo demo --quick --out {out}"), (True, f"zoo demo --quick --out {out}-2")):
+        with pytest.raises(SystemExit) as done:
+            main(["demo", "--quick", "--out", str(out)])
+        assert done.value.code == 1
+        assert f"Begin again{' in a new folder' if trained else ''}: {step}" in capsys.readouterr().err
+
+
 def test_the_quick_demo_shows_that_the_transfer_helps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "demo"
     with pytest.raises(SystemExit) as done:

@@ -20,6 +20,7 @@ import zoo
 from zoo import plugins
 from zoo.errors import ConfigError, OutOfMemory
 from zoo.networks.seeds import in_parts, per_sample, stream
+from zoo.runs import open_run
 from zoo.training import checkpoint
 from zoo.training.engine import Engine
 from zoo.training.recipe import EngineSection
@@ -121,6 +122,17 @@ def test_a_batch_that_does_not_fit_says_what_does_and_the_run_goes_on(
     assert "--accumulate 4" in caught.value.hint
     assert checkpoint.load(checkpoint.latest(tmp_path / "run" / "checkpoints"))[0] in (0, 48)
     assert zoo.resume(tmp_path / "run", engine={"accumulate": 4}).shown == 64
+    again = zoo.resume(tmp_path / "run")
+    assert again.recipe.engine.accumulate == Record(tmp_path / "run").events("start")[-1]["accumulate"] == 4
+
+
+def test_resuming_does_not_change_how_a_run_rounds(images_file: Path, tmp_path: Path) -> None:
+    zoo.train(zoo.gan(like=autoencoder(seed=3)), str(images_file), out=tmp_path / "run", training=SMALL)
+    with pytest.raises(ConfigError, match=r"engine\.precision decides how a run rounds"):
+        zoo.resume(tmp_path / "run", engine={"precision": "bf16"})
+    with pytest.raises(ConfigError, match="cannot be cut into 3 equal parts"):
+        zoo.resume(tmp_path / "run", engine={"accumulate": 3})
+    assert open_run(tmp_path / "run").recipe.engine.accumulate == 1
 
 
 def test_a_run_may_go_on_by_itself_in_parts(images_file: Path, tmp_path: Path) -> None:
@@ -223,14 +235,19 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
 
 
 def together(images: Path, out: Path, *kinds: str) -> list[subprocess.CompletedProcess[str]]:
-    """Two processes that train each kind, with the environment that torchrun gives its own."""
+    """Two processes that train each kind."""
+    return in_two_processes(str(Path(__file__).parent / "many_processes.py"), str(images), str(out), *kinds)
+
+
+def in_two_processes(*words: str) -> list[subprocess.CompletedProcess[str]]:
+    """Python twice, with the environment that torchrun gives its own."""
     tests = Path(__file__).parent
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     shared |= {"PYTHONPATH": str(tests), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(tests / "many_processes.py"), str(images), str(out), *kinds]
+    command = [sys.executable, *words]
     processes = [
         subprocess.Popen(
             command, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True
@@ -297,6 +314,36 @@ def test_processes_that_drift_apart_are_refused(images_file: Path, tmp_path: Pat
     for done in together(images_file, tmp_path, "drifting"):
         assert done.returncode != 0
         assert "weights of generator are no longer the same" in done.stderr
+
+
+@pytest.mark.long
+def test_memory_that_runs_out_in_one_process_ends_all_with_what_fits(images_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate", reason="the extra [dist]")
+    for done in together(images_file, tmp_path, "full"):
+        assert done.returncode == 1
+        assert "a batch of 16 in 2 processes does not fit into the memory of cpu; 4 images at a time" in done.stderr
+        assert f"zoo resume {tmp_path / 'full'} --accumulate 2" in done.stderr
+    (failed,) = Record(tmp_path / "full").events("failed")
+    assert "4 images at a time in each do" in failed["error"]
+    for done in in_two_processes("-m", "zoo", "resume", str(tmp_path / "full"), "--accumulate", "2"):
+        assert done.returncode == 0, done.stderr[-3000:]
+    one = zoo.train(start("drifting", ""), str(images_file), out=tmp_path / "one", training=SMALL)
+    close(one, zoo.open_run(tmp_path / "full"))
+
+
+@pytest.mark.long
+def test_several_processes_begin_a_new_run_from_another_ones_checkpoint(images_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate", reason="the extra [dist]")
+    one = run("autoencoder", str(images_file), tmp_path / "one", device="cpu")
+    words = ["-m", "zoo", "resume", str(one.folder), "--override", "images=128", "--out"]
+    for done in in_two_processes(*words, str(tmp_path / "two")):
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert Record(tmp_path / "two").events("start")[-1]["processes"] == 2
+    close(zoo.resume(one.folder, override={"images": 128}, out=tmp_path / "alone"), zoo.open_run(tmp_path / "two"))
+    first, second = in_two_processes(*words, str(tmp_path / "two"))
+    assert (first.returncode, second.returncode) == (2, 1)
+    assert "already holds a run" in first.stderr
+    assert "process 1 lost the others" in second.stderr
 
 
 LAUNCHERS = {

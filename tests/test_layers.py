@@ -24,7 +24,7 @@ ROWS = [
     {"report"},
     {"registry", "registry_file", "release", "manifest", "tensors", "checked", "snapshots", "remote", "registry_edit"},
     {"plugins", "hookspecs"},
-    {"protocols", "specs", "errors", "config", "files", "names", "plain", "frontmatter", "html"},
+    {"protocols", "specs", "errors", "config", "files", "names", "plain", "frontmatter", "html", "visible"},
 ]
 LEVEL = {name: i for i, row in enumerate(ROWS) for name in row}
 EXEMPT = {"__init__", "__main__", "builtin"}

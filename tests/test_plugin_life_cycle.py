@@ -243,6 +243,18 @@ def test_strict_makes_a_broken_plugin_fatal_except_for_what_repairs_it(
     assert site.run("plugins", "list", ZOO_STRICT_PLUGINS="1").returncode == 0
 
 
+def test_what_a_plugin_says_reaches_the_terminal_without_its_control_characters(site: Site) -> None:
+    site.add("loud", r"raise RuntimeError('\x1b[31mred\x1b[0m \x1b]0;title\x07\a\x9b2Jup\rover\u202eback')")
+    site.add("bold", GOOD.replace('"a sample"', r'"a \x1b[1mbold\x1b[0m sample"'))
+    for words in (["components"], ["plugins", "list"], ["plugins", "check", "loud", "--traceback"]):
+        done = site.run(*words)
+        said = done.stdout + done.stderr
+        assert not [mark for mark in said if mark != "\n" and not mark.isprintable()], said
+        assert "RuntimeError: red upoverback" in said, said
+    assert "a bold sample" in site.run("components", "encoder").stdout
+    assert "\\u001b[1mbold" in site.run("components", "encoder", "--json").stdout
+
+
 # ---------------------------------------------------------------- components that fail when they are used
 
 CONFIG = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Config:\n    width: int = 4\n"

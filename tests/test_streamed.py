@@ -201,3 +201,59 @@ def test_a_shard_that_is_no_tar_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(os.urandom(2048))
     with pytest.raises(DataError, match="cannot be read"):
         open_images(f"shards:{tmp_path}/*.tar")
+
+
+@pytest.fixture
+def listed(photos: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The folders of `photos` that are listed from here on; a list of so few files is kept too."""
+    seen: list[str] = []
+
+    def scandir(path: Path) -> Any:
+        seen.append(str(Path(path).relative_to(photos)))
+        return real(path)
+
+    real = os.scandir
+    monkeypatch.setattr("zoo.data.index.os.scandir", scandir)
+    monkeypatch.setattr("zoo.data.index._WORTH", 0)
+    for folder in (photos, photos / "a", photos / "b"):
+        os.utime(folder, (1, 1))
+    return seen
+
+
+def test_only_folders_that_changed_are_listed_again(photos: Path, listed: list[str]) -> None:
+    first = open_images(photos, stream=True)
+    assert sorted(listed) == [".", ".", "a", "b"]  # the first is the question whether it can be listed
+    del listed[:]
+    assert open_images(photos, stream=True).sha256 == first.sha256
+    assert listed == ["."]
+    (photos / "b" / "01.png").rename(photos / "b" / "99.png")
+    del listed[:]
+    changed = open_images(photos, stream=True)
+    assert sorted(listed) == [".", "b"]
+    assert changed.sha256 != first.sha256
+    next((Path(os.environ["ZOO_CACHE"]) / "folders").iterdir()).write_bytes(b"[" * 100_000)
+    assert open_images(photos, stream=True).sha256 == changed.sha256
+
+
+def test_an_image_that_is_written_over_in_place_is_noticed(
+    photos: Path, listed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_over(name: str) -> None:
+        with (photos / "a" / name).open("ab") as file:
+            file.write(b"more")
+        assert (photos / "a").stat().st_mtime == 1
+
+    before = open_images(photos, stream=True)
+    digest = before.sha256
+    write_over("20.png")
+    assert open_images(photos, stream=True).sha256 != digest
+    with pytest.raises(DataError, match=r"a/20\.png .* was written over since the folder was listed"):
+        before.batch(torch.arange(len(before)))
+    monkeypatch.setattr("zoo.data.folder._COMPARED", 2)
+    open_images(photos, stream=True)
+    write_over("22.png")
+    stale = open_images(photos, stream=True)
+    with pytest.raises(DataError, match="begin again"):
+        stale.batch(torch.arange(len(stale)))
+    again = open_images(photos, stream=True)
+    again.batch(torch.arange(len(again)))

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -109,12 +110,75 @@ def test_completion_prints_the_shells_script(shell: str) -> None:
     assert shell in done.output
 
 
-def test_bash_itself_takes_the_script() -> None:
-    script = CliRunner().invoke(zoo, ["completion", "bash"]).output
-    done = subprocess.run(
-        ["bash", "--norc", "-c", f"{script}\ncomplete -p zoo"], capture_output=True, text=True, check=True
-    )
-    assert "_zoo_completion" in done.stdout
+PROGRAM = """#!{python}
+import pathlib, sys
+from zoo.cli import main
+try:
+    main()
+finally:
+    if "torch" in sys.modules:
+        pathlib.Path({mark!r}).touch()
+"""
+
+BASH = """eval "$(zoo completion bash)"
+COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _zoo_completion zoo; printf '%s\\n' "${{COMPREPLY[@]}}\""""
+FISH = "zoo completion fish | source; complete -C '{line}'"
+ZSH = """autoload -Uz compinit; compinit -u -D; eval "$(zoo completion zsh)"
+tell() {{ print -r -- "$BUFFER" > told; exit }}; zle -N tell; bindkey '^T' tell; print rea''dy
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("zoo transfer dcgan.g", "dcgan.glyphs-sans32"),
+        ("zoo transfer dcgan --strategy decoder-init+enc", "decoder-init+encoder-init"),
+    ],
+)
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_the_shell_itself_completes_with_the_script_and_without_torch(
+    shell: str, line: str, wanted: str, tmp_path: Path
+) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} on this machine")
+    program = tmp_path / "bin" / "zoo"
+    program.parent.mkdir()
+    program.write_text(PROGRAM.format(python=sys.executable, mark=str(tmp_path / "torch")))
+    program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    if shell == "zsh":
+        told = pressed(line, environment, tmp_path)
+    else:
+        words = ["bash", "--norc", "-c", BASH] if shell == "bash" else ["fish", "--no-config", "-c", FISH]
+        words[-1] = words[-1].format(line=line)
+        told = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert wanted in told.split()
+    assert not (tmp_path / "torch").exists()
+
+
+def pressed(line: str, environment: dict[str, str], folder: Path) -> str:
+    """The line as zsh has it after Tab, in a terminal of its own: it completes nowhere else."""
+    ours, its = os.openpty()
+    words = {"env": environment | {"TERM": "dumb"}, "cwd": folder, "start_new_session": True}
+    shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=its, stdout=its, stderr=its, **words)  # type: ignore[call-overload]
+    os.close(its)
+    try:
+        os.write(ours, ZSH.format().encode())
+        said = b""
+        while b"ready" not in said:
+            said += os.read(ours, 4096)
+        os.write(ours, f"{line}\t\x14".encode())
+        while shell.poll() is None:
+            try:
+                os.read(ours, 4096)
+            except OSError:  # the terminal is gone with its shell
+                break
+        shell.wait(60)
+        return (folder / "told").read_text()
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(ours)
 
 
 def test_half_blocks_hold_two_pixels_a_character() -> None:

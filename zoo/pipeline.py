@@ -62,8 +62,9 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
     both = recipe.autoencoder is not None and recipe.gan is not None
     ae_run = gan_run = None
     if recipe.autoencoder is not None:
-        images = _images(recipe)
-        model = _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed)
+        began = _begun(recipe.autoencoder)
+        images = _images(recipe, began)
+        model = began or _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed)
         ae_run = train(
             model,
             images,
@@ -101,7 +102,9 @@ def explain_recipe(recipe: Recipe) -> Report:
         raise ConfigError("the recipe transfers nothing", "Give it a [transfer] table.")
     images = None
     if recipe.autoencoder is not None and recipe.transfer.source == "autoencoder":
-        source = _compose_autoencoder(recipe.autoencoder, _images(recipe).spec, recipe.seed, "meta")
+        source = _begun(recipe.autoencoder) or _compose_autoencoder(
+            recipe.autoencoder, _images(recipe).spec, recipe.seed, "meta"
+        )
     else:
         source = _source(recipe.transfer, None)
         images = _images(recipe, source) if _strategy(recipe.transfer) == AUTO else None
@@ -148,6 +151,31 @@ def _compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int,
         seed=seed,
         device=device,
     )
+
+
+def _begun(section: AutoencoderSection) -> Autoencoder | None:
+    """The release's autoencoder that training goes on from, if any; its parts are those that the section names, or the
+    section names none."""
+    if section.source is None:
+        return None
+    found = load(section.source).autoencoder
+    if found is None:
+        raise TransferError(f"{section.source} holds no autoencoder", "Choose another source: zoo list")
+    if section.origin is not None and found.origin != section.origin:
+        raise ConfigError(
+            f"{section.source} is not the release that this recipe began with",
+            f"That was {section.origin.name} {section.origin.version}, {section.origin.manifest[:19]}...",
+        )
+    defaults = AutoencoderSection()
+    for role, field in (("encoder", "encoder"), ("decoder", "generator"), ("bottleneck", "bottleneck")):
+        named = getattr(section, field)
+        if named != getattr(defaults, field) and as_part(named) != found.specs[role]:
+            raise ConfigError(
+                f"[autoencoder] names the {field} {as_part(named).component}, and goes on from {section.source}, whose "
+                f"{field} is another {found.specs[role].component}",
+                "Leave it out: the parts are the source's own.",
+            )
+    return found
 
 
 def _compose_gan(

@@ -30,17 +30,24 @@ from zoo.publish import Trained, write_pair
 from zoo.report.grids import grid, png_bytes
 from zoo.specs import Metric
 from zoo.tensors import pack, unpack
-from zoo.training import checkpoint, launch, loop
+from zoo.training import checkpoint, loop, ranks
 from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.drawn import kid_curve, loss_curve, newest_grid
 from zoo.training.engine import Engine
 from zoo.training.events import Event, RunFacts, Watcher
-from zoo.training.lineage import KEPT_FILES, fork, unchanged
+from zoo.training.lineage import KEPT_FILES, fork, moved_to, unchanged
 from zoo.training.measured import Measured
 from zoo.training.rebuild import images_of, rebuild, recipe_of_autoencoder, recipe_of_gan, structure_on
-from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EngineSection, EvaluationSection, Recipe
+from zoo.training.recipe import (
+    AdversarialTraining,
+    AutoencoderTraining,
+    EngineSection,
+    EvaluationSection,
+    Recipe,
+    write_recipe,
+)
 from zoo.training.reconstruction import AutoencoderTrainee
-from zoo.training.record import Record
+from zoo.training.record import RECIPE, Record
 from zoo.training.trackers import trackers
 from zoo.transfers.digests import digest
 from zoo.transfers.transfer import Moved
@@ -165,6 +172,7 @@ def train(
             recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
             _track(record, recipe, track)
             record.begin(recipe)
+            model.origin = None  # its weights are no longer those
             trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
         else:
             planned = model.plan if isinstance(model, Moved) else Transfer(model)
@@ -193,7 +201,8 @@ def resume(
     track: Sequence[str] = (),
 ) -> Run:
     """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
-    `engine` replaces fields of the recipe's EngineSection this time: another device, more accumulation.
+    `engine` says where and in how many parts it goes on (`device`, `accumulate`, `when_full`); the run's recipe keeps
+    that for the next time.
 
     With `override` (settings by dotted key, such as `gan.training.images`, or a training setting alone) the run in
     `folder` stays as it is and a new one in `out` goes on from its checkpoint; its recipe says where it comes from.
@@ -208,14 +217,11 @@ def resume(
             raise ConfigError(
                 "a new run needs both: what is to change, and its folder", "--override images=200000 --out NEW"
             )
-        if launch.started() > 1:
-            raise ConfigError(
-                "a new run from another's checkpoint is begun by one process, several were started",
-                "Begin it alone, stop it, and resume it with all of them.",
-            )
-        child = Record(Path(out), tuple(watch))
+        child, changed = Record(Path(out), tuple(watch)), override
+        device = (engine or {}).get("device") or override.get("engine.device") or record.recipe().engine.device
+        ranks.join(device)
         with child.held():
-            recipe = fork(record, override, child)
+            recipe = ranks.first_alone(lambda: fork(record, changed, child), child.recipe)
             return _go_on(recipe, child, engine, track)
     with record.held():
         return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, engine, track)
@@ -257,12 +263,15 @@ def _track(record: Record, recipe: Recipe, names: Sequence[str]) -> None:
 
 
 def _go_on(recipe: Recipe, record: Record, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
+    recipe = moved_to(recipe, engine or {})
     _track(record, recipe, track)
-    powers = from_plain(EngineSection, to_plain(recipe.engine) | dict(engine or {}), "engine")
     image_set = images_of(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
-    return _go(rebuild(replace(recipe, engine=powers), image_set), recipe, record, image_set, fresh=False)
+    trainee = rebuild(recipe, image_set)  # refused before the recipe is written
+    if engine:
+        record.keep(RECIPE, write_recipe(recipe))
+    return _go(trainee, recipe, record, image_set, fresh=False)
 
 
 def _go(
@@ -320,6 +329,8 @@ def _run(
     for module in trainee.modules.values():
         module.cpu()
     if isinstance(trainee, AutoencoderTrainee):
+        began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
+        trainee.model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
         return Run(record.folder, recipe, shown, trainee.model.eval(), None, image_set)
     return Run(record.folder, recipe, shown, _source(recipe, record.folder), trainee.averaged().eval(), image_set)
 

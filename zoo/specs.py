@@ -155,10 +155,12 @@ class Metric:
 class Origin:
     """The release that weights were loaded from; `manifest` pins its zoo.json as `sha256:<hex>`.
 
-    `source` is `hub:org/name@<commit>` where it came from the Hub, else empty.
+    `source` is `hub:org/name@<commit>` where it came from the Hub, else empty. `adapted` counts the images that an
+    autoencoder was trained on since.
     """
 
     name: str
     version: str
     manifest: str
     source: str = ""
+    adapted: int = 0

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from zoo.bench.cost import Cost, CostWatch, costs, kept_cost
-from zoo.bench.suite import Cell, Suite, data_of, spec_of, training_of
+from zoo.bench.suite import Cell, Suite, begins_with, data_of, spec_of, training_of
 from zoo.config import to_plain
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
@@ -122,7 +122,9 @@ def _begin(suite: Suite, root: Path, cell: Cell, folder: Path, watch: Sequence[W
     images = _images(suite, cell)
     architecture = suite.architectures[cell.architecture]
     if cell.stage == "autoencoder":
-        model = autoencoder(
+        begins = begins_with(suite, cell)
+        model = None if begins is None else open_run(root / begins.id / _RUN).autoencoder
+        model = model or autoencoder(
             architecture.encoder,
             architecture.generator,
             bottleneck=architecture.bottleneck,

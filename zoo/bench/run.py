@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,16 @@ import filelock
 
 from zoo.bench.cell import Result, read_result, refuse_other, run_cell
 from zoo.bench.rows import choose, rows_of
-from zoo.bench.suite import Cell, Suite, final_cells, images_to_show, source_cells, trial_cells, write_suite
+from zoo.bench.suite import (
+    Cell,
+    Suite,
+    begins_with,
+    final_cells,
+    images_to_show,
+    source_cells,
+    trial_cells,
+    write_suite,
+)
 from zoo.bench.table import Row, write_table
 from zoo.errors import ConfigError, StorageError, TrainingError, ZooError
 from zoo.files import write_atomically
@@ -69,7 +78,12 @@ def run_suite(
     clock = _Clock(suite, root)
     failures: dict[str, BaseException] = {}
     with _alone(root), executor or _processes(workers) as pool:
-        for stage in (lambda: source_cells(suite), lambda: trial_cells(suite), lambda: _finals(suite, root)):
+        for stage in (
+            lambda: [cell for cell in source_cells(suite) if begins_with(suite, cell) is None],
+            lambda: [cell for cell in source_cells(suite) if begins_with(suite, cell) is not None],
+            lambda: trial_cells(suite),
+            lambda: _finals(suite, root),
+        ):
             for cell in stage():
                 refuse_other(suite, root, cell)
             cells = [cell for cell in stage() if read_result(root, cell) is None]
@@ -95,7 +109,7 @@ def run_suite(
 def collect(suite: Suite, root: Path) -> list[Row]:
     """The rows of every finished cell; writes the table and the recipes beside it."""
     rows: list[Row] = []
-    sources = {cell.id: read_result(root, cell) for cell in source_cells(suite)}
+    sources = {cell.id: _booked(suite, root, cell) for cell in source_cells(suite)}
     for cell in (*source_cells(suite), *trial_cells(suite), *_finals(suite, root)):
         result = read_result(root, cell)
         if result is None:
@@ -107,6 +121,15 @@ def collect(suite: Suite, root: Path) -> list[Row]:
     write_atomically(root / TABLE, write_table(rows))
     write_atomically(root / SUITE, write_suite(suite))
     return rows
+
+
+def _booked(suite: Suite, root: Path, cell: Cell) -> Result | None:
+    """An autoencoder's result, with the images and the cost of the one that it began with added."""
+    result, before = read_result(root, cell), begins_with(suite, cell)
+    first = None if before is None else read_result(root, before)
+    if result is None or first is None:
+        return result
+    return replace(result, cost=result.cost + first.cost, images=result.images + first.images)
 
 
 def chosen_settings(suite: Suite, root: Path) -> dict[tuple[str, str], dict[str, Any]]:

@@ -28,6 +28,7 @@ __all__ = [
     "Measuring",
     "Suite",
     "Tuning",
+    "begins_with",
     "data_of",
     "final_cells",
     "images_to_show",
@@ -68,10 +69,13 @@ class AutoencoderEntry:
     """A source of transfers: `release` names one that exists; else one is trained, per architecture, on the data entry
     `data`, once per seed of `seeds`. Run number i of an arm takes the seed number i (modulo how many there are), so
     that the result is not about one autoencoder. `targets` are the data entries that it is tried on; by default all.
+    `begin` names another entry that is trained first, and whose weights this one begins with: a pretrained autoencoder
+    that gets used to other images. What that one took is booked too.
     """
 
     release: str | None = None
     data: str | None = None
+    begin: str | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     seeds: tuple[int, ...] = (0,)
     targets: tuple[str, ...] = ()
@@ -79,6 +83,8 @@ class AutoencoderEntry:
     def __post_init__(self) -> None:
         if (self.release is None) == (self.data is None):
             raise ConfigError("an autoencoder of a suite needs a release or data to train on, and not both")
+        if self.begin is not None and self.data is None:
+            raise ConfigError("an autoencoder of a suite that begins with another's weights needs data to go on with")
         if not self.seeds:
             raise ConfigError("an autoencoder of a suite needs at least one seed")
         from_plain(AutoencoderTraining, dict(self.training), "autoencoders.training")
@@ -180,6 +186,10 @@ class Suite:
                 self.data,
                 *(entry.targets if entry.data is None else (entry.data, *entry.targets)),
             )
+            if entry.begin is not None:
+                self._known(f"autoencoders.{name}.begin", self.autoencoders, entry.begin)
+                if self.autoencoders[entry.begin].begin is not None or self.autoencoders[entry.begin].data is None:
+                    raise ConfigError(f"autoencoders.{name} begins with {entry.begin}, which begins with a third", "")
         for name, arm in self.arms.items():
             self._known(f"arms.{name}", self.data, *arm.data)
             self._known(f"arms.{name}", self.autoencoders, *arm.autoencoders)
@@ -252,26 +262,34 @@ def write_suite(suite: Suite) -> bytes:
 
 
 def source_cells(suite: Suite) -> list[Cell]:
-    """One per autoencoder that is trained, its seed, and architecture that some arm transfers from."""
+    """One per autoencoder that is trained, its seed, and architecture that some arm transfers from, or that one of
+    those begins with; those that others begin with come first."""
     wanted = {cell.source: cell for cell in (*trial_cells(suite), *final_cells(suite, {})) if cell.autoencoder}
-    found = []
+    found: dict[str, Cell] = {}
     for cell in wanted.values():
         entry = suite.autoencoders[cell.autoencoder]
-        if entry.release is None:
-            assert cell.autoencoder_seed is not None
-            assert entry.data is not None
-            found.append(
-                Cell(
-                    "autoencoder",
-                    entry.data,
-                    cell.architecture,
-                    "autoencoder",
-                    cell.autoencoder_seed,
-                    cell.autoencoder,
-                    cell.autoencoder_seed,
-                )
-            )
-    return found
+        if entry.data is not None and cell.autoencoder_seed is not None:
+            begins = begins_with(suite, cell)
+            for one in ([] if begins is None else [begins]) + [_source_cell(suite, cell)]:
+                found.setdefault(one.id, one)
+    return sorted(found.values(), key=lambda cell: begins_with(suite, cell) is not None)
+
+
+def begins_with(suite: Suite, cell: Cell) -> Cell | None:
+    """The cell of the autoencoder whose weights that of `cell` begins with, if any."""
+    begin = suite.autoencoders[cell.autoencoder].begin
+    if begin is None or cell.autoencoder_seed is None:
+        return None
+    seeds = suite.autoencoders[begin].seeds
+    at = suite.autoencoders[cell.autoencoder].seeds.index(cell.autoencoder_seed)
+    return _source_cell(suite, replace(cell, autoencoder=begin, autoencoder_seed=seeds[at % len(seeds)]))
+
+
+def _source_cell(suite: Suite, cell: Cell) -> Cell:
+    entry, seed = suite.autoencoders[cell.autoencoder], cell.autoencoder_seed
+    assert entry.data is not None
+    assert seed is not None
+    return Cell("autoencoder", entry.data, cell.architecture, "autoencoder", seed, cell.autoencoder, seed)
 
 
 def trial_cells(suite: Suite) -> list[Cell]:
@@ -360,6 +378,8 @@ def spec_of(suite: Suite, cell: Cell) -> dict[str, Any]:
     if entry is not None and entry.data is not None:
         spec["autoencoder_data"] = suite.data[entry.data]
         spec["autoencoder"] = replace(entry, seeds=(0,), targets=())
+        if entry.begin is not None:
+            spec["begin"] = replace(suite.autoencoders[entry.begin], seeds=(0,), targets=())
     if cell.stage != "autoencoder":
         spec |= {"strategy": suite.arms[cell.arm].strategy, "training": training_of(suite, cell)}
         spec["measuring"] = suite.measuring

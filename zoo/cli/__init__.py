@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from zoo.cli.extra import load_command, plugin_commands, whose
 from zoo.errors import ZooError, near
+from zoo.visible import visible
 
 __all__ = ["COMMANDS", "main", "zoo"]
 
@@ -169,6 +170,6 @@ _FULL = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def _complain(message: str, hint: str) -> None:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {visible(message)}", err=True)
     if hint:
-        click.echo(f"  {hint}", err=True)
+        click.echo(f"  {visible(hint)}", err=True)

@@ -84,7 +84,7 @@ def _releases(incomplete: str) -> list[CompletionItem[str]]:
     from zoo.registry import models as listed
 
     return [
-        CompletionItem(entry.name, help=f"{entry.version}, {' and '.join(entry.parts)}")
+        CompletionItem(entry.name, help=f"{entry.version} {' and '.join(entry.parts)}")  # fish cuts at a comma
         for entry in listed()
         if entry.name.startswith(incomplete)
     ]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zoo.cli import options, show
+
+if TYPE_CHECKING:
+    from zoo.demo import DemoResult
 
 __all__ = ["demo"]
 
@@ -20,8 +24,8 @@ __all__ = ["demo"]
 @options.seed
 @options.json_flag
 def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
-    """Transfer the bundled autoencoder of glyphs to handwritten digits, train the same GAN from scratch beside it, and
-    show what the transfer gained. Needs no network.
+    """Let the bundled autoencoder of glyphs learn handwritten digits, hand it to a GAN, train the same GAN from scratch
+    beside it, and show what the transfer gained. Needs no network.
 
     \b
     zoo demo
@@ -31,8 +35,13 @@ def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
     from zoo.demo import demo as run
 
     with ExitStack() as bars:
-        watch = [(arm, bars.enter_context(watching(f"{arm:<8}", as_json))) for arm in ("transfer", "scratch")]
-        result = run(out, quick=quick, seed=seed, watch=watch)
+        watch = [
+            (arm, bars.enter_context(watching(f"{arm:<11}", as_json))) for arm in ("autoencoder", "transfer", "scratch")
+        ]
+        try:
+            result = run(out, quick=quick, seed=seed, watch=watch)
+        except KeyboardInterrupt as stop:
+            raise click.Abort(_again(out, quick)) from stop
     if as_json:
         show.as_json(result.plain())
         return
@@ -45,18 +54,33 @@ def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
             for i, at in enumerate(result.images)
         ],
     )
-    click.echo(f"\n{_verdict(result.images, result.transfer['kid'], result.scratch['kid'])}\n")
+    click.echo(f"\n{_verdict(result)}\n")
     show.facts(
         [("samples", result.files["samples"]), ("curve", result.files["curve"]), ("release", result.files["release"])]
     )
     click.echo(f"\n{result.seconds:.0f} s. Next: zoo sample {result.files['release']} -o more.png")
 
 
-def _verdict(images: list[int], transfer: list[float], scratch: list[float]) -> str:
+def _again(out: Path, quick: bool) -> str:
+    """The next step after Ctrl-C: a demo is not resumed, and writes into a new folder."""
+    begin = "zoo demo --quick" if quick else "zoo demo"
+    if not out.is_dir() or not any(out.iterdir()):
+        return f"Nothing was trained so far. Begin again: {begin} --out {out}"
+    free = next(path for i in range(2, 10_000) if not (path := out.with_name(f"{out.name}-{i}")).exists())
+    shorter = "" if quick else " Shorter: add --quick."
+    return f"Begin again in a new folder: {begin} --out {free}.{shorter} What {out} holds can be deleted."
+
+
+def _verdict(result: DemoResult) -> str:
     """What the figures say, whichever way they fall."""
+    transfer, scratch = result.transfer["kid"], result.scratch["kid"]
     kids = f"the transferred GAN's KID is {transfer[-1]:.4f}, the scratch GAN's {scratch[-1]:.4f}"
-    end = f"At {images[-1]:,} images {kids}."
-    earlier = next((at for at, kid in zip(images, transfer, strict=True) if kid <= scratch[-1]), None)
-    if earlier is None:
+    end = f"At {result.images[-1]:,} images {kids}."
+    at = next((i for i, kid in enumerate(transfer) if kid <= scratch[-1]), None)
+    if at is None:
         return f"{end} The transfer did not reach the scratch GAN's quality in this run."
-    return f"{end} It reached the scratch GAN's final KID by {earlier:,} images."
+    spent, whole = result.transfer["cpu_seconds"][at], result.scratch["cpu_seconds"][-1]
+    return (
+        f"{end}\nIt had the scratch GAN's last KID by {result.images[at]:,} images: after {spent:.0f} s of computing, "
+        f"learning the digits counted, where the scratch GAN took {whole:.0f} s."
+    )

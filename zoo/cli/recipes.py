@@ -59,6 +59,10 @@ def recipe_from_words(
         plain["evaluation"] = {"metric": metric or "judge", **({} if every is None else {"every": every})}
     if source is not None:
         plain["transfer"] = {"source": source, "strategy": strategy}
+        adapt = words.pop("adapt", None)
+        if adapt is not None:
+            plain["autoencoder"] = {"source": source, "training": {"images": adapt}}
+            plain["transfer"]["source"] = "autoencoder"
     if words:
         raise ConfigError(f"--{sorted(words)[0].replace('_', '-')} does not belong to `zoo train {what}`")
     return from_plain(Recipe, plain, "the flags")

@@ -1,37 +1,46 @@
-"""How the commands print: tables and lines for people, one JSON value for programs, bare names for pipes."""
+"""How the commands print: tables and lines for people, one JSON value for programs, bare names for pipes.
+
+Much of it is others' text: of plugins, of releases, of the Hub. None of it keeps its control characters.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
 
+from zoo.visible import visible
+
 __all__ = ["as_json", "facts", "lines", "report_table", "skipped", "table"]
+
+_LATE_CONTROLS = re.compile(r"[\x7f-\x9f]")
 
 
 def as_json(value: Any) -> None:
-    """One JSON value."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """One JSON value; control characters are written as JSON escapes, also those that JSON would let through."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    click.echo(_LATE_CONTROLS.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text))
 
 
 def lines(names: Iterable[object]) -> None:
     """One name a line."""
     for name in names:
-        click.echo(str(name))
+        click.echo(visible(str(name)))
 
 
 def facts(rows: Sequence[tuple[str, object]]) -> None:
     """Aligned `key  value` lines."""
     width = max((len(key) for key, _ in rows), default=0)
     for key, value in rows:
-        click.echo(f"{key:<{width}}  {value}".rstrip())
+        click.echo(visible(f"{key:<{width}}  {value}").rstrip())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns as wide as their widest cell; nothing is cut."""
-    cells = [[str(cell) for cell in row] for row in (head, *rows)]
+    cells = [[visible(str(cell)) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     for i, row in enumerate(cells):
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -43,7 +52,7 @@ def skipped(files: Sequence[Any]) -> None:
     if files:
         told = "; ".join(f"{item.path}: {item.reason}" for item in files[:5])
         more = f"; {len(files) - 5} more" if len(files) > 5 else ""
-        click.echo(f"warning: {len(files)} files were skipped ({told}{more})", err=True)
+        click.echo(visible(f"warning: {len(files)} files were skipped ({told}{more})"), err=True)
 
 
 def report_table(rows: Sequence[Any]) -> None:

@@ -91,6 +91,7 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
     help="Measure KID and FID in this feature space along the way.",
 )
 @click.option("--every", type=int, help="Measure after so many images.")
+@click.option("--adapt", type=int, metavar="IMAGES", help="First let the autoencoder learn so many of your images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
 @options.device
@@ -112,7 +113,7 @@ def transfer(
     """Hand what the autoencoder SOURCE learnt to a GAN, and train the GAN on your images.
 
     \b
-    zoo transfer dcgan.glyphs-sans32 --data my-photos/ --out runs/mine
+    zoo transfer dcgan.glyphs-sans32 --data my-photos/ --adapt 12800 --out runs/mine
     zoo transfer dcgan.glyphs-sans32 --data mnist5k --explain
     """
     from zoo.cli.recipes import recipe_from_words

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from zoo.data import index
 from zoo.data.images import Skipped
 from zoo.data.prepare import fit_picture
 from zoo.errors import ConfigError, DataError
@@ -39,6 +40,7 @@ _MOST_PIXELS = 10**8
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L")
 _ORIENTATION = 0x0112
 _LOOKED_AT = 16
+_COMPARED = 256
 _COLOURLESS = 24
 """Channels of a grey picture may differ by so much after JPEG."""
 
@@ -55,39 +57,66 @@ class Found:
 
 
 def find_images(root: Path) -> Found:
-    """Walk the folder. Hidden names are ignored, links are listed and not followed.
+    """Walk the folder, or what of it changed since (`zoo.data.index`). Hidden names are ignored, links are listed and
+    not followed.
 
     A link out of the folder could read anything; one to a file inside would put an image on both sides of the
     split. Raises DataError where the folder itself cannot be listed.
     """
     try:
         top = root.resolve(strict=True)
-        os.listdir(top)
+        os.scandir(top).close()
     except OSError as error:
         raise DataError(f"folder {root} cannot be read: {error.strerror or error}", "Check path and rights.") from error
-    files: list[tuple[bytes, str, int]] = []
+    known = index.kept(top)
+    listings, skipped = _walked(top, known)
+    found = _found(top, listings, skipped)
+    if known and not _as_listed(found):
+        listings, skipped = _walked(top, {})
+        found = _found(top, listings, skipped)
+    if listings != known:
+        index.keep(top, listings)
+    return found
+
+
+def _walked(top: Path, known: index.Index) -> tuple[dict[str, index.Listing], list[Skipped]]:
+    """Every folder below `top`, and those that cannot be listed."""
+    listings: dict[str, index.Listing] = {}
     skipped: list[Skipped] = []
     folders = [""]
     while folders:
         here = folders.pop()
         try:
-            entries = list(os.scandir(top / here))
+            listing = index.list_folder(top / here, known.get(here))
         except OSError as error:
             skipped.append(_skipped(here, f"cannot be listed: {error.strerror}"))
             continue
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            relative = f"{here}/{entry.name}" if here else entry.name
-            if entry.is_symlink():
-                skipped.append(_skipped(relative, _link_reason(top / relative, top)))
-            elif entry.is_dir():
-                folders.append(relative)
-            else:
-                files.append((os.fsencode(relative), relative, entry.stat(follow_symlinks=False).st_size))
-    files.sort()
-    names = tuple(name for _, name, _ in files)
-    return Found(top, names, tuple(skipped), tuple(size for _, _, size in files))
+        listings[here] = listing
+        folders.extend(_below(here, name) for name in listing.folders)
+    return listings, skipped
+
+
+def _found(top: Path, listings: index.Index, skipped: Sequence[Skipped]) -> Found:
+    files = [(_below(here, name), size) for here, listing in listings.items() for name, size in listing.files]
+    files.sort(key=lambda file: os.fsencode(file[0]))
+    links = [_below(here, name) for here, listing in listings.items() for name in listing.links]
+    found = [_skipped(link, _link_reason(top / link, top)) for link in links]
+    return Found(top, tuple(name for name, _ in files), (*skipped, *found), tuple(size for _, size in files))
+
+
+def _as_listed(found: Found) -> bool:
+    """Whether some of the files, evenly spread, have the sizes that were listed."""
+    for at in np.linspace(0, len(found.files) - 1, min(len(found.files), _COMPARED)).round().astype(int).tolist():
+        try:
+            if os.lstat(found.root / found.files[at]).st_size != found.sizes[at]:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def _below(here: str, name: str) -> str:
+    return f"{here}/{name}" if here else name
 
 
 def read_images(

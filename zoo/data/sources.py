@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import platformdirs
-
-from zoo.data.folder import Found
+from zoo.checked import cache_folder
+from zoo.data import index
+from zoo.data.folder import Found, printable
 from zoo.errors import ConfigError, DataError
 from zoo.files import read_regular, write_atomically
 
@@ -42,8 +42,17 @@ class FolderFiles:
         return self.found.sizes
 
     def read(self, row: int) -> bytes:
-        """The file's bytes. Raises OSError."""
-        return read_regular(self.found.root / self.found.files[row], _LARGEST)
+        """The file's bytes. Raises OSError, and DataError where they are not as many as were listed: what a run learns
+        from stays as it was when it began."""
+        name = self.found.files[row]
+        data = read_regular(self.found.root / name, _LARGEST)
+        if len(data) != self.found.sizes[row]:
+            index.forget(self.found.root)
+            raise DataError(
+                f"{printable(name)} in {self.found.root} was written over since the folder was listed",
+                "The list is forgotten: begin again; a run goes on with the images that it began with alone.",
+            )
+        return data
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +183,7 @@ def _members(system: Any, path: str) -> list[tuple[str, int, int]]:
     """Name, offset and size of each image in a shard, from the cache where the shard is still the same."""
     facts = system.info(path)
     mark = [path, facts.get("size"), str(facts.get("mtime") or facts.get("ETag") or facts.get("LastModified") or "")]
-    kept = _cache() / f"{hashlib.sha256(json.dumps(mark).encode()).hexdigest()}.json"
+    kept = cache_folder() / "shards" / f"{hashlib.sha256(json.dumps(mark).encode()).hexdigest()}.json"
     with suppress(OSError, ValueError, TypeError):
         return [(str(name), int(offset), int(size)) for name, offset, size in json.loads(kept.read_bytes())]
     try:
@@ -216,11 +225,6 @@ def _system(url: str) -> tuple[Any, str]:
         return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
     except (ImportError, ValueError) as error:
         raise ConfigError(f"{url} cannot be reached: {_line(error)}", "Install what fsspec needs for it.") from error
-
-
-def _cache() -> Path:
-    folder = os.environ.get("ZOO_CACHE") or platformdirs.user_cache_dir("zoo", appauthor=False)
-    return Path(folder) / "shards"
 
 
 def _line(error: Exception) -> str:

@@ -41,10 +41,11 @@ class ReconstructionConfig:
 
 @dataclass(frozen=True)
 class VariationalConfig:
-    """`beta` weighs the KL term: 1 is a Gaussian likelihood of variance 1/2 per value. Each value of the code may hold
+    """`beta` weighs the KL term: it is a Gaussian likelihood of variance beta / 2 per value. At 1 images blur and a GAN
+    that begins with the decoder starts far behind (docs/objectives.md). Each value of the code may hold
     `free_bits` nats that are not penalised."""
 
-    beta: float = 1.0
+    beta: float = 0.1
     free_bits: float = 0.0
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from zoo.errors import PluginError, ZooError
 from zoo.plugins.records import Offer, Plugin
+from zoo.visible import visible
 
 __all__ = ["fault", "one_line", "repair", "strict", "warn", "whole", "whose"]
 
@@ -64,7 +65,7 @@ def fault(offer: Offer, what: str, path: str) -> PluginError:
 def one_line(error: BaseException) -> str:
     """A plugin may raise anything, even an error that cannot be printed."""
     try:
-        text = " ".join((error.message if isinstance(error, ZooError) else str(error)).split())
+        text = " ".join(visible(error.message if isinstance(error, ZooError) else str(error)).split())
     except Exception:
         text = ""
     return f"{type(error).__name__}: {text[:_LONGEST]}" if text else type(error).__name__
@@ -73,6 +74,6 @@ def one_line(error: BaseException) -> str:
 def whole(error: BaseException) -> str:
     """Its traceback, or its name where even that cannot be printed."""
     try:
-        return "".join(traceback.format_exception(error))
+        return visible("".join(traceback.format_exception(error)))
     except Exception:
         return one_line(error)

@@ -23,6 +23,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 _DASHES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _LABEL_SIZE = 10
+_LONGEST_LABEL = 34
 _INK = "#1e1e1e"
 
 
@@ -51,6 +52,8 @@ def curve(series: Mapping[str, Points], *, xlabel: str, ylabel: str, title: str,
     axes.set_ylabel(_literal(ylabel))
     axes.set_title(_literal(title), loc="left", fontsize=12)
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if len(places := {point[0] for points in series.values() for point in points}) == 1:
+        axes.set_xticks([*places])  # around a single place matplotlib would count in thousandths
     axes.grid(True, which="major", color="#dddddd", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
     _label_ends(figure, axes, series)
@@ -88,7 +91,7 @@ def _label_ends(figure: Figure, axes: Axes, series: Mapping[str, Points]) -> Non
     ends = []
     for i, (label, points) in enumerate(series.items()):
         x, y = max(points)[:2]
-        ends.append((float(axes.transData.transform((x, y))[1]), i, _literal(label)))
+        ends.append((float(axes.transData.transform((x, y))[1]), i, _literal(_short(label))))
     ends.sort()
     # Near labels become one pile that is centred on its lines, so each stays close to its own end.
     piles: list[list[int]] = [[k] for k in range(len(ends))]
@@ -122,6 +125,11 @@ def _look(i: int) -> dict[str, Any]:
         "markersize": 4,
         "linewidth": 1.8,
     }
+
+
+def _short(label: str) -> str:
+    """A long label would leave no room for its line: its middle goes, since names of runs differ at their ends."""
+    return label if len(label) <= _LONGEST_LABEL else f"{label[:15]}...{label[-15:]}"
 
 
 def _literal(text: str) -> str:

@@ -24,9 +24,9 @@ class Balance(nn.Module):
     into moving averages of the last ten measurements or so; the factor is `share` times their ratio (in which the
     averages' start at 0 cancels), and 1 until both are above 0. They are buffers, so a resumed run goes on exactly.
 
-    Like the adaptive weight of VQGAN (Esser et al. 2021, "Taming transformers for high-resolution image synthesis"), but
-    over all weights instead of the last layer's, and averaged. With a batch cut into parts every part is measured; with
-    several processes their mean counts.
+    Like the adaptive weight of VQGAN (Esser et al. 2021, "Taming transformers for high-resolution image synthesis"),
+    but over all weights instead of the last layer's, and averaged. With a batch cut into parts every part is measured;
+    with several processes their mean counts.
     """
 
     norms: Tensor

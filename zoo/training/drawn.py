@@ -34,7 +34,10 @@ def kid_curve(folders: Sequence[Path]) -> bytes | None:
                     points.append((event["shown"], row["value"], low, high))
         if points:
             series[folder.name] = points
-    return _drawn(series, "KID (lower is better)", "against held-out images", log=True)
+    title = "against held-out images"
+    if len(folders) == 1 and series:  # its name stands above, where there is room
+        series, title = {"KID": series[folders[0].name]}, f"{folders[0].name}, {title}"
+    return _drawn(series, "KID (lower is better)", title, log=True)
 
 
 def newest_grid(folder: Path) -> bytes | None:

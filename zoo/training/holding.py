@@ -2,8 +2,8 @@
 
 With beta1 = 0 and beta2 = 0.999 one step goes up to sqrt(1 / (1 - beta2)) = 31 learning rates far when a gradient comes
 that is large beside those before it. A transferred GAN begins near an equilibrium: gradients are small for long and
-Adam forgets larger ones, until one jump of G gives D such a gradient, D's step gives G a larger one, and four steps later
-both nets are lost (docs/runs.md).
+Adam forgets larger ones, until one jump of G gives D such a gradient, D's step gives G a larger one, and four steps
+later both nets are lost (docs/runs.md).
 """
 
 from __future__ import annotations

@@ -15,23 +15,28 @@ from zoo.networks.compose import as_part
 from zoo.training import checkpoint, loop
 from zoo.training.changes import changes, overridden, told
 from zoo.training.rebuild import data_section, images_of, rebuild
-from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, ParentSection, Recipe
+from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, EngineSection, ParentSection, Recipe
 from zoo.training.record import Record
 
-__all__ = ["KEPT_FILES", "fork", "unchanged"]
+__all__ = ["KEPT_FILES", "fork", "moved_to", "unchanged"]
 
 KEPT_FILES = ("source.safetensors", "report.json")
 """What a transfer's run keeps besides the record; a run that continues it keeps the same."""
 
+_MOVABLE = ("device", "accumulate", "when_full")
+"""What a run may be resumed with anew: where and in how many parts it is computed."""
+
 
 def unchanged(record: Record, path: Path) -> Recipe:
     """The run's recipe. Raises ConfigError, with the keys, when it is not the one that checkpoint `path` was made
-    under."""
+    under; where and in how many parts it is computed may differ."""
     recipe = record.recipe()
     _, _, facts = checkpoint.facts_of(path)
     if "recipe" not in facts:
         raise IntegrityError(f"checkpoint {path} does not say its recipe", "Remove it; the one before it is kept.")
-    found = changes(from_plain(Recipe, facts["recipe"], f"the recipe in {path}"), recipe)
+    movable = {f"engine.{key}" for key in _MOVABLE}
+    then = from_plain(Recipe, facts["recipe"], f"the recipe in {path}")
+    found = [change for change in changes(then, recipe) if change.key not in movable]
     if found:
         words = " ".join(f"--override {change.key}={change.new}" for change in found if change.new is not None)
         raise ConfigError(
@@ -39,6 +44,17 @@ def unchanged(record: Record, path: Path) -> Recipe:
             f"Put it back; or begin a new run from here: zoo resume {record.folder} {words} --out NEW",
         )
     return recipe
+
+
+def moved_to(recipe: Recipe, engine: Mapping[str, Any]) -> Recipe:
+    """The recipe computed elsewhere or in other parts. Raises ConfigError for a setting that would round otherwise."""
+    for key in engine:
+        if key not in _MOVABLE:
+            raise ConfigError(
+                f"engine.{key} decides how a run rounds, which resuming does not change",
+                f"Go on with it in a new run: --override engine.{key}={engine[key]} --out NEW",
+            )
+    return replace(recipe, engine=from_plain(EngineSection, to_plain(recipe.engine) | dict(engine), "engine"))
 
 
 def fork(record: Record, settings: Mapping[str, Any], out: Record) -> Recipe:

@@ -142,10 +142,12 @@ def train(
     def make_room() -> None:
         """After a batch that did not fit: go back to the last checkpoint, and on in more parts, or say what fits."""
         nonlocal shown, last, last_at
+        if ranks.size() > 1:
+            raise memory.refuse_together(trainee, rows, shown, record.folder)
         engine = trainee.engine
         parts = memory.fitting(trainee, rows, shown)
         trouble = memory.out_of_memory(len(rows), parts, engine.device, record.folder)
-        if parts is None or engine.settings.when_full == "stop" or ranks.size() > 1:
+        if parts is None or engine.settings.when_full == "stop":
             raise trouble
         pending.clear()
         shown = restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
@@ -158,8 +160,8 @@ def train(
             return asked_to_stop()
         return steps % _AGREE_STEPS == 0 and ranks.anyone(asked_to_stop(), trainee.engine.device)
 
-    facts = {"device": str(trainee.engine.device), "processes": ranks.size()}
-    record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **facts}))
+    where = {"device": str(trainee.engine.device), "processes": ranks.size(), "accumulate": trainee.engine.accumulate}
+    record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **where}))
     if shown == 0:
         save()
         look()

@@ -9,15 +9,20 @@ backward and on every method but `forward`.
 from __future__ import annotations
 
 import atexit
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
 from zoo.errors import ConfigError, TrainingError
+from zoo.training import lastword
 from zoo.training.launch import started
 
-__all__ = ["anyone", "averaged", "gathered", "join", "rank", "reduce", "require_same", "size"]
+__all__ = ["anyone", "averaged", "first_alone", "gathered", "join", "leave", "rank", "reduce", "require_same", "size"]
+
+T = TypeVar("T")
 
 
 def size() -> int:
@@ -68,7 +73,8 @@ def averaged(value: Tensor) -> Tensor:
     if not _together():
         return value
     total = value.detach().clone()
-    distributed.all_reduce(total)
+    with _listening():
+        distributed.all_reduce(total)
     return total / size()
 
 
@@ -77,7 +83,8 @@ def gathered(value: Tensor) -> Tensor:
     if not _together():
         return value
     found = [torch.empty_like(value) for _ in range(size())]
-    distributed.all_gather(found, value.detach().contiguous())
+    with _listening():
+        distributed.all_gather(found, value.detach().contiguous())
     return torch.cat(found)
 
 
@@ -93,7 +100,8 @@ def reduce(gradients: Sequence[Tensor], scalars: Mapping[str, Tensor]) -> dict[s
         return dict(scalars)
     pieces = [*gradients, *scalars.values()]
     flat = torch.cat([piece.float().flatten() for piece in pieces])
-    distributed.all_reduce(flat)
+    with _listening():
+        distributed.all_reduce(flat)
     means = [
         part.view_as(piece)
         for part, piece in zip((flat / size()).split([p.numel() for p in pieces]), pieces, strict=True)
@@ -114,7 +122,8 @@ def require_same(modules: Mapping[str, nn.Module]) -> None:
             continue
         ours = torch.stack([part.sum() for part in weights] + [part.abs().sum() for part in weights])
         theirs = ours.clone()
-        distributed.broadcast(theirs, 0)
+        with _listening():
+            distributed.broadcast(theirs, 0)
         if anyone(not torch.equal(ours, theirs), ours.device):
             raise TrainingError(
                 f"the processes' weights of {name} are no longer the same",
@@ -122,8 +131,49 @@ def require_same(modules: Mapping[str, nn.Module]) -> None:
             )
 
 
+def first_alone(first: Callable[[], T], then: Callable[[], T]) -> T:
+    """`first` in the first process, and when that is done `then` in the others. Raises TrainingError in these where it
+    was not."""
+    if rank() == 0:
+        value = first()
+        _wait()
+        return value
+    _wait()
+    return then()
+
+
+def leave() -> bool:
+    """Train no longer with the others, who then wait for this process's last word; whether that could be."""
+    if not _together() or distributed.get_backend() != "gloo":  # others cannot be woken without a GPU's timeout
+        return False
+    lastword.announce()
+    distributed.destroy_process_group()
+    return True
+
+
 def _together() -> bool:
     return distributed.is_available() and distributed.is_initialized()
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    """Where another process has left, its last word is the error."""
+    try:
+        yield
+    except RuntimeError as error:
+        said = lastword.heard(rank())
+        if said is not None:
+            raise said from error
+        raise TrainingError(
+            f"process {rank()} lost the others",
+            "The first error among the processes' output says why. Then go on: zoo resume RUN, started as before.",
+        ) from error
+
+
+def _wait() -> None:
+    if _together():
+        with _listening():
+            distributed.barrier()
 
 
 def _leave() -> None:

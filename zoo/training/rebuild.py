@@ -60,7 +60,15 @@ def recipe_of_autoencoder(
     """Every setting of an autoencoder's run, written out."""
     training = replace(training, objective=plugins.normalise("objective", as_part(training.objective)))
     specs = model.specs
-    section = AutoencoderSection(specs["encoder"], specs["decoder"], specs["bottleneck"], model.latent_dim, training)
+    section = AutoencoderSection(
+        specs["encoder"],
+        specs["decoder"],
+        specs["bottleneck"],
+        model.latent_dim,
+        training,
+        source=model.origin.name if model.origin else None,
+        origin=model.origin,
+    )
     return Recipe(
         data_section(images),
         name=name,
@@ -92,7 +100,7 @@ def recipe_of_gan(
     if isinstance(model, Moved):
         strategies = tuple(chosen.spec for chosen in model.chosen)
         origin = model.source.origin
-        source = origin.name if origin else "autoencoder"
+        source = origin.name if origin and not origin.adapted else "autoencoder"
         transfer = TransferSection(source, strategies, model.report.source, source_structure(model.source), origin)
     return Recipe(
         data_section(images),

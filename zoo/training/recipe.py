@@ -91,9 +91,9 @@ class AutoencoderTraining:
     """`images` shown in all; the learning rate falls linearly to `final_learning_rate` times itself (Adam)."""
 
     objective: Part = "core/vae"
-    images: int = 300_000
-    batch: int = 64
-    learning_rate: float = 1e-3
+    images: int = 100_000
+    batch: int = 16
+    learning_rate: float = 2e-3
     final_learning_rate: float = 0.1
     beta1: float = 0.9
     beta2: float = 0.999
@@ -119,9 +119,9 @@ class AdversarialTraining:
     objective: Part = "core/relativistic"
     regulariser: Part | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
     images: int = 100_000
-    batch: int = 64
-    generator_lr: float = 1e-3
-    discriminator_lr: float = 1e-3
+    batch: int = 32
+    generator_lr: float = 2e-3
+    discriminator_lr: float = 2e-3
     beta1: float = 0.0
     beta2: float = 0.999
     augment: str = "none"
@@ -156,13 +156,16 @@ class AdversarialTraining:
 
 @dataclass(frozen=True)
 class AutoencoderSection:
-    """The parts of an autoencoder; `generator` is its decoder."""
+    """The parts of an autoencoder; `generator` is its decoder. With a `source`, a release's name or folder, training
+    goes on from its weights and the parts are its own; a run keeps which release that was."""
 
     encoder: Part = "dcgan"
     generator: Part | None = None
     bottleneck: Part = "core/gaussian"
     latent_dim: int = 64
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
+    source: str | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,20 @@ __all__ = ["AUTO", "Advice", "Evidence", "advise", "look_at"]
 
 AUTO = "auto"
 
+_GAUSSIAN = "gaussian-prior"
 _FEW = 1_000
 _MIXTURE = 100
 """From so many images on a mixture's samples were as good as a Gaussian's or better (docs/objectives.md); fewer were
 not measured."""
 _GAP = 0.15
 """At 0.11 a fitted prior ended worse than none, at 0.19 far better (docs/cross-shape.md)."""
+_KNOWN = 0.25
+"""Autoencoders that left up to 0.12 of the images' variance made good anchors, one that left 0.31 a poor one
+(RESULTS.md); where between them the line is was not measured."""
+_CODES_EACH = 20
+_MOST = 200
+"""With one component for 20 codes samples are as far from the images learnt from as unseen images are; with one for 8
+they are nearer (RESULTS.md)."""
 _LOOKED_AT = 512
 
 
@@ -87,20 +95,32 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
         reasons.append("N(0, I) is kept: the generator's first layer is fresh and takes any codes")
     elif evidence is not None and (copied or taught) and source.latent_dim == gan.latent_dim:
         if evidence.prior_gap > _GAP:
-            prior = "gmm-prior" if evidence.images >= _MIXTURE else "gaussian-prior"
-            parts.append(PartSpec(prior))
-            reasons.append(f"{prior}: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f})")
+            mixed = evidence.images >= _MIXTURE
+            parts.append(PartSpec("gmm-prior", {"components": _components(evidence)}) if mixed else PartSpec(_GAUSSIAN))
+            reasons.append(
+                f"{parts[-1].component}: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f})"
+            )
         else:
             reasons.append(f"N(0, I) is kept: the codes follow it (second moments off by {evidence.prior_gap:.2f})")
     elif evidence is not None and copied and source.latent_dim > gan.latent_dim:
-        parts.append(PartSpec("gaussian-prior"))
+        parts.append(PartSpec(_GAUSSIAN))
         reasons.append(f"gaussian-prior: {source.latent_dim} values a code are projected to {gan.latent_dim}")
     elif evidence is not None and copied and evidence.prior_gap > _GAP:
-        parts.append(PartSpec("gaussian-prior"))
+        parts.append(PartSpec(_GAUSSIAN))
         reasons.append(
             f"gaussian-prior: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f}), and "
             f"{source.latent_dim} values a code enter a generator that takes {gan.latent_dim}"
         )
+    whole = copied and source.data.shape == gan.data.shape and _reads_codes(source, gan)
+    if evidence is not None and whole and not poor and _fits(source, gan, "recon-anchor") is None:
+        if evidence.error <= _KNOWN:
+            parts.append(PartSpec("recon-anchor"))
+            reasons.append(f"recon-anchor: the autoencoder knows these images (error {evidence.error:.2f})")
+        else:
+            reasons.append(
+                f"the autoencoder does not know these images well (error {evidence.error:.2f} of their variance): let "
+                "it learn them first, zoo transfer --adapt 12800"
+            )
     if evidence is not None and fits["encoder-init"] is None:
         reasons.append(f"a linear probe of its features tells real from decoded images in {evidence.probe:.0%}")
         if evidence.images < _FEW and evidence.probe > 0.7:
@@ -139,6 +159,10 @@ def _settings(name: str, fits: dict[str, str | None]) -> dict[str, float]:
     if name == "decoder-init" and fits["encoder-init"] is not None:
         return {"warmup_images": 12_800, "ramp_images": 25_600}
     return {}
+
+
+def _components(evidence: Evidence) -> int:
+    return max(2, min(_MOST, evidence.images // _CODES_EACH))
 
 
 def _slowly(name: str, fits: dict[str, str | None]) -> str:

@@ -15,6 +15,9 @@ __all__ = ["GaussianFit", "MixtureFit", "fit_gaussian", "fit_mixture", "once"]
 
 Fit = TypeVar("Fit")
 
+_NEAR = 16
+"""With hundreds of components a code has a density worth counting at very few of them."""
+
 
 class GaussianFit(NamedTuple):
     """mean (d,) and scale (d, d), lower triangular with scale scale^T = covariance."""
@@ -87,28 +90,34 @@ def _maximise(codes: Tensor, responsibility: Tensor, shrinkage: float, ridge: fl
     counts = responsibility.sum(0).clamp(min=1e-8)
     means = responsibility.T @ codes / counts[:, None]
     covariances = []
-    for j in range(responsibility.shape[1]):
-        centred = codes - means[j]
-        covariance = (responsibility[:, j, None] * centred).T @ centred / counts[j]
+    for j, share in enumerate(responsibility.T):
+        rows = share.nonzero().squeeze(1)
+        centred = codes[rows] - means[j]
+        covariance = (share[rows, None] * centred).T @ centred / counts[j]
         diagonal = torch.diag(covariance.diagonal())
         covariances.append((1 - shrinkage) * covariance + shrinkage * diagonal + ridge * torch.eye(d).double())
     return counts / n, means, torch.linalg.cholesky(torch.stack(covariances))
 
 
 def _log_density(codes: Tensor, weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
-    """(N, k): the log of weight times density."""
-    columns = [
-        torch.distributions.MultivariateNormal(means[j], scale_tril=scales[j]).log_prob(codes)
-        for j in range(len(weights))
-    ]
-    return torch.stack(columns, 1) + weights.log()
+    """(N, k): the log of weight times density, for each code at the `_NEAR` components whose means are nearest; -inf at
+    the others, which would be nothing beside those."""
+    near = torch.cdist(codes, means).topk(min(_NEAR, len(means)), largest=False).indices
+    mine = torch.zeros(len(codes), len(means), dtype=torch.bool).scatter_(1, near, True)
+    found = torch.full(mine.shape, -torch.inf, dtype=torch.float64)
+    for j in range(len(means)):
+        rows = mine[:, j].nonzero().squeeze(1)
+        component = torch.distributions.MultivariateNormal(means[j], scale_tril=scales[j], validate_args=False)
+        found[rows, j] = component.log_prob(codes[rows]) + weights[j].log()
+    return found
 
 
 def _spread(codes: Tensor, k: int, rng: torch.Generator) -> Tensor:
     """k-means++ (Arthur and Vassilvitskii 2007): each centre drawn in proportion to the squared distance."""
     centres = codes[torch.randint(len(codes), (1,), generator=rng)]
+    distance = torch.full((len(codes),), torch.inf, dtype=codes.dtype)
     for _ in range(k - 1):
-        distance = torch.cdist(codes, centres).amin(1).square()
+        distance = torch.minimum(distance, torch.cdist(codes, centres[-1:]).squeeze(1).square())
         chosen = torch.multinomial(distance + 1e-12, 1, generator=rng)
         centres = torch.cat([centres, codes[chosen]])
     return centres

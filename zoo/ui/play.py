@@ -97,7 +97,7 @@ class Player:
         autoencoder = self._autoencoder()
         code = autoencoder.encode(x)
         pair = to_uint8(torch.cat([x, autoencoder.decode(code)]), self.data)
-        panels = [("as the model sees it, and what is left of it", pair)]
+        panels = [("as the model sees it, and its reconstruction", pair)]
         source = source.strip() or self.images
         if source:
             images, codes = self._codes_of(source)

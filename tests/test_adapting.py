@@ -1,0 +1,86 @@
+"""A pretrained autoencoder learns one's own images before what it knows is handed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers import SHAPE, released, states_equal
+
+import zoo
+from zoo.config import from_plain
+from zoo.errors import ConfigError
+from zoo.pipeline import Outcome, run_recipe
+from zoo.runs import open_run
+from zoo.training.recipe import Recipe, read_recipe
+
+SMALL = {"batch": 8, "checkpoint_every": 999, "sample_every": 999}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return released(tmp_path / "source")
+
+
+def adapted(source: Path, images_file: Path, out: Path, **section: object) -> Outcome:
+    plain = {
+        "data": {"source": str(images_file), "shape": list(SHAPE)},
+        "autoencoder": {"source": str(source), "training": {"images": 32, **SMALL}, **section},
+        "transfer": {"strategy": "decoder-init"},
+        "gan": {"training": {"images": 16, **SMALL}},
+    }
+    return run_recipe(from_plain(Recipe, plain, "test"), out)
+
+
+def test_training_goes_on_from_the_releases_weights(source: Path, images_file: Path, tmp_path: Path) -> None:
+    """The same as loading it and training it from Python, bit for bit."""
+    done = adapted(source, images_file, tmp_path / "run")
+    model = zoo.load(source).autoencoder
+    by_hand = zoo.train(model, str(images_file), out=tmp_path / "by-hand", images=32, training=SMALL)
+    assert done.autoencoder is not None
+    assert states_equal(done.autoencoder.autoencoder, by_hand.autoencoder)
+    assert not states_equal(done.autoencoder.autoencoder, zoo.load(source).autoencoder)
+
+
+def test_a_release_says_what_its_autoencoder_began_as(source: Path, images_file: Path, tmp_path: Path) -> None:
+    """The lineage names the release and how many images changed it, also for a run that was opened again."""
+    done = adapted(source, images_file, tmp_path / "run")
+    assert done.gan is not None
+    manifest = done.gan.release(tmp_path / "release", license="CC0-1.0", name="dcgan.mine")
+    assert manifest.lineage is not None
+    assert manifest.lineage.source is not None
+    assert (manifest.lineage.source.name, manifest.lineage.source.adapted) == ("dcgan.blobs", 32)
+    assert "dcgan.blobs" in (tmp_path / "release" / "README.md").read_text()
+    opened = open_run(tmp_path / "run" / "autoencoder").autoencoder
+    assert opened is not None
+    assert opened.origin == manifest.lineage.source
+
+
+def test_its_recipe_trains_the_same_again_and_refuses_another_release(
+    source: Path, images_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = adapted(source, images_file, tmp_path / "run")
+    assert first.autoencoder is not None
+    recipe = read_recipe(tmp_path / "run" / "autoencoder" / "recipe.toml")
+    registry = tmp_path / "registry.toml"
+    monkeypatch.setenv("ZOO_REGISTRY", str(registry))
+    _name(registry, source)
+    again = run_recipe(recipe, tmp_path / "again").autoencoder
+    assert again is not None
+    assert states_equal(again.autoencoder, first.autoencoder.autoencoder)
+    _name(registry, released(tmp_path / "other", version="1.0.1"))
+    with pytest.raises(ConfigError, match="is not the release that this recipe began with"):
+        run_recipe(recipe, tmp_path / "third")
+
+
+def test_parts_that_are_not_the_sources_are_refused(source: Path, images_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="whose encoder is another"):
+        adapted(source, images_file, tmp_path / "run", encoder={"component": "dcgan", "config": {"width": 8}})
+    assert not (tmp_path / "run").exists()
+
+
+def _name(registry: Path, folder: Path) -> None:
+    from zoo.registry_edit import add
+
+    registry.unlink(missing_ok=True)
+    add(str(folder), registry)

@@ -1,0 +1,111 @@
+"""What lies in the folders of a large set of images, kept in the user's cache: at the next start only folders that
+changed are listed again. Over a network that is one question a folder, not one a file.
+
+A folder's time changes with every file that comes, goes or is renamed. A file that is written over where it lies shows
+in its size alone: some are looked at on opening, the others when they are read (`zoo.data.sources.FolderFiles`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.checked import cache_folder
+from zoo.errors import StorageError
+from zoo.files import read_regular, write_atomically
+from zoo.names import sha256_of
+
+__all__ = ["Index", "Listing", "forget", "keep", "kept", "list_folder"]
+
+_WORTH = 20_000
+"""Files from which on keeping their list is worth it."""
+_SETTLED = 2 * 10**9
+"""Nanoseconds: within that time of a change another one may not show in a folder's time."""
+_LARGEST = 2**30
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies in one folder, by name: folders, links, other files with their sizes; hidden names are left out. `time`
+    is the folder's own, in nanoseconds, 0 where it cannot be relied on."""
+
+    time: int
+    folders: tuple[str, ...]
+    links: tuple[str, ...]
+    files: tuple[tuple[str, int], ...]
+
+
+Index = Mapping[str, Listing]
+"""Every folder's listing, by its path relative to the top, which is the empty path."""
+
+
+def list_folder(path: Path, known: Listing | None) -> Listing:
+    """A folder's listing: the known one where the folder is still the same. Raises OSError."""
+    then = path.stat().st_mtime_ns
+    if known is not None and known.time == then:
+        return known
+    folders, links, files = [], [], []
+    for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink():
+            links.append(entry.name)
+        elif entry.is_dir():
+            folders.append(entry.name)
+        else:
+            files.append((entry.name, entry.stat(follow_symlinks=False).st_size))
+    settled = time.time_ns() - then > _SETTLED
+    return Listing(then if settled else 0, tuple(folders), tuple(links), tuple(files))
+
+
+def kept(top: Path) -> Index:
+    """The listings of the folders below `top`; none where nothing is kept, or nothing that can be read."""
+    try:
+        found = json.loads(read_regular(_place(top), _LARGEST))
+        if found["format"] != _FORMAT:
+            return {}
+        return {name: _listing(row) for name, row in found["folders"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def keep(top: Path, index: Index) -> None:
+    """Keep the listings, where there are files enough to be worth it."""
+    if sum(len(listing.files) for listing in index.values()) <= _WORTH:
+        return
+    folders = {
+        name: [listing.time, listing.folders, listing.links, listing.files]
+        for name, listing in index.items()
+        if listing.time
+    }
+    with suppress(StorageError):  # a cache that cannot be written costs time alone
+        write_atomically(_place(top), json.dumps({"format": _FORMAT, "folders": folders}).encode())
+
+
+def forget(top: Path) -> None:
+    """List everything again next time."""
+    with suppress(OSError):
+        _place(top).unlink(missing_ok=True)
+
+
+def _place(top: Path) -> Path:
+    return cache_folder() / "folders" / f"{sha256_of(os.fsencode(top))[:32]}.json"
+
+
+def _listing(row: Any) -> Listing:
+    then, folders, links, files = row
+    sized = tuple((_name(name), int(size)) for name, size in files)
+    return Listing(int(then), tuple(map(_name, folders)), tuple(map(_name, links)), sized)
+
+
+def _name(value: Any) -> str:
+    if type(value) is not str or "/" in value or value.startswith("."):
+        raise ValueError("not a name of a file in a folder")
+    return value

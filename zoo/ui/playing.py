@@ -1,0 +1,90 @@
+"""The page on which one model is played with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.ui.models import Shelf
+from zoo.ui.parts import picture, upload, when
+
+__all__ = ["play"]
+
+
+def play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None:
+    model = gr.Dropdown(
+        names,
+        value=first,
+        label="Model",
+        info="A release of this machine, a run, or the folder of either",
+        allow_custom_value=not shelf.only,
+        visible=not shelf.only,
+    )
+    about = gr.Markdown()
+    when(model.change, lambda name: shelf.open(name).about(), model, about)
+    if first:
+        when(page.load, lambda name: shelf.open(name).about(), model, about)  # open before the first question
+    with gr.Tabs():
+        with gr.Tab("Sample", id="sample"):
+            with gr.Row():
+                count = gr.Slider(1, 256, 64, step=1, label="Images", info="How many at once")
+                seed = gr.Number(0, label="Seed", precision=0, info="Same seed, same samples")
+                truncation = gr.Slider(0, 1.5, 1, step=0.05, label="Truncation", info="Below 1: nearer to the mean")
+            sample = gr.Button("Sample", variant="primary")
+            sheet = picture(gr, "Samples")
+
+            def sampled(name: str, n: int, at: int, psi: float) -> Any:
+                return shelf.open(name).sample(n, at, psi)
+
+            asked = [model, count, seed, truncation]
+            when(sample.click, sampled, asked, sheet)
+            for event in (seed.submit, truncation.release):
+                when(event, sampled, asked, sheet, show_progress="minimal")
+        with gr.Tab("Walk", id="walk"):
+            with gr.Row():
+                start = gr.Number(0, label="From seed", precision=0)
+                end = gr.Number(1, label="To seed", precision=0)
+                steps = gr.Slider(2, 24, 10, step=1, label="Steps")
+            walk = gr.Button("Walk", variant="primary")
+            path = picture(gr, "Walks")
+            when(walk.click, lambda name, a, b, n: shelf.open(name).walk(a, b, n), [model, start, end, steps], path)
+        with gr.Tab("Reconstruct", id="look"):
+            with gr.Row():
+                given = upload(gr, "Your image")
+                with gr.Column():
+                    among = gr.Textbox(
+                        label="Neighbours among", info="A data set's name or a folder; else what it was trained on"
+                    )
+                    look = gr.Button("Reconstruct", variant="primary")
+            seen = picture(gr, "Reconstruction and neighbours")
+            when(look.click, lambda name, up, among: shelf.open(name).look(up, among), [model, given, among], seen)
+        with gr.Tab("Arithmetic", id="add"):
+            gr.Markdown("A + strength (C - B), on codes. Each is the sample of a seed, or an image that you upload.")
+            with gr.Row():
+                ups = [upload(gr, f"{letter} (optional)") for letter in "ABC"]
+            with gr.Row():
+                seeds = [gr.Number(i, label=f"Seed of {letter}", precision=0) for i, letter in enumerate("ABC")]
+                strength = gr.Slider(-2, 2, 1, step=0.1, label="Strength")
+            add = gr.Button("Add", variant="primary")
+            total = picture(gr, "Sum")
+            when(
+                add.click,
+                lambda name, a, b, c, i, j, k, s: shelf.open(name).add(a, b, c, (i, j, k), s),
+                [model, *ups, *seeds, strength],
+                total,
+            )
+        with gr.Tab("Judge", id="judge"):
+            with gr.Row():
+                judged = upload(gr, "Your image (optional)")
+                with gr.Column():
+                    beside = gr.Textbox(
+                        label="Real images", info="A data set's name or a folder; else what it was trained on"
+                    )
+                    judge = gr.Button("Ask the discriminator", variant="primary")
+                    words = gr.Textbox(label="Realness of your image", interactive=False)
+            spread = picture(gr, "Realness of real and generated images")
+            when(
+                judge.click,
+                lambda name, up, on: shelf.open(name).judge(up, on),
+                [model, judged, beside],
+                [words, spread],
+            )
