@@ -78,7 +78,7 @@ class StabilityWatch:
                 f"exploding/{side}",
                 usual > 0 and norm > _EXPLODED * usual,
                 f"{side.upper()}'s gradient norm is {norm:.3g}, usually {usual:.3g}",
-                "It is held by gradient_limit. If KID worsens: lower learning rates, or a larger gamma of the regulariser."
+                "It is held by gradient_limit. If KID worsens: lower learning rates, or the regulariser's gamma raised."
                 if f"{side}_held" in facts
                 else "Both nets may be lost within ten steps. Begin again, or go on from an earlier checkpoint, with "
                 "gradient_limit=3, lower learning rates or a larger gamma of the regulariser.",
