@@ -81,12 +81,16 @@ class Record:
         """
         if self.silent:
             return
+        self.require_free()
+        (self.folder / EVENTS).unlink(missing_ok=True)
+        write_atomically(self.folder / RECIPE, write_recipe(recipe))
+
+    def require_free(self) -> None:
+        """Raises ConfigError when the folder holds a run with something to lose."""
         if (self.folder / RECIPE).exists() and any(self.checkpoints.glob("[0-9]*")):
             raise ConfigError(
                 f"{self.folder} already holds a run", f"Continue it: zoo resume {self.folder}; or choose another --out."
             )
-        (self.folder / EVENTS).unlink(missing_ok=True)
-        write_atomically(self.folder / RECIPE, write_recipe(recipe))
 
     def keep(self, name: str, data: bytes) -> None:
         """Write a file of the folder, whole. Raises StorageError."""
