@@ -129,6 +129,9 @@ def test_a_gradient_far_above_its_usual_norm_is_told_with_its_side() -> None:
     assert warning["warning"] == "exploding"
     assert warning["what"].startswith("G's gradient")
     assert "gradient_limit=3" in warning["advice"]
+    held = StabilityWatch(10_000)
+    (told,) = [told for norm in (1.0, 500.0) for told in held.tick({"g_gradient": norm, "g_held": 0.1}, 0)]
+    assert "is held by gradient_limit" in told["advice"]
     again = StabilityWatch(10_000)
     again.load_state(json.loads(json.dumps(watch.state())))
     (collapse,) = [told for at, recall in enumerate([0.6, 0.2, 0.1]) for told in again.measured({"recall": recall}, at)]

@@ -173,6 +173,17 @@ def test_concatenated_features_with_strength_0_judge_like_the_base(arch: str, im
     assert x.grad.abs().sum() > 0
 
 
+@both
+def test_the_concatenated_head_is_as_wide_as_the_narrowest_stage_it_reads(arch: str, images: ImageSet) -> None:
+    """By default, and never wider than 64; a setting has the last word."""
+    moved = move(images, "feature-concat", arch=arch)
+    judge = moved.gan.discriminator
+    widths = judge.encoder.stage_channels[-3:]
+    assert {layer.weight.shape[0] for layer in judge.head.project} == {min(64, *widths)}
+    wide = move(images, ("feature-concat", {"channels": 7}), arch=arch).gan.discriminator
+    assert {layer.weight.shape[0] for layer in wide.head.project} == {7}
+
+
 def test_earlier_edits_follow_a_net_into_its_wrapper(images: ImageSet) -> None:
     """Encoder-init below feature-concat below projected-heads still fills the trunk, and the report finds it."""
     moved = move(images, "encoder-init", "feature-concat", "projected-heads", ("freeze-lower", {"stages": 1}))

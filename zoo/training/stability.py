@@ -78,10 +78,12 @@ class StabilityWatch:
                 f"exploding/{side}",
                 usual > 0 and norm > _EXPLODED * usual,
                 f"{side.upper()}'s gradient norm is {norm:.3g}, usually {usual:.3g}",
-                "Both nets may be lost within ten steps. Begin again, or go on from an earlier checkpoint, with "
+                "It is held by gradient_limit. If KID worsens: lower learning rates, or the regulariser's gamma raised."
+                if f"{side}_held" in facts
+                else "Both nets may be lost within ten steps. Begin again, or go on from an earlier checkpoint, with "
                 "gradient_limit=3, lower learning rates or a larger gamma of the regulariser.",
             )
-            self._exploded = self._exploded or f"exploding/{side}" in self._told
+            self._exploded |= f"exploding/{side}" in self._told and f"{side}_held" not in facts
             self._usual[side] = 0.9 * usual + 0.1 * min(norm, 10 * usual)
         return warnings
 
