@@ -38,7 +38,7 @@ class Page:
     """A served page, asked as the browser asks it."""
 
     def __init__(self, runs: Path) -> None:
-        words = [sys.executable, "-m", "zoo", "ui", "--runs", str(runs), "--port", "0"]
+        words = [sys.executable, "-m", "zoo", "ui", "--runs", str(runs)]
         self.began = time.perf_counter()
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self.process.stdout is not None

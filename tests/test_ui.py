@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 import zoo
 from zoo.errors import ConfigError, IntegrityError
 from zoo.ui import board, space
+from zoo.ui.app import launch
 from zoo.ui.jobs import Jobs
 from zoo.ui.models import Shelf
 from zoo.ui.play import Player
@@ -124,6 +126,14 @@ def test_a_space_holds_the_release_and_what_runs_it(tmp_path: Path, monkeypatch:
     compile((tmp_path / "space" / "app.py").read_text(), "app.py", "exec")
     with pytest.raises(ConfigError, match="already holds"):
         space.export("dcgan.glyphs-sans32", tmp_path / "space")
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(ConfigError, match="cannot be listened at: Address already in use"):
+            launch(tmp_path, port=taken.getsockname()[1])
 
 
 @pytest.mark.long

@@ -17,7 +17,7 @@ __all__ = ["ui"]
     "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs lie."
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="The port to listen at.  [default: the first free from 7860]"
+    "--port", type=click.IntRange(1, 65535), help="The port to listen at.  [default: the first free from 7860]"
 )
 @click.option("--browser", is_flag=True, help="Open it in the browser.")
 @click.option("--export-space", "space", type=click.Path(path_type=Path), help="Write NAME as a Hugging Face Space.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from zoo.errors import ConfigError
 from zoo.ui import playing, training
 from zoo.ui.jobs import Jobs
 from zoo.ui.models import Shelf
@@ -45,7 +47,10 @@ def launch(
     port: int | None = None,
     browser: bool = False,
 ) -> None:
-    """Serve the page until Ctrl-C; then the runs that it started write their checkpoints and end."""
+    """Serve the page until Ctrl-C; then the runs that it started write their checkpoints and end. Raises ConfigError
+    when gradio is not installed or the port is taken."""
+    if port is not None:
+        _refuse_taken(port)
     with tempfile.TemporaryDirectory(prefix="zoo-ui-") as scratch:
         os.environ["GRADIO_TEMP_DIR"] = scratch  # read by gradio when a result is written; gone with the page
         page, jobs = build(runs, first=first, space=space)
@@ -69,3 +74,15 @@ def launch(
         finally:
             page.close()
             jobs.close()
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gradio asks: a port just left is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigError(
+                f"port {port} cannot be listened at: {error.strerror}",
+                "Name another with --port, or none: then the first free one from 7860 is taken.",
+            ) from None
