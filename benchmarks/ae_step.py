@@ -7,14 +7,12 @@ What is timed of pythae is `BaseTrainer.train_step`: its loader and loop, withou
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-from side_by_side import compare, conditions, record, table
+from side_by_side import options, record, report
 from torch import Tensor, nn
 
 import zoo
@@ -95,13 +93,8 @@ def pythae(net: Autoencoder, images: ImageSet, folder: str) -> Callable[[], None
 
 def main() -> None:
     """Compare at 1 and 2 threads, on nets of two sizes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=8)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--write", type=Path)
-    given = parser.parse_args()
-    lines = []
+    given = options(__doc__, 8).parse_args()
+    lines: list[str] = []
     for arch, width, size in (("mlp", 16, 32), ("dcgan", 32, 32)):
         images = images_of(size, BATCH * given.steps)
         runners = {
@@ -110,12 +103,9 @@ def main() -> None:
             "ours, bf16": ours(model(arch, width, size), images, given.steps, precision="bf16"),
             "pythae": pythae(model(arch, width, size), images, tempfile.mkdtemp()),
         }
-        for threads in given.threads:
-            torch.set_num_threads(threads)
-            found = compare(runners, given.rounds)
-            lines += [f"{arch}, width {width}; {threads} thread{'s' * (threads > 1)}; {conditions(given.rounds)}", ""]
-            lines += [*table(found, given.steps * BATCH, "ours", {"pythae": 1.2}), ""]
-    record(given.write, "ae_step", lines[:-1])
+        title = f"{arch}, width {width}; "
+        lines += report(runners, given, given.steps * BATCH, ("ours", "ours, bf16"), {"pythae": 1.2}, title)
+    record(given.write, "ae_step", lines)
 
 
 if __name__ == "__main__":

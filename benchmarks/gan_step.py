@@ -2,6 +2,7 @@
 
     python benchmarks/gan_step.py --rounds 7 --steps 4 --write docs/speed.md
 
+- ours: as it comes, and with one option more: `--set engine.channels_last=true`, `--set engine.precision=bf16`.
 - bare: a hand-written loop of the same algorithm (one forward of G for both sides, D's weights off in G's step, fused
   Adam, a moving average of G), on the same bytes in memory.
 - examples: the loop of the PyTorch examples' dcgan/main.py (two backward passes for D, G's through D's weights, losses
@@ -13,7 +14,6 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
 import resource
 import subprocess
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from side_by_side import compare, conditions, record, table
+from side_by_side import options, record, report
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
@@ -36,7 +36,8 @@ from zoo.networks.gan import GAN
 from zoo.protocols import Transfer
 from zoo.specs import PartSpec
 from zoo.training.adversarial import AdversarialTrainee
-from zoo.training.recipe import AdversarialTraining
+from zoo.training.engine import Engine
+from zoo.training.recipe import AdversarialTraining, EngineSection
 
 BATCH = 64
 LATENT = 100
@@ -66,9 +67,11 @@ def training(**changes: Any) -> AdversarialTraining:
     return from_plain(AdversarialTraining, settings | changes, "training")
 
 
-def ours(gan: GAN, images: ImageSet, steps: int, **changes: Any) -> Callable[[], None]:
+def ours(
+    gan: GAN, images: ImageSet, steps: int, engine: EngineSection | None = None, **changes: Any
+) -> Callable[[], None]:
     """The trainee's step, with the order of the data and the losses read at the end, as the loop does."""
-    trainee = AdversarialTrainee(Transfer(gan), images, training(**changes), 0)
+    trainee = AdversarialTrainee(Transfer(gan), images, training(**changes), 0, Engine(engine or EngineSection("cpu")))
     batches = Batches(images.train, BATCH, trainee.streams["data"])
     shown = 0
 
@@ -248,14 +251,10 @@ def report_peak(which: str, size: int, steps: int) -> None:
 
 def main() -> None:
     """Compare at 1 and 2 threads."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=4)
+    parser = options(__doc__, 4)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--memory", action="store_true")
-    parser.add_argument("--write", type=Path)
     given = parser.parse_args()
     if given.memory:
         found = {which: peak(which, 64, 3) for which in ("ours", "bare")}
@@ -264,7 +263,7 @@ def main() -> None:
         return
     images = bytes_of(given.size)
     wanted = {"bare": 0.97, "torchgan": 1.3, "examples, in memory": 1.0, "examples, with its loader": 1.5}
-    lines = []
+    last, half = EngineSection("cpu", channels_last=True), EngineSection("cpu", "bf16")
     with tempfile.TemporaryDirectory() as place:
 
         def fresh() -> GAN:
@@ -273,6 +272,8 @@ def main() -> None:
         files = from_files(images, Path(place), given.steps)
         runners = {
             "ours": ours(fresh(), images, given.steps),
+            "ours, channels_last": ours(fresh(), images, given.steps, last),
+            "ours, bf16": ours(fresh(), images, given.steps, half),
             "bare": bare(fresh(), images, given.steps),
             "examples, in memory": examples(fresh(), in_memory(images), given.steps),
             "examples, with its loader": examples(fresh(), files, given.steps),
@@ -281,12 +282,8 @@ def main() -> None:
             runners["torchgan"] = torchgan(fresh(), images, given.steps, tempfile.mkdtemp())
         except ImportError:
             print("torchgan is not installed: left out")
-        for threads in given.threads:
-            torch.set_num_threads(threads)
-            found = compare(runners, given.rounds)
-            lines += [f"{threads} thread{'s' * (threads > 1)}; {conditions(given.rounds)}", ""]
-            lines += [*table(found, given.steps * BATCH, "ours", wanted), ""]
-    record(given.write, "gan_step", lines[:-1])
+        lines = report(runners, given, given.steps * BATCH, ("ours", "ours, bf16"), wanted)
+    record(given.write, "gan_step", lines)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,11 @@ python benchmarks/parts_of_a_step.py --rounds 7 --write docs/speed.md
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from gan_step import BATCH, bytes_of, nets, ours, training
-from side_by_side import compare, conditions, record, table
+from side_by_side import options, record, report
 
 from zoo.data.images import ImageSet
 from zoo.protocols import Transfer
@@ -50,12 +48,7 @@ def sampling(count: int, images: ImageSet) -> dict[str, Callable[[], object]]:
 
 def main() -> None:
     """Compare at 1 and 2 threads."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--write", type=Path)
-    given = parser.parse_args()
+    given = options(__doc__, 4).parse_args()
     images, steps = bytes_of(32), given.steps
 
     def r1(interval: int) -> Callable[[], None]:
@@ -79,13 +72,7 @@ def main() -> None:
         "sampling": (sampling(512, images), 512, "ours", {f"bare, batch {n}": 0.95 for n in (16, 64, 256)}),
     }
     for name, (runners, shown, first, wanted) in sections.items():
-        lines = []
-        for threads in given.threads:
-            torch.set_num_threads(threads)
-            found = compare(runners, given.rounds)
-            lines += [f"{threads} thread{'s' * (threads > 1)}; {conditions(given.rounds)}", ""]
-            lines += [*(line.replace("ours is", f"{first} is") for line in table(found, shown, first, wanted)), ""]
-        record(given.write, name, lines[:-1])
+        record(given.write, name, report(runners, given, shown, (first,), wanted))
 
 
 if __name__ == "__main__":

@@ -5,18 +5,47 @@ On a busy machine CPU time is the figure to read: wall time counts what others d
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
-__all__ = ["compare", "record", "table"]
+__all__ = ["compare", "options", "record", "report", "table"]
 
 Seconds = tuple[float, float]
+
+
+def options(doc: str | None, steps: int) -> argparse.ArgumentParser:
+    """What every comparison can be told: rounds, steps of a runner's turn, numbers of threads, the page to write."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--write", type=Path)
+    return parser
+
+
+def report(
+    runners: Mapping[str, Callable[[], object]],
+    given: argparse.Namespace,
+    images: int,
+    ours: Sequence[str],
+    wanted: Mapping[str, float],
+    title: str = "",
+) -> list[str]:
+    """Compare at each number of threads; Markdown, see `table`. A turn of each runner shows so many images."""
+    lines: list[str] = []
+    for threads in given.threads:
+        torch.set_num_threads(threads)
+        found = compare(runners, given.rounds)
+        lines += [f"{title}{threads} thread{'s' * (threads > 1)}; {conditions(given.rounds)}", ""]
+        lines += [*table(found, images, ours, wanted), ""]
+    return lines
 
 
 def compare(runners: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[Seconds]]:
@@ -32,27 +61,29 @@ def compare(runners: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     return found
 
 
-def table(found: Mapping[str, list[Seconds]], images: int, ours: str, wanted: Mapping[str, float]) -> list[str]:
-    """Markdown: images a second of each, and how many times as fast `ours` is, as the median over rounds of the ratio
-    within one; `wanted` is the ratio aimed at."""
-    lines = [
-        "| | images / CPU s | images / s | ours is faster by (CPU) | (wall) | aim |",
-        "|---|---|---|---|---|---|",
-    ]
+def table(
+    found: Mapping[str, list[Seconds]], images: int, ours: Sequence[str], wanted: Mapping[str, float]
+) -> list[str]:
+    """Markdown: images a second of each, and how many times as fast each of `ours` is, as the median over rounds of the
+    ratio within one; `wanted` is the ratio that the first of them aims at."""
+    faster = "".join(f" {name} is faster by (CPU) | (wall) |" for name in ours)
+    lines = [f"| | images / CPU s | images / s |{faster} aim |", "|---" * (4 + 2 * len(ours)) + "|"]
     for name, seconds in found.items():
         each = [statistics.median(images / one[k] for one in seconds) for k in (0, 1)]
         ratios = [
-            statistics.median(b[k] / a[k] for a, b in zip(found[ours], seconds, strict=True)) if name != ours else 1.0
+            statistics.median(b[k] / a[k] for a, b in zip(found[own], seconds, strict=True))
+            for own in ours
             for k in (0, 1)
         ]
         aim = f">= {wanted[name]:g}" if name in wanted else ""
-        lines.append(f"| {name} | {each[0]:.0f} | {each[1]:.0f} | {ratios[0]:.2f} | {ratios[1]:.2f} | {aim} |")
+        cells = [name, f"{each[0]:.0f}", f"{each[1]:.0f}", *(f"{ratio:.2f}" for ratio in ratios), aim]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
 def record(page: Path | None, section: str, lines: list[str]) -> None:
     """Print the lines; put them into the page between `<!-- section -->` and `<!-- /section -->`, if one is given."""
-    text = "\n".join(lines)
+    text = "\n".join(lines).rstrip()
     print(text)
     if page is not None:
         begin, end = f"<!-- {section} -->", f"<!-- /{section} -->"

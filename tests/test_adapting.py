@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from helpers import SHAPE, released, states_equal
 
 import zoo
+from zoo.cli import main
 from zoo.config import from_plain
 from zoo.errors import ConfigError
 from zoo.pipeline import Outcome, run_recipe
@@ -50,7 +52,7 @@ def test_a_release_says_what_its_autoencoder_began_as(source: Path, images_file:
     assert manifest.lineage is not None
     assert manifest.lineage.source is not None
     assert (manifest.lineage.source.name, manifest.lineage.source.adapted) == ("dcgan.blobs", 32)
-    assert "dcgan.blobs" in (tmp_path / "release" / "README.md").read_text()
+    assert "which then learnt 32 of these images" in (tmp_path / "release" / "README.md").read_text()
     opened = open_run(tmp_path / "run" / "autoencoder").autoencoder
     assert opened is not None
     assert opened.origin == manifest.lineage.source
@@ -84,3 +86,39 @@ def _name(registry: Path, folder: Path) -> None:
 
     registry.unlink(missing_ok=True)
     add(str(folder), registry)
+
+
+def test_the_command_trains_the_autoencoder_beside_the_run(
+    source: Path, images_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`zoo transfer --adapt`: the GAN's run is in --out, the autoencoder's beside it; a folder in use is refused first."""
+    sets = [f"--set={key}={value}" for key, value in {**SMALL, "images": 16}.items()]
+    words = ["transfer", str(source), "--data", str(images_file), "--adapt", "32", *sets, "--out"]
+    assert _zoo(*words, str(tmp_path / "mine")) == 0
+    assert open_run(tmp_path / "mine-autoencoder").shown == 32
+    assert open_run(tmp_path / "mine").gan is not None
+    assert f"zoo sample {tmp_path / 'mine'} -o" in capsys.readouterr().out
+    shutil.rmtree(tmp_path / "mine-autoencoder")
+    assert _zoo(*words, str(tmp_path / "mine")) == 2
+    assert not (tmp_path / "mine-autoencoder").exists(), "nothing is trained in vain"
+
+
+def test_ctrl_c_while_it_learns_says_both_steps(
+    source: Path, images_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*args: object, **words: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.pipeline.transfer", stopped)
+    out = tmp_path / "mine"
+    assert _zoo("transfer", str(source), "--data", str(images_file), "--adapt", "32", "--out", str(out)) == 1
+    told = capsys.readouterr().err
+    assert (
+        f"zoo resume {out}-autoencoder; then: zoo transfer {out}-autoencoder --data {images_file} --out {out}" in told
+    )
+
+
+def _zoo(*words: str) -> int:
+    with pytest.raises(SystemExit) as done:
+        main(list(words))
+    return int(str(done.value.code or 0))

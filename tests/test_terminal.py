@@ -45,6 +45,9 @@ def test_every_commands_help_ends_with_two_examples_that_parse(path: str, comman
         return
     assert len(mine) >= 2, command.help
     assert mine[-1] == lines[-1], "the help ends with the examples"
+    shown = command.get_help(click.Context(command, info_name=f"zoo {path}", terminal_width=80)).splitlines()
+    assert max(map(len, shown)) <= 80, "what is cut or wrapped by a terminal cannot be read"
+    assert not any(line.endswith("...") for line in shown[1:])
     for words in mine:
         command_of = command
         rest = words[len(path.split()) + 1 :]

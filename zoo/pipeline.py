@@ -23,6 +23,7 @@ from zoo.specs import DataSpec
 from zoo.training import launch
 from zoo.training.events import Watcher
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
+from zoo.training.record import Record
 from zoo.transfers.auto import AUTO
 from zoo.transfers.report import Report
 from zoo.transfers.transfer import Moved, explain, transfer
@@ -50,16 +51,27 @@ class Outcome:
     verdict: Verdict | None = None
 
 
-def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = (), track: Sequence[str] = ()) -> Outcome:
+def run_recipe(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    autoencoder_out: Path | None = None,
+    watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
+) -> Outcome:
     """Run every stage of `recipe` into `out`: a recipe with one model uses the folder itself, one with two gives each
-    its own (`autoencoder`, `gan`). Raises like `zoo.train` and `zoo.transfer`."""
+    its own (`autoencoder`, `gan`), unless `autoencoder_out` names the autoencoder's: then `out` is the GAN's. Raises
+    like `zoo.train` and `zoo.transfer`."""
     if recipe.parent is not None:
         raise ConfigError(
             f"this recipe is of a run that went on from {recipe.parent.run}: training it anew would give another one",
             "Take its [parent] table out; or go on from that run: zoo resume RUN --override KEY=VALUE --out NEW",
         )
     out = Path(out)
-    both = recipe.autoencoder is not None and recipe.gan is not None
+    both = recipe.autoencoder is not None and recipe.gan is not None and autoencoder_out is None
+    gan_out = out / "gan" if both else out
+    if recipe.gan is not None:
+        Record(gan_out).require_free()  # before the autoencoder is trained in vain
     ae_run = gan_run = None
     if recipe.autoencoder is not None:
         began = _begun(recipe.autoencoder)
@@ -68,7 +80,7 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
         ae_run = train(
             model,
             images,
-            out=out / "autoencoder" if both else out,
+            out=autoencoder_out or (out / "autoencoder" if both else out),
             training=to_plain(recipe.autoencoder.training),
             engine=recipe.engine,
             seed=recipe.seed,
@@ -84,7 +96,7 @@ def run_recipe(recipe: Recipe, out: str | Path, *, watch: Sequence[Watcher] = ()
     gan_run = train(
         start,
         images,
-        out=out / "gan" if both else out,
+        out=gan_out,
         training=_chosen(recipe.gan.training),
         evaluation=recipe.evaluation,
         engine=recipe.engine,

@@ -95,7 +95,12 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="aegan-zoo", prog_name="zoo")
 @click.pass_context
 def zoo(ctx: click.Context, traceback: bool, registries: tuple[str, ...]) -> None:
-    """Pull a pretrained autoencoder, hand what it learnt to a GAN, and get a better GAN sooner."""
+    """Pull a pretrained autoencoder, hand what it learnt to a GAN, and get a better GAN sooner.
+
+    \b
+    zoo demo --quick
+    zoo transfer dcgan.glyphs-sans32 --data my-images/ --out runs/mine
+    """
     if registries:
         from zoo.remote.registries import added
 

@@ -35,7 +35,7 @@ def bench() -> None:
     """
 
 
-@bench.command()
+@bench.command(short_help="Run a suite, or go on with one.")
 @click.argument("suite", type=click.Path(path_type=Path), metavar="SUITE.toml")
 @options.out
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Local processes.")
@@ -77,7 +77,7 @@ def run(suite: Path, out: Path, workers: int, address: str | None, dry_run: bool
         click.echo(f"{len(found):,} rows in {out / TABLE}. Next: zoo bench report {out}")
 
 
-@bench.command()
+@bench.command(short_help="Draw and tabulate what suites gave.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
 @click.option(
     "--out",

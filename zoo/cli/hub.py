@@ -49,7 +49,7 @@ def cache() -> None:
     """
 
 
-@cache.command("ls")
+@cache.command("ls", short_help="List the releases in the Hub's cache.")
 @options.json_flag
 @options.quiet
 def list_cache(as_json: bool, quiet: bool) -> None:

@@ -147,6 +147,8 @@ def _release(name: str, as_json: bool) -> None:
     if manifest.lineage is not None:
         source = manifest.lineage.source
         origin = f"{source.name} {source.version}" if source else "an autoencoder of its own"
+        if source and source.adapted:
+            origin += f", adapted with {source.adapted:,} images"
         rows.append(("transfer", f"{manifest.lineage.strategy} from {origin}"))
     rows += [
         (metric.name, f"{metric.value:.4g} on {metric.data} ({metric.split}, n={metric.n})")

@@ -25,6 +25,7 @@ __all__ = [
     "shape",
     "strict",
     "track",
+    "training",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -68,6 +69,22 @@ class _Shape(click.ParamType[tuple[int, ...]]):
 
 
 shape = click.option("--shape", type=_Shape(), help="The shape of a sample, such as 3,64,64.")
+
+
+def training(command: Command) -> Command:
+    """How long to train, in which batches, and what to measure along the way."""
+    for option in (
+        click.option("--every", type=int, help="Measure after so many images."),
+        click.option(
+            "--metric",
+            shell_complete=completing.components("metric"),
+            help="Measure KID and FID in this feature space along the way (GANs).",
+        ),
+        click.option("--batch", type=int, help="Images a step."),
+        click.option("--images", type=int, help="How many images to show."),
+    ):  # the last one applied is the first that help names
+        command = option(command)
+    return command
 
 
 def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any]:

@@ -52,7 +52,7 @@ def plugins() -> None:
     """
 
 
-@plugins.command("list")
+@plugins.command("list", short_help="List every plugin that was found.")
 @options.json_flag
 @options.quiet
 def list_plugins(as_json: bool, quiet: bool) -> None:
@@ -95,7 +95,7 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
         click.echo(f"Not installed: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
 
 
-@plugins.command("check")
+@plugins.command("check", short_help="Check that a plugin keeps its promises.")
 @click.argument("name", shell_complete=completing.plugins)
 @click.option("--component", default="", help="Check only this component, such as one of a family.")
 @click.option("--traceback", is_flag=True, help="Show where each failure was raised.")
@@ -120,7 +120,7 @@ def check(root: dict[str, bool] | None, name: str, component: str, traceback: bo
         raise click.exceptions.Exit(1)
 
 
-@plugins.command("new")
+@plugins.command("new", short_help="Begin a plugin.")
 @click.argument("name")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write; zoo-NAME by default.")
 @options.quiet

@@ -22,7 +22,7 @@ def registry() -> None:
     """
 
 
-@registry.command()
+@registry.command(short_help="Name a release.")
 @click.argument("source")
 @click.option("--file", type=click.Path(path_type=Path), help="The registry file.  [default: the user's own]")
 @click.option("--default", is_flag=True, help="What the name without its tag means.")
@@ -39,7 +39,7 @@ def add(source: str, file: Path | None, default: bool) -> None:
     click.echo(f"{entry.name} {entry.version} is named in {entry.origin}: {entry.source}")
 
 
-@registry.command()
+@registry.command(short_help="Check the registries and every release that they name.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--online", is_flag=True, help="Pull and check what is on the Hub too.")
 @options.json_flag

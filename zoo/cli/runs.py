@@ -29,7 +29,7 @@ def runs() -> None:
     """
 
 
-@runs.command("ls")
+@runs.command("ls", short_help="List the runs below a folder.")
 @click.argument("folder", type=click.Path(path_type=Path), default="runs")
 @options.json_flag
 @options.quiet
@@ -58,7 +58,7 @@ def list_runs(folder: Path, as_json: bool, quiet: bool) -> None:
         )
 
 
-@runs.command("show")
+@runs.command("show", short_help="Show a run: state, lineage, figures, curve.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--figure", help="What to draw: a metric or a loss. By default the metric that decides.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the curve here too.")
@@ -84,7 +84,7 @@ def show_run(run: Path, figure: str | None, png: Path | None, as_json: bool) -> 
         _draw([summary], name)
 
 
-@runs.command("compare")
+@runs.command("compare", short_help="Set runs side by side.")
 @click.argument("folders", metavar="RUN RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--figure", help="What to compare: a metric or a loss. By default the metric that decides.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the curves here too.")

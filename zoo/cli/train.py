@@ -34,14 +34,7 @@ __all__ = ["release", "resume", "train", "transfer"]
 )
 @click.option("--latent-dim", type=int, help="How many values a code has.")
 @options.shape
-@click.option("--images", type=int, help="How many images to show.")
-@click.option("--batch", type=int, help="Images a step.")
-@click.option(
-    "--metric",
-    shell_complete=completing.components("metric"),
-    help="Measure KID and FID in this feature space along the way (GANs).",
-)
-@click.option("--every", type=int, help="Measure after so many images.")
+@options.training
 @options.settings
 @options.device
 @options.strict
@@ -83,14 +76,7 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
     help="Another discriminator than one like the encoder.",
 )
 @options.shape
-@click.option("--images", type=int, help="How many images to show.")
-@click.option("--batch", type=int, help="Images a step.")
-@click.option(
-    "--metric",
-    shell_complete=completing.components("metric"),
-    help="Measure KID and FID in this feature space along the way.",
-)
-@click.option("--every", type=int, help="Measure after so many images.")
+@options.training
 @click.option("--adapt", type=int, metavar="IMAGES", help="First let the autoencoder learn so many of your images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
 @options.settings
@@ -124,7 +110,7 @@ def transfer(
     elif out is None:
         raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
     else:
-        _run(recipe, out, track, as_json, quiet)
+        _run(recipe, out, track, as_json, quiet, _adapted(out) if recipe.autoencoder is not None else None)
 
 
 @click.command()
@@ -167,7 +153,7 @@ def resume(
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--license", required=True, help="An SPDX expression, such as CC-BY-SA-3.0; there is no default.")
 @click.option("--name", help="arch.tag; by default from the generator and the data.")
-@click.option("--version", default="0.1.0", show_default=True)
+@click.option("--version", default="0.1.0", show_default=True, help="The release's, X.Y.Z.")
 @click.option("--best", is_flag=True, help="The best checkpoint by the recipe's figure, not the last one.")
 @options.json_flag
 @options.quiet
@@ -178,7 +164,7 @@ def release(
 
     \b
     zoo release runs/mine release/ --license CC-BY-SA-3.0
-    zoo release runs/glyphs release/ --license OFL-1.1 --name dcgan.glyphs --version 1.0.0
+    zoo release runs/mine release/ --license MIT --name dcgan.mine --best
     """
     from zoo.runs import open_run
 
@@ -191,14 +177,21 @@ def release(
         click.echo(f"{manifest.name} {manifest.version} is in {folder}. Check it: zoo verify {folder}")
 
 
-def _run(recipe: Any, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+def _run(
+    recipe: Any, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, adapted: Path | None = None
+) -> None:
     from zoo.cli.progress import watching
     from zoo.pipeline import run_recipe
 
-    with watching(recipe.name, quiet or as_json) as watcher, _resumable(out):
-        outcome = run_recipe(recipe, out, watch=[watcher], track=track)
+    with watching(recipe.name, quiet or as_json) as watcher, _resumable(out, recipe):
+        outcome = run_recipe(recipe, out, autoencoder_out=adapted, watch=[watcher], track=track)
     runs = {name: run for name, run in (("autoencoder", outcome.autoencoder), ("gan", outcome.gan)) if run is not None}
     _told(runs, out, as_json, quiet, outcome)
+
+
+def _adapted(out: Path) -> Path:
+    """Where the autoencoder learns the images first."""
+    return out.with_name(f"{out.name}-autoencoder")
 
 
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
@@ -230,7 +223,7 @@ def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: 
             f"the discriminator calls {verdict.real_called_real:.0%} of real and "
             f"{verdict.fake_called_real:.0%} of generated images real"
         )
-    click.echo(f"Next: zoo sample {out if len(runs) == 1 else out / 'gan'} -o samples.png")
+    click.echo(f"Next: zoo sample {list(runs.values())[-1].folder} -o samples.png")
 
 
 def _plain(run: Any) -> dict[str, Any]:
@@ -264,13 +257,17 @@ def _explain(recipe: Any, as_json: bool) -> None:
 
 
 @contextmanager
-def _resumable(folder: Path) -> Iterator[None]:
+def _resumable(folder: Path, recipe: Any = None) -> Iterator[None]:
     """Ctrl-C says how to go on."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        found = [path for at in (".", "autoencoder", "gan") for path in (folder / at / "checkpoints").glob("[0-9]*")]
+        runs = (folder, folder / "autoencoder", folder / "gan", _adapted(folder))
+        found = [path for run in runs for path in (run / "checkpoints").glob("[0-9]*")]
         if not found:
             raise click.Abort("Nothing was trained so far. Begin again with the same command.") from stop
         newest = max(found, key=lambda path: path.stat().st_mtime).parent.parent
-        raise click.Abort(f"The checkpoint is written. Continue: zoo resume {newest}") from stop
+        told = f"The checkpoint is written. Continue: zoo resume {newest}"
+        if newest == _adapted(folder) and recipe is not None:
+            told += f"; then: zoo transfer {newest} --data {recipe.data.source} --out {folder}"
+        raise click.Abort(told) from stop

@@ -15,7 +15,7 @@ from typing import Any
 
 from zoo.checked import cache_folder
 from zoo.data import index
-from zoo.data.folder import Found, printable
+from zoo.data.folder import Found
 from zoo.errors import ConfigError, DataError
 from zoo.files import read_regular, write_atomically
 
@@ -42,16 +42,12 @@ class FolderFiles:
         return self.found.sizes
 
     def read(self, row: int) -> bytes:
-        """The file's bytes. Raises OSError, and DataError where they are not as many as were listed: what a run learns
-        from stays as it was when it began."""
-        name = self.found.files[row]
-        data = read_regular(self.found.root / name, _LARGEST)
+        """The file's bytes. Raises OSError, also where they are not as many as were listed: what a run learns from
+        stays as it was when it began."""
+        data = read_regular(self.found.root / self.found.files[row], _LARGEST)
         if len(data) != self.found.sizes[row]:
             index.forget(self.found.root)
-            raise DataError(
-                f"{printable(name)} in {self.found.root} was written over since the folder was listed",
-                "The list is forgotten: begin again; a run goes on with the images that it began with alone.",
-            )
+            raise OSError("it was written over since the folder was listed")
         return data
 
 

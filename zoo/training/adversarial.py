@@ -11,16 +11,13 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from zoo import plugins
 from zoo.data.images import ImageSet
 from zoo.errors import ConfigError
-from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.objectives import augmentation
 from zoo.objectives.adaptive import AdaptiveProbability
 from zoo.protocols import (
-    AdversarialObjective,
     Game,
     Judgement,
     Regulariser,
@@ -31,49 +28,20 @@ from zoo.protocols import (
     Term,
     Transfer,
 )
-from zoo.specs import DataSpec
 from zoo.training import ranks
 from zoo.training.balance import Balance, slope
 from zoo.training.ema import MovingAverage
 from zoo.training.engine import Engine
 from zoo.training.freezing import freeze
+from zoo.training.game import ImageGame, objective_of, regulariser_of
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.steering import Steering
 from zoo.transfers.report import nets_of
 
-__all__ = ["AdversarialTrainee", "ImageGame"]
+__all__ = ["AdversarialTrainee"]
 
 _PREVIEW = 64
 _SPREAD_OF = 512
-
-
-class ImageGame:
-    """The usual game: images are judged, the generator moves every `every`-th step."""
-
-    def __init__(self, gan: GAN, every: int = 1) -> None:
-        self.gan = gan
-        self.every = every
-
-    @property
-    def groups(self) -> tuple[int, ...]:
-        """D's."""
-        return self.gan.discriminator.logit_groups  # type: ignore[return-value]
-
-    def real(self, images: Tensor, indices: Tensor) -> Tensor:
-        """The batch as it is."""
-        return images
-
-    def fake(self, z: Tensor) -> Tensor:
-        """G(z)."""
-        return self.gan.generator(z)  # type: ignore[no-any-return]
-
-    def judge(self, x: Tensor) -> Judgement:
-        """D's judgement."""
-        return self.gan.discriminator.judge(x)  # type: ignore[operator, no-any-return]
-
-    def players(self, side: Side) -> dict[str, nn.Module]:
-        """G, or D."""
-        return {side.value: self.gan.parts[side.value]}
 
 
 class AdversarialTrainee:
@@ -95,8 +63,8 @@ class AdversarialTrainee:
         self.images = images.to(self.engine.device)
         self.training = training
         self.game: Game = plan.game or ImageGame(plan.gan)
-        self.objective = _objective(plan, training)
-        self.regulariser = _regulariser(training, plan.gan.data)
+        self.objective = objective_of(plan, training)
+        self.regulariser = regulariser_of(training, plan.gan.data)
         self.augmentation = augmentation.parse(training.augment)
         adaptive = training.augment_probability == "adaptive"
         self.adaptive = AdaptiveProbability(training.augment_target, training.augment_images) if adaptive else None
@@ -396,24 +364,3 @@ def _verdicts(game: Round) -> Round:
 
 def _carrying(x: Tensor, gradients: bool) -> Tensor:
     return x.detach().requires_grad_() if gradients else x
-
-
-def _objective(plan: Transfer, training: AdversarialTraining) -> AdversarialObjective:
-    objective = plan.objective or plugins.build("objective", as_part(training.objective))
-    if not isinstance(objective, AdversarialObjective):
-        raise ConfigError(
-            f"objective {training.objective} does not train GANs", "Use core/relativistic or core/non-saturating."
-        )
-    return objective
-
-
-def _regulariser(training: AdversarialTraining, data: DataSpec) -> Regulariser | None:
-    if training.regulariser == "none":
-        return None
-    part = as_part(training.regulariser)
-    regulariser = cast(Regulariser, plugins.build("regulariser", part))
-    plugins.require(plugins.find("regulariser", part.component), regulariser, Regulariser)
-    settle: Callable[[DataSpec, int], None] | None = getattr(regulariser, "settle", None)
-    if settle is not None:
-        settle(data, training.batch)
-    return regulariser

@@ -26,7 +26,7 @@ from zoo.errors import IntegrityError, TrainingError
 from zoo.files import write_atomically, write_folder_atomically
 from zoo.tensors import pack, unpack
 
-__all__ = ["KEPT", "Best", "best", "facts_of", "latest", "load", "save", "tidy"]
+__all__ = ["KEPT", "Best", "best", "facts_of", "latest", "load", "save", "tidy", "unusable"]
 
 KEPT = 2
 """How many checkpoints a run keeps besides the best one."""
@@ -100,9 +100,18 @@ def facts_of(path: Path) -> tuple[int, str, dict[str, Any]]:
         state = json.loads((path / _STATE).read_bytes())
         return int(state["shown"]), str(state["sha256"]), dict(state["facts"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(
-            f"checkpoint {path} cannot be read: {error}", "Remove it; the one before it is kept."
-        ) from None
+        raise unusable(path, f"cannot be read: {error}") from None
+
+
+def unusable(path: Path, why: str) -> IntegrityError:
+    """The error for a checkpoint that something happened to, with the way on from the one before it."""
+    before = [other for other in _all(path.parent) if other < path]
+    if not before:
+        return IntegrityError(f"checkpoint {path} {why}", "There is none before it: begin again, into another folder.")
+    return IntegrityError(
+        f"checkpoint {path} {why}",
+        f"Go on from the one before, of {int(before[-1].name):,} images: rm -r {path}; zoo resume {path.parent.parent}",
+    )
 
 
 def load(path: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
@@ -111,11 +120,9 @@ def load(path: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
     try:
         data = (path / _TENSORS).read_bytes()
     except OSError as error:
-        raise IntegrityError(
-            f"checkpoint {path} cannot be read: {error}", "Remove it; the one before it is kept."
-        ) from None
+        raise unusable(path, f"cannot be read: {error}") from None
     if hashlib.sha256(data).hexdigest() != digest:
-        raise IntegrityError(f"checkpoint {path / _TENSORS} was changed", "Remove it; the one before it is kept.")
+        raise unusable(path, f"is broken: {_TENSORS} is not what was written")
     return shown, unpack(data, str(path / _TENSORS)), facts
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from zoo import plugins
 from zoo.config import from_plain, to_plain
 from zoo.data.batches import Batches
-from zoo.errors import ConfigError, IntegrityError
+from zoo.errors import ConfigError
 from zoo.networks.compose import as_part
 from zoo.training import checkpoint, loop
 from zoo.training.changes import changes, overridden, told
@@ -33,7 +33,7 @@ def unchanged(record: Record, path: Path) -> Recipe:
     recipe = record.recipe()
     _, _, facts = checkpoint.facts_of(path)
     if "recipe" not in facts:
-        raise IntegrityError(f"checkpoint {path} does not say its recipe", "Remove it; the one before it is kept.")
+        raise checkpoint.unusable(path, "does not say its recipe")
     movable = {f"engine.{key}" for key in _MOVABLE}
     then = from_plain(Recipe, facts["recipe"], f"the recipe in {path}")
     found = [change for change in changes(then, recipe) if change.key not in movable]

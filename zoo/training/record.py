@@ -66,7 +66,8 @@ class Record:
             ) from None
         except OSError as error:
             raise StorageError(
-                f"cannot write {self.folder}: {error.strerror or error}", "Choose a folder that you may write to."
+                f"cannot write {self.folder}: {error.strerror or error}",
+                "Choose a folder that you may write to; a run that lies here can be copied there, and resumed.",
             ) from error
         try:
             yield
@@ -80,12 +81,16 @@ class Record:
         """
         if self.silent:
             return
+        self.require_free()
+        (self.folder / EVENTS).unlink(missing_ok=True)
+        write_atomically(self.folder / RECIPE, write_recipe(recipe))
+
+    def require_free(self) -> None:
+        """Raises ConfigError when the folder holds a run with something to lose."""
         if (self.folder / RECIPE).exists() and any(self.checkpoints.glob("[0-9]*")):
             raise ConfigError(
                 f"{self.folder} already holds a run", f"Continue it: zoo resume {self.folder}; or choose another --out."
             )
-        (self.folder / EVENTS).unlink(missing_ok=True)
-        write_atomically(self.folder / RECIPE, write_recipe(recipe))
 
     def keep(self, name: str, data: bytes) -> None:
         """Write a file of the folder, whole. Raises StorageError."""
@@ -113,9 +118,7 @@ class Record:
         except OSError as error:
             with suppress(OSError):  # half a line would hide what comes after it
                 os.truncate(path, before)
-            raise StorageError(
-                f"cannot write {path}: {error.strerror}", f"Free some space, then continue: zoo resume {self.folder}"
-            ) from error
+            raise StorageError(f"cannot write {path}: {error.strerror}", "Free some space.") from error
         for watcher in self.watchers:
             watcher(event)
 
@@ -127,6 +130,12 @@ class Record:
         except KeyboardInterrupt:
             self._last_word("stopped", total, {})
             raise
+        except StorageError as error:
+            self._last_word("failed", total, {"error": error.message})
+            raise StorageError(
+                error.message,
+                f"Free some space, or see to the folder's rights; then continue: zoo resume {self.folder}",
+            ) from error
         except Exception as error:
             what = error.message if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
             self._last_word("failed", total, {"error": what})

@@ -13,6 +13,7 @@ __all__ = ["STYLE", "answered", "gradio", "picture", "placed", "theme", "upload"
 
 STYLE = """
 .gradio-container { width: 100%; max-width: 76rem !important; margin: 0 auto !important; }
+.gradio-container .main { padding: clamp(.75rem, 3vw, 2rem) !important; }
 .gradio-container, .gradio-container :is(.main, .contain), .tabs, .tab-container { min-width: 0 !important; }
 .secondary-wrap input { padding-right: 1.4rem !important; text-overflow: ellipsis; }
 .zoo-html { overflow-x: auto; }
@@ -23,11 +24,9 @@ STYLE = """
 .zoo-html progress { accent-color: var(--color-accent); }
 .zoo-html svg[role=img] { min-width: 34rem; max-width: 46rem !important; }
 @media (max-width: 640px) {
-  .gradio-container .main { padding: 1rem .75rem !important; }
-  .gradio-container .row { flex-wrap: wrap; }
-  .gradio-container .row > * { flex: 1 1 9rem; }
-  .gradio-container .row > .form { flex: 1 1 100%; }
-  .gradio-container .zoo-wide { flex: 1 1 100%; }
+  .row { flex-wrap: wrap; }
+  .row > .form { flex: 1 1 100%; }
+  .zoo-wide { min-width: 100% !important; }
   .tab-container button { padding-left: .5rem !important; padding-right: .5rem !important; }
   .zoo-picture .image-frame { padding-top: 2rem; }
 }

@@ -80,7 +80,7 @@ def play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None
                         label="Real images", info="A data set's name or a folder; else what it was trained on"
                     )
                     judge = gr.Button("Ask the discriminator", variant="primary")
-                    words = gr.Textbox(label="Realness of your image", interactive=False)
+                    words = gr.Textbox(label="Realness of your image", interactive=False, lines=2)
             spread = picture(gr, "Realness of real and generated images")
             when(
                 judge.click,

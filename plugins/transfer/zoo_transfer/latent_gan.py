@@ -16,7 +16,7 @@ from zoo.networks.seeds import seeded
 from zoo.plugins import normalise
 from zoo.protocols import Edit, Judgement, Side, Slot, Source, Stage, Transfer, Values
 from zoo.specs import DataSpec, PartSpec
-from zoo.training.adversarial import ImageGame
+from zoo.training.game import ImageGame
 from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.configs.games import LatentGanConfig, LatentGeneratorConfig
 from zoo_transfer.decoder_init import WarmStart
