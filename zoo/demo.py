@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.cost import Cost, CostWatch, costs, kept_cost
 from zoo.data.open import open_images
 from zoo.errors import ConfigError
 from zoo.files import write_atomically
@@ -23,6 +22,7 @@ from zoo.pairs import load
 from zoo.report.curves import curve
 from zoo.report.grids import captioned, png_bytes
 from zoo.runs import Run, train
+from zoo.training.cost import Cost, CostWatch, costs, kept_cost
 from zoo.training.events import Watcher
 from zoo.transfers.transfer import Moved, transfer
 

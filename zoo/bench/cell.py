@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from zoo.bench.cost import Cost, CostWatch, costs, kept_cost
 from zoo.bench.suite import Cell, Suite, begins_with, data_of, spec_of, training_of
 from zoo.config import to_plain
 from zoo.data.images import ImageSet
@@ -27,6 +26,7 @@ from zoo.pairs import load
 from zoo.plain import dump_json
 from zoo.runs import Run, open_run, resume, train
 from zoo.training.checkpoint import latest
+from zoo.training.cost import Cost, CostWatch, costs, kept_cost
 from zoo.training.events import Watcher
 from zoo.transfers.transfer import Moved, transfer
 
