@@ -64,6 +64,7 @@ def training(**changes: Any) -> AdversarialTraining:
     """Every contestant's algorithm."""
     settings: dict[str, Any] = {"objective": "core/non-saturating", "regulariser": "none", "batch": BATCH}
     settings |= {"generator_lr": RATE, "discriminator_lr": RATE, "beta1": BETAS[0], "beta2": BETAS[1]}
+    settings["gradient_limit"] = 0.0  # the others hold no gradients
     return from_plain(AdversarialTraining, settings | changes, "training")
 
 

@@ -34,6 +34,7 @@ SCRATCH = {
     "batch": 8,
     "generator_lr": 4e-3,
     "discriminator_lr": 4e-3,
+    "gradient_limit": 0.0,
     "regulariser": {"component": "core/r1", "config": {"gamma": 0.3}},
 }
 

@@ -120,15 +120,15 @@ class AdversarialTraining:
     regulariser: Part | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
     images: int = 100_000
     batch: int = 32
-    generator_lr: float = 2e-3
-    discriminator_lr: float = 2e-3
+    generator_lr: float = 1e-3
+    discriminator_lr: float = 1e-3
     beta1: float = 0.0
     beta2: float = 0.999
     augment: str = "none"
     augment_probability: float | Literal["adaptive"] = 1.0
     augment_target: float = 0.6
     augment_images: int = 100_000
-    gradient_limit: float = 0.0
+    gradient_limit: float = 3.0
     ema_half_life: int = 5_000
     ema_ramp: float = 0.05
     checkpoint_every: int = 25_000

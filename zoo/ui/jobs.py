@@ -44,9 +44,20 @@ class Jobs:
     started: dict[Path, Job] = field(default_factory=dict)
 
     def transfer(
-        self, source: str, data: str, strategy: str, *, images: int, batch: int, seed: int, metric: str, every: int
+        self,
+        source: str,
+        data: str,
+        strategy: str,
+        *,
+        images: int,
+        batch: int,
+        seed: int,
+        metric: str,
+        every: int,
+        adapt: int = 0,
     ) -> Path:
-        """Start `zoo transfer` into a new folder below the root. Raises ConfigError for what is missing."""
+        """Start `zoo transfer` into a new folder below the root; with `adapt` the autoencoder learns so many of the images
+        first, in a folder beside it. Raises ConfigError for what is missing."""
         if not source.strip() or not data.strip():
             raise ConfigError("a transfer needs a source and images", "Choose both.")
         folder = self._new(f"{Path(data).stem or 'images'}-{strategy or 'auto'}")
@@ -56,6 +67,8 @@ class Jobs:
             f"--set=sample_every={max(1, int(images) // 20)}",
             f"--set=checkpoint_every={max(1, int(images) // 10)}",
         ]
+        if adapt:
+            words.append(f"--adapt={int(adapt)}")
         if metric:
             words += [f"--metric={metric}", f"--every={max(1, int(every))}"]
         self._start(folder, [*words, "--", source])

@@ -45,6 +45,9 @@ def transfer(gr: Any, jobs: Jobs) -> None:
             strategies, value=[], multiselect=True, label="Strategies", info="None: auto looks at both and chooses"
         )
     with gr.Row():
+        adapt = gr.Number(
+            12_800, label="Learn first", info="Images that the autoencoder learns before", precision=0, minimum=0
+        )
         images = gr.Number(50_000, label="Images shown", precision=0, minimum=1)
         batch = gr.Number(32, label="Batch", precision=0, minimum=1)
         seed = gr.Number(0, label="Seed", precision=0)
@@ -75,7 +78,7 @@ def transfer(gr: Any, jobs: Jobs) -> None:
     def explained(of: str, on: str, names: list[str]) -> str:
         return _explained(of or "", on or "", "+".join(names) or "auto")
 
-    def started(of: str, on: str, names: list[str], n: int, size: int, at: int, judged: bool) -> Any:
+    def started(of: str, on: str, names: list[str], first: int, n: int, size: int, at: int, judged: bool) -> Any:
         made = jobs.transfer(
             of or "",
             on or "",
@@ -85,6 +88,7 @@ def transfer(gr: Any, jobs: Jobs) -> None:
             seed=at,
             metric=_METRIC if judged else "",
             every=max(1, int(n) // 8),
+            adapt=int(first or 0),
         )
         return gr.Dropdown(_choices(jobs, made), value=str(made))
 
@@ -112,7 +116,7 @@ def transfer(gr: Any, jobs: Jobs) -> None:
     drawn = gr.State("")
     shown = [now, sheet, kid, losses, drawn]
     when(explain.click, explained, [source, data, chosen], told)
-    when(start.click, started, [source, data, chosen, images, batch, seed, measured], run)
+    when(start.click, started, [source, data, chosen, adapt, images, batch, seed, measured], run)
     when(run.change, watched, [run, drawn], shown, show_progress="hidden")
     when(gr.Timer(_TICK).tick, watched, [run, drawn], shown, show_progress="hidden")
     when(stop.click, stopped, run, None)

@@ -1,6 +1,6 @@
 """Make a release of two runs, an autoencoder's and the GAN's that began with it: the whole recipe, every figure.
 
-    python tools/make_release.py dcgan.mnist5k runs/autoencoder runs/gan zoo_starter/releases/dcgan.mnist5k
+    python tools/make_release.py dcgan.mnist5k 1.1.0 runs/autoencoder runs/gan zoo_starter/releases/dcgan.mnist5k
 
 The GAN's run alone knows the autoencoder by its digest; the recipe written here trains both. Give `-` for the
 autoencoder's run where the GAN began with a release: then the recipe names that.
@@ -21,7 +21,7 @@ SAMPLES = 2000
 
 def main() -> None:
     """Read both runs, measure, write."""
-    name, source, run, folder = sys.argv[1:]
+    name, version, source, run, folder = sys.argv[1:]
     gan = open_run(run)
     assert gan.gan is not None, f"{run} holds no GAN"
     recipe = replace(gan.recipe, name=name)
@@ -38,7 +38,6 @@ def main() -> None:
         )
     figures = reference(gan.images, "judge").measure(gan.gan.sample(SAMPLES), whole=True)
     trained = Trained(gan.autoencoder, gan.gan, gan.images, recipe, gan.shown, gan.report, figures)
-    version = "1.0.0"
     manifest = write_pair(trained, folder, license=gan.images.license, name=name, version=version)
     size = sum(path.stat().st_size for path in Path(folder).iterdir())
     print(f"{manifest.name} {manifest.version}: {size / 2**20:.1f} MiB")

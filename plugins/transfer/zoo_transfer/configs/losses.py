@@ -18,7 +18,7 @@ class ReconAnchorConfig:
 
     weight: float = 1.0
     pixels: float = 0.1
-    images: int = 50_000
+    images: int = 200_000
     balance: float = 0.0
 
     def __post_init__(self) -> None:
