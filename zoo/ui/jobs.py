@@ -56,8 +56,8 @@ class Jobs:
         every: int,
         adapt: int = 0,
     ) -> Path:
-        """Start `zoo transfer` into a new folder below the root; with `adapt` the autoencoder learns so many of the images
-        first, in a folder beside it. Raises ConfigError for what is missing."""
+        """Start `zoo transfer` into a new folder below the root; with `adapt` the autoencoder learns so many of the
+        images first, in a folder beside it. Raises ConfigError for what is missing."""
         if not source.strip() or not data.strip():
             raise ConfigError("a transfer needs a source and images", "Choose both.")
         folder = self._new(f"{Path(data).stem or 'images'}-{strategy or 'auto'}")
