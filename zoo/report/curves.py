@@ -23,7 +23,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#
 _DASHES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _LABEL_SIZE = 10
-_LONGEST_LABEL = 34
+_LONGEST_LABEL = 40
 _INK = "#1e1e1e"
 
 
@@ -141,7 +141,7 @@ def _look(i: int) -> dict[str, Any]:
 
 def _short(label: str) -> str:
     """A long label would leave no room for its line: its middle goes, since names of runs differ at their ends."""
-    return label if len(label) <= _LONGEST_LABEL else f"{label[:15]}...{label[-15:]}"
+    return label if len(label) <= _LONGEST_LABEL else f"{label[:18]}...{label[-18:]}"
 
 
 def _literal(text: str) -> str:
