@@ -74,11 +74,12 @@ def test_the_discriminators_word_is_its_mean_logit(player: Player, images_file: 
     assert picture.width > 300
 
 
-def test_what_a_model_cannot_do_is_said(player: Player) -> None:
+def test_what_a_model_cannot_do_is_said(player: Player, images_file: Path, tmp_path: Path) -> None:
+    zoo.train(autoencoder(), str(images_file), out=tmp_path / "run", images=8, training={"batch": 8})
     with pytest.raises(ConfigError, match="no image was given"):
         player.look(None)
     with pytest.raises(ConfigError, match="holds no discriminator"):
-        Player.open("dcgan.glyphs-sans32").judge(Image.new("L", (8, 8)))
+        Player.open(str(tmp_path / "run")).judge(Image.new("L", (8, 8)))
 
 
 def test_a_changed_release_is_refused_and_a_locked_page_opens_nothing_else(tmp_path: Path) -> None:
