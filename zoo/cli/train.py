@@ -99,7 +99,7 @@ def transfer(
     """Hand what the autoencoder SOURCE learnt to a GAN, and train the GAN on your images.
 
     \b
-    zoo transfer dcgan.glyphs-sans32 --data my-photos/ --adapt 12800 --out runs/mine
+    zoo transfer dcgan.glyphs-sans32 --data photos/ --adapt 12800 --out runs/mine
     zoo transfer dcgan.glyphs-sans32 --data mnist5k --explain
     """
     from zoo.cli.recipes import recipe_from_words
