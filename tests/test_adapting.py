@@ -75,6 +75,16 @@ def test_its_recipe_trains_the_same_again_and_refuses_another_release(
         run_recipe(recipe, tmp_path / "third")
 
 
+def test_a_gan_of_another_shape_begins_with_an_autoencoder_that_learnt_in_its_own(
+    source: Path, images_file: Path, tmp_path: Path
+) -> None:
+    """The grey 8 px autoencoder learns 8 px grey images; bridges bring it to colour."""
+    words = ["transfer", str(source), "--data", str(images_file), "--adapt", "16", "--images", "8", "--batch", "8"]
+    assert _zoo(*words, "--shape", "3,8,8", "--out", str(tmp_path / "mine")) == 0
+    assert open_run(tmp_path / "mine-autoencoder").images.spec.shape == SHAPE
+    assert open_run(tmp_path / "mine").gan.data.shape == (3, 8, 8)
+
+
 def test_parts_that_are_not_the_sources_are_refused(source: Path, images_file: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="whose encoder is another"):
         adapted(source, images_file, tmp_path / "run", encoder={"component": "dcgan", "config": {"width": 8}})

@@ -75,7 +75,7 @@ def run_recipe(
     ae_run = gan_run = None
     if recipe.autoencoder is not None:
         began = _begun(recipe.autoencoder)
-        images = _images(recipe, began)
+        images = _images(recipe) if began is None else _images_for(began, recipe)
         model = began or _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed)
         ae_run = train(
             model,
@@ -151,6 +151,11 @@ def _images(recipe: Recipe, source: Autoencoder | None = None) -> ImageSet:
         stream=section.stream,
     )
     return select(images, section.select)
+
+
+def _images_for(source: Autoencoder, recipe: Recipe) -> ImageSet:
+    """The recipe's images in the source's own shape, whatever shape the GAN is to have."""
+    return _images(replace(recipe, data=replace(recipe.data, shape=None)), source)
 
 
 def _compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu") -> Autoencoder:

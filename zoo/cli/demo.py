@@ -80,7 +80,8 @@ def _verdict(result: DemoResult) -> str:
     if at is None:
         return f"{end} The transfer did not reach the scratch GAN's quality in this run."
     spent, whole = result.transfer["cpu_seconds"][at], result.scratch["cpu_seconds"][-1]
+    moment = f"by {result.images[at]:,} images" if at else "before its training began"
     return (
-        f"{end}\nIt had the scratch GAN's last KID by {result.images[at]:,} images: after {spent:.0f} s of computing, "
+        f"{end}\nIt had the scratch GAN's last KID {moment}: after {spent:.0f} s of computing, "
         f"learning the digits counted, where the scratch GAN took {whole:.0f} s."
     )
