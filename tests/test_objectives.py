@@ -248,8 +248,8 @@ def test_free_bits_leave_small_divergences_unpenalised() -> None:
     """With more free bits than any value holds, the KL gives the encoder's variances no gradient."""
     model, x = autoencoder("mlp"), torch.rand(8, *SHAPE) * 2 - 1
     rng = torch.Generator().manual_seed(0)
-    loss = plugins.build("objective", PartSpec("core/vae", {"free_bits": 1e3})).loss(model, x, rng)
-    plain = plugins.build("objective", "core/vae").loss(model, x, rng.manual_seed(0))
+    loss = plugins.build("objective", PartSpec("core/vae", {"beta": 1.0, "free_bits": 1e3})).loss(model, x, rng)
+    plain = plugins.build("objective", PartSpec("core/vae", {"beta": 1.0})).loss(model, x, rng.manual_seed(0))
     assert loss.total.item() == pytest.approx(loss.parts["mse"].item() + 6 * 1e3 / 64)
     assert plain.total.item() == pytest.approx(plain.parts["mse"].item() + plain.parts["kl"].item() / 64)
 
