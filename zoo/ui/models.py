@@ -59,8 +59,10 @@ class Shelf:
 
 
 def sources() -> list[str]:
-    """Releases on this machine: the registries' by name, others of the cache by address."""
-    named = {entry.name: found[0] for entry in models() if (found := at_hand(entry)) is not None}
+    """Releases on this machine: the registries' by name, their architectures' defaults first, others of the cache by
+    address."""
+    entries = sorted(models(), key=lambda entry: not entry.default)
+    named = {entry.name: found[0] for entry in entries if (found := at_hand(entry)) is not None}
     others = [one.address for one in kept() if one.folder not in named.values()]
     return [*named, *others]
 
