@@ -145,7 +145,7 @@ def measure(found: dict[str, list[Timed]], asked: int) -> None:
             page.sample(0)
             found["first"].append((time.perf_counter() - page.began, page.cpu()))
             found["quiet"] += [page.sample(seed) for seed in range(1, asked + 1)]
-            page.press("Start", [SOURCE, DATA, ["decoder-init", "encoder-init"], 2_000_000, 32, 0, False])
+            page.press("Start", [SOURCE, DATA, ["decoder-init", "encoder-init"], 0, 2_000_000, 32, 0, False])
             end = time.monotonic() + PATIENCE
             while not any('"tick"' in path.read_text() for path in Path(folder).rglob("events.jsonl")):
                 if time.monotonic() > end:

@@ -71,4 +71,4 @@ def test_every_public_name_is_there_and_sorted() -> None:
 def test_sampling_a_release_imports_no_compiler() -> None:
     """Building on the meta device would: 3 s of a first load's 6."""
     code = "import zoo; ae = zoo.load('dcgan.glyphs-sans32').autoencoder; ae.decode(__import__('torch').zeros(1, 64))"
-    assert not every_module_after(code) & {"torch._dynamo", "torch._inductor"}
+    assert not every_module_after(code) & {"torch._dynamo", "torch._inductor", "sympy"}

@@ -94,7 +94,7 @@ class MixturePrior(nn.Module):
         self.latent_dim = latent_dim
         self.register_buffer("weights", torch.full((k,), 1.0 / k))
         self.register_buffer("means", torch.zeros(k, latent_dim))
-        self.register_buffer("scales", torch.eye(latent_dim).repeat(k, 1, 1))
+        self.register_buffer("scales", torch.zeros(k, latent_dim, latent_dim).copy_(torch.eye(latent_dim)))
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, latent_dim), drawn on the CPU."""
