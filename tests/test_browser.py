@@ -226,7 +226,7 @@ def test_somebody_plays_explains_and_trains(chromium: Any, upload: Path, tmp_pat
         visit.press("Explain")
         drawn = visit.page.locator("#explained svg[role=img]")
         drawn.wait_for()
-        assert "18 copied" in (drawn.get_attribute("aria-label") or "")
+        assert "14 copied" in (drawn.get_attribute("aria-label") or "")
         visit.keep("explain")
         visit.page.get_by_label("Learn first").fill("0")
         visit.page.get_by_label("Images shown", exact=True).fill("20000")
