@@ -332,3 +332,22 @@ def test_batch_norm_is_measured_again_on_the_prior(arch: str, images_file: Path)
     assert {row.origin for row in moved.report.rows if "running_" in row.tensor and row.net == "generator"} == {
         "fitted"
     }
+
+
+@both
+def test_other_activations_are_told(arch: str) -> None:
+    """The weights fit and are copied, and the report says that they compute something else; alike nets get no note."""
+    source = make(arch, (1, 8, 8))
+    ours = {"mlp": "activation", "dcgan": "slope"}[arch], {"mlp": "activation", "dcgan": "activation"}[arch]
+    values = ("relu", "leaky_relu") if arch == "mlp" else (0.1, "leaky_relu")
+    specs = [source.specs["encoder"], source.specs["decoder"]]
+    encoder, decoder = (
+        PartSpec(spec.component, {**spec.config, key: value})
+        for spec, key, value in zip(specs, ours, values, strict=True)
+    )
+    strategy = "decoder-init+encoder-init"
+    gan = zoo.gan(decoder, encoder, like=source)
+    told = [note for note in explain(source, gan, strategy).notes if "activations" in note]
+    assert [note.partition(":")[0] for note in told] == ["decoder-init", "encoder-init"]
+    assert "LeakyReLU(negative_slope=0.2)" in told[1]
+    assert explain(source, zoo.gan(like=source), strategy).notes == ()

@@ -127,13 +127,17 @@ def test_an_init_with_the_scratch_nets_own_weights_equals_scratch(strategy: str,
 @both
 @each
 def test_a_strategy_does_not_change_the_batches_or_the_codes(strategy: str, arch: str, images: ImageSet) -> None:
-    """Paired seeds: whatever the strategy draws, the order of the data and the noise stay those of scratch."""
+    """Paired seeds: whatever the strategy draws, the order of the data, the noise and the augmentation stay those of
+    scratch."""
     source = autoencoder(arch)
+    fills = choose([part(strategy)])[0].strategy.fills
+    settings = {} if Slot.GAME in fills else {"augment": "colour"}
     global_state = torch.get_rng_state()
-    trainee = train(move(source, strategy, images), images, 3)
-    plain = train(move(source, "transfer/scratch", images), images, 3)
-    assert torch.equal(trainee.streams["data"].get_state(), plain.streams["data"].get_state())
-    if Slot.PRIOR not in choose([part(strategy)])[0].strategy.fills:
+    trainee = train(move(source, strategy, images), images, 3, **settings)
+    plain = train(move(source, "transfer/scratch", images), images, 3, **settings)
+    for name in ("data", "augmentation"):
+        assert torch.equal(trainee.streams[name].get_state(), plain.streams[name].get_state())
+    if Slot.PRIOR not in fills:
         assert torch.equal(trainee.streams["codes"].get_state(), plain.streams["codes"].get_state())
     assert torch.equal(torch.get_rng_state(), global_state)
 

@@ -107,20 +107,18 @@ def test_a_wholly_frozen_trunk_is_a_linear_probe(arch: str, images: ImageSet) ->
         torch.testing.assert_close(weight, dict(probe.named_parameters())[name], rtol=1e-5, atol=1e-6)
 
 
+@both
 @pytest.mark.parametrize("stages", [0, 1, 2])
-def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int, larger: ImageSet) -> None:
-    """dcgan of width 4 at 16 px: 4 (1 4^2 + 1) weights in the first stage, 8 (4 4^2 + 1) in the second."""
-    source = zoo.autoencoder(
-        {"component": "dcgan", "config": {"width": 4}},
-        {"component": "dcgan", "config": {"width": 4}},
-        shape=(1, 16, 16),
-        latent_dim=6,
-    )
+def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int, arch: str, larger: ImageSet) -> None:
+    """dcgan of width 4 at 16 px: 4 (1 4^2 + 1) weights in the first stage, 8 (4 4^2 + 1) in the second; mlp: 5 (256 + 1)
+    and 3 (5 + 1)."""
+    part = {"component": arch, "config": {"width": 4} if arch == "dcgan" else {"widths": [5, 3]}}
+    source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6)
     moved = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
     groups = trainee_of(moved, larger).adams[Side.DISCRIMINATOR].param_groups
     every = sum(w.numel() for w in moved.gan.discriminator.parameters())
-    frozen = sum((4 * (16 + 1), 8 * (4 * 16 + 1))[:stages])
-    assert sum(w.numel() for group in groups for w in group["params"]) == every - frozen
+    sizes = (4 * (16 + 1), 8 * (4 * 16 + 1)) if arch == "dcgan" else (5 * (256 + 1), 3 * (5 + 1))
+    assert sum(w.numel() for group in groups for w in group["params"]) == every - sum(sizes[:stages])
 
 
 # ---------------------------------------------------------------- frozen features beside D
@@ -227,9 +225,10 @@ def test_moments_of_real_images_come_nearer_with_the_batch_and_never_reach_d(arc
     assert copy.deepcopy(term)(game).item() < 0.01 * means[2]
 
 
-def test_moments_are_those_of_two_passes_far_from_zero(images: ImageSet) -> None:
+@both
+def test_moments_are_those_of_two_passes_far_from_zero(arch: str, images: ImageSet) -> None:
     """A feature whose mean is a thousand of its deviations keeps its variance: sums are of float64."""
-    encoder = autoencoder("mlp").encoder
+    encoder = autoencoder(arch).encoder
     with torch.no_grad():
         for weight in encoder.parameters():
             weight.copy_(weight * 1e-3 if weight.dim() > 1 else weight + 1.0)
@@ -241,9 +240,10 @@ def test_moments_are_those_of_two_passes_far_from_zero(images: ImageSet) -> None
         torch.testing.assert_close(variance.double(), torch.from_numpy(two_pass), rtol=1e-4, atol=1e-12)
 
 
-def test_the_denoisers_target_has_no_slope(images: ImageSet) -> None:
+@both
+def test_the_denoisers_target_has_no_slope(arch: str, images: ImageSet) -> None:
     """The term's gradient in a code is 2 (c - r(c)) / n: none of it goes through r."""
-    moved = move(images, ("denoising-features", {"steps": 3, "width": 8}))
+    moved = move(images, ("denoising-features", {"steps": 3, "width": 8}), arch=arch)
     (term,) = moved.plan.terms.values()
     trainee = trainee_of(moved, images)
     code = torch.randn(8, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()

@@ -210,6 +210,8 @@ def test_statistics_are_means_over_batches_of_the_gans_own_prior(arch: str, imag
     source = zoo.autoencoder(part, part, shape=SHAPE, latent_dim=6, seed=0)
     with torch.no_grad():
         source.bottleneck.mean.bias += 3.0  # codes far from N(0, I)
+        for _ in range(4):
+            source.decoder.train()(torch.randn(8, 6))  # statistics of its own, which must not count
     prior = {"component": "gaussian-prior", "config": {"fold": False}}
     again = {"component": "recalibrated-norm", "config": {"batches": 5, "batch": 16}}
     images = open_images(str(images_file), shape=SHAPE)
