@@ -20,7 +20,9 @@ import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.networks.seeds import stream
+from zoo.objectives.augmentation import augment, draw
 from zoo.protocols import Judgement, Side
+from zoo.specs import DataSpec
 from zoo.training.adversarial import AdversarialTrainee
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
@@ -327,3 +329,27 @@ def test_adaptive_augmentation_is_steered_by_the_sign_of_real_logits(objective: 
     expected = (real - fake if objective == "core/relativistic" else real).sign().mean().item()
     assert found == pytest.approx(expected)
     assert found != pytest.approx(fake.sign().mean().item())
+
+
+def test_colours_and_holes_are_those_of_the_paper() -> None:
+    """DiffAugment in [-1, 1]: brightness + (r - 1/2), saturation x 2 r about the pixel's grey, contrast x (r + 1/2) about
+    the image's mean; a square of half the side around the drawn centre is cut."""
+    spec, rng = DataSpec((3, 8, 8), 0.0, 1.0), torch.Generator().manual_seed(0)
+    x = torch.rand(4, 3, 8, 8, generator=rng, dtype=torch.float64)
+    drawn = draw(("colour",), 4, spec, rng)
+    assert drawn.colours is not None
+    expected = 2 * x.numpy() - 1
+    r = drawn.colours.double().numpy()[:, :, None, None, None]
+    expected = expected + r[:, 0] - 0.5
+    grey = expected.mean(1, keepdims=True)
+    expected = (expected - grey) * 2 * r[:, 1] + grey
+    level = expected.mean((1, 2, 3), keepdims=True)
+    expected = (expected - level) * (r[:, 2] + 0.5) + level
+    assert augment(x, drawn, spec).numpy() == pytest.approx((expected + 1) / 2, rel=1e-6)
+    drawn = draw(("cutout",), 4, spec, rng)
+    assert drawn.holes is not None
+    cut = augment(x, drawn, spec)
+    for i, (down, right) in enumerate(drawn.holes.tolist()):
+        inside = torch.zeros(8, 8, dtype=torch.bool)
+        inside[max(0, down + 2) : max(0, down + 6), max(0, right + 2) : max(0, right + 6)] = True
+        assert torch.equal(cut[i], torch.where(inside, 0.5, x[i]))
