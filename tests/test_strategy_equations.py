@@ -28,7 +28,10 @@ from zoo.protocols import Judgement, Round, Side
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 
-NORMALISED = {"component": "dcgan", "config": {"width": 4, "norm": "batch"}}
+NORMALISED = {
+    "mlp": {"component": "mlp", "config": {"widths": [8, 6], "norm": "batch"}},
+    "dcgan": {"component": "dcgan", "config": {"width": 4, "norm": "batch"}},
+}
 WRAPPED = ["feature-concat", "projected-heads"]
 TEACHERS = ["recon-anchor", "feature-moments", "feature-distill", "denoising-features", "latent-gan"]
 BRIEF = {"batch": 8, "checkpoint_every": 99, "sample_every": 99}
@@ -140,10 +143,11 @@ def test_the_generator_learns_through_the_features_where_the_trunk_is_silent(
     assert all(slope.abs().sum() > 0 for slope in slopes)
 
 
+@both
 @pytest.mark.parametrize("strategy", [*WRAPPED, *TEACHERS])
-def test_a_frozen_encoder_stays_in_eval_mode_whoever_calls_train(strategy: str, larger: ImageSet) -> None:
+def test_a_frozen_encoder_stays_in_eval_mode_whoever_calls_train(strategy: str, arch: str, larger: ImageSet) -> None:
     """D.train(), and train() of every term and game: the encoder's and the denoiser's batch norm does not move."""
-    source = zoo.autoencoder(NORMALISED, NORMALISED, shape=(1, 16, 16), latent_dim=6)
+    source = zoo.autoencoder(NORMALISED[arch], NORMALISED[arch], shape=(1, 16, 16), latent_dim=6)
     settings = {"steps": 2, "width": 8} if strategy == "denoising-features" else {}
     moved = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=larger)
     judge, terms, game = moved.gan.discriminator, moved.plan.terms.values(), moved.plan.game
@@ -274,11 +278,15 @@ def test_denoising_goes_up_the_log_density_of_a_known_mixture() -> None:
     assert (after > before).double().mean() > 0.9
 
 
-def test_after_distillation_alone_the_discriminators_features_explain_the_encoders(images: ImageSet) -> None:
+@both
+def test_after_distillation_alone_the_discriminators_features_explain_the_encoders(arch: str, images: ImageSet) -> None:
     """R^2 of phi, at each place, regressed on D's stage rises where D learns from nothing else."""
-    source = autoencoder("dcgan", seed=3)
-    moved = zoo.transfer(source, zoo.gan(like=source, seed=1), "feature-distill")
-    trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none", discriminator_lr=2e-3)
+    source = autoencoder(arch, seed=3)
+    narrow = {"component": "mlp", "config": {"widths": [8, 6]}}  # a wide one explains all from the start
+    gan = zoo.gan(like=source, seed=1, discriminator=narrow if arch == "mlp" else None)
+    moved = zoo.transfer(source, gan, "feature-distill")
+    rate = 1e-2 if arch == "mlp" else 2e-3
+    trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none", discriminator_lr=rate)
     trainee.objective.d_loss = lambda game: 0.0 * game.fake_judgement.realness.sum()
     x = images.batch(images.train)
     phi = normalised(source.encoder.features(x).stages[-1].detach())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers import SHAPE, autoencoder, states_equal
+from helpers import ARCHITECTURES, SHAPE, autoencoder, states_equal
 from moving import move, run, table, trainee_of
 from torch import Tensor
 from zoo_transfer.anchors import fisher_of
@@ -296,10 +296,13 @@ def test_stages_are_paired_from_end_to_end() -> None:
     assert (matched(2, 3), matched(3, 3), matched(3, 2), matched(1, 4)) == ([0, 2], [0, 1, 2], [0, 0, 1], [3])
 
 
-def test_distillation_teaches_a_discriminator_of_another_architecture(images: ImageSet) -> None:
-    """An mlp's encoder teaches dcgan's stages: the term falls, and releases keep no adapter."""
-    source = autoencoder("mlp")
-    gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
+@pytest.mark.parametrize(("teacher", "student"), [("mlp", "dcgan"), ("dcgan", "mlp")])
+def test_distillation_teaches_a_discriminator_of_another_architecture(
+    teacher: str, student: str, images: ImageSet
+) -> None:
+    """An mlp's encoder teaches dcgan's stages, and the other way: the term falls, and releases keep no adapter."""
+    source = autoencoder(teacher)
+    gan = zoo.gan(*ARCHITECTURES[student][::-1], like=source, seed=1)
     moved = zoo.transfer(source, gan, "feature-distill")
     trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none")
     term = moved.plan.terms["transfer/feature-distill/features"]
@@ -529,18 +532,19 @@ def test_augmentation_is_refused_for_a_game_on_codes(images: ImageSet) -> None:
         trainee_of(move(images, "latent-gan"), images, augment="colour")
 
 
+@both
 @pytest.mark.parametrize("strategy", ["feature-concat", "projected-heads"])
 @pytest.mark.parametrize("settings", [{}, {"regulariser": "core/r1-r2"}, {"augment": "translation"}])
 def test_looking_once_at_a_batch_gives_the_bits_of_looking_twice(
-    strategy: str, settings: dict[str, Any], images: ImageSet, monkeypatch: pytest.MonkeyPatch
+    strategy: str, settings: dict[str, Any], arch: str, images: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both players share the frozen encoder's pass: weights after five steps are those without sharing, and a GAN can
     be copied in the midst of it."""
-    shared = trainee_of(move(images, (strategy, {"channels": 4})), images, **settings)
+    shared = trainee_of(move(images, (strategy, {"channels": 4}), arch=arch), images, **settings)
     run(shared, images, 5)
     copy.deepcopy(shared.gan)
     monkeypatch.setattr(FrozenFeatures, "stages", lambda self, encoder, x, training: encoder.features(x).stages)
-    plain = trainee_of(move(images, (strategy, {"channels": 4})), images, **settings)
+    plain = trainee_of(move(images, (strategy, {"channels": 4}), arch=arch), images, **settings)
     run(plain, images, 5)
     assert states_equal(shared.gan, plain.gan)
 

@@ -263,6 +263,41 @@ def test_the_critic_judges_standardised_codes(arch: str, images: ImageSet) -> No
     real = moved.plan.game.real(images.batch(images.train), images.train)
     expected = (codes - codes.mean(0)) / codes.std(0, unbiased=False)
     torch.testing.assert_close(real, expected, rtol=1e-4, atol=1e-5)
+    assert moved.plan.recipe["objective"] == "core/wasserstein"
+    assert moved.plan.recipe["regulariser"] == {"component": "core/gradient-penalty", "config": {"gamma": 10.0}}
+
+
+@both
+def test_ebgan_pulls_the_generators_codes_apart_and_only_those(arch: str, images: ImageSet) -> None:
+    """L_G = R(G(z)) + 0.3 PT, PT the mean squared cosine of all pairs of codes; L_D = R(x) + [m - R(G(z))]_+."""
+    moved = move(images, ("energy", {"pull_away": 0.3}), arch=arch)
+    game, source = table(trainee_of(moved, images), images), moved.source
+    codes = source.encode(game.fake.detach()).double()
+    pairs = [(i, j) for i in range(8) for j in range(8) if i != j]
+    away = np.mean([torch.cosine_similarity(codes[i], codes[j], 0).item() ** 2 for i, j in pairs])
+    real, fake = (mean_square(x, source.reconstruct(x.detach())) for x in (game.real, game.fake))
+    each = (game.fake - source.reconstruct(game.fake.detach())).detach().square().flatten(1).mean(1)
+    objective = moved.plan.objective
+    assert objective.g_loss(game).item() == pytest.approx(fake + 0.3 * away, rel=1e-4)
+    hinge = (objective.margin - each).relu().mean().item()
+    assert hinge > 0
+    assert objective.d_loss(game).item() == pytest.approx(real + hinge, rel=1e-4)
+
+
+@both
+def test_began_follows_its_recursion_while_it_trains(arch: str, images: ImageSet) -> None:
+    """k_(t+1) = [k_t + lambda (gamma R(x) - R(G(z)))] and the measure, from what D said last in each of six steps."""
+    moved = move(images, ("energy", {"objective": "began", "gamma": 0.9, "lambda_k": 0.5}), arch=arch)
+    trainee = trainee_of(moved, images)
+    seen, k, trace = _Watched(trainee), 0.0, []
+    for i in range(6):
+        trainee.step(images.train[8 * i : 8 * i + 8], 8 * i)
+        (real,), (fake,) = ([-said.mean().item()] for said in seen.said[-2:])
+        k = min(1.0, max(0.0, k + 0.5 * (0.9 * real - fake)))
+        trace.append(k)
+        assert trainee.objective.k.item() == pytest.approx(k, abs=1e-5)
+        assert trainee.objective.measure.item() == pytest.approx(real + abs(0.9 * real - fake), rel=1e-4)
+    assert max(trace) > 0
 
 
 # ---------------------------------------------------------------- augmentation in the game
