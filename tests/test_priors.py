@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers import SHAPE, autoencoder
 from torch import Tensor
 
+import zoo
+from zoo.data.open import open_images
 from zoo.networks.configs import FlowPriorConfig, GaussianPriorConfig, MixturePriorConfig, TruncatedPriorConfig
 from zoo.networks.flows import FlowPrior
 from zoo.networks.priors import GaussianPrior, MixturePrior, TruncatedPrior
+from zoo.networks.seeds import stream
+from zoo.objectives.reconstruction import MatchedCodes, squared_mmd
 from zoo.transfers.fits import fit_gaussian, fit_mixture
 
 
@@ -102,3 +109,33 @@ def test_a_truncated_normal_has_scipys_moments_at_any_threshold() -> None:
         for power in (1, 2, 4):
             values, wanted = drawn**power, stats.truncnorm(-threshold, threshold).moment(power)
             assert abs(values.mean() - wanted) < 4 * values.std() / len(drawn) ** 0.5
+
+
+@pytest.mark.parametrize("arch", ["mlp", "dcgan"])
+@pytest.mark.parametrize(
+    ("strategy", "settings"),
+    [
+        ("gaussian-prior", {"fold": False}),
+        ("gmm-prior", {"components": 3}),
+        ("flow-prior", {"steps": 200, "layers": 2, "width": 8, "learning_rate": 1e-2}),
+    ],
+)
+def test_a_fitted_prior_draws_like_codes_of_unseen_images(
+    strategy: str, settings: dict[str, Any], arch: str, images_file: Path
+) -> None:
+    """The maximum mean discrepancy to held-out codes is a tenth of that of N(0, I), or less."""
+    source = autoencoder(arch)
+    with torch.no_grad():
+        source.bottleneck.mean.weight.mul_(2.0)
+        source.bottleneck.mean.bias.fill_(3.0)
+    images = open_images(str(images_file), shape=SHAPE)
+    moved = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=images)
+    codes = source.encode(images.batch(images.held_out)).double()
+
+    def distance(drawn: Tensor) -> float:
+        parts = drawn.double().split(len(codes))
+        return float(np.mean([squared_mmd(part, codes, MatchedCodes.scales).item() for part in parts]))
+
+    rng = stream(0, "test")
+    fitted = distance(moved.gan.prior.sample(20 * len(codes), rng))
+    assert fitted < 0.1 * distance(torch.randn(20 * len(codes), 6, generator=rng))

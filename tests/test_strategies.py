@@ -166,6 +166,11 @@ def test_frozen_tensors_never_change_and_no_optimiser_holds_them(strategy: str, 
         assert not tensor.requires_grad, key
     optimised = {id(w) for adam in trainee.adams.values() for group in adam.param_groups for w in group["params"]}
     assert not optimised & {id(tensor) for tensor in frozen.values()}
+    called = {(row.net, row.tensor): row.state for row in moved.report.rows}
+    for net, module in nets.items():
+        for name, weight in module.named_parameters():
+            assert id(weight) not in optimised or called.get((net, name), "trained") == "trained", f"{net}.{name}"
+    assert "trained" not in {state for (net, _), state in called.items() if net == "prior"}, "no game trains a prior"
     for net, module in nets.items():
         names = moved.plan.frozen.get(net, set())
         for prefix, inner in module.named_modules():
