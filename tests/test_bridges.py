@@ -6,9 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers import autoencoder
+from PIL import Image
 from torch import Tensor
 from zoo_transfer.gaussian_prior import principal
 
@@ -232,6 +234,16 @@ def test_refitting_is_exact_where_nothing_is_lost() -> None:
     assert refit(x, grey, grey) is x
 
 
+@pytest.mark.parametrize("size", [4, 6, 16])
+def test_refitting_averages_colours_and_resizes_like_pillow(size: int) -> None:
+    """Pillow's bilinear filter widens where it shrinks: every pixel of the source counts."""
+    x = samples((3, 8, 8))
+    ours = refit(x, DataSpec((3, 8, 8)), DataSpec((1, size, size)))
+    for image, theirs in zip(x.mean(1).numpy(), ours[:, 0], strict=True):
+        resized = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
+        torch.testing.assert_close(theirs, torch.from_numpy(np.array(resized)), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("shape", "wide"), [((3, 16, 16), True), ((3, 32, 32), False)])
 def test_bridged_plans_are_the_same_on_the_meta_device(shape: tuple[int, ...], wide: bool) -> None:
     """`explain` says what a transfer does."""
@@ -351,3 +363,5 @@ def test_other_activations_are_told(arch: str) -> None:
     assert [note.partition(":")[0] for note in told] == ["decoder-init", "encoder-init"]
     assert "LeakyReLU(negative_slope=0.2)" in told[1]
     assert explain(source, zoo.gan(like=source), strategy).notes == ()
+    ranged = make(arch, (1, 8, 8), low=0.0)  # a sigmoid at the end is the value range's affair
+    assert explain(ranged, zoo.gan(like=source), strategy).notes == ()
