@@ -78,17 +78,16 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
     for name, part in (("decoder-init", "the decoder's layers fit G"), ("encoder-init", "the encoder's layers fit D")):
         why = fits[name]
         if why is None:
-            parts.append(PartSpec(name, _settings(name, fits)))
-            reasons.append(f"{name}: {part}{_slowly(name, fits)}")
-        else:
-            reasons.append(f"no {name}: {why}")
-    taught = any(fits.values()) and not poor
-    if taught:
-        teach = {"generator": 0.0} if fits["decoder-init"] is None else {}
-        teach |= {"discriminator": 0.0} if fits["encoder-init"] is None else {}
-        parts.append(PartSpec("feature-distill", teach))
-        reasons.append("feature-distill: what cannot be copied is taught")
+            parts.append(PartSpec(name))
+        reasons.append(f"{name}: {part}" if why is None else f"no {name}: {why}")
     copied = fits["decoder-init"] is None
+    taught = not copied and not poor
+    if taught and evidence is not None:
+        parts.append(PartSpec("decoder-distill"))
+        reasons.append("decoder-distill: the generator learns the decoder's images before the game begins")
+    elif taught:
+        parts.append(PartSpec("feature-distill", {"discriminator": 0.0}))
+        reasons.append("feature-distill: the generator learns the decoder's images along the way")
     if poor:
         reasons.append("N(0, I) is kept: a prior fitted to codes of images that it does not know misleads")
     elif copied and not _reads_codes(source, gan):
@@ -111,7 +110,8 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             f"gaussian-prior: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f}), and "
             f"{source.latent_dim} values a code enter a generator that takes {gan.latent_dim}"
         )
-    whole = copied and source.data.shape == gan.data.shape and _reads_codes(source, gan)
+    knows_codes = taught or (copied and _reads_codes(source, gan))
+    whole = knows_codes and source.data.shape == gan.data.shape
     if evidence is not None and whole and not poor and _fits(source, gan, "recon-anchor") is None:
         if evidence.error <= _KNOWN:
             parts.append(PartSpec("recon-anchor"))
@@ -154,19 +154,8 @@ def look_at(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
     return Evidence(len(images.train), error.item(), gap.item(), probe)
 
 
-def _settings(name: str, fits: dict[str, str | None]) -> dict[str, float]:
-    """A fresh discriminator learns alone first, and the generator starts slowly."""
-    if name == "decoder-init" and fits["encoder-init"] is not None:
-        return {"warmup_images": 12_800, "ramp_images": 25_600}
-    return {}
-
-
 def _components(evidence: Evidence) -> int:
     return max(2, min(_MOST, evidence.images // _CODES_EACH))
-
-
-def _slowly(name: str, fits: dict[str, str | None]) -> str:
-    return ", after a warm-up of the fresh discriminator" if _settings(name, fits) else ""
 
 
 def _fits(source: Autoencoder, gan: GAN, strategy: str) -> str | None:
