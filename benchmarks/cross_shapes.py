@@ -63,8 +63,8 @@ ARMS: dict[str, dict[str, Strategy]] = {
     "small-to-large": {
         "scratch": "scratch",
         "auto": "auto",
+        "copy": "decoder-init+encoder-init",
         "copy, Gaussian": "decoder-init+encoder-init+gaussian-prior",
-        "G learns the images": ("decoder-distill", MIXTURE, "encoder-init"),
     },
 }
 """Case -> arm's label -> strategy."""

@@ -60,12 +60,16 @@ def test_the_mixture_grows_with_the_images_and_what_is_not_known_well_is_no_anch
     assert any("--adapt" in reason for reason in stranger.reasons)
 
 
-def test_a_fresh_first_layer_gets_no_fitted_prior() -> None:
-    """Another image size leaves the entry fresh: it takes N(0, I) as well as anything."""
+def test_where_the_first_layer_would_stay_fresh_the_decoders_images_are_learnt_instead() -> None:
+    """Another image size leaves the entry fresh. Without images to fit anything to, or from an autoencoder that does not
+    know them, the other layers are copied and N(0, I) is kept: a fresh entry takes it as well as anything."""
     net = PartSpec("dcgan", {"width": 4})
     source = zoo.autoencoder(net, net, shape=(1, 16, 16), latent_dim=6, device="meta")
     larger = zoo.gan(like=source, shape=(1, 32, 32), device="meta")
-    assert names(source, larger, evidence(prior_gap=3.0)) == ["decoder-init", "encoder-init"]
+    learnt = names(source, larger, evidence(prior_gap=3.0))
+    assert sorted(learnt) == ["decoder-distill", "encoder-init", "gmm-prior"]
+    assert names(source, larger, None) == ["decoder-init", "encoder-init"]
+    assert names(source, larger, evidence(prior_gap=3.0, error=1.5)) == ["decoder-init", "encoder-init"]
 
 
 def test_a_generator_that_takes_no_weights_learns_the_decoders_images_and_a_discriminator_starts_fresh() -> None:

@@ -75,6 +75,8 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             f"the autoencoder reconstructs these images worse than their mean would (error {evidence.error:.2f} of the "
             "variance): its weights are a start and nothing is held to it"
         )
+    if fits["decoder-init"] is None and evidence is not None and not poor and not _reads_codes(source, gan):
+        fits["decoder-init"] = "the generator's first layer would stay fresh, and codes mean nothing to it"
     for name, part in (("decoder-init", "the decoder's layers fit G"), ("encoder-init", "the encoder's layers fit D")):
         why = fits[name]
         if why is None:

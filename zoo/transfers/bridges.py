@@ -70,7 +70,8 @@ def require_same_data(source: Autoencoder, gan: GAN, whose: str) -> None:
         raise TransferError(
             f"{whose}: the autoencoder's samples are {list(ours.shape)} in [{ours.low:g}, {ours.high:g}], "
             f"the GAN's {list(theirs.shape)} in [{theirs.low:g}, {theirs.high:g}]",
-            "Compose the GAN for the autoencoder's samples, or use decoder-init, encoder-init, decoder-distill or feature-distill.",
+            "Compose the GAN for the autoencoder's samples, or use decoder-init, encoder-init, decoder-distill or "
+            "feature-distill.",
         )
 
 
