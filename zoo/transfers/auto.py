@@ -23,7 +23,7 @@ from zoo.specs import PartSpec
 from zoo.transfers.bridges import name_of
 from zoo.transfers.planning import choose, plan
 
-__all__ = ["AUTO", "Advice", "Evidence", "advise", "look_at"]
+__all__ = ["AUTO", "Advice", "Evidence", "advise", "components", "look_at"]
 
 AUTO = "auto"
 
@@ -97,7 +97,9 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
     elif evidence is not None and (copied or taught) and source.latent_dim == gan.latent_dim:
         if evidence.prior_gap > _GAP:
             mixed = evidence.images >= _MIXTURE
-            parts.append(PartSpec("gmm-prior", {"components": _components(evidence)}) if mixed else PartSpec(_GAUSSIAN))
+            parts.append(
+                PartSpec("gmm-prior", {"components": components(evidence.images)}) if mixed else PartSpec(_GAUSSIAN)
+            )
             reasons.append(
                 f"{parts[-1].component}: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f})"
             )
@@ -156,8 +158,9 @@ def look_at(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
     return Evidence(len(images.train), error.item(), gap.item(), probe)
 
 
-def _components(evidence: Evidence) -> int:
-    return max(2, min(_MOST, evidence.images // _CODES_EACH))
+def components(images: int) -> int:
+    """Of a mixture for so many images."""
+    return max(2, min(_MOST, images // _CODES_EACH))
 
 
 def _fits(source: Autoencoder, gan: GAN, strategy: str) -> str | None:
