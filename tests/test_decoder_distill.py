@@ -101,6 +101,16 @@ def test_codes_are_drawn_near_the_images_and_from_their_gaussian() -> None:
     torch.testing.assert_close(torch.cov(gaussian.T), scale @ scale.T, rtol=0, atol=0.05)
 
 
+def test_what_takes_a_while_is_told_before_it_begins(images: ImageSet) -> None:
+    source, said = autoencoder("mlp"), []
+    gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
+    parts = [PartSpec("decoder-distill", {"steps": 2}), PartSpec("gmm-prior", {"components": 2})]
+    zoo.transfer(source, gan, parts, data=images, tell=said.append)
+    assert said == ["before the first step: 2 steps on the decoder's images; mixture of 2 fitted to the codes"]
+    zoo.transfer(source, zoo.gan(like=source), "decoder-init", tell=said.append)
+    assert len(said) == 1, "a copy takes no time"
+
+
 def test_with_no_steps_nothing_moves_and_without_images_it_is_refused(images: ImageSet) -> None:
     source = autoencoder("mlp")
     gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
