@@ -48,7 +48,7 @@ ARMS: dict[str, dict[str, Strategy]] = {
     "grey-to-colour": {
         "scratch": "scratch",
         "auto": "auto",
-        "copy, mixture": "decoder-init+encoder-init+gmm-prior",
+        "copy": "decoder-init+encoder-init",
         "copy, Gaussian": "decoder-init+encoder-init+gaussian-prior",
     },
     "timm-to-dcgan": {

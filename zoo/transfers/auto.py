@@ -33,7 +33,7 @@ _MIXTURE = 100
 """From so many images on a mixture's samples were as good as a Gaussian's or better (docs/objectives.md); fewer were
 not measured."""
 _GAP = 0.15
-"""At 0.11 a fitted prior ended worse than none, at 0.19 far better (docs/cross-shape.md)."""
+"""At 0.11 a fitted prior ended worse than none, at 0.20 alike, at 0.58 far better (docs/objectives.md)."""
 _KNOWN = 0.25
 """Autoencoders that left up to 0.12 of the images' variance made good anchors, one that left 0.31 a poor one
 (RESULTS.md); where between them the line is was not measured."""
