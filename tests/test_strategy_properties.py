@@ -56,6 +56,8 @@ def test_a_random_encoder_takes_the_encoders_place_for_every_later_strategy(arch
     fresh = zoo.gan(like=moved.source, seed=1).discriminator.encoder
     assert not states_equal(moved.gan.discriminator.encoder, fresh)
     assert any("untrained" in note for note in moved.report.notes)
+    (anchor,) = move(images, "random-encoder", "recon-anchor", arch=arch).plan.terms.values()
+    assert not states_equal(anchor.teacher.bottleneck, moved.source.bottleneck), "codes know nothing either"
 
 
 @both
