@@ -166,15 +166,19 @@ def release(
     zoo release runs/mine release/ --license CC-BY-SA-3.0
     zoo release runs/mine release/ --license MIT --name dcgan.mine --best
     """
+    from zoo.manifest import AUTOENCODER
     from zoo.runs import open_run
 
-    manifest = open_run(run, best=best).release(folder, license=license, name=name, version=version)
+    opened = open_run(run, best=best)
+    manifest = opened.release(folder, license=license, name=name, version=version)
     if as_json:
         show.as_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
     elif quiet:
         show.lines([folder])
     else:
         click.echo(f"{manifest.name} {manifest.version} is in {folder}. Check it: zoo verify {folder}")
+        if opened.autoencoder is not None and AUTOENCODER[0] not in manifest.parts:
+            click.echo("It holds the GAN alone: the autoencoder has another shape of image or code.")
 
 
 def _run(
