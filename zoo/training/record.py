@@ -25,7 +25,7 @@ from zoo.training import launch
 from zoo.training.events import Event, Watcher
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 
-__all__ = ["EVENTS", "LOCK", "RECIPE", "Record"]
+__all__ = ["EVENTS", "LOCK", "RECIPE", "Record", "learnt_beside"]
 
 RECIPE = "recipe.toml"
 EVENTS = "events.jsonl"
@@ -33,6 +33,11 @@ LOCK = ".lock"
 
 _LOCK_SECONDS = 0.5
 """Whoever asks whether a run lives holds its lock for a moment."""
+
+
+def learnt_beside(run: Path) -> Path:
+    """Where the autoencoder of `zoo transfer --adapt` learns the images before the GAN's run in the folder `run`."""
+    return run.with_name(f"{run.name}-autoencoder")
 
 
 class Record:

@@ -73,7 +73,8 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
     if poor and evidence is not None:
         reasons.append(
             f"the autoencoder reconstructs these images worse than their mean would (error {evidence.error:.2f} of the "
-            "variance): its weights are a start and nothing is held to it"
+            "variance): its weights are a start and nothing is held to it. Let it learn them first: zoo transfer "
+            "--adapt 12800"
         )
     for name, part in (("decoder-init", "the decoder's layers fit G"), ("encoder-init", "the encoder's layers fit D")):
         why = fits[name]
