@@ -255,7 +255,7 @@ def test_weights_that_are_no_numbers_are_neither_loaded_nor_released(run, releas
     with torch.no_grad():
         weight[0, 0] = float("nan")
     try:
-        with pytest.raises(IntegrityError, match="generator: 1 of .* are not finite numbers"):
+        with pytest.raises(IntegrityError, match=r"generator: 1 of .* are not finite numbers"):
             run.release(tmp_path / "odd", license="CC0-1.0")
     finally:
         with torch.no_grad():

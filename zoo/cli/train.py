@@ -141,12 +141,17 @@ def resume(
     """
     from zoo.cli.progress import watching
     from zoo.runs import resume as go_on
+    from zoo.training.record import Record
 
     settings = options.parse_settings(override, "--override")
     engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
+    finished = not settings and bool(Record(run).events("end"))
     with watching(quiet or as_json) as titled, _resumable(out or run):
         done = go_on(run, override=settings, out=out, engine=engine, watch=[titled("resumed")], track=track)
     _told({"run": done}, out or run, as_json, quiet)
+    if finished:
+        longer = f"zoo resume {run} --override images={2 * done.shown} --out NEW"
+        click.echo(f"It was finished: nothing was left to do. To train longer: {longer}", err=True)
 
 
 @click.command()

@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, PluginError, UnknownName, ZooError, near
-from zoo.plugins.failures import fault, one_line, whose
+from zoo.plugins.failures import fault, one_line, repair, whose
 from zoo.plugins.loading import host, plugins
 from zoo.plugins.records import BUNDLED, Offer
 from zoo.specs import KINDS, PartSpec
@@ -134,7 +134,7 @@ def resolve(offer: Offer, path: str) -> Any:
     except (Exception, SystemExit) as error:
         raise PluginError(
             f"{offer.component.kind} {offer.id} cannot be used: {one_line(error)}",
-            f"Its target {path} belongs to {whose(offer.plugin)}. Repair: pip install {offer.plugin.distribution}"
+            f"Its target {path} belongs to {whose(offer.plugin)}. Repair: {repair(offer.plugin)}"
             f"    Details: zoo plugins check {offer.plugin.name} --traceback",
         ) from error
     return value

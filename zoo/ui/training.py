@@ -96,8 +96,8 @@ def transfer(gr: Any, jobs: Jobs) -> None:
     def watched(which: str | None, before: str) -> Any:
         if not which:
             return "", *placed(None, None, None), ""
-        grown = f"{board.stamp(Path(which))} {board.stamp(jobs.learning(Path(which)))}"
-        stamp = f"{which} {jobs.state(Path(which))} {grown}"
+        folder = Path(which)
+        stamp = f"{which} {jobs.state(folder)} {board.stamp(folder)} {board.stamp(learnt_beside(folder))}"
         # curves are drawn again only when something was written
         return (gr.skip(),) * 5 if stamp == before else (*_watched(jobs, folder), stamp)
 
