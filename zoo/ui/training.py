@@ -52,7 +52,7 @@ def transfer(gr: Any, jobs: Jobs) -> None:
         images = gr.Number(50_000, label="Images shown", precision=0, minimum=1)
         batch = gr.Number(32, label="Batch", precision=0, minimum=1)
         seed = gr.Number(0, label="Seed", precision=0)
-        measured = gr.Checkbox(True, label="Measure KID on the way", min_width=240)
+        measured = gr.Checkbox(True, label="Measure KID on the way", elem_classes="zoo-whole-word")
     with gr.Row():
         explain = gr.Button("Explain")
         start = gr.Button("Start", variant="primary")
