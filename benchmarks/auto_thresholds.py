@@ -21,7 +21,7 @@ from zoo.data.open import open_images
 from zoo.metrics.evaluate import reference
 from zoo.networks.autoencoder import Autoencoder
 from zoo.runs import open_run, train
-from zoo.transfers.auto import look_at
+from zoo.transfers.auto import components, look_at
 from zoo.transfers.fits import fit_gaussian, fit_mixture
 
 OUT = Path(__file__).parent / "auto_thresholds.csv"
@@ -86,7 +86,7 @@ def _measured(name: str, source: Autoencoder, images: ImageSet) -> Iterator[tupl
     for n in (count for count in COUNTS if count <= len(codes)):
         gaussian = fit_gaussian(codes[:n])
         yield row(n, "gaussian", noise.double() @ gaussian.scale.T + gaussian.mean)
-        mixture = fit_mixture(codes[:n], 10, torch.Generator().manual_seed(0))
+        mixture = fit_mixture(codes[:n], components(n), torch.Generator().manual_seed(0))
         which = torch.multinomial(mixture.weights, SAMPLES, replacement=True, generator=rng)
         spread = (mixture.scales[which] @ noise.double()[:, :, None])[:, :, 0]
         yield row(n, "mixture", mixture.means[which] + spread)

@@ -4,11 +4,13 @@
 
 - ours: as it comes, and with one option more: `--set engine.channels_last=true`, `--set engine.precision=bf16`.
 - bare: a hand-written loop of the same algorithm (one forward of G for both sides, D's weights off in G's step, fused
-  Adam, a moving average of G), on the same bytes in memory.
+  Adam, a moving average of G), on the same bytes in memory, with our layers and our settings of the heap: what is left
+  is the framework.
 - examples: the loop of the PyTorch examples' dcgan/main.py (two backward passes for D, G's through D's weights, losses
   read every step), on data in memory; and with its loader, as a user runs it: ImageFolder, transforms, workers.
 - torchgan: its `Trainer.train_iter`, where torchgan is installed (pip install torchgan).
 
+The last two compute the same nets with torch's own layers, as their users do; torchgan with ours is there beside it.
 `--memory` compares the peak of a process that trains, ours with a bare one (64 px).
 """
 
@@ -20,11 +22,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from side_by_side import options, record, report
+from side_by_side import Maker, options, record, report
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
@@ -33,10 +37,12 @@ from zoo.config import from_plain
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.networks.gan import GAN
+from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
 from zoo.protocols import Transfer
 from zoo.specs import PartSpec
 from zoo.training.adversarial import AdversarialTrainee
 from zoo.training.engine import Engine
+from zoo.training.heap import keep_freed
 from zoo.training.recipe import AdversarialTraining, EngineSection
 
 BATCH = 64
@@ -48,6 +54,19 @@ def nets(size: int, width: int, norm: str = "group") -> GAN:
     """A DCGAN of 3 channels."""
     generator, encoder = PartSpec("dcgan", {"width": width, "norm": norm}), PartSpec("dcgan", {"width": width})
     return zoo.gan(generator, encoder, shape=(3, size, size), latent_dim=LATENT)
+
+
+def torchs_layers(module: nn.Module) -> nn.Module:
+    """The module, its strided convolutions torch's own, with the same weights."""
+    for name, child in module.named_children():
+        if isinstance(child, (StridedConv2d, StridedConvTranspose2d)):
+            kind = nn.Conv2d if isinstance(child, StridedConv2d) else nn.ConvTranspose2d
+            plain = kind(child.in_channels, child.out_channels, 4, stride=2, padding=1, bias=child.bias is not None)
+            plain.weight, plain.bias = child.weight, child.bias
+            setattr(module, name, plain)
+        else:
+            torchs_layers(child)
+    return module
 
 
 def bytes_of(size: int, count: int = 2_000) -> ImageSet:
@@ -89,6 +108,7 @@ def ours(
 
 def bare(gan: GAN, images: ImageSet, steps: int) -> Callable[[], None]:
     """What one writes by hand, knowing it all."""
+    keep_freed()
     generator, discriminator = gan.generator.train(), gan.discriminator.train()
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     adams = [torch.optim.Adam(net.parameters(), RATE, BETAS, fused=True) for net in (generator, discriminator)]
@@ -179,7 +199,8 @@ def from_files(images: ImageSet, folder: Path, steps: int) -> Callable[[], Itera
             transforms.Normalize((0.5,) * 3, (0.5,) * 3),
         ]
     )
-    loader = torch.utils.data.DataLoader(datasets.ImageFolder(str(folder), change), BATCH, shuffle=True, num_workers=2)
+    shown = datasets.ImageFolder(str(folder), change)
+    loader = torch.utils.data.DataLoader(shown, BATCH, shuffle=True, num_workers=2, multiprocessing_context="fork")
     return lambda: (x for x, _ in loader)
 
 
@@ -262,29 +283,38 @@ def main() -> None:
         text = f"ours {found['ours']:.0f} MiB, bare {found['bare']:.0f} MiB: {found['ours'] / found['bare']:.2f} times"
         record(given.write, "memory", [text])
         return
-    images = bytes_of(given.size)
     wanted = {"bare": 0.97, "torchgan": 1.3, "examples, in memory": 1.0, "examples, with its loader": 1.5}
-    last, half = EngineSection("cpu", channels_last=True), EngineSection("cpu", "bf16")
-    with tempfile.TemporaryDirectory() as place:
+    contestant = partial(contest, size=given.size, width=given.width, steps=given.steps)
+    names = ["ours", *OPTIONS, "bare", "examples, in memory", "examples, with its loader"]
+    if find_spec("torchgan") is None:
+        print("torchgan is not installed: left out")
+    else:
+        names += ["torchgan", "torchgan, our layers"]
+    makers: dict[str, Maker] = {name: partial(contestant, name) for name in names}
+    record(given.write, "gan_step", report(makers, given, given.steps * BATCH, ("ours", "ours, bf16"), wanted))
 
-        def fresh() -> GAN:
-            return nets(given.size, given.width)
 
-        files = from_files(images, Path(place), given.steps)
-        runners = {
-            "ours": ours(fresh(), images, given.steps),
-            "ours, channels_last": ours(fresh(), images, given.steps, last),
-            "ours, bf16": ours(fresh(), images, given.steps, half),
-            "bare": bare(fresh(), images, given.steps),
-            "examples, in memory": examples(fresh(), in_memory(images), given.steps),
-            "examples, with its loader": examples(fresh(), files, given.steps),
-        }
-        try:
-            runners["torchgan"] = torchgan(fresh(), images, given.steps, tempfile.mkdtemp())
-        except ImportError:
-            print("torchgan is not installed: left out")
-        lines = report(runners, given, given.steps * BATCH, ("ours", "ours, bf16"), wanted)
-    record(given.write, "gan_step", lines)
+OPTIONS = {
+    "ours, channels_last": EngineSection("cpu", channels_last=True),
+    "ours, bf16": EngineSection("cpu", "bf16"),
+}
+
+
+def contest(name: str, size: int, width: int, steps: int) -> Callable[[], None]:
+    """What is timed of a contestant."""
+    gan, images = nets(size, width), bytes_of(size)
+    if name.startswith("ours"):
+        return ours(gan, images, steps, OPTIONS.get(name))
+    if name == "bare":
+        return bare(gan, images, steps)
+    if name == "torchgan, our layers":
+        return torchgan(gan, images, steps, tempfile.mkdtemp())
+    torchs_layers(gan)
+    if name == "torchgan":
+        return torchgan(gan, images, steps, tempfile.mkdtemp())
+    if name == "examples, in memory":
+        return examples(gan, in_memory(images), steps)
+    return examples(gan, from_files(images, Path(tempfile.mkdtemp()), steps), steps)
 
 
 if __name__ == "__main__":

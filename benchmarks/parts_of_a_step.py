@@ -6,22 +6,29 @@ python benchmarks/parts_of_a_step.py --rounds 7 --write docs/speed.md
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from gan_step import BATCH, bytes_of, nets, ours, training
-from side_by_side import options, record, report
+from side_by_side import Maker, options, record, report
 
-from zoo.data.images import ImageSet
 from zoo.protocols import Transfer
 from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.heap import keep_freed
 
 
-def frozen(share: float, images: ImageSet, steps: int) -> Callable[[], None]:
+def penalised(interval: int | None, steps: int) -> Callable[[], None]:
+    """Steps of a GAN with R1 at every so many of them, or with none."""
+    regulariser = {"component": "core/r1", "config": {"interval": interval}} if interval else "none"
+    return ours(nets(32, 32), bytes_of(32), steps, regulariser=regulariser)
+
+
+def frozen(share: float, steps: int) -> Callable[[], None]:
     """Steps of a GAN whose D has that share of its encoder's layers frozen, from below."""
-    gan = nets(images.spec.shape[1], 32)
+    gan = nets(32, 32)
     names = [name for name, _ in gan.discriminator.named_parameters() if name.startswith("encoder.")]
     plan = Transfer(gan, frozen={"discriminator": set(names[: round(share * len(names))])})
-    trainee = AdversarialTrainee(plan, images, training(), 0)
+    trainee = AdversarialTrainee(plan, bytes_of(32), training(), 0)
     rows = torch.arange(BATCH)
 
     def run() -> None:
@@ -31,48 +38,41 @@ def frozen(share: float, images: ImageSet, steps: int) -> Callable[[], None]:
     return run
 
 
-def sampling(count: int, images: ImageSet) -> dict[str, Callable[[], object]]:
-    """`GAN.sample` and the bare generator over the same codes, in batches of several sizes."""
-    gan = nets(images.spec.shape[1], 32).eval()
+def sampling(batch: int | None, count: int) -> Callable[[], object]:
+    """`GAN.sample`, or the bare generator over the same codes in batches of a size."""
+    gan = nets(32, 32).eval()
+    keep_freed()
 
-    def bare(batch: int) -> Callable[[], object]:
-        @torch.inference_mode()
-        def run() -> None:
-            z = torch.randn(count, gan.latent_dim)
-            torch.cat([gan.generator(part) for part in z.split(batch)])
+    @torch.inference_mode()
+    def bare() -> None:
+        z = torch.randn(count, gan.latent_dim)
+        torch.cat([gan.generator(part) for part in z.split(batch)])
 
-        return run
-
-    return {"ours": lambda: gan.sample(count)} | {f"bare, batch {batch}": bare(batch) for batch in (16, 64, 256)}
+    return bare if batch else lambda: gan.sample(count)
 
 
 def main() -> None:
     """Compare at 1 and 2 threads."""
     given = options(__doc__, 4).parse_args()
-    images, steps = bytes_of(32), given.steps
-
-    def r1(interval: int) -> Callable[[], None]:
-        regulariser = {"component": "core/r1", "config": {"interval": interval}}
-        return ours(nets(32, 32), images, steps, regulariser=regulariser)
-
-    sections: dict[str, tuple[dict[str, Callable[[], object]], int, str, dict[str, float]]] = {
-        "penalties": (
-            {"no penalty": ours(nets(32, 32), images, steps), "r1, every step": r1(1), "r1, every 4th": r1(4)},
-            steps * BATCH,
-            "no penalty",
-            {},
-        ),
-        "freezing": (
-            {"all of D learns": frozen(0, images, steps), "half of it frozen": frozen(0.5, images, steps)}
-            | {"its whole encoder frozen": frozen(1, images, steps)},
-            steps * BATCH,
-            "all of D learns",
-            {},
-        ),
-        "sampling": (sampling(512, images), 512, "ours", {f"bare, batch {n}": 0.95 for n in (16, 64, 256)}),
+    steps = given.steps
+    penalties: dict[str, Maker] = {
+        "no penalty": partial(penalised, None, steps),
+        "r1, every step": partial(penalised, 1, steps),
+        "r1, every 4th": partial(penalised, 4, steps),
     }
-    for name, (runners, shown, first, wanted) in sections.items():
-        record(given.write, name, report(runners, given, shown, (first,), wanted))
+    freezing: dict[str, Maker] = {
+        "all of D learns": partial(frozen, 0, steps),
+        "half of it frozen": partial(frozen, 0.5, steps),
+        "its whole encoder frozen": partial(frozen, 1, steps),
+    }
+    samplings: dict[str, Maker] = {
+        "ours": partial(sampling, None, 512),
+        **{f"bare, batch {n}": partial(sampling, n, 512) for n in (16, 64, 256)},
+    }
+    wanted = {f"bare, batch {n}": 0.95 for n in (16, 64, 256)}
+    record(given.write, "penalties", report(penalties, given, steps * BATCH, ("no penalty",), {}))
+    record(given.write, "freezing", report(freezing, given, steps * BATCH, ("all of D learns",), {}))
+    record(given.write, "sampling", report(samplings, given, 512, ("ours",), wanted))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,31 @@
-"""Things that do the same work, run in turn in one process, and compared: medians over rounds of CPU and wall time.
+"""Things that do the same work, in turn, and compared: medians over rounds of CPU and wall time.
 
-On a busy machine CPU time is the figure to read: wall time counts what others did meanwhile.
+Each has a process of its own, so that none lives on what another did to its process: an allocator's settings, memory
+already touched. They wait for one another. On a busy machine CPU time is the figure to read: wall time counts what
+others did meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
 
-__all__ = ["compare", "options", "record", "report", "table"]
+__all__ = ["Maker", "compare", "options", "record", "report", "table"]
 
 Seconds = tuple[float, float]
+
+Maker = Callable[[], Callable[[], object]]
+"""Called in the process of its own, gives what is timed there: a module's function, or a functools.partial of one."""
 
 
 def options(doc: str | None, steps: int) -> argparse.ArgumentParser:
@@ -31,34 +39,58 @@ def options(doc: str | None, steps: int) -> argparse.ArgumentParser:
 
 
 def report(
-    runners: Mapping[str, Callable[[], object]],
+    makers: Mapping[str, Maker],
     given: argparse.Namespace,
     images: int,
     ours: Sequence[str],
     wanted: Mapping[str, float],
     title: str = "",
 ) -> list[str]:
-    """Compare at each number of threads; Markdown, see `table`. A turn of each runner shows so many images."""
+    """Compare at each number of threads; Markdown, see `table`. A turn of each shows so many images."""
     lines: list[str] = []
     for threads in given.threads:
-        torch.set_num_threads(threads)
-        found = compare(runners, given.rounds)
+        found = compare(makers, given.rounds, threads)
         lines += [f"{title}{threads} thread{'s' * (threads > 1)}; {conditions(given.rounds)}", ""]
         lines += [*table(found, images, ours, wanted), ""]
     return lines
 
 
-def compare(runners: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[Seconds]]:
-    """CPU seconds (all threads, ended child processes too) and wall seconds of every runner, round by round; each
-    round goes through all of them, once forwards and once backwards. One more round before is not counted."""
-    found: dict[str, list[Seconds]] = {name: [] for name in runners}
-    for i in range(rounds + 1):
-        for name in list(runners) if i % 2 else list(runners)[::-1]:
-            cpu, wall = _cpu(), time.perf_counter()
-            runners[name]()
-            if i:
-                found[name].append((_cpu() - cpu, time.perf_counter() - wall))
+def compare(makers: Mapping[str, Maker], rounds: int, threads: int) -> dict[str, list[Seconds]]:
+    """CPU seconds (all threads, ended child processes too) and wall seconds of each, round by round; each round goes
+    through all of them, once forwards and once backwards. Two more rounds before are not counted."""
+    found: dict[str, list[Seconds]] = {name: [] for name in makers}
+    with ExitStack() as stack:
+        turns = {name: _start(maker, threads, stack) for name, maker in makers.items()}
+        for i in range(-2, rounds):
+            for name in list(turns) if i % 2 else list(turns)[::-1]:
+                turns[name].send(None)
+                seconds = turns[name].recv()
+                if i >= 0:
+                    found[name].append(seconds)
     return found
+
+
+def _start(maker: Maker, threads: int, stack: ExitStack) -> Connection:
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_take_turns, args=(maker, threads, there))
+    process.start()
+    there.close()
+    stack.callback(process.join)
+    stack.callback(here.close)  # which ends it
+    return here
+
+
+def _take_turns(maker: Maker, threads: int, told: Connection) -> None:
+    torch.set_num_threads(threads)
+    run = maker()
+    while True:
+        try:
+            told.recv()
+        except EOFError:
+            return
+        cpu, wall = _cpu(), time.perf_counter()
+        run()
+        told.send((_cpu() - cpu, time.perf_counter() - wall))
 
 
 def table(

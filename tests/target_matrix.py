@@ -1,7 +1,7 @@
 """Where the bundled autoencoder's weights can go: every target's generator and discriminator, planned on the meta device.
 
 A generator's cell is what `decoder-init` would do, a discriminator's what `encoder-init` would: the bridges by name, or
-`taught` where only `feature-distill` carries it, or why the net cannot be composed at all.
+`taught` where only distillation carries it, or why the net cannot be composed at all.
 """
 
 from __future__ import annotations

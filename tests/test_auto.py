@@ -60,25 +60,31 @@ def test_the_mixture_grows_with_the_images_and_what_is_not_known_well_is_no_anch
     assert any("--adapt" in reason for reason in stranger.reasons)
 
 
-def test_a_fresh_first_layer_gets_no_fitted_prior() -> None:
-    """Another image size leaves the entry fresh: it takes N(0, I) as well as anything."""
+def test_where_the_first_layer_would_stay_fresh_the_decoders_images_are_learnt_instead() -> None:
+    """Another image size leaves the entry fresh. Without images to fit anything to, or from an autoencoder that does not
+    know them, the other layers are copied and N(0, I) is kept: a fresh entry takes it as well as anything."""
     net = PartSpec("dcgan", {"width": 4})
     source = zoo.autoencoder(net, net, shape=(1, 16, 16), latent_dim=6, device="meta")
     larger = zoo.gan(like=source, shape=(1, 32, 32), device="meta")
-    assert names(source, larger, evidence(prior_gap=3.0)) == ["decoder-init", "encoder-init"]
+    learnt = names(source, larger, evidence(prior_gap=3.0))
+    assert sorted(learnt) == ["decoder-distill", "encoder-init", "gmm-prior"]
+    assert names(source, larger, None) == ["decoder-init", "encoder-init"]
+    assert names(source, larger, evidence(prior_gap=3.0, error=1.5)) == ["decoder-init", "encoder-init"]
 
 
-def test_what_does_not_fit_is_taught_and_a_fresh_discriminator_warms_up() -> None:
-    """An mlp's autoencoder into a dcgan GAN is distilled; a fresh D beside a copied G waits for nothing."""
+def test_a_generator_that_takes_no_weights_learns_the_decoders_images_and_a_discriminator_starts_fresh() -> None:
+    """Before the game where images are at hand, along the way where none are; it knows codes then, not N(0, I)."""
     source = autoencoder("mlp")
-    assert names(source, zoo.gan("dcgan", "dcgan", like=source), evidence()) == ["feature-distill"]
-    elsewhere = evidence(prior_gap=3.0)
-    taught = names(source, zoo.gan("dcgan", "dcgan", like=source), elsewhere)
-    assert taught == ["feature-distill", "gmm-prior"], "a taught generator knows codes too, not N(0, I)"
-    advice = advise(source, zoo.gan(discriminator="dcgan", like=source), evidence())
-    assert [part.component for part in advice.strategy] == ["decoder-init", "feature-distill", "recon-anchor"]
-    assert advice.strategy[0].config["warmup_images"] > 0
-    assert advice.strategy[1].config == {"generator": 0.0}
+    other = zoo.gan("dcgan", "dcgan", like=source)
+    assert names(source, other, evidence()) == ["decoder-distill", "recon-anchor"]
+    assert names(source, other, evidence(prior_gap=3.0, error=0.5)) == ["decoder-distill", "gmm-prior"]
+    assert names(source, other, evidence(error=1.5)) == ["scratch"]
+    (taught,) = advise(source, other, None).strategy
+    assert taught == PartSpec("feature-distill", {"discriminator": 0.0})
+    beside = advise(source, zoo.gan(discriminator="dcgan", like=source), evidence())
+    assert [part.component for part in beside.strategy] == ["decoder-init", "recon-anchor"]
+    assert beside.strategy[0].config == {}
+    assert any(reason.startswith("auto: no encoder-init") for reason in beside.reasons)
 
 
 def test_the_evidence_tells_a_trained_vae_from_a_scaled_autoencoder(images: ImageSet) -> None:

@@ -23,6 +23,7 @@ from zoo.training.recipe import AdversarialTraining
 CHEAP = {
     "gmm-prior": {"components": 2},
     "autoencoder-prior": {"components": 2},
+    "decoder-distill": {"steps": 5},
     "flow-prior": {"steps": 5, "layers": 2, "width": 8},
     "denoising-features": {"steps": 5, "width": 8},
     "ewc": {"samples": 4},

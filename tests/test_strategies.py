@@ -36,6 +36,7 @@ ARCHES = ("mlp", "dcgan")
 CHEAP: dict[str, dict[str, Any]] = {
     "transfer/gmm-prior": {"components": 2},
     "transfer/autoencoder-prior": {"components": 2},
+    "transfer/decoder-distill": {"steps": 5},
     "transfer/flow-prior": {"steps": 5, "layers": 2, "width": 8},
     "transfer/denoising-features": {"steps": 5, "width": 8},
     "transfer/ewc": {"samples": 4},

@@ -25,7 +25,7 @@ from zoo.runs import Run, resume, train
 from zoo.specs import DataSpec
 from zoo.training import launch, ranks
 from zoo.training.changes import changes, told
-from zoo.training.events import Watcher
+from zoo.training.events import Event, Watcher
 from zoo.training.rebuild import recipe_of_autoencoder
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
 from zoo.training.record import Record
@@ -89,7 +89,7 @@ def run_recipe(
         return Outcome(ae_run)
     source = _source(recipe.transfer, ae_run) if recipe.transfer is not None else None
     images = _images(recipe, source)
-    start = _start(recipe, recipe.gan, images, source)
+    start = _start(recipe, recipe.gan, images, source, watch)
     gan_run = train(
         start,
         images,
@@ -264,11 +264,18 @@ def _autoencoder_of(source: str) -> Autoencoder:
     return found
 
 
-def _start(recipe: Recipe, section: GanSection, images: ImageSet, source: Autoencoder | None) -> GAN | Moved:
+def _start(
+    recipe: Recipe, section: GanSection, images: ImageSet, source: Autoencoder | None, watch: Sequence[Watcher]
+) -> GAN | Moved:
     composed = _compose_gan(section, images.spec, source, recipe.seed)
     if source is None or recipe.transfer is None:
         return composed
-    return transfer(source, composed, _strategy(recipe.transfer), data=images, seed=recipe.seed)
+
+    def tell(text: str) -> None:
+        for watcher in watch:
+            watcher(Event("note", 0, section.training.images, {"text": text}))
+
+    return transfer(source, composed, _strategy(recipe.transfer), data=images, seed=recipe.seed, tell=tell)
 
 
 def _strategy(section: TransferSection):  # type: ignore[no-untyped-def]

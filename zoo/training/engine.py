@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from zoo.errors import ConfigError
 from zoo.networks.seeds import Stream, in_parts
 from zoo.training import devices, ranks
+from zoo.training.heap import keep_freed
 from zoo.training.holding import hold_to_memory
 from zoo.training.recipe import EngineSection
 from zoo.training.scaling import LossScale
@@ -34,6 +35,8 @@ class Engine:
         self.settings = settings or EngineSection()
         self.device = ranks.join(self.settings.device) or devices.choose(self.settings.device)
         self.accumulate = self.settings.accumulate
+        if self.device.type == "cpu":
+            keep_freed()
 
     def place(self, module: nn.Module) -> nn.Module:
         """The module, moved to the device."""

@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
+
 __all__ = ["Carried", "Layer", "adapt", "layers_of"]
+
+# By exact class: a subclass, or a parametrized layer, may compute its weight.
+_PLAIN: dict[type[nn.Module], type[nn.Module]] = {
+    **{kind: kind for kind in (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)},
+    StridedConv2d: nn.Conv2d,
+    StridedConvTranspose2d: nn.ConvTranspose2d,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +42,15 @@ class Layer:
         return f"{self.name}.{key}" if self.name else key
 
     @property
+    def kind(self) -> type[nn.Module] | None:
+        """Which of torch's plain linear maps it is; None for anything else."""
+        return _PLAIN.get(type(self.part))
+
+    @property
     def axes(self) -> tuple[int, int] | None:
         """Which axis of the weight goes out and which comes in; None for anything but a plain linear map."""
-        if type(self.part) in (nn.Linear, nn.Conv2d, nn.Conv1d):
-            return (0, 1)
-        return (1, 0) if type(self.part) is nn.ConvTranspose2d else None
+        kind = self.kind
+        return None if kind is None else (1, 0) if kind is nn.ConvTranspose2d else (0, 1)
 
     def size(self, axis: int) -> int:
         """How many indices the weight has on its out (0) or in (1) axis."""
@@ -80,7 +93,7 @@ def adapt(
     `exit_scale`.
     """
     found: dict[str, Carried] = {}
-    maps = [k for k, (old, new) in enumerate(pairs) if old.axes is not None and type(old.part) is type(new.part)]
+    maps = [k for k, (old, new) in enumerate(pairs) if old.kind is not None and old.kind is new.kind]
     widening: Tensor | None = None  # (new, old): how the channels before this layer were repeated
     for k, (old, new) in enumerate(pairs):
         if k in maps:

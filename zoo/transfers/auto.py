@@ -23,7 +23,7 @@ from zoo.specs import PartSpec
 from zoo.transfers.bridges import name_of
 from zoo.transfers.planning import choose, plan
 
-__all__ = ["AUTO", "Advice", "Evidence", "advise", "look_at"]
+__all__ = ["AUTO", "Advice", "Evidence", "advise", "components", "look_at"]
 
 AUTO = "auto"
 
@@ -33,7 +33,7 @@ _MIXTURE = 100
 """From so many images on a mixture's samples were as good as a Gaussian's or better (docs/objectives.md); fewer were
 not measured."""
 _GAP = 0.15
-"""At 0.11 a fitted prior ended worse than none, at 0.19 far better (docs/cross-shape.md)."""
+"""At 0.11 a fitted prior ended worse than none, at 0.20 alike, at 0.58 far better (docs/objectives.md)."""
 _KNOWN = 0.25
 """Autoencoders that left up to 0.12 of the images' variance made good anchors, one that left 0.31 a poor one
 (RESULTS.md); where between them the line is was not measured."""
@@ -76,20 +76,21 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             "variance): its weights are a start and nothing is held to it. Let it learn them first: zoo transfer "
             "--adapt 12800"
         )
+    if fits["decoder-init"] is None and evidence is not None and not poor and not _reads_codes(source, gan):
+        fits["decoder-init"] = "the generator's first layer would stay fresh, and codes mean nothing to it"
     for name, part in (("decoder-init", "the decoder's layers fit G"), ("encoder-init", "the encoder's layers fit D")):
         why = fits[name]
         if why is None:
-            parts.append(PartSpec(name, _settings(name, fits)))
-            reasons.append(f"{name}: {part}{_slowly(name, fits)}")
-        else:
-            reasons.append(f"no {name}: {why}")
-    taught = any(fits.values()) and not poor
-    if taught:
-        teach = {"generator": 0.0} if fits["decoder-init"] is None else {}
-        teach |= {"discriminator": 0.0} if fits["encoder-init"] is None else {}
-        parts.append(PartSpec("feature-distill", teach))
-        reasons.append("feature-distill: what cannot be copied is taught")
+            parts.append(PartSpec(name))
+        reasons.append(f"{name}: {part}" if why is None else f"no {name}: {why}")
     copied = fits["decoder-init"] is None
+    taught = not copied and not poor
+    if taught and evidence is not None:
+        parts.append(PartSpec("decoder-distill"))
+        reasons.append("decoder-distill: the generator learns the decoder's images before the game begins")
+    elif taught:
+        parts.append(PartSpec("feature-distill", {"discriminator": 0.0}))
+        reasons.append("feature-distill: the generator learns the decoder's images along the way")
     if poor:
         reasons.append("N(0, I) is kept: a prior fitted to codes of images that it does not know misleads")
     elif copied and not _reads_codes(source, gan):
@@ -97,7 +98,9 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
     elif evidence is not None and (copied or taught) and source.latent_dim == gan.latent_dim:
         if evidence.prior_gap > _GAP:
             mixed = evidence.images >= _MIXTURE
-            parts.append(PartSpec("gmm-prior", {"components": _components(evidence)}) if mixed else PartSpec(_GAUSSIAN))
+            parts.append(
+                PartSpec("gmm-prior", {"components": components(evidence.images)}) if mixed else PartSpec(_GAUSSIAN)
+            )
             reasons.append(
                 f"{parts[-1].component}: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f})"
             )
@@ -112,7 +115,8 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             f"gaussian-prior: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f}), and "
             f"{source.latent_dim} values a code enter a generator that takes {gan.latent_dim}"
         )
-    whole = copied and source.data.shape == gan.data.shape and _reads_codes(source, gan)
+    knows_codes = taught or (copied and _reads_codes(source, gan))
+    whole = knows_codes and source.data.shape == gan.data.shape
     if evidence is not None and whole and not poor and _fits(source, gan, "recon-anchor") is None:
         if evidence.error <= _KNOWN:
             parts.append(PartSpec("recon-anchor"))
@@ -155,19 +159,9 @@ def look_at(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
     return Evidence(len(images.train), error.item(), gap.item(), probe)
 
 
-def _settings(name: str, fits: dict[str, str | None]) -> dict[str, float]:
-    """A fresh discriminator learns alone first, and the generator starts slowly."""
-    if name == "decoder-init" and fits["encoder-init"] is not None:
-        return {"warmup_images": 12_800, "ramp_images": 25_600}
-    return {}
-
-
-def _components(evidence: Evidence) -> int:
-    return max(2, min(_MOST, evidence.images // _CODES_EACH))
-
-
-def _slowly(name: str, fits: dict[str, str | None]) -> str:
-    return ", after a warm-up of the fresh discriminator" if _settings(name, fits) else ""
+def components(images: int) -> int:
+    """Of a mixture for so many images."""
+    return max(2, min(_MOST, images // _CODES_EACH))
 
 
 def _fits(source: Autoencoder, gan: GAN, strategy: str) -> str | None:

@@ -70,7 +70,8 @@ def require_same_data(source: Autoencoder, gan: GAN, whose: str) -> None:
         raise TransferError(
             f"{whose}: the autoencoder's samples are {list(ours.shape)} in [{ours.low:g}, {ours.high:g}], "
             f"the GAN's {list(theirs.shape)} in [{theirs.low:g}, {theirs.high:g}]",
-            "Compose the GAN for the autoencoder's samples, or use decoder-init, encoder-init or feature-distill.",
+            "Compose the GAN for the autoencoder's samples, or use decoder-init, encoder-init, decoder-distill or "
+            "feature-distill.",
         )
 
 
@@ -179,7 +180,8 @@ def _misfit(ours: dict[str, Any], theirs: dict[str, Any], role: str, net: str, p
 
 _HINT = (
     "Compose the GAN like the autoencoder: zoo.gan(like=autoencoder), or `zoo transfer` without --generator and "
-    "--discriminator; or let it learn from the autoencoder: --strategy feature-distill."
+    "--discriminator; or let it learn from the autoencoder: --strategy decoder-distill (the generator) or "
+    "feature-distill (both)."
 )
 
 

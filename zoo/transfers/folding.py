@@ -14,7 +14,6 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils import parametrize
 
 from zoo.networks.spectral import effective, gained, leading, normalised
 from zoo.protocols import Encoder
@@ -62,7 +61,7 @@ def _bare(layer: nn.Module, bias: bool) -> nn.Module:
     """A layer of the same kind and sizes with a plain weight, on the meta device."""
     if isinstance(layer, nn.Linear):
         return nn.Linear(layer.in_features, layer.out_features, bias, device="meta")
-    kind = parametrize.type_before_parametrizations(layer)
+    kind = next(kind for kind in type(layer).__mro__ if kind.__module__ == nn.Conv2d.__module__)  # torch's own
     sizes = (layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
     made: nn.Module = kind(*sizes, layer.groups, bias, device="meta")
     return made

@@ -50,12 +50,14 @@ def transfer(
     *,
     data: str | ImageSet | None = None,
     seed: int = 0,
+    tell: Callable[[str], None] | None = None,
 ) -> Moved:
     """Hand what `source` learnt to a GAN (by default one composed like the source, with fresh weights from `seed`).
 
     Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
-    codes need it. `auto` looks at both and chooses (`zoo.transfers.auto`). Raises UnknownName, ConfigError or
-    TransferError while planning, before anything is computed.
+    codes need it. `auto` looks at both and chooses (`zoo.transfers.auto`). `tell` hears in one line what will
+    be fitted, which may take a while. Raises UnknownName, ConfigError or TransferError while planning, before anything
+    is computed.
     """
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
     if data is not None and not isinstance(data, ImageSet):
@@ -70,6 +72,10 @@ def transfer(
     if fitted and data is not None and len(data.to_fit()) < len(data.train):
         planned.notes.append(f"fitted to {len(data.to_fit()):,} of {len(data.train):,} images, evenly spread")
     report = report_on(planned, name_of_strategy(chosen), digest(source))
+
+    fits = dict.fromkeys(edit.how for edit in planned.edits if edit.origin == "fitted")
+    if fits and tell is not None:
+        tell(f"before the first step: {'; '.join(fits)}")
 
     def images() -> Tensor:
         if data is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
 from zoo_dcgan.config import Norm, Upsampling
 
 __all__ = ["Doubling", "halving", "initialise", "norm_layer", "relu_gain"]
@@ -18,7 +19,7 @@ __all__ = ["Doubling", "halving", "initialise", "norm_layer", "relu_gain"]
 
 def halving(n_in: int, n_out: int, norm: Norm, gain: float, *, bias: bool) -> nn.Module:
     """(N, n_in, 2s, 2s) -> (N, n_out, s, s)."""
-    conv = nn.Conv2d(n_in, n_out, 4, stride=2, padding=1, bias=bias)
+    conv = StridedConv2d(n_in, n_out, bias=bias)
     initialise(conv, n_in * 16, norm, gain)
     return spectral_norm(conv) if norm == "spectral" else conv
 
@@ -39,7 +40,7 @@ class Doubling(nn.Module):
             # 4x4 taps a stride of 2 apart: each output value sums over 2x2 of them.
             self.repeat: nn.Module = nn.Identity()
             conv: nn.Conv2d | nn.ConvTranspose2d
-            conv = nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1, bias=bias)
+            conv = StridedConvTranspose2d(n_in, n_out, bias=bias)
             fan_in, reach = n_in * 4, 0.5
         else:
             self.repeat = nn.Upsample(scale_factor=2, mode="nearest")

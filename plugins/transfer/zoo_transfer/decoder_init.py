@@ -8,11 +8,11 @@ from torch.nn.functional import pad
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.protocols import Slot, Source, Transfer
+from zoo.protocols import Schedule, Slot, Source, Transfer
 from zoo.transfers.bridges import carry
 from zoo_transfer.configs.weights import DecoderInitConfig
 
-__all__ = ["DecoderInit", "Resized", "WarmStart"]
+__all__ = ["DecoderInit", "Resized", "WarmStart", "warm_start"]
 
 
 class WarmStart(nn.Module):
@@ -69,9 +69,9 @@ class DecoderInit:
     et al. 2019, "Learning implicit generative models by matching perceptual features").
 
     The prior must be where the decoder was trained: N(0, I) for a VAE; for other autoencoders add `gaussian-prior` or
-    `gmm-prior`. A generator of other widths, channels, value range or depth is filled through bridges. A fresh
-    discriminator soon ruins a good generator: give it `warmup_images` alone, and the generator a slow start. The
-    warm-up ends early where D tells real from generated images well enough: more would leave the generator no slope.
+    `gmm-prior`. A generator of other widths, channels, value range or depth is filled through bridges. Where a fresh
+    discriminator ruins a good generator, give it `warmup_images` alone, and the generator a slow start. The warm-up
+    ends early where D tells real from generated images well enough: more would leave the generator no slope.
     """
 
     fills = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
@@ -90,11 +90,16 @@ class DecoderInit:
             planned.to_latent = Resized(ours, theirs)
             told = "the added values read nothing yet" if theirs > ours else "the last ones count as 0"
             planned.notes.append(f"decoder-init: codes of {ours} values enter a generator that takes {theirs}: {told}")
-        if config.warmup_images or config.ramp_images:
-            start = config.ramp_start if config.ramp_images else 1.0
-            warm = WarmStart(config.warmup_images, config.ramp_images, start, config.warmup_accuracy)
-            planned.schedules["generator.lr"] = [warm]
+        planned.schedules = warm_start(config)
         return planned
 
     def neutral(self) -> None:
         """None: the copy is the strategy. Given the scratch generator's own weights as a decoder it equals scratch."""
+
+
+def warm_start(config: DecoderInitConfig) -> dict[str, list[Schedule]]:
+    """The generator's schedule; none where it learns from the start."""
+    if not config.warmup_images and not config.ramp_images:
+        return {}
+    start = config.ramp_start if config.ramp_images else 1.0
+    return {"generator.lr": [WarmStart(config.warmup_images, config.ramp_images, start, config.warmup_accuracy)]}

@@ -19,7 +19,7 @@ from zoo.transfers.fits import GaussianFit, fit_gaussian, once
 from zoo_transfer.configs.priors import GaussianPriorConfig
 from zoo_transfer.kept_prior import kept_prior
 
-__all__ = ["FittedGaussian", "Projection", "Whitening", "principal"]
+__all__ = ["FittedGaussian", "Projection", "Whitening", "principal", "project"]
 
 
 class Whitening(nn.Module):
@@ -62,6 +62,20 @@ def principal(codes: Tensor, k: int, ridge: float = 1e-4) -> GaussianFit:
         return GaussianFit(fit.mean, pad(fit.scale, (0, k - len(fit.mean))))
     values, vectors = torch.linalg.eigh(fit.scale @ fit.scale.T)
     return GaussianFit(fit.mean, vectors[:, -k:] * values[-k:].sqrt())
+
+
+def project(planned: Transfer, source_dim: int, latent_dim: int) -> None:
+    """Let codes enter a generator of another number of values by their principal components, scaled to N(0, I)."""
+    kept = min(source_dim, latent_dim)
+    how = f"principal components {kept} of {source_dim}"
+    fitted = once(lambda values: principal(values.codes(), latent_dim))
+    device = next(planned.gan.generator.parameters()).device
+    planned.to_latent = Projection(source_dim, latent_dim).to(device)
+    planned.edits += [
+        Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
+        Edit("to_latent", "matrix", "fitted", how, lambda v: torch.linalg.pinv(fitted(v).scale).float()),
+    ]
+    planned.promised["to_latent"] = {"mean", "matrix"}
 
 
 class FittedGaussian:

@@ -41,6 +41,13 @@ _OFFERS: tuple[tuple[Kind, str, str, str, str], ...] = (
     ),
     (
         "transfer",
+        "decoder-distill",
+        "decoder_distill:DecoderDistill",
+        "weights:DecoderDistillConfig",
+        "a generator of any structure learns the decoder's images first",
+    ),
+    (
+        "transfer",
         "encoder-init",
         "encoder_init:EncoderInit",
         "weights:EncoderInitConfig",

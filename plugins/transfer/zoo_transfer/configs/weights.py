@@ -8,6 +8,7 @@ from zoo.specs import PartSpec
 from zoo_transfer.configs.limits import MANY, hold
 
 __all__ = [
+    "DecoderDistillConfig",
     "DecoderInitConfig",
     "ElasticConfig",
     "EncoderInitConfig",
@@ -31,6 +32,21 @@ class DecoderInitConfig:
 
     def __post_init__(self) -> None:
         hold(self, warmup_images=(0, MANY), ramp_images=(0, MANY), ramp_start=(0, 1), warmup_accuracy=(0.5, 1))
+
+
+@dataclass(frozen=True)
+class DecoderDistillConfig(DecoderInitConfig):
+    """The generator learns for `steps` of `batch` codes with Adam, its `learning_rate` falling to 0 as a cosine; `seed`
+    draws the codes. Then the game begins as in decoder-init."""
+
+    steps: int = 1_000
+    batch: int = 64
+    learning_rate: float = 2e-3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        hold(self, steps=(0, 1e7), batch=(2, 1e6), learning_rate=(1e-9, 1))
 
 
 @dataclass(frozen=True)

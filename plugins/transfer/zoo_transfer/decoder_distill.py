@@ -1,0 +1,102 @@
+"""A generator of any structure learns the decoder's images before the game begins."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.fitting import refit
+from zoo.networks.gan import GAN
+from zoo.networks.modes import evaluating
+from zoo.networks.seeds import seeded, stream
+from zoo.protocols import Edit, Slot, Source, Transfer, Values
+from zoo.specs import DataSpec
+from zoo.transfers.fits import fit_gaussian, once
+from zoo_transfer.configs.weights import DecoderDistillConfig
+from zoo_transfer.decoder_init import warm_start
+from zoo_transfer.gaussian_prior import project
+
+__all__ = ["DecoderDistill", "around", "learn_images"]
+
+_JITTER = 0.3
+
+
+class DecoderDistill:
+    """min_G |G(z) - Dec(c)| / n over codes c where the autoencoder's lie, z the same code as G takes it: the decoder's
+    function for a generator that cannot take its weights (distillation: Hinton et al. 2015; of a generator by its
+    images: Aguinaldo et al. 2019, "Compressing GANs using knowledge distillation").
+
+    Half of the codes are those of the target's images, moved by a fraction of the difference of two others; half come
+    from the Gaussian fitted to them. Where G takes another number of values, z is c on its principal components, scaled
+    to N(0, I); what G takes beyond them is noise. No image is shown to anyone; the time it takes is the run's.
+    """
+
+    fills = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
+    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
+
+    def __init__(self, config: DecoderDistillConfig) -> None:
+        self.config = config
+
+    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+        """Every tensor of the generator is fitted; none is touched with 0 steps."""
+        config = self.config
+        planned = Transfer(gan, schedules=warm_start(config))
+        if not config.steps:
+            return planned
+        if source.latent_dim != gan.latent_dim:
+            project(planned, source.latent_dim, gan.latent_dim)
+        taught = once(lambda values: learn_images(config, values, gan.data, planned.to_latent).state_dict())
+
+        def edit(tensor: str) -> Edit:
+            def value(values: Values) -> Tensor:
+                return taught(values)[tensor]
+
+            return Edit("generator", tensor, "fitted", f"{config.steps} steps on the decoder's images", value)
+
+        planned.edits += [edit(tensor) for tensor in gan.generator.state_dict()]
+        planned.promised["generator"] = set(gan.generator.state_dict())
+        return planned
+
+    def neutral(self) -> DecoderDistillConfig:
+        """No steps, no schedule."""
+        return DecoderDistillConfig(steps=0, warmup_images=0, ramp_images=0)
+
+
+def learn_images(
+    config: DecoderDistillConfig, values: Values, data: DataSpec, to_latent: nn.Module | None
+) -> nn.Module:
+    """A copy of the generator that makes what the decoder makes, trained with Adam, its rate falling to 0 as a cosine;
+    in the mode it was in."""
+    rng = stream(config.seed, "decoder-distill")
+    source, generator = values.source, copy.deepcopy(values.nets["generator"])
+    was = generator.training
+    device = next(generator.parameters()).device
+    codes = values.codes()
+    gaussian = fit_gaussian(codes)
+    adam = torch.optim.Adam(generator.train().parameters(), config.learning_rate)
+    with seeded(config.seed, "decoder-distill"), evaluating(source), torch.enable_grad():
+        for step in range(config.steps):
+            adam.param_groups[0]["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+            code = around(codes, gaussian.mean, gaussian.scale, config.batch, rng).to(device)
+            with torch.no_grad():
+                target = refit(source.decode(code), source.data, data)
+                z = code if to_latent is None else to_latent(code)
+                z[:, code.shape[1] :].normal_(generator=rng)  # read by nobody
+            loss = (generator(z) - target).abs().mean()
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            adam.step()
+    return generator.train(was)
+
+
+def around(codes: Tensor, mean: Tensor, scale: Tensor, n: int, rng: torch.Generator) -> Tensor:
+    """n codes: the first half near those given, the others from N(mean, scale scale^T)."""
+    near = n // 2
+    rows = torch.randint(len(codes), (3, near), generator=rng)
+    moved = codes[rows[0]] + _JITTER * (codes[rows[1]] - codes[rows[2]])
+    drawn = mean + torch.randn(n - near, len(mean), generator=rng, dtype=mean.dtype) @ scale.T
+    return torch.cat([moved, drawn.to(moved.dtype)])

@@ -1,0 +1,119 @@
+"""`decoder-distill`: a generator of any structure learns the decoder's images before the game begins."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers import SHAPE, autoencoder, states_equal
+from torch import Tensor
+from zoo_transfer.decoder_distill import around
+
+import zoo
+from zoo.data.images import ImageSet
+from zoo.data.open import open_images
+from zoo.errors import TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.fitting import refit
+from zoo.networks.gan import GAN
+from zoo.specs import PartSpec
+from zoo.transfers.transfer import Moved
+
+
+@pytest.fixture
+def images(images_file: Path) -> ImageSet:
+    return open_images(str(images_file), shape=SHAPE)
+
+
+def distilled(source: Autoencoder, gan: GAN, images: ImageSet, beside: str = "", **settings: Any) -> Moved:
+    parts: list[Any] = [PartSpec("decoder-distill", {"steps": 60, "batch": 16, "learning_rate": 1e-2, **settings})]
+    return zoo.transfer(source, gan, [*parts, beside] if beside else parts, data=images)
+
+
+def gap(source: Autoencoder, gan: GAN, codes: Tensor, z: Tensor) -> float:
+    """How far the generator's images are from the decoder's."""
+    with torch.no_grad():
+        return (gan.generator.eval()(z) - refit(source.decode(codes), source.data, gan.data)).abs().mean().item()
+
+
+@pytest.mark.parametrize("arch", ["mlp", "dcgan"])
+@pytest.mark.parametrize("prior", ["", "gaussian-prior", "gmm-prior"])
+def test_another_generator_makes_the_decoders_images_of_the_same_codes(arch: str, prior: str, images: ImageSet) -> None:
+    """In both directions; a prior that is folded into its first layer afterwards changes what z means, not the images."""
+    source, net = autoencoder(arch), "mlp" if arch == "dcgan" else "dcgan"
+    fresh = zoo.gan(net, net, like=source, seed=1)
+    kept = copy.deepcopy(source)
+    moved = distilled(source, fresh, images, prior)
+    codes = source.encode(images.batch(images.train))
+    z = codes if moved.plan.to_latent is None else moved.plan.to_latent(codes)
+    assert gap(source, moved.gan, codes, z) < 0.5 * gap(source, fresh, codes, codes)
+    assert states_equal(source.decoder, kept.decoder), "the source learns nothing"
+    assert states_equal(moved.gan.discriminator, fresh.discriminator)
+    assert {row.origin for row in moved.report.rows if row.net == "generator"} <= {"fitted", "adapted"}
+
+
+def test_the_same_seed_gives_the_same_generator_and_another_one_another(images: ImageSet) -> None:
+    source = autoencoder("mlp")
+    gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
+    one, two, other = (distilled(source, gan, images, seed=seed).gan.generator for seed in (0, 0, 1))
+    assert states_equal(one, two)
+    assert not states_equal(one, other)
+
+
+@pytest.mark.parametrize("latent_dim", [3, 10])
+def test_codes_enter_a_generator_of_other_codes_by_their_principal_components(
+    latent_dim: int, images: ImageSet
+) -> None:
+    """Scaled to N(0, I), the prior that the GAN keeps; what a generator takes beyond them it learns to pass over."""
+    source = autoencoder("mlp")
+    fresh = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
+    moved = distilled(source, fresh, images)
+    codes = source.encode(images.batch(images.train))
+    z = moved.plan.to_latent(codes)
+    used = min(latent_dim, source.latent_dim)
+    torch.testing.assert_close(torch.cov(z.T)[:used, :used], torch.eye(used), rtol=0, atol=0.2)  # the ridge
+    z[:, used:] = torch.randn(len(z), latent_dim - used)
+    assert gap(source, moved.gan, codes, z) < 0.7 * gap(source, fresh, codes, z)
+
+
+def test_a_larger_coloured_generator_learns_the_decoders_images_as_it_would_show_them(images_file: Path) -> None:
+    source = autoencoder("mlp")
+    images = open_images(str(images_file), shape=(3, 16, 16))
+    fresh = zoo.gan("dcgan", "dcgan", like=source, shape=(3, 16, 16), seed=1)
+    moved = distilled(source, fresh, images)
+    codes = source.encode(refit(images.batch(images.train), images.spec, source.data))
+    assert gap(source, moved.gan, codes, codes) < 0.6 * gap(source, fresh, codes, codes)
+
+
+def test_codes_are_drawn_near_the_images_and_from_their_gaussian() -> None:
+    """Half lie on the lines between others' differences; half have the mean and covariance that were given."""
+    rng = torch.Generator().manual_seed(0)
+    codes = torch.tensor([[1.0, 0.0], [2.0, 0.0], [4.0, 0.0]])
+    mean, scale = torch.tensor([5.0, -5.0]).double(), torch.tensor([[1.0, 0.0], [0.5, 0.2]]).double()
+    drawn = around(codes, mean, scale, 20_001, rng)
+    near, gaussian = drawn[:10_000], drawn[10_000:].double()
+    allowed = {round(a + 0.3 * (b - c), 4) for a in (1, 2, 4) for b in (1, 2, 4) for c in (1, 2, 4)}
+    assert {round(value, 4) for value in near[:, 0].tolist()} == allowed
+    torch.testing.assert_close(gaussian.mean(0), mean, rtol=0, atol=0.05)
+    torch.testing.assert_close(torch.cov(gaussian.T), scale @ scale.T, rtol=0, atol=0.05)
+
+
+def test_what_takes_a_while_is_told_before_it_begins(images: ImageSet) -> None:
+    source, said = autoencoder("mlp"), []
+    gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
+    parts = [PartSpec("decoder-distill", {"steps": 2}), PartSpec("gmm-prior", {"components": 2})]
+    zoo.transfer(source, gan, parts, data=images, tell=said.append)
+    assert said == ["before the first step: 2 steps on the decoder's images; mixture of 2 fitted to the codes"]
+    zoo.transfer(source, zoo.gan(like=source), "decoder-init", tell=said.append)
+    assert len(said) == 1, "a copy takes no time"
+
+
+def test_with_no_steps_nothing_moves_and_without_images_it_is_refused(images: ImageSet) -> None:
+    source = autoencoder("mlp")
+    gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
+    assert states_equal(distilled(source, gan, images, steps=0).gan.generator, gan.generator)
+    with pytest.raises(TransferError, match="no data was given"):
+        zoo.transfer(source, gan, "decoder-distill")
