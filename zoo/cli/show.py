@@ -53,7 +53,8 @@ def skipped(files: Sequence[Any]) -> None:
     if files:
         told = "; ".join(f"{item.path}: {item.reason}" for item in files[:5])
         more = f"; {len(files) - 5} more" if len(files) > 5 else ""
-        click.echo(visible(f"warning: {len(files)} files were skipped ({told}{more})"), err=True)
+        count = "1 file was" if len(files) == 1 else f"{len(files):,} files were"
+        click.echo(visible(f"warning: {count} skipped ({told}{more})"), err=True)
 
 
 def report_table(rows: Sequence[Any]) -> None:

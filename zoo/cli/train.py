@@ -211,8 +211,7 @@ def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: 
 
     if not launch.first():
         return
-    for run in runs.values():
-        show.skipped(run.images.skipped)
+    show.skipped(list(dict.fromkeys(file for run in runs.values() for file in run.images.skipped)))
     if as_json:
         show.as_json({name: _plain(run) for name, run in runs.items()} | _plain_outcome(outcome))
         return
