@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from zoo.errors import ConfigError
 from zoo.pipeline import Outcome, run_recipe
 from zoo.runs import open_run
 from zoo.training.recipe import Recipe, read_recipe
+from zoo.training.reconstruction import AutoencoderTrainee
 
 SMALL = {"batch": 8, "checkpoint_every": 999, "sample_every": 999}
 
@@ -113,19 +115,54 @@ def test_the_command_trains_the_autoencoder_beside_the_run(
     assert not (tmp_path / "mine-autoencoder").exists(), "nothing is trained in vain"
 
 
-def test_ctrl_c_while_it_learns_says_both_steps(
+def test_a_command_stopped_while_the_autoencoder_learns_goes_on_when_it_is_given_again(
     source: Path, images_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*args: object, **words: object) -> None:
-        raise KeyboardInterrupt
+    """Ctrl-C says so; it ends as if it had never been stopped, and another command is refused."""
+    words = ["transfer", str(source), "--data", str(images_file), "--adapt", "96", "--images", "8", "--batch", "8"]
+    words += ["--set", "sample_every=99"]
+    assert _zoo(*words, "--out", str(tmp_path / "whole")) == 0
+    step, steps = AutoencoderTrainee.step, iter(range(1))
 
-    monkeypatch.setattr("zoo.pipeline.transfer", stopped)
+    def stopped(self: AutoencoderTrainee, *given: object) -> object:
+        if next(steps, None) is None:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *given)  # type: ignore[arg-type]
+
     out = tmp_path / "mine"
-    assert _zoo("transfer", str(source), "--data", str(images_file), "--adapt", "32", "--out", str(out)) == 1
-    told = capsys.readouterr().err
-    assert (
-        f"zoo resume {out}-autoencoder; then: zoo transfer {out}-autoencoder --data {images_file} --out {out}" in told
-    )
+    with monkeypatch.context() as patch:
+        patch.setattr(AutoencoderTrainee, "step", stopped)
+        assert _zoo(*words, "--out", str(out)) == 1
+    assert "The checkpoint is written. Continue: give the same command again" in capsys.readouterr().err
+    assert not out.exists()
+    assert 0 < open_run(tmp_path / "mine-autoencoder").shown < 96
+    assert _zoo(*words, "--seed", "1", "--out", str(out)) == 2
+    assert "holds the autoencoder of another command: seed 0 -> 1" in capsys.readouterr().err
+    assert _zoo(*words, "--out", str(out)) == 0
+    assert states_equal(open_run(out).gan, open_run(tmp_path / "whole").gan)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--strategy", "decoder-int"], "there is no transfer 'decoder-int'"),
+        (["--strategy", "gmm-prior+flow-prior"], "both fill"),
+        (["--metric", "fidd"], "there is no metric 'fidd'\n  Known: inception, judge."),
+        (["--generator", "nothing"], "there is no generator 'nothing'"),
+    ],
+)
+def test_what_the_gan_would_be_refused_for_is_refused_before_the_autoencoder_learns(
+    words: list[str],
+    error: str,
+    source: Path,
+    images_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ["transfer", str(source), "--data", str(images_file), "--adapt", "32", *words, "--out"]
+    assert _zoo(*given, str(tmp_path / "mine")) != 0
+    assert error in capsys.readouterr().err
+    assert not (tmp_path / "mine-autoencoder").exists()
 
 
 def _zoo(*words: str) -> int:

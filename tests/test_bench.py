@@ -137,6 +137,14 @@ def test_settings_of_a_trial_reach_both_sides_and_the_regulariser(tiny: Callable
     [
         ({"arms": {"scratch": {"strategy": "decoder-init", "data": ["digit"]}}, "tuning": None}, "names .digit."),
         ({"autoencoders": {"a": {}}}, "a release or data"),
+        (
+            {"autoencoders": {"a": {"release": "dcgan.mnist5k"}, "glyphs": {"data": "glyphs", "begin": "a"}}},
+            "begins with a, which itself is a release",
+        ),
+        (
+            {"autoencoders": {"a": {"data": "glyphs", "begin": "b"}, "b": {"data": "glyphs", "begin": "a"}}},
+            "begins with b, which itself begins with a",
+        ),
         ({"training": {"imagse": 3}}, "imagse"),
         ({"data": {"a/b": {"source": "mnist5k"}}}, "cannot name"),
         ({"tuning": {**TINY["tuning"], "grid": {"learning_rates": [1.0]}}}, "learning_rates"),

@@ -271,6 +271,17 @@ def test_somebody_plays_explains_and_trains(chromium: Any, upload: Path, tmp_pat
         visit.picture("Newest samples of the runs")
         visit.page.get_by_role("heading", name="Zoo", exact=True).click()  # the list of runs closes
         visit.keep("runs")
+        visit.tab("Transfer")
+        visit.page.get_by_label("Learn first").fill("60000")
+        visit.press("Start")
+        until(lambda: "running: the autoencoder learns your images first" in state.inner_text())
+        visit.keep("learn")
+        visit.press("Stop")
+        until(lambda: "stopped" in state.inner_text())
+        visit.press("Resume")
+        until(lambda: "running: the autoencoder" in state.inner_text())
+        visit.press("Stop")
+        until(lambda: "stopped" in state.inner_text())
         visit.tab("Play")
         visit.choose("Model", str(tmp_path / "release"))
         until(lambda: visit.page.get_by_text("dcgan.mine 0.1.0: a GAN").count())
@@ -296,6 +307,20 @@ def test_an_exported_space_starts_and_takes_the_same_clicks(chromium: Any, uploa
         play(visit, upload, "space")
         assert visit.page.get_by_role("tab", name="Transfer").count() == 0
         visit.check(*THEIRS)
+
+
+def test_the_docs_can_be_read_and_searched_by_everybody(chromium: Any, tmp_path: Path) -> None:
+    if importlib.util.find_spec("mkdocs") is None:
+        pytest.skip("mkdocs is not installed: pip install 'aegan-zoo[docs]'")
+    site = str(tmp_path / "site")
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", site]
+    subprocess.run(words, check=True, capture_output=True, cwd=Path(__file__).parent.parent)
+    with served(["-u", "-m", "http.server", "7891", "--bind", "127.0.0.1", "-d", site], tmp_path) as address:
+        for page in ("index", "your-images"):
+            visit = Visit(chromium, f"{address}/{page}.html")
+            visit.page.get_by_role("dialog", name="Search").wait_for()
+            visit.check()
+            visit.keep(f"docs-{page}")
 
 
 def test_the_gallery_opens_from_a_path(chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

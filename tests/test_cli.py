@@ -46,8 +46,11 @@ def test_the_whole_path_by_commands(run, images_file: Path, tmp_path: Path) -> N
     assert done.json["autoencoder"]["images"] == 128
     done = run("transfer", ae, "--data", images_file, "--images", 128, "--batch", 16, "--metric", "judge", "--out", gan)
     assert done.code == 0, done.err
-    assert "decoder.first.weight" in done.out
+    assert "generator      6 copied" in done.out
     assert "kid" in done.out
+    again = run("resume", gan)
+    assert again.code == 0
+    assert f"To train longer: zoo resume {gan} --override images=256" in again.err
     assert run("release", gan, release, "--license", "MIT", "--name", "dcgan.blobs").code == 0
     assert "every test vector is reproduced" in run("verify", release).out
     assert run("info", release, "--json").json["license"] == "MIT"
@@ -136,6 +139,18 @@ def test_a_recipe_runs_its_four_steps(run, images_file: Path, tmp_path: Path) ->
             "Did you mean decoder-init",
         ),
         (["transfer", "dcgan", "--data", "mnist5k"], 2, "--out"),
+        (
+            ["transfer", "dcgan", "--data", "mnist5k", "--strategy", "decoder-init, encoder-init", "--explain"],
+            2,
+            "Write decoder-init+encoder-init.",
+        ),
+        (
+            ["transfer", "dcgan", "--data", "mnist5k", "--set", "discriminator_lr=fast", "--explain"],
+            2,
+            "Give discriminator_lr as a number; by default 0.001.",
+        ),
+        (["sample", "runs/nothing", "-o", "x.png"], 1, "there is no folder runs/nothing"),
+        (["sample", ".", "-o", "x.png"], 1, "no zoo.json and no recipe.toml"),
         (["encode", "dcgan", "--data", "nothing/", "-o", "x.npz"], 1, "there is no folder"),
         (["info", "dcgn", "--component"], 2, "Did you mean dcgan"),
         (["components", "encodr"], 2, "Did you mean encoder"),
@@ -186,11 +201,17 @@ def test_an_autoencoder_alone_draws_no_samples(run, images_file: Path, tmp_path:
     assert run("train", "autoencoder", "--encoder", "dcgan", *words).code == 0
     done = run("sample", tmp_path / "run", "-o", tmp_path / "x.png")
     assert done.code == 2
-    assert "holds no gan" in done.err
+    assert "holds no GAN" in done.err
+    assert f"zoo transfer {tmp_path / 'run'}" in done.err
+    assert f"zoo transfer {tmp_path / 'run'}" in run("evaluate", tmp_path / "run", "--data", images_file).err
 
 
 def test_lists_come_as_tables_names_and_json(run) -> None:  # type: ignore[no-untyped-def]
     assert "dcgan.glyphs-sans32" in run("list").out
+    assert "* dcgan alone means this one" in run("list").out
+    misfits = run("list", "--fits", "dcgan.glyphs-sans32").out
+    assert "a strategy puts it around another generator" in misfits
+    assert "missing required field" not in misfits
     assert "dcgan.glyphs-sans32" in run("list", "dcgan.*", "--quiet").out.splitlines()
     shapes = {model["name"]: model["data"]["shape"] for model in run("list", "--json").json}
     assert shapes["dcgan.glyphs-sans32"] == [1, 32, 32]

@@ -158,8 +158,8 @@ def test_a_suite_whose_process_was_killed_says_so(images_file: Path, tmp_path: P
 
 
 def test_brackets_in_names_are_printed_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    with watching("[/nothing]") as watch:
-        watch(Event("note", 0, 8, {"text": "from [/x] with [bold]"}))
+    with watching() as titled:
+        titled("[/nothing]")(Event("note", 0, 8, {"text": "from [/x] with [bold]"}))
     assert "[/nothing]: from [/x] with [bold]" in capsys.readouterr().err
 
 

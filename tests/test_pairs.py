@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -206,3 +207,57 @@ def test_a_copied_release_loads_from_anywhere(run, release: Path, tmp_path: Path
     pair = zoo.load(moved)
     assert pair.gan is not None
     assert states_equal(pair.gan.generator, run.gan.generator)
+
+
+def test_a_gan_of_another_shape_than_its_autoencoders_is_released_alone(tmp_path: Path) -> None:
+    """Grey weights in a colour GAN: a release is of one shape, and the GAN is what was trained."""
+    import numpy as np
+
+    path = tmp_path / "colour.npz"
+    np.savez(path, images=np.random.default_rng(0).integers(0, 255, (40, 8, 8, 3), dtype=np.uint8))
+    source = autoencoder(seed=3)
+    for name, colour in (
+        ("channels", zoo.gan(like=source, shape=(3, 8, 8))),
+        ("codes", zoo.gan(like=source, latent_dim=source.latent_dim * 2)),
+    ):
+        moved = zoo.transfer(source, colour, "decoder-init")
+        run = zoo.train(moved, str(path), out=tmp_path / name, images=16, training=SMALL)
+        manifest = run.release(tmp_path / f"{name}-release", license="CC0-1.0")
+        assert manifest.holds == ("gan",)
+        pair = zoo.load(tmp_path / f"{name}-release")
+        assert pair.gan is not None
+        assert torch.equal(pair.gan.sample(2, seed=0), run.gan.sample(2, seed=0))
+        assert replay(pair.folder, manifest) == []
+
+
+def test_weights_that_are_no_numbers_are_neither_loaded_nor_released(run, release: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A diverged GAN would draw black squares and say nothing."""
+    from zoo.manifest import manifest_bytes
+    from zoo.release import pin_file
+
+    manifest = read_manifest(release)
+    file = release / "generator.safetensors"
+    whole = file.read_bytes()
+    for bad in (float("nan"), float("inf")):
+        tensors = unpack(whole, "test")
+        name = next(iter(tensors))
+        tensors[name].flatten()[0] = bad
+        file.write_bytes(pack(tensors, {}))
+        pin = pin_file(file.read_bytes())
+        part = replace(manifest.parts["generator"], sha256=pin.sha256, size=pin.size)
+        odd = replace(manifest, parts={**manifest.parts, "generator": part})
+        (release / "zoo.json").write_bytes(manifest_bytes(odd))
+        with pytest.raises(IntegrityError, match=f"1 of .* values of {name} are not finite numbers") as refused:
+            zoo.load(release)
+        assert "diverged" in refused.value.hint
+    weight = run.gan.generator.first.weight
+    before = weight.detach().clone()
+    with torch.no_grad():
+        weight[0, 0] = float("nan")
+    try:
+        with pytest.raises(IntegrityError, match=r"generator: 1 of .* are not finite numbers"):
+            run.release(tmp_path / "odd", license="CC0-1.0")
+    finally:
+        with torch.no_grad():
+            weight.copy_(before)
+    assert not (tmp_path / "odd").exists()

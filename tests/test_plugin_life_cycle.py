@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import zoo
 from zoo import plugins
 from zoo.errors import ConfigError, PluginError, UnknownName, ZooError
+from zoo.plugins.records import Plugin
 
 GOOD = """
     from zoo.hookspecs import hook
@@ -466,3 +468,10 @@ def test_a_malformed_registry_of_a_plugin_leaves_the_listing_whole(site: Site) -
     rows = {row["name"]: row for row in json.loads(site.run("plugins", "list", "--json").stdout)}
     assert rows["sound"]["stage"] == "registry"
     assert "bad.toml" in rows["sound"]["error"]
+
+
+def test_whoever_writes_a_plugin_is_not_told_to_reinstall_it() -> None:
+    """`pip install -e`: the next step is in the source."""
+    theirs = Plugin("tiny", "zoo_tiny.plugin", "zoo-tiny", "1.0", stage="import", error="NameError: x")
+    assert plugins.repair(theirs) == "pip install --force-reinstall zoo-tiny"
+    assert plugins.repair(replace(theirs, editable=True)) == "correct its source, zoo_tiny.plugin"

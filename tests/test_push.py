@@ -234,3 +234,5 @@ def test_a_signature_holds_for_its_key_alone(
         bad = cli("pull", f"hub:{address}", "--verify-key", str(tmp_path / f"{name}.pub"), env=env)
         assert bad.returncode == 1
         assert says in bad.stderr, bad.stderr
+    lost = cli("pull", "hub:ann/x", "--verify-key", str(tmp_path / "lost.pub"), env=env)
+    assert "there is no key" in lost.stderr

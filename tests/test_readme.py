@@ -30,7 +30,7 @@ def test_the_readmes_snippet_works_as_printed(tmp_path: Path, monkeypatch: pytes
     held: dict[str, object] = {}
     exec(compile(snippet, "README.md", "exec"), held)
     assert (held["samples"] == held["again"]).all()  # type: ignore[attr-defined]
-    assert (tmp_path / "release" / "zoo.json").exists()
+    assert (tmp_path / "python-release" / "zoo.json").exists()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

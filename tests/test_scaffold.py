@@ -95,6 +95,8 @@ def test_what_a_broken_net_does_wrong_is_named_with_its_traceback(fresh: tuple[P
     assert "ZeroDivisionError" in whole.stdout
     assert "Traceback" in whole.stdout
     assert "net.py" in whole.stdout
+    told = [line for line in whole.stdout.splitlines() if line.startswith("      PluginError")]
+    assert len(told) == len(set(told)) > 0, "one cause is told once, under the checks that it failed"
 
 
 def test_a_plugin_that_cannot_be_imported_is_checked_too(fresh: tuple[Path, list[Path]]) -> None:

@@ -50,6 +50,7 @@ def test_a_folder_can_be_pulled_searched_and_downloaded_and_not_changed(
     done = push(str(release), "lab/new", env=env)
     assert done.returncode == 1
     assert "read-only" in done.stderr
+    assert "zoo serve FOLDER --allow-push" in done.stderr
 
 
 def test_the_cache_lists_checks_and_removes_releases_and_nothing_else(env: dict[str, str], server: Server) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 
 import zoo
 from zoo.errors import ConfigError, IntegrityError
+from zoo.training.record import learnt_beside
 from zoo.ui import board, space
 from zoo.ui.app import launch
 from zoo.ui.jobs import Jobs
@@ -135,6 +136,33 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         taken.listen()
         with pytest.raises(ConfigError, match="cannot be listened at: Address already in use"):
             launch(tmp_path, port=taken.getsockname()[1])
+
+
+@pytest.mark.long
+def test_resume_goes_on_with_an_autoencoder_that_was_stopped_while_it_learnt(images_file: Path, tmp_path: Path) -> None:
+    """The GAN's folder holds no run yet: the command that began it is given again, and does the rest."""
+
+    def until(state: str, folder: Path) -> None:
+        end = time.monotonic() + 300
+        while (seen := board.readable(folder, jobs.state(run))) is None or seen.state != state:
+            assert time.monotonic() < end, jobs.log(run)
+            time.sleep(0.2)
+
+    jobs = Jobs(tmp_path / "runs")
+    source = str(released(tmp_path / "release"))
+    words = {"images": 8, "batch": 4, "seed": 0, "metric": "", "every": 1, "adapt": 10_000}
+    run = jobs.transfer(source, str(images_file), "decoder-init", **words)
+    until("running", learnt_beside(run))
+    while not board.look(learnt_beside(run)).shown:
+        time.sleep(0.05)
+    jobs.stop(run)
+    until("stopped", learnt_beside(run))
+    assert board.look(learnt_beside(run)).shown < 10_000
+    assert not (run / "recipe.toml").exists()
+    jobs.resume(run)
+    until("done", run)
+    assert board.look(learnt_beside(run)).shown == 10_000
+    jobs.close()
 
 
 @pytest.mark.long

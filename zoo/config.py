@@ -19,6 +19,8 @@ __all__ = ["Setting", "describe", "from_plain", "settings_of", "to_plain"]
 
 T = TypeVar("T")
 
+_WORDS = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "a text"}
+
 
 def from_plain(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
     """Build the dataclass `cls` from plain data. `owner` says whose settings they are, for the error.
@@ -33,7 +35,7 @@ def from_plain(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
         if isinstance(cause, ConfigError):
             raise cause from None
         text, key = _plainly(error)
-        raise ConfigError(f"{owner}: {key}: {text}", f"Settings: {describe(_table_of(cls, key))}") from None
+        raise ConfigError(f"{owner}: {key}: {text}", _wanted(_table_of(cls, key), key.split(".")[-1])) from None
 
 
 def to_plain(config: Any) -> Any:
@@ -111,6 +113,15 @@ def _table_of(cls: type[Any], key: str) -> type[Any]:
             break
         cls = nested
     return cls
+
+
+def _wanted(cls: type[Any], name: str) -> str:
+    """What the setting takes; all settings where it is none of them."""
+    for setting in settings_of(cls):
+        if setting.name == name:
+            default = "" if setting.default == "required" else f"; by default {setting.default}"
+            return f"Give {name} as {_WORDS.get(setting.type, setting.type)}{default}."
+    return f"Settings: {describe(cls)}"
 
 
 def _plainly(error: msgspec.ValidationError) -> tuple[str, str]:

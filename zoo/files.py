@@ -16,11 +16,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from zoo.errors import StorageError
+from zoo.errors import StorageError, ZooError
 
-__all__ = ["hash_file", "open_regular", "read_regular", "write_atomically", "write_folder_atomically"]
+__all__ = ["hash_file", "locked", "open_regular", "read_regular", "write_atomically", "write_folder_atomically"]
 
 _CHUNK = 1 << 20
+_LOCK_SECONDS = 0.5
+"""Whoever asks whether a lock is held holds it for a moment."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -98,6 +100,28 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+@contextlib.contextmanager
+def locked(path: Path, busy: ZooError, elsewhere: str) -> Iterator[None]:
+    """Hold the lock file `path` while the block runs; makes missing parent folders.
+
+    Raises `busy` when another process holds it, StorageError with the hint `elsewhere` when it cannot be written.
+    """
+    import filelock  # it brings asyncio, and a listing locks nothing
+
+    lock = filelock.FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=_LOCK_SECONDS)
+    except filelock.Timeout:
+        raise busy from None
+    except OSError as error:
+        raise StorageError(f"cannot write {path.parent}: {error.strerror or error}", elsewhere) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _aside(path: Path) -> Path:

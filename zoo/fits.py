@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo import plugins
+from zoo.config import settings_of
 from zoo.errors import ZooError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan
@@ -40,7 +41,9 @@ def fits(autoencoder: Autoencoder) -> list[Fit]:
             if offer.component.names:
                 continue
             given = {"generator" if kind == "generator" else "discriminator": offer.id}
-            found.append(Fit(kind, offer.id, offer.id == same, _why(autoencoder, given)))
+            needs = [one.name for one in settings_of(plugins.config_class(offer)) if one.default == "required"]
+            why = f"a strategy puts it around another {needs[0]}" if needs else _why(autoencoder, given)
+            found.append(Fit(kind, offer.id, offer.id == same, why))
     for entry in load_registry().models():
         if "gan" in entry.parts:
             reasons = []

@@ -20,6 +20,7 @@ from zoo.manifest import AUTOENCODER, GAN, Manifest
 from zoo.names import pin_of
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
+from zoo.networks.finite import require_numbers
 from zoo.networks.gan import GAN as Gan
 from zoo.networks.unfilled import Unfilled
 from zoo.networks.vectors import Difference, compare, record_vectors
@@ -161,6 +162,7 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
                 f"{what}: {name} is {given.dtype} {list(given.shape)}, expected {tensor.dtype} {list(tensor.shape)}"
             )
     module.load_state_dict(dict(tensors), strict=True, assign=True)
+    require_numbers(module, what)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.device == torch.device("meta"):
             raise ReleaseError(f"{what}: {name} got no value", "The component cannot be loaded; tell its author.")

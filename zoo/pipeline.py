@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from zoo import plugins
 from zoo.config import to_plain
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
@@ -16,12 +19,14 @@ from zoo.files import write_atomically
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, autoencoder, gan
 from zoo.networks.gan import GAN
-from zoo.pairs import load
+from zoo.opened import open_model
 from zoo.report.grids import grid, png_bytes
-from zoo.runs import Run, open_run, train
+from zoo.runs import Run, resume, train
 from zoo.specs import DataSpec
-from zoo.training import launch
+from zoo.training import launch, ranks
+from zoo.training.changes import changes, told
 from zoo.training.events import Event, Watcher
+from zoo.training.rebuild import recipe_of_autoencoder
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
 from zoo.training.record import Record
 from zoo.transfers.auto import AUTO
@@ -57,11 +62,13 @@ def run_recipe(
     *,
     autoencoder_out: Path | None = None,
     watch: Sequence[Watcher] = (),
+    autoencoder_watch: Sequence[Watcher] | None = None,
     track: Sequence[str] = (),
 ) -> Outcome:
     """Run every stage of `recipe` into `out`: a recipe with one model uses the folder itself, one with two gives each
-    its own (`autoencoder`, `gan`), unless `autoencoder_out` names the autoencoder's: then `out` is the GAN's. Raises
-    like `zoo.train` and `zoo.transfer`."""
+    its own (`autoencoder`, `gan`), unless `autoencoder_out` names the autoencoder's: then `out` is the GAN's. A recipe
+    with two that was stopped while its autoencoder learnt goes on there when it is run again. `autoencoder_watch` gets
+    the autoencoder's events in place of `watch`. Raises like `zoo.train` and `zoo.transfer`."""
     if recipe.parent is not None:
         raise ConfigError(
             f"this recipe is of a run that went on from {recipe.parent.run}: training it anew would give another one",
@@ -72,22 +79,12 @@ def run_recipe(
     gan_out = out / "gan" if both else out
     if recipe.gan is not None:
         Record(gan_out).require_free()  # before the autoencoder is trained in vain
+    if recipe.evaluation is not None:
+        plugins.find("metric", recipe.evaluation.metric)
     ae_run = gan_run = None
     if recipe.autoencoder is not None:
-        began = _begun(recipe.autoencoder)
-        images = _images(recipe) if began is None else _images_for(began, recipe)
-        model = began or _compose_autoencoder(recipe.autoencoder, images.spec, recipe.seed)
-        ae_run = train(
-            model,
-            images,
-            out=autoencoder_out or (out / "autoencoder" if both else out),
-            training=to_plain(recipe.autoencoder.training),
-            engine=recipe.engine,
-            seed=recipe.seed,
-            name=recipe.name,
-            watch=watch,
-            track=track,
-        )
+        place = autoencoder_out or (out / "autoencoder" if both else out)
+        ae_run = _learnt(recipe, place, watch if autoencoder_watch is None else autoencoder_watch, track)
     if recipe.gan is None:
         return Outcome(ae_run)
     source = _source(recipe.transfer, ae_run) if recipe.transfer is not None else None
@@ -120,11 +117,50 @@ def explain_recipe(recipe: Recipe) -> Report:
     else:
         source = _source(recipe.transfer, None)
         images = _images(recipe, source) if _strategy(recipe.transfer) == AUTO else None
+    return _explained(recipe, source, images)
+
+
+def _explained(recipe: Recipe, source: Autoencoder, images: ImageSet | None) -> Report:
+    assert recipe.gan is not None
+    assert recipe.transfer is not None
     shape = recipe.data.shape or source.data.shape
     composed = _compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
     origin = source.origin.name if source.origin else ""
     report = explain(source, composed, _strategy(recipe.transfer), origin, data=images)
     return report if images is None else replace(report, notes=(*report.notes, *images.notes))
+
+
+def _learnt(recipe: Recipe, place: Path, watch: Sequence[Watcher], track: Sequence[str]) -> Run:
+    """The recipe's autoencoder, trained into `place`; where a GAN is to follow and the same recipe began it there
+    before, that run goes on."""
+    section = recipe.autoencoder
+    assert section is not None
+    began = _begun(section)
+    images = _images(recipe) if began is None else _images_for(began, recipe)
+    model = began or _compose_autoencoder(section, images.spec, recipe.seed)
+    words: dict[str, Any] = {"engine": recipe.engine, "seed": recipe.seed, "name": recipe.name}
+    if recipe.gan is not None:
+        if recipe.transfer is not None and recipe.transfer.source == "autoencoder":
+            _explained(recipe, model, None)  # a transfer that does not fit is refused before anything is trained
+        wanted = recipe_of_autoencoder(model, section.training, images, **words)
+        ranks.join(recipe.engine.device)
+        if ranks.anyone(_begun_before(Record(place), wanted), torch.device("cpu")):
+            return resume(place, watch=watch, track=track)
+    return train(model, images, out=place, training=to_plain(section.training), watch=watch, track=track, **words)
+
+
+def _begun_before(record: Record, wanted: Recipe) -> bool:
+    """Whether a run of the recipe `wanted` lies there. Raises ConfigError for one of another recipe."""
+    if not any(record.checkpoints.glob("[0-9]*")):
+        return False
+    here = {"threads", "engine.device", "engine.accumulate", "engine.when_full"}  # a run may have moved since
+    found = [change for change in changes(record.recipe(), wanted) if change.key not in here]
+    if found:
+        raise ConfigError(
+            f"{record.folder} holds the autoencoder of another command: {told(found)}",
+            "Give the command that began it, or choose another --out.",
+        )
+    return True
 
 
 def _chosen(training: AdversarialTraining) -> dict[str, Any]:
@@ -175,9 +211,7 @@ def _begun(section: AutoencoderSection) -> Autoencoder | None:
     section names none."""
     if section.source is None:
         return None
-    found = load(section.source).autoencoder
-    if found is None:
-        raise TransferError(f"{section.source} holds no autoencoder", "Choose another source: zoo list")
+    found = _autoencoder_of(section.source)
     if section.origin is not None and found.origin != section.origin:
         raise ConfigError(
             f"{section.source} is not the release that this recipe began with",
@@ -219,12 +253,14 @@ def _source(section: TransferSection, run: Run | None) -> Autoencoder:
                 "Give the recipe an [autoencoder] table, or transfer.source a release's name.",
             )
         return run.autoencoder
-    if (Path(section.source) / "recipe.toml").is_file() and not (Path(section.source) / "zoo.json").exists():
-        found = open_run(section.source).autoencoder
-    else:
-        found = load(section.source).autoencoder
+    return _autoencoder_of(section.source)
+
+
+def _autoencoder_of(source: str) -> Autoencoder:
+    """A release's, or a run's."""
+    found = open_model(source).autoencoder
     if found is None:
-        raise TransferError(f"{section.source} holds no autoencoder", "Choose another source: zoo list")
+        raise TransferError(f"{source} holds no autoencoder", "Choose another source: zoo list")
     return found
 
 

@@ -17,6 +17,7 @@ from zoo.errors import ReleaseError
 from zoo.manifest import FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, discriminator_kind
+from zoo.networks.finite import require_numbers
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.seeds import stream
 from zoo.networks.vectors import record_vectors
@@ -53,8 +54,11 @@ def write_pair(
     """Write what was trained as a release folder: the autoencoder, the GAN, or both. Returns its manifest.
 
     `license` is an SPDX expression and has no default. `name` is `arch.tag`; by default made from the generator's
-    plugin and the data's name. Raises ReleaseError or StorageError, with nothing half-written.
+    plugin and the data's name. An autoencoder of other samples or codes than the GAN's (its layers were fitted to the
+    GAN by bridges) is left out: a release is of one shape. Raises ReleaseError or StorageError, with nothing
+    half-written.
     """
+    trained = replace(trained, autoencoder=_fitting(trained))
     images = trained.images
     files: dict[str, bytes] = {}
     parts: dict[str, PartEntry] = {}
@@ -111,7 +115,17 @@ def write_measured(
     return changed
 
 
+def _fitting(trained: Trained) -> Autoencoder | None:
+    """The autoencoder, if it has the GAN's samples and codes."""
+    autoencoder, gan = trained.autoencoder, trained.gan
+    if autoencoder is None or gan is None:
+        return autoencoder
+    one, other = ((net.data.shape, net.data.low, net.data.high, net.latent_dim) for net in (autoencoder, gan))
+    return autoencoder if one == other else None
+
+
 def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
+    require_numbers(module, role)
     kind = {"decoder": "generator"}.get(role, role)
     if role == "discriminator":
         kind = discriminator_kind(spec.component)

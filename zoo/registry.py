@@ -222,7 +222,15 @@ def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> t
     if os.path.exists(folder / MANIFEST):
         return folder, read_manifest(folder)
     if isinstance(name_or_dir, Path) or os.sep in name_or_dir or os.path.isdir(name_or_dir):
-        raise ReleaseError(f"{name_or_dir} is not a release: it has no {MANIFEST}", "Names: zoo list")
+        if not os.path.isdir(name_or_dir):
+            raise ReleaseError(
+                f"there is no folder {name_or_dir}",
+                "Check the path. Releases by name: zoo list; runs: zoo runs ls; on the Hub: hub:org/name",
+            )
+        raise ReleaseError(
+            f"{name_or_dir} is not a release or a run: it has no {MANIFEST} and no recipe.toml",
+            "Releases by name: zoo list; runs: zoo runs ls",
+        )
     entry = (registry or load_registry()).find(name_or_dir)
     folder, data = _pinned_manifest(entry)
     manifest = parse_manifest(data, str(folder / MANIFEST))

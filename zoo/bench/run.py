@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from zoo.bench.cell import Result, read_result, refuse_other, run_cell
 from zoo.bench.rows import choose, rows_of
 from zoo.bench.suite import (
@@ -30,8 +28,9 @@ from zoo.bench.suite import (
     write_suite,
 )
 from zoo.bench.table import Row, write_table
-from zoo.errors import ConfigError, StorageError, TrainingError, ZooError
-from zoo.files import write_atomically
+from zoo.errors import ConfigError, TrainingError, ZooError
+from zoo.files import locked, write_atomically
+from zoo.training.record import LOCK
 
 __all__ = ["RECIPES", "SUITE", "TABLE", "Progress", "chosen_settings", "collect", "run_suite"]
 
@@ -39,7 +38,6 @@ SUITE = "suite.toml"
 TABLE = "table.csv"
 RECIPES = "recipes"
 _POLL_SECONDS = 2.0
-_LOCK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,10 @@ def run_suite(
     """
     clock = _Clock(suite, root)
     failures: dict[str, BaseException] = {}
-    with _alone(root), executor or _processes(workers) as pool:
+    # one suite in a folder at a time: a second one would begin anew the runs that the first one is about to make
+    busy = ConfigError(f"another process is running a suite in {root}", "Wait for it, or give this one another --out.")
+    alone = locked(root / LOCK, busy, "Choose a folder that you may write to.")
+    with alone, executor or _processes(workers) as pool:
         for stage in (
             lambda: [cell for cell in source_cells(suite) if begins_with(suite, cell) is None],
             lambda: [cell for cell in source_cells(suite) if begins_with(suite, cell) is not None],
@@ -217,27 +218,6 @@ class _Clock:
             except (ValueError, KeyError, TypeError):
                 continue  # cut short by the window or still being written
         return 0
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """One suite in a folder at a time: a second one would begin anew the runs that the first one is about to make."""
-    lock = filelock.FileLock(root / ".lock")
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=_LOCK_SECONDS)
-    except filelock.Timeout:
-        raise ConfigError(
-            f"another process is running a suite in {root}", "Wait for it, or give this one another --out."
-        ) from None
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {root}: {error.strerror or error}", "Choose a folder that you may write to."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -188,8 +188,13 @@ class Suite:
             )
             if entry.begin is not None:
                 self._known(f"autoencoders.{name}.begin", self.autoencoders, entry.begin)
-                if self.autoencoders[entry.begin].begin is not None or self.autoencoders[entry.begin].data is None:
-                    raise ConfigError(f"autoencoders.{name} begins with {entry.begin}, which begins with a third", "")
+                other = self.autoencoders[entry.begin]
+                if other.begin is not None or other.data is None:
+                    taken = f"begins with {other.begin}" if other.begin is not None else "is a release"
+                    raise ConfigError(
+                        f"autoencoders.{name} begins with {entry.begin}, which itself {taken}",
+                        "A suite books what each autoencoder cost: begin with one that it trains from scratch.",
+                    )
         for name, arm in self.arms.items():
             self._known(f"arms.{name}", self.data, *arm.data)
             self._known(f"arms.{name}", self.autoencoders, *arm.autoencoders)

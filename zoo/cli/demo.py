@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +33,8 @@ def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
     from zoo.cli.progress import watching
     from zoo.demo import demo as run
 
-    with ExitStack() as bars:
-        watch = [
-            (arm, bars.enter_context(watching(f"{arm:<11}", as_json))) for arm in ("autoencoder", "transfer", "scratch")
-        ]
+    with watching(as_json) as titled:
+        watch = [(arm, titled(f"{arm:<11}")) for arm in ("autoencoder", "transfer", "scratch")]
         try:
             result = run(out, quick=quick, seed=seed, watch=watch)
         except KeyboardInterrupt as stop:

@@ -82,7 +82,7 @@ def evaluate(
         raise click.UsageError("--write and --version go together: a version is never published twice")
     model: Any = options.open_model(name, device)
     if model.gan is None:
-        raise ConfigError(f"{name} holds no GAN", "Others: zoo list")
+        raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
     images = open_images(data, like=model.gan.data)
     judge = reference(images, metric, split=split, device=choose(device or "auto"))
     refuse_own_features(judge.space, _nets(model), metric)

@@ -112,8 +112,10 @@ def verify_cache(as_json: bool) -> None:
     found = [(one, check(one)) for one in kept()]
     if as_json:
         show.as_json([{"address": one.address, "problem": problem} for one, problem in found])
-    else:
+    elif found:
         show.lines(f"{one.address}  {problem or 'whole'}" for one, problem in found)
+    else:
+        click.echo("The cache holds nothing: no release was pulled so far.", err=True)
     if any(problem for _, problem in found):
         raise SystemExit(1)
 

@@ -142,10 +142,9 @@ def interpolate(
 def _part(model: Any, part: str, name: str) -> Any:
     found = getattr(model, part)
     if found is None:
-        other = "gan" if part == "autoencoder" else "autoencoder"
-        raise ConfigError(
-            f"{name} holds no {part}, only {'an' if other[0] == 'a' else 'a'} {other}", "Others: zoo list"
-        )
+        if part == "autoencoder":
+            raise ConfigError(f"{name} holds no autoencoder, only a GAN", "Others: zoo list")
+        raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
     return found
 
 

@@ -48,6 +48,10 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
     elif entries:
         head = ("name", "version", "holds", "sample", "code", "license")
         show.table(head, [_row(entry) for entry in entries])
+        for entry in entries:
+            if entry.default:
+                click.echo(f"* {entry.name.partition('.')[0]} alone means this one")
+                break
         _previews(entries)
     else:
         click.echo(f"No release matches {pattern!r}. `pip install zoo-starter` brings some.", err=True)

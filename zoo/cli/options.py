@@ -13,6 +13,7 @@ from zoo.cli import completing
 from zoo.errors import ConfigError
 
 __all__ = [
+    "GIVE_ON",
     "data",
     "device",
     "json_flag",
@@ -27,6 +28,9 @@ __all__ = [
     "track",
     "training",
 ]
+
+GIVE_ON = "Hand it to a GAN first: zoo transfer {} --data IMAGES --out runs/new"
+"""What to do with an autoencoder where a GAN is wanted."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

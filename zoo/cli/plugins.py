@@ -139,7 +139,7 @@ def new(name: str, out: Path | None, quiet: bool) -> None:
         show.lines([folder])
         return
     show.lines(file.relative_to(folder) for file in files)
-    click.echo(f"Next: pip install -e {folder} && pytest {folder} && zoo plugins check {name}")
+    click.echo(f"Next: pip install -e {folder} && zoo plugins check {name}; with pytest installed: pytest {folder}")
 
 
 def _plain(verdict: Any, traceback: bool) -> dict[str, Any]:
@@ -167,10 +167,12 @@ def _print(verdict: Any, traceback: bool) -> None:
         rows = [finding for finding in verdict.findings if finding.component == component]
         failed = [finding for finding in rows if finding.error]
         click.echo(f"  {component}  {len(rows) - len(failed)} of {len(rows)} checks passed")
-        for finding in failed:
-            click.echo(f"    {finding.check} [{finding.case}]\n      {finding.error}")
+        for error in dict.fromkeys(finding.error for finding in failed):
+            alike = [finding for finding in failed if finding.error == error]
+            show.lines(f"    {finding.check} [{finding.case}]" for finding in alike)
+            show.lines([f"      {error}"])
             if traceback:
-                click.echo(finding.traceback)
+                click.echo(alike[0].traceback)
     show.lines(f"  note: {note}" for note in verdict.notes)
     count = len(verdict.findings)
     click.echo(f"{count} checks, {len(verdict.failures)} failed" if count else "no check ran: that is a failure")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -17,16 +17,16 @@ _SHOWN = ("loss", "mse", "kl", "mmd", "features", "critic", "d_loss", "penalty",
 
 
 @contextmanager
-def watching(title: str, quiet: bool = False) -> Iterator[Watcher]:
-    """A watcher that draws on stderr while the block runs."""
+def watching(quiet: bool = False) -> Iterator[Callable[[str], Watcher]]:
+    """Gives a watcher for each title: what it is told is drawn on stderr while the block runs."""
     console = Console(stderr=True, markup=False)  # a name or a path may hold [brackets]
     if quiet:
-        yield lambda event: None
+        yield lambda title: lambda event: None
     elif console.is_terminal:
         with _bar(console) as progress:
-            yield _Bar(progress, title)
+            yield lambda title: _Bar(progress, title)
     else:
-        yield _Lines(console, title)
+        yield lambda title: _Lines(console, title)
 
 
 def _bar(console: Console) -> Progress:

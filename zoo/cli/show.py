@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
 from zoo.visible import visible
 
-__all__ = ["as_json", "facts", "lines", "report_table", "skipped", "table"]
+__all__ = ["as_json", "facts", "lines", "moved", "report_table", "skipped", "table"]
 
 _LATE_CONTROLS = re.compile(r"[\x7f-\x9f]")
 
@@ -52,7 +53,8 @@ def skipped(files: Sequence[Any]) -> None:
     if files:
         told = "; ".join(f"{item.path}: {item.reason}" for item in files[:5])
         more = f"; {len(files) - 5} more" if len(files) > 5 else ""
-        click.echo(visible(f"warning: {len(files)} files were skipped ({told}{more})"), err=True)
+        count = "1 file was" if len(files) == 1 else f"{len(files):,} files were"
+        click.echo(visible(f"warning: {count} skipped ({told}{more})"), err=True)
 
 
 def report_table(rows: Sequence[Any]) -> None:
@@ -61,3 +63,17 @@ def report_table(rows: Sequence[Any]) -> None:
         ("tensor", "shape", "origin", "state", "how"),
         [(f"{r.net}.{r.tensor}", "x".join(map(str, r.shape)) or "-", r.origin, r.state, r.how) for r in rows],
     )
+
+
+def moved(report: Sequence[Mapping[str, Any]]) -> None:
+    """What a run's transfer moved: how many tensors of each net and how, and by name those that passed a bridge."""
+    counts: dict[str, Counter[str]] = {}
+    for row in report:
+        counts.setdefault(row["net"], Counter())[row["origin"]] += 1
+    came = sum(row["origin"] != "fresh" for row in report)
+    click.echo(f"  {came} of {len(report)} tensors came from the autoencoder:")
+    facts(
+        [(f"    {net}", ", ".join(f"{n} {origin}" for origin, n in origins.items())) for net, origins in counts.items()]
+    )
+    bridged = [row for row in report if row["origin"] == "adapted"]
+    facts([(f"      {row['net']}.{row['tensor']}", f"adapted  {row['how']}") for row in bridged])

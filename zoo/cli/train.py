@@ -103,6 +103,7 @@ def transfer(
     zoo transfer dcgan.glyphs-sans32 --data mnist5k --explain
     """
     from zoo.cli.recipes import recipe_from_words
+    from zoo.training.record import learnt_beside
 
     recipe = recipe_from_words("gan", words, source=source, strategy=strategy)
     if explain:
@@ -110,7 +111,7 @@ def transfer(
     elif out is None:
         raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
     else:
-        _run(recipe, out, track, as_json, quiet, _adapted(out) if recipe.autoencoder is not None else None)
+        _run(recipe, out, track, as_json, quiet, learnt_beside(out) if recipe.autoencoder is not None else None)
 
 
 @click.command()
@@ -140,12 +141,17 @@ def resume(
     """
     from zoo.cli.progress import watching
     from zoo.runs import resume as go_on
+    from zoo.training.record import Record
 
     settings = options.parse_settings(override, "--override")
     engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
-    with watching("resumed", quiet or as_json) as watcher, _resumable(out or run):
-        done = go_on(run, override=settings, out=out, engine=engine, watch=[watcher], track=track)
+    finished = not settings and bool(Record(run).events("end"))
+    with watching(quiet or as_json) as titled, _resumable(out or run):
+        done = go_on(run, override=settings, out=out, engine=engine, watch=[titled("resumed")], track=track)
     _told({"run": done}, out or run, as_json, quiet)
+    if finished:
+        longer = f"zoo resume {run} --override images={2 * done.shown} --out NEW"
+        click.echo(f"It was finished: nothing was left to do. To train longer: {longer}", err=True)
 
 
 @click.command()
@@ -166,15 +172,19 @@ def release(
     zoo release runs/mine release/ --license CC-BY-SA-3.0
     zoo release runs/mine release/ --license MIT --name dcgan.mine --best
     """
+    from zoo.manifest import AUTOENCODER
     from zoo.runs import open_run
 
-    manifest = open_run(run, best=best).release(folder, license=license, name=name, version=version)
+    opened = open_run(run, best=best)
+    manifest = opened.release(folder, license=license, name=name, version=version)
     if as_json:
         show.as_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
     elif quiet:
         show.lines([folder])
     else:
         click.echo(f"{manifest.name} {manifest.version} is in {folder}. Check it: zoo verify {folder}")
+        if opened.autoencoder is not None and AUTOENCODER[0] not in manifest.parts:
+            click.echo("It holds the GAN alone: the autoencoder has another shape of image or code.")
 
 
 def _run(
@@ -183,15 +193,17 @@ def _run(
     from zoo.cli.progress import watching
     from zoo.pipeline import run_recipe
 
-    with watching(recipe.name, quiet or as_json) as watcher, _resumable(out, recipe):
-        outcome = run_recipe(recipe, out, autoencoder_out=adapted, watch=[watcher], track=track)
+    with watching(quiet or as_json) as titled, _resumable(out):
+        outcome = run_recipe(
+            recipe,
+            out,
+            autoencoder_out=adapted,
+            watch=[titled(recipe.name)],
+            autoencoder_watch=[titled("autoencoder")],
+            track=track,
+        )
     runs = {name: run for name, run in (("autoencoder", outcome.autoencoder), ("gan", outcome.gan)) if run is not None}
     _told(runs, out, as_json, quiet, outcome)
-
-
-def _adapted(out: Path) -> Path:
-    """Where the autoencoder learns the images first."""
-    return out.with_name(f"{out.name}-autoencoder")
 
 
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
@@ -199,8 +211,7 @@ def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: 
 
     if not launch.first():
         return
-    for run in runs.values():
-        show.skipped(run.images.skipped)
+    show.skipped(list(dict.fromkeys(file for run in runs.values() for file in run.images.skipped)))
     if as_json:
         show.as_json({name: _plain(run) for name, run in runs.items()} | _plain_outcome(outcome))
         return
@@ -212,9 +223,7 @@ def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: 
         for shown, figures in run.metrics.items():
             click.echo(f"  {shown:>9,} images  " + "  ".join(f"{m.name} {m.value:.4g}" for m in figures))
         if run.report:
-            moved = [row for row in run.report if row["origin"] != "fresh"]
-            click.echo(f"  {len(moved)} of {len(run.report)} tensors came from the autoencoder:")
-            show.facts([(f"    {row['net']}.{row['tensor']}", f"{row['origin']}  {row['how']}") for row in moved])
+            show.moved(run.report)
     if outcome is not None and outcome.samples is not None:
         click.echo(f"samples: {outcome.samples}")
     if outcome is not None and outcome.verdict is not None:
@@ -257,17 +266,18 @@ def _explain(recipe: Any, as_json: bool) -> None:
 
 
 @contextmanager
-def _resumable(folder: Path, recipe: Any = None) -> Iterator[None]:
+def _resumable(folder: Path) -> Iterator[None]:
     """Ctrl-C says how to go on."""
+    from zoo.training.record import learnt_beside
+
     try:
         yield
     except KeyboardInterrupt as stop:
-        runs = (folder, folder / "autoencoder", folder / "gan", _adapted(folder))
+        runs = (folder, folder / "autoencoder", folder / "gan", learnt_beside(folder))
         found = [path for run in runs for path in (run / "checkpoints").glob("[0-9]*")]
         if not found:
             raise click.Abort("Nothing was trained so far. Begin again with the same command.") from stop
         newest = max(found, key=lambda path: path.stat().st_mtime).parent.parent
-        told = f"The checkpoint is written. Continue: zoo resume {newest}"
-        if newest == _adapted(folder) and recipe is not None:
-            told += f"; then: zoo transfer {newest} --data {recipe.data.source} --out {folder}"
-        raise click.Abort(told) from stop
+        first = newest in (folder / "autoencoder", learnt_beside(folder))  # the GAN is still to come
+        how = "give the same command again" if first else f"zoo resume {newest}"
+        raise click.Abort(f"The checkpoint is written. Continue: {how}") from stop

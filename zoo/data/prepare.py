@@ -20,7 +20,7 @@ def fit_picture(picture: Image.Image, spec: DataSpec) -> Bytes:
     if not spec.is_image or spec.shape[0] not in (1, 3):
         raise ConfigError(
             f"pictures cannot be brought to shape {list(spec.shape)}",
-            "Give (1, H, W) for grey or (3, H, W) for RGB, or an .npz file that has that shape.",
+            "Give 1,H,W for grey or 3,H,W for colour, such as --shape 3,32,32; or an .npz file that has that shape.",
         )
     channels, height, width = spec.shape
     fitted = _to_size(picture.convert("L" if channels == 1 else "RGB"), (width, height), spec)

@@ -22,11 +22,14 @@ def strict() -> bool:
 
 
 def repair(plugin: Plugin) -> str:
-    """The next command for a plugin that failed."""
+    """What to do next for a plugin that failed: one that is installed from its own source (`pip install -e`) is in the
+    hands of who asks."""
     if plugin.stage == "unique":
         return f"pip uninstall {plugin.distribution}"
     if plugin.stage == "api":
         return f"pip install --upgrade aegan-zoo {plugin.distribution}"
+    if plugin.editable:
+        return f"correct its source, {plugin.target}"
     return f"pip install --force-reinstall {plugin.distribution}"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, PluginError, UnknownName, ZooError, near
-from zoo.plugins.failures import fault, one_line, whose
+from zoo.plugins.failures import fault, one_line, repair, whose
 from zoo.plugins.loading import host, plugins
 from zoo.plugins.records import BUNDLED, Offer
 from zoo.specs import KINDS, PartSpec
@@ -134,7 +134,7 @@ def resolve(offer: Offer, path: str) -> Any:
     except (Exception, SystemExit) as error:
         raise PluginError(
             f"{offer.component.kind} {offer.id} cannot be used: {one_line(error)}",
-            f"Its target {path} belongs to {whose(offer.plugin)}. Repair: pip install {offer.plugin.distribution}"
+            f"Its target {path} belongs to {whose(offer.plugin)}. Repair: {repair(offer.plugin)}"
             f"    Details: zoo plugins check {offer.plugin.name} --traceback",
         ) from error
     return value
@@ -186,13 +186,16 @@ def _names_of(family: Offer) -> tuple[str, ...]:
 
 
 def _unknown_hint(kind: str, name: str) -> str:
-    known: list[str] = []
-    for offer in components(kind):
-        known += _names_of(offer) if offer.component.names else [offer.component.name]
+    offers = components(kind)
+    single = [offer.component.name for offer in offers if not offer.component.names]
+    known = single + [member for offer in offers if offer.component.names for member in _names_of(offer)]
     broken = [plugin for plugin in plugins() if plugin.error]
     if not known:
         return f"No plugin offers a {kind}. Install one: pip install {' '.join(BUNDLED)}"
-    hint = near(name.rpartition("/")[2], known) + f" See: zoo components {kind}"
+    hint = near(name.rpartition("/")[2], known)
+    if single and not hint.startswith("Did you mean"):
+        hint = near("", single)  # the hundreds of a family say nothing
+    hint += f" See: zoo components {kind}"
     if broken:
         hint += f" (plugin {broken[0].name!r} was skipped: {broken[0].error})"
     return hint

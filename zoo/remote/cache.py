@@ -72,7 +72,9 @@ def plan_removal(names: Iterable[str]) -> Removal:
     for name in names:
         matching = [one for one in there if _is_meant(name, one)]
         if not matching:
-            raise UnknownName(f"{name!r} is not in the cache", near(name, [one.address for one in there]))
+            raise UnknownName(
+                f"{name!r} is not in the cache", near(name, [one.address for one in there]) or "It holds nothing."
+            )
         chosen |= {one.address: one for one in matching}
     return Removal(tuple(chosen.values()), _strategy(chosen.values()).expected_freed_size if chosen else 0)
 

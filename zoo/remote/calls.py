@@ -122,6 +122,7 @@ _STATUSES = (
     ((401,), "the Hub does not accept the token", "hf auth login"),
     ((403,), "the token may not do this", "Make a token with write access to that namespace, then: hf auth login"),
     ((404,), "there is nothing at that address", _LOGIN),
+    ((405,), "this Hub lets nobody push", "Whoever serves it starts it with: zoo serve FOLDER --allow-push"),
     ((409,), "it exists already, or another change is under way", "Try again, or choose another name."),
     ((412,), "the repository changed meanwhile", "Nothing was published. Look at what is new there, then push again."),
     ((413, 507), "the server has no room for it", "Ask whoever runs it for more space."),

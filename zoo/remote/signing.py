@@ -42,7 +42,8 @@ def sign(manifest: bytes, key: Path) -> bytes:
 def check_signature(folder: Path, key: Path) -> None:
     """Hold a release to its signature; that of one from the Hub is pulled. The files are held to zoo.json elsewhere.
 
-    Raises IntegrityError when the signature is not by that key or not of this zoo.json, ReleaseError without one.
+    Raises ConfigError for a key that is not there, IntegrityError when the signature is not by that key or not of this
+    zoo.json, ReleaseError without one.
     """
     verifying = _module("verifying")
     address = repository_of(folder)
@@ -54,6 +55,8 @@ def check_signature(folder: Path, key: Path) -> None:
         raise ReleaseError(
             f"{address or folder} is not signed", "Its publisher signs with: zoo push --sign KEY"
         ) from None
+    if not key.is_file():
+        raise ConfigError(f"there is no key {key}", "Give the file of its publisher's public key (PEM).")
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / SIGNATURE).write_bytes(signature)
         model = _alone(read_manifest_bytes(folder), place)

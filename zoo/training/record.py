@@ -17,22 +17,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from zoo.errors import ConfigError, StorageError, ZooError
-from zoo.files import write_atomically
+from zoo.files import locked, write_atomically
 from zoo.training import launch
 from zoo.training.events import Event, Watcher
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 
-__all__ = ["EVENTS", "LOCK", "RECIPE", "Record"]
+__all__ = ["EVENTS", "LOCK", "RECIPE", "Record", "learnt_beside"]
 
 RECIPE = "recipe.toml"
 EVENTS = "events.jsonl"
 LOCK = ".lock"
 
-_LOCK_SECONDS = 0.5
-"""Whoever asks whether a run lives holds its lock for a moment."""
+
+def learnt_beside(run: Path) -> Path:
+    """Where the autoencoder of `zoo transfer --adapt` learns the images before the GAN's run in the folder `run`."""
+    return run.with_name(f"{run.name}-autoencoder")
 
 
 class Record:
@@ -56,23 +56,12 @@ class Record:
         if self.silent:
             yield
             return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.folder / LOCK)
-            lock.acquire(timeout=_LOCK_SECONDS)
-        except filelock.Timeout:
-            raise ConfigError(
-                f"another process is training in {self.folder}", "See how far it is: zoo runs show; or stop it first."
-            ) from None
-        except OSError as error:
-            raise StorageError(
-                f"cannot write {self.folder}: {error.strerror or error}",
-                "Choose a folder that you may write to; a run that lies here can be copied there, and resumed.",
-            ) from error
-        try:
+        busy = ConfigError(
+            f"another process is training in {self.folder}", "See how far it is: zoo runs show; or stop it first."
+        )
+        elsewhere = "Choose a folder that you may write to; a run that lies here can be copied there, and resumed."
+        with locked(self.folder / LOCK, busy, elsewhere):
             yield
-        finally:
-            lock.release()
 
     def begin(self, recipe: Recipe) -> None:
         """Make the folder. Raises ConfigError when it already holds a run, StorageError when it cannot be written.

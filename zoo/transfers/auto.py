@@ -73,7 +73,8 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
     if poor and evidence is not None:
         reasons.append(
             f"the autoencoder reconstructs these images worse than their mean would (error {evidence.error:.2f} of the "
-            "variance): its weights are a start and nothing is held to it"
+            "variance): its weights are a start and nothing is held to it. Let it learn them first: zoo transfer "
+            "--adapt 12800"
         )
     if fits["decoder-init"] is None and evidence is not None and not poor and not _reads_codes(source, gan):
         fits["decoder-init"] = "the generator's first layer would stay fresh, and codes mean nothing to it"

@@ -35,6 +35,9 @@ def choose(strategy: Strategy) -> list[Chosen]:
     parts: Sequence[Part] = [name.strip() for name in strategy.split("+")] if isinstance(strategy, str) else strategy
     if not parts or any(part == "" for part in parts):
         raise ConfigError(f"strategy {strategy!r} names nothing", "For example: decoder-init+encoder-init")
+    if isinstance(strategy, str) and "," in strategy:
+        joined = "+".join(name.strip() for name in strategy.replace("+", ",").split(",") if name.strip())
+        raise ConfigError(f"strategies are joined by +, not by a comma: {strategy!r}", f"Write {joined}.")
     chosen = []
     for part in parts:
         offer, config = plugins.configure("transfer", as_part(part))

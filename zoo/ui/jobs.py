@@ -24,10 +24,11 @@ _LONGEST_LOG = 4_000
 
 @dataclass
 class Job:
-    """A process that trains into `folder`; `asked` says whether it was asked to stop."""
+    """A process that runs `zoo WORDS` to train into `folder`; `asked` says whether it was asked to stop."""
 
     folder: Path
     process: subprocess.Popen[bytes]
+    words: tuple[str, ...]
     asked: bool = False
 
     @property
@@ -75,10 +76,13 @@ class Jobs:
         return folder
 
     def resume(self, folder: Path) -> None:
-        """Go on from the last checkpoint. Raises ConfigError while it runs."""
+        """Go on from the last checkpoint; where the autoencoder still learnt the images, with the command that began
+        it. Raises ConfigError while it runs."""
         if self.is_running(folder):
             raise ConfigError(f"{folder} is running", "Stop it first.")
-        self._start(folder, ["resume", "--", str(folder)])
+        job = self.started.get(folder)
+        learning = job is not None and not any((folder / "checkpoints").glob("[0-9]*"))
+        self._start(folder, list(job.words) if job is not None and learning else ["resume", "--", str(folder)])
 
     def stop(self, folder: Path) -> None:
         """Ask it to write a checkpoint and end. Raises ConfigError for a run that this page did not start."""
@@ -140,7 +144,7 @@ class Jobs:
         if hasattr(os, "setpriority"):
             nice = max(_NICE, os.getpriority(os.PRIO_PROCESS, 0))
             os.setpriority(os.PRIO_PROCESS, process.pid, nice)  # the page answers first
-        self.started[folder] = Job(folder, process)
+        self.started[folder] = Job(folder, process, tuple(words))
 
     def _new(self, wish: str) -> Path:
         name = re.sub(r"[^a-z0-9.+-]+", "-", wish.lower()).strip("-.") or "run"

@@ -27,6 +27,7 @@ STYLE = """
   .row { flex-wrap: wrap; }
   .row > .form { flex: 1 1 100%; }
   .zoo-wide { min-width: 100% !important; }
+  .zoo-whole-word { min-width: 14em !important; }
   .tab-container button { padding-left: .5rem !important; padding-right: .5rem !important; }
   .zoo-picture .image-frame { padding-top: 2rem; }
 }

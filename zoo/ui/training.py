@@ -9,6 +9,7 @@ from typing import Any
 from zoo import html, plugins
 from zoo.errors import ConfigError
 from zoo.training.drawn import kid_curve, loss_curve, newest_grid
+from zoo.training.record import learnt_beside
 from zoo.ui import board
 from zoo.ui.jobs import Jobs
 from zoo.ui.models import sources
@@ -46,12 +47,12 @@ def transfer(gr: Any, jobs: Jobs) -> None:
         )
     with gr.Row():
         adapt = gr.Number(
-            12_800, label="Learn first", info="Images that the autoencoder learns before", precision=0, minimum=0
+            12_800, label="Learn first", info="Images shown to the autoencoder before; 0: none", precision=0, minimum=0
         )
         images = gr.Number(50_000, label="Images shown", precision=0, minimum=1)
         batch = gr.Number(32, label="Batch", precision=0, minimum=1)
         seed = gr.Number(0, label="Seed", precision=0)
-        measured = gr.Checkbox(True, label="Measure KID on the way")
+        measured = gr.Checkbox(True, label="Measure KID on the way", elem_classes="zoo-whole-word")
     with gr.Row():
         explain = gr.Button("Explain")
         start = gr.Button("Start", variant="primary")
@@ -95,9 +96,10 @@ def transfer(gr: Any, jobs: Jobs) -> None:
     def watched(which: str | None, before: str) -> Any:
         if not which:
             return "", *placed(None, None, None), ""
-        stamp = f"{which} {jobs.state(Path(which))} {board.stamp(Path(which))}"
+        folder = Path(which)
+        stamp = f"{which} {jobs.state(folder)} {board.stamp(folder)} {board.stamp(learnt_beside(folder))}"
         # curves are drawn again only when something was written
-        return (gr.skip(),) * 5 if stamp == before else (*_watched(jobs, Path(which)), stamp)
+        return (gr.skip(),) * 5 if stamp == before else (*_watched(jobs, folder), stamp)
 
     def stopped(which: str | None) -> None:
         jobs.stop(_run(which))
@@ -172,15 +174,18 @@ def _explained(source: str, data: str, strategy: str) -> str:
 
 
 def _watched(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
-    seen = board.readable(folder, jobs.state(folder))
+    state = jobs.state(folder)
+    own = board.readable(folder, state)
+    seen = own or board.readable(learnt_beside(folder), state)
     if seen is None:
-        state = jobs.state(folder) or "not there"
+        state = state or "not there"
         return (
             html.facts([("state", "starting" if state == "running" else state), ("log", jobs.log(folder))]),
             *placed(None, None, None),
         )
+    told = f"{seen.state}: the autoencoder learns your images first" if own is None else seen.state
     rows: list[tuple[str, object]] = [
-        ("state", seen.state),
+        ("state", told),
         ("images", f"{seen.shown:,} of {seen.total:,}, {seen.speed:,.0f} a second"),
         ("strategy", seen.strategy),
         *((name, f"{value:.4g}") for name, value in seen.figures.items()),
@@ -190,5 +195,5 @@ def _watched(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
     progress = f'<progress max="{seen.total}" value="{seen.shown}" style="width:100%" aria-label="Progress"></progress>'
     return (
         progress + html.facts(rows),
-        *placed(*map(board.picture, (newest_grid(folder), kid_curve([folder]), loss_curve(folder)))),
+        *placed(*map(board.picture, (newest_grid(seen.folder), kid_curve([seen.folder]), loss_curve(seen.folder)))),
     )
