@@ -18,7 +18,7 @@ from zoo.runs import resume
 from zoo.specs import PartSpec
 from zoo.training.record import Record
 from zoo.training.stability import StabilityWatch
-from zoo.transfers.auto import Evidence, advise, look_at
+from zoo.transfers.auto import Evidence, advise, look_at, probe_of
 
 
 @pytest.fixture
@@ -58,6 +58,53 @@ def test_the_mixture_grows_with_the_images_and_what_is_not_known_well_is_no_anch
     stranger = advise(source, gan, evidence(error=0.3))
     assert [part.component for part in stranger.strategy] == ["decoder-init", "encoder-init"]
     assert any("--adapt" in reason for reason in stranger.reasons)
+
+
+def test_the_thresholds_lie_where_the_pages_measured_them() -> None:
+    """At a gap of 0.11 a fitted prior ended worse, at 0.58 better; an error of 0.12 made a good anchor, one of 0.31 a
+    poor one; frozen stages want few images and features that tell."""
+    source = autoencoder("dcgan")
+    gan = zoo.gan(like=source)
+
+    def chosen(**changes: float) -> set[str]:
+        return set(names(source, gan, evidence(**changes)))
+
+    assert ("gmm-prior" in chosen(prior_gap=0.11), "gmm-prior" in chosen(prior_gap=0.58)) == (False, True)
+    assert ("gmm-prior" in chosen(prior_gap=0.15), "gmm-prior" in chosen(prior_gap=0.16)) == (False, True)
+    assert ("recon-anchor" in chosen(error=0.12), "recon-anchor" in chosen(error=0.31)) == (True, False)
+    assert ("recon-anchor" in chosen(error=0.25), "recon-anchor" in chosen(error=0.26)) == (True, False)
+    assert ("gmm-prior" in chosen(error=0.99, prior_gap=3), "gmm-prior" in chosen(error=1.01, prior_gap=3)) == (
+        True,
+        False,
+    )
+    assert ("freeze-lower" in chosen(images=999), "freeze-lower" in chosen(images=1000)) == (True, False)
+    assert ("freeze-lower" in chosen(images=99, probe=0.7), "freeze-lower" in chosen(images=99, probe=0.71)) == (
+        False,
+        True,
+    )
+    assert ("gmm-prior" in chosen(images=100, prior_gap=3), "gmm-prior" in chosen(images=99, prior_gap=3)) == (
+        True,
+        False,
+    )
+
+
+def test_the_evidence_is_what_its_words_say(images: ImageSet) -> None:
+    """The error over the images' variance, and a probe that tells images from what the decoder makes of like codes: of
+    random ones nearly always, of the images' own features never."""
+    source = autoencoder("mlp", bottleneck="linear")
+    found = look_at(source, zoo.gan(like=source), images)
+    x = images.batch(images.train)
+    assert len(x) <= 512
+    error = (x - source.reconstruct(x)).square().mean() / x.var(0, unbiased=False).mean()
+    assert found.error == pytest.approx(error.item(), rel=1e-4)
+    codes = source.encode(x)
+    gap = (codes.square().mean(0) - 1).abs().mean() + codes.mean(0).square().mean()
+    assert found.prior_gap == pytest.approx(gap.item(), rel=1e-4)
+    assert found.probe > 0.9
+    rng = torch.Generator().manual_seed(0)
+    alike = torch.randn(400, 5, generator=rng)
+    assert probe_of(alike, torch.randn(400, 5, generator=rng)) == pytest.approx(0.5, abs=0.08)
+    assert probe_of(alike, torch.randn(400, 5, generator=rng) + 3) > 0.95
 
 
 def test_where_the_first_layer_would_stay_fresh_the_decoders_images_are_learnt_instead() -> None:

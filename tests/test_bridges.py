@@ -6,9 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers import autoencoder
+from PIL import Image
 from torch import Tensor
 from zoo_transfer.gaussian_prior import principal
 
@@ -35,11 +37,16 @@ def make(
     if arch == "mlp":
         sizes = WIDTHS["mlp"]
         prefix = "wide_" if wide else ""
-        encoder = PartSpec("mlp", {"widths": sizes[f"{prefix}encoder"]})
-        generator = PartSpec("mlp", {"widths": sizes[f"{prefix}generator"]})
+        encoder = PartSpec("mlp", {"widths": sizes[f"{prefix}encoder"], "norm": norm})
+        generator = PartSpec("mlp", {"widths": sizes[f"{prefix}generator"], "norm": norm})
     else:
         encoder = generator = PartSpec("dcgan", {"width": 8 if wide else 4, "norm": norm})
-    return zoo.autoencoder(encoder, generator, data=data, latent_dim=6, seed=3)
+    made = zoo.autoencoder(encoder, generator, data=data, latent_dim=6, seed=3)
+    rng = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for weight in made.parameters():  # fresh biases are 0: no bridge could get them wrong
+            weight += 0.1 * torch.randn(weight.shape, generator=rng)
+    return made
 
 
 def move(source: Autoencoder, like: Autoencoder, strategy: str = "decoder-init+encoder-init") -> Moved:
@@ -113,6 +120,23 @@ def test_a_colour_autoencoder_reads_grey_images_as_if_repeated(arch: str) -> Non
 
 
 @both
+def test_a_colour_autoencoder_that_makes_grey_images_makes_them_in_grey(arch: str) -> None:
+    """The mean over the last layer's three channels; exact where they are equal."""
+    source, target = make(arch, (3, 8, 8)), make(arch, (1, 8, 8))
+    last = source.decoder.last.conv if arch == "dcgan" else source.decoder.rest[-1]
+    with torch.no_grad():
+        out = 1 if isinstance(last, torch.nn.ConvTranspose2d) else 0
+        for tensor in (last.weight.movedim(out, 0), last.bias):
+            channels = tensor.unflatten(0, (3, -1))  # the mlp's rows are channels with their places
+            channels[1:] = channels[:1].clone()
+    images = source.decode(codes())
+    assert torch.equal(images[:, 0], images[:, 2])
+    moved = move(source, target, "decoder-init")
+    torch.testing.assert_close(moved.gan.generate(codes()), images[:, :1], rtol=0, atol=1e-6)
+    assert bridges(moved, "generator") == {"channels 3 to 1"}
+
+
+@both
 def test_a_wider_net_computes_the_same_function(arch: str) -> None:
     """Net2Wider: the images are the same to float rounding, whatever the factor (2 and 2.5 in the mlp)."""
     source, target = make(arch, (1, 16, 16)), make(arch, (1, 16, 16), wide=True)
@@ -126,9 +150,10 @@ def test_a_wider_net_computes_the_same_function(arch: str) -> None:
         torch.testing.assert_close(wide, narrow[:, index], rtol=1e-4, atol=1e-5)
 
 
-def test_batch_normalised_nets_widen_too() -> None:
+@both
+def test_batch_normalised_nets_widen_too(arch: str) -> None:
     """Each copy of a channel takes its statistics and its affine along."""
-    source, target = make("dcgan", (1, 16, 16), norm="batch"), make("dcgan", (1, 16, 16), wide=True, norm="batch")
+    source, target = make(arch, (1, 16, 16), norm="batch"), make(arch, (1, 16, 16), wide=True, norm="batch")
     source.train()
     for _ in range(3):
         source.decoder(torch.randn(16, 6))
@@ -207,6 +232,16 @@ def test_refitting_is_exact_where_nothing_is_lost() -> None:
     x = samples((1, 8, 8), 0.0)
     torch.testing.assert_close(refit(refit(x, grey, colour), colour, grey), x)
     assert refit(x, grey, grey) is x
+
+
+@pytest.mark.parametrize("size", [4, 6, 16])
+def test_refitting_averages_colours_and_resizes_like_pillow(size: int) -> None:
+    """Pillow's bilinear filter widens where it shrinks: every pixel of the source counts."""
+    x = samples((3, 8, 8))
+    ours = refit(x, DataSpec((3, 8, 8)), DataSpec((1, size, size)))
+    for image, theirs in zip(x.mean(1).numpy(), ours[:, 0], strict=True):
+        resized = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
+        torch.testing.assert_close(theirs, torch.from_numpy(np.array(resized)), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("shape", "wide"), [((3, 16, 16), True), ((3, 32, 32), False)])
@@ -291,9 +326,10 @@ def test_auto_projects_a_larger_code(images_file: Path, tmp_path: Path) -> None:
     assert "transfer/gaussian-prior" in moved.report.strategy
 
 
-def test_batch_norm_is_measured_again_on_the_prior(images_file: Path) -> None:
+@both
+def test_batch_norm_is_measured_again_on_the_prior(arch: str, images_file: Path) -> None:
     """Afterwards G gives in eval mode, over many codes, the mean image that it gives in train mode."""
-    source = make("dcgan", (1, 8, 8), norm="batch")
+    source = make(arch, (1, 8, 8), norm="batch")
     images = open_images(str(images_file), shape=(1, 8, 8))
     strategies = ["decoder-init", "recalibrated-norm"]
     moved = zoo.transfer(source, zoo.gan(like=source, seed=1), strategies, data=images)
@@ -308,3 +344,24 @@ def test_batch_norm_is_measured_again_on_the_prior(images_file: Path) -> None:
     assert {row.origin for row in moved.report.rows if "running_" in row.tensor and row.net == "generator"} == {
         "fitted"
     }
+
+
+@both
+def test_other_activations_are_told(arch: str) -> None:
+    """The weights fit and are copied, and the report says that they compute something else; alike nets get no note."""
+    source = make(arch, (1, 8, 8))
+    ours = {"mlp": "activation", "dcgan": "slope"}[arch], {"mlp": "activation", "dcgan": "activation"}[arch]
+    values = ("relu", "leaky_relu") if arch == "mlp" else (0.1, "leaky_relu")
+    specs = [source.specs["encoder"], source.specs["decoder"]]
+    encoder, decoder = (
+        PartSpec(spec.component, {**spec.config, key: value})
+        for spec, key, value in zip(specs, ours, values, strict=True)
+    )
+    strategy = "decoder-init+encoder-init"
+    gan = zoo.gan(decoder, encoder, like=source)
+    told = [note for note in explain(source, gan, strategy).notes if "activations" in note]
+    assert [note.partition(":")[0] for note in told] == ["decoder-init", "encoder-init"]
+    assert "LeakyReLU(negative_slope=0.2)" in told[1]
+    assert explain(source, zoo.gan(like=source), strategy).notes == ()
+    ranged = make(arch, (1, 8, 8), low=0.0)  # a sigmoid at the end is the value range's affair
+    assert explain(ranged, zoo.gan(like=source), strategy).notes == ()

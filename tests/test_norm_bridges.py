@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from helpers import states_equal
-from torch import Tensor
+from torch import Tensor, nn
 
 import zoo
 from zoo.data.open import open_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.specs import PartSpec
+from zoo.networks.spectral import keep_gains
+from zoo.protocols import Features
+from zoo.specs import DataSpec, PartSpec
 from zoo.transfers.bridges import carry
 from zoo.transfers.transfer import Moved, explain
 
@@ -36,6 +40,9 @@ def source_of(arch: str, norm: str, device: str = "cpu") -> Autoencoder:
                 weight += 0.1 * torch.randn(weight.shape, generator=rng)
             for _ in range(3):
                 source.encoder.train()(samples(rng))
+            for name, variance in source.encoder.named_buffers():
+                if name.endswith("running_var"):
+                    variance[0] = 1e-4  # where the norm's own 1e-5 counts
     return source.eval()
 
 
@@ -137,3 +144,54 @@ def test_a_teacher_does_not_rescale_in_silence() -> None:
     ours, theirs = source_of("mlp", "none").encoder, source_of("mlp", "spectral").encoder
     with pytest.raises(TransferError, match="spectral norm"):
         carry(ours, "encoder", theirs, "discriminator")
+
+
+def test_gains_of_the_source_are_folded_too() -> None:
+    """Gain W / sigma(W) into a plain discriminator."""
+    source = source_of("dcgan", "spectral")
+    keep_gains(source.encoder)
+    with torch.no_grad():
+        for name, gain in source.encoder.named_buffers():
+            if name.endswith("gain"):
+                gain.fill_(1.7)
+    trunk = move(source, "dcgan", "none").gan.discriminator.encoder
+    for ours, theirs in zip(trunk.features(samples()).stages, source.encoder.features(samples()).stages, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+class Normed(nn.Module):
+    """An encoder whose layers keep their bias below a batch norm, unlike the bundled ones."""
+
+    def __init__(self, norm: bool) -> None:
+        super().__init__()
+        self.data = DataSpec((4,))
+        self.layers = nn.ModuleList([nn.Linear(4, 3), nn.BatchNorm1d(3, affine=False) if norm else nn.Identity()])
+
+    def features(self, x: Tensor) -> Features:
+        for layer in self.layers:
+            x = layer(x)
+        return Features(x, (x,))
+
+
+def test_a_bias_below_a_batch_norm_is_folded_with_it() -> None:
+    """(b - m) / s beside W / s, for a norm without an affine."""
+    source, target = Normed(True), Normed(False)
+    x = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)) + 2
+    for _ in range(20):
+        source.train().features(x)
+    values: Any = SimpleNamespace(source=SimpleNamespace(parts={"encoder": source.eval()}))
+    with torch.no_grad():
+        for edit in carry(source, "encoder", target, "discriminator"):
+            target.state_dict()[edit.tensor].copy_(edit.value(values))
+            assert edit.how.startswith("batch norm folded: ")
+    torch.testing.assert_close(target.features(x).embedding, source.features(x).embedding, rtol=1e-5, atol=1e-5)
+
+
+def test_a_net_of_which_less_than_half_would_be_filled_is_refused() -> None:
+    """Two of six tensors fit: that is no transfer of this net."""
+    source = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5))
+    target = nn.Sequential(nn.Linear(3, 4), nn.Linear(7, 5), nn.Linear(9, 5))
+    with pytest.raises(TransferError, match="do not fit"):
+        carry(source, "encoder", target, "discriminator")
+    half = nn.Sequential(nn.Linear(3, 4), nn.Linear(7, 5))
+    assert {edit.tensor for edit in carry(source, "encoder", half, "discriminator")} == {"0.weight", "0.bias"}

@@ -406,6 +406,31 @@ def test_an_automatic_gamma_is_that_of_stylegan2_ada(name: str, images_file: Pat
     assert trainee.regulariser.gamma == pytest.approx(0.0002 * 64 / 16)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("name", ["r1", "r1-r2", "gradient-penalty"])
+def test_a_lazy_penalty_is_due_every_third_step_and_weighs_three_times_as_much(name: str, images_file: Path) -> None:
+    """D's gradient at a due step is that of a penalty three times as strong at every step."""
+    images = open_images(str(images_file), shape=(1, 8, 8))
+
+    def begin(gamma: float, interval: int) -> tuple[AdversarialTrainee, list[Tensor]]:
+        spec = PartSpec(f"core/{name}", {"gamma": gamma, "interval": interval})
+        gan, training = zoo.gan(like=autoencoder("mlp")), AdversarialTraining(regulariser=spec, batch=8)
+        trainee, found = AdversarialTrainee(Transfer(gan), images, training, 0), []
+        weights = list(gan.discriminator.parameters())
+
+        def look(*_: Any) -> None:
+            found.append(torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None]))
+
+        trainee.optimisers["discriminator"].register_step_pre_hook(look)
+        return trainee, found
+
+    lazy, slopes_of_lazy = begin(2.0, 3)
+    due = ["penalty" in lazy.step(images.train[:8], 8 * i) for i in range(7)]
+    assert due == [True, False, False, True, False, False, True]
+    always, slopes_of_always = begin(6.0, 1)
+    always.step(images.train[:8], 0)
+    torch.testing.assert_close(slopes_of_lazy[0], slopes_of_always[0])
+
+
 # ---------------------------------------------------------------- autoencoders' losses, written out
 
 

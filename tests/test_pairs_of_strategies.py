@@ -51,10 +51,11 @@ def test_every_strategy_has_a_page_with_all_its_settings_and_no_page_is_left_ove
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 @pytest.mark.parametrize("first", names())
-def test_every_pair_that_composes_trains_twenty_steps(first: str, images_file: Path) -> None:
+def test_every_pair_that_composes_trains_twenty_steps(first: str, arch: str, images_file: Path) -> None:
     """Losses stay finite numbers for every partner, and so do the samples."""
-    images, found, source = open_images(str(images_file), shape=SHAPE), verdicts(), autoencoder("mlp")
+    images, found, source = open_images(str(images_file), shape=SHAPE), verdicts(), autoencoder(arch)
     for pair in combinations(names(), 2):
         if pair[0] != first or found[pair] != "yes":
             continue

@@ -128,13 +128,17 @@ def test_an_init_with_the_scratch_nets_own_weights_equals_scratch(strategy: str,
 @both
 @each
 def test_a_strategy_does_not_change_the_batches_or_the_codes(strategy: str, arch: str, images: ImageSet) -> None:
-    """Paired seeds: whatever the strategy draws, the order of the data and the noise stay those of scratch."""
+    """Paired seeds: whatever the strategy draws, the order of the data, the noise and the augmentation stay those of
+    scratch."""
     source = autoencoder(arch)
+    fills = choose([part(strategy)])[0].strategy.fills
+    settings = {} if Slot.GAME in fills else {"augment": "colour"}
     global_state = torch.get_rng_state()
-    trainee = train(move(source, strategy, images), images, 3)
-    plain = train(move(source, "transfer/scratch", images), images, 3)
-    assert torch.equal(trainee.streams["data"].get_state(), plain.streams["data"].get_state())
-    if Slot.PRIOR not in choose([part(strategy)])[0].strategy.fills:
+    trainee = train(move(source, strategy, images), images, 3, **settings)
+    plain = train(move(source, "transfer/scratch", images), images, 3, **settings)
+    for name in ("data", "augmentation"):
+        assert torch.equal(trainee.streams[name].get_state(), plain.streams[name].get_state())
+    if Slot.PRIOR not in fills:
         assert torch.equal(trainee.streams["codes"].get_state(), plain.streams["codes"].get_state())
     assert torch.equal(torch.get_rng_state(), global_state)
 
@@ -163,6 +167,11 @@ def test_frozen_tensors_never_change_and_no_optimiser_holds_them(strategy: str, 
         assert not tensor.requires_grad, key
     optimised = {id(w) for adam in trainee.adams.values() for group in adam.param_groups for w in group["params"]}
     assert not optimised & {id(tensor) for tensor in frozen.values()}
+    called = {(row.net, row.tensor): row.state for row in moved.report.rows}
+    for net, module in nets.items():
+        for name, weight in module.named_parameters():
+            assert id(weight) not in optimised or called.get((net, name), "trained") == "trained", f"{net}.{name}"
+    assert "trained" not in {state for (net, _), state in called.items() if net == "prior"}, "no game trains a prior"
     for net, module in nets.items():
         names = moved.plan.frozen.get(net, set())
         for prefix, inner in module.named_modules():

@@ -28,7 +28,10 @@ from zoo.protocols import Judgement, Round, Side
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 
-NORMALISED = {"component": "dcgan", "config": {"width": 4, "norm": "batch"}}
+NORMALISED = {
+    "mlp": {"component": "mlp", "config": {"widths": [8, 6], "norm": "batch"}},
+    "dcgan": {"component": "dcgan", "config": {"width": 4, "norm": "batch"}},
+}
 WRAPPED = ["feature-concat", "projected-heads"]
 TEACHERS = ["recon-anchor", "feature-moments", "feature-distill", "denoising-features", "latent-gan"]
 BRIEF = {"batch": 8, "checkpoint_every": 99, "sample_every": 99}
@@ -107,20 +110,18 @@ def test_a_wholly_frozen_trunk_is_a_linear_probe(arch: str, images: ImageSet) ->
         torch.testing.assert_close(weight, dict(probe.named_parameters())[name], rtol=1e-5, atol=1e-6)
 
 
+@both
 @pytest.mark.parametrize("stages", [0, 1, 2])
-def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int, larger: ImageSet) -> None:
-    """dcgan of width 4 at 16 px: 4 (1 4^2 + 1) weights in the first stage, 8 (4 4^2 + 1) in the second."""
-    source = zoo.autoencoder(
-        {"component": "dcgan", "config": {"width": 4}},
-        {"component": "dcgan", "config": {"width": 4}},
-        shape=(1, 16, 16),
-        latent_dim=6,
-    )
+def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int, arch: str, larger: ImageSet) -> None:
+    """dcgan of width 4 at 16 px: 4 (1 4^2 + 1) weights in the first stage, 8 (4 4^2 + 1) in the second; mlp: 5 (256 + 1)
+    and 3 (5 + 1)."""
+    part = {"component": arch, "config": {"width": 4} if arch == "dcgan" else {"widths": [5, 3]}}
+    source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6)
     moved = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
     groups = trainee_of(moved, larger).adams[Side.DISCRIMINATOR].param_groups
     every = sum(w.numel() for w in moved.gan.discriminator.parameters())
-    frozen = sum((4 * (16 + 1), 8 * (4 * 16 + 1))[:stages])
-    assert sum(w.numel() for group in groups for w in group["params"]) == every - frozen
+    sizes = (4 * (16 + 1), 8 * (4 * 16 + 1)) if arch == "dcgan" else (5 * (256 + 1), 3 * (5 + 1))
+    assert sum(w.numel() for group in groups for w in group["params"]) == every - sum(sizes[:stages])
 
 
 # ---------------------------------------------------------------- frozen features beside D
@@ -142,10 +143,11 @@ def test_the_generator_learns_through_the_features_where_the_trunk_is_silent(
     assert all(slope.abs().sum() > 0 for slope in slopes)
 
 
+@both
 @pytest.mark.parametrize("strategy", [*WRAPPED, *TEACHERS])
-def test_a_frozen_encoder_stays_in_eval_mode_whoever_calls_train(strategy: str, larger: ImageSet) -> None:
+def test_a_frozen_encoder_stays_in_eval_mode_whoever_calls_train(strategy: str, arch: str, larger: ImageSet) -> None:
     """D.train(), and train() of every term and game: the encoder's and the denoiser's batch norm does not move."""
-    source = zoo.autoencoder(NORMALISED, NORMALISED, shape=(1, 16, 16), latent_dim=6)
+    source = zoo.autoencoder(NORMALISED[arch], NORMALISED[arch], shape=(1, 16, 16), latent_dim=6)
     settings = {"steps": 2, "width": 8} if strategy == "denoising-features" else {}
     moved = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=larger)
     judge, terms, game = moved.gan.discriminator, moved.plan.terms.values(), moved.plan.game
@@ -227,9 +229,10 @@ def test_moments_of_real_images_come_nearer_with_the_batch_and_never_reach_d(arc
     assert copy.deepcopy(term)(game).item() < 0.01 * means[2]
 
 
-def test_moments_are_those_of_two_passes_far_from_zero(images: ImageSet) -> None:
+@both
+def test_moments_are_those_of_two_passes_far_from_zero(arch: str, images: ImageSet) -> None:
     """A feature whose mean is a thousand of its deviations keeps its variance: sums are of float64."""
-    encoder = autoencoder("mlp").encoder
+    encoder = autoencoder(arch).encoder
     with torch.no_grad():
         for weight in encoder.parameters():
             weight.copy_(weight * 1e-3 if weight.dim() > 1 else weight + 1.0)
@@ -241,9 +244,10 @@ def test_moments_are_those_of_two_passes_far_from_zero(images: ImageSet) -> None
         torch.testing.assert_close(variance.double(), torch.from_numpy(two_pass), rtol=1e-4, atol=1e-12)
 
 
-def test_the_denoisers_target_has_no_slope(images: ImageSet) -> None:
+@both
+def test_the_denoisers_target_has_no_slope(arch: str, images: ImageSet) -> None:
     """The term's gradient in a code is 2 (c - r(c)) / n: none of it goes through r."""
-    moved = move(images, ("denoising-features", {"steps": 3, "width": 8}))
+    moved = move(images, ("denoising-features", {"steps": 3, "width": 8}), arch=arch)
     (term,) = moved.plan.terms.values()
     trainee = trainee_of(moved, images)
     code = torch.randn(8, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
@@ -274,11 +278,15 @@ def test_denoising_goes_up_the_log_density_of_a_known_mixture() -> None:
     assert (after > before).double().mean() > 0.9
 
 
-def test_after_distillation_alone_the_discriminators_features_explain_the_encoders(images: ImageSet) -> None:
+@both
+def test_after_distillation_alone_the_discriminators_features_explain_the_encoders(arch: str, images: ImageSet) -> None:
     """R^2 of phi, at each place, regressed on D's stage rises where D learns from nothing else."""
-    source = autoencoder("dcgan", seed=3)
-    moved = zoo.transfer(source, zoo.gan(like=source, seed=1), "feature-distill")
-    trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none", discriminator_lr=2e-3)
+    source = autoencoder(arch, seed=3)
+    narrow = {"component": "mlp", "config": {"widths": [8, 6]}}  # a wide one explains all from the start
+    gan = zoo.gan(like=source, seed=1, discriminator=narrow if arch == "mlp" else None)
+    moved = zoo.transfer(source, gan, "feature-distill")
+    rate = 1e-2 if arch == "mlp" else 2e-3
+    trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none", discriminator_lr=rate)
     trainee.objective.d_loss = lambda game: 0.0 * game.fake_judgement.realness.sum()
     x = images.batch(images.train)
     phi = normalised(source.encoder.features(x).stages[-1].detach())

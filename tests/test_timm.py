@@ -230,3 +230,25 @@ def test_a_vit_judges_under_r1(images_file: Path, tmp_path: Path) -> None:
     scalars = trainee.step(images.train[:4], 0)
     assert float(scalars["penalty"]) > 0
     assert all(torch.isfinite(value) for value in scalars.values())
+
+
+def test_a_backbones_autoencoder_teaches_a_gan_of_another_architecture(images_file: Path) -> None:
+    """auto distils what cannot be copied, both ways of a step run, and no adapter is kept."""
+    from zoo.data.open import open_images
+    from zoo.training.adversarial import AdversarialTrainee
+    from zoo.training.recipe import AdversarialTraining
+    from zoo.transfers.transfer import explain
+
+    source = zoo.autoencoder("timm/resnet10t", PartSpec("mlp", {"widths": [8]}), shape=(1, 32, 32), latent_dim=4)
+    net = PartSpec("dcgan", {"width": 2})
+    images = open_images(str(images_file), shape=(1, 32, 32))
+    target = zoo.gan(net, net, like=source)
+    advised = explain(source, target)
+    assert advised.strategy == "transfer/feature-distill"
+    assert any("no encoder-init" in note for note in advised.notes)
+    moved = zoo.transfer(source, target, "feature-distill", data=images)
+    trainee = AdversarialTrainee(moved.plan, images, AdversarialTraining(batch=4), 0)
+    scalars = trainee.step(images.train[:4], 0)
+    assert all(torch.isfinite(value) for value in scalars.values())
+    assert {"d_loss", "g_loss"} <= set(scalars)
+    assert not any("adapter" in name for part in moved.gan.parts.values() for name in part.state_dict())

@@ -23,7 +23,7 @@ from zoo.specs import PartSpec
 from zoo.transfers.bridges import name_of
 from zoo.transfers.planning import choose, plan
 
-__all__ = ["AUTO", "Advice", "Evidence", "advise", "components", "look_at"]
+__all__ = ["AUTO", "Advice", "Evidence", "advise", "components", "look_at", "probe_of"]
 
 AUTO = "auto"
 
@@ -155,7 +155,7 @@ def look_at(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
         gap = (torch.cat(moments).mean(0) - 1).abs().mean() + code.mean(0).square().mean()
         noise = torch.randn(code.shape, generator=stream(0, "auto/codes"))
         decoded = source.decode(code.mean(0) + noise * code.std(0, unbiased=False))
-        probe = _probe(_embed(source, x), _embed(source, decoded))
+        probe = probe_of(_embed(source, x), _embed(source, decoded))
     return Evidence(len(images.train), error.item(), gap.item(), probe)
 
 
@@ -186,7 +186,7 @@ def _embed(source: Autoencoder, x: Tensor) -> Tensor:
     return torch.cat([source.encoder.features(part).embedding for part in x.split(64)])  # type: ignore[operator]
 
 
-def _probe(real: Tensor, fake: Tensor) -> float:
+def probe_of(real: Tensor, fake: Tensor) -> float:
     """The accuracy, on every other row, of ridge regression fitted on the rest."""
     features = torch.cat([real, fake]).double()
     features = (features - features.mean(0)) / features.std(0, unbiased=False).clamp(min=1e-6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Slot, Source, Transfer
+from zoo.transfers.activations import told_apart
 from zoo.transfers.bridges import carry
 from zoo_transfer.configs.controls import AutoencoderPriorConfig
 from zoo_transfer.configs.priors import MixturePriorConfig
@@ -31,7 +32,8 @@ class AutoencoderPrior:
         fitted = FittedMixture(mixture).plan(source, gan)
         frozen = {net: set(fitted.gan.parts[net].state_dict()) for net in ("generator", "discriminator")}
         promised = {"generator": set(gan.generator.state_dict()), **fitted.promised}
-        return Transfer(fitted.gan, edits + fitted.edits, frozen=frozen, promised=promised)
+        notes = told_apart(source.decoder, gan.generator, "autoencoder-prior")
+        return Transfer(fitted.gan, edits + fitted.edits, frozen=frozen, promised=promised, notes=notes)
 
     def neutral(self) -> None:
         """None: it trains no GAN."""

@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.protocols import Schedule, Slot, Source, Transfer
+from zoo.transfers.activations import told_apart
 from zoo.transfers.bridges import carry
 from zoo_transfer.configs.weights import DecoderInitConfig
 
@@ -85,6 +86,7 @@ class DecoderInit:
         edits = carry(source.decoder, "decoder", gan.generator, "generator")
         config = self.config
         planned = Transfer(gan, edits, promised={"generator": {edit.tensor for edit in edits}})
+        planned.notes += told_apart(source.decoder, gan.generator, "decoder-init")
         ours, theirs = source.latent_dim, gan.latent_dim
         if ours != theirs:
             planned.to_latent = Resized(ours, theirs)

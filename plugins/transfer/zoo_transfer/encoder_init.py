@@ -12,6 +12,7 @@ from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
 from zoo.networks.spectral import normalised
 from zoo.protocols import Slot, Source, Transfer
+from zoo.transfers.activations import told_apart
 from zoo.transfers.bridges import carry
 from zoo_transfer.configs.weights import EncoderInitConfig
 from zoo_transfer.spectral_gain import with_gains
@@ -46,7 +47,8 @@ class EncoderInit:
             gan = with_gains(gan)
         trunk = cast(nn.Module, gan.discriminator.encoder)
         edits = carry(source.encoder, "encoder", trunk, "discriminator", "encoder.")
-        return Transfer(gan, edits, promised={"discriminator": {edit.tensor for edit in edits}})
+        promised = {"discriminator": {edit.tensor for edit in edits}}
+        return Transfer(gan, edits, promised=promised, notes=told_apart(source.encoder, trunk, "encoder-init"))
 
     def neutral(self) -> None:
         """None: the copy is the strategy. Given the scratch trunk's own weights as an encoder it equals scratch."""

@@ -17,6 +17,7 @@ from zoo.plugins import normalise
 from zoo.protocols import Edit, Judgement, Side, Slot, Source, Stage, Transfer, Values
 from zoo.specs import DataSpec, PartSpec
 from zoo.training.game import ImageGame
+from zoo.transfers.activations import told_apart
 from zoo.transfers.bridges import carry, require_same_data
 from zoo_transfer.configs.games import LatentGanConfig, LatentGeneratorConfig
 from zoo_transfer.decoder_init import WarmStart
@@ -130,7 +131,7 @@ class LatentGan:
             Edit("generator", "scale", "fitted", "standard deviation of the codes", _scale),
         ]
         taught, names = parts_of(source, teacher, "game")
-        stages, notes = [], []
+        stages, notes = [], told_apart(source.decoder, gan.generator, "latent-gan")
         if config.joint_after < 1.0:
             stages.append(self._joint(GAN(gan.prior, maker, gan.discriminator, gan.specs), decoder))
             notes.append(f"latent-gan: images are judged once {config.joint_after:.0%} of the budget is spent")
