@@ -48,13 +48,7 @@ def play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None
             path = picture(gr, "Walks")
             when(walk.click, lambda name, a, b, n: shelf.open(name).walk(a, b, n), [model, start, end, steps], path)
         with gr.Tab("Reconstruct", id="look"):
-            with gr.Row():
-                given = upload(gr, "Your image")
-                with gr.Column():
-                    among = gr.Textbox(
-                        label="Neighbours among", info="A data set's name or a folder; else what it was trained on"
-                    )
-                    look = gr.Button("Reconstruct", variant="primary")
+            given, among, look, _ = _beside_others(gr, "Your image", "Neighbours among", "Reconstruct")
             seen = picture(gr, "Reconstruction and neighbours")
             when(look.click, lambda name, up, among: shelf.open(name).look(up, among), [model, given, among], seen)
         with gr.Tab("Arithmetic", id="add"):
@@ -73,14 +67,10 @@ def play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None
                 total,
             )
         with gr.Tab("Judge", id="judge"):
-            with gr.Row():
-                judged = upload(gr, "Your image (optional)")
-                with gr.Column():
-                    beside = gr.Textbox(
-                        label="Real images", info="A data set's name or a folder; else what it was trained on"
-                    )
-                    judge = gr.Button("Ask the discriminator", variant="primary")
-                    words = gr.Textbox(label="Realness of your image", interactive=False, lines=2)
+            row = _beside_others(gr, "Your image (optional)", "Real images", "Ask the discriminator")
+            judged, beside, judge, column = row
+            with column:
+                words = gr.Textbox(label="Realness of your image", interactive=False, lines=2)
             spread = picture(gr, "Realness of real and generated images")
             when(
                 judge.click,
@@ -88,3 +78,13 @@ def play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None
                 [model, judged, beside],
                 [words, spread],
             )
+
+
+def _beside_others(gr: Any, image: str, others: str, press: str) -> tuple[Any, Any, Any, Any]:
+    """An upload; beside it the images that it is compared with, the button, and the column that holds these two."""
+    with gr.Row():
+        given = upload(gr, image)
+        with gr.Column() as column:
+            among = gr.Textbox(label=others, info="A data set's name or a folder; else what it was trained on")
+            button = gr.Button(press, variant="primary")
+    return given, among, button, column
