@@ -152,7 +152,7 @@ def images_of(recipe: Recipe) -> ImageSet:
             f"the images of {section.source} are not those that this run began with: "
             f"data.sha256 {str(section.sha256)[:12]} -> {images.sha256[:12]}, now {len(images):,} images",
             "Put them back, or the version of Pillow that prepared them; "
-            f"or go on with these in a new run: --override data.source={section.source} --out NEW",
+            f"or go on with these in a new run: zoo resume RUN --override data.source={section.source} --out NEW",
         )
     return images
 
