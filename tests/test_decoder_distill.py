@@ -56,6 +56,16 @@ def test_another_generator_makes_the_decoders_images_of_the_same_codes(arch: str
     assert {row.origin for row in moved.report.rows if row.net == "generator"} <= {"fitted", "adapted"}
 
 
+def test_a_generator_inside_another_one_learns_alone(images: ImageSet) -> None:
+    """The miner in front of it starts as it would without: it adds nothing yet."""
+    source = autoencoder("mlp")
+    fresh = zoo.gan("dcgan", "dcgan", like=source, seed=1)
+    alone, mined = distilled(source, fresh, images), distilled(source, fresh, images, "miner")
+    assert states_equal(alone.gan.generator, mined.gan.generator.generator)
+    z = source.encode(images.batch(images.train))
+    assert torch.equal(alone.gan.generate(z), mined.gan.generate(z))
+
+
 def test_the_same_seed_gives_the_same_generator_and_another_one_another(images: ImageSet) -> None:
     source = autoencoder("mlp")
     gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)

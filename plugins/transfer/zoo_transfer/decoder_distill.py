@@ -49,7 +49,8 @@ class DecoderDistill:
             return planned
         if source.latent_dim != gan.latent_dim:
             project(planned, source.latent_dim, gan.latent_dim)
-        taught = once(lambda values: learn_images(config, values, gan.data, planned.to_latent).state_dict())
+        student = gan.generator  # by itself, also where a later strategy puts it inside another
+        taught = once(lambda values: learn_images(config, values, student, gan.data, planned.to_latent).state_dict())
 
         def edit(tensor: str) -> Edit:
             def value(values: Values) -> Tensor:
@@ -67,12 +68,12 @@ class DecoderDistill:
 
 
 def learn_images(
-    config: DecoderDistillConfig, values: Values, data: DataSpec, to_latent: nn.Module | None
+    config: DecoderDistillConfig, values: Values, student: nn.Module, data: DataSpec, to_latent: nn.Module | None
 ) -> nn.Module:
-    """A copy of the generator that makes what the decoder makes, trained with Adam, its rate falling to 0 as a cosine;
+    """A copy of the student that makes what the decoder makes, trained with Adam, its rate falling to 0 as a cosine;
     in the mode it was in."""
     rng = stream(config.seed, "decoder-distill")
-    source, generator = values.source, copy.deepcopy(values.nets["generator"])
+    source, generator = values.source, copy.deepcopy(student)
     was = generator.training
     device = next(generator.parameters()).device
     codes = values.codes()
