@@ -181,6 +181,9 @@ def _origin(how: str, origin: str) -> str:
         found = re.search(r"\b(encoder|bottleneck|decoder)\.", how)
         assert found is not None
         return found[1]
+    taught = re.search(r"\bthe (encoder|bottleneck|decoder)'s\b", how)
+    if taught:
+        return taught[1]
     for net in ("generator", "discriminator"):
         if how.startswith(f"{net}.") or how.endswith(f"of the {net}"):
             return net
