@@ -437,14 +437,15 @@ def test_a_latent_gan_samples_what_the_decoder_makes_of_its_codes(arch: str, ima
     torch.testing.assert_close(maker.mean, expected.mean(0))
 
 
-def test_the_generator_of_codes_learns_their_mean_and_spread(images: ImageSet) -> None:
+@both
+def test_the_generator_of_codes_learns_their_mean_and_spread(arch: str, images: ImageSet) -> None:
     """Six hundred steps bring the first two moments of g(e) to those of the standardised codes."""
-    moved = move(images, ("latent-gan", {"widths": [32, 32], "critic_steps": 2}), arch="mlp")
+    moved = move(images, ("latent-gan", {"widths": [32, 32], "critic_steps": 2}), arch=arch)
     trainee = trainee_of(moved, images, batch=32, beta1=0.5, ema_ramp=0.5)
     run(trainee, images, 600)
     codes = trainee.average.net.mapper(torch.randn(500, 6, generator=torch.Generator().manual_seed(0)))
     assert codes.mean(0).abs().max() < 0.6
-    assert 0.3 < codes.std(0).mean() < 2.0
+    assert 0.6 < codes.std(0).min() <= codes.std(0).max() < 1.5
 
 
 def test_a_strategy_that_looks_at_images_is_refused_beside_a_game_on_codes(images: ImageSet) -> None:
