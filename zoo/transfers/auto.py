@@ -76,7 +76,8 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             "variance): its weights are a start and nothing is held to it. Let it learn them first: zoo transfer "
             "--adapt 12800"
         )
-    if fits["decoder-init"] is None and evidence is not None and not poor and not _reads_codes(source, gan):
+    reads_codes = fits["decoder-init"] is None and _reads_codes(source, gan)
+    if fits["decoder-init"] is None and evidence is not None and not poor and not reads_codes:
         fits["decoder-init"] = "the generator's first layer would stay fresh, and codes mean nothing to it"
     for name, part in (("decoder-init", "the decoder's layers fit G"), ("encoder-init", "the encoder's layers fit D")):
         why = fits[name]
@@ -93,7 +94,7 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
         reasons.append("feature-distill: the generator learns the decoder's images along the way")
     if poor:
         reasons.append("N(0, I) is kept: a prior fitted to codes of images that it does not know misleads")
-    elif copied and not _reads_codes(source, gan):
+    elif copied and not reads_codes:
         reasons.append("N(0, I) is kept: the generator's first layer is fresh and takes any codes")
     elif evidence is not None and (copied or taught) and source.latent_dim == gan.latent_dim:
         if evidence.prior_gap > _GAP:
@@ -115,8 +116,7 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             f"gaussian-prior: the codes are not N(0, I) (second moments off by {evidence.prior_gap:.2f}), and "
             f"{source.latent_dim} values a code enter a generator that takes {gan.latent_dim}"
         )
-    knows_codes = taught or (copied and _reads_codes(source, gan))
-    whole = knows_codes and source.data.shape == gan.data.shape
+    whole = (taught or reads_codes) and source.data.shape == gan.data.shape
     if evidence is not None and whole and not poor and _fits(source, gan, "recon-anchor") is None:
         if evidence.error <= _KNOWN:
             parts.append(PartSpec("recon-anchor"))

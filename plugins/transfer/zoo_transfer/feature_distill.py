@@ -9,10 +9,10 @@ from torch.nn.functional import interpolate
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.seeds import seeded
-from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer
+from zoo.protocols import Round, Side, Slot, Source, Transfer
 from zoo.transfers.fits import once
 from zoo_transfer.configs.losses import FeatureDistillConfig
-from zoo_transfer.gaussian_prior import Projection, principal
+from zoo_transfer.gaussian_prior import Projection, principal, projecting
 from zoo_transfer.teachers import Teacher, device_of, parts_of, stage_shapes, teacher_of
 
 __all__ = ["DistillFeatures", "DistillImages", "FeatureDistill", "matched", "normalised"]
@@ -140,12 +140,7 @@ class FeatureDistill:
         self._add(source, planned, "images", DistillImages(self.config, teacher, projection), teacher)
         fitted = once(lambda values: principal(values.codes(), kept))
         how = f"principal components {kept} of {ours}"
-        planned.edits += [
-            Edit("terms.images", "projection.mean", "fitted", how, lambda values: fitted(values).mean.float()),
-            Edit(
-                "terms.images", "projection.matrix", "fitted", how, lambda v: torch.linalg.pinv(fitted(v).scale).float()
-            ),
-        ]
+        planned.edits += projecting("terms.images", how, fitted, "projection.")
         planned.promised["terms.images"] |= {"projection.mean", "projection.matrix"}
         planned.notes.append(
             f"feature-distill: codes of {ours} values teach a generator that takes {theirs} by {kept} of their "

@@ -19,7 +19,7 @@ from zoo.transfers.fits import GaussianFit, fit_gaussian, once
 from zoo_transfer.configs.priors import GaussianPriorConfig
 from zoo_transfer.kept_prior import kept_prior
 
-__all__ = ["FittedGaussian", "Projection", "Whitening", "principal", "project"]
+__all__ = ["FittedGaussian", "Projection", "Whitening", "principal", "project", "projecting"]
 
 
 class Whitening(nn.Module):
@@ -64,6 +64,14 @@ def principal(codes: Tensor, k: int, ridge: float = 1e-4) -> GaussianFit:
     return GaussianFit(fit.mean, vectors[:, -k:] * values[-k:].sqrt())
 
 
+def projecting(net: str, how: str, fitted: Callable[[Values], GaussianFit], prefix: str = "") -> list[Edit]:
+    """The edits that fill a projection, which `net` calls `prefix`, from a fit as `principal` gives it."""
+    return [
+        Edit(net, f"{prefix}mean", "fitted", how, lambda values: fitted(values).mean.float()),
+        Edit(net, f"{prefix}matrix", "fitted", how, lambda values: torch.linalg.pinv(fitted(values).scale).float()),
+    ]
+
+
 def project(planned: Transfer, source_dim: int, latent_dim: int) -> None:
     """Let codes enter a generator of another number of values by their principal components, scaled to N(0, I)."""
     kept = min(source_dim, latent_dim)
@@ -71,10 +79,7 @@ def project(planned: Transfer, source_dim: int, latent_dim: int) -> None:
     fitted = once(lambda values: principal(values.codes(), latent_dim))
     device = next(planned.gan.generator.parameters()).device
     planned.to_latent = Projection(source_dim, latent_dim).to(device)
-    planned.edits += [
-        Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
-        Edit("to_latent", "matrix", "fitted", how, lambda v: torch.linalg.pinv(fitted(v).scale).float()),
-    ]
+    planned.edits += projecting("to_latent", how, fitted)
     planned.promised["to_latent"] = {"mean", "matrix"}
 
 
@@ -153,8 +158,7 @@ class FittedGaussian:
         edits = [
             Edit("generator", f"{layer}.weight", "adapted", f"{how}.weight", weight),
             Edit("generator", f"{layer}.bias", "adapted", f"{how}.bias", bias),
-            Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
-            Edit("to_latent", "matrix", "fitted", how, lambda values: torch.linalg.pinv(fitted(values).scale).float()),
+            *projecting("to_latent", how, fitted),
         ]
         promised = {"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "matrix"}}
         return Transfer(gan, edits, to_latent=projection, promised=promised)
