@@ -145,6 +145,7 @@ def test_a_run_may_go_on_by_itself_in_parts(images_file: Path, tmp_path: Path) -
     (warning,) = Record(tmp_path / "parts").events("warning")
     assert warning["what"].startswith("a batch of 16 does not fit")
     assert warning["advice"] == "Going on with accumulate = 2."
+    assert zoo.resume(tmp_path / "parts").recipe.engine.accumulate == 2
 
 
 def test_other_errors_of_a_net_are_not_taken_for_memory(images_file: Path, tmp_path: Path) -> None:

@@ -191,13 +191,13 @@ def test_the_moving_average_halves_over_its_half_life_and_copies_buffers() -> No
     with torch.no_grad():
         live.weight.fill_(3.0)
         live.running_mean.fill_(5.0)  # type: ignore[union-attr]
-    average.update(live, batch=100, shown=1000)
+    average.update(batch=100, shown=1000)
     assert torch.allclose(average.net.weight, torch.full((2,), 2.0))  # half the way from 1 to 3
     assert torch.equal(average.net.running_mean, live.running_mean)  # type: ignore[arg-type]
     early = MovingAverage(live, half_life=10_000, ramp=0.05)
     with torch.no_grad():
         live.weight.fill_(5.0)
-    early.update(live, batch=10, shown=200)  # the ramp's half-life is 10 images
+    early.update(batch=10, shown=200)  # the ramp's half-life is 10 images
     assert torch.allclose(early.net.weight, torch.full((2,), 4.0))
 
 

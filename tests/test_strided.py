@@ -1,4 +1,4 @@
-"""Strided convolutions of few channels are computed in another form: the same values and derivatives."""
+"""Strided convolutions from and to images and small maps take another form: the same values and derivatives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
 
-few = pytest.mark.parametrize("channels", [1, 2, 3, 4])
+ends = pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])  # an image's; 6 are a small map's
 kinds = pytest.mark.parametrize("grows", [False, True], ids=["halves", "doubles"])
 
 
@@ -31,7 +31,7 @@ def layers(grows: bool, channels: int, bias: bool = True) -> tuple[nn.Module, nn
 
 
 @kinds
-@few
+@ends
 @pytest.mark.parametrize("bias", [False, True])
 def test_values_and_gradients_are_torchs(grows: bool, channels: int, bias: bool) -> None:
     ours, plain, x = layers(grows, channels, bias)
@@ -46,7 +46,7 @@ def test_values_and_gradients_are_torchs(grows: bool, channels: int, bias: bool)
 
 
 @kinds
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3, 6])
 def test_first_and_second_derivatives_are_those_of_finite_differences(grows: bool, channels: int) -> None:
     ours, _, x = layers(grows, channels)
     names, weights = zip(*ours.named_parameters(), strict=True)
@@ -60,8 +60,9 @@ def test_first_and_second_derivatives_are_those_of_finite_differences(grows: boo
 
 
 @kinds
-def test_a_penalty_on_slopes_moves_the_weights_as_torchs_does(grows: bool) -> None:
-    ours, plain, x = layers(grows, 3)
+@pytest.mark.parametrize("channels", [3, 6])
+def test_a_penalty_on_slopes_moves_the_weights_as_torchs_does(grows: bool, channels: int) -> None:
+    ours, plain, x = layers(grows, channels)
 
     def penalty(layer: nn.Module) -> tuple[Tensor, ...]:
         (slope,) = torch.autograd.grad(layer(x).tanh().sum(), x, create_graph=True)
@@ -69,6 +70,31 @@ def test_a_penalty_on_slopes_moves_the_weights_as_torchs_does(grows: bool) -> No
 
     for got, wanted in zip(penalty(ours), penalty(plain), strict=True):
         torch.testing.assert_close(got, wanted)
+
+
+@kinds
+@pytest.mark.parametrize("channels", [3, 6])
+def test_a_frozen_layer_hands_the_slope_on_and_one_on_data_learns(grows: bool, channels: int) -> None:
+    ours, plain, x = layers(grows, channels)
+    slope = torch.randn_like(plain(x))
+    learnt = [torch.autograd.grad(layer(x.detach()), list(layer.parameters()), slope) for layer in (ours, plain)]
+    handed = [torch.autograd.grad(layer.requires_grad_(False)(x), x, slope) for layer in (ours, plain)]
+    for got, wanted in (learnt, handed):
+        torch.testing.assert_close(got, wanted)
+
+
+@kinds
+@pytest.mark.parametrize(("channels", "form"), [(3, ("_Shrink", "_Grow")), (6, ("_ToSmall", "_FromSmall"))])
+def test_the_other_form_is_taken_where_torchs_kernels_are_slow(
+    grows: bool, channels: int, form: tuple[str, str]
+) -> None:
+    ours, _, x = layers(grows, channels, bias=False)
+    assert form[grows] in str(ours(x).grad_fn)
+    larger = torch.randn(1, 5 if grows else 6, 10, 10, dtype=torch.float64, requires_grad=True)
+    if channels == 6:
+        assert form[grows] not in str(ours(larger).grad_fn)
+        laid = x.detach().contiguous(memory_format=torch.channels_last)
+        assert ours(laid).is_contiguous(memory_format=torch.channels_last)
 
 
 @kinds

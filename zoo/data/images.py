@@ -73,8 +73,9 @@ class ImageSet:
         """The samples of those rows, float32 `(len(rows), *spec.shape)` in `[spec.low, spec.high]`, on `device` (by
         default where the bytes are): bytes travel, and become floats there."""
         if isinstance(self.pixels, Tensor):
-            rows = rows.to(self.pixels.device, non_blocking=True)
-        pixels = self.pixels[rows]
+            pixels = self.pixels.index_select(0, rows.to(self.pixels.device, non_blocking=True))
+        else:
+            pixels = self.pixels[rows]
         return from_uint8(pixels if device is None else pixels.to(device, non_blocking=True), self.spec)
 
     def to(self, device: torch.device) -> ImageSet:

@@ -12,7 +12,8 @@ __all__ = ["from_uint8", "to_uint8"]
 
 def from_uint8(pixels: Tensor, spec: DataSpec) -> Tensor:
     """Bytes as float32: `low + v / 255 * (high - low)`, any shape."""
-    return (pixels.float() / 255 * (spec.high - spec.low) + spec.low).clamp_(spec.low, spec.high)
+    x = pixels.to(torch.float32, copy=True)
+    return x.div_(255).mul_(spec.high - spec.low).add_(spec.low).clamp_(spec.low, spec.high)
 
 
 def to_uint8(x: Tensor, spec: DataSpec) -> Tensor:

@@ -1,9 +1,12 @@
-"""4x4 convolutions of stride 2, to half and to double the side, quick on a CPU for images too.
+"""4x4 convolutions of stride 2, to half and to double the side, quick on a CPU at both ends of a net.
 
-torch's CPU kernels for a transposed convolution to 1, 3 or 4 channels, and for the gradient by such an image, reach a
-sixth of the speed of the others. Both are the same map, `_Grow`. Here it is a 2x2 convolution to four times the
-channels, whose result is spread over 2x2 pixels (the sub-pixel form of Shi et al. 2016, section 2.2): the same sums in
-another order.
+torch's CPU kernels are slow at two shapes, where the same sums are taken in another order.
+
+- To images: a transposed convolution to 1, 3 or 4 channels, and the gradient by such an image, reach a sixth of the
+  usual speed. Both are the same map, `_Grow`. Here it is a 2x2 convolution to four times the channels, whose result is
+  spread over 2x2 pixels (the sub-pixel form of Shi et al. 2016, section 2.2).
+- To 4x4 maps: a convolution, and the gradient of a transposed one by its input, take a fifth to a half longer than with
+  channels last, both conversions counted (`_to_small`). To larger maps they do not.
 """
 
 from __future__ import annotations
@@ -18,7 +21,10 @@ from torch.nn.grad import conv2d_weight
 __all__ = ["StridedConv2d", "StridedConvTranspose2d"]
 
 _FEW = 4
-"""Up to so many channels the other form is quicker."""
+"""An image has so many channels at most."""
+
+_SMALL = 4
+"""A small map has so many rows and columns at most."""
 
 
 class StridedConv2d(nn.Conv2d):
@@ -29,10 +35,12 @@ class StridedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, n_in, 2s, 2s) -> (N, n_out, s, s)."""
-        if not x.requires_grad or not _pays(x, self.weight):
-            return super().forward(x)
-        y: Tensor = _Shrink.apply(x, self.weight)
-        return y if self.bias is None else y + self.bias[:, None, None]
+        if _eager_on_cpu(x) and self.in_channels <= _FEW and x.requires_grad:
+            y: Tensor = _Shrink.apply(x, self.weight)
+            return y if self.bias is None else y + self.bias[:, None, None]
+        if _eager_on_cpu(x) and x.shape[-1] <= 2 * _SMALL and x.is_contiguous():
+            return _ToSmall.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
+        return super().forward(x)
 
 
 class StridedConvTranspose2d(nn.ConvTranspose2d):
@@ -43,14 +51,16 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """x (N, n_in, s, s) -> (N, n_out, 2s, 2s); `output_size` as torch's."""
-        if output_size is not None or not _pays(x, self.weight):
-            return super().forward(x, output_size)
-        y: Tensor = _Grow.apply(x, self.weight)
-        return y if self.bias is None else y + self.bias[:, None, None]
+        if _eager_on_cpu(x) and self.out_channels <= _FEW and output_size is None:
+            y: Tensor = _Grow.apply(x, self.weight)
+            return y if self.bias is None else y + self.bias[:, None, None]
+        if _eager_on_cpu(x) and x.shape[-1] <= _SMALL and x.is_contiguous() and output_size is None:
+            return _FromSmall.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
+        return super().forward(x, output_size)
 
 
-def _pays(x: Tensor, weight: Tensor) -> bool:
-    if weight.shape[1] > _FEW or x.device.type != "cpu" or x.dim() != 4:
+def _eager_on_cpu(x: Tensor) -> bool:
+    if x.device.type != "cpu" or x.dim() != 4:
         return False
     return not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
 
@@ -107,3 +117,51 @@ class _Taps(torch.autograd.Function):
         image, small = ctx.saved_tensors
         by_image, by_small = ctx.needs_input_grad
         return _Grow.apply(small, slope) if by_image else None, _Shrink.apply(image, slope) if by_small else None
+
+
+# Two maps whose gradients are torch's own, but for `_to_small`.
+
+
+def _to_small(image: Tensor, taps: Tensor, bias: Tensor | None = None) -> Tensor:
+    laid = image.contiguous(memory_format=torch.channels_last)
+    return conv2d(laid, taps, bias, stride=2, padding=1).contiguous()
+
+
+class _ToSmall(torch.autograd.Function):
+    """An image, taps and a bias -> a map."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, taps: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(image, taps)
+        return _to_small(image, taps, bias)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        image, taps = ctx.saved_tensors
+        return _gradients(slope, image, taps, ctx.needs_input_grad, transposed=False)
+
+
+class _FromSmall(torch.autograd.Function):
+    """A map, taps and a bias -> an image."""
+
+    @staticmethod
+    def forward(ctx: Any, small: Tensor, taps: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(small, taps)
+        return conv_transpose2d(small, taps, bias, stride=2, padding=1)
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        small, taps = ctx.saved_tensors
+        by_small, *others = ctx.needs_input_grad
+        _, by_taps, by_bias = _gradients(slope, small, taps, (False, *others), transposed=True)
+        return _to_small(slope, taps) if by_small else None, by_taps, by_bias
+
+
+def _gradients(
+    slope: Tensor, x: Tensor, taps: Tensor, wanted: tuple[bool, ...], *, transposed: bool
+) -> tuple[Tensor | None, ...]:
+    biases, stride, one, none = [slope.shape[1]], [2, 2], [1, 1], [0, 0]
+    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+        slope, x, taps, biases, stride, one, one, transposed, none, 1, wanted
+    )
+    return found

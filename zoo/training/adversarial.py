@@ -132,7 +132,7 @@ class AdversarialTrainee:
         self._pass_over((not d_moves) + (not g_moves), len(rows))
         if rounds:
             self.objective.after(self._whole(rounds))
-        self.average.update(self.gan.generator, len(rows), shown + len(rows))
+        self.average.update(len(rows), shown + len(rows))
         if self.adaptive is not None and d_moves:
             scalars["augmented"] = self.adaptive.p.clone()
         clocks = {"augment": shown + len(rows)}

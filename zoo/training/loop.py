@@ -152,6 +152,7 @@ def train(
         pending.clear()
         shown = restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
         record.forget_after(shown)
+        record.cut_into(parts)
         warn([{"warning": "memory", "what": trouble.message, "advice": f"Going on with accumulate = {parts}."}])
         last, last_at = time.monotonic(), shown
 

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,11 @@ class Record:
         if not (self.folder / RECIPE).is_file():
             raise ConfigError(f"{self.folder} holds no run", "Give the folder that --out named.")
         return read_recipe(self.folder / RECIPE)
+
+    def cut_into(self, parts: int) -> None:
+        """Every batch goes through in so many parts from here on, also after the run is resumed."""
+        recipe = self.recipe()
+        self.keep(RECIPE, write_recipe(replace(recipe, engine=replace(recipe.engine, accumulate=parts))))
 
     def write(self, event: Event) -> None:
         """Append the event, with the time, and tell the watchers."""
