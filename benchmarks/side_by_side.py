@@ -24,6 +24,8 @@ __all__ = ["Maker", "compare", "options", "record", "report", "table"]
 
 Seconds = tuple[float, float]
 
+_LIVES = 3
+
 Maker = Callable[[], Callable[[], object]]
 """Called in the process of its own, gives what is timed there: a module's function, or a functools.partial of one."""
 
@@ -57,16 +59,18 @@ def report(
 
 def compare(makers: Mapping[str, Maker], rounds: int, threads: int) -> dict[str, list[Seconds]]:
     """CPU seconds (all threads, ended child processes too) and wall seconds of each, round by round; each round goes
-    through all of them, once forwards and once backwards. Two more rounds before are not counted."""
+    through all of them, once forwards and once backwards. Processes live for a third of the rounds, after two that are
+    not counted: where their memory happens to lie makes some quicker than others."""
     found: dict[str, list[Seconds]] = {name: [] for name in makers}
-    with ExitStack() as stack:
-        turns = {name: _start(maker, threads, stack) for name, maker in makers.items()}
-        for i in range(-2, rounds):
-            for name in list(turns) if i % 2 else list(turns)[::-1]:
-                turns[name].send(None)
-                seconds = turns[name].recv()
-                if i >= 0:
-                    found[name].append(seconds)
+    for life in range(_LIVES):
+        with ExitStack() as stack:
+            turns = {name: _start(maker, threads, stack) for name, maker in makers.items()}
+            for i in range(-2, len(range(life, rounds, _LIVES))):
+                for name in list(turns) if i % 2 else list(turns)[::-1]:
+                    turns[name].send(None)
+                    seconds = turns[name].recv()
+                    if i >= 0:
+                        found[name].append(seconds)
     return found
 
 

@@ -206,7 +206,8 @@ class AdversarialTrainee:
     def _turn(self, side: Side, plays: Iterator[_Play], scalars: dict[str, Tensor]) -> list[Round]:
         """One side moves: a backward for each part, then one step of its optimiser. Adds to `scalars`."""
         adam, scale, share = self.adams[side], self.scales[side], 1 / self.engine.accumulate
-        adam.zero_grad(set_to_none=True)
+        for weight in self.weights[side]:
+            weight.grad = None
         rounds: list[Round] = []
         means: dict[str, Tensor] = {}
         for play in plays:
