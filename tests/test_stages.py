@@ -114,7 +114,7 @@ def test_a_run_remembers_that_its_warm_up_ended(images: ImageSet, tmp_path: Path
 
 
 def optimised(trainee: AdversarialTrainee) -> list[int]:
-    groups = trainee.adams[Side.DISCRIMINATOR].param_groups
+    groups = trainee.learners[Side.DISCRIMINATOR].adam.param_groups
     return [id(weight) for group in groups for weight in group["params"]]
 
 

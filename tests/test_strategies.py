@@ -165,7 +165,7 @@ def test_frozen_tensors_never_change_and_no_optimiser_holds_them(strategy: str, 
         assert torch.equal(before[key], tensor), key
         assert getattr(tensor, "grad", None) is None, key
         assert not tensor.requires_grad, key
-    optimised = {id(w) for adam in trainee.adams.values() for group in adam.param_groups for w in group["params"]}
+    optimised = {id(w) for adam in trainee.optimisers.values() for group in adam.param_groups for w in group["params"]}
     assert not optimised & {id(tensor) for tensor in frozen.values()}
     called = {(row.net, row.tensor): row.state for row in moved.report.rows}
     for net, module in nets.items():
@@ -244,11 +244,11 @@ def test_the_first_step_is_finite_and_reaches_the_generator(strategy: str, arch:
     """At step 0 losses are finite and some trained weight of the generator's side moves, unless nothing is to train."""
     moved = move(autoencoder(arch), strategy, images)
     trainee = AdversarialTrainee(moved.plan, images, training_of(moved), 0)
-    before = [weight.detach().clone() for weight in trainee.weights[Side.GENERATOR]]
+    before = [weight.detach().clone() for weight in trainee.learners[Side.GENERATOR].weights]
     rows = images.train[: trainee.training.batch]
     scalars = trainee.step(rows, 0)
     assert all(math.isfinite(value) for value in scalars.values())
-    after = trainee.weights[Side.GENERATOR]
+    after = trainee.learners[Side.GENERATOR].weights
     moved_some = any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert moved_some != (strategy in RESTING)
 

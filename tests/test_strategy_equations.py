@@ -55,8 +55,8 @@ def larger(images_file: Path) -> ImageSet:
 def test_optimisers_begin_empty(strategy: str, arch: str, images: ImageSet) -> None:
     """Nothing of the autoencoder's Adam comes along."""
     trainee = trainee_of(move(images, *strategy.split("+"), arch=arch), images)
-    assert trainee.adams
-    assert all(not adam.state for adam in trainee.adams.values())
+    assert trainee.optimisers
+    assert all(not adam.state for adam in trainee.optimisers.values())
 
 
 @both
@@ -92,9 +92,9 @@ def test_a_wholly_frozen_trunk_is_a_linear_probe(arch: str, images: ImageSet) ->
     moved = move(images, rest, "encoder-init", ("freeze-lower", {"stages": stages}), arch=arch)
     trainee = trainee_of(moved, images, objective="core/non-saturating", regulariser="none")
     probe = copy.deepcopy(moved.gan.discriminator.head)
-    learning = trainee.adams[Side.DISCRIMINATOR].param_groups
+    learning = trainee.learners[Side.DISCRIMINATOR].adam.param_groups
     assert sum(w.numel() for group in learning for w in group["params"]) == sum(w.numel() for w in probe.parameters())
-    adam = torch.optim.Adam(probe.parameters(), trainee.rates[Side.DISCRIMINATOR], (0.0, 0.99))
+    adam = torch.optim.Adam(probe.parameters(), trainee.learners[Side.DISCRIMINATOR].rate, (0.0, 0.99))
     adam.param_groups[0]["betas"] = learning[0]["betas"]
     batches, codes = Batches(images.train, 8, stream(0, "data")), stream(0, "codes")
     encoder, gan = moved.source.encoder, moved.gan
@@ -118,7 +118,7 @@ def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int
     part = {"component": arch, "config": {"width": 4} if arch == "dcgan" else {"widths": [5, 3]}}
     source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6)
     moved = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
-    groups = trainee_of(moved, larger).adams[Side.DISCRIMINATOR].param_groups
+    groups = trainee_of(moved, larger).learners[Side.DISCRIMINATOR].adam.param_groups
     every = sum(w.numel() for w in moved.gan.discriminator.parameters())
     sizes = (4 * (16 + 1), 8 * (4 * 16 + 1)) if arch == "dcgan" else (5 * (256 + 1), 3 * (5 + 1))
     assert sum(w.numel() for group in groups for w in group["params"]) == every - sum(sizes[:stages])

@@ -75,7 +75,7 @@ def test_the_autoencoder_prior_baseline_is_the_decoder_and_never_moves(images: I
     trainee = trainee_of(moved, images)
     run(trainee, images, 3)
     assert states_equal(trainee.gan.generator, moved.source.decoder)
-    assert not trainee.adams
+    assert not trainee.optimisers
 
 
 # ---------------------------------------------------------------- weights and schedules
@@ -91,12 +91,12 @@ def test_the_generator_waits_while_the_discriminator_warms_up_and_then_rises(arc
     run(trainee, images, 5)
     assert states_equal(trainee.gan.generator, moved.source.decoder)
     assert not states_equal(trainee.gan.discriminator, d_before)
-    assert trainee.adams[Side.GENERATOR].state_dict()["state"] == {}
+    assert trainee.learners[Side.GENERATOR].adam.state_dict()["state"] == {}
     trainee.step(images.train[:8], 40)
     assert not states_equal(trainee.gan.generator, moved.source.decoder)
-    assert trainee.adams[Side.GENERATOR].param_groups[0]["lr"] == pytest.approx(0.25e-3)
+    assert trainee.learners[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(0.25e-3)
     trainee.step(images.train[:8], 80)
-    assert trainee.adams[Side.GENERATOR].param_groups[0]["lr"] == pytest.approx(1e-3)
+    assert trainee.learners[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(1e-3)
 
 
 def test_the_warm_start_rises_linearly() -> None:
@@ -368,7 +368,7 @@ def test_one_step_of_the_energy_lowers_it_on_real_and_raises_it_on_fake_images(a
     (identity_only,) = torch.autograd.grad((u - shadow.decoder(code).detach()).square().flatten(1).mean(1).sum(), u)
     assert not torch.allclose(whole, identity_only)
     before = game.real_judgement.realness.mean(), game.fake_judgement.realness.mean()
-    adam = trainee.adams[Side.DISCRIMINATOR]
+    adam = trainee.learners[Side.DISCRIMINATOR].adam
     adam.zero_grad()
     trainee.objective.d_loss(table(trainee, images)).backward()
     adam.param_groups[0]["lr"] = 1e-4

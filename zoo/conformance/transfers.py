@@ -180,7 +180,7 @@ def frozen_tensors_stay_and_are_in_no_optimiser(case: TransferCase) -> None:
     }
     before = {name: tensor.detach().clone() for name, tensor in frozen.items()}
     steps(trainee, 10)
-    learning = {id(w) for adam in trainee.adams.values() for group in adam.param_groups for w in group["params"]}
+    learning = {id(w) for adam in trainee.optimisers.values() for group in adam.param_groups for w in group["params"]}
     for name, tensor in frozen.items():
         assert torch.equal(before[name], tensor), f"{name} is frozen and changed"
         assert id(tensor) not in learning, f"{name} is frozen and in an optimiser"
@@ -214,7 +214,7 @@ def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None
     the plan freezes every weight of both sides."""
     trainee = trainee_of(case, case.moved(case.source(), case.gan()))
     scalars = trainee.step(torch.arange(8), 0)
-    if not trainee.adams:
+    if not trainee.optimisers:
         nets, frozen = trainee.gan.parts, trainee.plan.frozen
         left = {
             f"{net}.{name}"
@@ -227,7 +227,7 @@ def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None
     assert scalars, "nothing moved"
     assert all(torch.isfinite(value).all() for value in scalars.values()), f"{scalars}"
     if "g_loss" in scalars:
-        weights = trainee.weights[Side.GENERATOR]
+        weights = trainee.learners[Side.GENERATOR].weights
         assert any(w.grad is not None and w.grad.any() for w in weights), "no gradient reaches the generator"
 
 

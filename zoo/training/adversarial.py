@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, cast
@@ -18,13 +17,10 @@ from zoo.networks.seeds import stream
 from zoo.objectives import augmentation
 from zoo.objectives.adaptive import AdaptiveProbability
 from zoo.protocols import (
-    Game,
     Judgement,
     Regulariser,
     Round,
-    Schedule,
     Side,
-    Stage,
     Term,
     Transfer,
 )
@@ -33,8 +29,10 @@ from zoo.training.balance import Balance, slope
 from zoo.training.ema import MovingAverage
 from zoo.training.engine import Engine
 from zoo.training.freezing import freeze
-from zoo.training.game import ImageGame, objective_of, regulariser_of
+from zoo.training.game import objective_of, regulariser_of
+from zoo.training.learner import Learner
 from zoo.training.recipe import AdversarialTraining
+from zoo.training.staging import Staging
 from zoo.training.steering import Steering
 from zoo.transfers.report import nets_of
 
@@ -62,7 +60,6 @@ class AdversarialTrainee:
         self.plan = plan
         self.images = images.to(self.engine.device)
         self.training = training
-        self.game: Game = plan.game or ImageGame(plan.gan)
         self.objective = objective_of(plan, training)
         self.regulariser = regulariser_of(training, plan.gan.data)
         self.augmentation = augmentation.parse(training.augment)
@@ -75,12 +72,11 @@ class AdversarialTrainee:
         for net, module in {**nets_of(plan), "objective": cast(nn.Module, self.objective)}.items():
             if net != "prior":
                 self.engine.place(module)
-        self.rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
-        self.weights: dict[Side, list[nn.Parameter]] = {side: [] for side in Side}
-        self.adams: dict[Side, torch.optim.Adam] = {}
-        self.scales = {side: self.engine.scale() for side in Side}
+        rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
+        betas, limit = (training.beta1, training.beta2), training.gradient_limit
+        self.learners = {side: Learner(self.engine, rates[side], betas, limit) for side in Side}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
-        self.begun: list[Stage] = []
+        self.staging = Staging(plan, training.images)
         self._enrol()
         self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
         self.modules: dict[str, nn.Module] = {
@@ -90,15 +86,13 @@ class AdversarialTrainee:
             **{f"terms.{name}": term for name, term in plan.terms.items()},
             **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
             **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
-            **{f"scale.{side.value}": scale for side, scale in self.scales.items()},
+            **{f"scale.{side.value}": learner.scale for side, learner in self.learners.items()},
         }
-        steered = {name: setting for name, setting, _ in self._settings() if isinstance(setting, nn.Module)}
-        steered |= {"augment": self.adaptive} if self.adaptive is not None else {}
+        steered = self.staging.steered() | ({"augment": self.adaptive} if self.adaptive is not None else {})
         self.steering = Steering(steered, self.engine.device)
         if steered:
             self.modules["steering"] = self.steering
         self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
-        self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """D moves, then G; the moving average follows. Each move is one backward, or one for each part where the batch
@@ -106,8 +100,9 @@ class AdversarialTrainee:
         self.advance(shown)
         n = shown // self.training.batch
         z = self.gan.prior.sample(len(rows), self.streams["codes"])  # type: ignore[operator]
-        d_moves = self._pace(Side.DISCRIMINATOR, shown) > 0
-        g_moves = self._pace(Side.GENERATOR, shown) > 0 and n % self.game.every == 0
+        paced = {side: learner.pace(self.staging.factor(side, shown)) for side, learner in self.learners.items()}
+        d_moves = paced[Side.DISCRIMINATOR]
+        g_moves = paced[Side.GENERATOR] and n % self.game.every == 0
         penalty = self.regulariser if self.regulariser is not None and n % self.regulariser.interval == 0 else None
         (first, *others) = self.engine.parts(len(rows))
         kept = None if others else self._deal(rows[first], z[first], gradients=g_moves)
@@ -122,7 +117,7 @@ class AdversarialTrainee:
             plays = (self._d_play(hand, shown, penalty) for hand in hands(gradients=False))
             rounds = self._turn(Side.DISCRIMINATOR, plays, scalars)
         if g_moves:
-            learning = [weight for weight in self.weights[Side.DISCRIMINATOR] if weight.requires_grad]
+            learning = [weight for weight in self.learners[Side.DISCRIMINATOR].weights if weight.requires_grad]
             for weight in learning:
                 weight.requires_grad_(False)
             plays = (self._g_play(hand, shown) for hand in hands(gradients=True))
@@ -135,22 +130,15 @@ class AdversarialTrainee:
         self.average.update(len(rows), shown + len(rows))
         if self.adaptive is not None and d_moves:
             scalars["augmented"] = self.adaptive.p.clone()
-        clocks = {"augment": shown + len(rows)}
-        clocks |= {name: shown + len(rows) - since for name, _, since in self._settings() if since is not None}
-        self.steering.after(scalars, clocks, len(rows))
+        clocks = self.staging.clocks(shown + len(rows))
+        self.steering.after(scalars, {"augment": shown + len(rows), **clocks}, len(rows))
         return scalars
 
     def advance(self, shown: int) -> None:
         """Begin every stage that is due after `shown` images, and take back one that is not. Resuming calls it before
         the optimisers' state comes."""
-        begun = [stage for stage in self.plan.stages if shown >= self._begins(stage)]
-        if len(begun) == len(self.begun):
-            return
-        self.begun = begun
-        games = [stage.game for stage in begun if stage.game is not None]
-        self.game = games[-1] if games else self.plan.game or ImageGame(self.gan)
-        self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
-        self._enrol()
+        if self.staging.advance(shown):
+            self._enrol()
 
     def _deal(self, rows: Tensor, z: Tensor, *, gradients: bool) -> _Hand:
         with self.engine.computing(), torch.set_grad_enabled(gradients):
@@ -204,20 +192,16 @@ class AdversarialTrainee:
         return Round(real, fake, z, rows, shown, judge, self._fake, groups, judge(fake), judged, rng, to_latent, view)
 
     def _turn(self, side: Side, plays: Iterator[_Play], scalars: dict[str, Tensor]) -> list[Round]:
-        """One side moves: a backward for each part, then one step of its optimiser. Adds to `scalars`."""
-        adam, scale, share = self.adams[side], self.scales[side], 1 / self.engine.accumulate
-        for weight in self.weights[side]:
-            weight.grad = None
+        """One side moves, over all parts of the batch. Adds to `scalars`."""
         rounds: list[Round] = []
-        means: dict[str, Tensor] = {}
-        for play in plays:
-            scale.scaled(play.loss * share).backward(
-                inputs=self.weights[side]
-            )  # not the images that a penalty is differentiated by
-            means = {key: means.get(key, 0) + share * value for key, value in play.scalars.items()}
-            rounds.append(play.game)
-        means = self.engine.move(adam, self.weights[side], scale, means, self.training.gradient_limit)
+
+        def parts() -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+            for play in plays:
+                rounds.append(play.game)
+                yield play.loss, play.scalars
+
         own = {"gradient", "held"}
+        means = self.learners[side].step(parts())
         scalars |= {f"{side.value[0]}_{key}" if key in own else key: value for key, value in means.items()}
         return rounds
 
@@ -265,21 +249,6 @@ class AdversarialTrainee:
             for part in self.engine.each(n, [self.streams["augmentation"]]):
                 self._view(part.stop - part.start)
 
-    def _pace(self, side: Side, shown: int) -> float:
-        """The side's learning rate for this step, set and returned; 0 means that it rests."""
-        if side not in self.adams:
-            return 0.0
-        key = f"{side.value}.lr/"
-        multipliers = (
-            setting(shown - since)
-            for name, setting, since in self._settings()
-            if since is not None and name.startswith(key)
-        )
-        rate = self.rates[side] * math.prod(multipliers)
-        for group in self.adams[side].param_groups:
-            group["lr"] = rate
-        return rate
-
     def _due(self, side: Side, shown: int) -> Sequence[Term]:
         terms = cast(dict[str, Term], self.plan.terms)
         return [term for term in terms.values() if term.side == side and term.weight(shown)]
@@ -292,43 +261,22 @@ class AdversarialTrainee:
             balance: Balance | None = getattr(term, "balance", None)
             if balance is not None:
                 if balance.due(game.shown // self.training.batch):
-                    scaled, weights = self.scales[side].scaled, self.weights[side]
+                    scaled, weights = self.learners[side].scale.scaled, self.learners[side].weights
                     balance.follow(slope(scaled(main), weights), slope(scaled(loss), weights))
                 loss = balance.factor * loss
             total = total + term.weight(game.shown) * loss
         return main + total
 
-    def _begins(self, stage: Stage) -> int:
-        return math.ceil(stage.after * self.training.images)
-
-    def _settings(self) -> Iterator[tuple[str, Schedule, int | None]]:
-        """Every schedule with a name of its own and the images at which its clock began, None if it has not."""
-        for key, schedules in self.plan.schedules.items():
-            for i, schedule in enumerate(schedules):
-                yield f"{key}/{i}", schedule, 0
-        for j, stage in enumerate(self.plan.stages):
-            began = self._begins(stage) if any(stage is begun for begun in self.begun) else None
-            for key, schedules in stage.schedules.items():
-                for i, schedule in enumerate(schedules):
-                    yield f"{key}/stage{j}/{i}", schedule, began
-
     def _enrol(self) -> None:
-        """Freeze what is to be frozen now, and give each side's optimiser the weights that it does not hold yet."""
-        thawed: dict[str, set[str]] = {}
-        for stage in self.begun:
-            for net, names in stage.thaws.items():
-                thawed.setdefault(net, set()).update(names)
-        freeze(self.plan, thawed)
-        betas = (self.training.beta1, self.training.beta2)
-        for side in Side:
-            held = {id(weight) for weight in self.weights[side]}
-            new = [weight for weight in self._trained(side) if id(weight) not in held]
-            self.weights[side] += new
-            if new and side in self.adams:
-                self.adams[side].add_param_group({"params": new})
-            elif new:
-                self.adams[side] = torch.optim.Adam(new, self.rates[side], betas, fused=True)
-                self.optimisers[side.value] = self.adams[side]
+        """Play the game of now, freeze what is to be frozen now, and give each side's optimiser the weights that it
+        does not hold yet."""
+        self.game = self.staging.game
+        self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
+        freeze(self.plan, self.staging.thawed)
+        for side, learner in self.learners.items():
+            learner.enrol(self._trained(side))
+            if learner.adam is not None:
+                self.optimisers[side.value] = learner.adam
 
     def _trained(self, side: Side) -> list[nn.Parameter]:
         players = self.game.players(side)

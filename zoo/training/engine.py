@@ -4,7 +4,7 @@ rounding, and but for nets with statistics over the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -16,7 +16,6 @@ from zoo.errors import ConfigError
 from zoo.networks.seeds import Stream, in_parts
 from zoo.training import devices, ranks
 from zoo.training.heap import keep_freed
-from zoo.training.holding import hold_to_memory
 from zoo.training.recipe import EngineSection
 from zoo.training.scaling import LossScale
 
@@ -86,22 +85,3 @@ class Engine:
     def scale(self) -> LossScale:
         """A loss scale for one optimiser."""
         return LossScale(self.device, enabled=self.settings.precision == "fp16")
-
-    def move(
-        self,
-        optimiser: torch.optim.Optimizer,
-        weights: Sequence[nn.Parameter],
-        scale: LossScale,
-        scalars: Mapping[str, Tensor],
-        limit: float = 0.0,
-    ) -> dict[str, Tensor]:
-        """Average the gradients and the scalars over the processes, then one step of the optimiser. Gives the scalars
-        with `gradient`, the norm of all gradients, and, where a `limit` holds them (`hold_to_memory`), `held`."""
-        slopes = [weight.grad for weight in weights if weight.grad is not None]
-        means = ranks.reduce(slopes, scalars)
-        scale.unscale(optimiser)
-        means["gradient"] = scale.seen(torch.nn.utils.get_total_norm(slopes))
-        if limit:
-            means["held"] = hold_to_memory(optimiser, weights, limit)
-        scale.step(optimiser)
-        return means

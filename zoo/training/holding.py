@@ -31,8 +31,9 @@ def hold_to_memory(adam: torch.optim.Optimizer, weights: Sequence[nn.Parameter],
         return torch.zeros(())
     beta2 = adam.param_groups[0]["betas"][1]
     states = [adam.state[weight] for weight in held]
-    squares = torch.stack([state["exp_avg_sq"].sum() / (1 - beta2 ** state["step"]) for state in states])
-    remembered = squares.sum().sqrt()
+    sums = torch.stack(torch._foreach_norm([state["exp_avg_sq"] for state in states], 1))  # none is below 0
+    steps = torch.stack([state["step"] for state in states]).to(sums)
+    remembered = (sums / (1 - beta2**steps)).sum().sqrt()
     factor = limit * remembered / torch.nn.utils.get_total_norm(slopes)
     factor = torch.where(remembered > 0, factor, 1.0).clamp(max=1.0)
     torch._foreach_mul_(slopes, factor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,7 @@ from zoo.networks.compose import as_part
 from zoo.networks.seeds import seeded, stream
 from zoo.protocols import AutoencoderObjective
 from zoo.training.engine import Engine
+from zoo.training.learner import Learner
 from zoo.training.recipe import AutoencoderTraining
 
 __all__ = ["AutoencoderTrainee"]
@@ -47,30 +50,25 @@ class AutoencoderTrainee:
         for module in self.modules.values():
             self.engine.place(module)
         weights = [weight for module in self.modules.values() for weight in module.parameters()]
-        self.weights = [weight for weight in weights if weight.requires_grad]
-        betas = (training.beta1, training.beta2)
-        self.adam = torch.optim.Adam(self.weights, training.learning_rate, betas, fused=True)
-        self.scale = self.engine.scale()
-        self.modules["scale"] = self.scale
-        self.optimisers: dict[str, torch.optim.Optimizer] = {"autoencoder": self.adam}
+        self.learner = Learner(self.engine, training.learning_rate, (training.beta1, training.beta2))
+        self.learner.enrol(weight for weight in weights if weight.requires_grad)
+        assert self.learner.adam is not None
+        self.modules["scale"] = self.learner.scale
+        self.optimisers: dict[str, torch.optim.Optimizer] = {"autoencoder": self.learner.adam}
         self.streams = {"data": stream(seed, "data"), "noise": stream(seed, "noise")}
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """One descent on `rows`; the learning rate falls linearly over the budget."""
         done = min(1.0, shown / self.training.images)
-        for group in self.adam.param_groups:
-            group["lr"] = self.training.learning_rate * (1 - (1 - self.training.final_learning_rate) * done)
-        self.adam.zero_grad(set_to_none=True)
-        share = 1 / self.engine.accumulate
-        scalars: dict[str, Tensor] = {}
+        self.learner.pace(1 - (1 - self.training.final_learning_rate) * done)
+        return self.learner.step(self._losses(rows))
+
+    def _losses(self, rows: Tensor) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         for part in self.engine.each(len(rows), [self.streams["noise"]]):
             with self.engine.computing():
                 x = self.engine.take(self.images.batch(rows[part], self.engine.device))
                 losses = self.objective.loss(self.model, x, self.streams["noise"])
-            self.scale.scaled(losses.total * share).backward()
-            seen = {"loss": losses.total.detach(), **losses.parts}
-            scalars = {key: scalars.get(key, 0) + share * value for key, value in seen.items()}
-        return self.engine.move(self.adam, self.weights, self.scale, scalars)
+            yield losses.total, {"loss": losses.total.detach(), **losses.parts}
 
     def advance(self, shown: int) -> None:
         """Every step is alike."""
