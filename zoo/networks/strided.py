@@ -35,10 +35,12 @@ class StridedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, n_in, 2s, 2s) -> (N, n_out, s, s)."""
-        if _eager_on_cpu(x) and self.in_channels <= _FEW and x.requires_grad:
+        if not _eager_on_cpu(x):
+            return super().forward(x)
+        if self.in_channels <= _FEW and x.requires_grad:
             y: Tensor = _Shrink.apply(x, self.weight)
             return y if self.bias is None else y + self.bias[:, None, None]
-        if _eager_on_cpu(x) and x.shape[-1] <= 2 * _SMALL and x.is_contiguous():
+        if x.shape[-1] <= 2 * _SMALL and x.is_contiguous():
             return _ToSmall.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
         return super().forward(x)
 
@@ -51,12 +53,14 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """x (N, n_in, s, s) -> (N, n_out, 2s, 2s); `output_size` as torch's."""
-        if _eager_on_cpu(x) and self.out_channels <= _FEW and output_size is None:
+        if output_size is not None or not _eager_on_cpu(x):
+            return super().forward(x, output_size)
+        if self.out_channels <= _FEW:
             y: Tensor = _Grow.apply(x, self.weight)
             return y if self.bias is None else y + self.bias[:, None, None]
-        if _eager_on_cpu(x) and x.shape[-1] <= _SMALL and x.is_contiguous() and output_size is None:
+        if x.shape[-1] <= _SMALL and x.is_contiguous():
             return _FromSmall.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
-        return super().forward(x, output_size)
+        return super().forward(x)
 
 
 def _eager_on_cpu(x: Tensor) -> bool:

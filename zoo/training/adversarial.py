@@ -16,14 +16,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.seeds import stream
 from zoo.objectives import augmentation
 from zoo.objectives.adaptive import AdaptiveProbability
-from zoo.protocols import (
-    Judgement,
-    Regulariser,
-    Round,
-    Side,
-    Term,
-    Transfer,
-)
+from zoo.protocols import Judgement, Regulariser, Round, Side, Term, Transfer
 from zoo.training import ranks
 from zoo.training.balance import Balance, slope
 from zoo.training.ema import MovingAverage
