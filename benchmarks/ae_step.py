@@ -21,10 +21,10 @@ import zoo
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.networks.autoencoder import Autoencoder
-from zoo.specs import PartSpec
-from zoo.training.engine import Engine
+from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.devices import Engine
 from zoo.training.recipe import AutoencoderTraining, EngineSection
-from zoo.training.reconstruction import AutoencoderTrainee
+from zoo.types import PartSpec
 
 BATCH, LATENT, RATE = 64, 64, 1e-3
 

@@ -20,9 +20,9 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.metrics.evaluate import reference
 from zoo.networks.autoencoder import Autoencoder
-from zoo.runs import open_run, train
+from zoo.training.api import open_run, train
 from zoo.transfers.auto import components, look_at
-from zoo.transfers.fits import fit_gaussian, fit_mixture
+from zoo.transfers.density import fit_gaussian, fit_mixture
 
 OUT = Path(__file__).parent / "auto_thresholds.csv"
 FIELDS = ("source", "images", "error", "gap", "n", "prior", "kid", "floor")

@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 
 from zoo.networks.compose import Part, as_part
-from zoo.pipeline import run_recipe
-from zoo.runs import resume
+from zoo.training.api import resume
+from zoo.training.pipeline import run_recipe
 from zoo.training.recipe import Recipe, TransferSection, read_recipe
-from zoo.training.record import Record
+from zoo.training.run_dir import Record
 
 HERE = Path(__file__).parent
 CASES = HERE / "cross_shapes"

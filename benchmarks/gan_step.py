@@ -38,12 +38,11 @@ from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.networks.gan import GAN
 from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
-from zoo.protocols import Transfer
-from zoo.specs import PartSpec
-from zoo.training.adversarial import AdversarialTrainee
-from zoo.training.engine import Engine
-from zoo.training.heap import keep_freed
+from zoo.training.devices import Engine, keep_freed
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining, EngineSection
+from zoo.transfers.plan import Transfer
+from zoo.types import PartSpec
 
 BATCH = 64
 LATENT = 100

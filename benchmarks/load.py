@@ -26,8 +26,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import zoo
-from zoo import pairs, tensors
-from zoo import release as release_module
+from zoo._utils import tensors
+from zoo.release.folder import folder as release_module
+from zoo.release.folder import load as pairs
 
 _MEGABYTES = 100.6
 _PIXELS = 158

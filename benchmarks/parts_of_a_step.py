@@ -12,9 +12,9 @@ import torch
 from gan_step import BATCH, bytes_of, nets, ours, training
 from side_by_side import Maker, options, record, report
 
-from zoo.protocols import Transfer
-from zoo.training.adversarial import AdversarialTrainee
-from zoo.training.heap import keep_freed
+from zoo.training.devices import keep_freed
+from zoo.training.gan import AdversarialTrainee
+from zoo.transfers.plan import Transfer
 
 
 def penalised(interval: int | None, steps: int) -> Callable[[], None]:

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zoo
+from zoo._utils.tensors import pack
 from zoo.hub.serve import open_folder
-from zoo.manifest import Manifest, PartEntry
-from zoo.release import pin_file, write_release
-from zoo.specs import DataSpec, PartSpec
-from zoo.tensors import pack
+from zoo.release.folder import pin_file, write_release
+from zoo.release.manifest import Manifest, PartEntry
+from zoo.types import DataSpec, PartSpec
 
 
 def release(folder: Path, megabytes: float) -> Path:

@@ -20,10 +20,10 @@ import zoo
 from zoo import plugins
 from zoo.data.batches import Batches
 from zoo.data.open import open_images
-from zoo.specs import PartSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.transfer import transfer
+from zoo.transfers.apply import transfer
+from zoo.types import PartSpec
 
 OUT = Path(__file__).parent / "strategy_cost.csv"
 FIELDS = ("strategy", "ratio", "low", "high", "once")

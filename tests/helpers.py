@@ -6,7 +6,7 @@ from pathlib import Path
 
 import zoo
 from zoo.networks.autoencoder import Autoencoder
-from zoo.specs import PartSpec
+from zoo.types import PartSpec
 
 ARCHITECTURES = {
     "mlp": (PartSpec("mlp", {"widths": [24, 16]}), PartSpec("mlp", {"widths": [16, 24]})),
@@ -38,12 +38,12 @@ def released(folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0") ->
     import torch
 
     from zoo import plugins
-    from zoo.manifest import Manifest, PartEntry, Sampling
+    from zoo._utils.tensors import pack
     from zoo.networks.vectors import record_vectors
-    from zoo.release import pin_file, write_release
-    from zoo.report.card import card
-    from zoo.specs import Metric
-    from zoo.tensors import pack
+    from zoo.release.card import card
+    from zoo.release.folder import pin_file, write_release
+    from zoo.release.manifest import Manifest, PartEntry, Sampling
+    from zoo.types import Metric
 
     ae = autoencoder()
     gan = zoo.gan(like=ae, seed=0)

@@ -83,8 +83,8 @@ def cli(*words: str, env: dict[str, str], timeout: float = 600) -> subprocess.Co
 
 
 _PROVED = """
-import sys, zoo.cli, zoo.release, zoo.remote.push as push
-push.prove = zoo.release.read_manifest
+import sys, zoo.cli, zoo.release.folder, zoo.remote.push as push
+push.prove = zoo.release.folder.read_manifest
 zoo.cli.main(["push", *sys.argv[1:]])
 """
 PUSH = [sys.executable, "-c", _PROVED]

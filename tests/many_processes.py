@@ -14,8 +14,8 @@ import torch
 from helpers import autoencoder
 
 import zoo
-from zoo.specs import PartSpec
-from zoo.training import ranks
+from zoo.training import distributed as ranks
+from zoo.types import PartSpec
 
 SMALL = {"batch": 16, "checkpoint_every": 48, "sample_every": 1_000, "images": 64}
 

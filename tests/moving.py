@@ -11,11 +11,11 @@ import zoo
 from zoo.config import from_plain
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
-from zoo.protocols import Round
-from zoo.specs import PartSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.losses.types import Round
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.transfer import Moved
+from zoo.transfers.apply import Moved
+from zoo.types import PartSpec
 
 
 def move(images: ImageSet, *parts: Any, arch: str = "dcgan", seed: int = 0) -> Moved:

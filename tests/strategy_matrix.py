@@ -10,7 +10,7 @@ from helpers import autoencoder
 import zoo
 from zoo import plugins
 from zoo.errors import TransferError
-from zoo.transfers.transfer import explain
+from zoo.transfers.apply import explain
 
 HEAD = """# Which strategies go together
 

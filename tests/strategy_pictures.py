@@ -16,11 +16,12 @@ from typing import NamedTuple, cast
 from torch import nn
 
 import zoo
+from zoo.losses.types import Side, Term
 from zoo.networks.autoencoder import Autoencoder
-from zoo.protocols import Side, Term, Transfer
-from zoo.specs import PartSpec
-from zoo.transfers.planning import choose, plan
+from zoo.transfers.plan import Transfer
 from zoo.transfers.report import report_on
+from zoo.transfers.strategies import choose, plan
+from zoo.types import PartSpec
 
 __all__ = ["ALONGSIDE", "picture", "planned"]
 

@@ -14,8 +14,8 @@ from zoo.errors import CompositionError, TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder
 from zoo.networks.gan import GAN
-from zoo.specs import PartSpec
-from zoo.transfers.transfer import explain
+from zoo.transfers.apply import explain
+from zoo.types import PartSpec
 
 __all__ = [
     "CHANNELS",

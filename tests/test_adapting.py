@@ -13,10 +13,10 @@ import zoo
 from zoo.cli import main
 from zoo.config import from_plain
 from zoo.errors import ConfigError
-from zoo.pipeline import Outcome, run_recipe
-from zoo.runs import open_run
+from zoo.training.api import open_run
+from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.pipeline import Outcome, run_recipe
 from zoo.training.recipe import Recipe, read_recipe
-from zoo.training.reconstruction import AutoencoderTrainee
 
 SMALL = {"batch": 8, "checkpoint_every": 999, "sample_every": 999}
 
@@ -94,7 +94,7 @@ def test_parts_that_are_not_the_sources_are_refused(source: Path, images_file: P
 
 
 def _name(registry: Path, folder: Path) -> None:
-    from zoo.registry_edit import add
+    from zoo.registry.edit import add
 
     registry.unlink(missing_ok=True)
     add(str(folder), registry)

@@ -14,11 +14,11 @@ from helpers import SHAPE, autoencoder
 import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
-from zoo.runs import resume
-from zoo.specs import PartSpec
-from zoo.training.record import Record
-from zoo.training.stability import StabilityWatch
+from zoo.training.api import resume
+from zoo.training.monitor import StabilityWatch
+from zoo.training.run_dir import Record
 from zoo.transfers.auto import Evidence, advise, look_at, probe_of
+from zoo.types import PartSpec
 
 
 @pytest.fixture

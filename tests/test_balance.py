@@ -15,7 +15,7 @@ import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.training import checkpoint
-from zoo.training.balance import Balance
+from zoo.training.optim import Balance
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 

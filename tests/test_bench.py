@@ -32,11 +32,10 @@ from zoo.bench.table import Row, read_table, write_table
 from zoo.cli import zoo
 from zoo.config import from_plain
 from zoo.data.open import open_images
-from zoo.data.select import select
+from zoo.data.split import select
 from zoo.errors import ConfigError, DataError
-from zoo.specs import Selection
-from zoo.training.events import Event
 from zoo.training.recipe import read_recipe
+from zoo.types import Event, Selection
 
 TINY: dict[str, Any] = {
     "name": "tiny",

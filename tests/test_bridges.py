@@ -15,14 +15,14 @@ from torch import Tensor
 from zoo_transfer.gaussian_prior import principal
 
 import zoo
+from zoo.data.convert import refit
 from zoo.data.open import open_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.fitting import refit
-from zoo.specs import DataSpec, PartSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.transfer import Moved, explain
+from zoo.transfers.apply import Moved, explain
+from zoo.types import DataSpec, PartSpec
 
 WIDTHS: dict[str, dict[str, Any]] = {
     "mlp": {"encoder": [24, 16], "generator": [16, 24], "wide_encoder": [48, 40], "wide_generator": [40, 48]},

@@ -325,7 +325,7 @@ def test_the_docs_can_be_read_and_searched_by_everybody(chromium: Any, tmp_path:
 
 def test_the_gallery_opens_from_a_path(chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from zoo.gallery import gallery
-    from zoo.registry_edit import add
+    from zoo.registry.edit import add
 
     add(str(released(tmp_path / "release")), tmp_path / "lab.toml")
     monkeypatch.setenv("ZOO_REGISTRY", str(tmp_path / "lab.toml"))

@@ -9,7 +9,7 @@ from helpers import SHAPE, autoencoder, states_equal
 import zoo
 from zoo.errors import CompositionError, ConfigError, PluginError, UnknownName
 from zoo.networks.checks import check_encoder, check_generator
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 
 @pytest.mark.parametrize("encoder", ["mlp", "dcgan"])

@@ -15,11 +15,11 @@ from zoo import plugins
 from zoo.config import settings_of
 from zoo.data.images import ImageSet
 from zoo.errors import CompositionError
-from zoo.protocols import Transfer
-from zoo.specs import DataSpec, PartSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
-from zoo.training.reconstruction import AutoencoderTrainee
+from zoo.transfers.plan import Transfer
+from zoo.types import DataSpec, PartSpec
 
 PAGE = Path(__file__).parents[1] / "docs" / "compose-matrix.md"
 SHAPES = ((1, 32, 32), (3, 16, 16), (1, 28, 28), (12,))

@@ -15,17 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo import plugins, testing
-from zoo.conformance import plugin as conformance
-from zoo.conformance.bottlenecks import BOTTLENECK_CHECKS
-from zoo.conformance.metrics import METRIC_CHECKS
-from zoo.conformance.networks import ENCODER_CHECKS, GENERATOR_CHECKS
-from zoo.conformance.objectives import OBJECTIVE_CHECKS
-from zoo.conformance.plugin import check_plugin
-from zoo.conformance.priors import PRIOR_CHECKS
-from zoo.conformance.regularisers import REGULARISER_CHECKS
-from zoo.conformance.transfers import TRANSFER_CHECKS
-from zoo.protocols import Edit, Features, Posterior, Round, Slot, Transfer
-from zoo.specs import KINDS, Component, DataSpec
+from zoo.losses.types import Round
+from zoo.networks.types import Features, Posterior
 from zoo.testing import (
     BottleneckCase,
     EncoderCase,
@@ -37,6 +28,17 @@ from zoo.testing import (
     RegulariserCase,
     TransferCase,
 )
+from zoo.testing.conformance import plugin as conformance
+from zoo.testing.conformance.bottlenecks import BOTTLENECK_CHECKS
+from zoo.testing.conformance.metrics import METRIC_CHECKS
+from zoo.testing.conformance.networks import ENCODER_CHECKS, GENERATOR_CHECKS
+from zoo.testing.conformance.objectives import OBJECTIVE_CHECKS
+from zoo.testing.conformance.plugin import check_plugin
+from zoo.testing.conformance.priors import PRIOR_CHECKS
+from zoo.testing.conformance.regularisers import REGULARISER_CHECKS
+from zoo.testing.conformance.transfers import TRANSFER_CHECKS
+from zoo.transfers.plan import Edit, Slot, Transfer
+from zoo.types import KINDS, Component, DataSpec
 
 DATA = DataSpec((1, 8, 8))
 
@@ -530,8 +532,8 @@ def test_a_contract_that_would_check_nothing_is_an_error_where_it_is_defined() -
 def test_only_the_kit_for_pytest_imports_pytest() -> None:
     code = """
         import sys, zoo.cli.plugins
-        import zoo.conformance.networks, zoo.conformance.transfers, zoo.conformance.objectives
-        import zoo.conformance.datasets, zoo.conformance.plugin
+        import zoo.testing.conformance.networks, zoo.testing.conformance.transfers, zoo.testing.conformance.objectives
+        import zoo.testing.conformance.datasets, zoo.testing.conformance.plugin
         assert 'pytest' not in sys.modules
         """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from zoo import plugins
 from zoo.errors import CompositionError, ConfigError
-from zoo.objectives.logits import over_groups
-from zoo.protocols import Judgement, Round
-from zoo.specs import PartSpec
+from zoo.losses.logits import over_groups
+from zoo.losses.types import Round
+from zoo.networks.types import Judgement
+from zoo.types import PartSpec
 
 
 def table(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,), x: Tensor | None = None) -> Round:

@@ -21,7 +21,7 @@ from zoo import plugins
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 GREY = DataSpec((1, 8, 8))
 RGB = DataSpec((3, 8, 8))

@@ -15,7 +15,7 @@ from zoo_dcgan.generator import DcganGenerator
 
 from zoo.config import from_plain
 from zoo.errors import CompositionError, ConfigError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 SIZES = (8, 16, 32, 64, 128, 256)
 NORMS = ("none", "batch", "spectral", "group")

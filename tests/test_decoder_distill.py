@@ -13,15 +13,15 @@ from torch import Tensor
 from zoo_transfer.decoder_distill import around
 
 import zoo
+from zoo._utils.seeds import stream
+from zoo.data.convert import refit
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import stream
-from zoo.specs import PartSpec
-from zoo.transfers.transfer import Moved
+from zoo.transfers.apply import Moved
+from zoo.types import PartSpec
 
 
 @pytest.fixture

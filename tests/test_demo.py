@@ -10,7 +10,7 @@ from PIL import Image
 
 import zoo
 from zoo.cli import main
-from zoo.release import read_manifest, verify_files
+from zoo.release.folder import read_manifest, verify_files
 
 
 def test_ctrl_c_says_how_to_begin_again(
@@ -21,7 +21,7 @@ def test_ctrl_c_says_how_to_begin_again(
             (out / "transfer").mkdir(parents=True)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoo.demo.demo", stopped)
+    monkeypatch.setattr("zoo.cli.demo_run.demo", stopped)
     out = tmp_path / "demo"
     for trained, step in ((False, f"zoo demo --quick --out {out}"), (True, f"zoo demo --quick --out {out}-2")):
         with pytest.raises(SystemExit) as done:

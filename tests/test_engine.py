@@ -18,13 +18,13 @@ from torch.nn.functional import scaled_dot_product_attention
 
 import zoo
 from zoo import plugins
+from zoo._utils.seeds import in_parts, per_sample, stream
 from zoo.errors import ConfigError, OutOfMemory
-from zoo.networks.seeds import in_parts, per_sample, stream
-from zoo.runs import open_run
 from zoo.training import checkpoint
-from zoo.training.engine import Engine
+from zoo.training.api import open_run
+from zoo.training.devices import Engine
 from zoo.training.recipe import EngineSection
-from zoo.training.record import Record
+from zoo.training.run_dir import Record
 
 BATCH_STATISTICS = {"energy", "feature-moments"}
 """Strategies whose losses are not means over samples: EBGAN's pull-away term, the moments of a batch."""

@@ -14,8 +14,8 @@ from zoo.data.open import open_images
 from zoo.errors import ConfigError
 from zoo.metrics.evaluate import Reference
 from zoo.metrics.inception import Inception
-from zoo.protocols import FeatureSpace
-from zoo.specs import PartSpec
+from zoo.metrics.types import FeatureSpace
+from zoo.types import PartSpec
 
 
 def test_any_timm_backbone_judges_by_the_file_of_its_weights(tmp_path: Path) -> None:

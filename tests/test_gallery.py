@@ -12,11 +12,11 @@ from helpers import autoencoder, released
 
 from zoo.errors import DataError
 from zoo.gallery import gallery
-from zoo.manifest import Lineage, manifest_bytes
-from zoo.registry_edit import add
-from zoo.release import read_manifest
+from zoo.registry.edit import add
+from zoo.release.folder import read_manifest
+from zoo.release.manifest import Lineage, manifest_bytes
 from zoo.report.moves import moves
-from zoo.specs import Origin
+from zoo.types import Origin
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_table_is_shown_and_its_strangers_are_escaped(lab: Path, tmp_path: Pat
 
 def test_the_picture_of_a_transfer_has_a_cell_a_tensor_and_an_arrow_a_source() -> None:
     import zoo
-    from zoo.transfers.transfer import explain
+    from zoo.transfers.apply import explain
 
     ae = autoencoder(device="meta")
     report = explain(ae, zoo.gan(like=ae, device="meta"), "decoder-init+encoder-init")

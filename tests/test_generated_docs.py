@@ -13,7 +13,7 @@ from generated_docs import DOCS, PICTURES, costs, generated, names, pages
 
 from zoo import plugins
 from zoo.errors import TransferError
-from zoo.transfers.transfer import explain
+from zoo.transfers.apply import explain
 
 ANEW = "write it anew: python tests/generated_docs.py"
 

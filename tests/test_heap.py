@@ -11,7 +11,7 @@ import pytest
 
 _FAULTS = """
 import resource, torch
-from zoo.training.engine import Engine
+from zoo.training.devices import Engine
 from zoo.training.recipe import EngineSection
 Engine(EngineSection(device="cpu"))
 def turn():

@@ -14,8 +14,8 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError
 from zoo.training import checkpoint
-from zoo.training.holding import hold_to_memory
-from zoo.training.record import Record
+from zoo.training.optim import hold_to_memory
+from zoo.training.run_dir import Record
 
 SMALL = {"batch": 16, "checkpoint_every": 64, "sample_every": 64, "gradient_limit": 1.0}
 RATE = 0.01

@@ -15,15 +15,15 @@ from click.testing import CliRunner
 from helpers import released, states_equal
 
 import zoo
-from zoo import checked
+from zoo._utils import hash_cache as checked
+from zoo._utils.tensors import pack, unpack
 from zoo.cli import zoo as command
 from zoo.errors import ReleaseError, ZooError
-from zoo.names import pin_of
-from zoo.pairs import load, replay_vectors
-from zoo.registry import get, open_release
-from zoo.registry_edit import add, check
-from zoo.release import manifest_bytes, pin_file, read_manifest
-from zoo.tensors import pack, unpack
+from zoo.registry.edit import add, check
+from zoo.registry.index import get, open_release
+from zoo.registry.load import load, replay_vectors
+from zoo.release.folder import manifest_bytes, pin_file, read_manifest
+from zoo.release.names import pin_of
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_file_that_was_checked_is_not_hashed_again(named: Path, monkeypatch: p
     monkeypatch.setattr(checked, "_SETTLED", 0)
     first = load("dcgan.blobs")
     hashed: list[int] = []
-    from zoo import release
+    from zoo.release.folder import folder as release
 
     real = release.sha256_of
     monkeypatch.setattr(release, "sha256_of", lambda data: (hashed.append(len(data)), real(data))[1])

@@ -17,9 +17,9 @@ import torch
 from helpers import autoencoder
 
 import zoo
-from zoo import runs
-from zoo.specs import Metric
+from zoo.training import api as runs
 from zoo.training import checkpoint
+from zoo.types import Metric
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the children are forks")
 

@@ -12,11 +12,10 @@ import torch
 from helpers import autoencoder, states_equal
 
 import zoo
-from zoo import runs
 from zoo.errors import ConfigError
-from zoo.specs import Metric
+from zoo.training import api as runs
 from zoo.training import checkpoint
-from zoo.training.events import Event
+from zoo.types import Event, Metric
 
 EVERYTHING = {"batch": 16, "checkpoint_every": 48, "sample_every": 32, "augment": "translation+cutout"}
 
@@ -221,7 +220,7 @@ def test_a_half_removed_checkpoint_is_never_opened(run: Path) -> None:
 
 
 def test_two_processes_cannot_train_in_one_folder(run: Path) -> None:
-    from zoo.training.record import Record
+    from zoo.training.run_dir import Record
 
     with Record(run).held(), pytest.raises(ConfigError, match="another process is training"):
         zoo.resume(run)

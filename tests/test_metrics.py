@@ -16,10 +16,10 @@ from zoo.errors import ConfigError, DataError, PluginError
 from zoo.metrics.distances import fid, fid_infinity, kid, kid_interval
 from zoo.metrics.evaluate import Reference, evaluate, features_of
 from zoo.metrics.manifolds import manifolds
-from zoo.metrics.memory import memory, nearest
+from zoo.metrics.memorisation import memory, nearest
 from zoo.metrics.own import refuse_own_features
 from zoo.metrics.slices import sliced_wasserstein
-from zoo.specs import DataSpec, Metric
+from zoo.types import DataSpec, Metric
 
 
 def features(n: int, d: int = 6, shift: float = 0.0, seed: int = 0) -> Tensor:

@@ -17,15 +17,15 @@ from helpers import SHAPE
 from PIL import Image
 
 import zoo
+from zoo._utils import launch
 from zoo.cli import main
 from zoo.cli.progress import watching
 from zoo.cli.train import _resumable
 from zoo.errors import ConfigError, DataError, IntegrityError, RemoteError, TrainingError
-from zoo.training import launch
-from zoo.training.events import Event
 from zoo.training.recipe import read_recipe
-from zoo.training.record import EVENTS, Record
+from zoo.training.run_dir import EVENTS, Record
 from zoo.training.summary import summarise
+from zoo.types import Event
 
 SMALL = {"batch": 16, "checkpoint_every": 16, "sample_every": 64}
 WIDTH = {"component": "dcgan", "config": {"width": 4}}
@@ -275,7 +275,7 @@ def test_a_recipe_that_only_transfers_trains_a_gan_like_its_source() -> None:
 
 @pytest.mark.parametrize("address", ["nonsense", "http://[::1", "ftp://x", "http://", "http://x:y"])
 def test_an_endpoint_that_is_no_address_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zoo.doctor import diagnose
+    from zoo.cli.doctor_checks import diagnose
     from zoo.remote.search import search
 
     monkeypatch.setenv("HF_ENDPOINT", address)

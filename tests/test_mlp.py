@@ -14,7 +14,7 @@ from zoo_mlp.generator import MlpGenerator
 
 from zoo.config import from_plain
 from zoo.errors import ConfigError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 UNIT = DataSpec((1, 28, 28), low=0.0, high=1.0)
 ENCODING = 32

@@ -16,10 +16,10 @@ from zoo.data.open import open_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.spectral import keep_gains
-from zoo.protocols import Features
-from zoo.specs import DataSpec, PartSpec
-from zoo.transfers.bridges import carry
-from zoo.transfers.transfer import Moved, explain
+from zoo.networks.types import Features
+from zoo.transfers.apply import Moved, explain
+from zoo.transfers.weight_mapping import carry
+from zoo.types import DataSpec, PartSpec
 
 SHAPE = (1, 16, 16)
 

@@ -9,7 +9,7 @@ from helpers import autoencoder, released
 from PIL import Image
 
 import zoo
-from zoo.specs import Metric
+from zoo.types import Metric
 
 
 def test_a_gan_shows_sixteen_samples_and_one_without_values_none() -> None:

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 import zoo
 from zoo import plugins
+from zoo.losses.augmentation import draw
+from zoo.losses.types import Round
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.spectral import Gain, leading
-from zoo.objectives.augmentation import draw
-from zoo.protocols import Judgement, Round
-from zoo.specs import DataSpec, PartSpec
+from zoo.networks.types import Judgement
+from zoo.types import DataSpec, PartSpec
 
 N, D, K = 5, 6, 3
 SEED = 11

@@ -14,21 +14,22 @@ from torch import Tensor, nn
 
 import zoo
 from zoo import plugins
+from zoo._utils.tensors import unpack
 from zoo.data.batches import Batches
 from zoo.data.open import open_images
 from zoo.errors import CompositionError, ConfigError
-from zoo.objectives.adaptive import AdaptiveProbability
-from zoo.objectives.augmentation import augment, draw, parse
-from zoo.objectives.reconstruction import squared_mmd
-from zoo.protocols import Judgement, Round, Transfer
-from zoo.runs import resume, train
-from zoo.specs import DataSpec, PartSpec
-from zoo.tensors import unpack
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.losses.augmentation import AdaptiveProbability, augment, draw, parse
+from zoo.losses.reconstruction import squared_mmd
+from zoo.losses.types import Round
+from zoo.networks.types import Judgement
+from zoo.training.api import resume, train
+from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
-from zoo.training.reconstruction import AutoencoderTrainee
-from zoo.training.record import Record
-from zoo.training.steering import Steering
+from zoo.training.run_dir import Record
+from zoo.training.schedule import Steering
+from zoo.transfers.plan import Transfer
+from zoo.types import DataSpec, PartSpec
 
 N, D = 6, 4
 

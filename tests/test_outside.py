@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import zoo
 from zoo.errors import ZooError
-from zoo.names import pin_of
-from zoo.registry import get
+from zoo.registry.index import get
+from zoo.release.names import pin_of
 
 MANY = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(MANY, max_examples=1000)

@@ -12,17 +12,17 @@ import torch
 from helpers import autoencoder, states_equal
 
 import zoo
+from zoo._utils.tensors import pack, unpack
 from zoo.errors import IntegrityError, ReleaseError, ZooError
 from zoo.networks.vectors import compare, record_vectors
-from zoo.pairs import VECTORS, replay
-from zoo.release import read_manifest, verify_files
-from zoo.tensors import pack, unpack
+from zoo.registry.load import VECTORS, replay
+from zoo.release.folder import read_manifest, verify_files
 
 SMALL = {"batch": 16, "checkpoint_every": 64, "sample_every": 64}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> zoo.runs.Run:  # type: ignore[name-defined]
+def run(tmp_path_factory: pytest.TempPathFactory) -> zoo.training.api.Run:  # type: ignore[name-defined]
     import numpy as np
 
     folder = tmp_path_factory.mktemp("pair")
@@ -115,8 +115,8 @@ def test_weights_that_do_not_fit_the_component_are_refused(change: str, release:
     """Even when the manifest pins them."""
     import dataclasses
 
-    from zoo.manifest import manifest_bytes
-    from zoo.release import pin_file
+    from zoo.release.folder import pin_file
+    from zoo.release.manifest import manifest_bytes
 
     manifest = read_manifest(release)
     path = release / "decoder.safetensors"
@@ -232,8 +232,8 @@ def test_a_gan_of_another_shape_than_its_autoencoders_is_released_alone(tmp_path
 
 def test_weights_that_are_no_numbers_are_neither_loaded_nor_released(run, release: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """A diverged GAN would draw black squares and say nothing."""
-    from zoo.manifest import manifest_bytes
-    from zoo.release import pin_file
+    from zoo.release.folder import pin_file
+    from zoo.release.manifest import manifest_bytes
 
     manifest = read_manifest(release)
     file = release / "generator.safetensors"

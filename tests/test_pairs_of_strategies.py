@@ -16,9 +16,9 @@ from zoo import plugins
 from zoo.config import from_plain, settings_of
 from zoo.data.batches import Batches
 from zoo.data.open import open_images
-from zoo.specs import PartSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
+from zoo.types import PartSpec
 
 CHEAP = {
     "gmm-prior": {"components": 2},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from zoo import plugins
-from zoo.specs import DataSpec
 from zoo.testing import (
     BottleneckCase,
     BottleneckContract,
@@ -26,6 +25,7 @@ from zoo.testing import (
     TransferCase,
     TransferContract,
 )
+from zoo.types import DataSpec
 
 GREY8, COLOUR16 = DataSpec((1, 8, 8)), DataSpec((3, 16, 16), low=0.0, high=1.0)
 GREY64, VECTOR = DataSpec((2, 64, 64)), DataSpec((7,), low=-0.3, high=2.1)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from loopback import environment, hub
 
-from zoo import hookspecs
-from zoo.specs import KINDS
+from zoo.plugins import hookspecs
+from zoo.types import KINDS
 
 PAGE = Path(__file__).parents[1] / "docs" / "write-a-plugin.md"
 BLOCK = re.compile(r"^```(sh|python)(?: title=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)

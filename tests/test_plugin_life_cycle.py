@@ -20,8 +20,8 @@ from zoo.errors import ConfigError, PluginError, UnknownName, ZooError
 from zoo.plugins.records import Plugin
 
 GOOD = """
-    from zoo.hookspecs import hook
-    from zoo.specs import Component
+    from zoo.plugins.hookspecs import hook
+    from zoo.types import Component
     ZOO_API = 1
     @hook
     def zoo_components():
@@ -81,7 +81,7 @@ def found(name: str) -> plugins.Plugin:
     return next(plugin for plugin in plugins.plugins() if plugin.name == name)
 
 
-HOOK = "from zoo.hookspecs import hook\nfrom zoo.specs import Component\nZOO_API = 1\n@hook\ndef zoo_components():\n"
+HOOK = "from zoo.plugins.hookspecs import hook\nfrom zoo.types import Component\nZOO_API = 1\n@hook\ndef zoo_components():\n"
 RECORD = 'Component("encoder", "tiny", "a:b", "c:d")'
 
 BROKEN: dict[str, tuple[str, str, str]] = {
@@ -263,7 +263,7 @@ CONFIG = "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Conf
 NET = """
     import torch
     from torch import nn
-    from zoo.protocols import Features
+    from zoo.networks.types import Features
     class Tiny(nn.Module):
         def __init__(self, config, data):
             super().__init__()

@@ -13,13 +13,13 @@ from helpers import SHAPE, autoencoder
 from torch import Tensor
 
 import zoo
+from zoo._utils.seeds import stream
 from zoo.data.open import open_images
+from zoo.losses.reconstruction import MatchedCodes, squared_mmd
 from zoo.networks.configs import FlowPriorConfig, GaussianPriorConfig, MixturePriorConfig, TruncatedPriorConfig
 from zoo.networks.flows import FlowPrior
 from zoo.networks.priors import GaussianPrior, MixturePrior, TruncatedPrior
-from zoo.networks.seeds import stream
-from zoo.objectives.reconstruction import MatchedCodes, squared_mmd
-from zoo.transfers.fits import fit_gaussian, fit_mixture
+from zoo.transfers.density import fit_gaussian, fit_mixture
 
 
 def codes_of(n: int, d: int, seed: int) -> Tensor:

@@ -18,9 +18,9 @@ from loopback import cli, client, environment, hf, hub, kill_at, run
 from zoo.errors import IntegrityError
 from zoo.hub.faults import Fault
 from zoo.hub.server import Server
-from zoo.names import pin_of
-from zoo.release import read_manifest, read_part, verify_files
-from zoo.snapshots import file_in
+from zoo.release.folder import read_manifest, read_part, verify_files
+from zoo.release.names import pin_of
+from zoo.release.snapshots import file_in
 
 SAMPLES = """
 import hashlib, sys, zoo

@@ -14,12 +14,12 @@ from helpers import released
 from huggingface_hub import ModelCard
 from loopback import BOB, PUSH, READER, cli, environment, hf, hub, kill_at, push
 
+from zoo._utils.tensors import pack, unpack
 from zoo.hub.faults import Fault
 from zoo.hub.server import Server
-from zoo.release import manifest_bytes, pin_file, read_manifest
-from zoo.report.card import card
-from zoo.specs import Origin
-from zoo.tensors import pack, unpack
+from zoo.release.card import card
+from zoo.release.folder import manifest_bytes, pin_file, read_manifest
+from zoo.types import Origin
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_who_may_not_write_is_told_so(server: Server, release: Path, env: dict[s
 
 def test_the_hub_can_read_the_cards_figures_and_its_base_model(release: Path) -> None:
     source = Origin("dcgan.y", "1.0.0", "sha256:" + "a" * 64, f"hub:ann/y@{'b' * 40}")
-    from zoo.manifest import Lineage
+    from zoo.release.manifest import Lineage
 
     manifest = replace(read_manifest(release), lineage=Lineage("decoder-init", 10, "c" * 64, source))
     read = ModelCard(card(manifest)).data

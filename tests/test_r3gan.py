@@ -10,7 +10,7 @@ from zoo_r3gan.generator import ResidualGenerator
 from zoo_r3gan.layers import Resample, ResidualBlock
 
 from zoo.errors import CompositionError, ConfigError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 
 def test_a_fresh_block_is_the_identity() -> None:

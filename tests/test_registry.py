@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zoo import plugins, registry
+from zoo import plugins
 from zoo.errors import IntegrityError, ReleaseError, RemoteError, UnknownName, ZooError
-from zoo.names import pin_of
-from zoo.registry import Registry, find, load_registry, locate, models, open_release, read_registry
-from zoo.release import MANIFEST, Manifest, PartEntry, pin_file, write_release
-from zoo.specs import DataSpec
+from zoo.registry.index import Registry, find, load_registry, locate, models, open_release, read_registry
+from zoo.release.folder import MANIFEST, Manifest, PartEntry, pin_file, registry, write_release
+from zoo.release.names import pin_of
+from zoo.types import DataSpec
 
 PIN = "sha256:" + "0" * 64
 FACTS = {
@@ -392,7 +392,7 @@ def test_a_folder_without_a_manifest_is_not_taken_for_a_name(layers: dict[str, P
 def test_the_index_imports_no_torch() -> None:
     """Listing and checking must answer at once."""
     code = (
-        "import sys, zoo.registry, zoo.release, zoo.tensors, zoo.files, zoo.report.card\n"
+        "import sys, zoo.registry.index, zoo.release.folder, zoo._utils.tensors, zoo._utils.files, zoo.release.card\n"
         "print(sorted({'torch', 'numpy', 'matplotlib', 'PIL', 'jinja2', 'click'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,11 +16,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zoo import files as zoo_files
+from zoo._utils import files as zoo_files
+from zoo._utils.files import sha256_of, write_atomically, write_folder_atomically
+from zoo._utils.tensors import check_header, pack, unpack
 from zoo.errors import IntegrityError, ReleaseError, StorageError, ZooError
-from zoo.files import write_atomically, write_folder_atomically
-from zoo.names import check_license, check_name, check_version, sha256_of
-from zoo.release import (
+from zoo.release.folder import (
     MANIFEST,
     FileEntry,
     Lineage,
@@ -37,8 +37,8 @@ from zoo.release import (
     verify_files,
     write_release,
 )
-from zoo.specs import DataSpec, Metric, Origin
-from zoo.tensors import check_header, pack, unpack
+from zoo.release.names import check_license, check_name, check_version
+from zoo.types import DataSpec, Metric, Origin
 
 ROLES = ("encoder", "bottleneck", "decoder", "generator", "discriminator", "prior")
 

@@ -13,9 +13,11 @@ import torch
 import yaml
 from PIL import Image
 
+from zoo._utils.files import sha256_of
+from zoo.data.grids import grid, labelled_grids, png_bytes
 from zoo.errors import DataError
-from zoo.names import sha256_of
-from zoo.release import (
+from zoo.release.card import card, hub_license
+from zoo.release.folder import (
     FileEntry,
     Lineage,
     Manifest,
@@ -25,10 +27,8 @@ from zoo.release import (
     manifest_bytes,
     parse_manifest,
 )
-from zoo.report.card import card, hub_license
 from zoo.report.curves import curve
-from zoo.report.grids import grid, labelled_grids, png_bytes
-from zoo.specs import DataSpec, Metric, Origin
+from zoo.types import DataSpec, Metric, Origin
 
 
 def images(n: int, channels: int = 1, size: int = 28) -> np.ndarray:

@@ -19,7 +19,7 @@ import zoo
 from zoo.errors import ConfigError, Diverged, StorageError
 from zoo.training import checkpoint, loop
 from zoo.training.ema import MovingAverage
-from zoo.training.events import Event
+from zoo.types import Event
 
 SMALL = {"batch": 16, "checkpoint_every": 64, "sample_every": 64}
 
@@ -238,7 +238,7 @@ def test_samples_stay_in_the_value_range() -> None:
 def test_a_line_that_the_disk_has_no_room_for_leaves_no_half_line(tmp_path: Path) -> None:
     """A real limit on the size of files: the kernel takes some bytes of the line and refuses the rest."""
     resource = pytest.importorskip("resource")
-    from zoo.training.record import Record
+    from zoo.training.run_dir import Record
 
     record = Record(tmp_path)
     record.write(Event("start", 0, 64))

@@ -15,9 +15,9 @@ from PIL import Image
 import zoo
 from zoo.cli import main
 from zoo.report.plots import plot
-from zoo.training.events import Event
-from zoo.training.record import Record
+from zoo.training.run_dir import Record
 from zoo.training.summary import find_runs, summarise
+from zoo.types import Event
 
 SMALL = {"batch": 16, "checkpoint_every": 64, "sample_every": 64}
 

@@ -17,13 +17,13 @@ import zoo
 from zoo.config import from_plain
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
-from zoo.protocols import Side
-from zoo.runs import resume
-from zoo.specs import PartSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.losses.types import Side
+from zoo.training.api import resume
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
-from zoo.training.steering import Steering
-from zoo.transfers.transfer import Moved
+from zoo.training.schedule import Steering
+from zoo.transfers.apply import Moved
+from zoo.types import PartSpec
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 
@@ -157,7 +157,7 @@ def test_unfrozen_modules_leave_eval_mode(images: ImageSet) -> None:
 def _larger(images: ImageSet) -> ImageSet:
     import dataclasses
 
-    from zoo.specs import DataSpec
+    from zoo.types import DataSpec
 
     pixels = images.pixels.repeat_interleave(2, -1).repeat_interleave(2, -2)
     return dataclasses.replace(images, spec=DataSpec((1, 16, 16)), pixels=pixels)

@@ -19,17 +19,18 @@ from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import TransferError
+from zoo.losses.types import Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.protocols import Side, Slot
-from zoo.runs import resume
-from zoo.specs import PartSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.networks.utils import digest
+from zoo.training.api import resume
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.digests import digest
-from zoo.transfers.planning import choose
+from zoo.transfers.apply import Moved, explain
+from zoo.transfers.plan import Slot
 from zoo.transfers.report import nets_of
-from zoo.transfers.transfer import Moved, explain
+from zoo.transfers.strategies import choose
+from zoo.types import PartSpec
 
 STRATEGIES = sorted(offer.id for offer in plugins.components("transfer"))
 ARCHES = ("mlp", "dcgan")

@@ -13,9 +13,9 @@ import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.networks.autoencoder import Autoencoder
-from zoo.specs import PartSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.training.gan import AdversarialTrainee
 from zoo.training.recipe import AdversarialTraining
+from zoo.types import PartSpec
 
 SHAPE, WIDTH, BATCH = (1, 32, 32), 16, 8
 

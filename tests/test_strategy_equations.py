@@ -20,11 +20,12 @@ from zoo_transfer.feature_distill import normalised
 from zoo_transfer.feature_moments import moments_of
 
 import zoo
+from zoo._utils.seeds import stream
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
-from zoo.networks.seeds import stream
-from zoo.protocols import Judgement, Round, Side
+from zoo.losses.types import Round, Side
+from zoo.networks.types import Judgement
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 

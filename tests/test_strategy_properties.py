@@ -29,12 +29,13 @@ import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError, TransferError
+from zoo.losses.types import Round, Side
 from zoo.networks.configs import FlowPriorConfig as CoreFlowConfig
 from zoo.networks.configs import TruncatedPriorConfig, UniformPriorConfig
 from zoo.networks.flows import FlowPrior
 from zoo.networks.priors import TruncatedPrior, UniformPrior
-from zoo.protocols import Judgement, Round, Side
-from zoo.specs import PartSpec
+from zoo.networks.types import Judgement
+from zoo.types import PartSpec
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 
@@ -145,7 +146,7 @@ def test_fisher_information_is_the_mean_squared_score_of_the_decoders_gaussian()
     from zoo_mlp.config import GeneratorConfig
     from zoo_mlp.generator import MlpGenerator
 
-    from zoo.specs import DataSpec
+    from zoo.types import DataSpec
 
     net = MlpGenerator(GeneratorConfig(()), DataSpec((50,)), 3)
     net.output = torch.nn.Identity()
@@ -522,7 +523,7 @@ def test_augmentation_shows_real_and_fake_through_one_draw_and_resumes(images: I
     """The stream is saved with the run, so a run cut at its half ends like one that was not."""
     import shutil
 
-    from zoo.runs import resume
+    from zoo.training.api import resume
 
     moved = move(images, "decoder-init")
     training = {"batch": 8, "checkpoint_every": 40, "sample_every": 999, "augment": "colour+translation+cutout"}

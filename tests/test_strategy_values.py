@@ -17,13 +17,14 @@ from torch.nn.functional import interpolate
 from zoo_transfer.projected_heads import Mixing
 
 import zoo
+from zoo._utils.seeds import stream
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
-from zoo.networks.seeds import stream
-from zoo.objectives.augmentation import augment, draw
-from zoo.protocols import Judgement, Side
-from zoo.specs import DataSpec
-from zoo.training.adversarial import AdversarialTrainee
+from zoo.losses.augmentation import augment, draw
+from zoo.losses.types import Side
+from zoo.networks.types import Judgement
+from zoo.training.gan import AdversarialTrainee
+from zoo.types import DataSpec
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 

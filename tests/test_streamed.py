@@ -19,7 +19,7 @@ from zoo.data.open import open_images
 from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, DataError
 from zoo.training import checkpoint
-from zoo.training.events import Event
+from zoo.types import Event
 
 SMALL = {"batch": 16, "checkpoint_every": 32, "sample_every": 64}
 

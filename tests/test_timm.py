@@ -15,9 +15,9 @@ import zoo
 from zoo import plugins
 from zoo.errors import CompositionError, ConfigError, PluginError, UnknownName
 from zoo.networks.compose import autoencoder, gan
-from zoo.pairs import load
-from zoo.specs import DataSpec, PartSpec
+from zoo.registry.load import load
 from zoo.testing import DiscriminatorCase, DiscriminatorContract, EncoderCase, EncoderContract
+from zoo.types import DataSpec, PartSpec
 
 
 def case(name: str, size: int = 32, channels: int = 3, *, long: bool = False, **config: Any) -> Any:
@@ -219,9 +219,9 @@ def test_an_unknown_tag_and_an_unreachable_hub_are_told_apart() -> None:
 def test_a_vit_judges_under_r1(images_file: Path, tmp_path: Path) -> None:
     """Attention is differentiated twice in a whole training step."""
     from zoo.data.open import open_images
-    from zoo.protocols import Transfer
-    from zoo.training.adversarial import AdversarialTrainee
+    from zoo.training.gan import AdversarialTrainee
     from zoo.training.recipe import AdversarialTraining
+    from zoo.transfers.plan import Transfer
 
     judge = PartSpec("timm/vit_tiny_patch16_224", {"resize": 32, "stages": [0, 1]})
     made = gan(PartSpec("dcgan", {"width": 2}), judge, shape=(1, 8, 8), latent_dim=4)
@@ -235,9 +235,9 @@ def test_a_vit_judges_under_r1(images_file: Path, tmp_path: Path) -> None:
 def test_a_backbones_autoencoder_teaches_a_gan_of_another_architecture(images_file: Path) -> None:
     """auto distils what cannot be copied, both ways of a step run, and no adapter is kept."""
     from zoo.data.open import open_images
-    from zoo.training.adversarial import AdversarialTrainee
+    from zoo.training.gan import AdversarialTrainee
     from zoo.training.recipe import AdversarialTraining
-    from zoo.transfers.transfer import explain
+    from zoo.transfers.apply import explain
 
     source = zoo.autoencoder("timm/resnet10t", PartSpec("mlp", {"widths": [8]}), shape=(1, 32, 32), latent_dim=4)
     net = PartSpec("dcgan", {"width": 2})

@@ -14,8 +14,8 @@ from helpers import autoencoder
 import zoo
 from zoo import plugins
 from zoo.errors import UnknownName
-from zoo.training.events import Event, RunFacts
-from zoo.training.record import Record
+from zoo.training.run_dir import Record
+from zoo.types import Event, RunFacts
 
 SMALL = {"batch": 16, "checkpoint_every": 64, "sample_every": 32}
 
@@ -79,7 +79,7 @@ def test_an_unknown_tracker_is_refused_before_anything_is_written(images_file: P
 
 
 def test_a_plugin_that_only_tracks_is_ready_and_says_how_to_try_it() -> None:
-    from zoo.conformance.plugin import check_plugin
+    from zoo.testing.conformance.plugin import check_plugin
 
     verdict = check_plugin("tensorboard")
     assert verdict.passed

@@ -11,11 +11,11 @@ import torch
 from helpers import SHAPE, autoencoder, states_equal
 
 import zoo
+from zoo._utils.seeds import stream
 from zoo.errors import ConfigError, TransferError, UnknownName
-from zoo.networks.seeds import stream
-from zoo.specs import DataSpec
-from zoo.transfers.fits import fit_gaussian, fit_mixture
-from zoo.transfers.transfer import explain
+from zoo.transfers.apply import explain
+from zoo.transfers.density import fit_gaussian, fit_mixture
+from zoo.types import DataSpec
 
 
 @pytest.fixture(params=["mlp", "dcgan"])

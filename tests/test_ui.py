@@ -13,7 +13,7 @@ from PIL import Image
 
 import zoo
 from zoo.errors import ConfigError, IntegrityError
-from zoo.training.record import learnt_beside
+from zoo.training.run_dir import learnt_beside
 from zoo.ui import board, space
 from zoo.ui.app import launch
 from zoo.ui.jobs import Jobs

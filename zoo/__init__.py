@@ -20,38 +20,38 @@ if TYPE_CHECKING:
     from zoo.errors import ZooError as ZooError
     from zoo.networks.compose import autoencoder as autoencoder
     from zoo.networks.compose import gan as gan
-    from zoo.pairs import load as load
-    from zoo.pipeline import run_recipe as run_recipe
     from zoo.plugins import components as components
-    from zoo.registry import models as models
+    from zoo.registry.index import models as models
+    from zoo.registry.load import load as load
     from zoo.remote.push import push as push
-    from zoo.runs import open_run as open_run
-    from zoo.runs import resume as resume
-    from zoo.runs import train as train
-    from zoo.specs import DataSpec as DataSpec
-    from zoo.specs import PartSpec as PartSpec
+    from zoo.training.api import open_run as open_run
+    from zoo.training.api import resume as resume
+    from zoo.training.api import train as train
+    from zoo.training.pipeline import run_recipe as run_recipe
     from zoo.training.recipe import read_recipe as read_recipe
-    from zoo.transfers.transfer import transfer as transfer
+    from zoo.transfers.apply import transfer as transfer
+    from zoo.types import DataSpec as DataSpec
+    from zoo.types import PartSpec as PartSpec
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "DataSpec": "zoo.specs",
-    "PartSpec": "zoo.specs",
+    "DataSpec": "zoo.types",
+    "PartSpec": "zoo.types",
     "ZooError": "zoo.errors",
     "autoencoder": "zoo.networks.compose",
     "components": "zoo.plugins",
     "gan": "zoo.networks.compose",
-    "load": "zoo.pairs",
-    "models": "zoo.registry",
+    "load": "zoo.registry.load",
+    "models": "zoo.registry.index",
     "open_images": "zoo.data.open",
-    "open_run": "zoo.runs",
+    "open_run": "zoo.training.api",
     "push": "zoo.remote.push",
     "read_recipe": "zoo.training.recipe",
-    "resume": "zoo.runs",
-    "run_recipe": "zoo.pipeline",
-    "train": "zoo.runs",
-    "transfer": "zoo.transfers.transfer",
+    "resume": "zoo.training.api",
+    "run_recipe": "zoo.training.pipeline",
+    "train": "zoo.training.api",
+    "transfer": "zoo.transfers.apply",
 }
 
 __all__ = [

@@ -12,23 +12,23 @@ from typing import Any
 
 import torch
 
+from zoo._utils.files import write_atomically
+from zoo._utils.strict_json import dump_json
 from zoo.bench.suite import Cell, Suite, begins_with, data_of, spec_of, training_of
 from zoo.config import to_plain
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
-from zoo.data.select import select
+from zoo.data.split import select
 from zoo.errors import ConfigError, Diverged, TrainingError, TransferError
-from zoo.files import write_atomically
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, autoencoder, gan
 from zoo.networks.gan import GAN
-from zoo.pairs import load
-from zoo.plain import dump_json
-from zoo.runs import Run, open_run, resume, train
+from zoo.registry.load import load
+from zoo.training.api import Run, open_run, resume, train
 from zoo.training.checkpoint import latest
-from zoo.training.cost import Cost, CostWatch, costs, kept_cost
-from zoo.training.events import Watcher
-from zoo.transfers.transfer import Moved, transfer
+from zoo.training.watchers import Cost, CostWatch, costs, kept_cost
+from zoo.transfers.apply import Moved, transfer
+from zoo.types import Watcher
 
 __all__ = ["Result", "read_result", "refuse_other", "run_cell"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo._utils.files import write_atomically
 from zoo.bench.compare import compare
 from zoo.bench.report import curves_png, markdown, read_stored
-from zoo.files import write_atomically
 
 __all__ = ["keep", "page", "text"]
 

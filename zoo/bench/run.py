@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from zoo._utils.files import locked, write_atomically
 from zoo.bench.cell import Result, read_result, refuse_other, run_cell
 from zoo.bench.rows import choose, rows_of
 from zoo.bench.suite import (
@@ -29,8 +30,7 @@ from zoo.bench.suite import (
 )
 from zoo.bench.table import Row, write_table
 from zoo.errors import ConfigError, TrainingError, ZooError
-from zoo.files import locked, write_atomically
-from zoo.training.record import LOCK
+from zoo.training.run_dir import LOCK
 
 __all__ = ["RECIPES", "SUITE", "TABLE", "Progress", "chosen_settings", "collect", "run_suite"]
 

@@ -16,8 +16,8 @@ import tomli_w
 
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, near
-from zoo.specs import PartSpec, Selection
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
+from zoo.types import PartSpec, Selection
 
 __all__ = [
     "Architecture",

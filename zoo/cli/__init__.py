@@ -12,9 +12,9 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
+from zoo._utils.text import visible
 from zoo.cli.extra import load_command, plugin_commands, whose
 from zoo.errors import ZooError, near
-from zoo.visible import visible
 
 __all__ = ["COMMANDS", "main", "zoo"]
 
@@ -102,7 +102,7 @@ def zoo(ctx: click.Context, traceback: bool, registries: tuple[str, ...]) -> Non
     zoo transfer dcgan.glyphs-sans32 --data my-images/ --out runs/mine
     """
     if registries:
-        from zoo.remote.registries import added
+        from zoo.registry.fetch import added
 
         ctx.with_resource(added(registries))
 

@@ -68,7 +68,7 @@ def strategies(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
 
 def kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """The kinds of components."""
-    from zoo.specs import KINDS
+    from zoo.types import KINDS
 
     return _words(KINDS, incomplete)
 
@@ -81,7 +81,7 @@ def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 
 def _releases(incomplete: str) -> list[CompletionItem[str]]:
-    from zoo.registry import models as listed
+    from zoo.registry.index import models as listed
 
     return [
         CompletionItem(entry.name, help=f"{entry.version} {' and '.join(entry.parts)}")  # fish cuts at a comma

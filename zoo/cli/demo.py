@@ -10,7 +10,7 @@ import click
 from zoo.cli import options, show
 
 if TYPE_CHECKING:
-    from zoo.demo import DemoResult
+    from zoo.cli.demo_run import DemoResult
 
 __all__ = ["demo"]
 
@@ -30,8 +30,8 @@ def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
     zoo demo
     zoo demo --quick --out quick-demo --json
     """
+    from zoo.cli.demo_run import demo as run
     from zoo.cli.progress import watching
-    from zoo.demo import demo as run
 
     with watching(as_json) as titled:
         watch = [(arm, titled(f"{arm:<11}")) for arm in ("autoencoder", "transfer", "scratch")]

@@ -19,7 +19,7 @@ def doctor(as_json: bool) -> None:
     zoo doctor
     zoo doctor --json > report.json
     """
-    from zoo.doctor import diagnose
+    from zoo.cli.doctor_checks import diagnose
 
     found = diagnose()
     if as_json:

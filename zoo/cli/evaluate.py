@@ -114,9 +114,9 @@ def _nets(model: Any) -> dict[str, Any]:
 def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
     import torch
 
+    from zoo._utils.files import write_atomically
+    from zoo.data.grids import captioned, grid, png_bytes
     from zoo.data.images import to_uint8
-    from zoo.files import write_atomically
-    from zoo.report.grids import captioned, grid, png_bytes
 
     ours, theirs = to_uint8(samples, images.spec), judge.neighbours(samples)
     real = images.pixels[images.held_out[: 2 * len(samples)]]
@@ -127,8 +127,8 @@ def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
 
 def _write(model: Any, name: str, folder: Path, version: str, figures: Any) -> None:
     from zoo.errors import ConfigError
-    from zoo.pairs import Pair
-    from zoo.publish import write_measured
+    from zoo.registry.load import Pair
+    from zoo.training.release import write_measured
 
     if not isinstance(model, Pair):
         raise ConfigError(f"{name} is a run, which has no version", f"First: zoo release {name} FOLDER --license SPDX")

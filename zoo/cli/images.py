@@ -69,8 +69,8 @@ def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as
 
     import numpy as np
 
+    from zoo._utils.files import write_atomically
     from zoo.data.open import open_images
-    from zoo.files import write_atomically
 
     autoencoder = _part(options.open_model(name, device), "autoencoder", name)
     images = open_images(data, like=autoencoder.data, strict=strict)
@@ -130,7 +130,7 @@ def interpolate(
     zoo interpolate runs/mine -o walk.png
     zoo interpolate release/ --rows 4 --steps 12 -o walk.png
     """
-    from zoo.networks.walks import walk
+    from zoo.networks.interpolation import walk
 
     gan = _part(options.open_model(name, device), "gan", name)
     ends = gan.draw(2 * rows, seed)
@@ -153,9 +153,9 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8) -> None:
 
     import numpy as np
 
+    from zoo._utils.files import write_atomically
+    from zoo.data.grids import grid, png_bytes
     from zoo.data.images import to_uint8
-    from zoo.files import write_atomically
-    from zoo.report.grids import grid, png_bytes
 
     pixels = to_uint8(images, spec)
     if out.suffix == ".npz":

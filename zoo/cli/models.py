@@ -38,7 +38,7 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
         _fits(autoencoder, pattern, as_json, quiet)
         return
     from zoo.config import to_plain
-    from zoo.registry import models
+    from zoo.registry.index import models
 
     entries = models(pattern)
     if as_json:
@@ -87,8 +87,8 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     zoo verify dcgan.glyphs-sans32
     zoo verify release/ --files
     """
-    from zoo.registry import open_release
-    from zoo.release import verify_files
+    from zoo.registry.index import open_release
+    from zoo.release.folder import verify_files
 
     folder, manifest = open_release(name)
     verify_files(folder, manifest)
@@ -117,7 +117,7 @@ def _previews(entries: Any) -> None:
     """A strip of samples of each, where they can be seen and are on this machine."""
     if not pictures.shows() or len(entries) > _PREVIEWED:
         return
-    from zoo.registry import at_hand
+    from zoo.registry.index import at_hand
 
     for entry in entries:
         found = at_hand(entry)
@@ -127,8 +127,8 @@ def _previews(entries: Any) -> None:
 
 
 def _release(name: str, as_json: bool) -> None:
-    from zoo.manifest import manifest_bytes
-    from zoo.registry import open_release
+    from zoo.registry.index import open_release
+    from zoo.release.manifest import manifest_bytes
 
     folder, manifest = open_release(name)
     if as_json:
@@ -197,10 +197,10 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
 def _replay(folder: Path, manifest: Any, save: Path | None) -> tuple[list[dict[str, Any]], str]:
     from dataclasses import asdict
 
-    from zoo.files import write_atomically
+    from zoo._utils.files import write_atomically
+    from zoo._utils.tensors import pack
     from zoo.networks.vectors import stage
-    from zoo.pairs import replay_vectors
-    from zoo.tensors import pack
+    from zoo.registry.load import replay_vectors
 
     replayed = replay_vectors(folder, manifest)
     differences = [asdict(difference) for difference in replayed.differences]
@@ -214,8 +214,8 @@ def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:
     from dataclasses import asdict
 
     from zoo.errors import ConfigError
-    from zoo.fits import fits
-    from zoo.pairs import load
+    from zoo.registry.load import load
+    from zoo.transfers.compatibility import fits
 
     autoencoder = load(name).autoencoder
     if autoencoder is None:

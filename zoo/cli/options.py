@@ -107,7 +107,7 @@ def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any
 
 def open_model(name: str, device: str | None = None) -> Any:
     """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`, on a device (auto)."""
-    from zoo import opened  # torch comes with it
+    from zoo.training import api as opened  # torch comes with it
     from zoo.training.devices import choose
 
     chosen = choose(device or "auto")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from zoo.manifest import Manifest
+    from zoo.release.manifest import Manifest
 
 __all__ = ["half_blocks", "samples", "shows", "thumbnail"]
 
@@ -67,7 +67,7 @@ def samples(folder: Path, manifest: Manifest, **how: Any) -> None:
 
     from PIL import Image
 
-    from zoo.release import read_pinned
+    from zoo.release.folder import read_pinned
 
     pin = manifest.files.get("samples.png")
     if pin is None:

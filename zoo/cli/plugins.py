@@ -63,7 +63,7 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
     zoo plugins list --json
     """
     from zoo import plugins as host
-    from zoo.registry import plugin_problems
+    from zoo.registry.index import plugin_problems
 
     wrong = plugin_problems()
     found = [
@@ -108,7 +108,7 @@ def check(root: dict[str, bool] | None, name: str, component: str, traceback: bo
     zoo plugins check dcgan
     zoo plugins check timm --component resnet10t
     """
-    from zoo.conformance.plugin import check_plugin
+    from zoo.testing.conformance.plugin import check_plugin
 
     traceback = traceback or (root or {}).get("traceback", False)  # the program takes the flag out of any command
     verdict = check_plugin(name, component)

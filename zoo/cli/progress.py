@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from zoo.training.events import Event, Watcher
+from zoo.types import Event, Watcher
 
 __all__ = ["watching"]
 

@@ -24,7 +24,7 @@ def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool)
     zoo pull dcgan.glyphs-sans32
     zoo pull hub:ann/digits@v1.0.0
     """
-    from zoo.registry import get
+    from zoo.registry.index import get
 
     found = get(name, refresh=refresh)
     if key is not None:

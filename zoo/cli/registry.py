@@ -33,7 +33,7 @@ def add(source: str, file: Path | None, default: bool) -> None:
     zoo registry add release/
     zoo registry add hub:ann/digits@v1.0.0 --file registry.toml
     """
-    from zoo import registry_edit
+    from zoo.registry import edit as registry_edit
 
     entry = registry_edit.add(source, file or registry_edit.user_registry(), default=default)
     click.echo(f"{entry.name} {entry.version} is named in {entry.origin}: {entry.source}")
@@ -50,7 +50,7 @@ def check(file: Path | None, online: bool, as_json: bool) -> None:
     zoo registry check
     zoo registry check registry.toml --online
     """
-    from zoo import registry_edit
+    from zoo.registry import edit as registry_edit
 
     found = registry_edit.check(file, online=online)
     if as_json:

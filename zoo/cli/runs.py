@@ -115,7 +115,7 @@ def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_
     differing = _differing(summaries)
     if differing:
         click.echo()
-        from zoo.training.changes import short
+        from zoo.training.recipe_diff import short
 
         show.table(("setting", *_labels(summaries)), [(key, *map(short, values)) for key, values in differing])
     if name:
@@ -204,7 +204,7 @@ def _draw(summaries: Sequence[Summary], name: str) -> None:
 
 
 def _write_png(summaries: Sequence[Summary], name: str | None, path: Path) -> None:
-    from zoo.files import write_atomically
+    from zoo._utils.files import write_atomically
     from zoo.report.curves import curve
 
     if name is None:
@@ -235,7 +235,7 @@ def _default(summary: Summary) -> str | None:
 
 def _differing(summaries: Sequence[Summary]) -> list[tuple[str, tuple[Any, ...]]]:
     """The settings that not all runs share, with each run's value; not what follows from others."""
-    from zoo.training.changes import flat
+    from zoo.training.recipe_diff import flat
 
     settings = [flat(summary.recipe) if summary.recipe else {} for summary in summaries]
     keys = [key for key in dict.fromkeys(key for values in settings for key in values) if not key.startswith(_DERIVED)]

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from zoo.visible import visible
+from zoo._utils.text import visible
 
 __all__ = ["as_json", "facts", "lines", "moved", "report_table", "skipped", "table"]
 

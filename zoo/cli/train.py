@@ -103,7 +103,7 @@ def transfer(
     zoo transfer dcgan.glyphs-sans32 --data mnist5k --explain
     """
     from zoo.cli.recipes import recipe_from_words
-    from zoo.training.record import learnt_beside
+    from zoo.training.run_dir import learnt_beside
 
     recipe = recipe_from_words("gan", words, source=source, strategy=strategy)
     if explain:
@@ -140,8 +140,8 @@ def resume(
     zoo resume runs/mine --override images=200000 --out runs/longer
     """
     from zoo.cli.progress import watching
-    from zoo.runs import resume as go_on
-    from zoo.training.record import Record
+    from zoo.training.api import resume as go_on
+    from zoo.training.run_dir import Record
 
     settings = options.parse_settings(override, "--override")
     engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
@@ -172,8 +172,8 @@ def release(
     zoo release runs/mine release/ --license CC-BY-SA-3.0
     zoo release runs/mine release/ --license MIT --name dcgan.mine --best
     """
-    from zoo.manifest import AUTOENCODER
-    from zoo.runs import open_run
+    from zoo.release.manifest import AUTOENCODER
+    from zoo.training.api import open_run
 
     opened = open_run(run, best=best)
     manifest = opened.release(folder, license=license, name=name, version=version)
@@ -191,7 +191,7 @@ def _run(
     recipe: Any, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, adapted: Path | None = None
 ) -> None:
     from zoo.cli.progress import watching
-    from zoo.pipeline import run_recipe
+    from zoo.training.pipeline import run_recipe
 
     with watching(quiet or as_json) as titled, _resumable(out):
         outcome = run_recipe(
@@ -207,7 +207,7 @@ def _run(
 
 
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
-    from zoo.training import launch
+    from zoo._utils import launch
 
     if not launch.first():
         return
@@ -252,7 +252,7 @@ def _plain_outcome(outcome: Any) -> dict[str, Any]:
 
 
 def _explain(recipe: Any, as_json: bool) -> None:
-    from zoo.pipeline import explain_recipe
+    from zoo.training.pipeline import explain_recipe
 
     report = explain_recipe(recipe)
     if as_json:
@@ -268,7 +268,7 @@ def _explain(recipe: Any, as_json: bool) -> None:
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
     """Ctrl-C says how to go on."""
-    from zoo.training.record import learnt_beside
+    from zoo.training.run_dir import learnt_beside
 
     try:
         yield

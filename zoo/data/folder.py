@@ -19,7 +19,7 @@ from zoo.data import index
 from zoo.data.images import Skipped
 from zoo.data.prepare import fit_picture
 from zoo.errors import ConfigError, DataError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 __all__ = [
     "Found",

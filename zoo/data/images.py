@@ -10,8 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from zoo.networks.pixels import from_uint8, to_uint8
-from zoo.specs import DataSpec, Selection
+from zoo.data.pixels import from_uint8, to_uint8
+from zoo.types import DataSpec, Selection
 
 __all__ = ["ImageSet", "Pixels", "Skipped", "from_uint8", "to_uint8"]
 

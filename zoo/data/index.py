@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.checked import cache_folder
+from zoo._utils.files import read_regular, sha256_of, write_atomically
+from zoo._utils.hash_cache import cache_folder
 from zoo.errors import StorageError
-from zoo.files import read_regular, write_atomically
-from zoo.names import sha256_of
 
 __all__ = ["Index", "Listing", "forget", "keep", "kept", "list_folder"]
 

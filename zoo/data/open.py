@@ -21,9 +21,9 @@ from zoo.data.prepare import fit_arrays
 from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
 from zoo.data.split import chosen, chosen_of_both, split
 from zoo.data.streamed import Files, Streamed
+from zoo.data.types import Dataset
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
-from zoo.protocols import Dataset
-from zoo.specs import DataSpec, Preparation
+from zoo.types import DataSpec, Preparation
 
 __all__ = ["open_images"]
 
@@ -125,7 +125,7 @@ def _open_component(name: str, wishes: _Wishes) -> ImageSet:
     if not isinstance(held, Dataset) or not isinstance(held.spec, DataSpec):
         raise PluginError(
             f"{owner} built a {type(held).__name__}, which lacks what a data set has",
-            f"The code is {offer.component.target} of {offer.plugin.distribution}; see zoo.protocols.Dataset.",
+            f"The code is {offer.component.target} of {offer.plugin.distribution}; see zoo.data.types.Dataset.",
         )
     images = checked_images(np.asarray(held.images), owner)
     train = checked_rows("train", np.asarray(held.train), len(images), "b", owner)

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.errors import ConfigError, DataError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 __all__ = ["fit_arrays", "fit_picture"]
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from zoo.checked import cache_folder
+from zoo._utils.files import read_regular, write_atomically
+from zoo._utils.hash_cache import cache_folder
 from zoo.data import index
 from zoo.data.folder import Found
 from zoo.errors import ConfigError, DataError
-from zoo.files import read_regular, write_atomically
 
 __all__ = ["FolderFiles", "HubFiles", "RemoteFiles", "ShardFiles", "hub_files", "remote_files", "shard_files"]
 

@@ -19,7 +19,7 @@ from zoo.data.batches import Ahead, Batches
 from zoo.data.folder import decode_image, unread
 from zoo.data.images import ImageSet, Skipped
 from zoo.errors import ConfigError, DataError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 __all__ = ["Files", "Streamed", "batches_of"]
 

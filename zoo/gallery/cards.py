@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zoo import plugins
+from zoo._utils.html import data_address
 from zoo.config import Setting, settings_of
 from zoo.errors import ZooError
-from zoo.html import data_address
-from zoo.manifest import ROLES, Manifest, PartEntry
-from zoo.registry import Entry, at_hand
-from zoo.release import read_pinned
+from zoo.registry.index import Entry, at_hand
+from zoo.release.folder import read_pinned
+from zoo.release.manifest import ROLES, Manifest, PartEntry
 from zoo.report.moves import moves
 
 __all__ = ["Card", "StrategyPage", "card_of", "heirs_of", "strategies_of", "strategy_pages"]

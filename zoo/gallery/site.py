@@ -15,10 +15,10 @@ from typing import Any
 
 import jinja2
 
+from zoo._utils.files import open_regular, read_regular, write_atomically
 from zoo.errors import ConfigError, DataError
-from zoo.files import open_regular, read_regular, write_atomically
 from zoo.gallery.cards import card_of, heirs_of, strategy_pages
-from zoo.registry import models
+from zoo.registry.index import models
 
 __all__ = ["gallery"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any
 
-from zoo.files import read_regular
-from zoo.frontmatter import front_matter
+from zoo._utils.files import read_regular
+from zoo._utils.text import front_matter
 from zoo.hub.objects import Commit, Repository, StoredFile
 from zoo.hub.rights import Hub, may_see, readable, revision, writable
 from zoo.hub.wire import Refusal, Reply, Request, as_json

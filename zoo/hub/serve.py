@@ -9,17 +9,16 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from zoo._utils.files import read_regular, sha256_of
 from zoo.errors import ConfigError, ReleaseError, RemoteError
-from zoo.files import read_regular
 from zoo.hub.access import Access, User, digest
 from zoo.hub.objects import Repository, StoredFile, blob_oid, check_id, commit_of, is_large, pointer_oid
 from zoo.hub.rights import Hub
 from zoo.hub.server import Server
 from zoo.hub.store import Store
-from zoo.manifest import MANIFEST
-from zoo.names import sha256_of
-from zoo.release import read_manifest, verify_files
-from zoo.snapshots import file_in
+from zoo.release.folder import read_manifest, verify_files
+from zoo.release.manifest import MANIFEST
+from zoo.release.snapshots import file_in
 
 __all__ = ["TOKEN", "open_folder", "read_releases"]
 

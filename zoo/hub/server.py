@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from zoo._utils.files import open_regular
 from zoo.errors import ZooError
-from zoo.files import open_regular
 from zoo.hub import reads, writes
 from zoo.hub.faults import Fault, Faults
 from zoo.hub.rights import Hub

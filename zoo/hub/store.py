@@ -15,10 +15,10 @@ from typing import BinaryIO
 
 import msgspec
 
+from zoo._utils.files import write_atomically
+from zoo._utils.strict_json import convert, parse_json
 from zoo.errors import ReleaseError, StorageError
-from zoo.files import write_atomically
 from zoo.hub.objects import KINDS, Repository, StoredFile, blob_oid, check_id, pointer_oid
-from zoo.plain import convert, parse_json
 
 __all__ = ["Store"]
 

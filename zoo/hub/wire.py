@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from zoo._utils.strict_json import parse_json
 from zoo.errors import ZooError
 from zoo.hub.access import User
-from zoo.plain import parse_json
 
 __all__ = ["Refusal", "Reply", "Request", "as_json"]
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from zoo._utils.strict_json import parse_json
+from zoo._utils.text import front_matter
 from zoo.errors import ZooError
-from zoo.frontmatter import front_matter
 from zoo.hub.objects import (
     KINDS,
     Commit,
@@ -25,7 +26,6 @@ from zoo.hub.objects import (
 )
 from zoo.hub.rights import Hub, revision, writable, writer
 from zoo.hub.wire import Refusal, Reply, Request, as_json
-from zoo.plain import parse_json
 
 __all__ = ["branch", "commit", "create", "delete", "lfs_batch", "move", "preupload", "settings", "tag", "upload"]
 

@@ -14,11 +14,11 @@ from zoo.data.images import ImageSet, from_uint8
 from zoo.errors import ConfigError, DataError, PluginError
 from zoo.metrics.distances import fid, fid_infinity, kid, kid_interval
 from zoo.metrics.manifolds import NEIGHBOURS, manifolds
-from zoo.metrics.memory import memory, nearest
+from zoo.metrics.memorisation import memory, nearest
 from zoo.metrics.slices import sliced_wasserstein
-from zoo.networks.modes import evaluating
-from zoo.protocols import FeatureSpace
-from zoo.specs import DataSpec, Metric
+from zoo.metrics.types import FeatureSpace
+from zoo.networks.utils import evaluating
+from zoo.types import DataSpec, Metric
 
 __all__ = ["SPLITS", "Reference", "evaluate", "features_of", "reference"]
 

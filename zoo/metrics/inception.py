@@ -19,7 +19,7 @@ _PAGE = "https://github.com/toshas/torch-fidelity/releases/tag/v0.2.0"
 
 
 class Inception(nn.Module):
-    """A `zoo.protocols.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, 2048)`, Inception v3's last pooling.
+    """A `zoo.metrics.types.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, 2048)`, Inception v3's last pooling.
 
     One channel is repeated. Images are rounded to bytes and resized as the original TensorFlow graph did. Nothing is
     downloaded: the weights are those that torch-fidelity fetched before, or the file that the config names.

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from zoo.errors import ConfigError
-from zoo.protocols import FeatureSpace
+from zoo.metrics.types import FeatureSpace
 
 __all__ = ["refuse_own_features"]
 

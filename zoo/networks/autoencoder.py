@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from zoo.networks.modes import evaluating
-from zoo.protocols import Posterior
-from zoo.specs import DataSpec, Origin, PartSpec
+from zoo.networks.types import Posterior
+from zoo.networks.utils import evaluating
+from zoo.types import DataSpec, Origin, PartSpec
 
 __all__ = ["Autoencoder"]
 

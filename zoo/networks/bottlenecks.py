@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.errors import CompositionError
 from zoo.networks.configs import NoConfig
-from zoo.protocols import Posterior
+from zoo.networks.types import Posterior
 
 __all__ = ["GaussianBottleneck", "IdentityBottleneck", "LinearBottleneck"]
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo.errors import PluginError, ZooError
-from zoo.networks.modes import evaluating
-from zoo.specs import DataSpec
+from zoo.networks.utils import evaluating
+from zoo.types import DataSpec
 
 __all__ = [
     "check_bottleneck",

@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from zoo import plugins
+from zoo._utils.seeds import seeded
 from zoo.errors import CompositionError, ConfigError, UnknownName, near
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import seeded
-from zoo.specs import DataSpec, PartSpec
+from zoo.types import DataSpec, PartSpec
 
 __all__ = [
     "Part",

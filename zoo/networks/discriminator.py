@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from zoo.protocols import Encoder, Judgement
+from zoo.networks.types import Encoder, Judgement
 
 __all__ = ["EncoderDiscriminator"]
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from zoo.networks.modes import evaluating
-from zoo.networks.pixels import to_uint8
-from zoo.networks.seeds import stream
-from zoo.report.grids import grid, png_bytes
-from zoo.specs import DataSpec, PartSpec
+from zoo._utils.seeds import stream
+from zoo.data.grids import grid, png_bytes
+from zoo.data.pixels import to_uint8
+from zoo.networks.utils import evaluating
+from zoo.types import DataSpec, PartSpec
 
 __all__ = ["CHUNK", "GAN"]
 

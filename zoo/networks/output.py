@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 __all__ = ["Interval", "output"]
 

@@ -1,6 +1,6 @@
 """What codes are drawn from. Fitted values are buffers: they are saved, moved and digested like weights.
 
-A fitted prior starts as N(0, I) and is filled by a transfer's edits (`zoo.transfers.fits` computes the values).
+A fitted prior starts as N(0, I) and is filled by a transfer's edits (`zoo.transfers.density` computes the values).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.modes import evaluating
+from zoo.networks.utils import evaluating
 
 __all__ = ["Difference", "compare", "record_vectors", "stage"]
 

@@ -7,9 +7,9 @@ import sys
 import traceback
 from collections.abc import Iterable
 
+from zoo._utils.text import visible
 from zoo.errors import PluginError, ZooError
 from zoo.plugins.records import Offer, Plugin
-from zoo.visible import visible
 
 __all__ = ["fault", "one_line", "repair", "strict", "warn", "whole", "whose"]
 

@@ -23,15 +23,15 @@ from typing import Any
 
 import pluggy
 
-from zoo import hookspecs
 from zoo.errors import PluginError, near
+from zoo.plugins import hookspecs
 from zoo.plugins.failures import one_line, warn, whole, whose
 from zoo.plugins.records import Host, Offer, Plugin
-from zoo.specs import KINDS, Component
+from zoo.types import KINDS, Component
 
 __all__ = ["host", "load", "plugins", "registries"]
 
-_CORE = "zoo.builtin"
+_CORE = "zoo.plugins.core"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _IMPORT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -155,7 +155,9 @@ def _register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> N
     manager.register(module, name=name)
     manager.check_pending()
     if not manager.get_hookcallers(module):
-        raise PluginError(f"{module.__name__} defines no hook (decorate zoo_components with zoo.hookspecs.hook)")
+        raise PluginError(
+            f"{module.__name__} defines no hook (decorate zoo_components with zoo.plugins.hookspecs.hook)"
+        )
 
 
 def _unregister(manager: pluggy.PluginManager, name: str) -> None:
@@ -203,7 +205,7 @@ def _event_hooks(manager: pluggy.PluginManager, found: Iterable[Plugin]) -> dict
 
 def _check_component(record: object) -> None:
     if not isinstance(record, Component):
-        raise PluginError(f"zoo_components gave a {type(record).__name__}, not a zoo.specs.Component")
+        raise PluginError(f"zoo_components gave a {type(record).__name__}, not a zoo.types.Component")
     if record.kind not in KINDS:
         raise PluginError(
             f"component {record.name!r} has the unknown kind {record.kind!r}. {near(str(record.kind), KINDS)}"

@@ -16,7 +16,7 @@ from zoo.errors import ConfigError, PluginError, UnknownName, ZooError, near
 from zoo.plugins.failures import fault, one_line, repair, whose
 from zoo.plugins.loading import host, plugins
 from zoo.plugins.records import BUNDLED, Offer
-from zoo.specs import KINDS, PartSpec
+from zoo.types import KINDS, PartSpec
 
 __all__ = [
     "build",

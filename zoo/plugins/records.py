@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.specs import Component
+from zoo.types import Component
 
 __all__ = ["BUNDLED", "Host", "Offer", "Plugin"]
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from zoo.errors import ConfigError
-from zoo.snapshots import COMMIT
+from zoo.release.snapshots import COMMIT
 
 __all__ = ["SCHEME", "Address", "check_repo", "parse_address"]
 

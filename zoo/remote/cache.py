@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ConfigError, IntegrityError, ReleaseError, UnknownName, near
-from zoo.manifest import MANIFEST, Manifest
-from zoo.release import read_manifest, verify_files
+from zoo.release.folder import read_manifest, verify_files
+from zoo.release.manifest import MANIFEST, Manifest
+from zoo.release.snapshots import repository_of
 from zoo.remote.address import SCHEME, parse_address
 from zoo.remote.calls import check_address
 from zoo.remote.pull import cached
 from zoo.remote.records import forget, read_records
-from zoo.snapshots import repository_of
 
 if TYPE_CHECKING:
     from huggingface_hub import DeleteCacheStrategy

@@ -5,8 +5,8 @@ from __future__ import annotations
 import urllib.parse
 from dataclasses import dataclass
 
+from zoo.release.snapshots import COMMIT
 from zoo.remote.question import NotAHub, ask
-from zoo.snapshots import COMMIT
 
 __all__ = ["Listing", "read_listing"]
 

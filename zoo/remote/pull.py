@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.checked import checked_files
+from zoo._utils.hash_cache import checked_files
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
-from zoo.manifest import MANIFEST, FileEntry, Manifest, parse_manifest
-from zoo.names import pin_of
-from zoo.release import is_as_pinned, read_manifest_bytes, read_pinned
+from zoo.release.folder import is_as_pinned, read_manifest_bytes, read_pinned
+from zoo.release.manifest import MANIFEST, FileEntry, Manifest, parse_manifest
+from zoo.release.names import pin_of
+from zoo.release.snapshots import file_in, is_named_after
 from zoo.remote.address import Address
 from zoo.remote.calls import asked, check_address, hub_errors, is_offline
 from zoo.remote.listing import read_listing
 from zoo.remote.progress import one_bar
 from zoo.remote.records import Record, read_record, write_record
-from zoo.snapshots import file_in, is_named_after
 
 __all__ = ["Pulled", "cached", "pull"]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo._utils.files import write_folder_atomically
+from zoo._utils.text import front_matter
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
-from zoo.files import write_folder_atomically
-from zoo.frontmatter import front_matter
-from zoo.manifest import MANIFEST, Manifest, parse_manifest
-from zoo.release import read_manifest, read_manifest_bytes, read_pinned, verify_files
+from zoo.release.folder import read_manifest, read_manifest_bytes, read_pinned, verify_files
+from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.remote.address import check_repo
 from zoo.remote.calls import asked, hub_errors, use_plain_uploads
 from zoo.remote.signing import SIGNATURE, sign

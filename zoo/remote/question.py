@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo._utils.strict_json import parse_json
 from zoo.errors import RemoteError
-from zoo.plain import parse_json
 
 __all__ = ["NotAHub", "ask"]
 

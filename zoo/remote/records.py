@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from zoo.checked import cache_folder
+from zoo._utils.files import read_regular, sha256_of, write_atomically
+from zoo._utils.hash_cache import cache_folder
+from zoo._utils.strict_json import convert, dump_json, parse_json
 from zoo.errors import ReleaseError
-from zoo.files import read_regular, write_atomically
-from zoo.names import check_pin, sha256_of
-from zoo.plain import convert, dump_json, parse_json
+from zoo.release.names import check_pin
+from zoo.release.snapshots import COMMIT
 from zoo.remote.address import Address
 from zoo.remote.calls import check_address
-from zoo.snapshots import COMMIT
 
 __all__ = ["Record", "forget", "read_record", "read_records", "write_record"]
 

@@ -10,13 +10,13 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
+from zoo._utils.files import read_regular
 from zoo.errors import ConfigError, IntegrityError, ReleaseError
-from zoo.files import read_regular
-from zoo.manifest import MANIFEST
-from zoo.release import read_manifest_bytes
+from zoo.release.folder import read_manifest_bytes
+from zoo.release.manifest import MANIFEST
+from zoo.release.snapshots import file_in, repository_of
 from zoo.remote.address import parse_address
 from zoo.remote.calls import hub_errors
-from zoo.snapshots import file_in, repository_of
 
 __all__ = ["SIGNATURE", "check_signature", "sign"]
 

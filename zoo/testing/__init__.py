@@ -9,14 +9,14 @@ nowhere else; `zoo plugins check NAME` runs the same checks without it.
 
 from __future__ import annotations
 
-from zoo.conformance.bottlenecks import BottleneckCase
-from zoo.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
-from zoo.conformance.datasets import DatasetCase
-from zoo.conformance.metrics import MetricCase
-from zoo.conformance.objectives import ObjectiveCase
-from zoo.conformance.priors import PriorCase
-from zoo.conformance.regularisers import RegulariserCase
-from zoo.conformance.transfers import TransferCase
+from zoo.testing.conformance.bottlenecks import BottleneckCase
+from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
+from zoo.testing.conformance.datasets import DatasetCase
+from zoo.testing.conformance.metrics import MetricCase
+from zoo.testing.conformance.objectives import ObjectiveCase
+from zoo.testing.conformance.priors import PriorCase
+from zoo.testing.conformance.regularisers import RegulariserCase
+from zoo.testing.conformance.transfers import TransferCase
 from zoo.testing.contracts import (
     BottleneckContract,
     DatasetContract,

@@ -7,15 +7,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from zoo.conformance.bottlenecks import BOTTLENECK_CHECKS
-from zoo.conformance.datasets import DATASET_CHECKS
-from zoo.conformance.metrics import METRIC_CHECKS
-from zoo.conformance.modules import Check
-from zoo.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
-from zoo.conformance.objectives import OBJECTIVE_CHECKS
-from zoo.conformance.priors import PRIOR_CHECKS
-from zoo.conformance.regularisers import REGULARISER_CHECKS
-from zoo.conformance.transfers import TRANSFER_CHECKS
+from zoo.testing.conformance.bottlenecks import BOTTLENECK_CHECKS
+from zoo.testing.conformance.datasets import DATASET_CHECKS
+from zoo.testing.conformance.metrics import METRIC_CHECKS
+from zoo.testing.conformance.modules import Check
+from zoo.testing.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
+from zoo.testing.conformance.objectives import OBJECTIVE_CHECKS
+from zoo.testing.conformance.priors import PRIOR_CHECKS
+from zoo.testing.conformance.regularisers import REGULARISER_CHECKS
+from zoo.testing.conformance.transfers import TRANSFER_CHECKS
 
 __all__ = [
     "BottleneckContract",

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from zoo._utils.files import write_atomically, write_folder_atomically
+from zoo._utils.tensors import pack, unpack
 from zoo.errors import IntegrityError, TrainingError
-from zoo.files import write_atomically, write_folder_atomically
-from zoo.tensors import pack, unpack
 
 __all__ = ["KEPT", "Best", "best", "facts_of", "latest", "load", "save", "tidy", "unusable"]
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import ParamSpec, TypeVar
+
 import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from zoo._utils.seeds import Stream, in_parts
 from zoo.errors import ConfigError, near
+from zoo.training import distributed as ranks
+from zoo.training.recipe import EngineSection
 
-__all__ = ["NAMES", "choose"]
+__all__ = ["NAMES", "Engine", "choose", "keep_freed"]
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 
@@ -30,3 +42,80 @@ def choose(name: str = "auto") -> torch.device:
 
 def _has_mps() -> bool:
     return torch.backends.mps.is_available()
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Engine:
+    """Serves a trainee. `accumulate` is how many parts this process cuts its share of a batch into."""
+
+    def __init__(self, settings: EngineSection | None = None) -> None:
+        self.settings = settings or EngineSection()
+        self.device = ranks.join(self.settings.device) or choose(self.settings.device)
+        self.accumulate = self.settings.accumulate
+        if self.device.type == "cpu":
+            keep_freed()
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """The module, moved to the device."""
+        if self.settings.channels_last:
+            return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return module.to(self.device)
+
+    def take(self, x: Tensor) -> Tensor:
+        """A tensor of the host, on the device; images in the memory format of the nets."""
+        if self.settings.channels_last and x.dim() == 4:
+            return x.to(self.device, non_blocking=True, memory_format=torch.channels_last)
+        return x.to(self.device, non_blocking=True)
+
+    def compiled(self, function: Callable[P, R]) -> Callable[P, R]:
+        """The function as it is, or compiled where the recipe says so."""
+        return torch.compile(function) if self.settings.compile else function
+
+    @contextmanager
+    def computing(self, *, exact: bool = False) -> Iterator[None]:
+        """Autocast in the recipe's precision; `exact` is fp32, with an attention that can be differentiated twice."""
+        half = _HALVES.get(self.settings.precision)
+        with ExitStack() as stack:
+            if exact:
+                stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            elif half is not None:
+                stack.enter_context(torch.autocast(self.device.type, half))
+            yield
+
+    def parts(self, n: int) -> list[slice]:
+        """This process's rows of a batch of n, in the parts that go through the nets one by one. Raises ConfigError
+        where n cannot be cut evenly."""
+        pieces = ranks.size() * self.accumulate
+        if n % pieces:
+            raise ConfigError(
+                f"a batch of {n} cannot be cut into {pieces} equal parts ({ranks.size()} processes x accumulate "
+                f"{self.accumulate})",
+                f"Use a batch of {max(1, n // pieces) * pieces}.",
+            )
+        width, start = n // pieces, ranks.rank() * self.accumulate
+        return [slice(i * width, (i + 1) * width) for i in range(start, start + self.accumulate)]
+
+    def each(self, n: int, streams: Sequence[Stream]) -> Iterator[slice]:
+        """The same parts one after the other, `streams` set for each; nothing is set where the batch is whole."""
+        parts = self.parts(n)
+        return in_parts(streams, parts, n) if parts != [slice(0, n)] else iter(parts)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
+_KEPT = 1 << 30
+_MAPPED = (1 << 28, 1 << 25)  # glibc before 2.35 takes no more than the second
+
+
+def keep_freed() -> bool:
+    """Tell glibc to keep up to 1 GiB of freed memory for this process, and to map only larger blocks than 256 MiB (or
+    32 MiB) apart. Whether it was told: not where the C library is another one, nor where the environment sets its
+    allocator already (MALLOC_..., GLIBC_TUNABLES). The peak of a process stays what it was."""
+    if platform.libc_ver()[0] != "glibc" or any(key.startswith(("MALLOC_", "GLIBC_TUNABLES")) for key in os.environ):
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(_TRIM_THRESHOLD, _KEPT)) and any(mallopt(_MMAP_THRESHOLD, size) for size in _MAPPED)

@@ -25,11 +25,13 @@ from torch import Tensor
 
 from zoo.data.batches import Batches
 from zoo.errors import Diverged
-from zoo.training import checkpoint, memory, ranks
-from zoo.training.events import Event
-from zoo.training.record import Record
-from zoo.training.stability import StabilityWatch
-from zoo.training.trainee import Trainee, load_optimiser, optimiser_state
+from zoo.training import checkpoint
+from zoo.training import distributed as ranks
+from zoo.training import out_of_memory as memory
+from zoo.training.monitor import StabilityWatch
+from zoo.training.run_dir import Record
+from zoo.training.trainer import Trainee, load_optimiser, optimiser_state
+from zoo.types import Event
 
 __all__ = [
     "Budget",

@@ -16,7 +16,7 @@ import tomli_w
 
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, near
-from zoo.specs import DataSpec, Origin, PartSpec, Preparation, Selection
+from zoo.types import DataSpec, Origin, PartSpec, Preparation, Selection
 
 __all__ = [
     "AdversarialTraining",

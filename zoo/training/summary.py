@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import platform
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,14 @@ from typing import Any
 
 import filelock
 
+from zoo._utils.html import table
 from zoo.errors import ConfigError
+from zoo.report.curves import Points, curve
 from zoo.training.recipe import Recipe
-from zoo.training.record import EVENTS, LOCK, RECIPE, Record
+from zoo.training.run_dir import EVENTS, LOCK, RECIPE, Record
+from zoo.types import Metric
 
-__all__ = ["Figure", "Summary", "find_runs", "summarise"]
+__all__ = ["Figure", "Measured", "Summary", "find_runs", "kid_curve", "loss_curve", "newest_grid", "summarise"]
 
 SILENCE = 300
 """Seconds without an event after which a run on another machine is no longer said to be running."""
@@ -227,3 +230,59 @@ def _age(line: dict[str, Any]) -> float:
 def _short(part: Any) -> str:
     name = part if isinstance(part, str) else part.component
     return str(name).rpartition("/")[2]
+
+
+class Measured(dict[int, tuple[Metric, ...]]):
+    """Figures by images shown; a notebook shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        head = ("images shown", "figure", "value", "95 % interval", "floor", "on", "n")
+        rows = [(f"{shown:,}", *_cells(one)) for shown, figures in self.items() for one in figures]
+        return table(head, rows, "Lower is better; the floor is real images against real ones.")
+
+
+def _cells(one: Metric) -> tuple[object, ...]:
+    interval = f"{one.interval[0]:.4g} to {one.interval[1]:.4g}" if one.interval else ""
+    floor = "" if one.floor is None else f"{one.floor:.4g}"
+    return one.name, f"{one.value:.4g}", interval, floor, f"{one.data}, {one.split}", one.n
+
+
+_MOST_POINTS = 200
+
+
+def loss_curve(folder: Path) -> bytes | None:
+    """Every loss over images shown, or None before the first."""
+    ticks = Record(folder).events("tick")
+    ticks = ticks[:: len(ticks) // _MOST_POINTS + 1]
+    names = [name for name in ("loss", "d_loss", "g_loss") if any(name in tick for tick in ticks)]
+    series = {name: [(tick["shown"], tick[name]) for tick in ticks if name in tick] for name in names}
+    return _drawn(series, "loss", folder.name, log=False)
+
+
+def kid_curve(folders: Sequence[Path]) -> bytes | None:
+    """KID with its interval over images shown, a line a run; None where none was measured."""
+    series: dict[str, Points] = {}
+    for folder in folders:
+        points = []
+        for event in Record(folder).events("metrics"):
+            for row in event["metrics"]:
+                if row["name"] == "kid":
+                    low, high = row.get("interval") or (row["value"], row["value"])
+                    points.append((event["shown"], row["value"], low, high))
+        if points:
+            series[folder.name] = points
+    title = "against held-out images"
+    if len(folders) == 1 and series:  # its name stands above, where there is room
+        series, title = {"KID": series[folders[0].name]}, f"{folders[0].name}, {title}"
+    return _drawn(series, "KID (lower is better)", title, log=True)
+
+
+def newest_grid(folder: Path) -> bytes | None:
+    """The last grid of fixed codes, or None."""
+    grids = sorted((folder / "samples").glob("*.png"))
+    return grids[-1].read_bytes() if grids else None
+
+
+def _drawn(series: Mapping[str, Points], ylabel: str, title: str, *, log: bool) -> bytes | None:
+    drawn = {label: points for label, points in series.items() if points}
+    return curve(drawn, xlabel="images shown", ylabel=ylabel, title=title, log=log) if drawn else None

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from zoo._utils.seeds import stream
+from zoo.data.convert import refit
 from zoo.data.images import ImageSet
 from zoo.errors import TransferError, UnknownName
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
-from zoo.networks.modes import evaluating
-from zoo.networks.seeds import stream
-from zoo.specs import PartSpec
-from zoo.transfers.bridges import name_of
-from zoo.transfers.planning import choose, plan
+from zoo.networks.utils import evaluating
+from zoo.transfers.strategies import choose, plan
+from zoo.transfers.weight_mapping import name_of
+from zoo.types import PartSpec
 
 __all__ = ["AUTO", "Advice", "Evidence", "advise", "components", "look_at", "probe_of"]
 

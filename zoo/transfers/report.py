@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from zoo import html
-from zoo.networks.fixed import fixed
-from zoo.protocols import Transfer
+from zoo._utils import html
+from zoo.networks.utils import fixed
 from zoo.report.moves import moves
+from zoo.transfers.plan import Transfer
 
 __all__ = ["Report", "Row", "nets_of", "report_on"]
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo import html
+from zoo._utils import html
 from zoo.config import to_plain
+from zoo.data.grids import captioned
 from zoo.errors import ZooError
-from zoo.report.grids import captioned
-from zoo.training.drawn import kid_curve, newest_grid
 from zoo.training.recipe import Recipe
-from zoo.training.record import Record
+from zoo.training.run_dir import Record
+from zoo.training.summary import kid_curve, newest_grid
 
 __all__ = ["Look", "compare", "differences", "find_runs", "look", "picture", "readable", "stamp"]
 

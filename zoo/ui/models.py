@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.errors import ConfigError
-from zoo.opened import is_run
-from zoo.registry import at_hand, models
+from zoo.registry.index import at_hand, models
 from zoo.remote.cache import kept
+from zoo.training.api import is_run
 from zoo.ui.board import find_runs
 from zoo.ui.play import Player
 

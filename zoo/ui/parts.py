@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from zoo import html
+from zoo._utils import html
 from zoo.errors import ConfigError, ZooError
 
 __all__ = ["STYLE", "answered", "gradio", "picture", "placed", "theme", "upload", "when"]

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo._utils.seeds import stream
+from zoo.data.grids import captioned, grid
 from zoo.data.images import ImageSet, from_uint8, to_uint8
 from zoo.data.open import open_images
 from zoo.data.prepare import fit_arrays
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import stream
-from zoo.networks.walks import walk
-from zoo.opened import open_model
-from zoo.report.grids import captioned, grid
-from zoo.specs import DataSpec
+from zoo.networks.interpolation import walk
+from zoo.training.api import open_model
+from zoo.types import DataSpec
 
 __all__ = ["MOST", "Player"]
 
@@ -187,7 +187,7 @@ class Player:
 
 
 def _title(model: Any) -> str:
-    from zoo.runs import Run
+    from zoo.training.api import Run
 
     return model.folder.name if isinstance(model, Run) else f"{model.manifest.name} {model.manifest.version}"
 
@@ -196,7 +196,7 @@ def _images_of(model: Any) -> str:
     """The name of the set that a release or run was trained on; empty where it is none of this machine's."""
     from zoo import plugins
     from zoo.errors import ZooError
-    from zoo.runs import Run
+    from zoo.training.api import Run
     from zoo.training.recipe import read_recipe
 
     if isinstance(model, Run):

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from zoo import html, plugins
+from zoo import plugins
+from zoo._utils import html
 from zoo.errors import ConfigError
-from zoo.training.drawn import kid_curve, loss_curve, newest_grid
-from zoo.training.record import learnt_beside
+from zoo.training.run_dir import learnt_beside
+from zoo.training.summary import kid_curve, loss_curve, newest_grid
 from zoo.ui import board
 from zoo.ui.jobs import Jobs
 from zoo.ui.models import sources
@@ -108,7 +109,7 @@ def transfer(gr: Any, jobs: Jobs) -> None:
         jobs.resume(_run(which))
 
     def released(which: str | None, called: str, under: str, into: str) -> str:
-        from zoo.runs import open_run
+        from zoo.training.api import open_run
 
         if not into.strip():
             raise ConfigError("no folder to write", "Name one.")
@@ -163,7 +164,7 @@ def _run(which: str | None) -> Path:
 
 def _explained(source: str, data: str, strategy: str) -> str:
     from zoo.config import from_plain
-    from zoo.pipeline import explain_recipe
+    from zoo.training.pipeline import explain_recipe
     from zoo.training.recipe import Recipe
 
     if not source.strip() or not data.strip():

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo.errors import CompositionError
-from zoo.protocols import Features
-from zoo.specs import DataSpec
+from zoo.networks.types import Features
+from zoo.types import DataSpec
 from zoo_example.config import ExampleConfig
 
 __all__ = ["ExampleEncoder", "ExampleGenerator"]

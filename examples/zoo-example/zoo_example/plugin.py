@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.hookspecs import hook
-from zoo.specs import Component
+from zoo.plugins.hookspecs import hook
+from zoo.types import Component
 
 ZOO_API = 1
 

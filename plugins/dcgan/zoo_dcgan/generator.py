@@ -8,7 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from zoo.networks.output import output
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 from zoo_dcgan.config import GeneratorConfig, Norm
 from zoo_dcgan.layers import Doubling, initialise, norm_layer, relu_gain
 from zoo_dcgan.pyramid import BASE, channels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zoo.errors import CompositionError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 from zoo_dcgan.config import EncoderConfig, GeneratorConfig
 
 __all__ = ["BASE", "SIZES", "channels"]

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from zoo.protocols import Features
-from zoo.specs import DataSpec
+from zoo.networks.types import Features
+from zoo.types import DataSpec
 from zoo_mlp.config import EncoderConfig
 from zoo_mlp.dense import dense
 

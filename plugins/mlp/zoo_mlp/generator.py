@@ -8,7 +8,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from zoo.networks.output import output
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 from zoo_mlp.config import GeneratorConfig
 from zoo_mlp.dense import dense, linear
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.errors import CompositionError, ConfigError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 
 __all__ = ["SIZES", "ResidualConfig", "channels"]
 

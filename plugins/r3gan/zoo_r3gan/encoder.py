@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from zoo.protocols import Features
-from zoo.specs import DataSpec
+from zoo.networks.types import Features
+from zoo.types import DataSpec
 from zoo_r3gan.config import ResidualConfig, channels
 from zoo_r3gan.layers import Resample, blocks, conv
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 from zoo_r3gan.config import ResidualConfig, channels
 from zoo_r3gan.layers import Resample, blocks, conv, to_range
 

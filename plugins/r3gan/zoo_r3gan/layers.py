@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 from zoo_r3gan.config import ResidualConfig
 
 __all__ = ["SLOPE", "Resample", "ResidualBlock", "blocks", "conv", "to_range"]

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from zoo.metrics.evaluate import reference
-from zoo.publish import Trained, write_pair
-from zoo.runs import open_run
+from zoo.training.api import open_run
+from zoo.training.release import Trained, write_pair
 
 SAMPLES = 2000
 

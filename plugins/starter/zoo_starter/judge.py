@@ -69,7 +69,7 @@ class JudgeNet(nn.Module):
 
 
 class Judge(nn.Module):
-    """A `zoo.protocols.FeatureSpace` with the weights that came with the package.
+    """A `zoo.metrics.types.FeatureSpace` with the weights that came with the package.
 
     Raises IntegrityError when the file of weights is missing or not the one pinned in this module.
     """

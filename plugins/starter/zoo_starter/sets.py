@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import DataError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 from zoo_starter.config import SetConfig
 
 __all__ = ["BundledSet", "emoji_noto64", "glyphs_sans32", "mnist5k"]
@@ -35,7 +35,7 @@ _SAME_HAND = {"carlito": "lato", "cabinsketch": "cabin", "noto sans mono": "noto
 
 @dataclass(frozen=True, eq=False, slots=True)
 class BundledSet:
-    """A `zoo.protocols.Dataset`: uint8 images, labels, the rows to learn from, and whose they are."""
+    """A `zoo.data.types.Dataset`: uint8 images, labels, the rows to learn from, and whose they are."""
 
     images: np.ndarray[Any, Any]
     labels: np.ndarray[Any, Any]

@@ -12,7 +12,7 @@ from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
 
 from zoo.errors import ConfigError
-from zoo.networks.modes import evaluating
+from zoo.networks.utils import evaluating
 
 __all__ = ["HardSigmoid", "build", "channels_last", "statistics"]
 

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.errors import CompositionError
-from zoo.networks.modes import evaluating
-from zoo.protocols import Features
-from zoo.specs import DataSpec
+from zoo.networks.types import Features
+from zoo.networks.utils import evaluating
+from zoo.types import DataSpec
 from zoo_timm import backbone
 from zoo_timm.config import TimmConfig
 from zoo_timm.weights import weights_file

@@ -11,7 +11,7 @@ from timm.models import get_pretrained_cfg, list_pretrained
 from torch import Tensor, nn
 
 from zoo.errors import ConfigError, DataError
-from zoo.specs import DataSpec
+from zoo.types import DataSpec
 from zoo_timm import backbone
 from zoo_timm.config import TimmConfig, TimmSpaceConfig
 from zoo_timm.encoder import TimmEncoder
@@ -21,7 +21,7 @@ __all__ = ["TimmSpace"]
 
 
 class TimmSpace(nn.Module):
-    """A `zoo.protocols.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, dim)` float32.
+    """A `zoo.metrics.types.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, dim)` float32.
 
     One channel is repeated, three are taken as RGB, any other number is averaged to grey; images are resized to `side`
     (bilinear, with antialiasing). `sha256` is that of the file of weights. Raises ConfigError for a backbone without

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.training.events import Event
+    from zoo.types import Event
 
 __all__ = ["ENDS", "scalars"]
 

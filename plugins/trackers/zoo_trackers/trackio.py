@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import ConfigError
-from zoo.hookspecs import hook
+from zoo.plugins.hookspecs import hook
 
 if TYPE_CHECKING:
-    from zoo.training.events import Event, RunFacts
+    from zoo.types import Event, RunFacts
 
 ZOO_API = 1
 

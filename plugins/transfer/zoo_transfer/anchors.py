@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo._utils.seeds import stream
+from zoo.losses.types import Round, Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.modes import evaluating
-from zoo.networks.seeds import stream
-from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
-from zoo.transfers.fits import once
+from zoo.networks.utils import evaluating
+from zoo.transfers.density import once
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
 from zoo_transfer.configs.weights import ElasticConfig, StartingPointConfig
 
 __all__ = ["ElasticWeights", "StartingPoint", "WeightAnchor", "fisher_of"]

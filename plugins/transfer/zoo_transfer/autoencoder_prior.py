@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.protocols import Slot, Source, Transfer
-from zoo.transfers.activations import told_apart
-from zoo.transfers.bridges import carry
+from zoo.transfers.layer_mapping import told_apart
+from zoo.transfers.plan import Slot, Source, Transfer
+from zoo.transfers.weight_mapping import carry
 from zoo_transfer.configs.controls import AutoencoderPriorConfig
 from zoo_transfer.configs.priors import MixturePriorConfig
 from zoo_transfer.gmm_prior import FittedMixture

@@ -13,8 +13,8 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_discriminator, build_part
 from zoo.networks.gan import GAN
 from zoo.plugins import normalise
-from zoo.specs import DataSpec, PartSpec
-from zoo.transfers.bridges import require_same_data
+from zoo.transfers.weight_mapping import require_same_data
+from zoo.types import DataSpec, PartSpec
 from zoo_transfer.frozen_features import FrozenFeatures
 from zoo_transfer.teachers import device_of
 

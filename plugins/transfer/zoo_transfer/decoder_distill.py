@@ -8,14 +8,14 @@ import math
 import torch
 from torch import Tensor, nn
 
+from zoo._utils.seeds import seeded, stream
+from zoo.data.convert import refit
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
-from zoo.networks.modes import evaluating
-from zoo.networks.seeds import seeded, stream
-from zoo.protocols import Edit, Slot, Source, Transfer, Values
-from zoo.specs import DataSpec
-from zoo.transfers.fits import fit_gaussian, once
+from zoo.networks.utils import evaluating
+from zoo.transfers.density import fit_gaussian, once
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.types import DataSpec
 from zoo_transfer.configs.weights import DecoderDistillConfig
 from zoo_transfer.decoder_init import warm_start
 from zoo_transfer.gaussian_prior import project

@@ -8,9 +8,9 @@ from torch.nn.functional import pad
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.protocols import Schedule, Slot, Source, Transfer
-from zoo.transfers.activations import told_apart
-from zoo.transfers.bridges import carry
+from zoo.transfers.layer_mapping import told_apart
+from zoo.transfers.plan import Schedule, Slot, Source, Transfer
+from zoo.transfers.weight_mapping import carry
 from zoo_transfer.configs.weights import DecoderInitConfig
 
 __all__ = ["DecoderInit", "Resized", "WarmStart", "warm_start"]

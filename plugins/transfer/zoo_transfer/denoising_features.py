@@ -7,11 +7,12 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from zoo._utils.seeds import seeded, stream
+from zoo.losses.types import Round, Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import seeded, stream
-from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
-from zoo.transfers.fits import once
+from zoo.transfers.density import once
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 

@@ -11,9 +11,9 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
 from zoo.networks.spectral import normalised
-from zoo.protocols import Slot, Source, Transfer
-from zoo.transfers.activations import told_apart
-from zoo.transfers.bridges import carry
+from zoo.transfers.layer_mapping import told_apart
+from zoo.transfers.plan import Slot, Source, Transfer
+from zoo.transfers.weight_mapping import carry
 from zoo_transfer.configs.weights import EncoderInitConfig
 from zoo_transfer.spectral_gain import with_gains
 

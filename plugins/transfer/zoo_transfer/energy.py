@@ -7,15 +7,17 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from zoo.config import to_plain
+from zoo.losses.logits import over_groups
+from zoo.losses.types import Round
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_part
 from zoo.networks.gan import GAN
-from zoo.networks.modes import evaluating
-from zoo.objectives.logits import over_groups
+from zoo.networks.types import Judgement
+from zoo.networks.utils import evaluating
 from zoo.plugins import normalise
-from zoo.protocols import Edit, Judgement, Round, Slot, Source, Transfer, Values
-from zoo.specs import DataSpec, PartSpec
-from zoo.transfers.bridges import carry, require_same_data
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.weight_mapping import carry, require_same_data
+from zoo.types import DataSpec, PartSpec
 from zoo_transfer.configs.games import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
 from zoo_transfer.teachers import device_of
 

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from zoo._utils.seeds import seeded
+from zoo.losses.types import Round, Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import seeded
-from zoo.protocols import Round, Side, Slot, Source, Transfer
-from zoo.transfers.fits import once
+from zoo.transfers.density import once
+from zoo.transfers.plan import Slot, Source, Transfer
 from zoo_transfer.configs.losses import FeatureDistillConfig
 from zoo_transfer.gaussian_prior import Projection, principal, projecting
 from zoo_transfer.teachers import Teacher, device_of, parts_of, stage_shapes, teacher_of

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from zoo.data.convert import refit
+from zoo.losses.types import Round, Side
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
-from zoo.networks.modes import evaluating
-from zoo.protocols import Edit, Round, Side, Slot, Source, Transfer, Values
-from zoo.training.ranks import averaged
-from zoo.transfers.fits import once
+from zoo.networks.utils import evaluating
+from zoo.training.distributed import averaged
+from zoo.transfers.density import once
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
 from zoo_transfer.configs.losses import FeatureMomentsConfig
 from zoo_transfer.teachers import Teacher, parts_of, stage_shapes, teacher_of
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from zoo._utils.seeds import stream
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.flows import FlowPrior
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import stream
-from zoo.protocols import Slot, Source, Transfer, Values
-from zoo.specs import PartSpec
+from zoo.transfers.plan import Slot, Source, Transfer, Values
+from zoo.types import PartSpec
 from zoo_transfer.configs.priors import FlowPriorConfig
 from zoo_transfer.kept_prior import kept_prior, require_same_latent
 

@@ -10,8 +10,8 @@ from torch import nn
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.protocols import Slot, Source, Stage, Transfer
-from zoo.specs import DataSpec
+from zoo.transfers.plan import Slot, Source, Stage, Transfer
+from zoo.types import DataSpec
 from zoo_transfer.configs.weights import FreezeLowerConfig
 
 __all__ = ["FreezeLower", "parameters_of_stage"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from zoo.protocols import Encoder
+from zoo.networks.types import Encoder
 
 __all__ = ["FrozenFeatures"]
 

@@ -12,10 +12,10 @@ from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.priors import NormalPrior
-from zoo.protocols import Edit, Slot, Source, Transfer, Values
-from zoo.specs import PartSpec
-from zoo.transfers.bridges import fold_affine, name_of
-from zoo.transfers.fits import GaussianFit, fit_gaussian, once
+from zoo.transfers.density import GaussianFit, fit_gaussian, once
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.weight_mapping import fold_affine, name_of
+from zoo.types import PartSpec
 from zoo_transfer.configs.priors import GaussianPriorConfig
 from zoo_transfer.kept_prior import kept_prior
 

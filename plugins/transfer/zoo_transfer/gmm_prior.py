@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from zoo._utils.seeds import stream
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import stream
-from zoo.protocols import Slot, Source, Transfer, Values
-from zoo.specs import PartSpec
-from zoo.transfers.fits import fit_mixture
+from zoo.transfers.density import fit_mixture
+from zoo.transfers.plan import Slot, Source, Transfer, Values
+from zoo.types import PartSpec
 from zoo_transfer.configs.priors import MixturePriorConfig
 from zoo_transfer.kept_prior import kept_prior, require_same_latent
 

@@ -11,9 +11,9 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
 from zoo.plugins import normalise
-from zoo.protocols import Edit, Transfer, Values
-from zoo.specs import PartSpec
-from zoo.transfers.fits import once
+from zoo.transfers.density import once
+from zoo.transfers.plan import Edit, Transfer, Values
+from zoo.types import PartSpec
 from zoo_transfer.teachers import device_of
 
 __all__ = ["kept_prior", "require_same_latent"]

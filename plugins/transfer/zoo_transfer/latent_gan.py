@@ -8,17 +8,19 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from zoo._utils.seeds import seeded
 from zoo.config import to_plain
+from zoo.losses.types import Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import seeded
+from zoo.networks.types import Judgement
 from zoo.plugins import normalise
-from zoo.protocols import Edit, Judgement, Side, Slot, Source, Stage, Transfer, Values
-from zoo.specs import DataSpec, PartSpec
-from zoo.training.game import ImageGame
-from zoo.transfers.activations import told_apart
-from zoo.transfers.bridges import carry, require_same_data
+from zoo.training.task import ImageGame
+from zoo.transfers.layer_mapping import told_apart
+from zoo.transfers.plan import Edit, Slot, Source, Stage, Transfer, Values
+from zoo.transfers.weight_mapping import carry, require_same_data
+from zoo.types import DataSpec, PartSpec
 from zoo_transfer.configs.games import LatentGanConfig, LatentGeneratorConfig
 from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.kept_prior import require_same_latent

@@ -10,8 +10,8 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
 from zoo.plugins import normalise
-from zoo.protocols import Slot, Source, Transfer
-from zoo.specs import DataSpec, PartSpec
+from zoo.transfers.plan import Slot, Source, Transfer
+from zoo.types import DataSpec, PartSpec
 from zoo_transfer.configs.around import MinedGeneratorConfig, MinerConfig
 from zoo_transfer.latent_gan import dense
 from zoo_transfer.teachers import device_of

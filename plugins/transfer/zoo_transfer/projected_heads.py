@@ -11,10 +11,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
+from zoo.networks.types import Judgement
 from zoo.plugins import normalise
-from zoo.protocols import Judgement, Slot, Source, Transfer
-from zoo.specs import DataSpec
-from zoo.transfers.bridges import carry
+from zoo.transfers.plan import Slot, Source, Transfer
+from zoo.transfers.weight_mapping import carry
+from zoo.types import DataSpec
 from zoo_transfer.beside import Beside, around, require_logits_and_data
 from zoo_transfer.configs.around import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
 from zoo_transfer.teachers import stage_shapes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from zoo._utils.seeds import seed_of
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import seed_of
-from zoo.protocols import Edit, Slot, Source, Transfer, Values
-from zoo.transfers.fits import once
+from zoo.transfers.density import once
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
 from zoo_transfer.configs.controls import RandomEncoderConfig
 
 __all__ = ["RandomEncoder"]

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from zoo._utils.seeds import stream
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import stream
-from zoo.protocols import Edit, Slot, Source, Transfer, Values
-from zoo.transfers.fits import once
+from zoo.transfers.density import once
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
 from zoo_transfer.configs.weights import RecalibratedNormConfig
 
 __all__ = ["RecalibratedNorm", "statistics_on"]

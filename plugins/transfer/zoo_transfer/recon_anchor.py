@@ -7,10 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from zoo.losses.types import Round, Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.protocols import Round, Side, Slot, Source, Transfer
-from zoo.training.balance import Balance
+from zoo.training.optim import Balance
+from zoo.transfers.plan import Slot, Source, Transfer
 from zoo_transfer.configs.losses import ReconAnchorConfig
 from zoo_transfer.kept_prior import require_same_latent
 from zoo_transfer.teachers import Teacher, parts_of, teacher_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.protocols import Slot, Source, Transfer
+from zoo.transfers.plan import Slot, Source, Transfer
 from zoo_transfer.configs.controls import ScratchConfig
 
 __all__ = ["Scratch"]

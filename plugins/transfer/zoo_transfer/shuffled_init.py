@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from zoo._utils.seeds import stream
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.seeds import stream
-from zoo.protocols import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
 from zoo_transfer.configs.controls import ShuffledInitConfig
 
 __all__ = ["ShuffledInit"]

@@ -13,7 +13,7 @@ from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
 from zoo.networks.spectral import keep_gains
 from zoo.plugins import normalise
-from zoo.specs import DataSpec, PartSpec
+from zoo.types import DataSpec, PartSpec
 from zoo_transfer.configs.weights import SpectralGainConfig
 
 __all__ = ["spectral_gain", "with_gains"]

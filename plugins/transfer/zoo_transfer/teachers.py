@@ -8,13 +8,14 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from zoo.data.convert import refit
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
-from zoo.networks.fitting import refit
 from zoo.networks.gan import GAN
-from zoo.protocols import Edit, Features
-from zoo.specs import DataSpec
-from zoo.transfers.bridges import carry
+from zoo.networks.types import Features
+from zoo.transfers.plan import Edit
+from zoo.transfers.weight_mapping import carry
+from zoo.types import DataSpec
 
 __all__ = ["Teacher", "device_of", "parts_of", "stage_shapes", "teacher_of"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.specs import PartSpec
+from zoo.types import PartSpec
 from zoo_transfer.configs.limits import MANY, hold, hold_widths
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.specs import PartSpec
+from zoo.types import PartSpec
 from zoo_transfer.configs.limits import MANY, hold, hold_widths
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""What autoencoders and GANs minimise."""

@@ -1,0 +1,130 @@
+"""What the two sides of a GAN minimise, given each other's judgements (logits; higher is more real)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from zoo.losses.configs import (
+    HingeConfig,
+    LeastSquaresConfig,
+    NonSaturatingConfig,
+    RelativisticConfig,
+    WassersteinConfig,
+)
+from zoo.losses.logits import over_groups
+from zoo.losses.types import Round
+
+__all__ = ["Hinge", "LeastSquares", "NonSaturating", "Relativistic", "Wasserstein"]
+
+
+class NonSaturating(nn.Module):
+    """D: -log s(D(x)) - log(1 - s(D(G(z)))); G: -log s(D(G(z))) (Goodfellow et al. 2014)."""
+
+    paired = False
+
+    def __init__(self, config: NonSaturatingConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(softplus(-real) + softplus(fake), game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        return over_groups(softplus(-game.fake_judgement.realness), game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+class Relativistic(nn.Module):
+    """D: softplus(-(D(x) - D(G(z)))); G: softplus(-(D(G(z)) - D(x))), x and G(z) paired within the batch
+    (Jolicoeur-Martineau 2018; as in R3GAN, Huang et al. 2024)."""
+
+    paired = True
+
+    def __init__(self, config: RelativisticConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(softplus(fake - real), game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(softplus(real - fake), game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+class Hinge(nn.Module):
+    """D: [1 - D(x)]_+ + [1 + D(G(z))]_+; G: -D(G(z)) (Lim and Ye 2017; Miyato et al. 2018)."""
+
+    paired = False
+
+    def __init__(self, config: HingeConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups((1 - real).relu() + (1 + fake).relu(), game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        return over_groups(-game.fake_judgement.realness, game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+class LeastSquares(nn.Module):
+    """D: ((D(x) - 1)^2 + D(G(z))^2) / 2; G: (D(G(z)) - 1)^2 / 2 (Mao et al. 2017)."""
+
+    paired = False
+
+    def __init__(self, config: LeastSquaresConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(0.5 * ((real - 1).square() + fake.square()), game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        return over_groups(0.5 * (game.fake_judgement.realness - 1).square(), game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+class Wasserstein(nn.Module):
+    """D: D(G(z)) - D(x); G: -D(G(z)) (Arjovsky et al. 2017; Gulrajani et al. 2017 with core/gradient-penalty)."""
+
+    paired = False
+
+    def __init__(self, config: WassersteinConfig) -> None:
+        super().__init__()
+
+    def d_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        real, fake = _realness(game)
+        return over_groups(fake - real, game.groups)
+
+    def g_loss(self, game: Round) -> Tensor:
+        """Scalar."""
+        return over_groups(-game.fake_judgement.realness, game.groups)
+
+    def after(self, game: Round) -> None:
+        """Keeps no state."""
+
+
+def _realness(game: Round) -> tuple[Tensor, Tensor]:
+    assert game.real_judgement is not None, "the loop judges the real batch for D, and for a paired G"
+    return game.real_judgement.realness, game.fake_judgement.realness

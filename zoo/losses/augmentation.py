@@ -1,0 +1,150 @@
+"""Differentiable augmentation in front of the discriminator (DiffAugment: Zhao et al. 2020, "Differentiable
+augmentation for data-efficient GAN training"). A draw is made once and applied to real and generated images alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from zoo._utils.seeds import per_sample
+from zoo.errors import ConfigError, near
+from zoo.types import DataSpec
+
+__all__ = ["KINDS", "AdaptiveProbability", "Draw", "augment", "draw", "parse"]
+
+KINDS = ("colour", "translation", "cutout")
+
+_SHIFT = 0.125
+_HOLE = 0.5
+"""Largest translation and side of the hole, as shares of the image's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Random numbers for N images: uniform (N, 3) for the colours, whole pixels (N, 2) for translation and hole.
+    `applied` (N, 3) says which kinds, in the order of `KINDS`, an image gets; None: all."""
+
+    colours: Tensor | None
+    shifts: Tensor | None
+    holes: Tensor | None
+    applied: Tensor | None = None
+
+
+def parse(names: str) -> tuple[str, ...]:
+    """`"colour+cutout"` -> its kinds; `"none"` -> none. Raises ConfigError for another word."""
+    if names == "none":
+        return ()
+    chosen = tuple(name.strip() for name in names.split("+"))
+    for name in chosen:
+        if name not in KINDS:
+            raise ConfigError(f"augmentation {name!r} is unknown", near(name, (*KINDS, "none")))
+    return chosen
+
+
+def draw(
+    kinds: tuple[str, ...], n: int, data: DataSpec, rng: torch.Generator | None, probability: float | None = None
+) -> Draw:
+    """Random numbers for n images, each of which gets each kind with `probability` (None: always, without a draw).
+    Raises ConfigError for samples that are not images."""
+    if not data.is_image:
+        raise ConfigError("augmentation is for images (C, H, W)", "Use augment=none.")
+    height, width = data.shape[1:]
+
+    def side(most: int) -> Tensor:
+        return per_sample(lambda m: torch.randint(-most, most + 1, (m,), generator=rng), n, rng)
+
+    def pixels(high: int, wide: int) -> Tensor:
+        return torch.stack([side(high), side(wide)], 1)
+
+    return Draw(
+        per_sample(lambda m: torch.rand(m, 3, generator=rng), n, rng) if "colour" in kinds else None,
+        pixels(round(height * _SHIFT), round(width * _SHIFT)) if "translation" in kinds else None,
+        pixels(height // 2, width // 2) if "cutout" in kinds else None,
+        per_sample(lambda m: torch.rand(m, len(KINDS), generator=rng), n, rng) < probability
+        if probability is not None
+        else None,
+    )
+
+
+def augment(x: Tensor, drawn: Draw, data: DataSpec) -> Tensor:
+    """Images (N, C, H, W) -> the same shape; what is uncovered or cut out takes the middle of the value range."""
+    middle, half = (data.low + data.high) / 2, (data.high - data.low) / 2
+    u = (x - middle) / half
+    if drawn.colours is not None:
+        u = _where(drawn, 0, _coloured(u, drawn.colours.to(u)), u)
+    if drawn.shifts is not None:
+        u = _where(drawn, 1, _shifted(u, drawn.shifts.to(u.device)), u)
+    if drawn.holes is not None:
+        u = _where(drawn, 2, _cut(u, drawn.holes.to(u.device)), u)
+    return u * half + middle
+
+
+def _where(drawn: Draw, kind: int, changed: Tensor, u: Tensor) -> Tensor:
+    """The images that get the kind changed, the others as they are."""
+    if drawn.applied is None:
+        return changed
+    return torch.where(drawn.applied[:, kind, None, None, None].to(u.device), changed, u)
+
+
+def _coloured(u: Tensor, uniform: Tensor) -> Tensor:
+    """Brightness + (r - 1/2), saturation x 2 r, contrast x (r + 1/2), each with its own r in 0 to 1."""
+    brightness, saturation, contrast = (uniform[:, i, None, None, None] for i in range(3))
+    u = u + brightness - 0.5
+    grey = u.mean(1, keepdim=True)
+    u = (u - grey) * (2 * saturation) + grey
+    level = u.mean((1, 2, 3), keepdim=True)
+    return (u - level) * (contrast + 0.5) + level
+
+
+def _shifted(u: Tensor, shifts: Tensor) -> Tensor:
+    """Image i moves down by shifts[i, 0] and right by shifts[i, 1] pixels."""
+    n, _, height, width = u.shape
+    rows = torch.arange(height, device=u.device)[None] - shifts[:, :1]  # (N, H): where each row comes from
+    columns = torch.arange(width, device=u.device)[None] - shifts[:, 1:]
+    inside = ((rows >= 0) & (rows < height))[:, :, None] & ((columns >= 0) & (columns < width))[:, None, :]
+    batch = torch.arange(n, device=u.device)[:, None, None]
+    moved = u.permute(0, 2, 3, 1)[batch, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]]
+    return moved.permute(0, 3, 1, 2) * inside[:, None]
+
+
+def _cut(u: Tensor, holes: Tensor) -> Tensor:
+    """A square hole of half the side whose centre lies holes[i] away from the image's."""
+    height, width = u.shape[2:]
+    top = height // 2 + holes[:, :1] - round(height * _HOLE) // 2
+    left = width // 2 + holes[:, 1:] - round(width * _HOLE) // 2
+    rows = torch.arange(height, device=u.device)[None]
+    columns = torch.arange(width, device=u.device)[None]
+    in_rows = (rows >= top) & (rows < top + round(height * _HOLE))
+    in_columns = (columns >= left) & (columns < left + round(width * _HOLE))
+    return u * ~(in_rows[:, :, None] & in_columns[:, None, :])[:, None]
+
+
+class AdaptiveProbability(nn.Module):
+    """p in [0, 1]: raised while r_t = E sign(D(x)) on (augmented) real images is above `target`, lowered while below.
+
+    Every four steps it moves by the images that they showed over `images`: from 0 to 1 in `images` at the least (ADA:
+    Karras et al. 2020, "Training generative adversarial networks with limited data"; their target is 0.6, and their
+    code takes 500,000 images, 100,000 when it starts from trained nets). p is a buffer.
+    """
+
+    figure = "d_sign"
+    every = 4
+    p: Tensor
+
+    def __init__(self, target: float, images: int) -> None:
+        super().__init__()
+        self.target = target
+        self.images = images
+        self.register_buffer("p", torch.zeros((), dtype=torch.float64, device="cpu"))  # read at every step
+
+    def wants(self, shown: int) -> bool:
+        """Always."""
+        return True
+
+    def follow(self, value: float, shown: int, images: int) -> None:
+        """`value`: r_t over the last `images`, -1 to 1."""
+        step = images / self.images
+        self.p.add_(step if value > self.target else -step if value < self.target else 0.0).clamp_(0.0, 1.0)

@@ -1,0 +1,182 @@
+"""Settings of the objectives and regularisers that come with the core (torch-free)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from zoo.errors import ConfigError
+from zoo.types import PartSpec
+
+__all__ = [
+    "AdversarialCodesConfig",
+    "AdversarialVariationalConfig",
+    "ConsistencyConfig",
+    "GradientPenaltyConfig",
+    "HingeConfig",
+    "LeastSquaresConfig",
+    "MatchedCodesConfig",
+    "NonSaturatingConfig",
+    "PerceptualConfig",
+    "R1Config",
+    "ReconstructionConfig",
+    "RegularisedConfig",
+    "RelativisticConfig",
+    "VariationalConfig",
+    "WassersteinConfig",
+]
+
+
+@dataclass(frozen=True)
+class ReconstructionConfig:
+    """`noise` is the standard deviation of the Gaussian noise added to the input, in units of the value range."""
+
+    noise: float = 0.0
+    code_penalty: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.noise < 0 or self.code_penalty < 0:
+            raise ConfigError(f"noise {self.noise} and code_penalty {self.code_penalty} must not be negative")
+
+
+@dataclass(frozen=True)
+class VariationalConfig:
+    """`beta` weighs the KL term: it is a Gaussian likelihood of variance beta / 2 per value. At 1 images blur and a GAN
+    that begins with the decoder starts far behind (docs/objectives.md). Each value of the code may hold
+    `free_bits` nats that are not penalised."""
+
+    beta: float = 0.1
+    free_bits: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.beta < 0 or self.free_bits < 0:
+            raise ConfigError(f"beta {self.beta} and free_bits {self.free_bits} must not be negative")
+
+
+@dataclass(frozen=True)
+class MatchedCodesConfig:
+    """`weight` of the maximum mean discrepancy between codes and N(0, I)."""
+
+    weight: float = 200.0
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise ConfigError(f"weight {self.weight} must not be negative")
+
+
+@dataclass(frozen=True)
+class RegularisedConfig:
+    """`code_penalty` weighs ||z||^2 / 2; `decoder` chooses what keeps the decoder smooth, with `decoder_weight`."""
+
+    code_penalty: float = 1e-3
+    decoder: Literal["l2", "gradient", "none"] = "l2"
+    decoder_weight: float = 1e-7
+
+    def __post_init__(self) -> None:
+        if self.code_penalty < 0 or self.decoder_weight < 0:
+            raise ConfigError("code_penalty and decoder_weight must not be negative")
+
+
+@dataclass(frozen=True)
+class AdversarialCodesConfig:
+    """`weight` of the critic on codes, which has two layers of `width`."""
+
+    weight: float = 0.01
+    width: int = 128
+
+    def __post_init__(self) -> None:
+        if self.weight < 0 or not 1 <= self.width <= 8192:
+            raise ConfigError("weight must not be negative, width lies within 1 to 8,192")
+
+
+@dataclass(frozen=True)
+class AdversarialVariationalConfig:
+    """`beta` as in vae; `adversary` weighs the critic of images against the error in its features."""
+
+    beta: float = 1.0
+    adversary: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.beta < 0 or self.adversary < 0:
+            raise ConfigError(f"beta {self.beta} and adversary {self.adversary} must not be negative")
+
+
+@dataclass(frozen=True)
+class PerceptualConfig:
+    """`encoder`: whose stages are compared, with the weights that it is built with. `pixels` weighs the MSE beside
+    them, `code_penalty` weighs ||z||^2 / 2."""
+
+    encoder: PartSpec
+    pixels: float = 0.1
+    code_penalty: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.pixels < 0 or self.code_penalty < 0:
+            raise ConfigError("pixels and code_penalty must not be negative")
+
+
+@dataclass(frozen=True)
+class HingeConfig:
+    """The hinge loss."""
+
+
+@dataclass(frozen=True)
+class LeastSquaresConfig:
+    """The least-squares loss with targets 0 and 1."""
+
+
+@dataclass(frozen=True)
+class WassersteinConfig:
+    """The difference of means; needs the regulariser core/gradient-penalty."""
+
+
+@dataclass(frozen=True)
+class GradientPenaltyConfig:
+    """`gamma` weighs the squared distance of the gradient's norm from 1; computed every `interval` steps."""
+
+    gamma: float = 10.0
+    interval: int = 1
+
+    def __post_init__(self) -> None:
+        if self.gamma < 0 or self.interval < 1:
+            raise ConfigError(f"gamma {self.gamma} must not be negative, interval {self.interval} at least 1")
+
+
+@dataclass(frozen=True)
+class ConsistencyConfig:
+    """`gamma` weighs how much a logit changes when its image is augmented by `augment`."""
+
+    gamma: float = 10.0
+    augment: str = "translation"
+    interval: int = 1
+
+    def __post_init__(self) -> None:
+        if self.gamma < 0 or self.interval < 1:
+            raise ConfigError(f"gamma {self.gamma} must not be negative, interval {self.interval} at least 1")
+        if self.augment == "none":
+            raise ConfigError("consistency needs an augmentation", "For example augment=translation.")
+
+
+@dataclass(frozen=True)
+class NonSaturatingConfig:
+    """The original GAN's loss with the generator's -log D."""
+
+
+@dataclass(frozen=True)
+class RelativisticConfig:
+    """The paired relativistic loss."""
+
+
+@dataclass(frozen=True)
+class R1Config:
+    """`gamma` weighs the squared gradient norm (times 1/2); `auto` is 0.0002 x pixels / batch. It is computed every
+    `interval` steps."""
+
+    gamma: float | Literal["auto"] = 1.0
+    interval: int = 4
+
+    def __post_init__(self) -> None:
+        if self.gamma != "auto" and self.gamma < 0:
+            raise ConfigError(f"gamma {self.gamma} must not be negative")
+        if self.interval < 1:
+            raise ConfigError(f"interval {self.interval} must be at least 1")

@@ -1,0 +1,23 @@
+"""The contract of a feature space component (kind `metric`)."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+__all__ = ["FeatureSpace"]
+
+
+@runtime_checkable
+class FeatureSpace(Protocol):
+    """A frozen network in whose features distances are measured (`metric` components). Built by `metric(config)`.
+
+    `sha256` identifies its weights; `features` takes images `(N, C, H, W)` in [-1, 1], any C and size, and gives
+    `(N, dim)` float32 in eval mode.
+    """
+
+    sha256: str
+    dim: int
+
+    def features(self, images: Tensor) -> Tensor: ...

@@ -1,0 +1,1 @@
+"""Which releases have names, and how a name becomes networks."""

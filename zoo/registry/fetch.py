@@ -1,0 +1,73 @@
+"""Registries that lie elsewhere: fetched once a command, kept for when there is no network."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import urllib.parse
+import urllib.request
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from zoo._utils.files import sha256_of, write_atomically
+from zoo._utils.hash_cache import cache_folder
+from zoo.errors import ConfigError, ReleaseError, RemoteError
+from zoo.registry.file import read_registry
+
+__all__ = ["added", "fetch"]
+
+_LARGEST = 1_000_000
+_PATIENCE = 10.0
+
+
+@contextmanager
+def added(places: Sequence[str]) -> Iterator[None]:
+    """Have these files and addresses read as the last layers of the registry while the block runs."""
+    before = os.environ.get("ZOO_REGISTRY")
+    paths = [str(fetch(place)) if "://" in place else place for place in places]
+    os.environ["ZOO_REGISTRY"] = os.pathsep.join([before, *paths] if before else paths)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["ZOO_REGISTRY"]
+        else:
+            os.environ["ZOO_REGISTRY"] = before
+
+
+def fetch(url: str) -> Path:
+    """A registry.toml from an https address (or this machine's own http), as a local file.
+
+    Without a network the copy of the last time is used, with a warning. Raises ConfigError, RemoteError, or
+    ReleaseError for a file that is not a registry or that names a folder: that means something else on each machine.
+    """
+    parts = urllib.parse.urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        raise ConfigError(f"registry {url[:200]!r} is not an https address", "Give a path or https://...")
+    path = cache_folder() / "registries" / f"{sha256_of(url.encode())[:32]}.toml"
+    try:
+        with urllib.request.urlopen(url, timeout=_PATIENCE) as reply:
+            data = reply.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        if not path.exists():
+            raise RemoteError(f"registry {url[:200]} cannot be fetched: {error}", "Check the address.") from None
+        warnings.warn(f"{url} cannot be reached; using the copy of the last time", stacklevel=2)
+        return path
+    if len(data) > _LARGEST:
+        raise ReleaseError(f"registry {url[:200]} has more than {_LARGEST:,} bytes")
+    trial = path.with_suffix(".new.toml")
+    write_atomically(trial, data)
+    local = next((entry for entry in read_registry(trial) if entry.source.startswith("dir:")), None)
+    if local is not None:
+        raise ReleaseError(f"{url[:200]}: {local.name} names a folder of its own machine", "Use hub: sources there.")
+    os.replace(trial, path)
+    return path
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

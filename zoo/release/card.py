@@ -1,0 +1,148 @@
+"""The model card: README.md of a release, made from its manifest alone. No torch.
+
+Everything printed is escaped unless the template asks for code or YAML, so a credit line or a config cannot
+add HTML, break a table or end the front matter.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from zoo.release.manifest import ROLES, Manifest
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+__all__ = ["card", "hub_license"]
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|~#$!])")
+
+# The licence ids that the Hub has pages for; any other is shown under "other" with its SPDX expression.
+_HUB_LICENSES = """
+    afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 cc-by-2.0
+    cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0
+    cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0
+    cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0 ecl-2.0 epl-1.0 epl-2.0 eupl-1.1 gpl-2.0 gpl-3.0
+    isc lgpl-2.1 lgpl-3.0 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl ofl-1.1 osl-3.0 pddl postgresql unlicense
+    wtfpl zlib
+"""
+
+
+class _Ready(str):
+    """Text that is Markdown already and is not escaped again."""
+
+    __slots__ = ()
+
+
+def card(manifest: Manifest) -> str:
+    """The README.md of a release: front matter for the Hub, samples, use, parts, training, figures, credits.
+
+    The manifest may pin a README.md or not: nothing of `files` is printed but whether samples.png is there.
+    """
+    parts = [manifest.parts[role] for role in ROLES if role in manifest.parts]
+    distributions = sorted({part.plugin.partition("==")[0] for part in parts} - {"aegan-zoo"})
+    sampled = "samples.png" in manifest.files
+    text: str = _template().render(m=manifest, parts=parts, distributions=distributions, sampled=sampled)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def hub_license(expression: str) -> str:
+    """The Hub's id for an SPDX expression, or `other`."""
+    lowered = expression.lower()
+    return lowered if lowered in _HUB_LICENSES.split() else "other"
+
+
+@functools.cache
+def _template() -> Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, finalize=_escape, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        code=_code,
+        origins=_origins,
+        verbatim=_Ready,
+        yaml=_yaml,
+        figure=_figure,
+        settings=_settings,
+        hub_license=hub_license,
+        model_index=_model_index,
+        strategy_tags=_strategy_tags,
+    )
+    source = importlib.resources.files("zoo.release").joinpath("card.md.j2").read_text("utf-8")
+    return environment.from_string(source)
+
+
+def _escape(value: Any) -> str:
+    if isinstance(value, _Ready):
+        return value
+    text = _SPECIAL.sub(r"\\\1", _one_line(str(value)))
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _code(value: Any) -> _Ready:
+    """A code span: backticks would end it, a bar would end a table's cell."""
+    return _Ready("`" + _one_line(str(value)).replace("`", "'").replace("|", r"\|") + "`")
+
+
+def _yaml(value: Any) -> _Ready:
+    """A JSON string is a YAML string."""
+    return _Ready(json.dumps(_one_line(str(value)), ensure_ascii=False))
+
+
+def _figure(value: float) -> _Ready:
+    return _Ready(f"{value:.4g}")
+
+
+def _settings(config: dict[str, Any]) -> _Ready:
+    text = json.dumps(config, sort_keys=True, ensure_ascii=False)
+    return _code(text) if config else _Ready("none")
+
+
+def _origins(rows: Iterable[Mapping[str, Any]]) -> str:
+    """How many tensors have each origin, `12 copied, 3 fresh`."""
+    counts = Counter(str(row.get("origin", "unknown")) for row in rows)
+    return ", ".join(f"{n} {origin}" for origin, n in sorted(counts.items()))
+
+
+def _strategy_tags(manifest: Manifest) -> list[str]:
+    """The names of the strategies, without their settings: what one would look for on the Hub."""
+    if manifest.lineage is None:
+        return []
+    bare = re.sub(r"\([^()]*\)", "", manifest.lineage.strategy)
+    names = [word.strip().rpartition("/")[2] for word in bare.split("+")]
+    return [name for name in dict.fromkeys(names) if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name)]
+
+
+def _model_index(manifest: Manifest) -> _Ready:
+    """The figures as the Hub shows them beside a model, on one line of JSON, which is YAML."""
+    task = {"type": "unconditional-image-generation", "name": "Image generation"}
+    results: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in manifest.metrics:
+        data, split = _one_line(one.data), _one_line(one.split)
+        dataset = {"name": data, "type": _slug(data), "split": split}
+        result = results.setdefault((data, split), {"task": task, "dataset": dataset, "metrics": []})
+        name = f"{_one_line(one.name)} ({_one_line(one.extractor)}, n={one.n})"
+        result["metrics"].append({"type": _slug(one.name), "value": float(f"{one.value:.6g}"), "name": name})
+    text = json.dumps([{"name": manifest.name, "results": list(results.values())}], ensure_ascii=False)
+    # Not that a stranger's word is a tag or a link for a reader that knows no front matter.
+    return _Ready(text.replace("<", "\\u003c").replace("](", "]\\u0028"))
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "other"
+
+
+def _one_line(text: str) -> str:
+    """Line breaks become spaces; control and direction characters, which could hide text, go."""
+    text = re.sub(r"\s+", " ", text)
+    hidden = ("Cc", "Cf", "Co", "Cs")
+    return "".join(letter for letter in text if unicodedata.category(letter) not in hidden).strip()

@@ -1,0 +1,323 @@
+"""The manifest of a release, `zoo.json`, format 1: facts, checked wherever they come from.
+
+A manifest names every file of its folder with size and SHA-256, so that pinning zoo.json pins the release; its own
+`sha256` covers the rest of itself, so that a flipped bit shows even where nothing pins it.
+Reading refuses unknown keys and other formats. No I/O here, and no torch.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import msgspec
+
+from zoo._utils.files import sha256_of
+from zoo._utils.strict_json import convert, dump_json, parse_json
+from zoo.errors import IntegrityError, ReleaseError, near
+from zoo.release.names import (
+    check_digest,
+    check_file_name,
+    check_hub_source,
+    check_license,
+    check_name,
+    check_pin,
+    check_plugin,
+    check_version,
+)
+from zoo.types import DataSpec, Metric, Origin, PartSpec
+
+__all__ = [
+    "AUTOENCODER",
+    "FORMAT",
+    "GAN",
+    "MANIFEST",
+    "ROLES",
+    "FileEntry",
+    "Lineage",
+    "Manifest",
+    "PartEntry",
+    "RecipeEntry",
+    "Sampling",
+    "Tolerances",
+    "manifest_bytes",
+    "parse_manifest",
+]
+
+Scalar = str | int | float | bool
+
+FORMAT = 1
+MANIFEST = "zoo.json"
+AUTOENCODER = ("encoder", "bottleneck", "decoder")
+GAN = ("generator", "discriminator", "prior")
+ROLES = AUTOENCODER + GAN
+
+_LARGEST = 1_000_000
+_SEAL = "sha256"
+"""The manifest's key for its own digest: a release that no registry pins is still whole or refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A pinned file: the SHA-256 of its bytes (hex) and how many there are."""
+
+    sha256: str
+    size: int
+
+    def __post_init__(self) -> None:
+        check_digest(self.sha256)
+        if self.size < 0:
+            raise ReleaseError(f"size {self.size} is negative")
+
+
+@dataclass(frozen=True, slots=True)
+class PartEntry:
+    """One network of a release: what builds it and the file that holds its weights.
+
+    `component` is the full id `<plugin>/<name>`; `plugin` the distribution that offered it, `name==version`;
+    `config` its settings as plain data; `parameters` how many trainable values it has. In zoo.json the role
+    is the key of the table and is not repeated inside.
+    """
+
+    role: str
+    component: str
+    plugin: str
+    config: dict[str, Any]
+    file: str
+    sha256: str
+    size: int
+    parameters: int
+
+    def __post_init__(self) -> None:
+        try:
+            check_plugin(self.plugin)
+            check_file_name(self.file)
+            FileEntry(self.sha256, self.size)
+        except ReleaseError as error:
+            raise ReleaseError(f"parts.{self.role}: {error.message}", error.hint) from None
+        if self.role not in ROLES:
+            raise ReleaseError(f"parts: role {self.role!r} is unknown", near(self.role, ROLES))
+        if not self.file.endswith(".safetensors"):
+            raise ReleaseError(f"parts.{self.role}: file {self.file!r} is not a .safetensors file")
+        if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._/-]+", self.component):
+            problem = f"parts.{self.role}: component {self.component[:80]!r} is not a full id"
+            raise ReleaseError(problem, "Write <plugin>/<name>, for example dcgan/dcgan.")
+        if self.parameters < 0:
+            raise ReleaseError(f"parts.{self.role}: parameters {self.parameters} is negative")
+
+    @property
+    def pin(self) -> FileEntry:
+        """The file's digest and size."""
+        return FileEntry(self.sha256, self.size)
+
+    @property
+    def spec(self) -> PartSpec:
+        """The component and its settings, as composing takes them."""
+        return PartSpec(self.component, self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How samples are made: whether the generator's weights are an EMA, codes per forward, eval mode."""
+
+    ema: bool = True
+    chunk: int = 64
+    eval: bool = True
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1:
+            raise ReleaseError(f"sampling.chunk {self.chunk} is not a positive number")
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """How a GAN was transferred: the strategy, the images shown since, and the autoencoder that it came from.
+
+    `weights` is the SHA-256 of the autoencoder's weights; `source` the release that held them, or None when
+    it was trained in the same run. `tensors` is the transfer's report as rows of plain values, one per tensor
+    of the final networks.
+    """
+
+    strategy: str
+    images: int
+    weights: str
+    source: Origin | None = None
+    tensors: tuple[dict[str, Scalar], ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            check_digest(self.weights)
+            if self.source is not None:
+                check_name(self.source.name)
+                check_version(self.source.version)
+                check_pin(self.source.manifest)
+                check_hub_source(self.source.source)
+        except ReleaseError as error:
+            raise ReleaseError(f"lineage: {error.message}", error.hint) from None
+        if self.images < 0:
+            raise ReleaseError(f"lineage.images {self.images} is negative")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeEntry:
+    """The file with everything needed to train the release again; `files` pins it with the same digest."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerances:
+    """How near the test vectors must come back: relative and absolute, and how many in a million may miss."""
+
+    rtol: float = 1e-3
+    atol: float = 1e-4
+    mismatched_per_million: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("rtol", "atol", "mismatched_per_million"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ReleaseError(f"tolerances.{name} {value} is not a number of 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that is known of a release. Raises ReleaseError when the facts contradict each other.
+
+    `parts` has the whole autoencoder, the whole GAN, or both. `sampling` is there when the GAN is. `files`
+    pins every other file of the folder but zoo.json itself. `credits` name the data's makers. Settings, rows
+    and metrics are plain data; their numbers are finite.
+    """
+
+    name: str
+    version: str
+    license: str
+    data: DataSpec
+    latent_dim: int
+    parts: dict[str, PartEntry]
+    sampling: Sampling | None = None
+    lineage: Lineage | None = None
+    recipe: RecipeEntry | None = None
+    files: dict[str, FileEntry] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    credits: tuple[str, ...] = ()
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ReleaseError(f"format {self.format} is unknown", f"This Zoo reads format {FORMAT}.")
+        check_name(self.name)
+        check_version(self.version)
+        check_license(self.license)
+        if self.latent_dim < 1:
+            raise ReleaseError(f"latent_dim {self.latent_dim} is not a positive number")
+        self._check_parts()
+        self._check_files()
+        for metric in self.metrics:
+            _check_metric(metric)
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """`autoencoder`, `gan` or both: what a registry calls `parts`."""
+        held = (("autoencoder", AUTOENCODER), ("gan", GAN))
+        return tuple(name for name, roles in held if roles[0] in self.parts)
+
+    @property
+    def pinned(self) -> dict[str, FileEntry]:
+        """Every file of the folder but zoo.json, by name."""
+        return {part.file: part.pin for part in self.parts.values()} | self.files
+
+    def _check_parts(self) -> None:
+        if not self.parts:
+            raise ReleaseError("parts is empty", f"Allowed roles: {', '.join(ROLES)}.")
+        for role, part in self.parts.items():
+            if role != part.role:
+                raise ReleaseError(f"parts.{role} holds the part of role {part.role!r}")
+        for group in (AUTOENCODER, GAN):
+            missing = [role for role in group if role not in self.parts]
+            if 0 < len(missing) < len(group):
+                raise ReleaseError(
+                    f"parts lacks {' and '.join(missing)}",
+                    f"{', '.join(group)} belong together: none can be used or trained on alone.",
+                )
+        if (self.sampling is None) != ("generator" not in self.parts):
+            state = "missing" if self.sampling is None else "given without a GAN"
+            raise ReleaseError(f"sampling is {state}", "A release with a generator says how it is sampled.")
+
+    def _check_files(self) -> None:
+        names = [part.file for part in self.parts.values()] + list(self.files)
+        seen = {MANIFEST}
+        for name in names:
+            check_file_name(name)
+            if name.lower() in seen:
+                raise ReleaseError(f"file {name!r} is pinned twice (compared without case)")
+            seen.add(name.lower())
+        if self.recipe is None:
+            return
+        pinned = self.files.get(self.recipe.file)
+        if pinned is None or pinned.sha256 != self.recipe.sha256:
+            raise ReleaseError(f"recipe.file {self.recipe.file[:80]!r} is not in files with the same sha256")
+
+
+def parse_manifest(data: bytes, what: str) -> Manifest:
+    """The bytes of a zoo.json as a checked Manifest. `what` names the file in errors. Raises ReleaseError."""
+    plain = parse_json(data, what, largest=_LARGEST, error=ReleaseError)
+    if not isinstance(plain, dict):
+        raise ReleaseError(f"{what}: expected a table, got {type(plain).__name__}")
+    if type(plain.get("format")) is not int or plain["format"] != FORMAT:
+        shown = repr(plain.get("format", "none"))[:40]
+        raise ReleaseError(
+            f"{what}: format {shown} is unknown; this version of Zoo reads format {FORMAT}",
+            "Upgrade Zoo if the release is newer: pip install --upgrade aegan-zoo",
+        )
+    manifest = convert(Manifest, _with_roles({key: plain[key] for key in plain if key != _SEAL}, what), what)
+    if data != _sealed(plain):
+        raise IntegrityError(f"{what} was changed: its own sha256 does not fit", "Get the release again.")
+    return manifest
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The manifest as the bytes of a zoo.json; equal manifests give equal bytes. Raises ReleaseError."""
+    try:
+        plain = cast(dict[str, Any], msgspec.to_builtins(manifest))
+        plain = {key: value for key, value in plain.items() if value is not None}
+        for part in plain["parts"].values():
+            del part["role"]
+        data = _sealed(plain)
+    except (TypeError, ValueError) as error:
+        raise ReleaseError(f"{manifest.name}: its manifest is not plain data: {error}") from None
+    parse_manifest(data, f"{manifest.name}'s {MANIFEST}")  # what is written can be read
+    return data
+
+
+def _sealed(plain: dict[str, Any]) -> bytes:
+    """The bytes of these facts with the sha256 of those without it: a flipped bit anywhere breaks one of both."""
+    facts = {key: value for key, value in plain.items() if key != _SEAL}
+    return dump_json(facts | {_SEAL: sha256_of(dump_json(facts))})
+
+
+def _with_roles(plain: dict[str, Any], what: str) -> dict[str, Any]:
+    """The role is written once, as the key; `PartEntry` carries it as a field."""
+    parts = plain.get("parts")
+    if not isinstance(parts, dict):
+        return plain
+    filled: dict[str, Any] = {}
+    for role, part in parts.items():
+        if role not in ROLES:
+            raise ReleaseError(f"{what}: parts: role {role[:80]!r} is unknown", f"Allowed: {', '.join(ROLES)}.")
+        if isinstance(part, dict) and "role" in part:
+            raise ReleaseError(f"{what}: parts.{role} has no key 'role'", "The role is the key of the table.")
+        filled[role] = {"role": role, **part} if isinstance(part, dict) else part
+    return {**plain, "parts": filled}
+
+
+def _check_metric(metric: Metric) -> None:
+    figures = [metric.value, metric.floor or 0.0, *(metric.interval or ())]
+    if not all(math.isfinite(figure) for figure in figures):
+        raise ReleaseError(f"metrics: {metric.name[:80]!r} is not a finite number")
+    if metric.n < 1 or metric.reference < 1:
+        raise ReleaseError(f"metrics: {metric.name[:80]!r} needs positive counts n and reference")

@@ -1,0 +1,157 @@
+"""What releases, versions, licences, digests and files may be called. Every check raises ReleaseError.
+
+These strings come from strangers' manifests and registries and end up in paths, pages and shell lines:
+each has a small grammar, and nothing else passes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from zoo._utils.files import sha256_of
+from zoo.errors import ReleaseError
+
+__all__ = [
+    "SUFFIXES",
+    "check_digest",
+    "check_file_name",
+    "check_hub_source",
+    "check_license",
+    "check_name",
+    "check_pin",
+    "check_plugin",
+    "check_version",
+    "pin_of",
+]
+
+SUFFIXES = (".json", ".md", ".png", ".safetensors", ".toml", ".txt")
+_BARE_FILES = ("LICENSE", "NOTICE")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)?")
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_PLUGIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+_HUB_SOURCE = re.compile(r"hub:[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}@[0-9a-f]{40}")
+_LICENSE_TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9][A-Za-z0-9.+-]*)")
+_NO_LICENSE = {"unknown", "none", "noassertion", "other", "tbd", "todo", "na"}
+_DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+
+
+def check_name(name: str, tagged: bool = False) -> None:
+    """`arch` or `arch.tag`, lower case; with `tagged` the tag is required, as in a registry."""
+    if len(name) > 100 or not _NAME.fullmatch(name) or (tagged and "." not in name):
+        raise ReleaseError(
+            f"name {_short(name)} is not allowed",
+            f"Use {'arch.tag' if tagged else 'arch or arch.tag'} in lower-case letters, digits, '-' and '_', "
+            "for example dcgan.mnist5k.",
+        )
+
+
+def check_version(version: str) -> None:
+    """A release's version is `X.Y.Z`: three whole numbers."""
+    if not _VERSION.fullmatch(version):
+        raise ReleaseError(f"version {_short(version)} is not X.Y.Z", "For example 1.0.0.")
+
+
+def check_digest(digest: str) -> None:
+    """A SHA-256 in 64 lower-case hex digits."""
+    if not _DIGEST.fullmatch(digest):
+        raise ReleaseError(f"sha256 {_short(digest)} is not 64 lower-case hex digits")
+
+
+def check_pin(pin: str) -> None:
+    """`sha256:` and 64 lower-case hex digits: how one file pins a manifest."""
+    kind, _, digest = pin.partition(":")
+    if kind != "sha256" or not _DIGEST.fullmatch(digest):
+        raise ReleaseError(f"manifest {_short(pin)} is not 'sha256:' and 64 lower-case hex digits")
+
+
+def check_hub_source(source: str) -> None:
+    """`hub:org/name@<40 hex digits>`, or empty where a release is not on the Hub."""
+    if source and not _HUB_SOURCE.fullmatch(source):
+        raise ReleaseError(f"source {_short(source)} is not hub:org/name@<40 hex digits>")
+
+
+def check_plugin(plugin: str) -> None:
+    """The distribution that a part came from, written `name==version`."""
+    if len(plugin) > 200 or not _PLUGIN.fullmatch(plugin):
+        raise ReleaseError(f"plugin {_short(plugin)} is not name==version", "For example zoo-dcgan==0.1.0.")
+
+
+def check_file_name(name: str) -> None:
+    """A plain name inside the release folder, of a kind that is only ever read as data.
+
+    No separators, no leading dot, no name that another system treats as a device, and a known suffix: nothing
+    in a release can be imported or run.
+    """
+    plain = len(name) <= 100 and _FILE.fullmatch(name) and name.split(".")[0].lower() not in _DEVICE_NAMES
+    if not plain:
+        raise ReleaseError(
+            f"file {_short(name)} is not a plain file name",
+            "Files lie in the release folder itself; use letters, digits, '.', '-' and '_'.",
+        )
+    if not name.endswith(SUFFIXES) and name not in _BARE_FILES:
+        allowed = ", ".join((*SUFFIXES, *_BARE_FILES))
+        raise ReleaseError(f"file {name!r} is of a kind that no release holds", f"Allowed: {allowed}.")
+
+
+def check_license(text: str) -> None:
+    """An SPDX licence expression: ids joined by AND, OR, WITH and parentheses. There is no default.
+
+    Only the grammar is checked, since the list of ids grows; `LicenseRef-name` says "a licence of my own".
+    """
+    hint = "Use an SPDX expression, for example Apache-2.0, CC-BY-SA-3.0 or MIT OR Apache-2.0."
+    if not text.strip():
+        raise ReleaseError("license is empty", hint)
+    tokens = _license_tokens(text)
+    if tokens is None or not _is_expression(tokens):
+        raise ReleaseError(f"license {_short(text)} is not an SPDX expression", hint)
+    vague = next((token for token in tokens if token.lower() in _NO_LICENSE), None)
+    if vague:
+        raise ReleaseError(f"license {vague!r} grants nothing", hint)
+
+
+def pin_of(data: bytes) -> str:
+    """How a registry or a lineage pins these bytes of a zoo.json."""
+    return f"sha256:{sha256_of(data)}"
+
+
+def _license_tokens(text: str) -> list[str] | None:
+    if len(text) > 200:
+        return None
+    tokens, at = [], 0
+    while at < len(text.rstrip()):
+        match = _LICENSE_TOKEN.match(text, at)
+        if match is None:
+            return None
+        tokens.append(match[1])
+        at = match.end()
+    return tokens
+
+
+def _is_expression(tokens: list[str]) -> bool:
+    """Whether operands and operators alternate and parentheses close; an exception after WITH is one id."""
+    depth, want_operand, after_with = 0, True, False
+    for token in tokens:
+        word = token in ("AND", "OR", "WITH")
+        if want_operand:
+            if token == "(" and not after_with:
+                depth += 1
+                continue
+            if word or token in "()":
+                return False
+            want_operand, after_with = False, False
+        elif token == ")":
+            depth -= 1
+            if depth < 0:
+                return False
+        elif word:
+            want_operand, after_with = True, token == "WITH"
+        else:
+            return False
+    return depth == 0 and not want_operand
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

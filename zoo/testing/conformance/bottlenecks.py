@@ -1,0 +1,84 @@
+"""What a bottleneck promises: a code of the declared size that gradients pass through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo._utils.seeds import stream
+from zoo.networks import checks
+from zoo.networks.compose import build_part
+from zoo.networks.types import Posterior
+from zoo.testing.conformance.cases import PassCase
+from zoo.testing.conformance.modules import PASS_CHECKS, Check, trained_a_little
+
+__all__ = ["BOTTLENECK_CHECKS", "BottleneckCase"]
+
+_FAR = 1e3
+
+
+@dataclass(frozen=True)
+class BottleneckCase(PassCase):
+    """A bottleneck between an embedding and a code of these sizes."""
+
+    embedding_dim: int = 6
+    latent_dim: int = 6
+    kind = "bottleneck"
+
+    def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
+        """The bottleneck with weights drawn from `seed`."""
+        return build_part(
+            "bottleneck", self.spec, "case", self.embedding_dim, self.latent_dim, seed=seed, device=device
+        )
+
+    def batch(self, n: int, device: str = "cpu") -> Tensor:
+        """n embeddings (n, embedding_dim)."""
+        return torch.randn(n, self.embedding_dim, generator=stream(n, "case")).to(device)
+
+    def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
+        """Mean and, where there is one, log-variance."""
+        mean, logvar = net(x)
+        return (mean,) if logvar is None else (mean, logvar)
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}-{self.embedding_dim}-{self.latent_dim}"
+
+
+def codes_have_the_declared_shape(case: BottleneckCase) -> None:
+    """Mean and log-variance are (N, latent_dim) for batches of 1, 2 and 3."""
+    for device in ("cpu", "meta"):
+        net: Any = case.build(device=device).eval()
+        checks.check_bottleneck(net, case.embedding_dim, case.latent_dim, str(case))
+        assert net.latent_dim == case.latent_dim
+        for n in (1, 2, 3):
+            posterior = net(case.batch(n, device))
+            assert isinstance(posterior, Posterior), f"it gives a {type(posterior).__name__}, not a Posterior"
+            assert all(part.shape == (n, case.latent_dim) for part in posterior if part is not None)
+
+
+def gradients_reach_the_embedding(case: BottleneckCase) -> None:
+    """The encoder behind it learns from every code."""
+    net, x = trained_a_little(case), case.batch(4).requires_grad_()
+    case.outputs(net, x)[0].square().sum().backward()
+    assert x.grad is not None, "the code does not depend on the embedding"
+    assert x.grad.isfinite().all(), "the embedding gets a gradient that is not finite"
+    assert x.grad.any(1).all(), "a row of the embedding gets no gradient"
+
+
+def far_embeddings_give_finite_codes(case: BottleneckCase) -> None:
+    """An encoder at its start may be far out: neither the mean nor the variance overflows."""
+    net: Any = case.build().eval()
+    mean, logvar = net(case.batch(32) * _FAR)
+    assert mean.isfinite().all(), "a mean is not finite"
+    assert logvar is None or logvar.exp().isfinite().all(), f"the variance of an embedding {_FAR:g} times out overflows"
+
+
+BOTTLENECK_CHECKS: tuple[Check, ...] = (
+    *PASS_CHECKS,
+    codes_have_the_declared_shape,
+    gradients_reach_the_embedding,
+    far_embeddings_give_finite_codes,
+)

@@ -1,0 +1,70 @@
+"""What any component promises: torch-free records, and settings that survive a manifest."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+
+from zoo import plugins
+from zoo.config import from_plain, settings_of, to_plain
+from zoo.errors import ConfigError
+from zoo.testing.conformance.cases import ComponentCase
+
+__all__ = ["COMPONENT_CHECKS", "imports_torch"]
+
+
+def plugin_and_config_modules_import_no_torch(case: ComponentCase) -> None:
+    """Listing and checking settings must not cost the seconds that importing torch takes."""
+    component = case.offer.component
+    paths = [path for path in (component.config, component.names) if path]
+    assert not imports_torch(case.offer.plugin.target, *(path.partition(":")[0] for path in paths))
+
+
+def config_survives_plain_data(case: ComponentCase) -> None:
+    """What a manifest stores of a config reads as the same config, which writes the same again."""
+    config = case.settings
+    plain = to_plain(config)
+    again = from_plain(type(config), plain, str(case))
+    assert again == config, f"{config} was stored as {plain} and read as {again}"
+    assert to_plain(again) == plain
+
+
+def unknown_settings_are_refused(case: ComponentCase) -> None:
+    """A misspelt key is an error, not a default in silence."""
+    known = [setting.name for setting in settings_of(type(case.settings))]
+    for key in (*(name + "x" for name in known), "no_such_setting"):
+        refusal = _refusal(case, key)
+        assert refusal, f"the unknown setting {key!r} was taken without a word"
+        assert key in refusal, f"the error does not name {key!r}: {refusal}"
+
+
+def _refusal(case: ComponentCase, key: str) -> str:
+    try:
+        from_plain(type(case.settings), {**to_plain(case.settings), key: 1}, str(case))
+    except ConfigError as error:
+        return error.message
+    return ""
+
+
+@functools.cache
+def imports_torch(*modules: str) -> bool:
+    """Whether importing these modules, in a new process, imports torch. Raises AssertionError if they cannot be."""
+    code = f"import sys, {', '.join(sorted(set(modules)))}; sys.exit(3 if 'torch' in sys.modules else 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 3), f"importing {', '.join(modules)} fails: {done.stderr.strip()[-300:]}"
+    return done.returncode == 3
+
+
+def same_component_by_id_and_by_case(case: ComponentCase) -> None:
+    """The full id finds what the case names."""
+    offer = case.offer
+    assert plugins.find(case.kind, offer.id).id == offer.id
+
+
+COMPONENT_CHECKS = (
+    plugin_and_config_modules_import_no_torch,
+    config_survives_plain_data,
+    unknown_settings_are_refused,
+    same_component_by_id_and_by_case,
+)

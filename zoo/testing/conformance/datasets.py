@@ -1,0 +1,85 @@
+"""What a data set promises: bytes, a split, a licence, and nothing fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from zoo import plugins
+from zoo.release.names import check_license
+from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.components import COMPONENT_CHECKS
+from zoo.testing.conformance.watch import watching
+from zoo.types import DataSpec
+
+__all__ = ["DATASET_CHECKS", "DatasetCase"]
+
+
+@dataclass(frozen=True)
+class DatasetCase(ComponentCase):
+    """A data set."""
+
+    kind = "dataset"
+
+    def build(self) -> Any:
+        """The data set."""
+        return plugins.build("dataset", self.spec)
+
+
+def images_are_bytes_of_one_shape(case: DatasetCase) -> None:
+    """uint8, (N, H, W) or (N, H, W, C), at least two of them, not all alike."""
+    images = case.build().images
+    assert isinstance(images, np.ndarray)
+    assert images.dtype == np.uint8, f"images are {images.dtype}, not uint8"
+    assert images.ndim in (3, 4), f"images have the shape {images.shape}"
+    assert len(images) >= 2
+    assert images.min() < images.max(), "every pixel has one value"
+
+
+def rows_are_split_in_two(case: DatasetCase) -> None:
+    """`train` marks some rows and leaves some out; labels, where there are any, are one a row."""
+    data = case.build()
+    n = len(data.images)
+    assert data.train.dtype == np.bool_, f"train is {data.train.dtype}, not bool"
+    assert data.train.shape == (n,), f"train has the shape {data.train.shape}"
+    assert 0 < int(data.train.sum()) < n, "one side of the split is empty"
+    assert data.labels is None or data.labels.shape == (n,)
+
+
+def the_spec_fits_the_images(case: DatasetCase) -> None:
+    """It is an image's spec with as many channels as the images have."""
+    data = case.build()
+    assert isinstance(data.spec, DataSpec)
+    assert data.spec.is_image
+    channels = 1 if data.images.ndim == 3 else data.images.shape[-1]
+    assert data.spec.shape[0] == channels, f"the spec has {data.spec.shape[0]} channels, the images {channels}"
+
+
+def the_license_is_known(case: DatasetCase) -> None:
+    """An SPDX expression and whose work it is: they travel into every release made from it."""
+    data = case.build()
+    check_license(data.license)
+    assert data.credit.strip(), "credit is empty"
+
+
+def opening_fetches_nothing_and_is_repeatable(case: DatasetCase) -> None:
+    """No network, no file written, and the same bytes in the same order every time."""
+    with watching() as notes:
+        first = case.build()
+    assert not notes, "; ".join(notes[:3])
+    second = case.build()
+    assert np.array_equal(first.images, second.images)
+    assert np.array_equal(first.train, second.train)
+
+
+DATASET_CHECKS: tuple[Callable[[Any], None], ...] = (
+    *COMPONENT_CHECKS,
+    images_are_bytes_of_one_shape,
+    rows_are_split_in_two,
+    the_spec_fits_the_images,
+    the_license_is_known,
+    opening_fetches_nothing_and_is_repeatable,
+)

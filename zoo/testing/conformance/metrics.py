@@ -1,0 +1,92 @@
+"""What a feature space promises: pinned weights, and features that depend on the image alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo import plugins
+from zoo._utils.seeds import stream
+from zoo.metrics.types import FeatureSpace
+from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.components import COMPONENT_CHECKS
+from zoo.testing.conformance.modules import Check
+from zoo.testing.conformance.watch import watching
+
+__all__ = ["METRIC_CHECKS", "MetricCase"]
+
+_SHAPES = ((1, 8, 8), (3, 32, 32), (4, 48, 40))
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class MetricCase(ComponentCase):
+    """A feature space."""
+
+    kind = "metric"
+
+    def build(self) -> Any:
+        """The feature space."""
+        return plugins.build("metric", self.spec)
+
+    def images(self, n: int, shape: tuple[int, ...] = (3, 32, 32)) -> Tensor:
+        """n noisy images (n, *shape) in [-1, 1]."""
+        return 2 * torch.rand(n, *shape, generator=stream(n, "images")) - 1
+
+
+def its_weights_are_named_by_their_digest(case: MetricCase) -> None:
+    """`sha256` is one, the same for every build with the same settings; `dim` is a whole number from 1."""
+    first, second = case.build(), case.build()
+    plugins.require(case.offer, first, FeatureSpace)
+    assert _SHA256.fullmatch(first.sha256), f"sha256 is {first.sha256!r}"
+    assert first.sha256 == second.sha256, "two builds name two digests"
+    assert type(first.dim) is int, f"dim is {first.dim!r}"
+    assert first.dim >= 1, f"dim is {first.dim}"
+
+
+def building_it_touches_nothing_outside(case: MetricCase) -> None:
+    """No network, and no file outside the temporary folder; nothing is drawn from the global generator that would
+    make two builds differ."""
+    with watching() as notes:
+        first = case.build()
+    assert not notes, "; ".join(notes[:3])
+    x = case.images(2)
+    assert torch.equal(first.features(x), case.build().features(x)), "two builds see the same images differently"
+
+
+def features_have_the_declared_shape(case: MetricCase) -> None:
+    """(N, dim), float32 and finite, for 1, 2 and 3 images of any number of channels and any size; no graph."""
+    space = case.build()
+    for shape in _SHAPES:
+        for n in (1, 2, 3):
+            features = space.features(case.images(n, shape))
+            assert features.shape == (n, space.dim), f"{n} images {shape} gave {tuple(features.shape)}"
+            assert features.dtype == torch.float32, f"features are {features.dtype}"
+            assert features.isfinite().all(), "a feature is not finite"
+            assert not features.requires_grad, "the features carry a graph: they are measured, not trained"
+
+
+def features_are_the_images_own(case: MetricCase) -> None:
+    """Two passes give the same bits, batch-mates change an image's features by no more than rounding, different images
+    have different ones, and the images stay as they were."""
+    space, x = case.build(), case.images(4)
+    before = x.clone()
+    together = space.features(x)
+    assert torch.equal(together, space.features(x)), "two passes differ"
+    assert torch.equal(x, before), "it wrote into the images"
+    alone = torch.cat([space.features(x[i : i + 1]) for i in range(len(x))])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5 * max(1.0, float(together.abs().max())))
+    assert len(together.unique(dim=0)) == len(x), "different images have the same features"
+
+
+METRIC_CHECKS: tuple[Check, ...] = (
+    *COMPONENT_CHECKS,
+    its_weights_are_named_by_their_digest,
+    building_it_touches_nothing_outside,
+    features_have_the_declared_shape,
+    features_are_the_images_own,
+)

@@ -1,0 +1,121 @@
+"""What encoders, generators and discriminators promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from zoo.networks import checks
+from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
+from zoo.testing.conformance.modules import PASS_CHECKS, Check, trained_a_little
+
+__all__ = ["DISCRIMINATOR_CHECKS", "ENCODER_CHECKS", "GENERATOR_CHECKS"]
+
+
+# ---------------------------------------------------------------- encoders and discriminators
+
+
+def features_have_the_declared_shapes(case: EncoderCase) -> None:
+    """Embedding and stages are as declared for batches of 1, 2 and 3, and `forward` is the embedding."""
+    for device in ("cpu", "meta"):
+        net: Any = case.build(device=device).eval()
+        checks.check_encoder(net, case.data, str(case))
+        assert net.data == case.data
+        for n in (1, 2, 3):
+            x = case.batch(n, device)
+            embedding, stages = net.features(x)
+            assert embedding.shape == (n, net.embedding_dim)
+            assert [stage.shape[:2] for stage in stages] == [(n, c) for c in net.stage_channels]
+            assert device == "meta" or torch.equal(embedding, net(x)), "forward(x) is not the embedding"
+
+
+def stages_go_from_fine_to_coarse(case: EncoderCase) -> None:
+    """No stage is larger in space than the one before it."""
+    net: Any = case.build(device="meta")
+    areas = [stage[0, 0].numel() for stage in net.eval().features(case.batch(2, "meta")).stages]
+    assert areas == sorted(areas, reverse=True), f"stage sizes {areas}"
+
+
+def gradient_penalties_reach_the_weights(case: EncoderCase | DiscriminatorCase) -> None:
+    """The gradient with respect to x can be differentiated again (R1), in training mode."""
+    net, x = trained_a_little(case), case.batch(4).requires_grad_()
+    total = torch.stack([out.square().sum() for out in case.outputs(net, x)]).sum()
+    (slope,) = torch.autograd.grad(total, x, create_graph=True)
+    torch.autograd.backward(slope.square().sum())
+    for name, weight in net.named_parameters():
+        if weight.ndim > 1:
+            assert weight.grad is not None, f"{name} gets no gradient through the penalty"
+            assert weight.grad.isfinite().all(), f"{name} gets a gradient through the penalty that is not finite"
+            assert weight.grad.any(), f"{name} gets a zero gradient through the penalty"
+
+
+def judgements_have_the_declared_shape(case: DiscriminatorCase) -> None:
+    """As many logits as the groups say, for batches of 1, 2 and 3, unbounded in either direction."""
+    for device in ("cpu", "meta"):
+        net: Any = case.build(device=device).eval()
+        checks.check_discriminator(net, case.data, str(case))
+        assert net.data == case.data
+        assert all(type(k) is int and k > 0 for k in net.logit_groups)
+        for n in (1, 2, 3):
+            assert net.judge(case.batch(n, device)).realness.shape == (n, sum(net.logit_groups))
+
+
+# ---------------------------------------------------------------- generators
+
+
+def samples_have_the_declared_shape(case: GeneratorCase) -> None:
+    """One sample of the data's shape per code, for batches of 1, 2 and 3."""
+    for device in ("cpu", "meta"):
+        net: Any = case.build(device=device).eval()
+        checks.check_generator(net, case.data, case.latent_dim, str(case))
+        assert (net.data, net.latent_dim) == (case.data, case.latent_dim)
+        for n in (1, 2, 3):
+            assert net(case.batch(n, device)).shape == (n, *case.data.shape)
+
+
+def samples_stay_in_the_value_range(case: GeneratorCase) -> None:
+    """Neither codes far out nor large weights push a sample out of the range."""
+    net = case.build().eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(3.0)
+        x = net(case.batch(32) * 100)
+    assert x.isfinite().all()
+    inside = bool((x >= case.data.low).all() and (x <= case.data.high).all())
+    assert inside, f"samples reach {float(x.min()):.6g} to {float(x.max()):.6g}"
+
+
+def a_linear_map_of_z_folds_into_first(case: GeneratorCase) -> None:
+    """`first` is None, or G(A z + m) equals G with W A for W and b + W m for b."""
+    net: Any = trained_a_little(case).eval()
+    if net.first is None:
+        return
+    d = case.latent_dim
+    assert net.first.in_features == d
+    rng = torch.Generator().manual_seed(0)
+    z, matrix, shift = case.batch(4), torch.randn(d, d, generator=rng), torch.randn(d, generator=rng)
+    with torch.no_grad():
+        expected = net(z @ matrix.T + shift)
+        net.first.bias += net.first.weight @ shift
+        net.first.weight.copy_(net.first.weight @ matrix)
+        torch.testing.assert_close(net(z), expected, rtol=1e-3, atol=1e-4 * (case.data.high - case.data.low))
+
+
+ENCODER_CHECKS: tuple[Check, ...] = (
+    *PASS_CHECKS,
+    features_have_the_declared_shapes,
+    stages_go_from_fine_to_coarse,
+    gradient_penalties_reach_the_weights,
+)
+GENERATOR_CHECKS: tuple[Check, ...] = (
+    *PASS_CHECKS,
+    samples_have_the_declared_shape,
+    samples_stay_in_the_value_range,
+    a_linear_map_of_z_folds_into_first,
+)
+DISCRIMINATOR_CHECKS: tuple[Check, ...] = (
+    *PASS_CHECKS,
+    judgements_have_the_declared_shape,
+    gradient_penalties_reach_the_weights,
+)

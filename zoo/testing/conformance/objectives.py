@@ -1,0 +1,199 @@
+"""What an objective promises: of autoencoders, or of the two sides of a GAN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zoo import plugins
+from zoo._utils.seeds import seeded, stream
+from zoo.losses.types import AdversarialObjective, AutoencoderObjective, Round
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import Part, autoencoder
+from zoo.networks.types import Judgement
+from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.components import COMPONENT_CHECKS
+from zoo.types import DataSpec, PartSpec
+
+__all__ = ["OBJECTIVE_CHECKS", "ObjectiveCase"]
+
+SMALL = DataSpec((1, 8, 8))
+
+
+@dataclass(frozen=True)
+class ObjectiveCase(ComponentCase):
+    """An objective; one for autoencoders is tried on this small one (needs the plugin of its parts)."""
+
+    encoder: Part = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
+    bottleneck: Part = "gaussian"
+    data: DataSpec = SMALL
+    kind = "objective"
+
+    def build(self) -> Any:
+        """The objective."""
+        return plugins.build("objective", self.spec)
+
+    def autoencoder(self) -> Autoencoder:
+        """What it is tried on."""
+        return autoencoder(self.encoder, bottleneck=self.bottleneck, data=self.data, latent_dim=4, seed=0)
+
+    def prepared(self, objective: AutoencoderObjective) -> Autoencoder:
+        """What it is tried on, after the objective has built its own nets for it, as the trainer has it do."""
+        model = self.autoencoder()
+        if isinstance(objective, nn.Module):
+            with seeded(0, "objective"):
+                objective.prepare(model)  # type: ignore[operator]
+        return model
+
+
+def it_is_of_one_kind(case: ObjectiveCase) -> None:
+    """It trains autoencoders (`loss`) or GANs (`paired`, `d_loss`, `g_loss`, `after`), and only one of them."""
+    built = case.build()
+    kinds = [isinstance(built, AutoencoderObjective), isinstance(built, AdversarialObjective)]
+    assert sum(kinds) == 1, f"{type(built).__name__} is of {sum(kinds)} kinds"
+    assert kinds[0] or isinstance(built, nn.Module), "an adversarial objective is an nn.Module: its state is saved"
+    assert kinds[0] or type(built.paired) is bool
+
+
+def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
+    """Each loss is one finite number whose gradient reaches what it judges: D's both batches, G's the fakes.
+
+    An objective whose state weighs D's fakes at 0 at the start may do so until D is fooled once (`after`).
+    """
+    built = case.build()
+    if isinstance(built, AutoencoderObjective):
+        model = case.prepared(built)
+        losses = built.loss(model, _samples(case.data), stream(0, "noise"))
+        _finite_scalar(losses.total, "loss")
+        for name, part in losses.parts.items():
+            _finite_scalar(part, name)
+        losses.total.backward()
+        assert all(weight.grad is not None for weight in model.decoder.parameters()), (
+            "a decoder weight gets no gradient"
+        )
+        return
+    for side in ("d_loss", "g_loss"):
+        game = _judged(built, side)
+        grad = game.fake_judgement.realness.grad
+        assert grad is not None, f"{side} gives the fake logits no gradient"
+        if side == "d_loss" and not grad.any() and any(True for _ in built.buffers()):
+            built.after(_round(_logits(1).detach() - 1, _logits(2).detach() + 1))
+            grad = _judged(built, side).fake_judgement.realness.grad
+            assert grad is not None
+        assert grad.isfinite().all(), f"{side} gives the fake logits a gradient that is not finite"
+        assert grad.any(), f"{side} gives the fake logits a zero gradient"
+        if side == "d_loss":
+            grad = game.real_judgement.realness.grad if game.real_judgement else None
+            assert grad is not None, "d_loss gives the real logits no gradient"
+            assert grad.isfinite().all(), "d_loss gives the real logits a gradient that is not finite"
+            assert grad.any(), "d_loss gives the real logits a zero gradient"
+    built.after(_round(_logits(1), _logits(2)))
+
+
+def losses_point_the_right_way(case: ObjectiveCase) -> None:
+    """D's loss falls as real logits rise and fake ones fall, G's as fake ones rise; an autoencoder's by training."""
+    built = case.build()
+    if isinstance(built, AutoencoderObjective):
+        model, x = case.prepared(built), _samples(case.data)
+        weights = [*model.parameters(), *(built.parameters() if isinstance(built, nn.Module) else ())]
+        adam = torch.optim.Adam([weight for weight in weights if weight.requires_grad], 1e-2)
+        seen = []
+        for _ in range(30):
+            loss = built.loss(model, x, stream(0, "noise")).total
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            seen.append(float(loss.detach()))
+        assert seen[-1] < seen[0], f"30 steps took the loss from {seen[0]:.4g} to {seen[-1]:.4g}"
+        return
+    real, fake = _logits(1), _logits(2)
+    up, down = real.detach() + 1, fake.detach() - 1
+    assert built.d_loss(_round(up, down)) < built.d_loss(_round(real, fake)), "D's loss rises as it judges better"
+    assert built.g_loss(_round(real, fake.detach() + 1)) < built.g_loss(_round(real, fake)), (
+        "G's loss rises with its logits"
+    )
+
+
+def logits_average_inside_a_group_and_add_up_over_groups(case: ObjectiveCase) -> None:
+    """One judge with every logit twice loses the same; two judges that agree lose double."""
+    built = case.build()
+    if isinstance(built, AutoencoderObjective):
+        return
+    real, fake = _logits(1), _logits(2)
+    reals, fakes = real.detach().repeat(1, 2), fake.detach().repeat(1, 2)
+    for side in ("d_loss", "g_loss"):
+        loss = getattr(built, side)
+        one = loss(_round(real, fake)).detach()
+        torch.testing.assert_close(loss(_round(reals, fakes, (2,))), one)
+        torch.testing.assert_close(loss(_round(reals, fakes, (1, 1))), 2 * one)
+
+
+def the_same_numbers_give_the_same_loss(case: ObjectiveCase) -> None:
+    """Nothing is drawn from the global generator: the loss depends on what it is given alone."""
+    state = torch.get_rng_state()
+    losses = []
+    for built in (case.build(), case.build()):
+        if isinstance(built, AutoencoderObjective):
+            model = case.prepared(built)
+            losses.append(built.loss(model, _samples(case.data), stream(3, "noise")).total)
+        else:
+            losses.append(built.d_loss(_round(_logits(1), _logits(2))))
+    first, second = losses
+    assert torch.equal(first, second)
+    assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def _samples(data: DataSpec) -> Tensor:
+    return data.low + (data.high - data.low) * torch.rand(8, *data.shape, generator=stream(0, "samples"))
+
+
+def _logits(seed: int) -> Tensor:
+    return torch.randn(8, 1, generator=stream(seed, "logits")).requires_grad_()
+
+
+def _judged(objective: AdversarialObjective, side: str) -> Round:
+    """A round whose logits carry the gradient of that side's loss."""
+    game = _round(_logits(1), _logits(2))
+    loss = getattr(objective, side)(game)
+    _finite_scalar(loss, side)
+    loss.backward()
+    return game
+
+
+def _round(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,)) -> Round:
+    """These judgements on a table; the stages are zeros, so that a term on features counts nothing."""
+    x, z, stages = torch.zeros(8, 1, 4, 4), torch.zeros(8, 2), (torch.zeros(8, 4),)
+    return Round(
+        real=x,
+        fake=x,
+        z=z,
+        indices=torch.arange(8),
+        shown=0,
+        judge=lambda _: Judgement(fake, stages),
+        groups=groups,
+        generate=lambda _: x,
+        fake_judgement=Judgement(fake, stages),
+        real_judgement=Judgement(real, stages),
+    )
+
+
+def _finite_scalar(value: Tensor, name: str) -> None:
+    assert value.shape == (), f"{name} has the shape {tuple(value.shape)}, not ()"
+    assert value.isfinite(), f"{name} is {float(value)}"
+
+
+OBJECTIVE_CHECKS: tuple[Callable[[Any], None], ...] = (
+    *COMPONENT_CHECKS,
+    it_is_of_one_kind,
+    losses_are_finite_scalars_with_gradients,
+    losses_point_the_right_way,
+    logits_average_inside_a_group_and_add_up_over_groups,
+    the_same_numbers_give_the_same_loss,
+)

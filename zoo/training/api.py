@@ -1,0 +1,415 @@
+"""Runs: train a model on images into a folder, continue one, open one.
+
+`train` takes an autoencoder, a GAN (from scratch) or what `zoo.transfer` gave, and returns a `Run`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo._utils import html
+from zoo._utils.tensors import pack, unpack
+from zoo.config import from_plain, to_plain
+from zoo.data.grids import grid, png_bytes
+from zoo.data.images import ImageSet, to_uint8
+from zoo.data.open import open_images
+from zoo.data.streamed import batches_of
+from zoo.errors import ConfigError, IntegrityError, TransferError
+from zoo.metrics.evaluate import Reference, reference
+from zoo.metrics.own import refuse_own_features
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.networks.utils import digest
+from zoo.registry.load import Pair, load
+from zoo.release.manifest import Manifest
+from zoo.training import checkpoint, loop
+from zoo.training import distributed as ranks
+from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.devices import Engine
+from zoo.training.gan import AdversarialTrainee
+from zoo.training.rebuild import (
+    KEPT_FILES,
+    fork,
+    images_of,
+    moved_to,
+    rebuild,
+    recipe_of_autoencoder,
+    recipe_of_gan,
+    structure_on,
+    unchanged,
+)
+from zoo.training.recipe import (
+    AdversarialTraining,
+    AutoencoderTraining,
+    EngineSection,
+    EvaluationSection,
+    Recipe,
+    write_recipe,
+)
+from zoo.training.release import Trained, write_pair
+from zoo.training.run_dir import RECIPE, Record
+from zoo.training.summary import Measured, kid_curve, loss_curve, newest_grid
+from zoo.training.watchers import trackers
+from zoo.transfers.apply import Moved
+from zoo.transfers.plan import Transfer
+from zoo.types import Event, Metric, RunFacts, Watcher
+
+__all__ = ["Run", "is_run", "open_model", "open_run", "resume", "train"]
+
+_SOURCE, _REPORT = KEPT_FILES
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's folder with what it holds: a GAN (its generator averaged), the autoencoder it came from, or both."""
+
+    folder: Path
+    recipe: Recipe
+    shown: int
+    autoencoder: Autoencoder | None
+    gan: GAN | None
+    images: ImageSet
+
+    @property
+    def metrics(self) -> Measured:
+        """What was measured along the way, by images shown."""
+        return Measured(
+            (int(event["shown"]), tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"]))
+            for event in Record(self.folder).events("metrics")
+        )
+
+    @property
+    def report(self) -> list[dict[str, Any]]:
+        """What the transfer did to each tensor; empty for a run from scratch. Raises IntegrityError."""
+        path = self.folder / _REPORT
+        if not path.exists():
+            return []
+        try:
+            rows = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise IntegrityError(f"{path} cannot be read: {error}", "Put back the file that the run wrote.") from None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise IntegrityError(f"{path} is no report", "Put back the file that the run wrote.")
+        return rows
+
+    def best(self) -> Run:
+        """The run as it was when the figure that its recipe names was the best. Raises ConfigError when nothing was
+        measured."""
+        return open_run(self.folder, best=True)
+
+    def release(
+        self,
+        folder: str | Path,
+        *,
+        license: str,
+        name: str | None = None,
+        version: str = "0.1.0",
+        best: bool = False,
+    ) -> Manifest:
+        """Write the run as a release folder, with what was measured of just these weights; see
+        `zoo.training.release.write_pair`. `best` takes the best checkpoint in place of the last one."""
+        if best:
+            return self.best().release(folder, license=license, name=name, version=version)
+        trained = Trained(
+            self.autoencoder,
+            self.gan,
+            self.images,
+            self.recipe,
+            self.shown,
+            self.report,
+            self.metrics.get(self.shown, ()),
+        )
+        return write_pair(trained, folder, license=license, name=name, version=version)
+
+    def _repr_html_(self) -> str:
+        strategy = self.recipe.transfer.strategy if self.recipe.transfer is not None else "none"
+        pictures = {
+            "newest samples": newest_grid(self.folder),
+            "KID over images shown": kid_curve([self.folder]),
+            "losses over images shown": loss_curve(self.folder),
+        }
+        rows = [
+            ("run", self.folder),
+            ("images shown", f"{self.shown:,}"),
+            ("strategy", strategy),
+            ("data", self.images.name),
+        ]
+        drawn = "".join(html.picture(png, alt) for alt, png in pictures.items() if png is not None)
+        return html.facts(rows) + self.metrics._repr_html_() + drawn
+
+
+def train(
+    model: Autoencoder | GAN | Moved,
+    data: str | Path | ImageSet,
+    *,
+    out: str | Path,
+    images: int | None = None,
+    training: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | EvaluationSection | None = None,
+    engine: Mapping[str, Any] | EngineSection | None = None,
+    seed: int = 0,
+    name: str = "untitled",
+    watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
+) -> Run:
+    """Train `model` on `data` until `images` were shown, writing the run into the folder `out`.
+
+    `training` sets fields of AutoencoderTraining or AdversarialTraining, `evaluation` those of EvaluationSection
+    (GANs only; without it nothing is measured), `engine` those of EngineSection: device, precision, accumulation.
+    `seed` fixes the order of the data, the codes and the noise. The weights in `model` are the start and are trained in
+    place. `watch` gets every event; `track` names plugins that get them too (`tensorboard`, `trackio`).
+
+    Raises ConfigError, DataError, Diverged, OutOfMemory, StorageError, and `Interrupted` (a KeyboardInterrupt) after
+    Ctrl-C; continue with `resume`.
+    """
+    settings = dict(training or {}) | ({} if images is None else {"images": images})
+    image_set = _open(data, model.gan.data if isinstance(model, Moved) else model.data)
+    record = Record(Path(out), tuple(watch))
+    trainee: AutoencoderTrainee | AdversarialTrainee
+    powers = engine if isinstance(engine, EngineSection) else from_plain(EngineSection, engine or {}, "engine")
+    runner = Engine(powers)
+    with record.held():
+        if isinstance(model, Autoencoder):
+            chosen = from_plain(AutoencoderTraining, settings, "training")
+            recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
+            _track(record, recipe, track)
+            record.begin(recipe)
+            model.origin = None  # its weights are no longer those
+            trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
+        else:
+            planned = model.plan if isinstance(model, Moved) else Transfer(model)
+            chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
+            recipe = recipe_of_gan(
+                model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name, engine=powers
+            )
+            _track(record, recipe, track)
+            record.begin(recipe)
+            if isinstance(model, Moved):
+                record.keep(_SOURCE, pack(model.source.state_dict(), {}))
+                record.keep(_REPORT, json.dumps(model.report.plain()).encode())
+                for note in (*image_set.notes, *model.report.notes):
+                    record.write(Event("note", 0, chosen_gan.images, {"text": note}))
+            trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed, runner)
+        return _go(trainee, recipe, record, image_set, fresh=True)
+
+
+def resume(
+    folder: str | Path,
+    *,
+    override: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    engine: Mapping[str, Any] | None = None,
+    watch: Sequence[Watcher] = (),
+    track: Sequence[str] = (),
+) -> Run:
+    """Continue a run from its last checkpoint, as if nothing had happened; the transfer's source is not touched.
+    `engine` says where and in how many parts it goes on (`device`, `accumulate`, `when_full`); the run's recipe keeps
+    that for the next time.
+
+    With `override` (settings by dotted key, such as `gan.training.images`, or a training setting alone) the run in
+    `folder` stays as it is and a new one in `out` goes on from its checkpoint; its recipe says where it comes from.
+
+    Raises ConfigError when the folder holds no run, when its recipe or its images are not those that it began with, and
+    when another process is training in it.
+    """
+    record = Record(Path(folder), tuple(watch))
+    record.recipe()
+    if override or out is not None:
+        if not override or out is None:
+            raise ConfigError(
+                "a new run needs both: what is to change, and its folder", "--override images=200000 --out NEW"
+            )
+        child, changed = Record(Path(out), tuple(watch)), override
+        device = (engine or {}).get("device") or override.get("engine.device") or record.recipe().engine.device
+        ranks.join(device)
+        with child.held():
+            recipe = ranks.first_alone(lambda: fork(record, changed, child), child.recipe)
+            return _go_on(recipe, child, engine, track)
+    with record.held():
+        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, engine, track)
+
+
+def open_run(folder: str | Path, *, best: bool = False) -> Run:
+    """A run as its last checkpoint left it, finished or not, or as its best one did. Raises ConfigError when the folder
+    holds none."""
+    record = Record(Path(folder))
+    recipe = record.recipe()
+    path = _best_of(record, recipe) if best else checkpoint.latest(record.checkpoints)
+    unchanged(record, path)
+    image_set = images_of(recipe)
+    trainee = rebuild(replace(recipe, engine=EngineSection(device="cpu")), image_set)
+    return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, path))
+
+
+def _best_of(record: Record, recipe: Recipe) -> Path:
+    by = _best(recipe)
+    path = checkpoint.best(record.checkpoints, by) if by else None
+    if path is None:
+        raise ConfigError(
+            f"{record.folder} has no best checkpoint: no {by.metric if by else 'metric'} was measured so far",
+            "Measure along the way: zoo train ... --metric judge --every 10000",
+        )
+    return path
+
+
+def _best(recipe: Recipe) -> checkpoint.Best | None:
+    section = recipe.evaluation
+    return None if section is None else checkpoint.Best(section.best, section.better)
+
+
+def _track(record: Record, recipe: Recipe, names: Sequence[str]) -> None:
+    if record.silent:
+        return
+    facts = RunFacts(record.folder, recipe.name, to_plain(recipe))
+    record.watchers += trackers(names, facts, record.write)
+
+
+def _go_on(recipe: Recipe, record: Record, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
+    recipe = moved_to(recipe, engine or {})
+    _track(record, recipe, track)
+    image_set = images_of(recipe)
+    if recipe.threads is not None:
+        torch.set_num_threads(recipe.threads)  # another thread count rounds differently
+    trainee = rebuild(recipe, image_set)  # refused before the recipe is written
+    if engine:
+        record.keep(RECIPE, write_recipe(recipe))
+    return _go(trainee, recipe, record, image_set, fresh=False)
+
+
+def _go(
+    trainee: AutoencoderTrainee | AdversarialTrainee,
+    recipe: Recipe,
+    record: Record,
+    image_set: ImageSet,
+    *,
+    fresh: bool,
+) -> Run:
+    training = trainee.training
+    batches = batches_of(image_set, training.batch, trainee.streams["data"])
+    watch = loop.watch_over(trainee, training.images)
+    shown = 0
+    if not fresh:
+        shown = loop.restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
+        record.forget_after(shown)
+    if not record.silent:
+        checkpoint.tidy(record.checkpoints)
+    judge = None if record.silent else _judge(recipe, image_set, trainee.engine.device)
+    if judge is not None:
+        refuse_own_features(judge.space, trainee.modules, judge.extractor)
+
+    def draw(samples: Tensor, at: int) -> None:
+        if image_set.spec.is_image:
+            record.keep(
+                str(record.sample_path(at).relative_to(record.folder)),
+                png_bytes(grid(to_uint8(samples, image_set.spec), 8)),
+            )
+
+    def evaluate(at: int) -> dict[str, Any]:
+        assert judge is not None
+        assert recipe.evaluation is not None
+        assert isinstance(trainee, AdversarialTrainee)
+        samples = trainee.averaged().sample(recipe.evaluation.samples, seed=recipe.seed)
+        return {"metrics": [to_plain(figure) for figure in judge.measure(samples)]}
+
+    def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
+        facts = {**facts, "recipe": to_plain(recipe)}
+        return checkpoint.save(record.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
+
+    budget = loop.Budget(
+        training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
+    )
+    with record.told_how_it_ends(training.images):
+        shown = loop.train(
+            trainee, batches, budget, record, watch, shown=shown, draw=draw, evaluate=evaluate, keep=keep
+        )
+    return _run(trainee, recipe, record, image_set, shown)
+
+
+def _run(
+    trainee: AutoencoderTrainee | AdversarialTrainee, recipe: Recipe, record: Record, image_set: ImageSet, shown: int
+) -> Run:
+    for module in trainee.modules.values():
+        module.cpu()
+    if isinstance(trainee, AutoencoderTrainee):
+        began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
+        trainee.model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
+        return Run(record.folder, recipe, shown, trainee.model.eval(), None, image_set)
+    return Run(record.folder, recipe, shown, _source(recipe, record.folder), trainee.averaged().eval(), image_set)
+
+
+def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
+    """The autoencoder that a transfer began with, as the run kept it."""
+    if recipe.transfer is None or recipe.transfer.structure is None:
+        return None
+    source = structure_on(recipe.transfer.structure, "cpu")
+    path = folder / _SOURCE
+    if not path.is_file():
+        raise IntegrityError(f"{path} is gone: what the transfer began with", "Put it back, or run the transfer again.")
+    source.load_state_dict(unpack(path.read_bytes(), str(path)), strict=True)
+    if digest(source) != recipe.transfer.sha256:
+        raise TransferError(f"{path} is not the autoencoder that the run began with", "Run the transfer again.")
+    return source.eval()
+
+
+def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:
+    images = data if isinstance(data, ImageSet) else open_images(data, like=like)
+    ours, theirs = images.spec, like
+    if (ours.shape, ours.low, ours.high) != (theirs.shape, theirs.low, theirs.high):
+        raise ConfigError(
+            f"{images.name} is prepared as {list(ours.shape)} in [{ours.low}, {ours.high}], the model takes "
+            f"{list(theirs.shape)} in [{theirs.low}, {theirs.high}]",
+            "Open the images with like=model.data, or give their name or folder.",
+        )
+    return images
+
+
+def _with_requests(settings: dict[str, Any], planned: Transfer) -> dict[str, Any]:
+    """The user's settings with what the strategies ask for. Raises ConfigError where both set the same one."""
+    known = {field.name for field in fields(AdversarialTraining)}
+    for key, value in planned.recipe.items():
+        if key not in known:
+            raise TransferError(f"a strategy asks for the setting {key!r}, which training does not have")
+        if settings.get(key, value) != value:
+            raise ConfigError(
+                f"the strategy needs {key} = {value!r}, you set {settings[key]!r}", "Leave one of them out."
+            )
+    return settings | planned.recipe
+
+
+def _evaluation(evaluation: Mapping[str, Any] | EvaluationSection | None) -> EvaluationSection | None:
+    if evaluation is None or isinstance(evaluation, EvaluationSection):
+        return evaluation
+    return from_plain(EvaluationSection, evaluation, "evaluation")
+
+
+def _evaluation_points(recipe: Recipe, images: int) -> tuple[int, ...]:
+    if recipe.evaluation is None:
+        return ()
+    every = recipe.evaluation.every
+    regular = range(0, images + 1, every) if every else ()
+    asked = {at for at in (*regular, *recipe.evaluation.at) if at <= images}
+    return tuple(sorted(asked or {images}))
+
+
+def _judge(recipe: Recipe, image_set: ImageSet, device: torch.device) -> Reference | None:
+    if recipe.evaluation is None or recipe.gan is None:
+        return None
+    return reference(image_set, recipe.evaluation.metric, device=device)
+
+
+def open_model(name: str | Path) -> Pair | Run:
+    """A release by name, address or folder, or a run's folder: every byte of a release is checked. Raises what
+    `zoo.load` and `zoo.open_run` raise."""
+    return open_run(name) if is_run(Path(name)) else load(name)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run and not a release (which keeps its recipe too)."""
+    return (folder / "recipe.toml").is_file() and not (folder / "zoo.json").exists()

@@ -1,0 +1,91 @@
+"""When memory runs out: find out what fits."""
+
+from __future__ import annotations
+
+import gc
+
+import torch
+from torch import Tensor
+
+from zoo.errors import OutOfMemory, ZooError
+from zoo.training import distributed as lastword
+from zoo.training import distributed as ranks
+from zoo.training.trainer import Trainee
+
+__all__ = ["fitting", "out_of_memory", "ran_out", "refuse_together"]
+
+_WORDS = ("not enough memory", "can't allocate memory", "out of memory")
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether an error says that memory ran out: torch's for a GPU, Python's, or that of torch's CPU allocator."""
+    if isinstance(error, ZooError):
+        return False  # it was told already, here or by another process
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _WORDS)
+
+
+def fitting(trainee: Trainee, rows: Tensor, shown: int, processes: int = 1) -> int | None:
+    """In how many parts a process's share of a batch goes through, found by trying steps alone; None when not even
+    single images do. The trainee's state is spoilt afterwards: put a checkpoint back."""
+    share = len(rows) // processes
+    for parts in range(trainee.engine.accumulate + 1, share + 1):
+        if share % parts:
+            continue
+        trainee.engine.accumulate = parts * processes
+        if _goes_through(trainee, rows, shown):
+            return parts
+    return None
+
+
+def refuse_together(trainee: Trainee, rows: Tensor, shown: int, where: object) -> OutOfMemory:
+    """The error for a batch that did not fit in this process, which the other processes end with too. They cannot go on
+    in more parts by themselves: they wait inside a sum that will never be whole."""
+    rank, size, device = ranks.rank(), ranks.size(), trainee.engine.device
+    tried = trainee.engine.accumulate
+    if not ranks.leave():
+        return OutOfMemory(
+            f"a batch of {len(rows)} in {size} processes does not fit into the memory of {device}",
+            f"Go on with the same batch in more parts, started as before: zoo resume {where} --accumulate {2 * tried}",
+        )
+    parts = fitting(trainee, rows, shown, size)
+    trouble = out_of_memory(len(rows), parts, device, where, size)
+    lastword.say(trouble, rank, size)
+    return trouble
+
+
+def out_of_memory(
+    batch: int, parts: int | None, device: torch.device, where: object, processes: int = 1
+) -> OutOfMemory:
+    """The error that says what fits, and how to go on from the last checkpoint in the folder `where`."""
+    shared = f" in {processes} processes" if processes > 1 else ""
+    what = f"a batch of {batch}{shared} does not fit into the memory of {device}"
+    if parts is None:
+        return OutOfMemory(f"{what}, a single image neither", "Use smaller nets, or another device.")
+    at_once = batch // (processes * parts)
+    if processes > 1:
+        return OutOfMemory(
+            f"{what}; {at_once} images at a time in each do",
+            f"Go on with the same batch in {parts} parts, started as before: zoo resume {where} --accumulate {parts}",
+        )
+    return OutOfMemory(
+        f"{what}; {at_once} images at a time do",
+        f"Go on with the same batch in {parts} parts: zoo resume {where} --accumulate {parts}; or start again with "
+        f"--batch {at_once}. Without asking next time: --set engine.when_full=accumulate",
+    )
+
+
+def _goes_through(trainee: Trainee, rows: Tensor, shown: int) -> bool:
+    for optimiser in trainee.optimisers.values():
+        optimiser.zero_grad(set_to_none=True)
+    gc.collect()
+    if trainee.engine.device.type == "cuda":
+        torch.cuda.empty_cache()
+    try:
+        trainee.step(rows, shown)
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        return False
+    return True

@@ -1,0 +1,197 @@
+"""A model becomes a release: weights, test vectors, a picture, a card and the manifest that pins them all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from zoo import plugins
+from zoo._utils.seeds import stream
+from zoo._utils.tensors import pack
+from zoo.data.grids import grid, png_bytes
+from zoo.data.images import ImageSet, to_uint8
+from zoo.errors import ReleaseError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import as_part, discriminator_kind
+from zoo.networks.gan import CHUNK, GAN
+from zoo.networks.utils import require_numbers
+from zoo.networks.vectors import record_vectors
+from zoo.registry.load import VECTORS
+from zoo.release.card import card
+from zoo.release.folder import MANIFEST, pin_file, read_pinned, write_release
+from zoo.release.manifest import FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
+from zoo.training.recipe import Recipe, write_recipe
+from zoo.types import Metric
+
+__all__ = ["Trained", "write_measured", "write_pair"]
+
+_VECTORS = 4
+_PICTURE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training left: the models, how they were trained and on what, and what was measured and reported."""
+
+    autoencoder: Autoencoder | None
+    gan: GAN | None
+    images: ImageSet
+    recipe: Recipe
+    shown: int
+    report: Sequence[Mapping[str, Any]]
+    metrics: Sequence[Metric]
+
+
+def write_pair(
+    trained: Trained, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0"
+) -> Manifest:
+    """Write what was trained as a release folder: the autoencoder, the GAN, or both. Returns its manifest.
+
+    `license` is an SPDX expression and has no default. `name` is `arch.tag`; by default made from the generator's
+    plugin and the data's name. An autoencoder of other samples or codes than the GAN's (its layers were fitted to the
+    GAN by bridges) is left out: a release is of one shape. Raises ReleaseError or StorageError, with nothing
+    half-written.
+    """
+    trained = replace(trained, autoencoder=_fitting(trained))
+    images = trained.images
+    files: dict[str, bytes] = {}
+    parts: dict[str, PartEntry] = {}
+    for model in (trained.autoencoder, trained.gan):
+        for role, module in (model.parts if model is not None else {}).items():
+            parts[role] = _part(role, module, model.specs[role], files)  # type: ignore[union-attr]
+    files[VECTORS] = pack(_vectors(trained), {})
+    files["recipe.toml"] = write_recipe(trained.recipe)
+    picture = _picture(trained)
+    if picture is not None:
+        files["samples.png"] = picture
+    manifest = Manifest(
+        name=name or _default_name(trained),
+        version=version,
+        license=license,
+        data=images.spec,
+        latent_dim=_model(trained).latent_dim,
+        parts=parts,
+        sampling=Sampling(ema=True, chunk=CHUNK) if trained.gan is not None else None,
+        lineage=_lineage(trained),
+        recipe=RecipeEntry("recipe.toml", pin_file(files["recipe.toml"]).sha256),
+        files=_pins(files, parts),
+        metrics=tuple(trained.metrics),
+        credits=(images.credit,) if images.credit else (),
+    )
+    files["README.md"] = card(manifest).encode()
+    manifest = replace(manifest, files=_pins(files, parts))
+    write_release(Path(folder), manifest, files)
+    return manifest
+
+
+def write_measured(
+    folder: Path, manifest: Manifest, out: str | Path, *, version: str, metrics: Sequence[Metric]
+) -> Manifest:
+    """Write the release in `folder` into `out` as another version with these figures, in place of those of the same
+    name, data, split and features. Nothing else changes but its card. Raises ReleaseError, IntegrityError or
+    StorageError.
+    """
+    if version == manifest.version:
+        raise ReleaseError(
+            f"{manifest.name} {version} exists, and versions are immutable", "Give a higher version with --version."
+        )
+
+    def key(metric: Metric) -> tuple[str, ...]:
+        return metric.name, metric.data, metric.split, metric.extractor
+
+    new = {key(metric) for metric in metrics}
+    kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
+    files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
+    changed = replace(manifest, version=version, metrics=(*kept, *metrics))
+    files["README.md"] = card(changed).encode()
+    changed = replace(changed, files=_pins(files, changed.parts))
+    write_release(Path(out), changed, files)
+    return changed
+
+
+def _fitting(trained: Trained) -> Autoencoder | None:
+    """The autoencoder, if it has the GAN's samples and codes."""
+    autoencoder, gan = trained.autoencoder, trained.gan
+    if autoencoder is None or gan is None:
+        return autoencoder
+    one, other = ((net.data.shape, net.data.low, net.data.high, net.latent_dim) for net in (autoencoder, gan))
+    return autoencoder if one == other else None
+
+
+def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
+    require_numbers(module, role)
+    kind = {"decoder": "generator"}.get(role, role)
+    if role == "discriminator":
+        kind = discriminator_kind(spec.component)
+    plugin = plugins.find(kind, spec.component).plugin
+    file = f"{role}.safetensors"
+    files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})
+    pin = pin_file(files[file])
+    return PartEntry(
+        role=role,
+        component=spec.component,
+        plugin=f"{plugin.distribution}=={plugin.version}",
+        config=dict(spec.config),
+        file=file,
+        sha256=pin.sha256,
+        size=pin.size,
+        parameters=sum(weight.numel() for weight in module.parameters()),
+    )
+
+
+def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
+    """Recorded on real held-out samples and on codes of a fixed seed."""
+    x = trained.images.batch(trained.images.held_out[:_VECTORS])
+    z = torch.randn(_VECTORS, _model(trained).latent_dim, generator=stream(0, "vectors"))
+    return record_vectors(trained.autoencoder, trained.gan, x, z)
+
+
+def _picture(trained: Trained) -> bytes | None:
+    """Samples of the GAN; of an autoencoder alone, held-out images beside their reconstructions."""
+    spec = trained.images.spec
+    if not spec.is_image:
+        return None
+    if trained.gan is not None:
+        samples = trained.gan.sample(_PICTURE)
+    else:
+        assert trained.autoencoder is not None
+        x = trained.images.batch(trained.images.held_out[: _PICTURE // 2])
+        samples = torch.stack([x, trained.autoencoder.reconstruct(x)], 1).flatten(0, 1)
+    return png_bytes(grid(to_uint8(samples, spec), 8))
+
+
+def _lineage(trained: Trained) -> Lineage | None:
+    transfer = trained.recipe.transfer
+    if transfer is None or transfer.sha256 is None:
+        return None
+    parts = transfer.strategy if isinstance(transfer.strategy, tuple) else transfer.strategy.split("+")
+    strategy = "+".join(as_part(part).component for part in parts)  # the recipe has their settings
+    rows = tuple({**row, "shape": "x".join(map(str, row["shape"]))} for row in trained.report)
+    return Lineage(
+        strategy=strategy, images=trained.shown, weights=transfer.sha256, source=transfer.origin, tensors=rows
+    )
+
+
+def _pins(files: Mapping[str, bytes], parts: Mapping[str, PartEntry]) -> dict[str, FileEntry]:
+    """Every file that no part names; the card does not pin itself before it is written."""
+    own = {part.file for part in parts.values()} | {MANIFEST}
+    return {name: pin_file(data) for name, data in files.items() if name not in own}
+
+
+def _default_name(trained: Trained) -> str:
+    role = "generator" if trained.gan is not None else "decoder"
+    arch = _model(trained).specs[role].component.partition("/")[0]
+    tag = re.sub(r"[^a-z0-9-]+", "-", Path(trained.images.name).stem.rpartition("/")[2].lower()).strip("-")
+    return f"{arch}.{tag or 'images'}"
+
+
+def _model(trained: Trained) -> Autoencoder | GAN:
+    model = trained.gan or trained.autoencoder
+    assert model is not None, "a run trains an autoencoder or a GAN"
+    return model

@@ -1,0 +1,180 @@
+"""A run's folder, the record of what happened:
+
+recipe.toml      everything needed to train again
+events.jsonl     one event a line
+checkpoints/     the last ones and the best one
+samples/         grids of fixed codes, by images shown
+.lock            held by the process that trains, so that there is one, and others can tell that it lives
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from zoo._utils import launch
+from zoo._utils.files import locked, write_atomically
+from zoo.errors import ConfigError, StorageError, ZooError
+from zoo.training.recipe import Recipe, read_recipe, write_recipe
+from zoo.types import Event, Watcher
+
+__all__ = ["EVENTS", "LOCK", "RECIPE", "Record", "learnt_beside"]
+
+RECIPE = "recipe.toml"
+EVENTS = "events.jsonl"
+LOCK = ".lock"
+
+
+def learnt_beside(run: Path) -> Path:
+    """Where the autoencoder of `zoo transfer --adapt` learns the images before the GAN's run in the folder `run`."""
+    return run.with_name(f"{run.name}-autoencoder")
+
+
+class Record:
+    """Reads and writes a run's folder, and tells its events to whoever watches. It is `silent`, and writes nothing, in
+    every process but the first of those that train together."""
+
+    def __init__(self, folder: Path, watchers: tuple[Watcher, ...] = ()) -> None:
+        self.folder = folder
+        self.silent = not launch.first()
+        self.watchers = () if self.silent else watchers
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints lie."""
+        return self.folder / "checkpoints"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """This process alone writes the folder while the block runs. Raises ConfigError when another one does,
+        StorageError when the folder cannot be written."""
+        if self.silent:
+            yield
+            return
+        busy = ConfigError(
+            f"another process is training in {self.folder}", "See how far it is: zoo runs show; or stop it first."
+        )
+        elsewhere = "Choose a folder that you may write to; a run that lies here can be copied there, and resumed."
+        with locked(self.folder / LOCK, busy, elsewhere):
+            yield
+
+    def begin(self, recipe: Recipe) -> None:
+        """Make the folder. Raises ConfigError when it already holds a run, StorageError when it cannot be written.
+
+        A run that was killed before its first checkpoint has nothing to lose and is begun again.
+        """
+        if self.silent:
+            return
+        self.require_free()
+        (self.folder / EVENTS).unlink(missing_ok=True)
+        write_atomically(self.folder / RECIPE, write_recipe(recipe))
+
+    def require_free(self) -> None:
+        """Raises ConfigError when the folder holds a run with something to lose."""
+        if (self.folder / RECIPE).exists() and any(self.checkpoints.glob("[0-9]*")):
+            raise ConfigError(
+                f"{self.folder} already holds a run", f"Continue it: zoo resume {self.folder}; or choose another --out."
+            )
+
+    def keep(self, name: str, data: bytes) -> None:
+        """Write a file of the folder, whole. Raises StorageError."""
+        if not self.silent:
+            write_atomically(self.folder / name, data)
+
+    def recipe(self) -> Recipe:
+        """The run's recipe. Raises ConfigError when the folder holds no run."""
+        if not (self.folder / RECIPE).is_file():
+            raise ConfigError(f"{self.folder} holds no run", "Give the folder that --out named.")
+        return read_recipe(self.folder / RECIPE)
+
+    def cut_into(self, parts: int) -> None:
+        """Every batch goes through in so many parts from here on, also after the run is resumed."""
+        recipe = self.recipe()
+        self.keep(RECIPE, write_recipe(replace(recipe, engine=replace(recipe.engine, accumulate=parts))))
+
+    def write(self, event: Event) -> None:
+        """Append the event, with the time, and tell the watchers."""
+        if self.silent:
+            return
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        line = {"kind": event.kind, "shown": event.shown, "total": event.total, "time": now, **event.facts}
+        path = self.folder / EVENTS
+        before = 0
+        try:
+            with path.open("ab") as file:
+                before = file.tell()
+                file.write(json.dumps(line).encode() + b"\n")
+        except OSError as error:
+            with suppress(OSError):  # half a line would hide what comes after it
+                os.truncate(path, before)
+            raise StorageError(f"cannot write {path}: {error.strerror}", "Free some space.") from error
+        for watcher in self.watchers:
+            watcher(event)
+
+    @contextmanager
+    def told_how_it_ends(self, total: int) -> Iterator[None]:
+        """An end that is not the planned one becomes an event: `stopped` on Ctrl-C or SIGTERM, `failed` on an error."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._last_word("stopped", total, {})
+            raise
+        except StorageError as error:
+            self._last_word("failed", total, {"error": error.message})
+            raise StorageError(
+                error.message,
+                f"Free some space, or see to the folder's rights; then continue: zoo resume {self.folder}",
+            ) from error
+        except Exception as error:
+            what = error.message if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
+            self._last_word("failed", total, {"error": what})
+            raise
+
+    def _last_word(self, kind: str, total: int, facts: dict[str, str]) -> None:
+        shown = max((line["shown"] for line in self.lines()), default=0)
+        with suppress(StorageError):  # the first error is the one to tell
+            self.write(Event(kind, shown, total, facts))
+
+    def forget_after(self, shown: int) -> None:
+        """Drop the events after `shown` images: a resumed run writes them again."""
+        path = self.folder / EVENTS
+        if path.exists() and not self.silent:
+            kept = [line for line in self.lines() if line["kind"] != "end" and line["shown"] <= shown]
+            write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """The events of one kind, oldest first."""
+        return [line for line in self.lines() if line["kind"] == kind]
+
+    def sample_path(self, shown: int) -> Path:
+        """Where the grid after `shown` images lies."""
+        return self.folder / "samples" / f"{shown:012d}.png"
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Every event, oldest first, as plain data. Raises ConfigError where the file holds something else."""
+        path = self.folder / EVENTS
+        if not path.exists():
+            return
+        try:
+            found = path.read_bytes().splitlines()
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror or error}", "Check its rights.") from error
+        for number, line in enumerate(found, 1):
+            try:
+                event = json.loads(line)
+            except (ValueError, RecursionError):
+                event = None
+            if isinstance(event, dict) and isinstance(event.get("kind"), str) and type(event.get("shown")) is int:
+                yield event
+            elif number < len(found):
+                raise ConfigError(
+                    f"line {number} of {path} is not an event",
+                    "Take it out, or move the file away: only the record of what was is lost.",
+                )
+            # else the line that a kill cut short: nothing follows it

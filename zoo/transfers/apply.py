@@ -1,0 +1,151 @@
+"""`zoo.transfer(...)`: plan on structure, then apply values once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from zoo.data.convert import refit
+from zoo.data.images import ImageSet
+from zoo.data.open import open_images
+from zoo.errors import TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import gan as compose_gan
+from zoo.networks.gan import GAN
+from zoo.networks.utils import digest
+from zoo.transfers.auto import AUTO, advise, look_at
+from zoo.transfers.plan import Transfer
+from zoo.transfers.report import Report, nets_of, report_on
+from zoo.transfers.strategies import Chosen, Strategy, choose, plan
+from zoo.types import DataSpec, PartSpec
+
+__all__ = ["DEFAULT", "Moved", "apply", "explain", "name_of_strategy", "transfer"]
+
+DEFAULT = "decoder-init+encoder-init"
+
+
+@dataclass(slots=True)
+class Moved:
+    """A GAN after a transfer, ready to train: the plan that made it, the source, and what became of each tensor.
+
+    `composed` are the GAN's parts as they were before the transfer (a strategy may have replaced one).
+    """
+
+    gan: GAN
+    report: Report
+    plan: Transfer
+    chosen: Sequence[Chosen]
+    source: Autoencoder
+    composed: Mapping[str, PartSpec]
+
+
+def transfer(
+    source: Autoencoder,
+    gan: GAN | None = None,
+    strategy: Strategy = AUTO,
+    *,
+    data: str | ImageSet | None = None,
+    seed: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> Moved:
+    """Hand what `source` learnt to a GAN (by default one composed like the source, with fresh weights from `seed`).
+
+    Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
+    codes need it. `auto` looks at both and chooses (`zoo.transfers.auto`). `tell` hears in one line what will
+    be fitted, which may take a while. Raises UnknownName, ConfigError or TransferError while planning, before anything
+    is computed.
+    """
+    gan = compose_gan(like=source, seed=seed) if gan is None else gan
+    if data is not None and not isinstance(data, ImageSet):
+        data = open_images(data, like=gan.data)
+    advice = advise(source, gan, look_at(source, gan, data) if data is not None else None) if strategy == AUTO else None
+    chosen = choose(strategy if advice is None else advice.strategy)
+    fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.uses)]
+    if fitted and data is None:
+        raise _no_images(fitted[0])
+    planned = plan(source, copy.deepcopy(gan), chosen)
+    planned.notes[:0] = advice.reasons if advice is not None else ()
+    if fitted and data is not None and len(data.to_fit()) < len(data.train):
+        planned.notes.append(f"fitted to {len(data.to_fit()):,} of {len(data.train):,} images, evenly spread")
+    report = report_on(planned, name_of_strategy(chosen), digest(source))
+
+    fits = dict.fromkeys(edit.how for edit in planned.edits if edit.origin == "fitted")
+    if fits and tell is not None:
+        tell(f"before the first step: {'; '.join(fits)}")
+
+    def images() -> Tensor:
+        if data is None:
+            raise _no_images(name_of_strategy(chosen))
+        return data.batch(data.to_fit())
+
+    apply(planned, source, images)
+    return Moved(planned.gan, report, planned, chosen, source, gan.specs)
+
+
+def explain(
+    source: Autoencoder,
+    gan: GAN,
+    strategy: Strategy = AUTO,
+    source_digest: str = "",
+    *,
+    data: ImageSet | None = None,
+) -> Report:
+    """What would move where, from structure alone (both may be on the meta device). With `data`, `auto` also looks at
+    the source's values. Raises like `transfer`."""
+    advice = advise(source, gan, look_at(source, gan, data) if data is not None else None) if strategy == AUTO else None
+    chosen = choose(strategy if advice is None else advice.strategy)
+    planned = plan(source, copy.deepcopy(gan), chosen)
+    planned.notes[:0] = advice.reasons if advice is not None else ()
+    return report_on(planned, name_of_strategy(chosen), source_digest)
+
+
+@torch.no_grad()
+def apply(planned: Transfer, source: Autoencoder, images: Callable[[], Tensor]) -> None:
+    """Run every edit of a plan, in order. `images` gives the target's images to learn from, at most once."""
+    if any(edit.net.startswith("source.") for edit in planned.edits):
+        source = copy.deepcopy(source)
+    nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}
+    values = _Values(source, nets, images, planned.gan.data)
+    for edit in planned.edits:
+        target = values.nets[edit.net].state_dict()[edit.tensor]
+        value = edit.value(values)
+        if value.shape != target.shape:
+            raise TransferError(
+                f"{edit.net}.{edit.tensor} is {list(target.shape)}, its value ({edit.how}) is {list(value.shape)}"
+            )
+        target.copy_(value)
+
+
+def _no_images(who: str) -> TransferError:
+    return TransferError(
+        f"{who} is fitted to your images, and no data was given",
+        "Give data=..., a data set's name, a folder or an .npz.",
+    )
+
+
+def name_of_strategy(chosen: Sequence[Chosen]) -> str:
+    """The strategies' ids joined by `+`."""
+    return "+".join(c.spec.component for c in chosen)
+
+
+@dataclass(slots=True)
+class _Values:
+    source: Autoencoder
+    nets: Mapping[str, nn.Module]
+    open_images: Callable[[], Tensor]
+    spec: DataSpec
+    kept: dict[str, Tensor] = field(default_factory=dict)
+
+    def images(self) -> Tensor:
+        if "images" not in self.kept:
+            self.kept["images"] = self.open_images()
+        return self.kept["images"]
+
+    def codes(self) -> Tensor:
+        if "codes" not in self.kept:
+            self.kept["codes"] = self.source.encode(refit(self.images(), self.spec, self.source.data))
+        return self.kept["codes"]
