@@ -21,7 +21,7 @@ import zoo
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.networks.autoencoder import Autoencoder
-from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
 from zoo.training.recipe import AutoencoderTraining, EngineSection
 from zoo.types import PartSpec
@@ -47,11 +47,11 @@ def images_of(size: int, count: int) -> ImageSet:
 def ours(net: Autoencoder, images: ImageSet, steps: int, **engine: Any) -> Callable[[], None]:
     """The trainee's step, with the order of the data and the losses read at the end."""
     training = AutoencoderTraining(objective="core/vae", batch=BATCH, learning_rate=RATE)
-    trainee = AutoencoderTrainee(net, images, training, 0, Engine(EngineSection(device="cpu", **engine)))
-    batches = Batches(images.train, BATCH, trainee.streams["data"])
+    trainer = AutoencoderTrainer(net, images, training, 0, Engine(EngineSection(device="cpu", **engine)))
+    batches = Batches(images.train, BATCH, trainer.streams["data"])
 
     def run() -> None:
-        pending = [trainee.step(batches.next(), 0) for _ in range(steps)]
+        pending = [trainer.step(batches.next(), 0) for _ in range(steps)]
         {key: torch.stack([one[key] for one in pending]).mean().item() for key in pending[0]}
 
     return run

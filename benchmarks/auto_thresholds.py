@@ -21,7 +21,7 @@ from zoo.data.open import open_images
 from zoo.metrics.evaluate import reference
 from zoo.networks.autoencoder import Autoencoder
 from zoo.training.api import open_run, train
-from zoo.transfers.auto import components, look_at
+from zoo.transfers.auto import components, measure_evidence
 from zoo.transfers.density import fit_gaussian, fit_mixture
 
 OUT = Path(__file__).parent / "auto_thresholds.csv"
@@ -70,7 +70,7 @@ def _sources(out: Path) -> Iterator[tuple[str, Autoencoder]]:
 
 @torch.no_grad()
 def _measured(name: str, source: Autoencoder, images: ImageSet) -> Iterator[tuple[object, ...]]:
-    evidence = look_at(source, zoo.gan(like=source), images)
+    evidence = measure_evidence(source, zoo.gan(like=source), images)
     facts = (name, images.name, f"{evidence.error:.2f}", f"{evidence.prior_gap:.2f}")
     judge = reference(images, "judge")
     order = images.train[torch.randperm(len(images.train), generator=torch.Generator().manual_seed(0))]

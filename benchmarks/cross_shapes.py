@@ -22,7 +22,7 @@ from zoo.networks.compose import Part, as_part
 from zoo.training.api import resume
 from zoo.training.pipeline import run_recipe
 from zoo.training.recipe import Recipe, TransferSection, read_recipe
-from zoo.training.run_dir import Record
+from zoo.training.run_dir import RunDirectory
 
 HERE = Path(__file__).parent
 CASES = HERE / "cross_shapes"
@@ -154,7 +154,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _rows(case: str, arm: str, seed: int, folder: Path) -> Iterator[dict[str, str]]:
-    record = Record(folder)
+    record = RunDirectory(folder)
     section = record.recipe().transfer
     named = [as_part(part).component.rpartition("/")[2] for part in section.strategy] if section else ["scratch"]
     seconds = sum(event["seconds"] for event in record.events("end"))
@@ -177,7 +177,7 @@ def _finish(recipe: Recipe, folder: Path) -> None:
     """Begin a run, continue one that was stopped, or leave a finished one."""
     if not (folder / "recipe.toml").is_file():
         run_recipe(recipe, folder)
-    elif not Record(folder).events("end"):
+    elif not RunDirectory(folder).events("end"):
         resume(folder)
 
 

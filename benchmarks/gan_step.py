@@ -38,10 +38,10 @@ from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.networks.gan import GAN
 from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
-from zoo.training.devices import Engine, keep_freed
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.devices import Engine, retain_freed_memory
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining, EngineSection
-from zoo.transfers.plan import Transfer
+from zoo.transfers.plan import TransferPlan
 from zoo.types import PartSpec
 
 BATCH = 64
@@ -90,15 +90,15 @@ def ours(
     gan: GAN, images: ImageSet, steps: int, engine: EngineSection | None = None, **changes: Any
 ) -> Callable[[], None]:
     """The trainee's step, with the order of the data and the losses read at the end, as the loop does."""
-    trainee = AdversarialTrainee(Transfer(gan), images, training(**changes), 0, Engine(engine or EngineSection("cpu")))
-    batches = Batches(images.train, BATCH, trainee.streams["data"])
+    trainer = GANTrainer(TransferPlan(gan), images, training(**changes), 0, Engine(engine or EngineSection("cpu")))
+    batches = Batches(images.train, BATCH, trainer.streams["data"])
     shown = 0
 
     def run() -> None:
         nonlocal shown
         pending = []
         for _ in range(steps):
-            pending.append(trainee.step(batches.next(), shown))
+            pending.append(trainer.step(batches.next(), shown))
             shown += BATCH
         {key: torch.stack([one[key] for one in pending if key in one]).mean().item() for key in pending[0]}
 
@@ -107,7 +107,7 @@ def ours(
 
 def bare(gan: GAN, images: ImageSet, steps: int) -> Callable[[], None]:
     """What one writes by hand, knowing it all."""
-    keep_freed()
+    retain_freed_memory()
     generator, discriminator = gan.generator.train(), gan.discriminator.train()
     average = copy.deepcopy(generator).eval().requires_grad_(False)
     adams = [torch.optim.Adam(net.parameters(), RATE, BETAS, fused=True) for net in (generator, discriminator)]
@@ -118,13 +118,13 @@ def bare(gan: GAN, images: ImageSet, steps: int) -> Callable[[], None]:
         real = images.pixels[rows].float().div_(127.5).sub_(1)
         fake = generator(torch.randn(BATCH, LATENT))
         adams[1].zero_grad(set_to_none=True)
-        judged = softplus(-discriminator.judge(real).realness).mean()
-        (judged + softplus(discriminator.judge(fake.detach()).realness).mean()).backward()
+        judged = softplus(-discriminator.discriminate(real).logits).mean()
+        (judged + softplus(discriminator.discriminate(fake.detach()).logits).mean()).backward()
         adams[1].step()
         for weight in weights:
             weight.requires_grad_(False)
         adams[0].zero_grad(set_to_none=True)
-        softplus(-discriminator.judge(fake).realness).mean().backward()
+        softplus(-discriminator.discriminate(fake).logits).mean().backward()
         adams[0].step()
         for weight in weights:
             weight.requires_grad_(True)
@@ -147,8 +147,8 @@ def examples(gan: GAN, batches: Callable[[], Iterator[Tensor]], steps: int) -> C
     adam_g = torch.optim.Adam(generator.parameters(), RATE, BETAS)
 
     def loss(x: Tensor, target: float) -> Tensor:
-        realness = discriminator.judge(x).realness.view(-1)
-        return binary_cross_entropy_with_logits(realness, torch.full((len(x),), target))
+        logits = discriminator.discriminate(x).logits.view(-1)
+        return binary_cross_entropy_with_logits(logits, torch.full((len(x),), target))
 
     def run() -> None:
         source = batches()
@@ -224,7 +224,7 @@ class _Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits."""
-        return self.net.judge(x).realness.view(-1)  # type: ignore[no-any-return, operator]
+        return self.net.discriminate(x).logits.view(-1)  # type: ignore[no-any-return, operator]
 
 
 def torchgan(gan: GAN, images: ImageSet, steps: int, folder: str) -> Callable[[], None]:

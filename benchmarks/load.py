@@ -138,7 +138,7 @@ def _watch_integrity() -> list[float]:
 
         return call
 
-    real_notes = pairs.checked_files
+    real_notes = pairs.hash_cache
 
     @contextmanager
     def notes(folder: Path) -> Iterator[Any]:
@@ -151,7 +151,7 @@ def _watch_integrity() -> list[float]:
 
     release_module.sha256_of = timed(release_module.sha256_of)
     tensors.check_header = timed(tensors.check_header)
-    pairs.checked_files = notes
+    pairs.hash_cache = notes
     return spent
 
 

@@ -12,9 +12,9 @@ import torch
 from gan_step import BATCH, bytes_of, nets, ours, training
 from side_by_side import Maker, options, record, report
 
-from zoo.training.devices import keep_freed
-from zoo.training.gan import AdversarialTrainee
-from zoo.transfers.plan import Transfer
+from zoo.training.devices import retain_freed_memory
+from zoo.training.gan import GANTrainer
+from zoo.transfers.plan import TransferPlan
 
 
 def penalised(interval: int | None, steps: int) -> Callable[[], None]:
@@ -27,13 +27,13 @@ def frozen(share: float, steps: int) -> Callable[[], None]:
     """Steps of a GAN whose D has that share of its encoder's layers frozen, from below."""
     gan = nets(32, 32)
     names = [name for name, _ in gan.discriminator.named_parameters() if name.startswith("encoder.")]
-    plan = Transfer(gan, frozen={"discriminator": set(names[: round(share * len(names))])})
-    trainee = AdversarialTrainee(plan, bytes_of(32), training(), 0)
+    plan = TransferPlan(gan, frozen={"discriminator": set(names[: round(share * len(names))])})
+    trainer = GANTrainer(plan, bytes_of(32), training(), 0)
     rows = torch.arange(BATCH)
 
     def run() -> None:
         for _ in range(steps):
-            trainee.step(rows, 0)
+            trainer.step(rows, 0)
 
     return run
 
@@ -41,7 +41,7 @@ def frozen(share: float, steps: int) -> Callable[[], None]:
 def sampling(batch: int | None, count: int) -> Callable[[], object]:
     """`GAN.sample`, or the bare generator over the same codes in batches of a size."""
     gan = nets(32, 32).eval()
-    keep_freed()
+    retain_freed_memory()
 
     @torch.inference_mode()
     def bare() -> None:

@@ -20,7 +20,7 @@ import zoo
 from zoo import plugins
 from zoo.data.batches import Batches
 from zoo.data.open import open_images
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.apply import transfer
 from zoo.types import PartSpec
@@ -40,8 +40,8 @@ def main() -> None:
     images = open_images("mnist5k", shape=SHAPE)
     net = PartSpec("dcgan", {"width": WIDTH})
     source = zoo.autoencoder(net, net, shape=SHAPE, latent_dim=64).eval()
-    names = given.strategies or [offer.component.name for offer in plugins.components("transfer")]
-    trainees: dict[str, AdversarialTrainee] = {}
+    names = given.strategies or [registered.component.name for registered in plugins.components("transfer")]
+    trainees: dict[str, GANTrainer] = {}
     once: dict[str, float] = {}
     for name in dict.fromkeys(["scratch", *names]):
         gan = zoo.gan(like=source)
@@ -49,17 +49,17 @@ def main() -> None:
         planned = transfer(source, gan, name, data=images).plan
         once[name] = time.process_time() - began
         settings = dict(planned.recipe)
-        trainees[name] = AdversarialTrainee(planned, images, _training(settings), 0)
+        trainees[name] = GANTrainer(planned, images, _training(settings), 0)
     plain = once["scratch"]
     batches = Batches(images.train, BATCH, torch.Generator().manual_seed(0))
     seconds: dict[str, list[float]] = {name: [] for name in trainees}
     shown = 0
     for _ in range(given.rounds + 1):
         rows = [batches.next() for _ in range(STEPS)]
-        for name, trainee in trainees.items():
+        for name, trainer in trainees.items():
             began = time.process_time()
             for i, batch in enumerate(rows):
-                trainee.step(batch, shown + i * BATCH)
+                trainer.step(batch, shown + i * BATCH)
             seconds[name].append(time.process_time() - began)
         shown += STEPS * BATCH
     with OUT.open("w", encoding="utf-8", newline="") as file:

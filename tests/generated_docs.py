@@ -39,7 +39,7 @@ _PART = re.compile(r"<!-- generated: ([^\n]+) -->\n.*?<!-- end -->", re.DOTALL)
 def names() -> list[str]:
     """Every bundled strategy's short name, in the order they are offered."""
     offers = plugins.components("transfer")
-    return [offer.component.name for offer in offers if offer.plugin.distribution in plugins.BUNDLED]
+    return [registered.component.name for registered in offers if registered.plugin.distribution in plugins.BUNDLED]
 
 
 def pages() -> Iterator[Path]:

@@ -16,11 +16,11 @@ from typing import NamedTuple, cast
 from torch import nn
 
 import zoo
-from zoo.losses.types import Side, Term
+from zoo.losses.types import AuxiliaryLoss, Side
 from zoo.networks.autoencoder import Autoencoder
-from zoo.transfers.plan import Transfer
+from zoo.transfers.plan import TransferPlan
 from zoo.transfers.report import report_on
-from zoo.transfers.strategies import choose, plan
+from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import PartSpec
 
 __all__ = ["ALONGSIDE", "picture", "planned"]
@@ -69,13 +69,13 @@ class _Arrow(NamedTuple):
     count: int = 0
 
 
-def planned(name: str) -> tuple[Autoencoder, Transfer]:
+def planned(name: str) -> tuple[Autoencoder, TransferPlan]:
     """The plan of the strategy (and what it is drawn with) for a dcgan autoencoder of 16 px, and that autoencoder."""
     config = {"width": 8, "norm": "batch"} if name == "recalibrated-norm" else {"width": 8}
     part = PartSpec("dcgan", config)
     source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=16, device="meta")
     strategy = "+".join(filter(None, (ALONGSIDE.get(name), name)))
-    return source, plan(source, zoo.gan(like=source, device="meta"), choose(strategy))
+    return source, plan(source, zoo.gan(like=source, device="meta"), resolve_strategies(strategy))
 
 
 def picture(name: str) -> str:
@@ -99,7 +99,7 @@ def picture(name: str) -> str:
 # ---------------------------------------------------------------- what is in the plan
 
 
-def _boxes(source: Autoencoder, transfer: Transfer) -> dict[str, _Box]:
+def _boxes(source: Autoencoder, transfer: TransferPlan) -> dict[str, _Box]:
     """Boxes by key, the source's, the added ones, the GAN's."""
     changed = Counter((edit.net.removeprefix("source."), edit.how) for edit in transfer.edits if _in_source(edit.net))
     boxes = {role: _Box(role, "source") for role in ("decoder", "bottleneck", "encoder")}
@@ -115,7 +115,7 @@ def _boxes(source: Autoencoder, transfer: Transfer) -> dict[str, _Box]:
         boxes[key] = box
     if "prior" not in boxes:
         boxes["prior"] = _Box(_title("prior", transfer), "gan")
-    if transfer.game is not None and "discriminator" not in transfer.game.players(Side.DISCRIMINATOR):
+    if transfer.task is not None and "discriminator" not in transfer.task.trained_modules(Side.DISCRIMINATOR):
         boxes["discriminator"].lines = [("not in this game", "")]
     for key, schedules in transfer.schedules.items():
         net = key.partition(".")[0]
@@ -147,18 +147,18 @@ def _short(tensors: list[str], others: set[str]) -> str:
     return ", ".join(next(told, cut(tensors, parts[0])))
 
 
-def _title(net: str, transfer: Transfer) -> str:
+def _title(net: str, transfer: TransferPlan) -> str:
     if net in transfer.gan.specs:
         component = transfer.gan.specs[net].component
         return f"{net}: {component.rpartition('/')[2]}"
-    if net.startswith("terms."):
-        return net.removeprefix("terms.transfer/").replace("/", ": ")
+    if net.startswith("losses."):
+        return net.removeprefix("losses.transfer/").replace("/", ": ")
     if net == "objective":
         return f"objective: {type(transfer.objective).__name__}"
-    return {"to_latent": "codes to z", "game": f"game: {type(transfer.game).__name__}"}.get(net, net)
+    return {"to_latent": "codes to z", "task": f"game: {type(transfer.task).__name__}"}.get(net, net)
 
 
-def _arrows(transfer: Transfer) -> list[_Arrow]:
+def _arrows(transfer: TransferPlan) -> list[_Arrow]:
     """One for each pair of boxes and kind."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for edit in transfer.edits:
@@ -167,12 +167,12 @@ def _arrows(transfer: Transfer) -> list[_Arrow]:
     arrows = [
         _Arrow(start, end, "start" if start in _ORDER[1:] else kind, n) for (start, end, kind), n in counts.items()
     ]
-    for name, term in transfer.terms.items():
-        arrows.append(_Arrow(f"terms.{name}", str(cast(Term, term).side), "loss"))
+    for name, term in transfer.losses.items():
+        arrows.append(_Arrow(f"losses.{name}", str(cast(AuxiliaryLoss, term).side), "loss"))
     if isinstance(transfer.objective, nn.Module):
         arrows += [_Arrow("objective", side, "loss") for side in ("generator", "discriminator")]
-    if isinstance(transfer.game, nn.Module):
-        arrows.append(_Arrow("game", "generator", "loss"))
+    if isinstance(transfer.task, nn.Module):
+        arrows.append(_Arrow("task", "generator", "loss"))
     return arrows
 
 

@@ -100,10 +100,10 @@ def _cell(generator: str, discriminator: str, channels: int, size: int, latent: 
     except TransferError:
         return _taught(gan, net)
     rows = [row for row in report.rows if row.net == net]
-    moved = [row for row in rows if row.origin != "fresh"]
-    bridges = dict.fromkeys(name for row in moved if row.origin == "adapted" for name in _bridges(row.how))
+    transferred = [row for row in rows if row.origin != "fresh"]
+    bridges = dict.fromkeys(name for row in transferred if row.origin == "adapted" for name in _bridges(row.how))
     told = ", ".join(bridges) or "copied"
-    return f"{told} ({len(moved)}/{len(rows)})"
+    return f"{told} ({len(transferred)}/{len(rows)})"
 
 
 def _bridges(how: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from zoo.cli import main
 from zoo.config import from_plain
 from zoo.errors import ConfigError
 from zoo.training.api import open_run
-from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.pipeline import Outcome, run_recipe
 from zoo.training.recipe import Recipe, read_recipe
 
@@ -122,16 +122,16 @@ def test_a_command_stopped_while_the_autoencoder_learns_goes_on_when_it_is_given
     words = ["transfer", str(source), "--data", str(images_file), "--adapt", "96", "--images", "8", "--batch", "8"]
     words += ["--set", "sample_every=99"]
     assert _zoo(*words, "--out", str(tmp_path / "whole")) == 0
-    step, steps = AutoencoderTrainee.step, iter(range(1))
+    step, steps = AutoencoderTrainer.step, iter(range(1))
 
-    def stopped(self: AutoencoderTrainee, *given: object) -> object:
+    def stopped(self: AutoencoderTrainer, *given: object) -> object:
         if next(steps, None) is None:
             signal.raise_signal(signal.SIGINT)
         return step(self, *given)  # type: ignore[arg-type]
 
     out = tmp_path / "mine"
     with monkeypatch.context() as patch:
-        patch.setattr(AutoencoderTrainee, "step", stopped)
+        patch.setattr(AutoencoderTrainer, "step", stopped)
         assert _zoo(*words, "--out", str(out)) == 1
     assert "The checkpoint is written. Continue: give the same command again" in capsys.readouterr().err
     assert not out.exists()

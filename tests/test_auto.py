@@ -15,9 +15,9 @@ import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.training.api import resume
-from zoo.training.monitor import StabilityWatch
-from zoo.training.run_dir import Record
-from zoo.transfers.auto import Evidence, advise, look_at, probe_of
+from zoo.training.monitor import TrainingMonitor
+from zoo.training.run_dir import RunDirectory
+from zoo.transfers.auto import Evidence, advise, measure_evidence, probe_of
 from zoo.types import PartSpec
 
 
@@ -92,7 +92,7 @@ def test_the_evidence_is_what_its_words_say(images: ImageSet) -> None:
     """The error over the images' variance, and a probe that tells images from what the decoder makes of like codes: of
     random ones nearly always, of the images' own features never."""
     source = autoencoder("mlp", bottleneck="linear")
-    found = look_at(source, zoo.gan(like=source), images)
+    found = measure_evidence(source, zoo.gan(like=source), images)
     x = images.batch(images.train)
     assert len(x) <= 512
     error = (x - source.reconstruct(x)).square().mean() / x.var(0, unbiased=False).mean()
@@ -138,10 +138,10 @@ def test_the_evidence_tells_a_trained_vae_from_a_scaled_autoencoder(images: Imag
     """Scaling the codes moves the second moments; the error of an untrained one is above the variance's."""
     source = autoencoder("mlp", bottleneck="linear")
     gan = zoo.gan(like=source)
-    before = look_at(source, gan, images)
+    before = measure_evidence(source, gan, images)
     with torch.no_grad():
         source.bottleneck.mean.weight.mul_(10)
-    assert look_at(source, gan, images).prior_gap > before.prior_gap
+    assert measure_evidence(source, gan, images).prior_gap > before.prior_gap
     assert before.images == len(images.train)
     assert before.error > 0.5
     assert 0.0 <= before.probe <= 1.0
@@ -149,13 +149,13 @@ def test_the_evidence_tells_a_trained_vae_from_a_scaled_autoencoder(images: Imag
 
 def test_auto_is_the_default_says_why_and_is_recorded_as_what_it_chose(images: ImageSet, tmp_path: Path) -> None:
     """The run's recipe holds the strategies themselves, so that resuming needs no second look."""
-    moved = zoo.transfer(autoencoder("dcgan"), data=images)
-    assert any(note.startswith("auto: decoder-init") for note in moved.report.notes)
+    transferred = zoo.transfer(autoencoder("dcgan"), data=images)
+    assert any(note.startswith("auto: decoder-init") for note in transferred.report.notes)
     settings = {"batch": 8, "checkpoint_every": 99, "sample_every": 99}
-    run = zoo.train(moved, images, out=tmp_path / "run", images=16, training=settings)
+    run = zoo.train(transferred, images, out=tmp_path / "run", images=16, training=settings)
     assert run.recipe.transfer.strategy[0].component == "transfer/decoder-init"
-    told = [event["text"] for event in Record(run.folder).events("note")]
-    assert told == list(moved.report.notes)
+    told = [event["text"] for event in RunDirectory(run.folder).events("note")]
+    assert told == list(transferred.report.notes)
 
 
 # ---------------------------------------------------------------- stability
@@ -167,7 +167,7 @@ def kinds(warnings: list[dict[str, str]]) -> list[str]:
 
 def test_a_saturated_discriminator_is_told_once_and_again_after_it_recovered() -> None:
     """Two thousand images at 99 % without a break; one better tick starts the count anew."""
-    watch = StabilityWatch(10_000)
+    watch = TrainingMonitor(10_000)
     told = [kinds(watch.tick({"d_wins": 0.99}, shown)) for shown in (0, 1000, 2000, 3000)]
     assert told == [[], [], ["saturated"], []]
     assert watch.tick({"d_wins": 0.7}, 3500) == []
@@ -175,17 +175,17 @@ def test_a_saturated_discriminator_is_told_once_and_again_after_it_recovered() -
 
 
 def test_a_gradient_far_above_its_usual_norm_is_told_with_its_side() -> None:
-    watch = StabilityWatch(10_000)
+    watch = TrainingMonitor(10_000)
     for shown in range(5):
         assert watch.tick({"g_gradient": 1.0, "d_gradient": 2.0}, shown) == []
     (warning,) = watch.tick({"g_gradient": 500.0, "d_gradient": 2.0}, 6)
     assert warning["warning"] == "exploding"
     assert warning["what"].startswith("G's gradient")
     assert "gradient_limit=3" in warning["advice"]
-    held = StabilityWatch(10_000)
+    held = TrainingMonitor(10_000)
     (told,) = [told for norm in (1.0, 500.0) for told in held.tick({"g_gradient": norm, "g_held": 0.1}, 0)]
     assert "is held by gradient_limit" in told["advice"]
-    again = StabilityWatch(10_000)
+    again = TrainingMonitor(10_000)
     again.load_state(json.loads(json.dumps(watch.state())))
     (collapse,) = [told for at, recall in enumerate([0.6, 0.2, 0.1]) for told in again.measured({"recall": recall}, at)]
     assert "exploded before" in collapse["what"]
@@ -193,7 +193,7 @@ def test_a_gradient_far_above_its_usual_norm_is_told_with_its_side() -> None:
 
 
 def test_samples_without_variety_and_a_rising_kid_are_told() -> None:
-    watch = StabilityWatch(10_000, real_spread=0.5)
+    watch = TrainingMonitor(10_000, real_std=0.5)
     assert watch.spread(0.3) == []
     assert kinds(watch.spread(0.05)) == ["collapsed"]
     told = [kinds(watch.measured({"kid": kid}, at)) for at, kid in enumerate([0.5, 0.2, 0.4, 0.5])]
@@ -202,30 +202,30 @@ def test_samples_without_variety_and_a_rising_kid_are_told() -> None:
 
 def test_a_falling_recall_is_a_collapse_and_takes_the_spreads_place() -> None:
     """Half of the best, twice in a row; with a saturated D the advice is another; a recall of nothing cannot fall."""
-    watch = StabilityWatch(10_000, real_spread=0.5)
+    watch = TrainingMonitor(10_000, real_std=0.5)
     told = [watch.measured({"recall": value}, at) for at, value in enumerate([0.2, 0.6, 0.2, 0.5, 0.2, 0.1])]
     assert [kinds(warnings) for warnings in told] == [[], [], [], [], [], ["collapsed"]]
     assert "recall is 0.1, it was 0.6 after 1 images" in told[-1][0]["what"]
     assert "recon-anchor" in told[-1][0]["advice"]
     assert watch.spread(0.001) == []
-    watch = StabilityWatch(10_000)
+    watch = TrainingMonitor(10_000)
     for shown in (0, 5000):
         watch.tick({"d_wins": 1.0}, shown)
     (warning,) = [w for value in (0.6, 0.2, 0.1) for w in watch.measured({"recall": value}, 0)]
     assert "D saturates" in warning["what"]
     assert "gamma" in warning["advice"]
-    low = StabilityWatch(10_000)
+    low = TrainingMonitor(10_000)
     assert [low.measured({"recall": value}, 0) for value in (0.04, 0.0, 0.0)] == [[], [], []]
 
 
 def test_the_watch_goes_on_where_its_state_was_saved() -> None:
     """Through JSON: what it had told it does not tell again, what it had counted it goes on counting."""
-    watch = StabilityWatch(10_000, real_spread=0.5)
+    watch = TrainingMonitor(10_000, real_std=0.5)
     watch.tick({"d_wins": 0.99, "d_gradient": 1.0}, 0)
     watch.spread(0.01)
     for value in (0.2, 0.5):
         watch.measured({"kid": value, "recall": 1 - value}, 100)
-    again = StabilityWatch(10_000, real_spread=0.5)
+    again = TrainingMonitor(10_000, real_std=0.5)
     again.load_state(json.loads(json.dumps(watch.state())))
     assert again.state() == watch.state()
     assert again.spread(0.01) == []
@@ -242,7 +242,7 @@ def test_a_resumed_run_does_not_tell_the_same_warning_again(images: ImageSet, tm
     run = zoo.train(gan, images, out=tmp_path / "run", images=64, training=settings)
     shutil.rmtree(run.folder / "checkpoints" / f"{64:012d}")
     resume(run.folder)
-    assert [w["warning"] for w in Record(run.folder).events("warning")] == ["collapsed"]
+    assert [w["warning"] for w in RunDirectory(run.folder).events("warning")] == ["collapsed"]
 
 
 def test_a_generator_that_makes_one_image_is_reported_while_it_trains(images: ImageSet, tmp_path: Path) -> None:
@@ -253,6 +253,6 @@ def test_a_generator_that_makes_one_image_is_reported_while_it_trains(images: Im
         gan.generator.first.weight.zero_()
     settings = {"batch": 8, "checkpoint_every": 999, "sample_every": 16, "generator_lr": 1e-9}
     run = zoo.train(gan, images, out=tmp_path / "run", images=32, training=settings)
-    (warning,) = Record(run.folder).events("warning")
+    (warning,) = RunDirectory(run.folder).events("warning")
     assert warning["warning"] == "collapsed"
     assert "recon-anchor" in warning["advice"]

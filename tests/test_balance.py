@@ -27,15 +27,15 @@ def images(images_file: Path) -> ImageSet:
 
 def pull(images: ImageSet, arch: str, *parts: Any) -> Tensor:
     """What the generator's weights are pulled by in the first step, as one vector."""
-    trainee = trainee_of(move(images, "decoder-init", *parts, arch=arch), images)
-    weights = list(trainee.gan.generator.parameters())
+    trainer = trainee_of(move(images, "decoder-init", *parts, arch=arch), images)
+    weights = list(trainer.gan.generator.parameters())
     found: list[Tensor] = []
 
     def look(*_: Any) -> None:
         found.append(torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None]).double())
 
-    trainee.optimisers["generator"].register_step_pre_hook(look)
-    run(trainee, images, 1)
+    trainer.optimisers["generator"].register_step_pre_hook(look)
+    run(trainer, images, 1)
     return found[0]
 
 
@@ -54,26 +54,26 @@ def test_a_balance_follows_both_norms_slowly_and_starts_unbiased() -> None:
     """The first measurement counts in full; one ten times off moves the factor by less than a factor of two."""
     balance = Balance(0.5)
     assert balance.factor == 1.0
-    balance.follow(torch.tensor(4.0), torch.tensor(2.0))
+    balance.update(torch.tensor(4.0), torch.tensor(2.0))
     assert balance.factor.item() == pytest.approx(1.0)
     for _ in range(50):
-        balance.follow(torch.tensor(4.0), torch.tensor(1.0))
+        balance.update(torch.tensor(4.0), torch.tensor(1.0))
     assert balance.factor.item() == pytest.approx(2.0, rel=0.01)
-    balance.follow(torch.tensor(40.0), torch.tensor(1.0))
+    balance.update(torch.tensor(40.0), torch.tensor(1.0))
     assert 2.0 < balance.factor.item() < 4.0
 
 
 def test_a_term_without_a_gradient_is_left_as_it_is() -> None:
     balance = Balance(0.5)
-    balance.follow(torch.tensor(4.0), torch.tensor(0.0))
+    balance.update(torch.tensor(4.0), torch.tensor(0.0))
     assert balance.factor == 1.0
 
 
 def test_a_balance_is_measured_at_every_sixteenth_step(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainee = trainee_of(move(images, ("recon-anchor", {"balance": 0.5})), images)
+    trainer = trainee_of(move(images, ("recon-anchor", {"balance": 0.5})), images)
     measured: list[int] = []
-    monkeypatch.setattr(Balance, "follow", lambda *_: measured.append(1))
-    run(trainee, images, 17)
+    monkeypatch.setattr(Balance, "update", lambda *_: measured.append(1))
+    run(trainer, images, 17)
     assert len(measured) == 2
 
 
@@ -83,8 +83,8 @@ def test_a_balanced_run_resumes_bit_for_bit(images: ImageSet, tmp_path: Path) ->
     anchor = {"component": "recon-anchor", "config": {"balance": 0.5, "images": 400}}
 
     def begin(name: str, count: int) -> zoo.Run:
-        moved = zoo.transfer(autoencoder(seed=3), strategy=["decoder-init", anchor], data=images)
-        return zoo.train(moved, images, out=tmp_path / name, images=count, training=settings)
+        transferred = zoo.transfer(autoencoder(seed=3), strategy=["decoder-init", anchor], data=images)
+        return zoo.train(transferred, images, out=tmp_path / name, images=count, training=settings)
 
     whole = begin("whole", 160)
     resumed = zoo.resume(begin("cut", 96).folder, override={"images": 160}, out=tmp_path / "resumed")
@@ -100,6 +100,6 @@ def test_a_balanced_anchor_of_weight_0_is_scratch_bit_for_bit(arch: str, images:
         trainee_of(move(images, part, arch=arch), images)
         for part in ("scratch", ("recon-anchor", {"weight": 0.0, "balance": 0.5}))
     ]
-    for trainee in trainees:
-        run(trainee, images, 20)
+    for trainer in trainees:
+        run(trainer, images, 20)
     assert states_equal(trainees[0].gan, trainees[1].gan)

@@ -15,13 +15,13 @@ from torch import Tensor
 from zoo_transfer.gaussian_prior import principal
 
 import zoo
-from zoo.data.convert import refit
+from zoo.data.convert import convert_samples
 from zoo.data.open import open_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.apply import Moved, explain
+from zoo.transfers.apply import TransferResult, explain
 from zoo.types import DataSpec, PartSpec
 
 WIDTHS: dict[str, dict[str, Any]] = {
@@ -49,13 +49,15 @@ def make(
     return made
 
 
-def move(source: Autoencoder, like: Autoencoder, strategy: str = "decoder-init+encoder-init") -> Moved:
+def move(source: Autoencoder, like: Autoencoder, strategy: str = "decoder-init+encoder-init") -> TransferResult:
     gan = zoo.gan(like.specs["decoder"], like.specs["encoder"], data=like.data, latent_dim=6, seed=1)
     return zoo.transfer(source, gan, strategy)
 
 
-def bridges(moved: Moved, net: str) -> set[str]:
-    return {name for row in moved.report.rows if row.net == net and row.origin == "adapted" for name in named(row.how)}
+def bridges(transferred: TransferResult, net: str) -> set[str]:
+    return {
+        name for row in transferred.report.rows if row.net == net and row.origin == "adapted" for name in named(row.how)
+    }
 
 
 def named(how: str) -> list[str]:
@@ -78,10 +80,10 @@ both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 def test_sigmoid_and_tanh_are_exchanged_by_halving_or_doubling(arch: str, lows: tuple[float, float]) -> None:
     """2 sigmoid(u) - 1 = tanh(u / 2): the same image in the other value range, to 1e-6."""
     source, target = make(arch, (1, 8, 8), low=lows[0]), make(arch, (1, 8, 8), low=lows[1])
-    moved = move(source, target, "decoder-init")
-    expected = refit(source.decode(codes()), source.data, target.data)
-    torch.testing.assert_close(moved.gan.generate(codes()), expected, rtol=0, atol=1e-6)
-    assert bridges(moved, "generator") == {"value range"}
+    transferred = move(source, target, "decoder-init")
+    expected = convert_samples(source.decode(codes()), source.data, target.data)
+    torch.testing.assert_close(transferred.gan.generate(codes()), expected, rtol=0, atol=1e-6)
+    assert bridges(transferred, "generator") == {"value range"}
 
 
 def test_the_value_range_enters_an_encoder_exactly_where_no_padding_is(images_file: Path) -> None:
@@ -89,11 +91,13 @@ def test_the_value_range_enters_an_encoder_exactly_where_no_padding_is(images_fi
     source, target = make("mlp", (1, 8, 8), low=0.0), make("mlp", (1, 8, 8), low=-1.0)
     trunk = move(source, target, "encoder-init").gan.discriminator.encoder
     x = samples((1, 8, 8), 0.0)
-    torch.testing.assert_close(trunk(refit(x, source.data, target.data)), source.encoder(x), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        trunk(convert_samples(x, source.data, target.data)), source.encoder(x), rtol=1e-5, atol=1e-5
+    )
     source, target = make("dcgan", (1, 16, 16), low=0.0), make("dcgan", (1, 16, 16), low=-1.0)
     trunk = move(source, target, "encoder-init").gan.discriminator.encoder
     x = samples((1, 16, 16), 0.0)
-    ours = trunk.features(refit(x, source.data, target.data)).stages[0][:, :, 1:-1, 1:-1]
+    ours = trunk.features(convert_samples(x, source.data, target.data)).stages[0][:, :, 1:-1, 1:-1]
     torch.testing.assert_close(ours, source.encoder.features(x).stages[0][:, :, 1:-1, 1:-1], rtol=1e-5, atol=1e-5)
 
 
@@ -101,13 +105,13 @@ def test_the_value_range_enters_an_encoder_exactly_where_no_padding_is(images_fi
 def test_a_grey_autoencoder_makes_and_reads_grey_images_in_colour(arch: str) -> None:
     """Three equal channels come out, and three equal channels are read like the one."""
     source, target = make(arch, (1, 8, 8)), make(arch, (3, 8, 8))
-    moved = move(source, target)
-    images = moved.gan.generate(codes())
+    transferred = move(source, target)
+    images = transferred.gan.generate(codes())
     torch.testing.assert_close(images, source.decode(codes()).expand(-1, 3, -1, -1), rtol=0, atol=1e-6)
     x = samples((1, 8, 8))
-    ours = moved.gan.discriminator.encoder(x.expand(-1, 3, -1, -1))
+    ours = transferred.gan.discriminator.encoder(x.expand(-1, 3, -1, -1))
     torch.testing.assert_close(ours, source.encoder(x), rtol=1e-5, atol=1e-5)
-    assert bridges(moved, "discriminator") == {"channels 1 to 3"}
+    assert bridges(transferred, "discriminator") == {"channels 1 to 3"}
 
 
 @both
@@ -131,20 +135,20 @@ def test_a_colour_autoencoder_that_makes_grey_images_makes_them_in_grey(arch: st
             channels[1:] = channels[:1].clone()
     images = source.decode(codes())
     assert torch.equal(images[:, 0], images[:, 2])
-    moved = move(source, target, "decoder-init")
-    torch.testing.assert_close(moved.gan.generate(codes()), images[:, :1], rtol=0, atol=1e-6)
-    assert bridges(moved, "generator") == {"channels 3 to 1"}
+    transferred = move(source, target, "decoder-init")
+    torch.testing.assert_close(transferred.gan.generate(codes()), images[:, :1], rtol=0, atol=1e-6)
+    assert bridges(transferred, "generator") == {"channels 3 to 1"}
 
 
 @both
 def test_a_wider_net_computes_the_same_function(arch: str) -> None:
     """Net2Wider: the images are the same to float rounding, whatever the factor (2 and 2.5 in the mlp)."""
     source, target = make(arch, (1, 16, 16)), make(arch, (1, 16, 16), wide=True)
-    moved = move(source, target)
-    torch.testing.assert_close(moved.gan.generate(codes()), source.decode(codes()), rtol=0, atol=1e-5)
-    assert "net2wider" in bridges(moved, "generator")
+    transferred = move(source, target)
+    torch.testing.assert_close(transferred.gan.generate(codes()), source.decode(codes()), rtol=0, atol=1e-5)
+    assert "net2wider" in bridges(transferred, "generator")
     x = samples((1, 16, 16))
-    ours, theirs = moved.gan.discriminator.encoder.features(x).stages, source.encoder.features(x).stages
+    ours, theirs = transferred.gan.discriminator.encoder.features(x).stages, source.encoder.features(x).stages
     for wide, narrow in zip(ours, theirs, strict=True):
         index = [j * narrow.shape[1] // wide.shape[1] for j in range(wide.shape[1])]
         torch.testing.assert_close(wide, narrow[:, index], rtol=1e-4, atol=1e-5)
@@ -158,28 +162,28 @@ def test_batch_normalised_nets_widen_too(arch: str) -> None:
     for _ in range(3):
         source.decoder(torch.randn(16, 6))
     source.eval()
-    moved = move(source, target, "decoder-init")
-    torch.testing.assert_close(moved.gan.generate(codes()), source.decode(codes()), rtol=0, atol=1e-5)
+    transferred = move(source, target, "decoder-init")
+    torch.testing.assert_close(transferred.gan.generate(codes()), source.decode(codes()), rtol=0, atol=1e-5)
 
 
 def test_a_larger_image_keeps_the_fine_layers_and_says_which_are_fresh() -> None:
     """From 16 to 32 px the layers next to the image are carried over, the new one is fresh, all of it listed."""
     source, target = make("dcgan", (1, 16, 16)), make("dcgan", (1, 32, 32))
-    moved = move(source, target)
-    assert torch.equal(moved.gan.generator.last.conv.weight, source.decoder.last.conv.weight)
-    assert torch.equal(moved.gan.discriminator.encoder.stages[0][0].weight, source.encoder.stages[0][0].weight)
-    origins = {row.tensor: row.origin for row in moved.report.rows if row.net == "discriminator"}
+    transferred = move(source, target)
+    assert torch.equal(transferred.gan.generator.last.conv.weight, source.decoder.last.conv.weight)
+    assert torch.equal(transferred.gan.discriminator.encoder.stages[0][0].weight, source.encoder.stages[0][0].weight)
+    origins = {row.tensor: row.origin for row in transferred.report.rows if row.net == "discriminator"}
     assert origins["encoder.stages.2.0.weight"] == "fresh"
-    assert "add-layers" in bridges(moved, "discriminator")
+    assert "add-layers" in bridges(transferred, "discriminator")
 
 
 def test_a_smaller_image_drops_layers() -> None:
     source, target = make("dcgan", (1, 32, 32)), make("dcgan", (1, 16, 16))
-    moved = move(source, target, "encoder-init")
+    transferred = move(source, target, "encoder-init")
     for i in range(2):
-        ours = moved.gan.discriminator.encoder.stages[i][0].weight
+        ours = transferred.gan.discriminator.encoder.stages[i][0].weight
         assert torch.equal(ours, source.encoder.stages[i][0].weight)
-    assert "drop-layers" in bridges(moved, "discriminator")
+    assert "drop-layers" in bridges(transferred, "discriminator")
 
 
 @pytest.mark.parametrize(("source", "target"), [("mlp", "dcgan"), ("dcgan", "mlp")])
@@ -219,9 +223,9 @@ def test_teachers_look_at_other_samples_through_a_fit(
     gan = zoo.gan(target.specs["decoder"], target.specs["encoder"], data=target.data, latent_dim=6, seed=1)
     images = open_images(str(images_file), shape=shape)
     config = {"steps": 5, "width": 8} if strategy == "denoising-features" else {}
-    moved = zoo.transfer(source, gan, [PartSpec(strategy, config)], data=images)
+    transferred = zoo.transfer(source, gan, [PartSpec(strategy, config)], data=images)
     settings = {"batch": 8, "checkpoint_every": 99, "sample_every": 99}
-    run = zoo.train(moved, images, out=tmp_path / "run", images=24, training=settings)
+    run = zoo.train(transferred, images, out=tmp_path / "run", images=24, training=settings)
     assert run.gan.sample(2).shape == (2, *shape)
     assert zoo.open_run(tmp_path / "run").shown == 24
 
@@ -230,15 +234,15 @@ def test_refitting_is_exact_where_nothing_is_lost() -> None:
     """Range and channels go there and back; an equal spec gives the tensor itself."""
     grey, colour = DataSpec((1, 8, 8), 0.0, 1.0), DataSpec((3, 8, 8), -1.0, 1.0)
     x = samples((1, 8, 8), 0.0)
-    torch.testing.assert_close(refit(refit(x, grey, colour), colour, grey), x)
-    assert refit(x, grey, grey) is x
+    torch.testing.assert_close(convert_samples(convert_samples(x, grey, colour), colour, grey), x)
+    assert convert_samples(x, grey, grey) is x
 
 
 @pytest.mark.parametrize("size", [4, 6, 16])
 def test_refitting_averages_colours_and_resizes_like_pillow(size: int) -> None:
     """Pillow's bilinear filter widens where it shrinks: every pixel of the source counts."""
     x = samples((3, 8, 8))
-    ours = refit(x, DataSpec((3, 8, 8)), DataSpec((1, size, size)))
+    ours = convert_samples(x, DataSpec((3, 8, 8)), DataSpec((1, size, size)))
     for image, theirs in zip(x.mean(1).numpy(), ours[:, 0], strict=True):
         resized = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
         torch.testing.assert_close(theirs, torch.from_numpy(np.array(resized)), rtol=1e-4, atol=1e-5)
@@ -261,12 +265,12 @@ def test_a_smaller_code_takes_the_codes_principal_components(arch: str, images_f
     source = make(arch, (1, 8, 8))
     gan = zoo.gan(like=source, latent_dim=4, seed=1)
     images = open_images(str(images_file), shape=(1, 8, 8))
-    moved = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
+    transferred = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
     fit = principal(source.encode(images.batch(images.train)), 4)
     noise = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     codes = (fit.mean + noise.double() @ fit.scale.T).float()
-    torch.testing.assert_close(moved.gan.generate(noise), source.decode(codes), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(moved.plan.to_latent(codes), noise, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(transferred.gan.generate(noise), source.decode(codes), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(transferred.plan.to_latent(codes), noise, rtol=1e-3, atol=1e-3)
     covariance = torch.cov(source.encode(images.batch(images.train)).double().T)
     values = torch.linalg.eigvalsh(covariance)[-4:]
     torch.testing.assert_close(fit.scale.square().sum(0), values, rtol=1e-3, atol=2e-4)
@@ -278,15 +282,15 @@ def test_another_latent_size_is_a_named_bridge(arch: str, latent_dim: int) -> No
     """More values: the added ones are not read, whatever they are. Fewer: the dropped ones count as 0. Nothing is fresh,
     and a code finds its z."""
     source = make(arch, (1, 8, 8))
-    moved = zoo.transfer(source, zoo.gan(like=source, latent_dim=latent_dim, seed=1), "decoder-init")
+    transferred = zoo.transfer(source, zoo.gan(like=source, latent_dim=latent_dim, seed=1), "decoder-init")
     z = torch.randn(5, latent_dim, generator=torch.Generator().manual_seed(0))
     ours = z[:, :6] if latent_dim > 6 else torch.nn.functional.pad(z, (0, 6 - latent_dim))
-    torch.testing.assert_close(moved.gan.generate(z), source.decode(ours), rtol=0, atol=1e-6)
-    assert moved.report.count("generator").get("fresh", 0) == 0
-    assert bridges(moved, "generator") == {f"latent 6 to {latent_dim}"}
+    torch.testing.assert_close(transferred.gan.generate(z), source.decode(ours), rtol=0, atol=1e-6)
+    assert transferred.report.count("generator").get("fresh", 0) == 0
+    assert bridges(transferred, "generator") == {f"latent 6 to {latent_dim}"}
     if latent_dim > 6:
-        found = moved.plan.to_latent(codes())
-        torch.testing.assert_close(moved.gan.generate(found), source.decode(codes()), rtol=0, atol=1e-6)
+        found = transferred.plan.to_latent(codes())
+        torch.testing.assert_close(transferred.gan.generate(found), source.decode(codes()), rtol=0, atol=1e-6)
 
 
 @both
@@ -295,26 +299,26 @@ def test_a_larger_code_holds_the_whole_gaussian_of_the_codes(arch: str, images_f
     source = make(arch, (1, 8, 8))
     images = open_images(str(images_file), shape=(1, 8, 8))
     gan = zoo.gan(like=source, latent_dim=9, seed=1)
-    moved = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
+    transferred = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
     fit = principal(source.encode(images.batch(images.train)), 6)
     noise = torch.randn(5, 9, generator=torch.Generator().manual_seed(0))
     expected = (fit.mean + noise[:, :6].double() @ fit.scale.T).float()
-    torch.testing.assert_close(moved.gan.generate(noise), source.decode(expected), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(transferred.gan.generate(noise), source.decode(expected), rtol=1e-4, atol=1e-5)
     found = torch.nn.functional.pad(noise[:, :6], (0, 3))
-    torch.testing.assert_close(moved.plan.to_latent(expected), found, rtol=1e-3, atol=1e-3)
-    assert moved.report.count("generator").get("fresh", 0) == 0
+    torch.testing.assert_close(transferred.plan.to_latent(expected), found, rtol=1e-3, atol=1e-3)
+    assert transferred.report.count("generator").get("fresh", 0) == 0
 
 
 def test_a_generator_learns_to_use_the_values_that_were_added(images_file: Path) -> None:
     """Their columns start at 0 and move with the first step."""
     source = make("mlp", (1, 8, 8))
     images = open_images(str(images_file), shape=(1, 8, 8))
-    moved = zoo.transfer(source, zoo.gan(like=source, latent_dim=9, seed=1), "decoder-init")
-    trainee = AdversarialTrainee(moved.plan, images, AdversarialTraining(batch=8), 0)
-    columns = trainee.gan.generator.first.weight[:, 6:]
+    transferred = zoo.transfer(source, zoo.gan(like=source, latent_dim=9, seed=1), "decoder-init")
+    trainer = GANTrainer(transferred.plan, images, AdversarialTraining(batch=8), 0)
+    columns = trainer.gan.generator.first.weight[:, 6:]
     assert not columns.any()
-    trainee.step(images.train[:8], 0)
-    assert trainee.gan.generator.first.weight[:, 6:].abs().sum(0).all()
+    trainer.step(images.train[:8], 0)
+    assert trainer.gan.generator.first.weight[:, 6:].abs().sum(0).all()
 
 
 def test_auto_projects_a_larger_code(images_file: Path, tmp_path: Path) -> None:
@@ -322,8 +326,8 @@ def test_auto_projects_a_larger_code(images_file: Path, tmp_path: Path) -> None:
     images = open_images(str(images_file), shape=(1, 8, 8))
     source = make("dcgan", (1, 8, 8))
     zoo.train(source, images, out=tmp_path / "ae", images=4_800, training={"batch": 16, "learning_rate": 1e-2})
-    moved = zoo.transfer(source, zoo.gan(like=source, latent_dim=4), data=images)
-    assert "transfer/gaussian-prior" in moved.report.strategy
+    transferred = zoo.transfer(source, zoo.gan(like=source, latent_dim=4), data=images)
+    assert "transfer/gaussian-prior" in transferred.report.strategy
 
 
 @both
@@ -332,16 +336,16 @@ def test_batch_norm_is_measured_again_on_the_prior(arch: str, images_file: Path)
     source = make(arch, (1, 8, 8), norm="batch")
     images = open_images(str(images_file), shape=(1, 8, 8))
     strategies = ["decoder-init", "recalibrated-norm"]
-    moved = zoo.transfer(source, zoo.gan(like=source, seed=1), strategies, data=images)
-    z = moved.gan.draw(2000)
+    transferred = zoo.transfer(source, zoo.gan(like=source, seed=1), strategies, data=images)
+    z = transferred.gan.draw(2000)
     alone = zoo.transfer(source, zoo.gan(like=source, seed=1), "decoder-init").gan.generator
 
     def gap(generator: Any) -> float:
         with torch.no_grad():
             return float((generator.eval()(z) - copy.deepcopy(generator).train()(z)).square().mean())
 
-    assert gap(moved.gan.generator) < 0.05 * gap(alone)
-    assert {row.origin for row in moved.report.rows if "running_" in row.tensor and row.net == "generator"} == {
+    assert gap(transferred.gan.generator) < 0.05 * gap(alone)
+    assert {row.origin for row in transferred.report.rows if "running_" in row.tensor and row.net == "generator"} == {
         "fitted"
     }
 

@@ -21,7 +21,7 @@ def test_any_encoder_goes_with_any_generator(encoder: str, generator: str) -> No
     assert model.reconstruct(x).shape == x.shape
     gan = zoo.gan(generator=generator, discriminator=encoder, shape=SHAPE, latent_dim=6)
     assert gan.sample(5).shape == (5, *SHAPE)
-    assert gan.realness(x).shape == (3,)
+    assert gan.score(x).shape == (3,)
 
 
 def test_a_gan_like_an_autoencoder_has_its_structure_and_not_its_weights() -> None:

@@ -15,10 +15,10 @@ from zoo import plugins
 from zoo.config import settings_of
 from zoo.data.images import ImageSet
 from zoo.errors import CompositionError
-from zoo.training.autoencoder import AutoencoderTrainee
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.autoencoder import AutoencoderTrainer
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
-from zoo.transfers.plan import Transfer
+from zoo.transfers.plan import TransferPlan
 from zoo.types import DataSpec, PartSpec
 
 PAGE = Path(__file__).parents[1] / "docs" / "compose-matrix.md"
@@ -32,12 +32,14 @@ LATENT = 4
 def parts(kind: str) -> list[PartSpec]:
     """Every registered component of that kind at a small size; of a family its sample members."""
     found = []
-    for offer in plugins.components(kind):
-        required = {s.name for s in settings_of(plugins.config_class(offer)) if s.default == "required"}
-        wraps = bool(required - ({"name"} if offer.component.names else set()))
-        if offer.plugin.distribution in plugins.BUNDLED and not wraps:  # what wraps other parts, strategies compose
-            names = MEMBERS.get(offer.id, (offer.id,))
-            found += [PartSpec(name, SMALL.get(offer.plugin.name, {})) for name in names]
+    for registered in plugins.components(kind):
+        required = {s.name for s in settings_of(plugins.config_class(registered)) if s.default == "required"}
+        wraps = bool(required - ({"name"} if registered.component.names else set()))
+        if (
+            registered.plugin.distribution in plugins.BUNDLED and not wraps
+        ):  # what wraps other parts, strategies compose
+            names = MEMBERS.get(registered.id, (registered.id,))
+            found += [PartSpec(name, SMALL.get(registered.plugin.name, {})) for name in names]
     return found
 
 
@@ -53,8 +55,8 @@ def autoencoder_step(encoder: PartSpec, generator: PartSpec, data: DataSpec) -> 
         model = zoo.autoencoder(encoder, generator, data=data, latent_dim=LATENT)
     except CompositionError as refusal:
         return refusal.message
-    trainee = AutoencoderTrainee(model, images(data), AutoencoderTraining(batch=4), 0)
-    assert all(torch.isfinite(value) for value in trainee.step(torch.arange(4), 0).values())
+    trainer = AutoencoderTrainer(model, images(data), AutoencoderTraining(batch=4), 0)
+    assert all(torch.isfinite(value) for value in trainer.step(torch.arange(4), 0).values())
     return "ok"
 
 
@@ -64,8 +66,8 @@ def gan_step(generator: PartSpec, discriminator: PartSpec, data: DataSpec) -> st
         model = zoo.gan(generator, discriminator, data=data, latent_dim=LATENT)
     except CompositionError as refusal:
         return refusal.message
-    trainee = AdversarialTrainee(Transfer(model), images(data), AdversarialTraining(batch=4), 0)
-    assert all(torch.isfinite(value) for value in trainee.step(torch.arange(4), 0).values())
+    trainer = GANTrainer(TransferPlan(model), images(data), AdversarialTraining(batch=4), 0)
+    assert all(torch.isfinite(value) for value in trainer.step(torch.arange(4), 0).values())
     return "ok"
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import plugins, testing
-from zoo.losses.types import Round
+from zoo.losses.types import StepContext
 from zoo.networks.types import Features, Posterior
 from zoo.testing import (
     BottleneckCase,
@@ -37,7 +37,7 @@ from zoo.testing.conformance.plugin import check_plugin
 from zoo.testing.conformance.priors import PRIOR_CHECKS
 from zoo.testing.conformance.regularisers import REGULARISER_CHECKS
 from zoo.testing.conformance.transfers import TRANSFER_CHECKS
-from zoo.transfers.plan import Edit, Slot, Transfer
+from zoo.transfers.plan import Edit, Slot, TransferPlan
 from zoo.types import KINDS, Component, DataSpec
 
 DATA = DataSpec((1, 8, 8))
@@ -194,44 +194,44 @@ class FlipsD(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
 
-    def d_loss(self, game: Any) -> Tensor:
-        return (game.real_judgement.realness - game.fake_judgement.realness).mean()
+    def d_loss(self, context: Any) -> Tensor:
+        return (context.real_output.logits - context.fake_output.logits).mean()
 
-    def g_loss(self, game: Any) -> Tensor:
-        return -game.fake_judgement.realness.mean()  # type: ignore[no-any-return]
+    def g_loss(self, context: Any) -> Tensor:
+        return -context.fake_output.logits.mean()  # type: ignore[no-any-return]
 
-    def after(self, game: Any) -> None: ...
+    def after(self, context: Any) -> None: ...
 
 
 class Strategy:
     """A strategy without a fault: it does nothing."""
 
-    fills: frozenset[Slot] = frozenset()
-    uses: frozenset[Any] = frozenset()
+    slots: frozenset[Slot] = frozenset()
+    requires: frozenset[Any] = frozenset()
 
     def __init__(self, config: Config) -> None:
         self.config = config
 
-    def plan(self, source: Any, gan: Any) -> Transfer:
-        return Transfer(gan)
+    def plan(self, source: Any, gan: Any) -> TransferPlan:
+        return TransferPlan(gan)
 
-    def neutral(self) -> Any:
+    def noop_config(self) -> Any:
         return self.config
 
 
 class IsNotNeutral(Strategy):
-    def plan(self, source: Any, gan: Any) -> Transfer:
+    def plan(self, source: Any, gan: Any) -> TransferPlan:
         zero = Edit("generator", "first.bias", "copied", "one", lambda values: values.nets["generator"].first.bias + 1)  # type: ignore[operator]
-        return Transfer(gan, [zero])
+        return TransferPlan(gan, [zero])
 
 
 class GivesNoReason(Strategy):
-    def neutral(self) -> Any:
+    def noop_config(self) -> Any:
         return None
 
 
 class DrawsAtRandom(Strategy):
-    def plan(self, source: Any, gan: Any) -> Transfer:
+    def plan(self, source: Any, gan: Any) -> TransferPlan:
         noise = Edit(
             "generator",
             "first.bias",
@@ -239,25 +239,25 @@ class DrawsAtRandom(Strategy):
             "noise",
             lambda values: torch.randn(values.nets["generator"].first.bias.shape),
         )  # type: ignore[union-attr]
-        return Transfer(gan, [noise])
+        return TransferPlan(gan, [noise])
 
 
 class ReadsWeights(Strategy):
-    def plan(self, source: Any, gan: Any) -> Transfer:
+    def plan(self, source: Any, gan: Any) -> TransferPlan:
         float(next(source.parameters()).detach().sum())
-        return Transfer(gan)
+        return TransferPlan(gan)
 
 
 class ChangesTheSource(Strategy):
-    def plan(self, source: Any, gan: Any) -> Transfer:
+    def plan(self, source: Any, gan: Any) -> TransferPlan:
         with torch.no_grad():
             next(source.parameters()).zero_()
-        return Transfer(gan)
+        return TransferPlan(gan)
 
 
 class NamesNoTensor(Strategy):
-    def plan(self, source: Any, gan: Any) -> Transfer:
-        return Transfer(gan, frozen={"generator": {"no.such.weight"}})
+    def plan(self, source: Any, gan: Any) -> TransferPlan:
+        return TransferPlan(gan, frozen={"generator": {"no.such.weight"}})
 
 
 class GoodBottleneck(nn.Module):
@@ -335,9 +335,9 @@ class GoodPenalty:
 
     def __init__(self, config: Config) -> None: ...
 
-    def penalty(self, game: Round) -> Tensor:
-        assert game.real_judgement is not None
-        (slope,) = torch.autograd.grad(game.real_judgement.realness.sum(), game.real, create_graph=True)
+    def penalty(self, context: StepContext) -> Tensor:
+        assert context.real_output is not None
+        (slope,) = torch.autograd.grad(context.real_output.logits.sum(), context.real, create_graph=True)
         return slope.square().mean()
 
 
@@ -346,29 +346,29 @@ class NeedsSomethingElse(GoodPenalty):
 
 
 class IsAPenaltyASample(GoodPenalty):
-    def penalty(self, game: Round) -> Tensor:
-        return super().penalty(game).expand(8)
+    def penalty(self, context: StepContext) -> Tensor:
+        return super().penalty(context).expand(8)
 
 
 class ReachesNoWeight(GoodPenalty):
-    def penalty(self, game: Round) -> Tensor:
-        return super().penalty(game).detach().requires_grad_()
+    def penalty(self, context: StepContext) -> Tensor:
+        return super().penalty(context).detach().requires_grad_()
 
 
 class RewardsSteepness(GoodPenalty):
-    def penalty(self, game: Round) -> Tensor:
-        return -super().penalty(game)
+    def penalty(self, context: StepContext) -> Tensor:
+        return -super().penalty(context)
 
 
 class HasAnothersGradient(GoodPenalty):
-    def penalty(self, game: Round) -> Tensor:
-        value = super().penalty(game)
+    def penalty(self, context: StepContext) -> Tensor:
+        value = super().penalty(context)
         return 2 * value.detach() - value
 
 
 class DrawsFromTheGlobalStream(GoodPenalty):
-    def penalty(self, game: Round) -> Tensor:
-        return super().penalty(game) * torch.rand(())
+    def penalty(self, context: StepContext) -> Tensor:
+        return super().penalty(context) * torch.rand(())
 
 
 class GoodSpace(nn.Module):
@@ -487,15 +487,15 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, type], A
     """Offers a class of this file as a component of the plugin `faulty`; gives its case."""
     real = plugins.host()
 
-    def offer(kind: str, target: type) -> Any:
+    def registered(kind: str, target: type) -> Any:
         plugin = plugins.Plugin("faulty", __name__, "faulty", "1.0", "ready")
         record = Component(kind, target.__name__, f"{__name__}:{target.__name__}", f"{__name__}:Config")  # type: ignore[arg-type]
-        host = plugins.Host(real.plugins, (*real.offers, plugins.Offer(record, plugin)), real.registries)
+        host = plugins.Host(real.plugins, (*real.offers, plugins.RegisteredComponent(record, plugin)), real.registries)
         monkeypatch.setattr("zoo.plugins.lookup.host", lambda: host)
         name = f"faulty/{target.__name__}"
         return OTHERS[kind](name) if kind in OTHERS else NETWORKS[kind](name, {}, DATA)
 
-    return offer  # type: ignore[return-value]
+    return registered  # type: ignore[return-value]
 
 
 def failing(kind: str, case: Any) -> list[str]:

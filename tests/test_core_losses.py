@@ -11,24 +11,24 @@ from torch import Tensor, nn
 from zoo import plugins
 from zoo.errors import CompositionError, ConfigError
 from zoo.losses.logits import over_groups
-from zoo.losses.types import Round
-from zoo.networks.types import Judgement
+from zoo.losses.types import StepContext
+from zoo.networks.types import DiscriminatorOutput
 from zoo.types import PartSpec
 
 
-def table(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,), x: Tensor | None = None) -> Round:
+def table(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,), x: Tensor | None = None) -> StepContext:
     x = real if x is None else x
-    return Round(
+    return StepContext(
         real=x,
         fake=x,
         z=x,
         indices=torch.arange(len(real)),
         shown=0,
-        judge=lambda _: Judgement(fake, ()),
+        discriminate=lambda _: DiscriminatorOutput(fake, ()),
         groups=groups,
         generate=lambda z: z,
-        fake_judgement=Judgement(fake, ()),
-        real_judgement=Judgement(real, ()),
+        fake_output=DiscriminatorOutput(fake, ()),
+        real_output=DiscriminatorOutput(real, ()),
     )
 
 
@@ -84,8 +84,8 @@ def test_r1_is_half_gamma_times_the_squared_gradient_norm_and_can_be_differentia
     assert (penalty.interval, penalty.inputs) == (5, {"real"})
     x = torch.randn(8, 3, 2, 2, dtype=torch.float64, requires_grad=True)
     w = torch.randn(3, 2, 2, dtype=torch.float64, requires_grad=True)
-    realness = (w * x.square()).flatten(1).sum(1, keepdim=True) / 2
-    value = penalty.penalty(table(realness, realness, x=x))
+    logits = (w * x.square()).flatten(1).sum(1, keepdim=True) / 2
+    value = penalty.penalty(table(logits, logits, x=x))
     with torch.no_grad():
         expected = 0.35 * (w * x).square().flatten(1).sum(1).mean()
         slope = 0.7 * (w * x.square()).mean(0)

@@ -125,11 +125,11 @@ def test_a_folder_is_read_in_one_order_and_split_the_same_way_each_time(folder: 
 
 
 def test_the_split_follows_the_path_and_not_the_place_on_the_disk(folder: Path, tmp_path: Path) -> None:
-    moved = tmp_path / "elsewhere" / "copy"
-    moved.parent.mkdir()
+    transferred = tmp_path / "elsewhere" / "copy"
+    transferred.parent.mkdir()
     before = open_images(folder, RGB)
-    folder.rename(moved)
-    after = open_images(moved, RGB)
+    folder.rename(transferred)
+    after = open_images(transferred, RGB)
     assert before.sha256 == after.sha256
     assert torch.equal(before.held_out, after.held_out)
 

@@ -14,13 +14,13 @@ from zoo_transfer.decoder_distill import around
 
 import zoo
 from zoo._utils.seeds import stream
-from zoo.data.convert import refit
+from zoo.data.convert import convert_samples
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.transfers.apply import Moved
+from zoo.transfers.apply import TransferResult
 from zoo.types import PartSpec
 
 
@@ -29,7 +29,7 @@ def images(images_file: Path) -> ImageSet:
     return open_images(str(images_file), shape=SHAPE)
 
 
-def distilled(source: Autoencoder, gan: GAN, images: ImageSet, beside: str = "", **settings: Any) -> Moved:
+def distilled(source: Autoencoder, gan: GAN, images: ImageSet, beside: str = "", **settings: Any) -> TransferResult:
     parts: list[Any] = [PartSpec("decoder-distill", {"steps": 60, "batch": 16, "learning_rate": 1e-2, **settings})]
     return zoo.transfer(source, gan, [*parts, beside] if beside else parts, data=images)
 
@@ -37,7 +37,9 @@ def distilled(source: Autoencoder, gan: GAN, images: ImageSet, beside: str = "",
 def gap(source: Autoencoder, gan: GAN, codes: Tensor, z: Tensor) -> float:
     """How far the generator's images are from the decoder's."""
     with torch.no_grad():
-        return (gan.generator.eval()(z) - refit(source.decode(codes), source.data, gan.data)).abs().mean().item()
+        return (
+            (gan.generator.eval()(z) - convert_samples(source.decode(codes), source.data, gan.data)).abs().mean().item()
+        )
 
 
 @pytest.mark.parametrize("arch", ["mlp", "dcgan"])
@@ -47,13 +49,13 @@ def test_another_generator_makes_the_decoders_images_of_the_same_codes(arch: str
     source, net = autoencoder(arch), "mlp" if arch == "dcgan" else "dcgan"
     fresh = zoo.gan(net, net, like=source, seed=1)
     kept = copy.deepcopy(source)
-    moved = distilled(source, fresh, images, prior)
+    transferred = distilled(source, fresh, images, prior)
     codes = source.encode(images.batch(images.train))
-    z = codes if moved.plan.to_latent is None else moved.plan.to_latent(codes)
-    assert gap(source, moved.gan, codes, z) < 0.5 * gap(source, fresh, codes, codes)
+    z = codes if transferred.plan.to_latent is None else transferred.plan.to_latent(codes)
+    assert gap(source, transferred.gan, codes, z) < 0.5 * gap(source, fresh, codes, codes)
     assert states_equal(source.decoder, kept.decoder), "the source learns nothing"
-    assert states_equal(moved.gan.discriminator, fresh.discriminator)
-    assert {row.origin for row in moved.report.rows if row.net == "generator"} <= {"fitted", "adapted"}
+    assert states_equal(transferred.gan.discriminator, fresh.discriminator)
+    assert {row.origin for row in transferred.report.rows if row.net == "generator"} <= {"fitted", "adapted"}
 
 
 def test_a_generator_inside_another_one_learns_alone(images: ImageSet) -> None:
@@ -81,22 +83,22 @@ def test_codes_enter_a_generator_of_other_codes_by_their_principal_components(
     """Scaled to N(0, I), the prior that the GAN keeps; what a generator takes beyond them it learns to pass over."""
     source = autoencoder("mlp")
     fresh = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
-    moved = distilled(source, fresh, images)
+    transferred = distilled(source, fresh, images)
     codes = source.encode(images.batch(images.train))
-    z = moved.plan.to_latent(codes)
+    z = transferred.plan.to_latent(codes)
     used = min(latent_dim, source.latent_dim)
     torch.testing.assert_close(torch.cov(z.T)[:used, :used], torch.eye(used), rtol=0, atol=0.2)  # the ridge
     z[:, used:] = torch.randn(len(z), latent_dim - used)
-    assert gap(source, moved.gan, codes, z) < 0.7 * gap(source, fresh, codes, z)
+    assert gap(source, transferred.gan, codes, z) < 0.7 * gap(source, fresh, codes, z)
 
 
 def test_a_larger_coloured_generator_learns_the_decoders_images_as_it_would_show_them(images_file: Path) -> None:
     source = autoencoder("mlp")
     images = open_images(str(images_file), shape=(3, 16, 16))
     fresh = zoo.gan("dcgan", "dcgan", like=source, shape=(3, 16, 16), seed=1)
-    moved = distilled(source, fresh, images)
-    codes = source.encode(refit(images.batch(images.train), images.spec, source.data))
-    assert gap(source, moved.gan, codes, codes) < 0.6 * gap(source, fresh, codes, codes)
+    transferred = distilled(source, fresh, images)
+    codes = source.encode(convert_samples(images.batch(images.train), images.spec, source.data))
+    assert gap(source, transferred.gan, codes, codes) < 0.6 * gap(source, fresh, codes, codes)
 
 
 def test_codes_are_drawn_near_the_images_and_from_their_gaussian() -> None:
@@ -134,7 +136,7 @@ def test_it_learns_by_the_mean_distance_with_a_rate_that_falls_as_a_cosine(image
     """Three steps anew: |G(z) - Dec(c)| averaged over values, Adam at 1, 3/4 and 1/4 of the rate."""
     source = autoencoder("mlp")
     fresh = zoo.gan("mlp", "mlp", like=source, seed=1)
-    moved = distilled(source, fresh, images, steps=3, batch=8, learning_rate=4e-3)
+    transferred = distilled(source, fresh, images, steps=3, batch=8, learning_rate=4e-3)
     codes = source.encode(images.batch(images.train))
     covariance = torch.cov(codes.double().T) + 1e-4 * torch.eye(6).double()
     rng = stream(0, "decoder-distill")
@@ -148,4 +150,4 @@ def test_it_learns_by_the_mean_distance_with_a_rate_that_falls_as_a_cosine(image
         (difference * difference.sign()).sum().div(difference.numel()).backward()
         adam.step()
     for name, wanted in generator.state_dict().items():
-        torch.testing.assert_close(moved.gan.generator.state_dict()[name], wanted, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(transferred.gan.generator.state_dict()[name], wanted, rtol=1e-4, atol=1e-6)

@@ -24,7 +24,7 @@ from zoo.training import checkpoint
 from zoo.training.api import open_run
 from zoo.training.devices import Engine
 from zoo.training.recipe import EngineSection
-from zoo.training.run_dir import Record
+from zoo.training.run_dir import RunDirectory
 
 BATCH_STATISTICS = {"energy", "feature-moments"}
 """Strategies whose losses are not means over samples: EBGAN's pull-away term, the moments of a batch."""
@@ -37,7 +37,7 @@ NOT_MEANS = {"wae-mmd", "vae-gan"}
 
 def strategies() -> list[str]:
     """Every strategy's name."""
-    return sorted(offer.component.name for offer in plugins.components("transfer"))
+    return sorted(registered.component.name for registered in plugins.components("transfer"))
 
 
 def close(one: Any, other: Any) -> None:
@@ -123,7 +123,7 @@ def test_a_batch_that_does_not_fit_says_what_does_and_the_run_goes_on(
     assert checkpoint.load(checkpoint.latest(tmp_path / "run" / "checkpoints"))[0] in (0, 48)
     assert zoo.resume(tmp_path / "run", engine={"accumulate": 4}).shown == 64
     again = zoo.resume(tmp_path / "run")
-    assert again.recipe.engine.accumulate == Record(tmp_path / "run").events("start")[-1]["accumulate"] == 4
+    assert again.recipe.engine.accumulate == RunDirectory(tmp_path / "run").events("start")[-1]["accumulate"] == 4
 
 
 def test_resuming_does_not_change_how_a_run_rounds(images_file: Path, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_run_may_go_on_by_itself_in_parts(images_file: Path, tmp_path: Path) -
     engine = {"when_full": "accumulate"}
     parts = zoo.train(gan, str(images_file), out=tmp_path / "parts", training=SMALL, engine=engine)
     close(whole, parts)
-    (warning,) = Record(tmp_path / "parts").events("warning")
+    (warning,) = RunDirectory(tmp_path / "parts").events("warning")
     assert warning["what"].startswith("a batch of 16 does not fit")
     assert warning["advice"] == "Going on with accumulate = 2."
     assert zoo.resume(tmp_path / "parts").recipe.engine.accumulate == 2
@@ -267,7 +267,7 @@ def require_equal_to_one_process(images: Path, tmp_path: Path, kinds: list[str])
         assert done.returncode == 0, done.stderr[-3000:]
     for kind in kinds:
         folder = tmp_path / "two" / kind.replace(":", "-")
-        (began,) = Record(folder).events("start")
+        (began,) = RunDirectory(folder).events("start")
         assert began["processes"] == 2, "each process trained alone"
         close(run(kind, str(images), tmp_path / "one", device="cpu"), zoo.open_run(folder))
 
@@ -281,7 +281,7 @@ def test_two_processes_equal_one(images_file: Path, tmp_path: Path) -> None:
 @pytest.mark.long
 def test_two_processes_equal_one_with_every_strategy(images_file: Path, tmp_path: Path) -> None:
     pytest.importorskip("accelerate", reason="the extra [dist]")
-    objectives = {offer.component.name for offer in plugins.components("objective")}
+    objectives = {registered.component.name for registered in plugins.components("objective")}
     objectives -= {"perceptual"}  # it asks for an encoder
     trains = [f"autoencoder:{name}" for name in sorted(objectives - NOT_MEANS) if _is_for_autoencoders(name)]
     require_equal_to_one_process(images_file, tmp_path, [*trains, *sorted({*strategies()} - BATCH_STATISTICS)])
@@ -305,7 +305,7 @@ def test_what_is_steered_by_a_measured_figure_turns_at_the_same_step(images_file
 
 def steered(folder: Path) -> dict[str, Tensor]:
     """What the settings of a run's last checkpoint keep."""
-    _, tensors, _ = checkpoint.load(checkpoint.latest(Record(folder).checkpoints))
+    _, tensors, _ = checkpoint.load(checkpoint.latest(RunDirectory(folder).checkpoints))
     return {name.rpartition(".")[2]: value for name, value in tensors.items() if "steered.0." in name}
 
 
@@ -324,7 +324,7 @@ def test_memory_that_runs_out_in_one_process_ends_all_with_what_fits(images_file
         assert done.returncode == 1
         assert "a batch of 16 in 2 processes does not fit into the memory of cpu; 4 images at a time" in done.stderr
         assert f"zoo resume {tmp_path / 'full'} --accumulate 2" in done.stderr
-    (failed,) = Record(tmp_path / "full").events("failed")
+    (failed,) = RunDirectory(tmp_path / "full").events("failed")
     assert "4 images at a time in each do" in failed["error"]
     for done in in_two_processes("-m", "zoo", "resume", str(tmp_path / "full"), "--accumulate", "2"):
         assert done.returncode == 0, done.stderr[-3000:]
@@ -339,7 +339,7 @@ def test_several_processes_begin_a_new_run_from_another_ones_checkpoint(images_f
     words = ["-m", "zoo", "resume", str(one.folder), "--override", "images=128", "--out"]
     for done in in_two_processes(*words, str(tmp_path / "two")):
         assert done.returncode == 0, done.stderr[-3000:]
-    assert Record(tmp_path / "two").events("start")[-1]["processes"] == 2
+    assert RunDirectory(tmp_path / "two").events("start")[-1]["processes"] == 2
     close(zoo.resume(one.folder, override={"images": 128}, out=tmp_path / "alone"), zoo.open_run(tmp_path / "two"))
     first, second = in_two_processes(*words, str(tmp_path / "two"))
     assert (first.returncode, second.returncode) == (2, 1)
@@ -370,7 +370,7 @@ def test_a_recipe_is_trained_by_the_launchers_of_torch_and_of_accelerate(
         [*command, str(tmp_path / "two")], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    (began,) = Record(tmp_path / "two").events("start")
+    (began,) = RunDirectory(tmp_path / "two").events("start")
     assert began["processes"] == 2, "each process trained alone"
     one = zoo.run_recipe(zoo.read_recipe(recipe), tmp_path / "one").gan
     close(one, zoo.open_run(tmp_path / "two"))

@@ -84,8 +84,8 @@ def test_every_strategy_has_its_words_settings_and_command(lab: Path, tmp_path: 
     from zoo import plugins
 
     text = gallery(tmp_path / "site")[1].read_text("utf-8")
-    for offer in plugins.components("transfer"):
-        assert f'id="{offer.component.name}"' in text
+    for registered in plugins.components("transfer"):
+        assert f'id="{registered.component.name}"' in text
     assert "warmup_images" in text
     assert "BAGAN" in text
 

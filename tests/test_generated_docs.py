@@ -57,14 +57,14 @@ def test_every_picture_is_drawn_from_todays_plan(name: str) -> None:
 @pytest.mark.parametrize("kind", ["objective", "regulariser", "prior"])
 def test_every_objective_regulariser_and_prior_is_on_the_page_with_equation_source_and_settings(kind: str) -> None:
     text = (DOCS / "objectives.md").read_text("utf-8")
-    for offer in plugins.components(kind):
-        if offer.plugin.distribution in plugins.BUNDLED:
-            _, found, section = text.partition(f"\n### {offer.id}\n")
-            assert found, f"{offer.id} has no section"
+    for registered in plugins.components(kind):
+        if registered.plugin.distribution in plugins.BUNDLED:
+            _, found, section = text.partition(f"\n### {registered.id}\n")
+            assert found, f"{registered.id} has no section"
             section = section.partition("\n### ")[0]
-            assert section.startswith("\n```\n"), offer.id
-            assert "Source: " in section, offer.id
-            assert f"<!-- generated: settings {kind} {offer.id} -->" in section
+            assert section.startswith("\n```\n"), registered.id
+            assert "Source: " in section, registered.id
+            assert f"<!-- generated: settings {kind} {registered.id} -->" in section
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_the_bundled_autoencoder_reaches_both_nets_of_any_target(
     auto = explain(target_matrix.source(), gan).rows
     taught = {row.net for row in explain(target_matrix.source(), gan, "feature-distill").rows}
     for net, side in (("generator", "images"), ("discriminator", "features")):
-        moved = any(row.net == net and row.origin != "fresh" for row in auto)
-        assert moved or f"terms.transfer/feature-distill/{side}" in taught, f"{net} gets nothing"
+        transferred = any(row.net == net and row.origin != "fresh" for row in auto)
+        assert transferred or f"losses.transfer/feature-distill/{side}" in taught, f"{net} gets nothing"
     by_auto = {row.net for row in auto if row.origin != "fresh"}
-    assert by_auto & {"generator", "terms.transfer/feature-distill/images"}
+    assert by_auto & {"generator", "losses.transfer/feature-distill/images"}
 
 
 def test_a_target_that_no_bridge_reaches_is_refused_with_both_shapes() -> None:

@@ -14,8 +14,8 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError
 from zoo.training import checkpoint
-from zoo.training.optim import hold_to_memory
-from zoo.training.run_dir import Record
+from zoo.training.optim import clip_to_second_moment
+from zoo.training.run_dir import RunDirectory
 
 SMALL = {"batch": 16, "checkpoint_every": 64, "sample_every": 64, "gradient_limit": 1.0}
 RATE = 0.01
@@ -33,7 +33,7 @@ def walk(gradients: list[float], limit: float) -> tuple[list[float], list[float]
     moves, held = [], []
     for gradient in gradients:
         weight.grad = torch.full_like(weight, gradient)
-        held.append(hold_to_memory(adam, [weight], limit).item())
+        held.append(clip_to_second_moment(adam, [weight], limit).item())
         before = weight.detach().clone()
         adam.step()
         moves.append(((before - weight.detach()) / RATE)[0].item())
@@ -72,7 +72,7 @@ def test_all_weights_of_a_side_are_held_by_one_factor() -> None:
     adam = torch.optim.Adam([one, other], RATE, (0.0, 0.999), fused=True)
     for scale in (1.0, 100.0):
         one.grad, other.grad = torch.full((2,), scale), torch.full((3,), 2 * scale)
-        hold_to_memory(adam, [one, other], 3.0)
+        clip_to_second_moment(adam, [one, other], 3.0)
         adam.step()
     norm = (one.grad.square().sum() + other.grad.square().sum()).sqrt()
     assert norm.item() == pytest.approx(3 * (2 * 1 + 3 * 4) ** 0.5, rel=1e-4)
@@ -94,10 +94,10 @@ def test_a_run_with_a_limit_tells_what_it_held_and_resumes_bit_for_bit(images: I
     assert not states_equal(whole.gan, free.gan)
     last = [checkpoint.load(checkpoint.latest(run.folder / "checkpoints"))[1] for run in (whole, resumed)]
     assert all(torch.equal(last[0][key], last[1][key]) for key in last[0])
-    ticks = Record(whole.folder).events("tick")
+    ticks = RunDirectory(whole.folder).events("tick")
     assert any(tick["d_held"] + tick["g_held"] > 0 for tick in ticks)
     assert all(0 <= tick["g_held"] <= 1 for tick in ticks)
-    assert not any("d_held" in tick for tick in Record(free.folder).events("tick"))
+    assert not any("d_held" in tick for tick in RunDirectory(free.folder).events("tick"))
 
 
 @pytest.mark.parametrize("limit", [-1.0, 0.5, float("inf"), float("nan")])

@@ -89,7 +89,7 @@ def test_a_file_that_was_checked_is_not_hashed_again(named: Path, monkeypatch: p
 
 def test_a_file_written_this_very_moment_is_not_remembered(named: Path) -> None:
     load("dcgan.blobs")
-    with checked.checked_files(named) as notes:
+    with checked.hash_cache(named) as notes:
         assert notes.notes == {}
 
 

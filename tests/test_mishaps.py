@@ -23,7 +23,7 @@ from zoo.cli.progress import watching
 from zoo.cli.train import _resumable
 from zoo.errors import ConfigError, DataError, IntegrityError, RemoteError, TrainingError
 from zoo.training.recipe import read_recipe
-from zoo.training.run_dir import EVENTS, Record
+from zoo.training.run_dir import EVENTS, RunDirectory
 from zoo.training.summary import summarise
 from zoo.types import Event
 
@@ -193,7 +193,7 @@ def test_a_half_line_at_the_end_is_no_tampering(run: Path) -> None:
     with (run / EVENTS).open("ab") as file:
         file.write(json.dumps({"kind": "tick", "shown": 16}).encode()[:-4])
     assert summarise(run).state == "finished"
-    assert list(Record(run).lines())[-1]["kind"] == "end"
+    assert list(RunDirectory(run).lines())[-1]["kind"] == "end"
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.spectral import keep_gains
 from zoo.networks.types import Features
-from zoo.transfers.apply import Moved, explain
-from zoo.transfers.weight_mapping import carry
+from zoo.transfers.apply import TransferResult, explain
+from zoo.transfers.weight_mapping import map_weights
 from zoo.types import DataSpec, PartSpec
 
 SHAPE = (1, 16, 16)
@@ -50,7 +50,9 @@ def samples(rng: torch.Generator | None = None) -> Tensor:
     return torch.rand(8, *SHAPE, generator=rng or torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def move(source: Autoencoder, arch: str, norm: str, wide: bool = False, strategy: str = "encoder-init") -> Moved:
+def move(
+    source: Autoencoder, arch: str, norm: str, wide: bool = False, strategy: str = "encoder-init"
+) -> TransferResult:
     gan = zoo.gan(source.specs["decoder"], part(arch, norm, wide), data=source.data, latent_dim=6, seed=1)
     return zoo.transfer(source, gan, strategy)
 
@@ -87,9 +89,9 @@ def test_each_folded_tensor_and_each_gain_is_reported_with_its_bridge(arch: str)
 def test_a_spectral_encoder_into_its_like_is_copied_bit_for_bit() -> None:
     """The same norms on both sides need no gain."""
     source = source_of("dcgan", "spectral")
-    moved = move(source, "dcgan", "spectral")
-    assert states_equal(moved.gan.discriminator.encoder, source.encoder)
-    assert moved.gan.specs["discriminator"].component == "dcgan/dcgan"
+    transferred = move(source, "dcgan", "spectral")
+    assert states_equal(transferred.gan.discriminator.encoder, source.encoder)
+    assert transferred.gan.specs["discriminator"].component == "dcgan/dcgan"
 
 
 def test_a_wider_spectral_discriminator_computes_the_same() -> None:
@@ -119,17 +121,19 @@ def test_planning_leaves_the_gan_that_was_given_as_it_was() -> None:
 def test_gains_stay_fixed_and_survive_training_resuming_and_releasing(images_file: Path, tmp_path: Path) -> None:
     """They are buffers: no optimiser moves them; the release rebuilds the discriminator from its manifest."""
     images = open_images(str(images_file), shape=SHAPE)
-    moved = move(source_of("dcgan", "none"), "dcgan", "spectral")
-    gains = {name: value.clone() for name, value in moved.gan.discriminator.state_dict().items() if "gain" in name}
+    transferred = move(source_of("dcgan", "none"), "dcgan", "spectral")
+    gains = {
+        name: value.clone() for name, value in transferred.gan.discriminator.state_dict().items() if "gain" in name
+    }
     settings = {"batch": 8, "checkpoint_every": 99, "sample_every": 99}
-    run = zoo.train(moved, images, out=tmp_path / "run", images=24, training=settings)
+    run = zoo.train(transferred, images, out=tmp_path / "run", images=24, training=settings)
     trained = run.gan.discriminator.state_dict()
     assert gains
     assert all(torch.equal(trained[name], value) for name, value in gains.items())
     run.release(tmp_path / "release", license="CC0-1.0", name="tiny.test")
     pair = zoo.load(tmp_path / "release")
     x = images.batch(images.held_out[:4])
-    assert torch.equal(pair.gan.realness(x), run.gan.realness(x))
+    assert torch.equal(pair.gan.score(x), run.gan.score(x))
 
 
 def test_a_norm_that_cannot_be_folded_is_listed_as_dropped() -> None:
@@ -143,7 +147,7 @@ def test_a_teacher_does_not_rescale_in_silence() -> None:
     """Without a gain a plain encoder does not go into a spectrally normalised one."""
     ours, theirs = source_of("mlp", "none").encoder, source_of("mlp", "spectral").encoder
     with pytest.raises(TransferError, match="spectral norm"):
-        carry(ours, "encoder", theirs, "discriminator")
+        map_weights(ours, "encoder", theirs, "discriminator")
 
 
 def test_gains_of_the_source_are_folded_too() -> None:
@@ -181,7 +185,7 @@ def test_a_bias_below_a_batch_norm_is_folded_with_it() -> None:
         source.train().features(x)
     values: Any = SimpleNamespace(source=SimpleNamespace(parts={"encoder": source.eval()}))
     with torch.no_grad():
-        for edit in carry(source, "encoder", target, "discriminator"):
+        for edit in map_weights(source, "encoder", target, "discriminator"):
             target.state_dict()[edit.tensor].copy_(edit.value(values))
             assert edit.how.startswith("batch norm folded: ")
     torch.testing.assert_close(target.features(x).embedding, source.features(x).embedding, rtol=1e-5, atol=1e-5)
@@ -192,6 +196,6 @@ def test_a_net_of_which_less_than_half_would_be_filled_is_refused() -> None:
     source = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5))
     target = nn.Sequential(nn.Linear(3, 4), nn.Linear(7, 5), nn.Linear(9, 5))
     with pytest.raises(TransferError, match="do not fit"):
-        carry(source, "encoder", target, "discriminator")
+        map_weights(source, "encoder", target, "discriminator")
     half = nn.Sequential(nn.Linear(3, 4), nn.Linear(7, 5))
-    assert {edit.tensor for edit in carry(source, "encoder", half, "discriminator")} == {"0.weight", "0.bias"}
+    assert {edit.tensor for edit in map_weights(source, "encoder", half, "discriminator")} == {"0.weight", "0.bias"}

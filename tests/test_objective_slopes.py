@@ -14,10 +14,10 @@ from torch import Tensor, nn
 import zoo
 from zoo import plugins
 from zoo.losses.augmentation import draw
-from zoo.losses.types import Round
+from zoo.losses.types import StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.spectral import Gain, leading
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.types import DataSpec, PartSpec
 
 N, D, K = 5, 6, 3
@@ -224,23 +224,35 @@ def test_consistency_and_its_slopes_equal_numpys(seed: int) -> None:
     real, fake = (torch.randn(N, 1, 8, 8, generator=rng, dtype=torch.float64) for _ in range(2))
     a = torch.randn(64, 3, generator=rng, dtype=torch.float64).mul_(0.2).requires_grad_()
 
-    def judge(x: Tensor) -> Judgement:
-        return Judgement(torch.tanh(x.flatten(1) @ a), ())
+    def discriminate(x: Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput(torch.tanh(x.flatten(1) @ a), ())
 
-    game = Round(real, fake, fake, torch.arange(N), 0, judge, judge, (3,), judge(fake), judge(real), rng)
+    context = StepContext(
+        real,
+        fake,
+        fake,
+        torch.arange(N),
+        0,
+        discriminate,
+        discriminate,
+        (3,),
+        discriminate(fake),
+        discriminate(real),
+        rng,
+    )
     shifts = draw(("translation",), N, DataSpec((1, 8, 8)), torch.Generator().set_state(rng.get_state())).shifts
-    penalty = plugins.build("regulariser", PartSpec("core/consistency", {"gamma": 3.0})).penalty(game)
+    penalty = plugins.build("regulariser", PartSpec("core/consistency", {"gamma": 3.0})).penalty(context)
     weight = a.detach().numpy().copy()
 
     def by_hand() -> float:
         total = 0.0
         for x in (real.numpy(), fake.numpy()):
-            moved = np.zeros_like(x)
+            transferred = np.zeros_like(x)
             for i, (down, right) in enumerate(shifts.tolist()):
                 for row, column in np.ndindex(8, 8):
                     if 0 <= row - down < 8 and 0 <= column - right < 8:
-                        moved[i, 0, row, column] = x[i, 0, row - down, column - right]
-            total += mse(np.tanh(x.reshape(N, 64) @ weight), np.tanh(moved.reshape(N, 64) @ weight))
+                        transferred[i, 0, row, column] = x[i, 0, row - down, column - right]
+            total += mse(np.tanh(x.reshape(N, 64) @ weight), np.tanh(transferred.reshape(N, 64) @ weight))
         return 3.0 * total
 
     assert shifts is not None

@@ -20,15 +20,15 @@ from zoo.data.open import open_images
 from zoo.errors import CompositionError, ConfigError
 from zoo.losses.augmentation import AdaptiveProbability, augment, draw, parse
 from zoo.losses.reconstruction import squared_mmd
-from zoo.losses.types import Round
-from zoo.networks.types import Judgement
+from zoo.losses.types import StepContext
+from zoo.networks.types import DiscriminatorOutput
 from zoo.training.api import resume, train
-from zoo.training.autoencoder import AutoencoderTrainee
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.autoencoder import AutoencoderTrainer
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
-from zoo.training.run_dir import Record
-from zoo.training.schedule import Steering
-from zoo.transfers.plan import Transfer
+from zoo.training.run_dir import RunDirectory
+from zoo.training.schedule import FeedbackController
+from zoo.transfers.plan import TransferPlan
 from zoo.types import DataSpec, PartSpec
 
 N, D = 6, 4
@@ -42,19 +42,21 @@ class Judge(nn.Module):
         self.a = nn.Linear(D, 5, dtype=torch.float64)
         self.b = nn.Linear(5, 3, dtype=torch.float64)
 
-    def forward(self, x: Tensor) -> Judgement:
-        return Judgement(self.b(torch.tanh(self.a(x.flatten(1)))), ())
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput(self.b(torch.tanh(self.a(x.flatten(1)))), ())
 
 
-def table(seed: int, judge: Callable[[Tensor], Judgement] | None = None) -> Round:
+def table(seed: int, discriminate: Callable[[Tensor], DiscriminatorOutput] | None = None) -> StepContext:
     rng = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    judge = judge or Judge()
+    discriminate = discriminate or Judge()
     real = torch.randn(N, D, generator=rng, dtype=torch.float64).requires_grad_()
     fake = torch.randn(N, D, generator=rng, dtype=torch.float64).requires_grad_()
     rows = torch.arange(N)
     stream = torch.Generator().manual_seed(seed + 1)
-    return Round(real, fake, fake, rows, 0, judge, judge, (1, 2), judge(fake), judge(real), stream)  # type: ignore[arg-type]
+    return StepContext(
+        real, fake, fake, rows, 0, discriminate, discriminate, (1, 2), discriminate(fake), discriminate(real), stream
+    )  # type: ignore[arg-type]
 
 
 def softplus(x: np.ndarray) -> np.ndarray:
@@ -83,9 +85,9 @@ def groups_of(losses: np.ndarray) -> float:
 @pytest.mark.parametrize("name", REFERENCES)
 def test_adversarial_losses_equal_their_formulas(name: str, seed: int) -> None:
     """Values to 1e-12, and gradients with respect to each logit against central differences of the reference."""
-    game, objective = table(seed), plugins.build("objective", f"core/{name}")
-    real, fake = game.real_judgement.realness, game.fake_judgement.realness  # type: ignore[union-attr]
-    for loss, reference in zip((objective.d_loss(game), objective.g_loss(game)), REFERENCES[name], strict=True):
+    context, objective = table(seed), plugins.build("objective", f"core/{name}")
+    real, fake = context.real_output.logits, context.fake_output.logits  # type: ignore[union-attr]
+    for loss, reference in zip((objective.d_loss(context), objective.g_loss(context)), REFERENCES[name], strict=True):
         values = [real.detach().numpy(), fake.detach().numpy()]
         assert loss.item() == pytest.approx(groups_of(reference(*values)), rel=1e-12)
         slopes = torch.autograd.grad(loss, [real, fake], retain_graph=True, allow_unused=True)
@@ -98,22 +100,22 @@ def test_adversarial_losses_equal_their_formulas(name: str, seed: int) -> None:
                 assert (0.0 if slope is None else slope[index].item()) == pytest.approx(numeric, abs=1e-8)
 
 
-def jacobian(judge: Judge, x: np.ndarray) -> np.ndarray:
+def jacobian(discriminate: Judge, x: np.ndarray) -> np.ndarray:
     """The slope of the logits' sum, written out: W_a^T ((1 - tanh^2) * W_b^T 1)."""
-    wa, ba = judge.a.weight.detach().numpy(), judge.a.bias.detach().numpy()
-    wb = judge.b.weight.detach().numpy()
+    wa, ba = discriminate.a.weight.detach().numpy(), discriminate.a.bias.detach().numpy()
+    wb = discriminate.b.weight.detach().numpy()
     return ((1 - np.tanh(x @ wa.T + ba) ** 2) * wb.sum(0)) @ wa
 
 
-def penalty_reference(name: str, game: Round, judge: Judge) -> float:
-    real, fake = game.real.detach().numpy(), game.fake.detach().numpy()
-    r1 = 0.5 * 2.0 * (jacobian(judge, real) ** 2).sum(1).mean()
-    r2 = 0.5 * 2.0 * (jacobian(judge, fake) ** 2).sum(1).mean()
+def penalty_reference(name: str, context: StepContext, discriminate: Judge) -> float:
+    real, fake = context.real.detach().numpy(), context.fake.detach().numpy()
+    r1 = 0.5 * 2.0 * (jacobian(discriminate, real) ** 2).sum(1).mean()
+    r2 = 0.5 * 2.0 * (jacobian(discriminate, fake) ** 2).sum(1).mean()
     if name == "gradient-penalty":
         rng = torch.Generator()
-        rng.manual_seed(game.rng.initial_seed())  # type: ignore[union-attr]
+        rng.manual_seed(context.rng.initial_seed())  # type: ignore[union-attr]
         mix = torch.rand(N, 1, generator=rng, dtype=torch.float64).numpy()
-        norms = np.sqrt((jacobian(judge, mix * real + (1 - mix) * fake) ** 2).sum(1) + 1e-12)
+        norms = np.sqrt((jacobian(discriminate, mix * real + (1 - mix) * fake) ** 2).sum(1) + 1e-12)
         return float(2.0 * ((norms - 1) ** 2).mean())
     return float({"r1": r1, "r2": r2, "r1-r2": r1 + r2}[name])
 
@@ -122,18 +124,18 @@ def penalty_reference(name: str, game: Round, judge: Judge) -> float:
 @pytest.mark.parametrize("name", ["r1", "r2", "r1-r2", "gradient-penalty"])
 def test_penalties_and_their_gradients_equal_the_written_out_jacobian(name: str, seed: int) -> None:
     """The value by hand, and its gradient by D's weights (double backward) by central differences of that value."""
-    judge = Judge()
-    game = table(seed, judge)
-    penalty = plugins.build("regulariser", PartSpec(f"core/{name}", {"gamma": 2.0})).penalty(game)
-    assert penalty.item() == pytest.approx(penalty_reference(name, game, judge), rel=1e-10)
-    weights = (judge.a.weight, judge.b.weight)
+    discriminate = Judge()
+    context = table(seed, discriminate)
+    penalty = plugins.build("regulariser", PartSpec(f"core/{name}", {"gamma": 2.0})).penalty(context)
+    assert penalty.item() == pytest.approx(penalty_reference(name, context, discriminate), rel=1e-10)
+    weights = (discriminate.a.weight, discriminate.b.weight)
     for weight, slope in zip(weights, torch.autograd.grad(penalty, weights), strict=True):
         for index in ((0, 0), (2, 3)):
             values = []
             for step in (1e-6, -1e-6):
                 with torch.no_grad():
                     weight[index] += step
-                values.append(penalty_reference(name, game, judge))
+                values.append(penalty_reference(name, context, discriminate))
                 with torch.no_grad():
                     weight[index] -= step
             assert slope[index].item() == pytest.approx((values[0] - values[1]) / 2e-6, rel=1e-5, abs=1e-8)
@@ -144,14 +146,29 @@ def test_consistency_is_the_squared_change_of_the_logits() -> None:
     rng = torch.Generator().manual_seed(0)
     real, fake = torch.randn(N, 1, 8, 8, generator=rng), torch.randn(N, 1, 8, 8, generator=rng)
 
-    def judge(x: Tensor) -> Judgement:
-        return Judgement((x * torch.linspace(0, 1, 64).view(1, 1, 8, 8)).flatten(1).sum(1, keepdim=True), ())
+    def discriminate(x: Tensor) -> DiscriminatorOutput:
+        return DiscriminatorOutput((x * torch.linspace(0, 1, 64).view(1, 1, 8, 8)).flatten(1).sum(1, keepdim=True), ())
 
-    game = Round(real, fake, fake, torch.arange(N), 0, judge, judge, (1,), judge(fake), judge(real), rng)
+    context = StepContext(
+        real,
+        fake,
+        fake,
+        torch.arange(N),
+        0,
+        discriminate,
+        discriminate,
+        (1,),
+        discriminate(fake),
+        discriminate(real),
+        rng,
+    )
     state = rng.get_state()
-    value = plugins.build("regulariser", PartSpec("core/consistency", {"gamma": 3.0})).penalty(game)
+    value = plugins.build("regulariser", PartSpec("core/consistency", {"gamma": 3.0})).penalty(context)
     drawn = draw(("translation",), N, DataSpec((1, 8, 8)), rng.set_state(state))
-    changes = [(judge(augment(x, drawn, DataSpec((1, 8, 8))))[0] - judge(x)[0]).square().mean() for x in (real, fake)]
+    changes = [
+        (discriminate(augment(x, drawn, DataSpec((1, 8, 8))))[0] - discriminate(x)[0]).square().mean()
+        for x in (real, fake)
+    ]
     assert value.item() == pytest.approx(3.0 * sum(change.item() for change in changes), rel=1e-6)
 
 
@@ -220,7 +237,7 @@ AUTOENCODERS: dict[str, dict[str, Any]] = {
 
 def test_every_autoencoder_objective_is_among_the_cases() -> None:
     """A new objective that trains autoencoders needs a case here."""
-    offers = [offer.component for offer in plugins.components("objective")]
+    offers = [registered.component for registered in plugins.components("objective")]
     assert {c.name for c in offers if c.summary.startswith("autoencoder")} == set(AUTOENCODERS)
 
 
@@ -315,11 +332,11 @@ def test_rae_gradient_penalty_is_an_unbiased_estimate_of_the_jacobians_norm() ->
 def test_the_critics_weights_belong_to_the_run(images_file: Any) -> None:
     """The trainee saves them and its optimiser moves them."""
     images = open_images(str(images_file), shape=SHAPE)
-    trainee = AutoencoderTrainee(autoencoder("mlp"), images, AutoencoderTraining(objective="core/aae", batch=8), 0)
-    before = [w.detach().clone() for w in trainee.modules["objective"].parameters()]
-    trainee.step(Batches(images.train, 8, trainee.streams["data"]).next(), 0)
+    trainer = AutoencoderTrainer(autoencoder("mlp"), images, AutoencoderTraining(objective="core/aae", batch=8), 0)
+    before = [w.detach().clone() for w in trainer.modules["objective"].parameters()]
+    trainer.step(Batches(images.train, 8, trainer.streams["data"]).next(), 0)
     assert before
-    assert all(not torch.equal(a, b) for a, b in zip(before, trainee.modules["objective"].parameters(), strict=True))
+    assert all(not torch.equal(a, b) for a, b in zip(before, trainer.modules["objective"].parameters(), strict=True))
 
 
 # ---------------------------------------------------------------- what follows the discriminator
@@ -343,7 +360,7 @@ def test_each_image_gets_each_augmentation_with_the_probability_given() -> None:
 def test_the_adaptive_probability_follows_the_sign_of_real_logits() -> None:
     """By hand: every four steps of 50 images p moves by 200 / 1000 towards where the mean sign says, within 0 to 1."""
     adaptive = AdaptiveProbability(0.6, 1000)
-    steering = Steering({"augment": adaptive})
+    steering = FeedbackController({"augment": adaptive})
     trace = []
     for step, sign in enumerate([1.0, 1.0, 1.0, -0.5] + [0.9] * 24 + [0.0] * 4, 1):
         steering.after({"d_sign": torch.tensor(sign)}, {"augment": 50 * step}, 50)
@@ -351,7 +368,7 @@ def test_the_adaptive_probability_follows_the_sign_of_real_logits() -> None:
     assert trace[:4] == [0.0, 0.0, 0.0, 0.2]
     assert trace[3::4] == [0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 0.8]
     low = AdaptiveProbability(0.6, 1000)
-    Steering({"a": low}).after({"d_sign": torch.tensor(-1.0)}, {"a": 50}, 50)
+    FeedbackController({"a": low}).after({"d_sign": torch.tensor(-1.0)}, {"a": 50}, 50)
     assert low.p.item() == 0.0
 
 
@@ -378,7 +395,7 @@ def test_a_run_with_adaptive_augmentation_resumes_bit_for_bit(objective: str, im
     shutil.rmtree(end)
     resume(run.folder)
     assert (end / "tensors.safetensors").read_bytes() == whole
-    assert "augmented" in Record(run.folder).events("tick")[-1]
+    assert "augmented" in RunDirectory(run.folder).events("tick")[-1]
 
 
 @pytest.mark.parametrize("settings", [{"augment_probability": 1.5}, {"augment_probability": "adaptive"}])
@@ -393,18 +410,18 @@ def test_an_automatic_gamma_is_that_of_stylegan2_ada(name: str, images_file: Pat
     """0.0002 x pixels / batch: 1.6384 for 512 px in batches of 32, and the penalty is weighed by it."""
     spec = PartSpec(f"core/{name}", {"gamma": "auto"})
     auto = plugins.build("regulariser", spec)
-    auto.settle(DataSpec((3, 512, 512)), 32)
+    auto.prepare(DataSpec((3, 512, 512)), 32)
     assert auto.gamma == pytest.approx(0.0002 * 512**2 / 32)
-    fixed = plugins.build("regulariser", PartSpec(f"core/{name}", {"gamma": auto.gamma}))
-    fixed.settle(DataSpec((3, 8, 8)), 2)
-    game = table(0)
-    assert auto.penalty(game).item() == fixed.penalty(game).item() > 0
+    always_frozen = plugins.build("regulariser", PartSpec(f"core/{name}", {"gamma": auto.gamma}))
+    always_frozen.prepare(DataSpec((3, 8, 8)), 2)
+    context = table(0)
+    assert auto.penalty(context).item() == always_frozen.penalty(context).item() > 0
     with pytest.raises(ConfigError, match="images"):
-        plugins.build("regulariser", spec).settle(DataSpec((5,)), 8)
+        plugins.build("regulariser", spec).prepare(DataSpec((5,)), 8)
     images = open_images(str(images_file), shape=(1, 8, 8))
     training = AdversarialTraining(regulariser=spec, batch=16)
-    trainee = AdversarialTrainee(Transfer(zoo.gan(like=autoencoder("mlp"))), images, training, 0)
-    assert trainee.regulariser.gamma == pytest.approx(0.0002 * 64 / 16)  # type: ignore[union-attr]
+    trainer = GANTrainer(TransferPlan(zoo.gan(like=autoencoder("mlp"))), images, training, 0)
+    assert trainer.regulariser.gamma == pytest.approx(0.0002 * 64 / 16)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("name", ["r1", "r1-r2", "gradient-penalty"])
@@ -412,17 +429,17 @@ def test_a_lazy_penalty_is_due_every_third_step_and_weighs_three_times_as_much(n
     """D's gradient at a due step is that of a penalty three times as strong at every step."""
     images = open_images(str(images_file), shape=(1, 8, 8))
 
-    def begin(gamma: float, interval: int) -> tuple[AdversarialTrainee, list[Tensor]]:
+    def begin(gamma: float, interval: int) -> tuple[GANTrainer, list[Tensor]]:
         spec = PartSpec(f"core/{name}", {"gamma": gamma, "interval": interval})
         gan, training = zoo.gan(like=autoencoder("mlp")), AdversarialTraining(regulariser=spec, batch=8)
-        trainee, found = AdversarialTrainee(Transfer(gan), images, training, 0), []
+        trainer, found = GANTrainer(TransferPlan(gan), images, training, 0), []
         weights = list(gan.discriminator.parameters())
 
         def look(*_: Any) -> None:
             found.append(torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None]))
 
-        trainee.optimisers["discriminator"].register_step_pre_hook(look)
-        return trainee, found
+        trainer.optimisers["discriminator"].register_step_pre_hook(look)
+        return trainer, found
 
     lazy, slopes_of_lazy = begin(2.0, 3)
     due = ["penalty" in lazy.step(images.train[:8], 8 * i) for i in range(7)]
@@ -505,17 +522,17 @@ def test_each_player_of_a_vae_gan_minimises_its_own_loss() -> None:
     model, x = autoencoder("mlp").double(), torch.rand(5, *SHAPE).double()
     objective = plugins.build("objective", PartSpec("core/vae-gan", {"beta": 2.0, "adversary": 0.3}))
     objective.prepare(model)
-    judge = objective.double().discriminator
+    discriminate = objective.double().discriminator
 
     def parts() -> tuple[float, float, float]:
         rng = torch.Generator().manual_seed(3)
         mean, logvar = model.posterior(x)
         noise, fresh = (torch.randn(5, 6, generator=rng).double() for _ in range(2))
         again, drawn = model.decoder(mean + (0.5 * logvar).exp() * noise), model.decoder(fresh)
-        stages = [[s.detach().numpy() for s in judge.judge(y).stages] for y in (x, again)]
+        stages = [[s.detach().numpy() for s in discriminate.discriminate(y).stages] for y in (x, again)]
         distance = np.mean([((a - b) ** 2).mean() for a, b in zip(*stages, strict=True)])
         kl = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean().item()
-        logits = [judge.judge(y).realness.detach().numpy() for y in (x, again, drawn)]
+        logits = [discriminate.discriminate(y).logits.detach().numpy() for y in (x, again, drawn)]
         told = softplus(-logits[0]).mean() + 0.5 * (softplus(logits[1]).mean() + softplus(logits[2]).mean())
         return float(distance), kl, float(told)
 
@@ -526,7 +543,7 @@ def test_each_player_of_a_vae_gan_minimises_its_own_loss() -> None:
     cases = [
         (model.encoder.layers[0][0].weight, lambda: parts()[0] + 2.0 * parts()[1] / 64),
         (model.decoder.first.weight, lambda: parts()[0] - 0.3 * parts()[2]),
-        (judge.encoder.layers[0][0].weight, lambda: parts()[2]),
+        (discriminate.encoder.layers[0][0].weight, lambda: parts()[2]),
     ]
     for weight, own in cases:
         assert weight.grad[1, 2].item() == pytest.approx(slope(own, weight, (1, 2)), rel=1e-3, abs=1e-8)

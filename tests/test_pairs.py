@@ -28,9 +28,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> zoo.training.api.Run:  # ty
     folder = tmp_path_factory.mktemp("pair")
     path = folder / "blobs.npz"
     np.savez(path, images=np.random.default_rng(0).integers(0, 255, (64, 8, 8), dtype=np.uint8))
-    moved = zoo.transfer(autoencoder(seed=3), strategy="decoder-init+encoder-init+gmm-prior", data=str(path))
+    transferred = zoo.transfer(autoencoder(seed=3), strategy="decoder-init+encoder-init+gmm-prior", data=str(path))
     return zoo.train(
-        moved,
+        transferred,
         str(path),
         out=folder / "run",
         images=64,
@@ -52,7 +52,7 @@ def test_saving_and_loading_gives_bit_identical_samples(run, release: Path) -> N
     assert torch.equal(pair.gan.sample(70, seed=5), run.gan.sample(70, seed=5))
     x = run.images.batch(run.images.held_out)
     assert torch.equal(pair.autoencoder.encode(x), run.autoencoder.encode(x))
-    assert torch.equal(pair.gan.realness(x), run.gan.realness(x))
+    assert torch.equal(pair.gan.score(x), run.gan.score(x))
 
 
 def test_the_same_run_gives_the_same_bytes(run, release: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -201,10 +201,10 @@ def test_a_folder_without_a_manifest_and_an_unknown_name_are_refused(tmp_path: P
 
 
 def test_a_copied_release_loads_from_anywhere(run, release: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    moved = tmp_path / "elsewhere"
-    shutil.copytree(release, moved)
+    transferred = tmp_path / "elsewhere"
+    shutil.copytree(release, transferred)
     shutil.rmtree(release)
-    pair = zoo.load(moved)
+    pair = zoo.load(transferred)
     assert pair.gan is not None
     assert states_equal(pair.gan.generator, run.gan.generator)
 
@@ -220,8 +220,8 @@ def test_a_gan_of_another_shape_than_its_autoencoders_is_released_alone(tmp_path
         ("channels", zoo.gan(like=source, shape=(3, 8, 8))),
         ("codes", zoo.gan(like=source, latent_dim=source.latent_dim * 2)),
     ):
-        moved = zoo.transfer(source, colour, "decoder-init")
-        run = zoo.train(moved, str(path), out=tmp_path / name, images=16, training=SMALL)
+        transferred = zoo.transfer(source, colour, "decoder-init")
+        run = zoo.train(transferred, str(path), out=tmp_path / name, images=16, training=SMALL)
         manifest = run.release(tmp_path / f"{name}-release", license="CC0-1.0")
         assert manifest.holds == ("gan",)
         pair = zoo.load(tmp_path / f"{name}-release")

@@ -16,7 +16,7 @@ from zoo import plugins
 from zoo.config import from_plain, settings_of
 from zoo.data.batches import Batches
 from zoo.data.open import open_images
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.types import PartSpec
 
@@ -41,10 +41,10 @@ def test_every_strategy_has_a_page_with_all_its_settings_and_no_page_is_left_ove
     """docs/strategies/NAME.md lists each setting with its default; the overview links it."""
     docs = Path(__file__).parent.parent / "docs"
     assert sorted(path.stem for path in (docs / "strategies").glob("*.md")) == names()
-    for offer in plugins.components("transfer"):
-        name = offer.component.name
+    for registered in plugins.components("transfer"):
+        name = registered.component.name
         page = (docs / "strategies" / f"{name}.md").read_text("utf-8")
-        for setting in settings_of(plugins.config_class(offer)):
+        for setting in settings_of(plugins.config_class(registered)):
             assert f"| `{setting.name}` |" in page, f"{name}: {setting.name}"
             assert f"`{setting.default}`" in page, f"{name}: {setting.name}"
         assert f"(strategies/{name}.md)" in (docs / "strategies.md").read_text("utf-8")
@@ -60,11 +60,11 @@ def test_every_pair_that_composes_trains_twenty_steps(first: str, arch: str, ima
         if pair[0] != first or found[pair] != "yes":
             continue
         parts = [PartSpec(name, CHEAP.get(name, {})) for name in pair]
-        moved = zoo.transfer(source, zoo.gan(like=source, seed=1), parts, data=images)
-        training = from_plain(AdversarialTraining, {"batch": 8, **moved.plan.recipe}, "training")
-        trainee = AdversarialTrainee(moved.plan, images, training, 0)
-        batches = Batches(images.train, 8, trainee.streams["data"])
+        transferred = zoo.transfer(source, zoo.gan(like=source, seed=1), parts, data=images)
+        training = from_plain(AdversarialTraining, {"batch": 8, **transferred.plan.recipe}, "training")
+        trainer = GANTrainer(transferred.plan, images, training, 0)
+        batches = Batches(images.train, 8, trainer.streams["data"])
         for i in range(20):
-            scalars = trainee.step(batches.next(), i * 8)
+            scalars = trainer.step(batches.next(), i * 8)
             assert all(math.isfinite(value) for value in scalars.values()), pair
-        assert torch.isfinite(trainee.averaged().sample(4)).all(), pair
+        assert torch.isfinite(trainer.averaged().sample(4)).all(), pair

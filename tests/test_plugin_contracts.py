@@ -85,13 +85,17 @@ class TestDiscriminators(DiscriminatorContract):
     )
 
 
-def offers(kind: str) -> list[plugins.Offer]:
+def offers(kind: str) -> list[plugins.RegisteredComponent]:
     """What plugins offer of a kind, by full id: a further component is tested with no new code."""
-    return [offer for offer in plugins.components(kind) if offer.plugin.distribution in ("aegan-zoo", *plugins.BUNDLED)]
+    return [
+        registered
+        for registered in plugins.components(kind)
+        if registered.plugin.distribution in ("aegan-zoo", *plugins.BUNDLED)
+    ]
 
 
 class TestTransfers(TransferContract):
-    cases = tuple(TransferCase(offer.id) for offer in offers("transfer"))
+    cases = tuple(TransferCase(registered.id) for registered in offers("transfer"))
 
 
 REQUIRED = {"core/perceptual": {"encoder": {"component": "mlp", "config": {"widths": [16]}}}}
@@ -99,23 +103,23 @@ REQUIRED = {"core/perceptual": {"encoder": {"component": "mlp", "config": {"widt
 
 
 class TestObjectives(ObjectiveContract):
-    cases = tuple(ObjectiveCase(offer.id, REQUIRED.get(offer.id, {})) for offer in offers("objective"))
+    cases = tuple(ObjectiveCase(registered.id, REQUIRED.get(registered.id, {})) for registered in offers("objective"))
 
 
 class TestBottlenecks(BottleneckContract):
     cases = (
-        *(BottleneckCase(offer.id) for offer in offers("bottleneck")),
+        *(BottleneckCase(registered.id) for registered in offers("bottleneck")),
         BottleneckCase("linear", {}, 12, 3),
         BottleneckCase("gaussian", {}, 3, 12),
     )
 
 
 class TestPriors(PriorContract):
-    cases = tuple(PriorCase(offer.id, {}, latent_dim) for offer in offers("prior") for latent_dim in (1, 6))
+    cases = tuple(PriorCase(registered.id, {}, latent_dim) for registered in offers("prior") for latent_dim in (1, 6))
 
 
 class TestRegularisers(RegulariserContract):
-    cases = tuple(RegulariserCase(offer.id) for offer in offers("regulariser"))
+    cases = tuple(RegulariserCase(registered.id) for registered in offers("regulariser"))
 
 
 FETCHED = {"core/inception", "timm/*"}
@@ -123,11 +127,11 @@ FETCHED = {"core/inception", "timm/*"}
 
 
 class TestMetrics(MetricContract):
-    cases = tuple(MetricCase(offer.id) for offer in offers("metric") if offer.id not in FETCHED)
+    cases = tuple(MetricCase(registered.id) for registered in offers("metric") if registered.id not in FETCHED)
 
 
 class TestDatasets(DatasetContract):
-    cases = tuple(DatasetCase(offer.id) for offer in offers("dataset"))
+    cases = tuple(DatasetCase(registered.id) for registered in offers("dataset"))
 
 
 def test_every_network_of_these_plugins_is_among_the_cases() -> None:
@@ -138,4 +142,4 @@ def test_every_network_of_these_plugins_is_among_the_cases() -> None:
         for o in plugins.components(kind)
         if o.plugin.name in ("mlp", "dcgan", "r3gan")
     }
-    assert offered == {(case.kind, case.offer.id) for case in (*TestEncoders.cases, *TestGenerators.cases)}
+    assert offered == {(case.kind, case.registered.id) for case in (*TestEncoders.cases, *TestGenerators.cases)}

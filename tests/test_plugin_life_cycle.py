@@ -124,7 +124,7 @@ def test_a_fault_is_recorded_with_its_stage_and_others_go_on(
     assert cause in plugin.error
     assert "\n" not in plugin.error
     assert found("sound").ready
-    assert [offer.id for offer in plugins.components("encoder", "sound/*")] == ["sound/tiny"]
+    assert [registered.id for registered in plugins.components("encoder", "sound/*")] == ["sound/tiny"]
     assert not plugins.components("encoder", "broken/*")
     plugins.components()
     told = capsys.readouterr().err

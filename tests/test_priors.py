@@ -129,7 +129,7 @@ def test_a_fitted_prior_draws_like_codes_of_unseen_images(
         source.bottleneck.mean.weight.mul_(2.0)
         source.bottleneck.mean.bias.fill_(3.0)
     images = open_images(str(images_file), shape=SHAPE)
-    moved = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=images)
+    transferred = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=images)
     codes = source.encode(images.batch(images.held_out)).double()
 
     def distance(drawn: Tensor) -> float:
@@ -137,5 +137,5 @@ def test_a_fitted_prior_draws_like_codes_of_unseen_images(
         return float(np.mean([squared_mmd(part, codes, MatchedCodes.scales).item() for part in parts]))
 
     rng = stream(0, "test")
-    fitted = distance(moved.gan.prior.sample(20 * len(codes), rng))
+    fitted = distance(transferred.gan.prior.sample(20 * len(codes), rng))
     assert fitted < 0.1 * distance(torch.randn(20 * len(codes), 6, generator=rng))

@@ -238,9 +238,9 @@ def test_samples_stay_in_the_value_range() -> None:
 def test_a_line_that_the_disk_has_no_room_for_leaves_no_half_line(tmp_path: Path) -> None:
     """A real limit on the size of files: the kernel takes some bytes of the line and refuses the rest."""
     resource = pytest.importorskip("resource")
-    from zoo.training.run_dir import Record
+    from zoo.training.run_dir import RunDirectory
 
-    record = Record(tmp_path)
+    record = RunDirectory(tmp_path)
     record.write(Event("start", 0, 64))
     size = (tmp_path / "events.jsonl").stat().st_size
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

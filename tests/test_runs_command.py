@@ -15,7 +15,7 @@ from PIL import Image
 import zoo
 from zoo.cli import main
 from zoo.report.plots import plot
-from zoo.training.run_dir import Record
+from zoo.training.run_dir import RunDirectory
 from zoo.training.summary import find_runs, summarise
 from zoo.types import Event
 
@@ -42,8 +42,8 @@ def train(images_file: Path, out: Path, **others: object) -> zoo.Run:
 
 def measured(folder: Path, name: str, values: dict[int, float]) -> None:
     for shown, value in values.items():
-        Record(folder).write(Event("metrics", shown, 64, {"metrics": [{"name": name, "value": value}]}))
-    Record(folder).write(Event("end", 64, 64, {}))
+        RunDirectory(folder).write(Event("metrics", shown, 64, {"metrics": [{"name": name, "value": value}]}))
+    RunDirectory(folder).write(Event("end", 64, 64, {}))
 
 
 def test_states_are_told_from_what_is_there(images_file: Path, tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_a_killed_run_is_running_until_it_is_dead(images_file: Path, tmp_path: P
     train(images_file, folder)
     child = os.fork()
     if child == 0:
-        with Record(folder).held():
-            Record(folder).write(Event("tick", 64, 96, {}))
+        with RunDirectory(folder).held():
+            RunDirectory(folder).write(Event("tick", 64, 96, {}))
             time.sleep(60)
         os._exit(0)
     try:

@@ -81,7 +81,7 @@ def test_plugin_and_configs_import_no_torch() -> None:
 
 
 def test_everything_is_found_by_the_entry_point() -> None:
-    ids = {offer.id for offer in plugins.components(pattern="starter/*")}
+    ids = {registered.id for registered in plugins.components(pattern="starter/*")}
     assert ids == {f"starter/{name}" for name in (*SETS, "judge")}
     registries = dict(plugins.registries())
     assert tomllib.loads(registries["starter"].read_text("utf-8"))["format"] == 1

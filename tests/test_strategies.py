@@ -24,15 +24,15 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.training.api import resume
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.apply import Moved, explain
+from zoo.transfers.apply import TransferResult, explain
 from zoo.transfers.plan import Slot
 from zoo.transfers.report import nets_of
-from zoo.transfers.strategies import choose
+from zoo.transfers.strategies import resolve_strategies
 from zoo.types import PartSpec
 
-STRATEGIES = sorted(offer.id for offer in plugins.components("transfer"))
+STRATEGIES = sorted(registered.id for registered in plugins.components("transfer"))
 ARCHES = ("mlp", "dcgan")
 CHEAP: dict[str, dict[str, Any]] = {
     "transfer/gmm-prior": {"components": 2},
@@ -67,28 +67,28 @@ def scratch(source: Autoencoder, seed: int = 1) -> GAN:
     return zoo.gan(like=source, seed=seed)
 
 
-def move(source: Autoencoder, strategy: Any, images: ImageSet, gan: GAN | None = None) -> Moved:
+def move(source: Autoencoder, strategy: Any, images: ImageSet, gan: GAN | None = None) -> TransferResult:
     parts = [part(strategy)] if isinstance(strategy, str) else strategy
     return zoo.transfer(source, gan or scratch(source), parts, data=images)
 
 
-def training_of(moved: Moved, **settings: Any) -> AdversarialTraining:
-    return from_plain(AdversarialTraining, {**TRAINING, **moved.plan.recipe, **settings}, "training")
+def training_of(transferred: TransferResult, **settings: Any) -> AdversarialTraining:
+    return from_plain(AdversarialTraining, {**TRAINING, **transferred.plan.recipe, **settings}, "training")
 
 
-def train(moved: Moved, images: ImageSet, steps: int, **settings: Any) -> AdversarialTrainee:
-    trainee = AdversarialTrainee(moved.plan, images, training_of(moved, **settings), 0)
-    batches = Batches(images.train, trainee.training.batch, trainee.streams["data"])
+def train(transferred: TransferResult, images: ImageSet, steps: int, **settings: Any) -> GANTrainer:
+    trainer = GANTrainer(transferred.plan, images, training_of(transferred, **settings), 0)
+    batches = Batches(images.train, trainer.training.batch, trainer.streams["data"])
     for i in range(steps):
-        scalars = trainee.step(batches.next(), i * trainee.training.batch)
+        scalars = trainer.step(batches.next(), i * trainer.training.batch)
         assert all(math.isfinite(value) for value in scalars.values()), scalars
-    return trainee
+    return trainer
 
 
-def outcome(trainee: AdversarialTrainee, images: ImageSet) -> tuple[torch.Tensor, ...]:
+def outcome(trainer: GANTrainer, images: ImageSet) -> tuple[torch.Tensor, ...]:
     """What a trained GAN gives: samples of the live and the averaged generator, verdicts on real images."""
     x = images.batch(images.held_out)
-    return trainee.gan.sample(8), trainee.averaged().sample(8), trainee.gan.realness(x)
+    return trainer.gan.sample(8), trainer.averaged().sample(8), trainer.gan.score(x)
 
 
 def assert_same_bits(a: tuple[torch.Tensor, ...], b: tuple[torch.Tensor, ...]) -> None:
@@ -103,15 +103,15 @@ def assert_same_bits(a: tuple[torch.Tensor, ...], b: tuple[torch.Tensor, ...]) -
 def test_neutral_config_equals_scratch_bit_for_bit(strategy: str, arch: str, images: ImageSet) -> None:
     """Twenty steps in the neutral config give the weights of scratch; a strategy without one says why."""
     source = autoencoder(arch)
-    (chosen,) = choose([part(strategy)])
-    neutral = chosen.strategy.neutral()
-    if neutral is None:
-        doc = type(chosen.strategy).neutral.__doc__ or ""
+    (chosen,) = resolve_strategies([part(strategy)])
+    noop_config = chosen.strategy.noop_config()
+    if noop_config is None:
+        doc = type(chosen.strategy).noop_config.__doc__ or ""
         assert doc.startswith("None:"), f"{strategy} has no neutral config and does not say why"
         return
     plain = train(move(source, "transfer/scratch", images), images, 20)
-    moved = move(source, [PartSpec(strategy, to_plain(neutral))], images)
-    assert_same_bits(outcome(train(moved, images, 20), images), outcome(plain, images))
+    transferred = move(source, [PartSpec(strategy, to_plain(noop_config))], images)
+    assert_same_bits(outcome(train(transferred, images, 20), images), outcome(plain, images))
 
 
 @both
@@ -122,8 +122,8 @@ def test_an_init_with_the_scratch_nets_own_weights_equals_scratch(strategy: str,
     source.decoder.load_state_dict(gan.generator.state_dict())
     source.encoder.load_state_dict(gan.discriminator.encoder.state_dict())
     plain = train(move(source, "transfer/scratch", images, copy.deepcopy(gan)), images, 20)
-    moved = zoo.transfer(source, gan, strategy, data=images)
-    assert_same_bits(outcome(train(moved, images, 20), images), outcome(plain, images))
+    transferred = zoo.transfer(source, gan, strategy, data=images)
+    assert_same_bits(outcome(train(transferred, images, 20), images), outcome(plain, images))
 
 
 @both
@@ -132,15 +132,15 @@ def test_a_strategy_does_not_change_the_batches_or_the_codes(strategy: str, arch
     """Paired seeds: whatever the strategy draws, the order of the data, the noise and the augmentation stay those of
     scratch."""
     source = autoencoder(arch)
-    fills = choose([part(strategy)])[0].strategy.fills
-    settings = {} if Slot.GAME in fills else {"augment": "colour"}
+    slots = resolve_strategies([part(strategy)])[0].strategy.slots
+    settings = {} if Slot.TASK in slots else {"augment": "colour"}
     global_state = torch.get_rng_state()
-    trainee = train(move(source, strategy, images), images, 3, **settings)
+    trainer = train(move(source, strategy, images), images, 3, **settings)
     plain = train(move(source, "transfer/scratch", images), images, 3, **settings)
     for name in ("data", "augmentation"):
-        assert torch.equal(trainee.streams[name].get_state(), plain.streams[name].get_state())
-    if Slot.PRIOR not in fills:
-        assert torch.equal(trainee.streams["codes"].get_state(), plain.streams["codes"].get_state())
+        assert torch.equal(trainer.streams[name].get_state(), plain.streams[name].get_state())
+    if Slot.PRIOR not in slots:
+        assert torch.equal(trainer.streams["codes"].get_state(), plain.streams["codes"].get_state())
     assert torch.equal(torch.get_rng_state(), global_state)
 
 
@@ -151,30 +151,30 @@ def test_a_strategy_does_not_change_the_batches_or_the_codes(strategy: str, arch
 @each
 def test_frozen_tensors_never_change_and_no_optimiser_holds_them(strategy: str, arch: str, images: ImageSet) -> None:
     """Ten steps leave every frozen tensor and every buffer of a frozen module as it was, in eval mode throughout."""
-    moved = move(autoencoder(arch), strategy, images)
-    nets = nets_of(moved.plan)
+    transferred = move(autoencoder(arch), strategy, images)
+    nets = nets_of(transferred.plan)
     frozen = {
         (net, name): tensor
-        for net, names in moved.plan.frozen.items()
+        for net, names in transferred.plan.frozen.items()
         for name, tensor in nets[net].state_dict(keep_vars=True).items()
         if name in names
     }
-    assert sum(len(names) for names in moved.plan.frozen.values()) == len(frozen), "a frozen name does not exist"
+    assert sum(len(names) for names in transferred.plan.frozen.values()) == len(frozen), "a frozen name does not exist"
     before = {key: tensor.detach().clone() for key, tensor in frozen.items()}
-    trainee = train(moved, images, 10)
+    trainer = train(transferred, images, 10)
     for key, tensor in frozen.items():
         assert torch.equal(before[key], tensor), key
         assert getattr(tensor, "grad", None) is None, key
         assert not tensor.requires_grad, key
-    optimised = {id(w) for adam in trainee.optimisers.values() for group in adam.param_groups for w in group["params"]}
+    optimised = {id(w) for adam in trainer.optimisers.values() for group in adam.param_groups for w in group["params"]}
     assert not optimised & {id(tensor) for tensor in frozen.values()}
-    called = {(row.net, row.tensor): row.state for row in moved.report.rows}
+    called = {(row.net, row.tensor): row.state for row in transferred.report.rows}
     for net, module in nets.items():
         for name, weight in module.named_parameters():
             assert id(weight) not in optimised or called.get((net, name), "trained") == "trained", f"{net}.{name}"
     assert "trained" not in {state for (net, _), state in called.items() if net == "prior"}, "no game trains a prior"
     for net, module in nets.items():
-        names = moved.plan.frozen.get(net, set())
+        names = transferred.plan.frozen.get(net, set())
         for prefix, inner in module.named_modules():
             weights = [f"{prefix}.{key}" if prefix else key for key, _ in inner.named_parameters()]
             if weights and names.issuperset(weights):
@@ -198,14 +198,14 @@ def test_the_source_is_not_changed(strategy: str, arch: str, images: ImageSet) -
 @each
 def test_the_report_lists_every_tensor_of_the_final_nets(strategy: str, arch: str, images: ImageSet) -> None:
     """One row per tensor, and an edited tensor is never called fresh."""
-    moved = move(autoencoder(arch), strategy, images)
-    listed = {(row.net, row.tensor) for row in moved.report.rows}
-    for net, module in nets_of(moved.plan).items():
+    transferred = move(autoencoder(arch), strategy, images)
+    listed = {(row.net, row.tensor) for row in transferred.report.rows}
+    for net, module in nets_of(transferred.plan).items():
         for name in module.state_dict():
             assert (net, name) in listed
-    edited = {(edit.net, edit.tensor) for edit in moved.plan.edits if not edit.net.startswith("source.")}
-    assert {(row.net, row.tensor) for row in moved.report.rows if row.origin != "fresh"} == edited
-    for net, names in moved.plan.promised.items():
+    edited = {(edit.net, edit.tensor) for edit in transferred.plan.edits if not edit.net.startswith("source.")}
+    assert {(row.net, row.tensor) for row in transferred.report.rows if row.origin != "fresh"} == edited
+    for net, names in transferred.plan.required_tensors.items():
         assert {(net, name) for name in names} <= edited
 
 
@@ -225,9 +225,9 @@ def test_a_run_resumes_bit_for_bit_without_the_source(
     strategy: str, arch: str, images: ImageSet, tmp_path: Path
 ) -> None:
     """A run cut at its half and resumed ends like one that was not."""
-    moved = move(autoencoder(arch), strategy, images)
+    transferred = move(autoencoder(arch), strategy, images)
     training = {"batch": 8, "checkpoint_every": 40, "sample_every": 1000}
-    run = zoo.train(moved, images, out=tmp_path / "run", images=80, training=training)
+    run = zoo.train(transferred, images, out=tmp_path / "run", images=80, training=training)
     end = tmp_path / "run" / "checkpoints" / f"{80:012d}"
     whole = (end / "tensors.safetensors").read_bytes()
     shutil.rmtree(end)
@@ -243,13 +243,13 @@ def test_a_run_resumes_bit_for_bit_without_the_source(
 @each
 def test_the_first_step_is_finite_and_reaches_the_generator(strategy: str, arch: str, images: ImageSet) -> None:
     """At step 0 losses are finite and some trained weight of the generator's side moves, unless nothing is to train."""
-    moved = move(autoencoder(arch), strategy, images)
-    trainee = AdversarialTrainee(moved.plan, images, training_of(moved), 0)
-    before = [weight.detach().clone() for weight in trainee.learners[Side.GENERATOR].weights]
-    rows = images.train[: trainee.training.batch]
-    scalars = trainee.step(rows, 0)
+    transferred = move(autoencoder(arch), strategy, images)
+    trainer = GANTrainer(transferred.plan, images, training_of(transferred), 0)
+    before = [weight.detach().clone() for weight in trainer.learners[Side.GENERATOR].weights]
+    rows = images.train[: trainer.training.batch]
+    scalars = trainer.step(rows, 0)
     assert all(math.isfinite(value) for value in scalars.values())
-    after = trainee.learners[Side.GENERATOR].weights
+    after = trainer.learners[Side.GENERATOR].weights
     moved_some = any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert moved_some != (strategy in RESTING)
 
@@ -258,14 +258,14 @@ def test_the_first_step_is_finite_and_reaches_the_generator(strategy: str, arch:
 @each
 def test_a_released_gan_loads_and_samples_the_same(strategy: str, arch: str, images: ImageSet, tmp_path: Path) -> None:
     """Whatever a strategy put inside the nets, the release rebuilds from its manifest."""
-    moved = move(autoencoder(arch), strategy, images)
+    transferred = move(autoencoder(arch), strategy, images)
     training = {"batch": 8, "checkpoint_every": 100, "sample_every": 100}
-    run = zoo.train(moved, images, out=tmp_path / "run", images=16, training=training)
+    run = zoo.train(transferred, images, out=tmp_path / "run", images=16, training=training)
     run.release(tmp_path / "release", license="CC0-1.0", name="tiny.test")
     pair = zoo.load(tmp_path / "release")
     assert torch.equal(pair.gan.sample(4), run.gan.sample(4))
     x = images.batch(images.held_out[:4])
-    assert torch.equal(pair.gan.realness(x), run.gan.realness(x))
+    assert torch.equal(pair.gan.score(x), run.gan.score(x))
 
 
 # ---------------------------------------------------------------- refusals
@@ -274,4 +274,4 @@ def test_a_released_gan_loads_and_samples_the_same(strategy: str, arch: str, ima
 def test_strategies_that_fill_one_exclusive_slot_are_refused_by_name() -> None:
     """The error names both and the slot."""
     with pytest.raises(TransferError, match=r"gaussian-prior.*gmm-prior.*prior"):
-        choose("gaussian-prior+gmm-prior")
+        resolve_strategies("gaussian-prior+gmm-prior")

@@ -13,7 +13,7 @@ import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.networks.autoencoder import Autoencoder
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.types import PartSpec
 
@@ -47,10 +47,10 @@ def source() -> Autoencoder:
 def multiplications(strategy: str, source: Autoencoder, images: ImageSet) -> int:
     """Of four steps, R1 in one of them."""
     plan = zoo.transfer(source, zoo.gan(like=source), strategy, data=images).plan
-    trainee = AdversarialTrainee(plan, images, AdversarialTraining(batch=BATCH), 0)
+    trainer = GANTrainer(plan, images, AdversarialTraining(batch=BATCH), 0)
     with Counter() as counter:
         for i in range(4):
-            trainee.step(images.train[torch.arange(BATCH)], BATCH * i)
+            trainer.step(images.train[torch.arange(BATCH)], BATCH * i)
     return counter.total
 
 

@@ -24,8 +24,8 @@ from zoo._utils.seeds import stream
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
-from zoo.losses.types import Round, Side
-from zoo.networks.types import Judgement
+from zoo.losses.types import Side, StepContext
+from zoo.networks.types import DiscriminatorOutput
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 
@@ -55,9 +55,9 @@ def larger(images_file: Path) -> ImageSet:
 @pytest.mark.parametrize("strategy", ["decoder-init+encoder-init", "latent-gan", "energy", "projected-heads"])
 def test_optimisers_begin_empty(strategy: str, arch: str, images: ImageSet) -> None:
     """Nothing of the autoencoder's Adam comes along."""
-    trainee = trainee_of(move(images, *strategy.split("+"), arch=arch), images)
-    assert trainee.optimisers
-    assert all(not adam.state for adam in trainee.optimisers.values())
+    trainer = trainee_of(move(images, *strategy.split("+"), arch=arch), images)
+    assert trainer.optimisers
+    assert all(not adam.state for adam in trainer.optimisers.values())
 
 
 @both
@@ -70,9 +70,9 @@ def test_a_fitted_prior_draws_the_codes_mean_and_covariance(
 ) -> None:
     """Within 3 standard errors of 20,000 draws, every mean and covariance. Expectation-maximisation without shrinkage
     keeps the first two moments of what it was fitted to."""
-    moved = move(images, (strategy, settings), arch=arch, seed=2)
-    codes = moved.source.encode(images.batch(images.train)).double()
-    drawn = moved.gan.prior.sample(20_000, stream(0, "test")).double()
+    transferred = move(images, (strategy, settings), arch=arch, seed=2)
+    codes = transferred.source.encode(images.batch(images.train)).double()
+    drawn = transferred.gan.prior.sample(20_000, stream(0, "test")).double()
     error = drawn.std(0) / len(drawn) ** 0.5
     assert ((drawn.mean(0) - codes.mean(0)).abs() <= 3 * error).all()
     centred = drawn - drawn.mean(0)
@@ -90,15 +90,15 @@ def test_a_wholly_frozen_trunk_is_a_linear_probe(arch: str, images: ImageSet) ->
     """With every stage frozen and G at rest, ten steps of D are ten steps of logistic regression on Enc(x)."""
     stages = len(autoencoder(arch).encoder.stage_channels)
     rest = ("decoder-init", {"warmup_images": 10_000, "warmup_accuracy": 1.0})
-    moved = move(images, rest, "encoder-init", ("freeze-lower", {"stages": stages}), arch=arch)
-    trainee = trainee_of(moved, images, objective="core/non-saturating", regulariser="none")
-    probe = copy.deepcopy(moved.gan.discriminator.head)
-    learning = trainee.learners[Side.DISCRIMINATOR].adam.param_groups
+    transferred = move(images, rest, "encoder-init", ("freeze-lower", {"stages": stages}), arch=arch)
+    trainer = trainee_of(transferred, images, objective="core/non-saturating", regulariser="none")
+    probe = copy.deepcopy(transferred.gan.discriminator.head)
+    learning = trainer.learners[Side.DISCRIMINATOR].adam.param_groups
     assert sum(w.numel() for group in learning for w in group["params"]) == sum(w.numel() for w in probe.parameters())
-    adam = torch.optim.Adam(probe.parameters(), trainee.learners[Side.DISCRIMINATOR].rate, (0.0, 0.99))
+    adam = torch.optim.Adam(probe.parameters(), trainer.learners[Side.DISCRIMINATOR].rate, (0.0, 0.99))
     adam.param_groups[0]["betas"] = learning[0]["betas"]
     batches, codes = Batches(images.train, 8, stream(0, "data")), stream(0, "codes")
-    encoder, gan = moved.source.encoder, moved.gan
+    encoder, gan = transferred.source.encoder, transferred.gan
     for _ in range(10):
         x = images.batch(batches.next())
         with torch.no_grad():
@@ -106,8 +106,8 @@ def test_a_wholly_frozen_trunk_is_a_linear_probe(arch: str, images: ImageSet) ->
         adam.zero_grad()
         (softplus(-probe(real)).mean() + softplus(probe(fake)).mean()).backward()
         adam.step()
-    run(trainee, images, 10)
-    for name, weight in trainee.gan.discriminator.head.named_parameters():
+    run(trainer, images, 10)
+    for name, weight in trainer.gan.discriminator.head.named_parameters():
         torch.testing.assert_close(weight, dict(probe.named_parameters())[name], rtol=1e-5, atol=1e-6)
 
 
@@ -118,9 +118,9 @@ def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int
     and 3 (5 + 1)."""
     part = {"component": arch, "config": {"width": 4} if arch == "dcgan" else {"widths": [5, 3]}}
     source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6)
-    moved = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
-    groups = trainee_of(moved, larger).learners[Side.DISCRIMINATOR].adam.param_groups
-    every = sum(w.numel() for w in moved.gan.discriminator.parameters())
+    transferred = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
+    groups = trainee_of(transferred, larger).learners[Side.DISCRIMINATOR].adam.param_groups
+    every = sum(w.numel() for w in transferred.gan.discriminator.parameters())
     sizes = (4 * (16 + 1), 8 * (4 * 16 + 1)) if arch == "dcgan" else (5 * (256 + 1), 3 * (5 + 1))
     assert sum(w.numel() for group in groups for w in group["params"]) == every - sum(sizes[:stages])
 
@@ -134,13 +134,13 @@ def test_the_generator_learns_through_the_features_where_the_trunk_is_silent(
     strategy: str, arch: str, images: ImageSet
 ) -> None:
     """With every weight of D's own zeroed, G's loss still has a slope in G's weights."""
-    moved = move(images, strategy, arch=arch)
+    transferred = move(images, strategy, arch=arch)
     with torch.no_grad():
-        for weight in moved.gan.discriminator.base.parameters():
+        for weight in transferred.gan.discriminator.base.parameters():
             weight.zero_()
-    trainee = trainee_of(moved, images)
-    loss = trainee.objective.g_loss(table(trainee, images))
-    slopes = torch.autograd.grad(loss, list(moved.gan.generator.parameters()))
+    trainer = trainee_of(transferred, images)
+    loss = trainer.objective.g_loss(table(trainer, images))
+    slopes = torch.autograd.grad(loss, list(transferred.gan.generator.parameters()))
     assert all(slope.abs().sum() > 0 for slope in slopes)
 
 
@@ -150,10 +150,14 @@ def test_a_frozen_encoder_stays_in_eval_mode_whoever_calls_train(strategy: str, 
     """D.train(), and train() of every term and game: the encoder's and the denoiser's batch norm does not move."""
     source = zoo.autoencoder(NORMALISED[arch], NORMALISED[arch], shape=(1, 16, 16), latent_dim=6)
     settings = {"steps": 2, "width": 8} if strategy == "denoising-features" else {}
-    moved = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=larger)
-    judge, terms, game = moved.gan.discriminator, moved.plan.terms.values(), moved.plan.game
-    watched = [judge.encoder] if strategy in WRAPPED else []
-    for module in (judge, *terms, *([game] if game is not None else [])):
+    transferred = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=larger)
+    discriminate, losses, context = (
+        transferred.gan.discriminator,
+        transferred.plan.losses.values(),
+        transferred.plan.task,
+    )
+    watched = [discriminate.encoder] if strategy in WRAPPED else []
+    for module in (discriminate, *losses, *([context] if context is not None else [])):
         module.train()
         watched += [getattr(module, name) for name in ("teacher", "denoiser") if hasattr(module, name)]
     assert watched
@@ -189,31 +193,31 @@ def test_a_faded_anchor_leaves_the_steps_of_decoder_init(arch: str, images: Imag
         for parts in (["decoder-init"], ["decoder-init", ("recon-anchor", {"images": 8})])
     ]
     for i in range(1, 6):
-        for trainee in trainees:
-            trainee.step(images.train[8 * i : 8 * i + 8], 8 * i)
+        for trainer in trainees:
+            trainer.step(images.train[8 * i : 8 * i + 8], 8 * i)
     assert states_equal(trainees[0].gan, trainees[1].gan)
 
 
 @both
 def test_the_anchor_gives_the_generator_todays_codes(arch: str, images: ImageSet) -> None:
     """Bit for bit Enc(x) of the batch on the table: there is no cache that could be stale."""
-    moved = move(images, "decoder-init", "recon-anchor", arch=arch)
-    (term,) = moved.plan.terms.values()
-    game = table(trainee_of(moved, images), images)
+    transferred = move(images, "decoder-init", "recon-anchor", arch=arch)
+    (term,) = transferred.plan.losses.values()
+    context = table(trainee_of(transferred, images), images)
     given: list[Tensor] = []
-    game.generate = lambda z: given.append(z) or game.real
-    term(game)
-    assert torch.equal(given[0], moved.source.encode(game.real))
+    context.generate = lambda z: given.append(z) or context.real
+    term(context)
+    assert torch.equal(given[0], transferred.source.encode(context.real))
 
 
 @both
 def test_moments_of_real_images_come_nearer_with_the_batch_and_never_reach_d(arch: str, images: ImageSet) -> None:
     """The distance of real images to all of them falls with the batch's size; no weight of D has a slope."""
-    moved = move(images, "feature-moments", arch=arch)
-    (term,) = moved.plan.terms.values()
-    game = table(trainee_of(moved, images), images)
-    weights = list(moved.gan.discriminator.parameters())
-    slopes = torch.autograd.grad(copy.deepcopy(term)(game), [*weights, game.fake], allow_unused=True)
+    transferred = move(images, "feature-moments", arch=arch)
+    (term,) = transferred.plan.losses.values()
+    context = table(trainee_of(transferred, images), images)
+    weights = list(transferred.gan.discriminator.parameters())
+    slopes = torch.autograd.grad(copy.deepcopy(term)(context), [*weights, context.fake], allow_unused=True)
     assert slopes[-1] is not None
     assert all(slope is None for slope in slopes[:-1])
     x = images.batch(images.train)
@@ -222,12 +226,12 @@ def test_moments_of_real_images_come_nearer_with_the_batch_and_never_reach_d(arc
     for n in (4, 16, 64):
         distances = []
         for _ in range(20):
-            game.fake = x[torch.randperm(len(x), generator=rng)[:n]]
-            distances.append(copy.deepcopy(term)(game).item())
+            context.fake = x[torch.randperm(len(x), generator=rng)[:n]]
+            distances.append(copy.deepcopy(term)(context).item())
         means.append(sum(distances) / len(distances))
     assert means[0] > means[1] > means[2] > 0
-    game.fake = x
-    assert copy.deepcopy(term)(game).item() < 0.01 * means[2]
+    context.fake = x
+    assert copy.deepcopy(term)(context).item() < 0.01 * means[2]
 
 
 @both
@@ -248,12 +252,12 @@ def test_moments_are_those_of_two_passes_far_from_zero(arch: str, images: ImageS
 @both
 def test_the_denoisers_target_has_no_slope(arch: str, images: ImageSet) -> None:
     """The term's gradient in a code is 2 (c - r(c)) / n: none of it goes through r."""
-    moved = move(images, ("denoising-features", {"steps": 3, "width": 8}), arch=arch)
-    (term,) = moved.plan.terms.values()
-    trainee = trainee_of(moved, images)
+    transferred = move(images, ("denoising-features", {"steps": 3, "width": 8}), arch=arch)
+    (term,) = transferred.plan.losses.values()
+    trainer = trainee_of(transferred, images)
     code = torch.randn(8, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
     term.teacher.code = lambda x: term.denoiser.mean + term.denoiser.scale * code
-    (slope,) = torch.autograd.grad(term(table(trainee, images)), code)
+    (slope,) = torch.autograd.grad(term(table(trainer, images)), code)
     with torch.no_grad():
         expected = 2 * (code - term.denoiser(code)) / code.numel()
     torch.testing.assert_close(slope, expected, rtol=1e-4, atol=1e-6)
@@ -285,20 +289,20 @@ def test_after_distillation_alone_the_discriminators_features_explain_the_encode
     source = autoencoder(arch, seed=3)
     narrow = {"component": "mlp", "config": {"widths": [8, 6]}}  # a wide one explains all from the start
     gan = zoo.gan(like=source, seed=1, discriminator=narrow if arch == "mlp" else None)
-    moved = zoo.transfer(source, gan, "feature-distill")
+    transferred = zoo.transfer(source, gan, "feature-distill")
     rate = 1e-2 if arch == "mlp" else 2e-3
-    trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none", discriminator_lr=rate)
-    trainee.objective.d_loss = lambda game: 0.0 * game.fake_judgement.realness.sum()
+    trainer = trainee_of(transferred, images, objective="core/wasserstein", regulariser="none", discriminator_lr=rate)
+    trainer.objective.d_loss = lambda context: 0.0 * context.fake_output.logits.sum()
     x = images.batch(images.train)
     phi = normalised(source.encoder.features(x).stages[-1].detach())
 
     def explained() -> float:
         with torch.no_grad():
-            h = trainee.gan.discriminator.judge(x).stages[-1]
+            h = trainer.gan.discriminator.discriminate(x).stages[-1]
         return r_squared(*(m.movedim(1, -1).flatten(0, -2).double() for m in (h, phi)))
 
     before = explained()
-    run(trainee, images, 60)
+    run(trainer, images, 60)
     assert explained() > before + 0.03
 
 
@@ -313,10 +317,10 @@ def r_squared(x: Tensor, y: Tensor) -> float:
 
 @both
 def test_the_energys_autoencoder_reconstructs_bit_for_bit(arch: str, images: ImageSet) -> None:
-    moved = move(images, "energy", arch=arch)
-    judge, x = moved.gan.discriminator.eval(), images.batch(images.train)
-    again = judge.decoder(judge.bottleneck(judge.encoder.features(x).embedding).mean)
-    assert torch.equal(again, moved.source.reconstruct(x))
+    transferred = move(images, "energy", arch=arch)
+    discriminate, x = transferred.gan.discriminator.eval(), images.batch(images.train)
+    again = discriminate.decoder(discriminate.bottleneck(discriminate.encoder.features(x).embedding).mean)
+    assert torch.equal(again, transferred.source.reconstruct(x))
 
 
 def test_begans_control_stays_within_0_and_1() -> None:
@@ -331,10 +335,10 @@ def test_begans_control_stays_within_0_and_1() -> None:
     assert seen[-1] == 0.0
 
 
-def _judged(real: float, fake: float) -> Round:
+def _judged(real: float, fake: float) -> StepContext:
     r, f = (torch.full((4, 1), -energy) for energy in (real, fake))
     none: Any = None
-    return Round(r, f, f, none, 0, none, none, (1,), Judgement(f, ()), Judgement(r, ()))
+    return StepContext(r, f, f, none, 0, none, none, (1,), DiscriminatorOutput(f, ()), DiscriminatorOutput(r, ()))
 
 
 # ---------------------------------------------------------------- codes
@@ -343,13 +347,13 @@ def _judged(real: float, fake: float) -> Round:
 @both
 def test_a_latent_gan_destandardises_what_its_map_makes(arch: str, images: ImageSet) -> None:
     """G(e) == Dec(mean + scale g(e)) bit for bit, mean and scale those of the codes."""
-    moved = move(images, "latent-gan", arch=arch)
-    maker, z = moved.gan.generator.eval(), torch.randn(4, 6)
-    codes = moved.source.encode(images.batch(images.train))
+    transferred = move(images, "latent-gan", arch=arch)
+    maker, z = transferred.gan.generator.eval(), torch.randn(4, 6)
+    codes = transferred.source.encode(images.batch(images.train))
     mean, scale = codes.mean(0), codes.std(0, unbiased=False)
     torch.testing.assert_close(maker.scale, scale)
     torch.testing.assert_close(maker.mean, mean)
-    assert torch.equal(maker(z), moved.source.eval().decoder(maker.mean + maker.scale * maker.mapper(z)))
+    assert torch.equal(maker(z), transferred.source.eval().decoder(maker.mean + maker.scale * maker.mapper(z)))
 
 
 # ---------------------------------------------------------------- paired seeds
@@ -361,7 +365,7 @@ def test_who_rests_does_not_decide_how_images_are_augmented(strategy: Any, arch:
     """The stream of the augmentation after five steps is that of scratch, though G rested for three of them."""
     streams = []
     for parts in (["scratch"], [strategy]):
-        trainee = trainee_of(move(images, *parts, arch=arch), images, augment="colour+translation")
-        run(trainee, images, 5)
-        streams.append(trainee.streams["augmentation"].get_state())
+        trainer = trainee_of(move(images, *parts, arch=arch), images, augment="colour+translation")
+        run(trainer, images, 5)
+        streams.append(trainer.streams["augmentation"].get_state())
     assert torch.equal(*streams)

@@ -29,12 +29,12 @@ import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError, TransferError
-from zoo.losses.types import Round, Side
+from zoo.losses.types import Side, StepContext
 from zoo.networks.configs import FlowPriorConfig as CoreFlowConfig
 from zoo.networks.configs import TruncatedPriorConfig, UniformPriorConfig
 from zoo.networks.flows import FlowPrior
 from zoo.networks.priors import TruncatedPrior, UniformPrior
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.types import PartSpec
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
@@ -51,32 +51,32 @@ def images(images_file: Path) -> ImageSet:
 @both
 def test_a_random_encoder_takes_the_encoders_place_for_every_later_strategy(arch: str, images: ImageSet) -> None:
     """Encoder-init then copies weights that are neither the source's nor the GAN's own; the decoder stays."""
-    moved = move(images, "random-encoder", "encoder-init", "decoder-init", arch=arch)
-    assert not states_equal(moved.gan.discriminator.encoder, moved.source.encoder)
-    assert states_equal(moved.gan.generator, moved.source.decoder)
-    fresh = zoo.gan(like=moved.source, seed=1).discriminator.encoder
-    assert not states_equal(moved.gan.discriminator.encoder, fresh)
-    assert any("untrained" in note for note in moved.report.notes)
-    (anchor,) = move(images, "random-encoder", "recon-anchor", arch=arch).plan.terms.values()
-    assert not states_equal(anchor.teacher.bottleneck, moved.source.bottleneck), "codes know nothing either"
+    transferred = move(images, "random-encoder", "encoder-init", "decoder-init", arch=arch)
+    assert not states_equal(transferred.gan.discriminator.encoder, transferred.source.encoder)
+    assert states_equal(transferred.gan.generator, transferred.source.decoder)
+    fresh = zoo.gan(like=transferred.source, seed=1).discriminator.encoder
+    assert not states_equal(transferred.gan.discriminator.encoder, fresh)
+    assert any("untrained" in note for note in transferred.report.notes)
+    (anchor,) = move(images, "random-encoder", "recon-anchor", arch=arch).plan.losses.values()
+    assert not states_equal(anchor.teacher.bottleneck, transferred.source.bottleneck), "codes know nothing either"
 
 
 @both
 def test_shuffling_keeps_every_value_and_moves_it(arch: str, images: ImageSet) -> None:
     """Each copied tensor holds the source's numbers in another order."""
-    moved = move(images, "shuffled-init", "decoder-init", arch=arch)
-    for name, theirs in moved.source.decoder.named_parameters():
-        ours = moved.gan.generator.state_dict()[name]
+    transferred = move(images, "shuffled-init", "decoder-init", arch=arch)
+    for name, theirs in transferred.source.decoder.named_parameters():
+        ours = transferred.gan.generator.state_dict()[name]
         assert torch.equal(ours.flatten().sort().values, theirs.detach().flatten().sort().values)
         assert theirs.numel() < 8 or theirs.unique().numel() == 1 or not torch.equal(ours, theirs)
 
 
 def test_the_autoencoder_prior_baseline_is_the_decoder_and_never_moves(images: ImageSet) -> None:
-    moved = move(images, ("autoencoder-prior", {"components": 2}))
-    trainee = trainee_of(moved, images)
-    run(trainee, images, 3)
-    assert states_equal(trainee.gan.generator, moved.source.decoder)
-    assert not trainee.optimisers
+    transferred = move(images, ("autoencoder-prior", {"components": 2}))
+    trainer = trainee_of(transferred, images)
+    run(trainer, images, 3)
+    assert states_equal(trainer.gan.generator, transferred.source.decoder)
+    assert not trainer.optimisers
 
 
 # ---------------------------------------------------------------- weights and schedules
@@ -86,18 +86,18 @@ def test_the_autoencoder_prior_baseline_is_the_decoder_and_never_moves(images: I
 def test_the_generator_waits_while_the_discriminator_warms_up_and_then_rises(arch: str, images: ImageSet) -> None:
     """No weight of G moves for the first 40 images; its rate is 0.25 of its own then, and all of it 40 images later."""
     config = {"warmup_images": 40, "warmup_accuracy": 1.0, "ramp_images": 40}
-    moved = move(images, ("decoder-init", config), arch=arch)
-    trainee = trainee_of(moved, images, generator_lr=1e-3)
-    d_before = copy.deepcopy(trainee.gan.discriminator)
-    run(trainee, images, 5)
-    assert states_equal(trainee.gan.generator, moved.source.decoder)
-    assert not states_equal(trainee.gan.discriminator, d_before)
-    assert trainee.learners[Side.GENERATOR].adam.state_dict()["state"] == {}
-    trainee.step(images.train[:8], 40)
-    assert not states_equal(trainee.gan.generator, moved.source.decoder)
-    assert trainee.learners[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(0.25e-3)
-    trainee.step(images.train[:8], 80)
-    assert trainee.learners[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(1e-3)
+    transferred = move(images, ("decoder-init", config), arch=arch)
+    trainer = trainee_of(transferred, images, generator_lr=1e-3)
+    d_before = copy.deepcopy(trainer.gan.discriminator)
+    run(trainer, images, 5)
+    assert states_equal(trainer.gan.generator, transferred.source.decoder)
+    assert not states_equal(trainer.gan.discriminator, d_before)
+    assert trainer.learners[Side.GENERATOR].adam.state_dict()["state"] == {}
+    trainer.step(images.train[:8], 40)
+    assert not states_equal(trainer.gan.generator, transferred.source.decoder)
+    assert trainer.learners[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(0.25e-3)
+    trainer.step(images.train[:8], 80)
+    assert trainer.learners[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(1e-3)
 
 
 def test_the_warm_start_rises_linearly() -> None:
@@ -114,14 +114,14 @@ def test_freezing_stages_freezes_what_they_depend_on_and_nothing_else(arch: str,
         with pytest.raises(TransferError, match=f"D has {depth}"):
             move(images, ("freeze-lower", {"stages": stages}), arch=arch)
         return
-    moved = move(images, "encoder-init", ("freeze-lower", {"stages": stages}), arch=arch)
+    transferred = move(images, "encoder-init", ("freeze-lower", {"stages": stages}), arch=arch)
     prefixes = tuple(f"encoder.{'layers' if arch == 'mlp' else 'stages'}.{i}." for i in range(stages))
-    names = {name for name, _ in moved.gan.discriminator.named_parameters()}
-    assert moved.plan.frozen["discriminator"] == {name for name in names if name.startswith(prefixes)}
-    trainee = trainee_of(moved, images, objective="core/non-saturating")  # a relativistic loss moves no last bias
-    before = copy.deepcopy(trainee.gan.discriminator)
-    run(trainee, images, 5)
-    for name, weight in trainee.gan.discriminator.named_parameters():
+    names = {name for name, _ in transferred.gan.discriminator.named_parameters()}
+    assert transferred.plan.frozen["discriminator"] == {name for name in names if name.startswith(prefixes)}
+    trainer = trainee_of(transferred, images, objective="core/non-saturating")  # a relativistic loss moves no last bias
+    before = copy.deepcopy(trainer.gan.discriminator)
+    run(trainer, images, 5)
+    for name, weight in trainer.gan.discriminator.named_parameters():
         assert torch.equal(weight, before.state_dict()[name]) == name.startswith(prefixes), name
 
 
@@ -129,16 +129,16 @@ def test_freezing_stages_freezes_what_they_depend_on_and_nothing_else(arch: str,
 def test_weights_are_pulled_back_to_where_they_started(arch: str, images: ImageSet) -> None:
     """The anchor is 0 at the start, w ||d||^2 after a step d, and its Fisher information weighs it in ewc."""
     for strategy in ("l2-sp", "ewc"):
-        moved = move(images, "decoder-init", strategy, arch=arch)
-        trainee = trainee_of(moved, images)
-        (term,) = moved.plan.terms.values()
-        game = table(trainee, images)
-        assert term(game).item() == 0.0
+        transferred = move(images, "decoder-init", strategy, arch=arch)
+        trainer = trainee_of(transferred, images)
+        (term,) = transferred.plan.losses.values()
+        context = table(trainer, images)
+        assert term(context).item() == 0.0
         with torch.no_grad():
-            for weight in trainee.gan.generator.parameters():
+            for weight in trainer.gan.generator.parameters():
                 weight += 0.1
-        weights = sum(weight.numel() for weight in trainee.gan.generator.parameters())
-        assert term(game).item() == pytest.approx(0.01 * weights, rel=1e-3)  # the mean Fisher information is 1
+        weights = sum(weight.numel() for weight in trainer.gan.generator.parameters())
+        assert term(context).item() == pytest.approx(0.01 * weights, rel=1e-3)  # the mean Fisher information is 1
 
 
 def test_fisher_information_is_the_mean_squared_score_of_the_decoders_gaussian() -> None:
@@ -163,36 +163,36 @@ def test_fisher_information_is_the_mean_squared_score_of_the_decoders_gaussian()
 def test_concatenated_features_with_strength_0_judge_like_the_base(arch: str, images: ImageSet) -> None:
     """a = 0 gives the base's logits bit for bit, a > 0 others; the generator learns through the features alone."""
     x = images.batch(images.train[:8])
-    plain = zoo.gan(like=autoencoder(arch), seed=1).realness(x)
-    assert torch.equal(move(images, ("feature-concat", {"strength": 0.0}), arch=arch).gan.realness(x), plain)
-    moved = move(images, "feature-concat", arch=arch)
-    assert not torch.equal(moved.gan.realness(x), plain)
-    assert states_equal(moved.gan.discriminator.encoder, moved.source.encoder)
+    plain = zoo.gan(like=autoencoder(arch), seed=1).score(x)
+    assert torch.equal(move(images, ("feature-concat", {"strength": 0.0}), arch=arch).gan.score(x), plain)
+    transferred = move(images, "feature-concat", arch=arch)
+    assert not torch.equal(transferred.gan.score(x), plain)
+    assert states_equal(transferred.gan.discriminator.encoder, transferred.source.encoder)
     with torch.no_grad():
-        for weight in moved.gan.discriminator.base.parameters():
+        for weight in transferred.gan.discriminator.base.parameters():
             weight.zero_()
     x.requires_grad_()
-    moved.gan.discriminator.judge(x).realness.sum().backward()
+    transferred.gan.discriminator.discriminate(x).logits.sum().backward()
     assert x.grad.abs().sum() > 0
 
 
 @both
 def test_the_concatenated_head_is_as_wide_as_the_narrowest_stage_it_reads(arch: str, images: ImageSet) -> None:
     """By default, and never wider than 64; a setting has the last word."""
-    moved = move(images, "feature-concat", arch=arch)
-    judge = moved.gan.discriminator
-    widths = judge.encoder.stage_channels[-3:]
-    assert {layer.weight.shape[0] for layer in judge.head.project} == {min(64, *widths)}
+    transferred = move(images, "feature-concat", arch=arch)
+    discriminate = transferred.gan.discriminator
+    widths = discriminate.encoder.stage_channels[-3:]
+    assert {layer.weight.shape[0] for layer in discriminate.head.project} == {min(64, *widths)}
     wide = move(images, ("feature-concat", {"channels": 7}), arch=arch).gan.discriminator
     assert {layer.weight.shape[0] for layer in wide.head.project} == {7}
 
 
 def test_earlier_edits_follow_a_net_into_its_wrapper(images: ImageSet) -> None:
     """Encoder-init below feature-concat below projected-heads still fills the trunk, and the report finds it."""
-    moved = move(images, "encoder-init", "feature-concat", "projected-heads", ("freeze-lower", {"stages": 1}))
-    trunk = moved.gan.discriminator.base.base.encoder
-    assert states_equal(trunk, moved.source.encoder)
-    copied = [row for row in moved.report.rows if row.tensor.startswith("base.base.encoder.")]
+    transferred = move(images, "encoder-init", "feature-concat", "projected-heads", ("freeze-lower", {"stages": 1}))
+    trunk = transferred.gan.discriminator.base.base.encoder
+    assert states_equal(trunk, transferred.source.encoder)
+    copied = [row for row in transferred.report.rows if row.tensor.startswith("base.base.encoder.")]
     assert copied
     assert {row.origin for row in copied} == {"copied"}
     assert {row.state for row in copied if ".stages.0." in row.tensor} == {"frozen"}
@@ -201,23 +201,23 @@ def test_earlier_edits_follow_a_net_into_its_wrapper(images: ImageSet) -> None:
 @both
 def test_projected_heads_are_groups_of_their_own_and_all_of_them_learn(arch: str, images: ImageSet) -> None:
     """As many logits as the groups say; the projections never move, every head's weights do."""
-    moved = move(images, "projected-heads", arch=arch)
-    judge = moved.gan.discriminator
-    realness = judge.judge(images.batch(images.train[:4])).realness
-    assert realness.shape[1] == sum(judge.logit_groups)
-    assert len(judge.logit_groups) == 1 + judge.used
-    mixing = copy.deepcopy(judge.mixing)
-    before = {name: weight.detach().clone() for name, weight in judge.heads.named_parameters()}
-    run(trainee_of(moved, images, objective="core/non-saturating"), images, 3)
-    assert states_equal(judge.mixing, mixing)
-    assert all(not torch.equal(before[name], weight) for name, weight in judge.heads.named_parameters())
+    transferred = move(images, "projected-heads", arch=arch)
+    discriminate = transferred.gan.discriminator
+    logits = discriminate.discriminate(images.batch(images.train[:4])).logits
+    assert logits.shape[1] == sum(discriminate.logit_groups)
+    assert len(discriminate.logit_groups) == 1 + discriminate.used
+    mixing = copy.deepcopy(discriminate.mixing)
+    before = {name: weight.detach().clone() for name, weight in discriminate.heads.named_parameters()}
+    run(trainee_of(transferred, images, objective="core/non-saturating"), images, 3)
+    assert states_equal(discriminate.mixing, mixing)
+    assert all(not torch.equal(before[name], weight) for name, weight in discriminate.heads.named_parameters())
 
 
 def test_projected_heads_read_another_encoder_when_asked(images: ImageSet) -> None:
     """The component is built and frozen in the autoencoder's place, and the report says whose weights it has."""
-    moved = move(images, ("projected-heads", {"encoder": {"component": "mlp", "config": {"widths": [8, 8]}}}))
-    assert moved.gan.discriminator.encoder.stage_channels == (8, 8)
-    assert any("mlp/mlp" in note for note in moved.report.notes)
+    transferred = move(images, ("projected-heads", {"encoder": {"component": "mlp", "config": {"widths": [8, 8]}}}))
+    assert transferred.gan.discriminator.encoder.stage_channels == (8, 8)
+    assert any("mlp/mlp" in note for note in transferred.report.notes)
 
 
 # ---------------------------------------------------------------- added losses
@@ -226,58 +226,58 @@ def test_projected_heads_read_another_encoder_when_asked(images: ImageSet) -> No
 @both
 def test_the_reconstruction_anchor_is_0_for_a_perfect_generator(arch: str, images: ImageSet) -> None:
     """With G(Enc x) = x nothing is lost, and the weight falls as a cosine to 0."""
-    moved = move(images, "decoder-init", ("recon-anchor", {"images": 100}), arch=arch)
-    (term,) = moved.plan.terms.values()
-    game = table(trainee_of(moved, images), images)
-    assert term(game).item() > 0
-    game.generate = lambda z: game.real
-    assert term(game).item() == 0.0
+    transferred = move(images, "decoder-init", ("recon-anchor", {"images": 100}), arch=arch)
+    (term,) = transferred.plan.losses.values()
+    context = table(trainee_of(transferred, images), images)
+    assert term(context).item() > 0
+    context.generate = lambda z: context.real
+    assert term(context).item() == 0.0
     assert [round(term.weight(at), 6) for at in (0, 25, 50, 100, 999)] == [1.0, 0.853553, 0.5, 0.0, 0.0]
 
 
 @both
 def test_the_anchor_feeds_codes_in_the_generators_own_terms(arch: str, images: ImageSet) -> None:
     """With a folded Gaussian, G(to_latent(Enc x)) is still the source's reconstruction."""
-    moved = move(images, "decoder-init", "gaussian-prior", "recon-anchor", arch=arch)
-    trainee = trainee_of(moved, images)
-    game = table(trainee, images)
-    codes = moved.source.encode(game.real)
-    expected = moved.source.decode(codes)
-    torch.testing.assert_close(game.generate(game.latent(codes)), expected, rtol=1e-4, atol=1e-4)
+    transferred = move(images, "decoder-init", "gaussian-prior", "recon-anchor", arch=arch)
+    trainer = trainee_of(transferred, images)
+    context = table(trainer, images)
+    codes = transferred.source.encode(context.real)
+    expected = transferred.source.decode(codes)
+    torch.testing.assert_close(context.generate(context.latent(codes)), expected, rtol=1e-4, atol=1e-4)
 
 
 @both
 def test_real_moments_are_those_of_numpy_and_match_themselves(arch: str, images: ImageSet) -> None:
     """Two passes in float64 give the same moments; the distance of the data set to itself is 0, in any order."""
-    moved = move(images, "feature-moments", arch=arch)
-    (term,) = moved.plan.terms.values()
+    transferred = move(images, "feature-moments", arch=arch)
+    (term,) = transferred.plan.losses.values()
     x = images.batch(images.train)
-    stages = moved.source.encoder.features(x).stages
-    for i, ((mean, variance), stage) in enumerate(zip(moments_of(moved.source.encoder, x), stages, strict=True)):
+    stages = transferred.source.encoder.features(x).stages
+    for i, ((mean, variance), stage) in enumerate(zip(moments_of(transferred.source.encoder, x), stages, strict=True)):
         values = stage.detach().double().numpy()
         np.testing.assert_allclose(mean, values.mean(0), atol=1e-6)
         np.testing.assert_allclose(variance, values.var(0), atol=1e-6)
         assert torch.equal(getattr(term, f"real_mean_{i}"), mean)
-    game = table(trainee_of(moved, images), images)
-    game.fake = x
-    assert copy.deepcopy(term)(game).item() == pytest.approx(0.0, abs=1e-5)
-    game.fake = game.real
-    forward, game.fake = copy.deepcopy(term)(game).item(), game.real.flip(0)
-    assert copy.deepcopy(term)(game).item() == pytest.approx(forward, rel=1e-5)
+    context = table(trainee_of(transferred, images), images)
+    context.fake = x
+    assert copy.deepcopy(term)(context).item() == pytest.approx(0.0, abs=1e-5)
+    context.fake = context.real
+    forward, context.fake = copy.deepcopy(term)(context).item(), context.real.flip(0)
+    assert copy.deepcopy(term)(context).item() == pytest.approx(forward, rel=1e-5)
     assert forward > 1e-3
 
 
 @both
 def test_moments_alone_leave_the_discriminator_untouched(arch: str, images: ImageSet) -> None:
     """GFMN: D rests, the generator follows the moments and comes nearer."""
-    moved = move(images, ("feature-moments", {"alone": True, "keep": 0.5}), arch=arch)
-    trainee = trainee_of(moved, images)
-    before = copy.deepcopy(trainee.gan.discriminator)
-    (term,) = moved.plan.terms.values()
-    first = copy.deepcopy(term)(table(trainee, images, 64)).item()
-    run(trainee, images, 30)
-    assert states_equal(trainee.gan.discriminator, before)
-    assert copy.deepcopy(term)(table(trainee, images, 64)).item() < first
+    transferred = move(images, ("feature-moments", {"alone": True, "keep": 0.5}), arch=arch)
+    trainer = trainee_of(transferred, images)
+    before = copy.deepcopy(trainer.gan.discriminator)
+    (term,) = transferred.plan.losses.values()
+    first = copy.deepcopy(term)(table(trainer, images, 64)).item()
+    run(trainer, images, 30)
+    assert states_equal(trainer.gan.discriminator, before)
+    assert copy.deepcopy(term)(table(trainer, images, 64)).item() < first
 
 
 def test_the_denoiser_moves_noisy_codes_towards_real_ones() -> None:
@@ -306,13 +306,13 @@ def test_distillation_teaches_a_discriminator_of_another_architecture(
     """An mlp's encoder teaches dcgan's stages, and the other way: the term falls, and releases keep no adapter."""
     source = autoencoder(teacher)
     gan = zoo.gan(*ARCHITECTURES[student][::-1], like=source, seed=1)
-    moved = zoo.transfer(source, gan, "feature-distill")
-    trainee = trainee_of(moved, images, objective="core/wasserstein", regulariser="none")
-    term = moved.plan.terms["transfer/feature-distill/features"]
-    first = term(table(trainee, images, 64)).item()
-    run(trainee, images, 80)
-    assert term(table(trainee, images, 64)).item() < 0.8 * first
-    assert not any("adapter" in name for part in trainee.gan.parts.values() for name in part.state_dict())
+    transferred = zoo.transfer(source, gan, "feature-distill")
+    trainer = trainee_of(transferred, images, objective="core/wasserstein", regulariser="none")
+    term = transferred.plan.losses["transfer/feature-distill/features"]
+    first = term(table(trainer, images, 64)).item()
+    run(trainer, images, 80)
+    assert term(table(trainer, images, 64)).item() < 0.8 * first
+    assert not any("adapter" in name for part in trainer.gan.parts.values() for name in part.state_dict())
 
 
 @pytest.mark.parametrize("latent_dim", [3, 10])
@@ -324,19 +324,21 @@ def test_distillation_reaches_a_generator_with_another_number_of_values_a_code(
     gan = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
     with pytest.raises(TransferError, match="no data was given"):
         zoo.transfer(source, gan, "feature-distill")
-    moved = zoo.transfer(source, gan, [PartSpec("feature-distill", {"discriminator": 0.0})], data=images)
-    term = moved.plan.terms["transfer/feature-distill/images"]
+    transferred = zoo.transfer(source, gan, [PartSpec("feature-distill", {"discriminator": 0.0})], data=images)
+    term = transferred.plan.losses["transfer/feature-distill/images"]
     z = term.projection(source.encode(images.batch(images.train)))
     assert z.shape[1] == min(latent_dim, source.latent_dim)
     torch.testing.assert_close(torch.cov(z.T), torch.eye(z.shape[1]), rtol=0, atol=0.2)  # the ridge
-    trainee = trainee_of(moved, images, discriminator_lr=1e-9, generator_lr=1e-3)
-    game = table(trainee, images, 64)
-    code = source.encode(game.real)
-    z = torch.cat([term.projection(code), game.z[:, min(latent_dim, source.latent_dim) :]], 1)  # the rest is its noise
-    first = term(game).item()
-    assert first == pytest.approx((moved.gan.generator(z) - source.decoder(code)).abs().mean().item(), rel=1e-5)
-    run(trainee, images, 40)
-    assert term(table(trainee, images, 64)).item() < 0.9 * first
+    trainer = trainee_of(transferred, images, discriminator_lr=1e-9, generator_lr=1e-3)
+    context = table(trainer, images, 64)
+    code = source.encode(context.real)
+    z = torch.cat(
+        [term.projection(code), context.z[:, min(latent_dim, source.latent_dim) :]], 1
+    )  # the rest is its noise
+    first = term(context).item()
+    assert first == pytest.approx((transferred.gan.generator(z) - source.decoder(code)).abs().mean().item(), rel=1e-5)
+    run(trainer, images, 40)
+    assert term(table(trainer, images, 64)).item() < 0.9 * first
 
 
 # ---------------------------------------------------------------- energy
@@ -346,37 +348,37 @@ def test_distillation_reaches_a_generator_with_another_number_of_values_a_code(
 @pytest.mark.parametrize("norm", ["l1", "l2"])
 def test_the_energy_is_the_autoencoders_error_at_the_start(arch: str, norm: str, images: ImageSet) -> None:
     """D reproduces the autoencoder bit for bit; the margin is 2.5 times its mean error."""
-    moved = move(images, ("energy", {"norm": norm}), arch=arch)
+    transferred = move(images, ("energy", {"norm": norm}), arch=arch)
     x = images.batch(images.train)
-    error = (x - moved.source.reconstruct(x)).flatten(1)
+    error = (x - transferred.source.reconstruct(x)).flatten(1)
     energy = (error.abs() if norm == "l1" else error.square()).mean(1)
-    torch.testing.assert_close(-moved.gan.realness(x), energy, rtol=1e-6, atol=1e-7)
-    assert moved.plan.objective.margin.item() == pytest.approx(2.5 * energy.mean().item(), rel=1e-5)
+    torch.testing.assert_close(-transferred.gan.score(x), energy, rtol=1e-6, atol=1e-7)
+    assert transferred.plan.objective.margin.item() == pytest.approx(2.5 * energy.mean().item(), rel=1e-5)
     for role in ("encoder", "bottleneck", "decoder"):
-        assert states_equal(getattr(moved.gan.discriminator, role), getattr(moved.source, role))
+        assert states_equal(getattr(transferred.gan.discriminator, role), getattr(transferred.source, role))
 
 
 @both
 def test_one_step_of_the_energy_lowers_it_on_real_and_raises_it_on_fake_images(arch: str, images: ImageSet) -> None:
     """Below the margin both signs hold, and the generator's gradient flows through u and through Dec(Enc(u))."""
-    moved = move(images, ("energy", {"margin": 100.0, "pull_away": 0.0}), arch=arch)
-    trainee = trainee_of(moved, images, discriminator_lr=1e-4, generator_lr=1e-12)
-    game = table(trainee, images)
-    u = game.fake.detach().requires_grad_()
-    (whole,) = torch.autograd.grad(-game.judge(u).realness.sum(), u)
-    shadow = moved.gan.discriminator
+    transferred = move(images, ("energy", {"margin": 100.0, "pull_away": 0.0}), arch=arch)
+    trainer = trainee_of(transferred, images, discriminator_lr=1e-4, generator_lr=1e-12)
+    context = table(trainer, images)
+    u = context.fake.detach().requires_grad_()
+    (whole,) = torch.autograd.grad(-context.discriminate(u).logits.sum(), u)
+    shadow = transferred.gan.discriminator
     code = shadow.bottleneck(shadow.encoder.features(u).embedding).mean
     (identity_only,) = torch.autograd.grad((u - shadow.decoder(code).detach()).square().flatten(1).mean(1).sum(), u)
     assert not torch.allclose(whole, identity_only)
-    before = game.real_judgement.realness.mean(), game.fake_judgement.realness.mean()
-    adam = trainee.learners[Side.DISCRIMINATOR].adam
+    before = context.real_output.logits.mean(), context.fake_output.logits.mean()
+    adam = trainer.learners[Side.DISCRIMINATOR].adam
     adam.zero_grad()
-    trainee.objective.d_loss(table(trainee, images)).backward()
+    trainer.objective.d_loss(table(trainer, images)).backward()
     adam.param_groups[0]["lr"] = 1e-4
     adam.step()
-    after = table(trainee, images)
-    assert -after.real_judgement.realness.mean() < -before[0]
-    assert -after.fake_judgement.realness.mean() > -before[1]
+    after = table(trainer, images)
+    assert -after.real_output.logits.mean() < -before[0]
+    assert -after.fake_output.logits.mean() > -before[1]
 
 
 def test_pulling_away_is_1_for_identical_and_0_for_orthogonal_codes() -> None:
@@ -388,25 +390,25 @@ def test_pulling_away_is_1_for_identical_and_0_for_orthogonal_codes() -> None:
     assert pull_away(codes).item() == pytest.approx(sum(cosines) / 30)
 
 
-def judged(real: list[float], fake: list[float]) -> Round:
+def judged(real: list[float], fake: list[float]) -> StepContext:
     r, f = (torch.tensor(values).view(-1, 1).neg() for values in (real, fake))
     none: Any = None
-    return Round(r, f, f, none, 0, none, none, (1,), Judgement(f, (f,)), Judgement(r, (r,)))
+    return StepContext(r, f, f, none, 0, none, none, (1,), DiscriminatorOutput(f, (f,)), DiscriminatorOutput(r, (r,)))
 
 
 def test_the_energy_losses_follow_their_papers_by_hand() -> None:
     """EBGAN: R(x) + [m - R(G)]+ per sample; BEGAN: R(x) - k R(G), and k's recursion on a trace of three steps."""
     ebgan = Ebgan(EbganConfig(margin=1.0, pull_away=0.0))
-    game = judged([0.2, 0.4], [0.5, 1.5])
-    assert ebgan.d_loss(game).item() == pytest.approx(0.3 + (0.5 + 0.0) / 2)
-    assert ebgan.g_loss(game).item() == pytest.approx(1.0)
+    context = judged([0.2, 0.4], [0.5, 1.5])
+    assert ebgan.d_loss(context).item() == pytest.approx(0.3 + (0.5 + 0.0) / 2)
+    assert ebgan.g_loss(context).item() == pytest.approx(1.0)
     began = Began(BeganConfig(gamma=0.5, lambda_k=0.1))
     k = 0.0
     for real, fake in ((1.0, 0.2), (0.8, 0.1), (0.5, 9.0)):
-        game = judged([real, real], [fake, fake])
-        assert began.d_loss(game).item() == pytest.approx(real - k * fake, rel=1e-5)
-        assert began.g_loss(game).item() == pytest.approx(fake)
-        began.after(game)
+        context = judged([real, real], [fake, fake])
+        assert began.d_loss(context).item() == pytest.approx(real - k * fake, rel=1e-5)
+        assert began.g_loss(context).item() == pytest.approx(fake)
+        began.after(context)
         k = min(1.0, max(0.0, k + 0.1 * (0.5 * real - fake)))
         assert began.k.item() == pytest.approx(k, abs=1e-6)
         assert began.measure.item() == pytest.approx(real + abs(0.5 * real - fake), rel=1e-5)
@@ -425,26 +427,26 @@ def test_energy_refuses_an_objective_that_the_user_chose(images: ImageSet, tmp_p
 @both
 def test_a_latent_gan_samples_what_the_decoder_makes_of_its_codes(arch: str, images: ImageSet) -> None:
     """G(e) == Dec(mean + scale g(e)) bit for bit; the critic gets codes of the decoder's size and never an image."""
-    moved = move(images, "latent-gan", arch=arch)
-    maker, z = moved.gan.generator.eval(), torch.randn(4, 6)
+    transferred = move(images, "latent-gan", arch=arch)
+    maker, z = transferred.gan.generator.eval(), torch.randn(4, 6)
     codes = maker.codes(z)
-    assert torch.equal(maker(z), moved.source.eval().decoder(codes))
-    trainee = trainee_of(moved, images)
+    assert torch.equal(maker(z), transferred.source.eval().decoder(codes))
+    trainer = trainee_of(transferred, images)
     shapes: set[tuple[int, ...]] = set()
-    moved.plan.game.critic.register_forward_pre_hook(lambda _, inputs: shapes.add(tuple(inputs[0].shape)))
-    run(trainee, images, 5)
+    transferred.plan.task.critic.register_forward_pre_hook(lambda _, inputs: shapes.add(tuple(inputs[0].shape)))
+    run(trainer, images, 5)
     assert shapes == {(8, 6)}
-    expected = moved.source.encode(images.batch(images.train))
+    expected = transferred.source.encode(images.batch(images.train))
     torch.testing.assert_close(maker.mean, expected.mean(0))
 
 
 @both
 def test_the_generator_of_codes_learns_their_mean_and_spread(arch: str, images: ImageSet) -> None:
     """Six hundred steps bring the first two moments of g(e) to those of the standardised codes."""
-    moved = move(images, ("latent-gan", {"widths": [32, 32], "critic_steps": 2}), arch=arch)
-    trainee = trainee_of(moved, images, batch=32, beta1=0.5, ema_ramp=0.5)
-    run(trainee, images, 600)
-    codes = trainee.average.net.mapper(torch.randn(500, 6, generator=torch.Generator().manual_seed(0)))
+    transferred = move(images, ("latent-gan", {"widths": [32, 32], "critic_steps": 2}), arch=arch)
+    trainer = trainee_of(transferred, images, batch=32, beta1=0.5, ema_ramp=0.5)
+    run(trainer, images, 600)
+    codes = trainer.average.net.mapper(torch.randn(500, 6, generator=torch.Generator().manual_seed(0)))
     assert codes.mean(0).abs().max() < 0.6
     assert 0.6 < codes.std(0).min() <= codes.std(0).max() < 1.5
 
@@ -458,12 +460,12 @@ def test_a_strategy_that_looks_at_images_is_refused_beside_a_game_on_codes(image
 @both
 def test_mining_starts_from_the_generator_and_changes_only_the_miner(arch: str, images: ImageSet) -> None:
     """Before training G(u + M(u)) = G(u); afterwards the decoder inside is as it was."""
-    moved = move(images, "decoder-init", "miner", arch=arch)
+    transferred = move(images, "decoder-init", "miner", arch=arch)
     z = torch.randn(4, 6)
-    assert torch.equal(moved.gan.generator.eval()(z), moved.source.eval().decoder(z))
-    run(trainee_of(moved, images), images, 5)
-    assert states_equal(moved.gan.generator.generator, moved.source.decoder)
-    assert moved.gan.generator.miner[-1].weight.abs().sum() > 0
+    assert torch.equal(transferred.gan.generator.eval()(z), transferred.source.eval().decoder(z))
+    run(trainee_of(transferred, images), images, 5)
+    assert states_equal(transferred.gan.generator.generator, transferred.source.decoder)
+    assert transferred.gan.generator.miner[-1].weight.abs().sum() > 0
 
 
 # ---------------------------------------------------------------- priors
@@ -525,9 +527,9 @@ def test_augmentation_shows_real_and_fake_through_one_draw_and_resumes(images: I
 
     from zoo.training.api import resume
 
-    moved = move(images, "decoder-init")
+    transferred = move(images, "decoder-init")
     training = {"batch": 8, "checkpoint_every": 40, "sample_every": 999, "augment": "colour+translation+cutout"}
-    zoo.train(moved, images, out=tmp_path / "run", images=80, training=training)
+    zoo.train(transferred, images, out=tmp_path / "run", images=80, training=training)
     end = tmp_path / "run" / "checkpoints" / f"{80:012d}"
     whole = (end / "tensors.safetensors").read_bytes()
     shutil.rmtree(end)
@@ -559,21 +561,21 @@ def test_looking_once_at_a_batch_gives_the_bits_of_looking_twice(
 
 def test_a_batch_that_was_written_into_is_looked_at_again(images: ImageSet) -> None:
     """Neither a changed batch nor a changed encoder gets the old features."""
-    encoder, looks = autoencoder("mlp").encoder.requires_grad_(False), FrozenFeatures()
+    encoder, feature_cache = autoencoder("mlp").encoder.requires_grad_(False), FrozenFeatures()
     x = images.batch(images.train[:4])
-    first = looks.stages(encoder, x, True)[0]
-    assert torch.equal(looks.stages(encoder, x.detach(), True)[0], first)
+    first = feature_cache.stages(encoder, x, True)[0]
+    assert torch.equal(feature_cache.stages(encoder, x.detach(), True)[0], first)
     x.mul_(0.5)
-    assert not torch.equal(looks.stages(encoder, x, True)[0], first)
+    assert not torch.equal(feature_cache.stages(encoder, x, True)[0], first)
     with torch.no_grad():
         encoder.layers[0][0].weight.mul_(2.0)
-    torch.testing.assert_close(looks.stages(encoder, x, True)[0], encoder.features(x).stages[0])
+    torch.testing.assert_close(feature_cache.stages(encoder, x, True)[0], encoder.features(x).stages[0])
 
 
 def test_real_and_generated_images_are_augmented_by_one_draw(images: ImageSet) -> None:
     """The same image as real and as fake looks the same to D, whichever kind is drawn."""
-    trainee = trainee_of(move(images, "scratch"), images, augment="colour+translation+cutout")
-    view = trainee._view(8)
+    trainer = trainee_of(move(images, "scratch"), images, augment="colour+translation+cutout")
+    view = trainer._view(8)
     assert view is not None
     x = images.batch(images.train[:8])
     assert torch.equal(view(x), view(x.clone()))

@@ -22,8 +22,8 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.losses.augmentation import augment, draw
 from zoo.losses.types import Side
-from zoo.networks.types import Judgement
-from zoo.training.gan import AdversarialTrainee
+from zoo.networks.types import DiscriminatorOutput
+from zoo.training.gan import GANTrainer
 from zoo.types import DataSpec
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
@@ -34,8 +34,8 @@ def images(images_file: Path) -> ImageSet:
     return open_images(str(images_file), shape=SHAPE)
 
 
-def term_of(moved: Any, name: str) -> Any:
-    (found,) = [term for key, term in moved.plan.terms.items() if key.endswith(name)]
+def term_of(transferred: Any, name: str) -> Any:
+    (found,) = [term for key, term in transferred.plan.losses.items() if key.endswith(name)]
     return found
 
 
@@ -49,35 +49,38 @@ def mean_square(a: Tensor, b: Tensor) -> float:
 @both
 def test_the_anchor_is_the_distance_in_all_stages_and_a_share_of_that_in_pixels(arch: str, images: ImageSet) -> None:
     """mean_l ||phi_l(x) - phi_l(G(Enc x))||^2 / n_l + 0.3 |x - G(Enc x)| / n, of a generator that is not the decoder."""
-    moved = move(images, ("recon-anchor", {"pixels": 0.3}), arch=arch)
-    game, source = table(trainee_of(moved, images), images), moved.source
-    again = moved.gan.generator(source.encode(game.real))
-    stages = [source.encoder.features(x).stages for x in (game.real, again)]
+    transferred = move(images, ("recon-anchor", {"pixels": 0.3}), arch=arch)
+    context, source = table(trainee_of(transferred, images), images), transferred.source
+    again = transferred.gan.generator(source.encode(context.real))
+    stages = [source.encoder.features(x).stages for x in (context.real, again)]
     distance = np.mean([mean_square(a, b) for a, b in zip(*stages, strict=True)])
-    pixels = float((game.real - again).detach().abs().double().mean())
-    assert term_of(moved, "anchor")(game).item() == pytest.approx(distance + 0.3 * pixels, rel=1e-5)
+    pixels = float((context.real - again).detach().abs().double().mean())
+    assert term_of(transferred, "anchor")(context).item() == pytest.approx(distance + 0.3 * pixels, rel=1e-5)
 
 
 @both
 def test_distillation_compares_all_stages_of_real_and_generated_images(arch: str, images: ImageSet) -> None:
     """mean over both batches and all stages of ||A h(x) - phi(x) / rms||^2 / n; the weight falls linearly to 0."""
     config = {"discriminator": 0.8, "images": 100, "generator": 0.6, "generator_images": 50}
-    moved = move(images, ("feature-distill", config), arch=arch)
-    term, game = term_of(moved, "features"), table(trainee_of(moved, images), images)
+    transferred = move(images, ("feature-distill", config), arch=arch)
+    term, context = term_of(transferred, "features"), table(trainee_of(transferred, images), images)
     distances = []
-    for x in (game.real, game.fake):
-        students, teachers = moved.gan.discriminator.judge(x).stages, moved.source.encoder.features(x).stages
+    for x in (context.real, context.fake):
+        students, teachers = (
+            transferred.gan.discriminator.discriminate(x).stages,
+            transferred.source.encoder.features(x).stages,
+        )
         for h, phi, adapter in zip(students, teachers, term.adapters, strict=True):
             adapted = torch.einsum("oc,nc...->no...", adapter.weight[:, :, 0], h)
             adapted = adapted + adapter.bias.view(1, -1, *[1] * (h.dim() - 2))
             scaled = phi / phi.square().mean(1, keepdim=True).sqrt()
             distances.append(mean_square(adapted, scaled))
-    assert term(game).item() == pytest.approx(np.mean(distances), rel=1e-4)
+    assert term(context).item() == pytest.approx(np.mean(distances), rel=1e-4)
     assert [round(term.weight(at), 6) for at in (0, 50, 100, 999)] == [0.8, 0.4, 0.0, 0.0]
-    taught = term_of(moved, "images")
-    code = moved.source.encode(game.real)
-    expected = (moved.gan.generator(code) - moved.source.decoder(code)).abs().mean().item()
-    assert taught(game).item() == pytest.approx(expected, rel=1e-5)
+    taught = term_of(transferred, "images")
+    code = transferred.source.encode(context.real)
+    expected = (transferred.gan.generator(code) - transferred.source.decoder(code)).abs().mean().item()
+    assert taught(context).item() == pytest.approx(expected, rel=1e-5)
     assert [round(taught.weight(at), 6) for at in (0, 25, 50, 999)] == [0.6, 0.3, 0.0, 0.0]
 
 
@@ -85,15 +88,15 @@ def test_distillation_compares_all_stages_of_real_and_generated_images(arch: str
 def test_moments_follow_an_average_and_pull_by_the_newest_batch(arch: str, images: ImageSet) -> None:
     """Two batches by hand: the first is its own average, then m <- 0.6 m + 0.4 new; the slope is that of the newest
     batch's moments in full, not 0.4 of it."""
-    moved = move(images, ("feature-moments", {"keep": 0.6}), arch=arch)
-    term, trainee = term_of(moved, "moments"), trainee_of(moved, images)
-    encoder = moved.source.encoder
+    transferred = move(images, ("feature-moments", {"keep": 0.6}), arch=arch)
+    term, trainer = term_of(transferred, "moments"), trainee_of(transferred, images)
+    encoder = transferred.source.encoder
     real = [s.detach() for s in encoder.features(images.batch(images.train)).stages]
     kept: list[tuple[Tensor, Tensor]] = []
     for keep in (0.0, 0.6):
-        game = table(trainee, images)
-        x = (game.fake.detach() + 0.1 * keep).requires_grad_()
-        game.fake = x
+        context = table(trainer, images)
+        x = (context.fake.detach() + 0.1 * keep).requires_grad_()
+        context.fake = x
         moments = [(s.mean(0), ((s - s.mean(0)) ** 2).mean(0)) for s in encoder.features(x).stages]
         kept = kept or [(m.detach(), v.detach()) for m, v in moments]
         kept = [
@@ -106,7 +109,7 @@ def test_moments_follow_an_average_and_pull_by_the_newest_batch(arch: str, image
             scale = spread + 1e-3 * spread.mean() + 1e-8
             value += float(((wanted - mean) ** 2 / scale).mean() + (((spread - variance) / scale) ** 2).mean())
             pull = pull - (2 * (wanted - mean) / scale * m).mean() - (2 * (spread - variance) / scale**2 * v).mean()
-        loss = term(game)
+        loss = term(context)
         assert loss.item() == pytest.approx(value, rel=1e-3)
         ours, theirs = torch.autograd.grad(loss, x)[0], torch.autograd.grad(pull, x)[0]
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4 * theirs.abs().max().item())
@@ -115,21 +118,21 @@ def test_moments_follow_an_average_and_pull_by_the_newest_batch(arch: str, image
 @both
 def test_each_side_is_held_with_its_own_weight(arch: str, images: ImageSet) -> None:
     """l2-sp adds w_G ||theta_G - start||^2 to G's loss and w_D ||theta_D - start||^2 to D's, and nothing else."""
-    moved = move(images, "decoder-init", ("l2-sp", {"generator": 2e-3, "discriminator": 3e-3}), arch=arch)
-    game = table(trainee_of(moved, images), images)
+    transferred = move(images, "decoder-init", ("l2-sp", {"generator": 2e-3, "discriminator": 3e-3}), arch=arch)
+    context = table(trainee_of(transferred, images), images)
     for side, strength in (("generator", 2e-3), ("discriminator", 3e-3)):
-        term, net = term_of(moved, side), moved.gan.parts[side]
+        term, net = term_of(transferred, side), transferred.gan.parts[side]
         assert (term.side, term.weight(10**6)) == (Side(side), strength)
         before = copy.deepcopy(net)
         with torch.no_grad():
             for i, weight in enumerate(net.parameters()):
                 weight += 0.01 * (i + 1)
         pairs = zip(net.parameters(), before.parameters(), strict=True)
-        assert term(game).item() == pytest.approx(
+        assert term(context).item() == pytest.approx(
             sum(float((a - b).detach().square().sum()) for a, b in pairs), rel=1e-4
         )
-    moved = move(images, ("ewc", {"weight": 5e-3, "samples": 4}), arch=arch)
-    assert term_of(moved, "generator").weight(10**6) == 5e-3
+    transferred = move(images, ("ewc", {"weight": 5e-3, "samples": 4}), arch=arch)
+    assert term_of(transferred, "generator").weight(10**6) == 5e-3
 
 
 # ---------------------------------------------------------------- around the nets
@@ -162,11 +165,13 @@ def test_the_heads_logits_are_multiplied_by_the_strength(arch: str, images: Imag
     """From the same seed twice the strength gives twice the heads' logits, and the base's as they were."""
     x = images.batch(images.train[:4])
     one, two = (
-        move(images, ("projected-heads", {"strength": s, "channels": 4}), arch=arch).gan.discriminator.eval().judge(x)
+        move(images, ("projected-heads", {"strength": s, "channels": 4}), arch=arch)
+        .gan.discriminator.eval()
+        .discriminate(x)
         for s in (1.0, 2.0)
     )
-    torch.testing.assert_close(two.realness[:, 1:], 2 * one.realness[:, 1:])
-    assert torch.equal(two.realness[:, :1], one.realness[:, :1])
+    torch.testing.assert_close(two.logits[:, 1:], 2 * one.logits[:, 1:])
+    assert torch.equal(two.logits[:, :1], one.logits[:, :1])
 
 
 @both
@@ -179,16 +184,16 @@ def test_concatenated_features_are_those_of_the_last_stages(arch: str, images_fi
     source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6, seed=0)
     images = open_images(str(images_file), shape=(1, 16, 16))
     strategy = {"component": "feature-concat", "config": {"stages": 1, "strength": 0.7}}
-    judge = zoo.transfer(source, strategy=[strategy], data=images).gan.discriminator.eval()
+    discriminate = zoo.transfer(source, strategy=[strategy], data=images).gan.discriminator.eval()
     x = images.batch(images.train[:5])
     stages = source.encoder.features(x).stages
     assert len({stage.shape[1] for stage in stages}) == 1
-    (project,), last = judge.head.project, judge.head.last
+    (project,), last = discriminate.head.project, discriminate.head.last
     places = stages[-1].reshape(5, stages[-1].shape[1], -1)
     seen = torch.einsum("oc,ncp->nop", project.weight[:, :, 0], places) + project.bias[None, :, None]
     pooled = torch.where(seen > 0, seen, 0.2 * seen).mean(2)
-    expected = judge.base.judge(x).realness + 0.7 * (pooled @ last.weight.T + last.bias)
-    torch.testing.assert_close(judge.judge(x).realness, expected, rtol=1e-5, atol=1e-6)
+    expected = discriminate.base.discriminate(x).logits + 0.7 * (pooled @ last.weight.T + last.bias)
+    torch.testing.assert_close(discriminate.discriminate(x).logits, expected, rtol=1e-5, atol=1e-6)
 
 
 @both
@@ -234,13 +239,15 @@ def test_statistics_are_means_over_batches_of_the_gans_own_prior(arch: str, imag
 @both
 def test_the_average_starts_as_the_decoder(arch: str, images: ImageSet) -> None:
     """Before the first step it is the decoder; after it the mean of both by the half-life, which ramps up."""
-    moved = move(images, "decoder-init", arch=arch)
-    trainee = trainee_of(moved, images, ema_ramp=0.5, generator_lr=1e-2)
-    assert states_equal(trainee.average.net, moved.source.decoder)
-    before = [weight.detach().clone() for weight in trainee.average.net.parameters()]
-    run(trainee, images, 1)
+    transferred = move(images, "decoder-init", arch=arch)
+    trainer = trainee_of(transferred, images, ema_ramp=0.5, generator_lr=1e-2)
+    assert states_equal(trainer.average.net, transferred.source.decoder)
+    before = [weight.detach().clone() for weight in trainer.average.net.parameters()]
+    run(trainer, images, 1)
     keep = 0.5 ** (8 / (0.5 * 8))
-    for old, live, ours in zip(before, moved.gan.generator.parameters(), trainee.average.net.parameters(), strict=True):
+    for old, live, ours in zip(
+        before, transferred.gan.generator.parameters(), trainer.average.net.parameters(), strict=True
+    ):
         torch.testing.assert_close(ours, keep * old + (1 - keep) * live.detach(), rtol=1e-5, atol=1e-7)
 
 
@@ -249,9 +256,9 @@ def test_the_average_starts_as_the_decoder(arch: str, images: ImageSet) -> None:
 
 @both
 def test_the_map_of_codes_moves_with_every_third_step_of_its_critic(arch: str, images: ImageSet) -> None:
-    moved = move(images, ("latent-gan", {"widths": [8], "critic_steps": 3}), arch=arch)
-    trainee = trainee_of(moved, images)
-    steps = [trainee.step(images.train[:8], 8 * i) for i in range(6)]
+    transferred = move(images, ("latent-gan", {"widths": [8], "critic_steps": 3}), arch=arch)
+    trainer = trainee_of(transferred, images)
+    steps = [trainer.step(images.train[:8], 8 * i) for i in range(6)]
     assert ["g_loss" in scalars for scalars in steps] == [True, False, False, True, False, False]
     assert all("d_loss" in scalars for scalars in steps)
 
@@ -259,45 +266,45 @@ def test_the_map_of_codes_moves_with_every_third_step_of_its_critic(arch: str, i
 @both
 def test_the_critic_judges_standardised_codes(arch: str, images: ImageSet) -> None:
     """Real: (Enc x - mean) / deviation of the codes of all images; their mean is 0 and their variance 1."""
-    moved = move(images, "latent-gan", arch=arch)
-    codes = moved.source.encode(images.batch(images.train))
-    real = moved.plan.game.real(images.batch(images.train), images.train)
+    transferred = move(images, "latent-gan", arch=arch)
+    codes = transferred.source.encode(images.batch(images.train))
+    real = transferred.plan.task.real(images.batch(images.train), images.train)
     expected = (codes - codes.mean(0)) / codes.std(0, unbiased=False)
     torch.testing.assert_close(real, expected, rtol=1e-4, atol=1e-5)
-    assert moved.plan.recipe["objective"] == "core/wasserstein"
-    assert moved.plan.recipe["regulariser"] == {"component": "core/gradient-penalty", "config": {"gamma": 10.0}}
+    assert transferred.plan.recipe["objective"] == "core/wasserstein"
+    assert transferred.plan.recipe["regulariser"] == {"component": "core/gradient-penalty", "config": {"gamma": 10.0}}
 
 
 @both
 def test_ebgan_pulls_the_generators_codes_apart_and_only_those(arch: str, images: ImageSet) -> None:
     """L_G = R(G(z)) + 0.3 PT, PT the mean squared cosine of all pairs of codes; L_D = R(x) + [m - R(G(z))]_+."""
-    moved = move(images, ("energy", {"pull_away": 0.3}), arch=arch)
-    game, source = table(trainee_of(moved, images), images), moved.source
-    codes = source.encode(game.fake.detach()).double()
+    transferred = move(images, ("energy", {"pull_away": 0.3}), arch=arch)
+    context, source = table(trainee_of(transferred, images), images), transferred.source
+    codes = source.encode(context.fake.detach()).double()
     pairs = [(i, j) for i in range(8) for j in range(8) if i != j]
     away = np.mean([torch.cosine_similarity(codes[i], codes[j], 0).item() ** 2 for i, j in pairs])
-    real, fake = (mean_square(x, source.reconstruct(x.detach())) for x in (game.real, game.fake))
-    each = (game.fake - source.reconstruct(game.fake.detach())).detach().square().flatten(1).mean(1)
-    objective = moved.plan.objective
-    assert objective.g_loss(game).item() == pytest.approx(fake + 0.3 * away, rel=1e-4)
+    real, fake = (mean_square(x, source.reconstruct(x.detach())) for x in (context.real, context.fake))
+    each = (context.fake - source.reconstruct(context.fake.detach())).detach().square().flatten(1).mean(1)
+    objective = transferred.plan.objective
+    assert objective.g_loss(context).item() == pytest.approx(fake + 0.3 * away, rel=1e-4)
     hinge = (objective.margin - each).relu().mean().item()
     assert hinge > 0
-    assert objective.d_loss(game).item() == pytest.approx(real + hinge, rel=1e-4)
+    assert objective.d_loss(context).item() == pytest.approx(real + hinge, rel=1e-4)
 
 
 @both
 def test_began_follows_its_recursion_while_it_trains(arch: str, images: ImageSet) -> None:
     """k_(t+1) = [k_t + lambda (gamma R(x) - R(G(z)))] and the measure, from what D said last in each of six steps."""
-    moved = move(images, ("energy", {"objective": "began", "gamma": 0.9, "lambda_k": 0.5}), arch=arch)
-    trainee = trainee_of(moved, images)
-    seen, k, trace = _Watched(trainee), 0.0, []
+    transferred = move(images, ("energy", {"objective": "began", "gamma": 0.9, "lambda_k": 0.5}), arch=arch)
+    trainer = trainee_of(transferred, images)
+    seen, k, trace = _Watched(trainer), 0.0, []
     for i in range(6):
-        trainee.step(images.train[8 * i : 8 * i + 8], 8 * i)
+        trainer.step(images.train[8 * i : 8 * i + 8], 8 * i)
         (real,), (fake,) = ([-said.mean().item()] for said in seen.said[-2:])
         k = min(1.0, max(0.0, k + 0.5 * (0.9 * real - fake)))
         trace.append(k)
-        assert trainee.objective.k.item() == pytest.approx(k, abs=1e-5)
-        assert trainee.objective.measure.item() == pytest.approx(real + abs(0.9 * real - fake), rel=1e-4)
+        assert trainer.objective.k.item() == pytest.approx(k, abs=1e-5)
+        assert trainer.objective.measure.item() == pytest.approx(real + abs(0.9 * real - fake), rel=1e-4)
     assert max(trace) > 0
 
 
@@ -307,30 +314,30 @@ def test_began_follows_its_recursion_while_it_trains(arch: str, images: ImageSet
 class _Watched:
     """What D is shown and says in each of a step's looks."""
 
-    def __init__(self, trainee: AdversarialTrainee) -> None:
+    def __init__(self, trainer: GANTrainer) -> None:
         self.shown: list[Tensor] = []
         self.said: list[Tensor] = []
-        judge: Callable[[Tensor], Judgement] = trainee._judge
+        discriminate: Callable[[Tensor], DiscriminatorOutput] = trainer._judge
 
-        def look(x: Tensor) -> Judgement:
-            verdict = judge(x)
+        def look(x: Tensor) -> DiscriminatorOutput:
+            verdict = discriminate(x)
             self.shown.append(x.detach().clone())
-            self.said.append(verdict.realness.detach())
+            self.said.append(verdict.logits.detach())
             return verdict
 
-        trainee._judge = look
+        trainer._judge = look
 
 
 @pytest.mark.parametrize("objective", ["core/relativistic", "core/hinge"])
 def test_real_and_generated_images_of_a_step_get_one_draw(objective: str, images: ImageSet) -> None:
     """Where both batches are the same images D is shown the same twice; the next player sees another draw."""
     settings = {"augment": "colour+translation+cutout", "objective": objective, "regulariser": "none"}
-    trainee = trainee_of(move(images, "scratch"), images, **settings)
+    trainer = trainee_of(move(images, "scratch"), images, **settings)
     rows = images.train[:8]
-    weight = next(trainee.gan.generator.parameters())
-    trainee._fake = lambda z: images.batch(rows) + 0.0 * weight.sum()
-    seen = _Watched(trainee)
-    trainee.step(rows, 0)
+    weight = next(trainer.gan.generator.parameters())
+    trainer._fake = lambda z: images.batch(rows) + 0.0 * weight.sum()
+    seen = _Watched(trainer)
+    trainer.step(rows, 0)
     assert torch.equal(seen.shown[0], seen.shown[1])
     assert not torch.equal(seen.shown[0], images.batch(rows))
     assert not torch.equal(seen.shown[0], seen.shown[-1])
@@ -340,13 +347,13 @@ def test_real_and_generated_images_of_a_step_get_one_draw(objective: str, images
 def test_a_teacher_looks_at_what_the_discriminator_looks_at(images: ImageSet) -> None:
     """Its features are to be predicted from the augmented images that D got."""
     settings = {"augment": "colour+translation", "regulariser": "none"}
-    moved = move(images, ("feature-distill", {"generator": 0.0}))
-    trainee = trainee_of(moved, images, **settings)
-    teacher, looked = term_of(moved, "features").teacher, []
+    transferred = move(images, ("feature-distill", {"generator": 0.0}))
+    trainer = trainee_of(transferred, images, **settings)
+    teacher, looked = term_of(transferred, "features").teacher, []
     features = teacher.features
     teacher.features = lambda x: looked.append(x.detach().clone()) or features(x)
-    seen = _Watched(trainee)
-    trainee.step(images.train[:8], 0)
+    seen = _Watched(trainer)
+    trainer.step(images.train[:8], 0)
     assert len(looked) == 2
     assert {any(torch.equal(x, shown) for shown in seen.shown[:2]) for x in looked} == {True}
 
@@ -355,11 +362,11 @@ def test_a_teacher_looks_at_what_the_discriminator_looks_at(images: ImageSet) ->
 def test_adaptive_augmentation_is_steered_by_the_sign_of_real_logits(objective: str, images: ImageSet) -> None:
     """ADA's r_t = E sign D(x) over real images; a relativistic D knows differences only, so theirs count."""
     settings = {"augment": "colour", "augment_probability": "adaptive", "objective": objective, "regulariser": "none"}
-    trainee = trainee_of(move(images, "scratch"), images, **settings)
+    trainer = trainee_of(move(images, "scratch"), images, **settings)
     with torch.no_grad():
-        trainee.gan.discriminator.head.bias += 0.02
-    seen = _Watched(trainee)
-    found = trainee.step(images.train[:32], 0)["d_sign"].item()
+        trainer.gan.discriminator.head.bias += 0.02
+    seen = _Watched(trainer)
+    found = trainer.step(images.train[:32], 0)["d_sign"].item()
     assert torch.equal(seen.shown[0], images.batch(images.train[:32]))  # it starts without any
     real, fake = seen.said[:2]
     expected = (real - fake if objective == "core/relativistic" else real).sign().mean().item()

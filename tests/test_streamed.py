@@ -178,8 +178,8 @@ def test_large_sets_stream_by_themselves_and_fits_read_a_bounded_sample(
     assert images.streamed
     assert (len(images.train), len(images.held_out), len(images.to_fit())) == (36, 4, 10)
     source = zoo.autoencoder("mlp", "mlp", shape=(3, 8, 8), latent_dim=6)
-    moved = zoo.transfer(source, strategy="decoder-init+gaussian-prior", data=images)
-    assert "fitted to 10 of 36 images, evenly spread" in moved.report.notes
+    transferred = zoo.transfer(source, strategy="decoder-init+gaussian-prior", data=images)
+    assert "fitted to 10 of 36 images, evenly spread" in transferred.report.notes
     assert not open_images(photos, limit=20).streamed
     assert not open_images(photos, stream=False).streamed
 

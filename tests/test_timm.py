@@ -180,10 +180,10 @@ def test_a_gan_like_a_pretrained_autoencoder_starts_fresh_and_fetches_nothing(hu
     made = gan(like=source)
     assert len(hub) == 1
     assert made.specs["discriminator"].config["pretrained"] == ""
-    moved = zoo.transfer(source, made, "encoder-init")
+    transferred = zoo.transfer(source, made, "encoder-init")
     assert all(
         torch.equal(a, b)
-        for a, b in zip(source.encoder.parameters(), moved.gan.discriminator.encoder.parameters(), strict=True)  # type: ignore[union-attr]
+        for a, b in zip(source.encoder.parameters(), transferred.gan.discriminator.encoder.parameters(), strict=True)  # type: ignore[union-attr]
     )
 
 
@@ -219,15 +219,15 @@ def test_an_unknown_tag_and_an_unreachable_hub_are_told_apart() -> None:
 def test_a_vit_judges_under_r1(images_file: Path, tmp_path: Path) -> None:
     """Attention is differentiated twice in a whole training step."""
     from zoo.data.open import open_images
-    from zoo.training.gan import AdversarialTrainee
+    from zoo.training.gan import GANTrainer
     from zoo.training.recipe import AdversarialTraining
-    from zoo.transfers.plan import Transfer
+    from zoo.transfers.plan import TransferPlan
 
     judge = PartSpec("timm/vit_tiny_patch16_224", {"resize": 32, "stages": [0, 1]})
     made = gan(PartSpec("dcgan", {"width": 2}), judge, shape=(1, 8, 8), latent_dim=4)
     images = open_images(str(images_file), like=made.data)
-    trainee = AdversarialTrainee(Transfer(made), images, AdversarialTraining(batch=4), seed=0)
-    scalars = trainee.step(images.train[:4], 0)
+    trainer = GANTrainer(TransferPlan(made), images, AdversarialTraining(batch=4), seed=0)
+    scalars = trainer.step(images.train[:4], 0)
     assert float(scalars["penalty"]) > 0
     assert all(torch.isfinite(value) for value in scalars.values())
 
@@ -235,7 +235,7 @@ def test_a_vit_judges_under_r1(images_file: Path, tmp_path: Path) -> None:
 def test_a_backbones_autoencoder_teaches_a_gan_of_another_architecture(images_file: Path) -> None:
     """auto distils what cannot be copied, both ways of a step run, and no adapter is kept."""
     from zoo.data.open import open_images
-    from zoo.training.gan import AdversarialTrainee
+    from zoo.training.gan import GANTrainer
     from zoo.training.recipe import AdversarialTraining
     from zoo.transfers.apply import explain
 
@@ -246,9 +246,9 @@ def test_a_backbones_autoencoder_teaches_a_gan_of_another_architecture(images_fi
     advised = explain(source, target)
     assert advised.strategy == "transfer/feature-distill"
     assert any("no encoder-init" in note for note in advised.notes)
-    moved = zoo.transfer(source, target, "feature-distill", data=images)
-    trainee = AdversarialTrainee(moved.plan, images, AdversarialTraining(batch=4), 0)
-    scalars = trainee.step(images.train[:4], 0)
+    transferred = zoo.transfer(source, target, "feature-distill", data=images)
+    trainer = GANTrainer(transferred.plan, images, AdversarialTraining(batch=4), 0)
+    scalars = trainer.step(images.train[:4], 0)
     assert all(torch.isfinite(value) for value in scalars.values())
     assert {"d_loss", "g_loss"} <= set(scalars)
-    assert not any("adapter" in name for part in moved.gan.parts.values() for name in part.state_dict())
+    assert not any("adapter" in name for part in transferred.gan.parts.values() for name in part.state_dict())

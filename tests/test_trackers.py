@@ -14,14 +14,14 @@ from helpers import autoencoder
 import zoo
 from zoo import plugins
 from zoo.errors import UnknownName
-from zoo.training.run_dir import Record
+from zoo.training.run_dir import RunDirectory
 from zoo.types import Event, RunFacts
 
 SMALL = {"batch": 16, "checkpoint_every": 64, "sample_every": 32}
 
 
 @pytest.fixture
-def offer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def registered(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Adds a tracker, as a plugin would."""
 
     def add(**hooks: Callable[..., None]) -> None:
@@ -37,14 +37,14 @@ def train(images_file: Path, out: Path, **others: Any) -> zoo.Run:
 
 
 def test_a_tracker_gets_every_event_of_a_run_that_asks_for_it_and_of_no_other(
-    offer: Callable[..., None], images_file: Path, tmp_path: Path
+    registered: Callable[..., None], images_file: Path, tmp_path: Path
 ) -> None:
     heard: list[tuple[RunFacts, Event]] = []
-    offer(ours=lambda run, event: heard.append((run, event)))
+    registered(ours=lambda run, event: heard.append((run, event)))
     train(images_file, tmp_path / "quiet")
     assert not heard
     run = train(images_file, tmp_path / "run", track=["ours"])
-    assert [event.kind for _, event in heard] == [line["kind"] for line in Record(run.folder).lines()]
+    assert [event.kind for _, event in heard] == [line["kind"] for line in RunDirectory(run.folder).lines()]
     assert {facts.folder for facts, _ in heard} == {run.folder}
     assert heard[0][0].recipe["gan"]["training"]["batch"] == 16
     heard.clear()
@@ -53,7 +53,7 @@ def test_a_tracker_gets_every_event_of_a_run_that_asks_for_it_and_of_no_other(
 
 
 def test_a_tracker_that_raises_is_told_once_and_the_run_goes_on(
-    offer: Callable[..., None], images_file: Path, tmp_path: Path
+    registered: Callable[..., None], images_file: Path, tmp_path: Path
 ) -> None:
     calls = []
 
@@ -61,11 +61,11 @@ def test_a_tracker_that_raises_is_told_once_and_the_run_goes_on(
         calls.append(event.kind)
         sys.exit(3)
 
-    offer(broken=broken)
+    registered(broken=broken)
     run = train(images_file, tmp_path / "run", track=["broken"])
     assert run.shown == 64
     assert len(calls) == 1
-    warnings = [line for line in Record(run.folder).lines() if line["kind"] == "warning"]
+    warnings = [line for line in RunDirectory(run.folder).lines() if line["kind"] == "warning"]
     assert [(line["warning"], line["what"]) for line in warnings] == [
         ("tracker", "tracker broken failed: SystemExit: 3")
     ]
@@ -103,7 +103,7 @@ def test_trackio_gets_losses_by_images_shown(
     pytest.importorskip("trackio")
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
     run = train(images_file, tmp_path / "run", track=["trackio"])
-    assert not [line for line in Record(run.folder).lines() if line["kind"] == "warning"]
+    assert not [line for line in RunDirectory(run.folder).lines() if line["kind"] == "warning"]
     import trackio
 
     held = trackio.Api().runs("zoo")

@@ -24,15 +24,15 @@ def source(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
 
 
 def test_decoder_init_gives_bitwise_equal_samples(source) -> None:  # type: ignore[no-untyped-def]
-    moved = zoo.transfer(source, strategy="decoder-init")
+    transferred = zoo.transfer(source, strategy="decoder-init")
     z = torch.randn(9, 6)
-    assert torch.equal(moved.gan.generate(z), source.decode(z))
+    assert torch.equal(transferred.gan.generate(z), source.decode(z))
 
 
 def test_encoder_init_gives_bitwise_equal_stages(source) -> None:  # type: ignore[no-untyped-def]
-    moved = zoo.transfer(source, strategy="encoder-init")
+    transferred = zoo.transfer(source, strategy="encoder-init")
     x = torch.rand(5, *SHAPE) * 2 - 1
-    judged = moved.gan.discriminator.eval().judge(x).stages
+    judged = transferred.gan.discriminator.eval().discriminate(x).stages
     for ours, theirs in zip(judged, source.encoder.features(x).stages, strict=True):
         assert torch.equal(ours, theirs)
 
@@ -46,14 +46,14 @@ def test_neither_the_source_nor_the_gan_is_changed(source) -> None:  # type: ign
 
 
 def test_the_report_lists_every_tensor_of_the_final_gan_with_its_origin(source) -> None:  # type: ignore[no-untyped-def]
-    moved = zoo.transfer(source)
-    listed = {(row.net, row.tensor) for row in moved.report.rows}
-    assert listed == {(net, name) for net, part in moved.gan.parts.items() for name in part.state_dict()}
-    assert moved.report.count("generator") == {"copied": len(moved.gan.generator.state_dict())}
-    head = {row.tensor: row.origin for row in moved.report.rows if row.tensor.startswith("head.")}
+    transferred = zoo.transfer(source)
+    listed = {(row.net, row.tensor) for row in transferred.report.rows}
+    assert listed == {(net, name) for net, part in transferred.gan.parts.items() for name in part.state_dict()}
+    assert transferred.report.count("generator") == {"copied": len(transferred.gan.generator.state_dict())}
+    head = {row.tensor: row.origin for row in transferred.report.rows if row.tensor.startswith("head.")}
     assert head == {"head.weight": "fresh", "head.bias": "fresh"}
-    trunk = moved.gan.discriminator.encoder.state_dict()
-    copied = [row for row in moved.report.rows if row.net == "discriminator" and row.origin == "copied"]
+    trunk = transferred.gan.discriminator.encoder.state_dict()
+    copied = [row for row in transferred.report.rows if row.net == "discriminator" and row.origin == "copied"]
     assert {row.tensor for row in copied} == {f"encoder.{name}" for name in trunk}
     for row in copied:
         role, _, name = row.how.partition(".")
@@ -62,9 +62,9 @@ def test_the_report_lists_every_tensor_of_the_final_gan_with_its_origin(source) 
 
 def test_scratch_moves_nothing(source) -> None:  # type: ignore[no-untyped-def]
     gan = zoo.gan(like=source, seed=5)
-    moved = zoo.transfer(source, gan, "scratch")
-    assert states_equal(moved.gan, gan)
-    assert set(moved.report.count()) == {"fresh"}
+    transferred = zoo.transfer(source, gan, "scratch")
+    assert states_equal(transferred.gan, gan)
+    assert set(transferred.report.count()) == {"fresh"}
 
 
 def test_the_order_in_which_strategies_are_written_does_not_matter(source, images_file: Path) -> None:  # type: ignore[no-untyped-def]
@@ -78,8 +78,8 @@ def test_the_order_in_which_strategies_are_written_does_not_matter(source, image
 def test_explaining_on_the_meta_device_gives_the_same_report_as_doing_it(images_file: Path) -> None:
     real, meta = autoencoder("dcgan"), autoencoder("dcgan", device="meta")
     strategy = "decoder-init+encoder-init+gmm-prior"
-    promised = explain(meta, zoo.gan(like=meta, device="meta"), strategy)
-    assert zoo.transfer(real, strategy=strategy, data=str(images_file)).report.rows == promised.rows
+    required_tensors = explain(meta, zoo.gan(like=meta, device="meta"), strategy)
+    assert zoo.transfer(real, strategy=strategy, data=str(images_file)).report.rows == required_tensors.rows
 
 
 def test_a_generator_with_fewer_layers_takes_the_last_ones_by_a_named_bridge() -> None:
@@ -91,23 +91,23 @@ def test_a_generator_with_fewer_layers_takes_the_last_ones_by_a_named_bridge() -
         latent_dim=6,
     )
     gan = zoo.gan({"component": "mlp", "config": {"widths": []}}, like=source)
-    moved = zoo.transfer(source, gan, "decoder-init")
-    rows = [row for row in moved.report.rows if row.net == "generator"]
+    transferred = zoo.transfer(source, gan, "decoder-init")
+    rows = [row for row in transferred.report.rows if row.net == "generator"]
     assert {row.origin for row in rows} == {"adapted"}
     assert all(row.how.startswith("drop-layers: decoder.") for row in rows)
     last = [layer for layer in source.decoder.modules() if isinstance(layer, torch.nn.Linear)][-1]
-    assert torch.equal(moved.gan.generator.first.weight, last.weight)
+    assert torch.equal(transferred.gan.generator.first.weight, last.weight)
 
 
 def test_the_folded_gaussian_samples_what_the_gaussian_would_have(source, images_file: Path) -> None:  # type: ignore[no-untyped-def]
     """G(e) after folding equals Dec(mu + L e), to float32's rounding."""
     images = zoo.open_images(str(images_file), like=source.data)
-    moved = zoo.transfer(source, strategy="decoder-init+gaussian-prior", data=images)
+    transferred = zoo.transfer(source, strategy="decoder-init+gaussian-prior", data=images)
     fitted = fit_gaussian(source.encode(images.batch(images.train)))
     noise = torch.randn(32, 6)
     code = (fitted.mean + noise.double() @ fitted.scale.T).float()
-    assert torch.allclose(moved.gan.generate(noise), source.decode(code), rtol=1e-4, atol=1e-5)
-    to_latent = moved.plan.to_latent
+    assert torch.allclose(transferred.gan.generate(noise), source.decode(code), rtol=1e-4, atol=1e-5)
+    to_latent = transferred.plan.to_latent
     assert to_latent is not None
     assert torch.allclose(to_latent(code), noise, atol=1e-4)
 
@@ -117,14 +117,14 @@ def test_the_gaussian_prior_has_the_codes_mean_and_covariance(settings, images_f
     source = autoencoder(seed=2).eval()
     images = zoo.open_images(str(images_file), like=source.data)
     strategy = [{"component": "gaussian-prior", "config": settings}]
-    moved = zoo.transfer(source, strategy=strategy, data=images)
+    transferred = zoo.transfer(source, strategy=strategy, data=images)
     codes = source.encode(images.batch(images.train))
     if settings:
-        drawn = moved.gan.prior.sample(20_000, stream(0, "test"))
+        drawn = transferred.gan.prior.sample(20_000, stream(0, "test"))
         assert torch.allclose(drawn.mean(0), codes.mean(0), atol=0.03)
         assert torch.allclose(torch.cov(drawn.T), torch.cov(codes.T), atol=0.05)
     else:
-        assert moved.gan.specs["prior"].component == "core/normal"
+        assert transferred.gan.specs["prior"].component == "core/normal"
 
 
 def test_the_mixture_fits_like_scikit_learns() -> None:
@@ -147,13 +147,13 @@ def test_the_mixture_fits_like_scikit_learns() -> None:
 def test_the_fitted_mixture_is_the_gans_prior_and_draws_from_its_components(images_file: Path) -> None:
     source = autoencoder(seed=2).eval()
     strategy = [{"component": "gmm-prior", "config": {"components": 3}}]
-    moved = zoo.transfer(source, strategy=strategy, data=str(images_file))
-    prior = moved.gan.prior
-    assert moved.gan.specs["prior"].component == "core/gmm"
+    transferred = zoo.transfer(source, strategy=strategy, data=str(images_file))
+    prior = transferred.gan.prior
+    assert transferred.gan.specs["prior"].component == "core/gmm"
     drawn = prior.sample(20_000, stream(0, "test"))
     mean = (prior.weights[:, None] * prior.means).sum(0)
     assert torch.allclose(drawn.mean(0), mean, atol=0.05)
-    assert moved.report.count("prior") == {"fitted": 3}
+    assert transferred.report.count("prior") == {"fitted": 3}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PIL import Image
 
 import zoo
 from zoo.errors import ConfigError, IntegrityError
-from zoo.training.run_dir import learnt_beside
+from zoo.training.run_dir import autoencoder_run_dir
 from zoo.ui import board, space
 from zoo.ui.app import launch
 from zoo.ui.jobs import Jobs
@@ -69,9 +69,9 @@ def test_codes_that_cancel_leave_the_first(player: Player) -> None:
 
 def test_the_discriminators_word_is_its_mean_logit(player: Player, images_file: Path) -> None:
     upload = Image.new("RGB", (8, 8), "white")
-    words, picture = player.judge(upload, str(images_file), n=16)
+    words, picture = player.discriminate(upload, str(images_file), n=16)
     assert player.gan is not None
-    assert words.startswith(f"{player.gan.realness(torch.ones(1, 1, 8, 8)).item():+.2f}")
+    assert words.startswith(f"{player.gan.score(torch.ones(1, 1, 8, 8)).item():+.2f}")
     assert picture.width > 300
 
 
@@ -80,7 +80,7 @@ def test_what_a_model_cannot_do_is_said(player: Player, images_file: Path, tmp_p
     with pytest.raises(ConfigError, match="no image was given"):
         player.look(None)
     with pytest.raises(ConfigError, match="holds no discriminator"):
-        Player.open(str(tmp_path / "run")).judge(Image.new("L", (8, 8)))
+        Player.open(str(tmp_path / "run")).discriminate(Image.new("L", (8, 8)))
 
 
 def test_a_changed_release_is_refused_and_a_locked_page_opens_nothing_else(tmp_path: Path) -> None:
@@ -152,16 +152,16 @@ def test_resume_goes_on_with_an_autoencoder_that_was_stopped_while_it_learnt(ima
     source = str(released(tmp_path / "release"))
     words = {"images": 8, "batch": 4, "seed": 0, "metric": "", "every": 1, "adapt": 10_000}
     run = jobs.transfer(source, str(images_file), "decoder-init", **words)
-    until("running", learnt_beside(run))
-    while not board.look(learnt_beside(run)).shown:
+    until("running", autoencoder_run_dir(run))
+    while not board.look(autoencoder_run_dir(run)).shown:
         time.sleep(0.05)
     jobs.stop(run)
-    until("stopped", learnt_beside(run))
-    assert board.look(learnt_beside(run)).shown < 10_000
+    until("stopped", autoencoder_run_dir(run))
+    assert board.look(autoencoder_run_dir(run)).shown < 10_000
     assert not (run / "recipe.toml").exists()
     jobs.resume(run)
     until("done", run)
-    assert board.look(learnt_beside(run)).shown == 10_000
+    assert board.look(autoencoder_run_dir(run)).shown == 10_000
     jobs.close()
 
 

@@ -20,13 +20,13 @@ from zoo._utils.files import read_regular, sha256_of, write_atomically
 from zoo._utils.strict_json import parse_json
 from zoo.errors import StorageError, ZooError
 
-__all__ = ["Checked", "cache_folder", "checked_files"]
+__all__ = ["HashCache", "cache_folder", "hash_cache"]
 
 _LARGEST = 1_000_000
 _SETTLED = 2_000_000_000
 
 
-class Checked:
+class HashCache:
     """The notes on one folder's files."""
 
     def __init__(self, notes: dict[str, list[object]]) -> None:
@@ -50,14 +50,14 @@ class Checked:
 
 
 @contextmanager
-def checked_files(folder: Path) -> Iterator[Checked]:
+def hash_cache(folder: Path) -> Iterator[HashCache]:
     """The notes on a folder, written back afterwards if they grew; what can't be read or kept is done without."""
     path = cache_folder() / "checked" / f"{sha256_of(os.fsencode(folder.absolute()))[:32]}.json"
     try:
         notes = parse_json(read_regular(path, _LARGEST), str(path), largest=_LARGEST)
     except (OSError, ZooError):
         notes = {}
-    checked = Checked(notes if isinstance(notes, dict) else {})
+    checked = HashCache(notes if isinstance(notes, dict) else {})
     yield checked
     if checked.changed:
         try:

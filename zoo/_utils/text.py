@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-__all__ = ["front_matter", "visible"]
+__all__ = ["front_matter", "sanitize"]
 
 # Sequences of ECMA-48 whole (CSI, then OSC and its kin), other control characters, and marks that change the direction
 # of what follows them (Boucher and Anderson 2021, "Trojan Source"). Tabs and line ends stay.
@@ -18,7 +18,7 @@ _UNSEEN = re.compile(
 )
 
 
-def visible(text: str) -> str:
+def sanitize(text: str) -> str:
     """`text` without control characters and escape sequences.
 
     >>> visible("\\x1b[31mred\\x1b[0m\\a")

@@ -27,7 +27,7 @@ from zoo.registry.load import load
 from zoo.training.api import Run, open_run, resume, train
 from zoo.training.checkpoint import latest
 from zoo.training.watchers import Cost, CostWatch, costs, kept_cost
-from zoo.transfers.apply import Moved, transfer
+from zoo.transfers.apply import TransferResult, transfer
 from zoo.types import Watcher
 
 __all__ = ["Result", "read_result", "refuse_other", "run_cell"]
@@ -170,7 +170,9 @@ def _begin(suite: Suite, root: Path, cell: Cell, folder: Path, watch: Sequence[W
     )
 
 
-def _start(suite: Suite, cell: Cell, source: Autoencoder | None, composed: GAN, images: ImageSet) -> GAN | Moved:
+def _start(
+    suite: Suite, cell: Cell, source: Autoencoder | None, composed: GAN, images: ImageSet
+) -> GAN | TransferResult:
     strategy = suite.arms[cell.arm].strategy
     if source is None or strategy is None:
         return composed

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
-from zoo._utils.text import visible
+from zoo._utils.text import sanitize
 from zoo.cli.extra import load_command, plugin_commands, whose
 from zoo.errors import ZooError, near
 
@@ -175,6 +175,6 @@ _FULL = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 def _complain(message: str, hint: str) -> None:
-    click.echo(f"error: {visible(message)}", err=True)
+    click.echo(f"error: {sanitize(message)}", err=True)
     if hint:
-        click.echo(f"  {visible(hint)}", err=True)
+        click.echo(f"  {sanitize(hint)}", err=True)

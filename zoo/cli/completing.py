@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from zoo.plugins import Offer
+    from zoo.plugins import RegisteredComponent
 
 __all__ = ["any_component", "components", "data", "kinds", "models", "plugins", "releases", "strategies"]
 
@@ -94,12 +94,12 @@ def _components(kind: str | None, incomplete: str) -> list[CompletionItem[str]]:
     from zoo.plugins import components as offered
 
     pattern = f"{incomplete}*" if incomplete else "*"
-    found = {_name(offer, incomplete): offer.component.summary for offer in offered(kind, pattern)}
+    found = {_name(registered, incomplete): registered.component.summary for registered in offered(kind, pattern)}
     return [CompletionItem(name, help=text) for name, text in list(found.items())[:_MOST] if "*" not in name]
 
 
-def _name(offer: Offer, incomplete: str) -> str:
-    return offer.id if "/" in incomplete else offer.component.name
+def _name(registered: RegisteredComponent, incomplete: str) -> str:
+    return registered.id if "/" in incomplete else registered.component.name
 
 
 def _words(known: Iterable[str], incomplete: str) -> list[CompletionItem[str]]:

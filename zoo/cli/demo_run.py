@@ -23,7 +23,7 @@ from zoo.registry.load import load
 from zoo.report.curves import curve
 from zoo.training.api import Run, train
 from zoo.training.watchers import Cost, CostWatch, costs, kept_cost
-from zoo.transfers.apply import Moved, transfer
+from zoo.transfers.apply import TransferResult, transfer
 from zoo.types import Watcher
 
 __all__ = ["DemoResult", "Scale", "demo"]
@@ -101,9 +101,9 @@ def demo(
     )
     fresh = gan(like=pair.autoencoder, data=images.spec, seed=seed)
     began_transfer = Cost.now()
-    moved = transfer(pair.autoencoder, fresh, data=images, seed=seed)
+    transferred = transfer(pair.autoencoder, fresh, data=images, seed=seed)
     before = {"transfer": kept_cost(adapted.folder)[1] + (Cost.now() - began_transfer), "scratch": Cost()}
-    starts: dict[str, GAN | Moved] = {"transfer": moved, "scratch": fresh}
+    starts: dict[str, GAN | TransferResult] = {"transfer": transferred, "scratch": fresh}
     points = sorted({round(scale.images * point) for point in scale.points})
     runs: dict[str, Run] = {}
     for arm, start in starts.items():

@@ -127,10 +127,10 @@ def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
 
 def _write(model: Any, name: str, folder: Path, version: str, figures: Any) -> None:
     from zoo.errors import ConfigError
-    from zoo.registry.load import Pair
+    from zoo.registry.load import LoadedRelease
     from zoo.training.release import write_measured
 
-    if not isinstance(model, Pair):
+    if not isinstance(model, LoadedRelease):
         raise ConfigError(f"{name} is a run, which has no version", f"First: zoo release {name} FOLDER --license SPDX")
     write_measured(model.folder, model.manifest, folder, version=version, metrics=figures)
 

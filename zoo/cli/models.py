@@ -171,27 +171,31 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
     from zoo.config import settings_of
     from zoo.errors import UnknownName, near
 
-    offers = [offer for offer in plugins.components(kind, name) if name in (offer.id, offer.component.name)]
+    offers = [
+        registered
+        for registered in plugins.components(kind, name)
+        if name in (registered.id, registered.component.name)
+    ]
     if not offers:
-        known = [offer.component.name for offer in plugins.components(kind, "*?")]
+        known = [registered.component.name for registered in plugins.components(kind, "*?")]
         raise UnknownName(f"there is no component {name!r}", near(name, known))
     found = [
         {
-            "kind": offer.component.kind,
-            "id": offer.id,
-            "summary": offer.component.summary,
-            "distribution": f"{offer.plugin.distribution} {offer.plugin.version}",
-            "settings": [dataclasses.asdict(setting) for setting in settings_of(plugins.config_class(offer))],
+            "kind": registered.component.kind,
+            "id": registered.id,
+            "summary": registered.component.summary,
+            "distribution": f"{registered.plugin.distribution} {registered.plugin.version}",
+            "settings": [dataclasses.asdict(setting) for setting in settings_of(plugins.config_class(registered))],
         }
-        for offer in offers
+        for registered in offers
     ]
     if as_json:
         show.as_json(found)
         return
-    for offer, record in zip(offers, found, strict=True):
-        click.echo(click.style(f"{record['kind']} {record['id']}", bold=True) + f"  {offer.component.summary}")
+    for registered, record in zip(offers, found, strict=True):
+        click.echo(click.style(f"{record['kind']} {record['id']}", bold=True) + f"  {registered.component.summary}")
         click.echo(f"  from {record['distribution']}")
-        show.facts([(f"  {s.name}", f"{s.type} = {s.default}") for s in settings_of(plugins.config_class(offer))])
+        show.facts([(f"  {s.name}", f"{s.type} = {s.default}") for s in settings_of(plugins.config_class(registered))])
 
 
 def _replay(folder: Path, manifest: Any, save: Path | None) -> tuple[list[dict[str, Any]], str]:

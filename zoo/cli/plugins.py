@@ -30,9 +30,14 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
 
     offers = host.components(kind, pattern)
     if as_json:
-        show.as_json([asdict(offer.component) | {"id": offer.id, "plugin": offer.plugin.name} for offer in offers])
+        show.as_json(
+            [
+                asdict(registered.component) | {"id": registered.id, "plugin": registered.plugin.name}
+                for registered in offers
+            ]
+        )
     elif quiet:
-        show.lines(offer.id for offer in offers)
+        show.lines(registered.id for registered in offers)
     elif offers:
         show.table(
             ("kind", "name", "plugin", ""),

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from zoo._utils.text import visible
+from zoo._utils.text import sanitize
 
 __all__ = ["as_json", "facts", "lines", "moved", "report_table", "skipped", "table"]
 
@@ -29,19 +29,19 @@ def as_json(value: Any) -> None:
 def lines(names: Iterable[object]) -> None:
     """One name a line."""
     for name in names:
-        click.echo(visible(str(name)))
+        click.echo(sanitize(str(name)))
 
 
 def facts(rows: Sequence[tuple[str, object]]) -> None:
     """Aligned `key  value` lines."""
     width = max((len(key) for key, _ in rows), default=0)
     for key, value in rows:
-        click.echo(visible(f"{key:<{width}}  {value}").rstrip())
+        click.echo(sanitize(f"{key:<{width}}  {value}").rstrip())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns as wide as their widest cell; nothing is cut."""
-    cells = [[visible(str(cell)) for cell in row] for row in (head, *rows)]
+    cells = [[sanitize(str(cell)) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     for i, row in enumerate(cells):
         line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -54,7 +54,7 @@ def skipped(files: Sequence[Any]) -> None:
         told = "; ".join(f"{item.path}: {item.reason}" for item in files[:5])
         more = f"; {len(files) - 5} more" if len(files) > 5 else ""
         count = "1 file was" if len(files) == 1 else f"{len(files):,} files were"
-        click.echo(visible(f"warning: {count} skipped ({told}{more})"), err=True)
+        click.echo(sanitize(f"warning: {count} skipped ({told}{more})"), err=True)
 
 
 def report_table(rows: Sequence[Any]) -> None:

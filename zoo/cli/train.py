@@ -103,7 +103,7 @@ def transfer(
     zoo transfer dcgan.glyphs-sans32 --data mnist5k --explain
     """
     from zoo.cli.recipes import recipe_from_words
-    from zoo.training.run_dir import learnt_beside
+    from zoo.training.run_dir import autoencoder_run_dir
 
     recipe = recipe_from_words("gan", words, source=source, strategy=strategy)
     if explain:
@@ -111,7 +111,7 @@ def transfer(
     elif out is None:
         raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
     else:
-        _run(recipe, out, track, as_json, quiet, learnt_beside(out) if recipe.autoencoder is not None else None)
+        _run(recipe, out, track, as_json, quiet, autoencoder_run_dir(out) if recipe.autoencoder is not None else None)
 
 
 @click.command()
@@ -141,11 +141,11 @@ def resume(
     """
     from zoo.cli.progress import watching
     from zoo.training.api import resume as go_on
-    from zoo.training.run_dir import Record
+    from zoo.training.run_dir import RunDirectory
 
     settings = options.parse_settings(override, "--override")
     engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
-    finished = not settings and bool(Record(run).events("end"))
+    finished = not settings and bool(RunDirectory(run).events("end"))
     with watching(quiet or as_json) as titled, _resumable(out or run):
         done = go_on(run, override=settings, out=out, engine=engine, watch=[titled("resumed")], track=track)
     _told({"run": done}, out or run, as_json, quiet)
@@ -268,16 +268,16 @@ def _explain(recipe: Any, as_json: bool) -> None:
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
     """Ctrl-C says how to go on."""
-    from zoo.training.run_dir import learnt_beside
+    from zoo.training.run_dir import autoencoder_run_dir
 
     try:
         yield
     except KeyboardInterrupt as stop:
-        runs = (folder, folder / "autoencoder", folder / "gan", learnt_beside(folder))
+        runs = (folder, folder / "autoencoder", folder / "gan", autoencoder_run_dir(folder))
         found = [path for run in runs for path in (run / "checkpoints").glob("[0-9]*")]
         if not found:
             raise click.Abort("Nothing was trained so far. Begin again with the same command.") from stop
         newest = max(found, key=lambda path: path.stat().st_mtime).parent.parent
-        first = newest in (folder / "autoencoder", learnt_beside(folder))  # the GAN is still to come
+        first = newest in (folder / "autoencoder", autoencoder_run_dir(folder))  # the GAN is still to come
         how = "give the same command again" if first else f"zoo resume {newest}"
         raise click.Abort(f"The checkpoint is written. Continue: {how}") from stop

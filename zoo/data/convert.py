@@ -8,10 +8,10 @@ from torch.nn.functional import interpolate
 from zoo.errors import CompositionError
 from zoo.types import DataSpec
 
-__all__ = ["refit"]
+__all__ = ["convert_samples"]
 
 
-def refit(x: Tensor, old: DataSpec, new: DataSpec) -> Tensor:
+def convert_samples(x: Tensor, old: DataSpec, new: DataSpec) -> Tensor:
     """x (N, *old.shape) -> (N, *new.shape), differentiable; x itself where nothing differs.
 
     Values are mapped linearly, grey is repeated for colours and colours are averaged into grey, images are resized

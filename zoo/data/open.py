@@ -117,15 +117,15 @@ def _as_path(source: str | Path) -> Path | None:
 
 def _open_component(name: str, wishes: _Wishes) -> ImageSet:
     try:
-        offer = plugins.find("dataset", name)
+        registered = plugins.find("dataset", name)
     except UnknownName as error:
         raise UnknownName(f"{error.message}, and no folder {name} exists", error.hint) from None
-    held = plugins.build("dataset", offer.id)
-    owner = f"dataset {offer.id}"
+    held = plugins.build("dataset", registered.id)
+    owner = f"dataset {registered.id}"
     if not isinstance(held, Dataset) or not isinstance(held.spec, DataSpec):
         raise PluginError(
             f"{owner} built a {type(held).__name__}, which lacks what a data set has",
-            f"The code is {offer.component.target} of {offer.plugin.distribution}; see zoo.data.types.Dataset.",
+            f"The code is {registered.component.target} of {registered.plugin.distribution}; see zoo.data.types.Dataset.",
         )
     images = checked_images(np.asarray(held.images), owner)
     train = checked_rows("train", np.asarray(held.train), len(images), "b", owner)
@@ -138,12 +138,12 @@ def _open_component(name: str, wishes: _Wishes) -> ImageSet:
     rows = chosen_of_both(train, wishes.limit)
     pixels = _two_steps(images[rows], own, spec)
     return _image_set(
-        offer.component.name,
+        registered.component.name,
         spec,
         pixels,
         None if labels is None else labels[rows],
         train[rows],
-        source=offer.id,
+        source=registered.id,
         limit=wishes.limit,
         license=held.license,
         credit=held.credit,

@@ -25,12 +25,12 @@ _WIDEST = 720
 @dataclass(frozen=True, slots=True)
 class Card:
     """A named release. `manifest` is None where the release is not on this machine; `picture` is a data address or
-    empty, `moved` an SVG or empty; `heirs` are the GANs in the registries that were transferred from it."""
+    empty, `transferred` an SVG or empty; `heirs` are the GANs in the registries that were transferred from it."""
 
     entry: Entry
     manifest: Manifest | None
     picture: str
-    moved: str
+    transferred: str
     heirs: tuple[str, ...] = ()
 
     @property
@@ -55,7 +55,7 @@ class StrategyPage:
     name: str
     summary: str
     text: str
-    fills: tuple[str, ...]
+    slots: tuple[str, ...]
     uses: tuple[str, ...]
     settings: tuple[Setting, ...]
     owner: str
@@ -72,8 +72,8 @@ def card_of(entry: Entry) -> Card:
     pin = manifest.files.get("samples.png")
     picture = _small(read_pinned(folder, "samples.png", pin)) if pin is not None else ""
     lineage = manifest.lineage
-    moved = moves(lineage.tensors, lineage.strategy) if lineage and lineage.tensors else ""
-    return Card(entry, manifest, picture, moved)
+    transferred = moves(lineage.tensors, lineage.strategy) if lineage and lineage.tensors else ""
+    return Card(entry, manifest, picture, transferred)
 
 
 def strategies_of(text: str) -> list[str]:
@@ -83,24 +83,24 @@ def strategies_of(text: str) -> list[str]:
 
 def strategy_pages() -> list[StrategyPage]:
     """Every strategy that the plugins offer."""
-    return [_strategy(offer) for offer in plugins.components("transfer")]
+    return [_strategy(registered) for registered in plugins.components("transfer")]
 
 
-def _strategy(offer: plugins.Offer) -> StrategyPage:
-    owner = f"{offer.plugin.distribution} {offer.plugin.version}"
+def _strategy(registered: plugins.RegisteredComponent) -> StrategyPage:
+    owner = f"{registered.plugin.distribution} {registered.plugin.version}"
     text = problem = ""
-    fills: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     settings: tuple[Setting, ...] = ()
     try:
-        settings = settings_of(plugins.config_class(offer))
-        target = plugins.resolve(offer, offer.component.target)
+        settings = settings_of(plugins.config_class(registered))
+        target = plugins.resolve(registered, registered.component.target)
         text = inspect.getdoc(target) or ""
-        fills, uses = _words(getattr(target, "fills", ())), _words(getattr(target, "uses", ()))
+        slots, uses = _words(getattr(target, "slots", ())), _words(getattr(target, "requires", ()))
     except ZooError as error:
         problem = error.message
-    summary = offer.component.summary
-    return StrategyPage(offer.id, offer.component.name, summary, text, fills, uses, settings, owner, problem)
+    summary = registered.component.summary
+    return StrategyPage(registered.id, registered.component.name, summary, text, slots, uses, settings, owner, problem)
 
 
 def _words(values: object) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from zoo.losses.configs import (
     WassersteinConfig,
 )
 from zoo.losses.logits import over_groups
-from zoo.losses.types import Round
+from zoo.losses.types import StepContext
 
 __all__ = ["Hinge", "LeastSquares", "NonSaturating", "Relativistic", "Wasserstein"]
 
@@ -26,16 +26,16 @@ class NonSaturating(nn.Module):
     def __init__(self, config: NonSaturatingConfig) -> None:
         super().__init__()
 
-    def d_loss(self, game: Round) -> Tensor:
+    def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        real, fake = _realness(game)
-        return over_groups(softplus(-real) + softplus(fake), game.groups)
+        real, fake = _realness(context)
+        return over_groups(softplus(-real) + softplus(fake), context.groups)
 
-    def g_loss(self, game: Round) -> Tensor:
+    def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        return over_groups(softplus(-game.fake_judgement.realness), game.groups)
+        return over_groups(softplus(-context.fake_output.logits), context.groups)
 
-    def after(self, game: Round) -> None:
+    def after(self, context: StepContext) -> None:
         """Keeps no state."""
 
 
@@ -48,17 +48,17 @@ class Relativistic(nn.Module):
     def __init__(self, config: RelativisticConfig) -> None:
         super().__init__()
 
-    def d_loss(self, game: Round) -> Tensor:
+    def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        real, fake = _realness(game)
-        return over_groups(softplus(fake - real), game.groups)
+        real, fake = _realness(context)
+        return over_groups(softplus(fake - real), context.groups)
 
-    def g_loss(self, game: Round) -> Tensor:
+    def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        real, fake = _realness(game)
-        return over_groups(softplus(real - fake), game.groups)
+        real, fake = _realness(context)
+        return over_groups(softplus(real - fake), context.groups)
 
-    def after(self, game: Round) -> None:
+    def after(self, context: StepContext) -> None:
         """Keeps no state."""
 
 
@@ -70,16 +70,16 @@ class Hinge(nn.Module):
     def __init__(self, config: HingeConfig) -> None:
         super().__init__()
 
-    def d_loss(self, game: Round) -> Tensor:
+    def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        real, fake = _realness(game)
-        return over_groups((1 - real).relu() + (1 + fake).relu(), game.groups)
+        real, fake = _realness(context)
+        return over_groups((1 - real).relu() + (1 + fake).relu(), context.groups)
 
-    def g_loss(self, game: Round) -> Tensor:
+    def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        return over_groups(-game.fake_judgement.realness, game.groups)
+        return over_groups(-context.fake_output.logits, context.groups)
 
-    def after(self, game: Round) -> None:
+    def after(self, context: StepContext) -> None:
         """Keeps no state."""
 
 
@@ -91,16 +91,16 @@ class LeastSquares(nn.Module):
     def __init__(self, config: LeastSquaresConfig) -> None:
         super().__init__()
 
-    def d_loss(self, game: Round) -> Tensor:
+    def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        real, fake = _realness(game)
-        return over_groups(0.5 * ((real - 1).square() + fake.square()), game.groups)
+        real, fake = _realness(context)
+        return over_groups(0.5 * ((real - 1).square() + fake.square()), context.groups)
 
-    def g_loss(self, game: Round) -> Tensor:
+    def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        return over_groups(0.5 * (game.fake_judgement.realness - 1).square(), game.groups)
+        return over_groups(0.5 * (context.fake_output.logits - 1).square(), context.groups)
 
-    def after(self, game: Round) -> None:
+    def after(self, context: StepContext) -> None:
         """Keeps no state."""
 
 
@@ -112,19 +112,19 @@ class Wasserstein(nn.Module):
     def __init__(self, config: WassersteinConfig) -> None:
         super().__init__()
 
-    def d_loss(self, game: Round) -> Tensor:
+    def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        real, fake = _realness(game)
-        return over_groups(fake - real, game.groups)
+        real, fake = _realness(context)
+        return over_groups(fake - real, context.groups)
 
-    def g_loss(self, game: Round) -> Tensor:
+    def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        return over_groups(-game.fake_judgement.realness, game.groups)
+        return over_groups(-context.fake_output.logits, context.groups)
 
-    def after(self, game: Round) -> None:
+    def after(self, context: StepContext) -> None:
         """Keeps no state."""
 
 
-def _realness(game: Round) -> tuple[Tensor, Tensor]:
-    assert game.real_judgement is not None, "the loop judges the real batch for D, and for a paired G"
-    return game.real_judgement.realness, game.fake_judgement.realness
+def _realness(context: StepContext) -> tuple[Tensor, Tensor]:
+    assert context.real_output is not None, "the loop judges the real batch for D, and for a paired G"
+    return context.real_output.logits, context.fake_output.logits

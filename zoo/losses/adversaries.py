@@ -95,9 +95,9 @@ class AdversarialVariational(nn.Module):
         copied = autoencoder.decoder((mean + torch.exp(0.5 * logvar) * noise).detach())
         drawn = autoencoder.decoder(fresh)
         strength = self.config.adversary
-        told = softplus(-self.discriminator.judge(x).realness).mean()  # type: ignore[operator]
+        told = softplus(-self.discriminator.discriminate(x).logits).mean()  # type: ignore[operator]
         for fake in (copied, drawn):
-            told = told + 0.5 * softplus(self.discriminator.judge(turned(fake, strength)).realness).mean()  # type: ignore[operator]
+            told = told + 0.5 * softplus(self.discriminator.discriminate(turned(fake, strength)).logits).mean()  # type: ignore[operator]
         distance = self._distance(x, again)
         divergence = 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(1).mean()
         total = distance + self.config.beta * divergence / autoencoder.data.size + told
@@ -111,8 +111,8 @@ class AdversarialVariational(nn.Module):
         for weight in weights:
             weight.requires_grad_(False)
         with torch.no_grad():
-            wanted = self.discriminator.judge(x).stages  # type: ignore[operator]
-        seen = self.discriminator.judge(again).stages  # type: ignore[operator]
+            wanted = self.discriminator.discriminate(x).stages  # type: ignore[operator]
+        seen = self.discriminator.discriminate(again).stages  # type: ignore[operator]
         for weight in weights:
             weight.requires_grad_(True)
         return torch.stack([(a - b).square().mean() for a, b in zip(wanted, seen, strict=True)]).mean()

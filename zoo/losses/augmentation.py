@@ -144,7 +144,7 @@ class AdaptiveProbability(nn.Module):
         """Always."""
         return True
 
-    def follow(self, value: float, shown: int, images: int) -> None:
+    def update(self, value: float, shown: int, images: int) -> None:
         """`value`: r_t over the last `images`, -1 to 1."""
         step = images / self.images
         self.p.add_(step if value > self.target else -step if value < self.target else 0.0).clamp_(0.0, 1.0)

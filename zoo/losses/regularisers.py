@@ -9,8 +9,8 @@ from zoo._utils.seeds import per_sample
 from zoo.errors import ConfigError
 from zoo.losses.augmentation import augment, draw, parse
 from zoo.losses.configs import ConsistencyConfig, GradientPenaltyConfig, R1Config
-from zoo.losses.types import Round
-from zoo.networks.types import Judgement
+from zoo.losses.types import StepContext
+from zoo.networks.types import DiscriminatorOutput
 from zoo.types import DataSpec
 
 __all__ = ["R1", "R1R2", "R2", "Consistency", "GradientPenalty"]
@@ -23,7 +23,7 @@ class SquaredSlope:
         self.gamma: float | None = None if config.gamma == "auto" else config.gamma
         self.interval = config.interval
 
-    def settle(self, data: DataSpec, batch: int) -> None:
+    def prepare(self, data: DataSpec, batch: int) -> None:
         """Before training on `data` in batches of `batch`: an automatic gamma becomes 0.0002 H W / batch, the heuristic
         of StyleGAN2-ADA's code (Karras et al. 2020; H = W there). Raises ConfigError for samples that are not images.
         """
@@ -48,9 +48,9 @@ class R1(SquaredSlope):
 
     inputs = frozenset({"real"})
 
-    def penalty(self, game: Round) -> Tensor:
+    def penalty(self, context: StepContext) -> Tensor:
         """Scalar. `game.real` carries gradients and its judgement was computed from it."""
-        return self.weighed(_squared_slope(_real_judgement(game), game.real))
+        return self.weighed(_squared_slope(_real_judgement(context), context.real))
 
 
 class R2(SquaredSlope):
@@ -58,9 +58,9 @@ class R2(SquaredSlope):
 
     inputs = frozenset({"fake"})
 
-    def penalty(self, game: Round) -> Tensor:
+    def penalty(self, context: StepContext) -> Tensor:
         """Scalar. `game.fake` carries gradients and its judgement was computed from it."""
-        return self.weighed(_squared_slope(game.fake_judgement, game.fake))
+        return self.weighed(_squared_slope(context.fake_output, context.fake))
 
 
 class R1R2(SquaredSlope):
@@ -68,10 +68,10 @@ class R1R2(SquaredSlope):
 
     inputs = frozenset({"real", "fake"})
 
-    def penalty(self, game: Round) -> Tensor:
+    def penalty(self, context: StepContext) -> Tensor:
         """Scalar. Both batches carry gradients."""
-        real = _squared_slope(_real_judgement(game), game.real)
-        return self.weighed(real, _squared_slope(game.fake_judgement, game.fake))
+        real = _squared_slope(_real_judgement(context), context.real)
+        return self.weighed(real, _squared_slope(context.fake_output, context.fake))
 
 
 class GradientPenalty:
@@ -83,16 +83,16 @@ class GradientPenalty:
         self.gamma = config.gamma
         self.interval = config.interval
 
-    def penalty(self, game: Round) -> Tensor:
+    def penalty(self, context: StepContext) -> Tensor:
         """Scalar."""
-        real, fake = game.real.detach(), game.fake.detach()
+        real, fake = context.real.detach(), context.fake.detach()
         ones = [1] * (real.dim() - 1)
         mix = per_sample(
-            lambda m: torch.rand(m, *ones, generator=game.rng, dtype=torch.float64), len(real), game.rng
+            lambda m: torch.rand(m, *ones, generator=context.rng, dtype=torch.float64), len(real), context.rng
         ).to(real)
         between = (mix * real + (1 - mix) * fake).requires_grad_()
         # the root's slope is infinite at 0
-        norm = (_squared_slope(game.judge(between), between) + 1e-12).sqrt()
+        norm = (_squared_slope(context.discriminate(between), between) + 1e-12).sqrt()
         return self.gamma * (norm - 1).square().mean()
 
 
@@ -107,25 +107,25 @@ class Consistency:
         self.interval = config.interval
         self.kinds = parse(config.augment)
 
-    def penalty(self, game: Round) -> Tensor:
+    def penalty(self, context: StepContext) -> Tensor:
         """Scalar. Raises ConfigError for samples that are not images."""
-        if game.real.dim() != 4:
+        if context.real.dim() != 4:
             raise ConfigError("core/consistency is for images (C, H, W)", "Use core/r1.")
-        spec = DataSpec(tuple(game.real.shape[1:]))
-        drawn = draw(self.kinds, len(game.real), spec, game.rng)
-        total = game.real.new_zeros(())
-        for x, judgement in ((game.real, _real_judgement(game)), (game.fake, game.fake_judgement)):
-            again = game.judge(augment(x.detach(), drawn, spec))
-            total = total + (again.realness - judgement.realness).square().mean()
+        spec = DataSpec(tuple(context.real.shape[1:]))
+        drawn = draw(self.kinds, len(context.real), spec, context.rng)
+        total = context.real.new_zeros(())
+        for x, output in ((context.real, _real_judgement(context)), (context.fake, context.fake_output)):
+            again = context.discriminate(augment(x.detach(), drawn, spec))
+            total = total + (again.logits - output.logits).square().mean()
         return self.gamma * total
 
 
-def _squared_slope(judgement: Judgement, x: Tensor) -> Tensor:
+def _squared_slope(output: DiscriminatorOutput, x: Tensor) -> Tensor:
     """||grad_x sum of logits||^2 per sample, (N,), differentiable again."""
-    (gradient,) = torch.autograd.grad(judgement.realness.sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(output.logits.sum(), x, create_graph=True)
     return gradient.square().flatten(1).sum(1)
 
 
-def _real_judgement(game: Round) -> Judgement:
-    assert game.real_judgement is not None, "the loop judges the real batch for D"
-    return game.real_judgement
+def _real_judgement(context: StepContext) -> DiscriminatorOutput:
+    assert context.real_output is not None, "the loop judges the real batch for D"
+    return context.real_output

@@ -11,9 +11,17 @@ from torch import Generator as Rng
 from torch import Tensor
 
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 
-__all__ = ["AdversarialObjective", "AutoencoderObjective", "Losses", "Regulariser", "Round", "Side", "Term"]
+__all__ = [
+    "AdversarialObjective",
+    "AutoencoderObjective",
+    "AuxiliaryLoss",
+    "Losses",
+    "Regulariser",
+    "Side",
+    "StepContext",
+]
 
 
 class Losses(NamedTuple):
@@ -31,12 +39,12 @@ class Side(StrEnum):
 
 
 @dataclass(slots=True)
-class Round:
+class StepContext:
     """What lies on the table when one side moves.
 
     `real` and `fake` are what is judged, `(N, ...)`; `z` the codes of `fake`; `indices` the rows of the data
     set that `real` came from (for cached codes); `shown` how many real images were shown before this step.
-    `real_judgement` is None where no one asked for it.
+    `real_output` is None where no one asked for it.
     """
 
     real: Tensor
@@ -44,11 +52,11 @@ class Round:
     z: Tensor
     indices: Tensor
     shown: int
-    judge: Callable[[Tensor], Judgement]
+    discriminate: Callable[[Tensor], DiscriminatorOutput]
     generate: Callable[[Tensor], Tensor]
     groups: tuple[int, ...]
-    fake_judgement: Judgement
-    real_judgement: Judgement | None = None
+    fake_output: DiscriminatorOutput
+    real_output: DiscriminatorOutput | None = None
     rng: Rng | None = None
     to_latent: Callable[[Tensor], Tensor] | None = None
     view: Callable[[Tensor], Tensor] | None = None
@@ -84,9 +92,9 @@ class AdversarialObjective(Protocol):
 
     paired: bool
 
-    def d_loss(self, game: Round) -> Tensor: ...
-    def g_loss(self, game: Round) -> Tensor: ...
-    def after(self, game: Round) -> None: ...
+    def d_loss(self, context: StepContext) -> Tensor: ...
+    def g_loss(self, context: StepContext) -> Tensor: ...
+    def after(self, context: StepContext) -> None: ...
 
 
 @runtime_checkable
@@ -100,11 +108,11 @@ class Regulariser(Protocol):
     interval: int
     inputs: frozenset[str]
 
-    def penalty(self, game: Round) -> Tensor: ...
+    def penalty(self, context: StepContext) -> Tensor: ...
 
 
 @runtime_checkable
-class Term(Protocol):
+class AuxiliaryLoss(Protocol):
     """A loss that a strategy adds to one side: an `nn.Module` whose weight depends on the images shown.
 
     A term of weight 0 is not called. `needs_real` asks for the real batch's judgement; `needs_images` says that it
@@ -117,4 +125,4 @@ class Term(Protocol):
     needs_images: bool
 
     def weight(self, shown: int) -> float: ...
-    def forward(self, game: Round) -> Tensor: ...
+    def forward(self, context: StepContext) -> Tensor: ...

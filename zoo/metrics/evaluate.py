@@ -187,12 +187,12 @@ def reference(real: ImageSet, metric: str, *, split: str = "held-out", device: t
 
     Raises UnknownName for one that does not exist, and what `Reference` raises.
     """
-    offer = plugins.find("metric", metric)
-    space: FeatureSpace = plugins.build("metric", offer.id)
-    plugins.require(offer, space, FeatureSpace)
+    registered = plugins.find("metric", metric)
+    space: FeatureSpace = plugins.build("metric", registered.id)
+    plugins.require(registered, space, FeatureSpace)
     if isinstance(space, nn.Module):
         space.to(device)
-    return Reference(real, space, offer.id, split=split)
+    return Reference(real, space, registered.id, split=split)
 
 
 def evaluate(

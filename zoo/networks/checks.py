@@ -62,8 +62,8 @@ def check_discriminator(module: nn.Module, data: DataSpec, what: str, *, shapes:
     _require_method(module, "judge", 1, what)
     if not shapes:
         return
-    judgement = _run(lambda: module.judge(_samples(module, data)), module, what)  # type: ignore[operator]
-    _same(what, "realness", tuple(judgement.realness.shape), (_BATCH, sum(module.logit_groups)))  # type: ignore[arg-type]
+    output = _run(lambda: module.discriminate(_samples(module, data)), module, what)  # type: ignore[operator]
+    _same(what, "realness", tuple(output.logits.shape), (_BATCH, sum(module.logit_groups)))  # type: ignore[arg-type]
 
 
 def check_bottleneck(module: nn.Module, embedding_dim: int, latent_dim: int, what: str, *, shapes: bool = True) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from zoo.networks.types import Encoder, Judgement
+from zoo.networks.types import DiscriminatorOutput, Encoder
 
 __all__ = ["EncoderDiscriminator"]
 
@@ -25,11 +25,11 @@ class EncoderDiscriminator(nn.Module):
         nn.init.normal_(self.head.weight, 0.0, 0.02)
         nn.init.zeros_(self.head.bias)
 
-    def judge(self, x: Tensor) -> Judgement:
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> realness (N, 1) and the encoder's stages."""
         embedding, stages = self.encoder.features(x)
-        return Judgement(self.head(embedding), stages)
+        return DiscriminatorOutput(self.head(embedding), stages)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, *data.shape) -> realness (N, 1)."""
-        return self.judge(x).realness
+        return self.discriminate(x).logits

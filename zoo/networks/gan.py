@@ -69,9 +69,9 @@ class GAN(nn.Module):
         return png_bytes(grid(to_uint8(self.sample(16), self.data), 8))
 
     @torch.no_grad()
-    def realness(self, x: Tensor, chunk: int = CHUNK) -> Tensor:
+    def score(self, x: Tensor, chunk: int = CHUNK) -> Tensor:
         """x (N, *data.shape) -> the discriminator's mean logit (N,), higher is more real, in eval mode."""
         device = next(self.discriminator.parameters()).device
         with evaluating(self.discriminator):
-            logits = [self.discriminator.judge(part.to(device)).realness.cpu() for part in x.split(chunk)]  # type: ignore[operator]
+            logits = [self.discriminator.discriminate(part.to(device)).logits.cpu() for part in x.split(chunk)]  # type: ignore[operator]
         return torch.cat(logits).mean(1)

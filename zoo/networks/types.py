@@ -13,7 +13,16 @@ from torch import Tensor, nn
 
 from zoo.types import DataSpec
 
-__all__ = ["Bottleneck", "Discriminator", "Encoder", "Features", "Generator", "Judgement", "Posterior", "Prior"]
+__all__ = [
+    "Bottleneck",
+    "Discriminator",
+    "DiscriminatorOutput",
+    "Encoder",
+    "Features",
+    "Generator",
+    "Posterior",
+    "Prior",
+]
 
 
 class Features(NamedTuple):
@@ -33,10 +42,10 @@ class Posterior(NamedTuple):
     logvar: Tensor | None
 
 
-class Judgement(NamedTuple):
+class DiscriminatorOutput(NamedTuple):
     """What a discriminator says of a batch: realness `(N, k)`, unbounded logits, higher is more real."""
 
-    realness: Tensor
+    logits: Tensor
     stages: tuple[Tensor, ...]
 
 
@@ -86,7 +95,7 @@ class Discriminator(Protocol):
     data: DataSpec
     logit_groups: tuple[int, ...]
 
-    def judge(self, x: Tensor) -> Judgement: ...
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput: ...
 
 
 @runtime_checkable

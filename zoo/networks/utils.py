@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from zoo.errors import IntegrityError
 
-__all__ = ["Unfilled", "digest", "evaluating", "fixed", "require_numbers"]
+__all__ = ["SkipInit", "always_frozen", "check_finite", "digest", "evaluating"]
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def fixed(net: nn.Module) -> set[str]:
+def always_frozen(net: nn.Module) -> set[str]:
     """The names of all tensors that lie in children which a module inside `net` lists in its attribute `fixed`.
 
     A plan's `frozen` belongs to one transfer; this belongs to the net, so that a released GAN that is trained on keeps
@@ -36,14 +36,14 @@ def fixed(net: nn.Module) -> set[str]:
     """
     names: set[str] = set()
     for prefix, part in net.named_modules():
-        children: tuple[str, ...] = getattr(part, "fixed", ())
+        children: tuple[str, ...] = getattr(part, "always_frozen", ())
         for child in children:
             path = f"{prefix}.{child}" if prefix else child
             names |= {f"{path}.{tensor}" for tensor in net.get_submodule(path).state_dict()}
     return names
 
 
-def require_numbers(module: nn.Module, what: str) -> None:
+def check_finite(module: nn.Module, what: str) -> None:
     """Raise IntegrityError, naming `what` and the tensor, for a weight that is NaN or infinite or a buffer that is NaN.
 
     A buffer may be infinite (a mask). Tensors without values (meta) are passed over.
@@ -75,7 +75,7 @@ def _broken(what: str, name: str, tensor: Tensor) -> IntegrityError:
 _FILLS = {Tensor.normal_, Tensor.uniform_, Tensor.zero_, Tensor.fill_, Tensor.bernoulli_, Tensor.exponential_}
 
 
-class Unfilled(TorchFunctionMode):
+class SkipInit(TorchFunctionMode):
     """Within it, tensors on the meta device are not filled: there is nothing to fill, and to find that out torch
     imports its compiler, seconds that the first `zoo.load` of a process would wait."""
 

@@ -1,6 +1,6 @@
 """Test vectors: what a pair gave for fixed inputs when it was released, so that anyone can see that it still does.
 
-Flat names: `x`, `code`, `reconstruction`, `z`, `sample`, `realness`, and for every module that ran
+Flat names: `x`, `code`, `reconstruction`, `z`, `sample`, `logits`, and for every module that ran
 `statistic/<role>/<order>/<module>` with the mean, standard deviation and largest magnitude of its output.
 """
 
@@ -48,7 +48,7 @@ def record_vectors(autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, 
             with _statistics(gan.generator, "generator", vectors):
                 vectors["sample"] = gan.generator(z)
             with _statistics(gan.discriminator, "discriminator", vectors):
-                vectors["realness"] = gan.discriminator.judge(x).realness  # type: ignore[operator]
+                vectors["realness"] = gan.discriminator.discriminate(x).logits  # type: ignore[operator]
     return vectors
 
 

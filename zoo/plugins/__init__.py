@@ -18,13 +18,13 @@ from zoo.plugins.lookup import (
     require,
     resolve,
 )
-from zoo.plugins.records import BUNDLED, Host, Offer, Plugin
+from zoo.plugins.records import BUNDLED, Host, Plugin, RegisteredComponent
 
 __all__ = [
     "BUNDLED",
     "Host",
-    "Offer",
     "Plugin",
+    "RegisteredComponent",
     "build",
     "components",
     "config_class",

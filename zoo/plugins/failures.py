@@ -7,9 +7,9 @@ import sys
 import traceback
 from collections.abc import Iterable
 
-from zoo._utils.text import visible
+from zoo._utils.text import sanitize
 from zoo.errors import PluginError, ZooError
-from zoo.plugins.records import Offer, Plugin
+from zoo.plugins.records import Plugin, RegisteredComponent
 
 __all__ = ["fault", "one_line", "repair", "strict", "warn", "whole", "whose"]
 
@@ -57,18 +57,18 @@ def whose(plugin: Plugin) -> str:
     return f"{plugin.distribution} {plugin.version}"
 
 
-def fault(offer: Offer, what: str, path: str) -> PluginError:
+def fault(registered: RegisteredComponent, what: str, path: str) -> PluginError:
     """The error for a component whose own code, at `path`, did `what`."""
     return PluginError(
-        f"{offer.component.kind} {offer.id}: {what}",
-        f"The code is {path} of {whose(offer.plugin)}. Details: zoo plugins check {offer.plugin.name} --traceback",
+        f"{registered.component.kind} {registered.id}: {what}",
+        f"The code is {path} of {whose(registered.plugin)}. Details: zoo plugins check {registered.plugin.name} --traceback",
     )
 
 
 def one_line(error: BaseException) -> str:
     """A plugin may raise anything, even an error that cannot be printed."""
     try:
-        text = " ".join(visible(error.message if isinstance(error, ZooError) else str(error)).split())
+        text = " ".join(sanitize(error.message if isinstance(error, ZooError) else str(error)).split())
     except Exception:
         text = ""
     return f"{type(error).__name__}: {text[:_LONGEST]}" if text else type(error).__name__
@@ -77,6 +77,6 @@ def one_line(error: BaseException) -> str:
 def whole(error: BaseException) -> str:
     """Its traceback, or its name where even that cannot be printed."""
     try:
-        return visible("".join(traceback.format_exception(error)))
+        return sanitize("".join(traceback.format_exception(error)))
     except Exception:
         return one_line(error)

@@ -26,7 +26,7 @@ import pluggy
 from zoo.errors import PluginError, near
 from zoo.plugins import hookspecs
 from zoo.plugins.failures import one_line, warn, whole, whose
-from zoo.plugins.records import Host, Offer, Plugin
+from zoo.plugins.records import Host, Plugin, RegisteredComponent
 from zoo.types import KINDS, Component
 
 __all__ = ["host", "load", "plugins", "registries"]
@@ -51,7 +51,7 @@ def load() -> Host:
     manager = pluggy.PluginManager("zoo")
     manager.add_hookspecs(hookspecs)
     found: list[Plugin] = []
-    offers: list[Offer] = []
+    offers: list[RegisteredComponent] = []
     registries: list[tuple[str, Path]] = []
     for plugin, entry_point in _discover():
         if plugin.error or plugin.stage == "disabled":
@@ -77,7 +77,7 @@ def load() -> Host:
             continue
         ready = replace(plugin, stage="ready")
         found.append(ready)
-        offers += [replace(offer, plugin=ready) for offer in new_offers]
+        offers += [replace(registered, plugin=ready) for registered in new_offers]
         registries += new_registries
     return Host(tuple(found), tuple(offers), tuple(registries), _event_hooks(manager, found))
 
@@ -173,16 +173,16 @@ def _unregister(manager: pluggy.PluginManager, name: str) -> None:
 
 def _collect(
     manager: pluggy.PluginManager, module: ModuleType, plugin: Plugin
-) -> tuple[list[Offer], list[tuple[str, Path]]]:
+) -> tuple[list[RegisteredComponent], list[tuple[str, Path]]]:
     others = [p for p in manager.get_plugins() if p is not module]
-    offers: list[Offer] = []
+    offers: list[RegisteredComponent] = []
     given = manager.subset_hook_caller("zoo_components", others)()
     if not given and hasattr(module, "zoo_components"):
         raise PluginError(f"{module.__name__}.zoo_components returned None")
     for records in given:
         for record in records:
             _check_component(record)
-            offers.append(Offer(record, plugin))
+            offers.append(RegisteredComponent(record, plugin))
     twice = [key for key, n in Counter((o.component.kind, o.id) for o in offers).items() if n > 1]
     if twice:
         raise PluginError(f"it offers {twice[0][0]} {twice[0][1]} twice")

@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.types import Component
 
-__all__ = ["BUNDLED", "Host", "Offer", "Plugin"]
+__all__ = ["BUNDLED", "Host", "Plugin", "RegisteredComponent"]
 
 BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-trackers", "zoo-transfer")
 """The distributions that are named to someone who has none of what is asked for."""
@@ -38,7 +38,7 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class RegisteredComponent:
     """A component and the plugin that offers it."""
 
     component: Component
@@ -55,7 +55,7 @@ class Host:
     """All plugins of this process, with what the ready ones offer."""
 
     plugins: tuple[Plugin, ...]
-    offers: tuple[Offer, ...]
+    offers: tuple[RegisteredComponent, ...]
     registries: tuple[tuple[str, Path], ...]
     events: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """The `zoo_run_event` hooks, by plugin."""

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from zoo._utils import html
-from zoo._utils.hash_cache import Checked, checked_files
+from zoo._utils.hash_cache import HashCache, hash_cache
 from zoo._utils.tensors import unpack
 from zoo.errors import IntegrityError, ReleaseError, UnknownName
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN as Gan
-from zoo.networks.utils import Unfilled, require_numbers
+from zoo.networks.utils import SkipInit, check_finite
 from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry.index import open_release
 from zoo.release.folder import read_manifest_bytes, read_part, read_pinned
@@ -29,14 +29,14 @@ from zoo.release.names import pin_of
 from zoo.release.snapshots import repository_of
 from zoo.types import Origin
 
-__all__ = ["VECTORS", "Pair", "Replay", "load", "load_folder", "replay", "replay_vectors"]
+__all__ = ["VECTORS", "LoadedRelease", "Replay", "load", "load_folder", "replay", "replay_vectors"]
 
 VECTORS = "vectors.safetensors"
 """The file of a release that holds its test vectors."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class LoadedRelease:
     """A loaded release: the autoencoder, the GAN, or both, in eval mode, with the manifest and the folder."""
 
     manifest: Manifest
@@ -57,7 +57,7 @@ class Pair:
         return html.facts(rows) + figures + seen
 
 
-def load(name_or_folder: str | Path) -> Pair:
+def load(name_or_folder: str | Path) -> LoadedRelease:
     """Load a release by its registry name or its folder.
 
     Raises UnknownName, ReleaseError (also when a plugin is missing, saying which to install) or IntegrityError
@@ -67,22 +67,22 @@ def load(name_or_folder: str | Path) -> Pair:
     return load_folder(folder, manifest)
 
 
-def load_folder(folder: Path, manifest: Manifest) -> Pair:
+def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
     """Load a release whose manifest was read and is trusted (pinned by a registry, or the user's own)."""
-    with checked_files(folder) as checked:
+    with hash_cache(folder) as checked:
         tensors = {role: _read(folder, manifest, role, checked) for role in manifest.parts}
     specs = {role: part.spec for role, part in manifest.parts.items()}
     try:
         autoencoder = gan = None
         if AUTOENCODER[0] in specs:
             chosen = {role: specs[role] for role in AUTOENCODER}
-            with Unfilled():
+            with SkipInit():
                 autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim, device="meta", shapes=False)
             if not _assignable(autoencoder):
                 autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim)
         if GAN[0] in specs:
             chosen = {role: specs[role] for role in GAN}
-            with Unfilled():
+            with SkipInit():
                 gan = build_gan(chosen, manifest.data, manifest.latent_dim, device="meta", shapes=False)
             if not _assignable(gan):
                 gan = build_gan(chosen, manifest.data, manifest.latent_dim)
@@ -96,7 +96,7 @@ def load_folder(folder: Path, manifest: Manifest) -> Pair:
         autoencoder.origin = Origin(
             manifest.name, manifest.version, pin_of(read_manifest_bytes(folder)), repository_of(folder)
         )
-    return Pair(manifest, folder, autoencoder and autoencoder.eval(), gan and gan.eval())
+    return LoadedRelease(manifest, folder, autoencoder and autoencoder.eval(), gan and gan.eval())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
     return Replay(differences, recorded, given)
 
 
-def _read(folder: Path, manifest: Manifest, role: str, checked: Checked) -> dict[str, Tensor]:
+def _read(folder: Path, manifest: Manifest, role: str, checked: HashCache) -> dict[str, Tensor]:
     part = manifest.parts[role]
     return unpack(read_part(folder, part, checked), str(folder / part.file))
 
@@ -161,7 +161,7 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
                 f"{what}: {name} is {given.dtype} {list(given.shape)}, expected {tensor.dtype} {list(tensor.shape)}"
             )
     module.load_state_dict(dict(tensors), strict=True, assign=True)
-    require_numbers(module, what)
+    check_finite(module, what)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.device == torch.device("meta"):
             raise ReleaseError(f"{what}: {name} got no value", "The component cannot be loaded; tell its author.")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zoo._utils.files import hash_file, open_regular, read_regular, sha256_of, write_folder_atomically
-from zoo._utils.hash_cache import Checked
+from zoo._utils.hash_cache import HashCache
 from zoo.errors import IntegrityError, ReleaseError, StorageError
 from zoo.release.manifest import (
     AUTOENCODER,
@@ -102,12 +102,12 @@ def is_as_pinned(folder: Path, name: str, entry: FileEntry) -> bool:
     return (digest, size) == (entry.sha256, entry.size)
 
 
-def read_part(folder: Path, entry: PartEntry, checked: Checked | None = None) -> bytes:
+def read_part(folder: Path, entry: PartEntry, checked: HashCache | None = None) -> bytes:
     """The bytes of a part's file, read once; these very bytes were hashed. Raises IntegrityError."""
     return read_pinned(folder, entry.file, entry.pin, checked)
 
 
-def read_pinned(folder: Path, name: str, entry: FileEntry, checked: Checked | None = None) -> bytes:
+def read_pinned(folder: Path, name: str, entry: FileEntry, checked: HashCache | None = None) -> bytes:
     """The bytes of any pinned file, read once; these very bytes were hashed. Raises IntegrityError.
 
     With `checked`, a file that was hashed before and has not changed since is not hashed again.
@@ -180,8 +180,8 @@ def _require_same(folder: Path, whole: Mapping[str, bytes]) -> None:
         f"{folder} already exists and holds something else",
         "Versions are immutable: raise the version or choose another folder.",
     )
-    visible = {name for name in os.listdir(folder) if not name.startswith(".")}
-    if visible != set(whole):
+    sanitize = {name for name in os.listdir(folder) if not name.startswith(".")}
+    if sanitize != set(whole):
         raise problem
     for name, data in whole.items():
         try:

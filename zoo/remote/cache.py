@@ -19,11 +19,11 @@ from zoo.remote.records import forget, read_records
 if TYPE_CHECKING:
     from huggingface_hub import DeleteCacheStrategy
 
-__all__ = ["Kept", "Removal", "check", "kept", "plan_removal", "remove"]
+__all__ = ["CachedRelease", "Removal", "check", "kept", "plan_removal", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedRelease:
     """A release in the cache, at one commit; `name` and `version` are empty where its zoo.json cannot be read.
 
     One that is not `whole` lacks files: its pull was interrupted. Nothing loads it; pulling again goes on with it.
@@ -41,22 +41,22 @@ class Kept:
 class Removal:
     """What would go, and how many bytes that frees."""
 
-    releases: tuple[Kept, ...]
+    releases: tuple[CachedRelease, ...]
     frees: int
 
 
-def kept() -> list[Kept]:
+def kept() -> list[CachedRelease]:
     """The releases in the cache. No request."""
     found = []
     for folder, size in _snapshots():
         manifest = _manifest(folder)
         name, version = (manifest.name, manifest.version) if manifest else ("", "")
         address = repository_of(folder)
-        found.append(Kept(address, folder, name, version, size, _is_whole(address)))
+        found.append(CachedRelease(address, folder, name, version, size, _is_whole(address)))
     return sorted(found, key=lambda one: one.address)
 
 
-def check(release: Kept) -> str:
+def check(release: CachedRelease) -> str:
     """Hash every file; what is wrong in one line, or nothing."""
     try:
         verify_files(release.folder, read_manifest(release.folder))
@@ -68,7 +68,7 @@ def check(release: Kept) -> str:
 def plan_removal(names: Iterable[str]) -> Removal:
     """The releases of these names, addresses (any commit, or one) or folders. Raises UnknownName."""
     there = kept()
-    chosen: dict[str, Kept] = {}
+    chosen: dict[str, CachedRelease] = {}
     for name in names:
         matching = [one for one in there if _is_meant(name, one)]
         if not matching:
@@ -90,7 +90,7 @@ def remove(removal: Removal) -> None:
             forget(record)
 
 
-def _is_meant(name: str, release: Kept) -> bool:
+def _is_meant(name: str, release: CachedRelease) -> bool:
     if name in (release.address, release.name, f"{release.name}@{release.version}", str(release.folder)):
         return True
     return (
@@ -131,7 +131,7 @@ def _manifest(folder: Path) -> Manifest | None:
         return None
 
 
-def _strategy(releases: Iterable[Kept]) -> DeleteCacheStrategy:
+def _strategy(releases: Iterable[CachedRelease]) -> DeleteCacheStrategy:
     from huggingface_hub import scan_cache_dir
 
     return scan_cache_dir().delete_revisions(*(one.folder.name for one in releases))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from zoo.errors import RemoteError, ZooError
 
-__all__ = ["asked", "check_address", "hub_errors", "is_offline", "use_plain_uploads"]
+__all__ = ["check_address", "hub_errors", "is_offline", "use_plain_uploads", "with_retries"]
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def hub_errors(doing: str) -> Iterator[None]:
         raise _told(doing, error) from error
 
 
-def asked(call: Callable[[], T]) -> T:
+def with_retries(call: Callable[[], T]) -> T:
     """Call, and call again where the server asks for patience (429, 5xx): the client itself does so for files only."""
     from huggingface_hub.errors import HfHubHTTPError
 

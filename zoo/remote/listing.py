@@ -6,7 +6,7 @@ import urllib.parse
 from dataclasses import dataclass
 
 from zoo.release.snapshots import COMMIT
-from zoo.remote.question import NotAHub, ask
+from zoo.remote.question import NotAHub, api_get
 
 __all__ = ["Listing", "read_listing"]
 
@@ -21,7 +21,7 @@ class Listing:
 
 def read_listing(repo: str, revision: str) -> Listing:
     """Ask the Hub once. Raises what `ask` raises."""
-    plain = ask(f"models/{repo}/revision/{urllib.parse.quote(revision, safe='')}", blobs="true")
+    plain = api_get(f"models/{repo}/revision/{urllib.parse.quote(revision, safe='')}", blobs="true")
     facts = plain if isinstance(plain, dict) else {}
     commit, files = facts.get("sha"), facts.get("siblings")
     if not isinstance(commit, str) or not COMMIT.fullmatch(commit) or not isinstance(files, list):

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo._utils.hash_cache import checked_files
+from zoo._utils.hash_cache import hash_cache
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
 from zoo.release.folder import is_as_pinned, read_manifest_bytes, read_pinned
 from zoo.release.manifest import MANIFEST, FileEntry, Manifest, parse_manifest
 from zoo.release.names import pin_of
 from zoo.release.snapshots import file_in, is_named_after
 from zoo.remote.address import Address
-from zoo.remote.calls import asked, check_address, hub_errors, is_offline
+from zoo.remote.calls import check_address, hub_errors, is_offline, with_retries
 from zoo.remote.listing import read_listing
 from zoo.remote.progress import one_bar
-from zoo.remote.records import Record, read_record, write_record
+from zoo.remote.records import PullRecord, read_record, write_record
 
 __all__ = ["Pulled", "cached", "pull"]
 
@@ -62,7 +62,7 @@ def pull(address: Address, pin: str | None = None, *, refresh: bool = False, che
     with hub_errors(f"pull of {address}"):
         folder, commit, manifest = _fetch(address, known, pin)
     manifest_pin = pin_of(read_manifest_bytes(folder))
-    write_record(Record(constants.ENDPOINT, address.repo, address.revision, commit, manifest_pin))
+    write_record(PullRecord(constants.ENDPOINT, address.repo, address.revision, commit, manifest_pin))
     return Pulled(folder, commit, manifest, requested=True)
 
 
@@ -96,7 +96,7 @@ def _known(address: Address) -> str | None:
 
 
 def _check_cached(folder: Path, manifest: Manifest) -> None:
-    with checked_files(folder) as checked:
+    with hash_cache(folder) as checked:
         for name, entry in manifest.pinned.items():
             try:
                 read_pinned(folder, name, entry, checked)
@@ -108,7 +108,7 @@ def _fetch(address: Address, known: str | None, pin: str | None) -> tuple[Path, 
     """The first request is a single one and fails at once without a network; the downloads retry by themselves."""
     from huggingface_hub import hf_hub_download
 
-    listing = asked(lambda: read_listing(address.repo, known or address.revision))
+    listing = with_retries(lambda: read_listing(address.repo, known or address.revision))
     commit, sizes = known or listing.commit, listing.sizes
     if MANIFEST not in sizes:
         raise ReleaseError(f"{address} is not a release: it has no {MANIFEST}", "See what else there is: zoo search")

@@ -17,7 +17,7 @@ from zoo.errors import IntegrityError, ReleaseError, RemoteError
 from zoo.release.folder import read_manifest, read_manifest_bytes, read_pinned, verify_files
 from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.remote.address import check_repo
-from zoo.remote.calls import asked, hub_errors, use_plain_uploads
+from zoo.remote.calls import hub_errors, use_plain_uploads, with_retries
 from zoo.remote.signing import SIGNATURE, sign
 
 if TYPE_CHECKING:
@@ -148,13 +148,13 @@ def _send(repo: str, manifest: Manifest, files: dict[str, bytes], private: bool,
     api = HfApi()
     with hub_errors(f"push to {repo}"):
         try:
-            info: ModelInfo | None = asked(lambda: api.model_info(repo, timeout=_PATIENCE))
+            info: ModelInfo | None = with_retries(lambda: api.model_info(repo, timeout=_PATIENCE))
         except RepositoryNotFoundError:
             info = None
-            asked(lambda: api.create_repo(repo, private=private, exist_ok=True))
+            with_retries(lambda: api.create_repo(repo, private=private, exist_ok=True))
     try:
         with hub_errors(f"push to {repo}"):
-            seen = info or asked(lambda: api.model_info(repo, timeout=_PATIENCE))
+            seen = info or with_retries(lambda: api.model_info(repo, timeout=_PATIENCE))
             return _publish(api, repo, seen, manifest, files, message)
     except RemoteError as error:
         if info is not None:
@@ -173,13 +173,13 @@ def _publish(
 
     parent, there = str(seen.sha), {one.rfilename for one in seen.siblings or ()}
     tag = f"v{manifest.version}"
-    tags = {ref.name: ref.target_commit for ref in asked(lambda: api.list_repo_refs(repo)).tags}
+    tags = {ref.name: ref.target_commit for ref in with_retries(lambda: api.list_repo_refs(repo)).tags}
     if tag in tags:
         _require_same(api, repo, tags[tag], manifest, files[MANIFEST])
         return tags[tag], True
     if MANIFEST in there and _published(api, repo, parent, manifest, files[MANIFEST]):
         # An earlier push ended between its commit and its tag.
-        asked(lambda: api.create_tag(repo, tag=tag, revision=parent, exist_ok=True))
+        with_retries(lambda: api.create_tag(repo, tag=tag, revision=parent, exist_ok=True))
         return parent, True
     gone = sorted(name for name in there if name not in files and (name == SIGNATURE or not name.startswith(".")))
     operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
@@ -187,8 +187,10 @@ def _publish(
         *(CommitOperationDelete(name) for name in gone),
     ]
     title = message or f"{manifest.name} {manifest.version}"
-    commit = asked(lambda: api.create_commit(repo, operations=operations, commit_message=title, parent_commit=parent))
-    asked(lambda: api.create_tag(repo, tag=tag, revision=commit.oid, exist_ok=True))
+    commit = with_retries(
+        lambda: api.create_commit(repo, operations=operations, commit_message=title, parent_commit=parent)
+    )
+    with_retries(lambda: api.create_tag(repo, tag=tag, revision=commit.oid, exist_ok=True))
     return commit.oid, False
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from zoo._utils.strict_json import parse_json
 from zoo.errors import RemoteError
 
-__all__ = ["NotAHub", "ask"]
+__all__ = ["NotAHub", "api_get"]
 
 _LARGEST = 50_000_000
 _PATIENCE = 10.0
@@ -24,7 +24,7 @@ class NotAHub(RemoteError):
         super().__init__(message, "Check HF_ENDPOINT.")
 
 
-def ask(path: str, **parameters: str) -> Any:
+def api_get(path: str, **parameters: str) -> Any:
     """The answer to GET `<endpoint>/api/<path>` as plain data. Raises what the client raises, and NotAHub."""
     from huggingface_hub import constants
 

@@ -17,13 +17,13 @@ from zoo.release.snapshots import COMMIT
 from zoo.remote.address import Address
 from zoo.remote.calls import check_address
 
-__all__ = ["Record", "forget", "read_record", "read_records", "write_record"]
+__all__ = ["PullRecord", "forget", "read_record", "read_records", "write_record"]
 
 _LARGEST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class PullRecord:
     """A pull that succeeded: the revision that was asked for, the commit that it meant, the pin of its zoo.json."""
 
     endpoint: str
@@ -38,31 +38,31 @@ class Record:
             raise ReleaseError(f"commit {self.commit[:60]!r} is not 40 hex digits")
 
 
-def read_record(address: Address) -> Record | None:
+def read_record(address: Address) -> PullRecord | None:
     """The note of an address, or None; one that cannot be read counts as none."""
     return _read(_path(address))
 
 
-def read_records() -> list[Record]:
+def read_records() -> list[PullRecord]:
     """Every note."""
     found = [_read(path) for path in sorted(_folder().glob("*.json"))]
     return [record for record in found if record is not None]
 
 
-def write_record(record: Record) -> None:
+def write_record(record: PullRecord) -> None:
     """Keep a note. Raises StorageError."""
     write_atomically(_path(Address(record.repo, record.revision)), dump_json(asdict(record)))
 
 
-def forget(record: Record) -> None:
+def forget(record: PullRecord) -> None:
     """Remove a note."""
     _path(Address(record.repo, record.revision)).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Record | None:
+def _read(path: Path) -> PullRecord | None:
     try:
         plain = parse_json(read_regular(path, _LARGEST), str(path), largest=_LARGEST, error=ReleaseError)
-        return convert(Record, plain, str(path))
+        return convert(PullRecord, plain, str(path))
     except (OSError, ReleaseError):
         return None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from zoo.remote.calls import asked, hub_errors
-from zoo.remote.question import NotAHub, ask
+from zoo.remote.calls import hub_errors, with_retries
+from zoo.remote.question import NotAHub, api_get
 
 __all__ = ["Found", "search"]
 
@@ -28,7 +28,7 @@ def search(text: str = "", *, limit: int = 50) -> list[Found]:
     """At most `limit` models with the tag `aegan-zoo` whose name has `text` in it. Raises RemoteError."""
     wanted = {"filter": _TAG, "limit": str(limit), "full": "true"} | ({"search": text} if text else {})
     with hub_errors("search"):
-        rows = asked(lambda: ask("models", **wanted))
+        rows = with_retries(lambda: api_get("models", **wanted))
     if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_shown(row.get("id")) for row in rows):
         raise NotAHub("the answer to the search is not a Hub's")
     return [_found(row) for row in rows[:limit]]

@@ -27,23 +27,23 @@ from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
-from zoo.registry.load import Pair, load
+from zoo.registry.load import LoadedRelease, load
 from zoo.release.manifest import Manifest
 from zoo.training import checkpoint, loop
 from zoo.training import distributed as ranks
-from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.gan import GANTrainer
 from zoo.training.rebuild import (
     KEPT_FILES,
     fork,
     images_of,
-    moved_to,
     rebuild,
     recipe_of_autoencoder,
     recipe_of_gan,
     structure_on,
     unchanged,
+    with_engine,
 )
 from zoo.training.recipe import (
     AdversarialTraining,
@@ -54,11 +54,11 @@ from zoo.training.recipe import (
     write_recipe,
 )
 from zoo.training.release import Trained, write_pair
-from zoo.training.run_dir import RECIPE, Record
-from zoo.training.summary import Measured, kid_curve, loss_curve, newest_grid
+from zoo.training.run_dir import RECIPE, RunDirectory
+from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
 from zoo.training.watchers import trackers
-from zoo.transfers.apply import Moved
-from zoo.transfers.plan import Transfer
+from zoo.transfers.apply import TransferResult
+from zoo.transfers.plan import TransferPlan
 from zoo.types import Event, Metric, RunFacts, Watcher
 
 __all__ = ["Run", "is_run", "open_model", "open_run", "resume", "train"]
@@ -78,11 +78,11 @@ class Run:
     images: ImageSet
 
     @property
-    def metrics(self) -> Measured:
+    def metrics(self) -> MetricHistory:
         """What was measured along the way, by images shown."""
-        return Measured(
+        return MetricHistory(
             (int(event["shown"]), tuple(from_plain(Metric, row, "events.jsonl") for row in event["metrics"]))
-            for event in Record(self.folder).events("metrics")
+            for event in RunDirectory(self.folder).events("metrics")
         )
 
     @property
@@ -146,7 +146,7 @@ class Run:
 
 
 def train(
-    model: Autoencoder | GAN | Moved,
+    model: Autoencoder | GAN | TransferResult,
     data: str | Path | ImageSet,
     *,
     out: str | Path,
@@ -170,34 +170,34 @@ def train(
     Ctrl-C; continue with `resume`.
     """
     settings = dict(training or {}) | ({} if images is None else {"images": images})
-    image_set = _open(data, model.gan.data if isinstance(model, Moved) else model.data)
-    record = Record(Path(out), tuple(watch))
-    trainee: AutoencoderTrainee | AdversarialTrainee
+    image_set = _open(data, model.gan.data if isinstance(model, TransferResult) else model.data)
+    run_dir = RunDirectory(Path(out), tuple(watch))
+    trainer: AutoencoderTrainer | GANTrainer
     powers = engine if isinstance(engine, EngineSection) else from_plain(EngineSection, engine or {}, "engine")
     runner = Engine(powers)
-    with record.held():
+    with run_dir.held():
         if isinstance(model, Autoencoder):
             chosen = from_plain(AutoencoderTraining, settings, "training")
             recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
-            _track(record, recipe, track)
-            record.begin(recipe)
+            _track(run_dir, recipe, track)
+            run_dir.begin(recipe)
             model.origin = None  # its weights are no longer those
-            trainee = AutoencoderTrainee(model, image_set, chosen, seed, runner)
+            trainer = AutoencoderTrainer(model, image_set, chosen, seed, runner)
         else:
-            planned = model.plan if isinstance(model, Moved) else Transfer(model)
+            planned = model.plan if isinstance(model, TransferResult) else TransferPlan(model)
             chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
             recipe = recipe_of_gan(
                 model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name, engine=powers
             )
-            _track(record, recipe, track)
-            record.begin(recipe)
-            if isinstance(model, Moved):
-                record.keep(_SOURCE, pack(model.source.state_dict(), {}))
-                record.keep(_REPORT, json.dumps(model.report.plain()).encode())
+            _track(run_dir, recipe, track)
+            run_dir.begin(recipe)
+            if isinstance(model, TransferResult):
+                run_dir.keep(_SOURCE, pack(model.source.state_dict(), {}))
+                run_dir.keep(_REPORT, json.dumps(model.report.plain()).encode())
                 for note in (*image_set.notes, *model.report.notes):
-                    record.write(Event("note", 0, chosen_gan.images, {"text": note}))
-            trainee = AdversarialTrainee(planned, image_set, chosen_gan, seed, runner)
-        return _go(trainee, recipe, record, image_set, fresh=True)
+                    run_dir.write(Event("note", 0, chosen_gan.images, {"text": note}))
+            trainer = GANTrainer(planned, image_set, chosen_gan, seed, runner)
+        return _go(trainer, recipe, run_dir, image_set, fresh=True)
 
 
 def resume(
@@ -219,41 +219,41 @@ def resume(
     Raises ConfigError when the folder holds no run, when its recipe or its images are not those that it began with, and
     when another process is training in it.
     """
-    record = Record(Path(folder), tuple(watch))
-    record.recipe()
+    run_dir = RunDirectory(Path(folder), tuple(watch))
+    run_dir.recipe()
     if override or out is not None:
         if not override or out is None:
             raise ConfigError(
                 "a new run needs both: what is to change, and its folder", "--override images=200000 --out NEW"
             )
-        child, changed = Record(Path(out), tuple(watch)), override
-        device = (engine or {}).get("device") or override.get("engine.device") or record.recipe().engine.device
+        child, changed = RunDirectory(Path(out), tuple(watch)), override
+        device = (engine or {}).get("device") or override.get("engine.device") or run_dir.recipe().engine.device
         ranks.join(device)
         with child.held():
-            recipe = ranks.first_alone(lambda: fork(record, changed, child), child.recipe)
+            recipe = ranks.first_alone(lambda: fork(run_dir, changed, child), child.recipe)
             return _go_on(recipe, child, engine, track)
-    with record.held():
-        return _go_on(unchanged(record, checkpoint.latest(record.checkpoints)), record, engine, track)
+    with run_dir.held():
+        return _go_on(unchanged(run_dir, checkpoint.latest(run_dir.checkpoints)), run_dir, engine, track)
 
 
 def open_run(folder: str | Path, *, best: bool = False) -> Run:
     """A run as its last checkpoint left it, finished or not, or as its best one did. Raises ConfigError when the folder
     holds none."""
-    record = Record(Path(folder))
-    recipe = record.recipe()
-    path = _best_of(record, recipe) if best else checkpoint.latest(record.checkpoints)
-    unchanged(record, path)
+    run_dir = RunDirectory(Path(folder))
+    recipe = run_dir.recipe()
+    path = _best_of(run_dir, recipe) if best else checkpoint.latest(run_dir.checkpoints)
+    unchanged(run_dir, path)
     image_set = images_of(recipe)
-    trainee = rebuild(replace(recipe, engine=EngineSection(device="cpu")), image_set)
-    return _run(trainee, recipe, record, image_set, loop.restore_weights(trainee, path))
+    trainer = rebuild(replace(recipe, engine=EngineSection(device="cpu")), image_set)
+    return _run(trainer, recipe, run_dir, image_set, loop.restore_weights(trainer, path))
 
 
-def _best_of(record: Record, recipe: Recipe) -> Path:
+def _best_of(run_dir: RunDirectory, recipe: Recipe) -> Path:
     by = _best(recipe)
-    path = checkpoint.best(record.checkpoints, by) if by else None
+    path = checkpoint.best(run_dir.checkpoints, by) if by else None
     if path is None:
         raise ConfigError(
-            f"{record.folder} has no best checkpoint: no {by.metric if by else 'metric'} was measured so far",
+            f"{run_dir.folder} has no best checkpoint: no {by.metric if by else 'metric'} was measured so far",
             "Measure along the way: zoo train ... --metric judge --every 10000",
         )
     return path
@@ -264,84 +264,84 @@ def _best(recipe: Recipe) -> checkpoint.Best | None:
     return None if section is None else checkpoint.Best(section.best, section.better)
 
 
-def _track(record: Record, recipe: Recipe, names: Sequence[str]) -> None:
-    if record.silent:
+def _track(run_dir: RunDirectory, recipe: Recipe, names: Sequence[str]) -> None:
+    if run_dir.silent:
         return
-    facts = RunFacts(record.folder, recipe.name, to_plain(recipe))
-    record.watchers += trackers(names, facts, record.write)
+    facts = RunFacts(run_dir.folder, recipe.name, to_plain(recipe))
+    run_dir.watchers += trackers(names, facts, run_dir.write)
 
 
-def _go_on(recipe: Recipe, record: Record, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
-    recipe = moved_to(recipe, engine or {})
-    _track(record, recipe, track)
+def _go_on(recipe: Recipe, run_dir: RunDirectory, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
+    recipe = with_engine(recipe, engine or {})
+    _track(run_dir, recipe, track)
     image_set = images_of(recipe)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
-    trainee = rebuild(recipe, image_set)  # refused before the recipe is written
+    trainer = rebuild(recipe, image_set)  # refused before the recipe is written
     if engine:
-        record.keep(RECIPE, write_recipe(recipe))
-    return _go(trainee, recipe, record, image_set, fresh=False)
+        run_dir.keep(RECIPE, write_recipe(recipe))
+    return _go(trainer, recipe, run_dir, image_set, fresh=False)
 
 
 def _go(
-    trainee: AutoencoderTrainee | AdversarialTrainee,
+    trainer: AutoencoderTrainer | GANTrainer,
     recipe: Recipe,
-    record: Record,
+    run_dir: RunDirectory,
     image_set: ImageSet,
     *,
     fresh: bool,
 ) -> Run:
-    training = trainee.training
-    batches = batches_of(image_set, training.batch, trainee.streams["data"])
-    watch = loop.watch_over(trainee, training.images)
+    training = trainer.training
+    batches = batches_of(image_set, training.batch, trainer.streams["data"])
+    watch = loop.watch_over(trainer, training.images)
     shown = 0
     if not fresh:
-        shown = loop.restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
-        record.forget_after(shown)
-    if not record.silent:
-        checkpoint.tidy(record.checkpoints)
-    judge = None if record.silent else _judge(recipe, image_set, trainee.engine.device)
+        shown = loop.restore(trainer, batches, watch, checkpoint.latest(run_dir.checkpoints))
+        run_dir.forget_after(shown)
+    if not run_dir.silent:
+        checkpoint.tidy(run_dir.checkpoints)
+    judge = None if run_dir.silent else _judge(recipe, image_set, trainer.engine.device)
     if judge is not None:
-        refuse_own_features(judge.space, trainee.modules, judge.extractor)
+        refuse_own_features(judge.space, trainer.modules, judge.extractor)
 
     def draw(samples: Tensor, at: int) -> None:
         if image_set.spec.is_image:
-            record.keep(
-                str(record.sample_path(at).relative_to(record.folder)),
+            run_dir.keep(
+                str(run_dir.sample_path(at).relative_to(run_dir.folder)),
                 png_bytes(grid(to_uint8(samples, image_set.spec), 8)),
             )
 
     def evaluate(at: int) -> dict[str, Any]:
         assert judge is not None
         assert recipe.evaluation is not None
-        assert isinstance(trainee, AdversarialTrainee)
-        samples = trainee.averaged().sample(recipe.evaluation.samples, seed=recipe.seed)
+        assert isinstance(trainer, GANTrainer)
+        samples = trainer.averaged().sample(recipe.evaluation.samples, seed=recipe.seed)
         return {"metrics": [to_plain(figure) for figure in judge.measure(samples)]}
 
     def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
         facts = {**facts, "recipe": to_plain(recipe)}
-        return checkpoint.save(record.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
+        return checkpoint.save(run_dir.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
 
     budget = loop.Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
     )
-    with record.told_how_it_ends(training.images):
+    with run_dir.record_outcome(training.images):
         shown = loop.train(
-            trainee, batches, budget, record, watch, shown=shown, draw=draw, evaluate=evaluate, keep=keep
+            trainer, batches, budget, run_dir, watch, shown=shown, draw=draw, evaluate=evaluate, keep=keep
         )
-    return _run(trainee, recipe, record, image_set, shown)
+    return _run(trainer, recipe, run_dir, image_set, shown)
 
 
 def _run(
-    trainee: AutoencoderTrainee | AdversarialTrainee, recipe: Recipe, record: Record, image_set: ImageSet, shown: int
+    trainer: AutoencoderTrainer | GANTrainer, recipe: Recipe, run_dir: RunDirectory, image_set: ImageSet, shown: int
 ) -> Run:
-    for module in trainee.modules.values():
+    for module in trainer.modules.values():
         module.cpu()
-    if isinstance(trainee, AutoencoderTrainee):
+    if isinstance(trainer, AutoencoderTrainer):
         began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
-        trainee.model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
-        return Run(record.folder, recipe, shown, trainee.model.eval(), None, image_set)
-    return Run(record.folder, recipe, shown, _source(recipe, record.folder), trainee.averaged().eval(), image_set)
+        trainer.model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
+        return Run(run_dir.folder, recipe, shown, trainer.model.eval(), None, image_set)
+    return Run(run_dir.folder, recipe, shown, _source(recipe, run_dir.folder), trainer.averaged().eval(), image_set)
 
 
 def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
@@ -370,7 +370,7 @@ def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:
     return images
 
 
-def _with_requests(settings: dict[str, Any], planned: Transfer) -> dict[str, Any]:
+def _with_requests(settings: dict[str, Any], planned: TransferPlan) -> dict[str, Any]:
     """The user's settings with what the strategies ask for. Raises ConfigError where both set the same one."""
     known = {field.name for field in fields(AdversarialTraining)}
     for key, value in planned.recipe.items():
@@ -404,7 +404,7 @@ def _judge(recipe: Recipe, image_set: ImageSet, device: torch.device) -> Referen
     return reference(image_set, recipe.evaluation.metric, device=device)
 
 
-def open_model(name: str | Path) -> Pair | Run:
+def open_model(name: str | Path) -> LoadedRelease | Run:
     """A release by name, address or folder, or a run's folder: every byte of a release is checked. Raises what
     `zoo.load` and `zoo.open_run` raise."""
     return open_run(name) if is_run(Path(name)) else load(name)

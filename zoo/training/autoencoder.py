@@ -15,15 +15,15 @@ from zoo.losses.types import AutoencoderObjective
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part
 from zoo.training.devices import Engine
-from zoo.training.optim import Learner
+from zoo.training.optim import ParameterOptimizer
 from zoo.training.recipe import AutoencoderTraining
 
-__all__ = ["AutoencoderTrainee"]
+__all__ = ["AutoencoderTrainer"]
 
 _PREVIEW = 32
 
 
-class AutoencoderTrainee:
+class AutoencoderTrainer:
     """Shows batches to an autoencoder, one optimiser for all three parts."""
 
     def __init__(
@@ -50,8 +50,8 @@ class AutoencoderTrainee:
         for module in self.modules.values():
             self.engine.place(module)
         weights = [weight for module in self.modules.values() for weight in module.parameters()]
-        self.learner = Learner(self.engine, training.learning_rate, (training.beta1, training.beta2))
-        self.learner.enrol(weight for weight in weights if weight.requires_grad)
+        self.learner = ParameterOptimizer(self.engine, training.learning_rate, (training.beta1, training.beta2))
+        self.learner.add_parameters(weight for weight in weights if weight.requires_grad)
         assert self.learner.adam is not None
         self.modules["scale"] = self.learner.scale
         self.optimisers: dict[str, torch.optim.Optimizer] = {"autoencoder": self.learner.adam}
@@ -60,7 +60,7 @@ class AutoencoderTrainee:
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
         """One descent on `rows`; the learning rate falls linearly over the budget."""
         done = min(1.0, shown / self.training.images)
-        self.learner.pace(1 - (1 - self.training.final_learning_rate) * done)
+        self.learner.set_lr(1 - (1 - self.training.final_learning_rate) * done)
         return self.learner.step(self._losses(rows))
 
     def _losses(self, rows: Tensor) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:

@@ -18,7 +18,7 @@ from zoo.errors import ConfigError, near
 from zoo.training import distributed as ranks
 from zoo.training.recipe import EngineSection
 
-__all__ = ["NAMES", "Engine", "choose", "keep_freed"]
+__all__ = ["NAMES", "Engine", "choose", "retain_freed_memory"]
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 
@@ -58,7 +58,7 @@ class Engine:
         self.device = ranks.join(self.settings.device) or choose(self.settings.device)
         self.accumulate = self.settings.accumulate
         if self.device.type == "cpu":
-            keep_freed()
+            retain_freed_memory()
 
     def place(self, module: nn.Module) -> nn.Module:
         """The module, moved to the device."""
@@ -111,7 +111,7 @@ _KEPT = 1 << 30
 _MAPPED = (1 << 28, 1 << 25)  # glibc before 2.35 takes no more than the second
 
 
-def keep_freed() -> bool:
+def retain_freed_memory() -> bool:
     """Tell glibc to keep up to 1 GiB of freed memory for this process, and to map only larger blocks than 256 MiB (or
     32 MiB) apart. Whether it was told: not where the C library is another one, nor where the environment sets its
     allocator already (MALLOC_..., GLIBC_TUNABLES). The peak of a process stays what it was."""

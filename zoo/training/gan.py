@@ -15,32 +15,32 @@ from zoo.data.images import ImageSet
 from zoo.errors import ConfigError
 from zoo.losses import augmentation
 from zoo.losses.augmentation import AdaptiveProbability
-from zoo.losses.types import Regulariser, Round, Side, Term
+from zoo.losses.types import AuxiliaryLoss, Regulariser, Side, StepContext
 from zoo.networks.gan import GAN
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.training import distributed as ranks
 from zoo.training.devices import Engine
 from zoo.training.ema import MovingAverage
-from zoo.training.optim import Balance, Learner, slope
+from zoo.training.optim import Balance, ParameterOptimizer, grad_norm
 from zoo.training.recipe import AdversarialTraining
-from zoo.training.schedule import Staging, Steering, freeze
+from zoo.training.schedule import FeedbackController, PhaseSchedule, freeze
 from zoo.training.task import objective_of, regulariser_of
-from zoo.transfers.plan import Transfer
+from zoo.transfers.plan import TransferPlan
 from zoo.transfers.report import nets_of
 
-__all__ = ["AdversarialTrainee"]
+__all__ = ["GANTrainer"]
 
 _PREVIEW = 64
 _SPREAD_OF = 512
 
 
-class AdversarialTrainee:
+class GANTrainer:
     """A planned and applied transfer in training (scratch is the plan without edits). Its nets are moved to the
     engine's device, but for the prior, which draws on the CPU."""
 
     def __init__(
         self,
-        plan: Transfer,
+        plan: TransferPlan,
         images: ImageSet,
         training: AdversarialTraining,
         seed: int,
@@ -57,7 +57,7 @@ class AdversarialTrainee:
         self.augmentation = augmentation.parse(training.augment)
         adaptive = training.augment_probability == "adaptive"
         self.adaptive = AdaptiveProbability(training.augment_target, training.augment_images) if adaptive else None
-        if self.augmentation and plan.game is not None:
+        if self.augmentation and plan.task is not None:
             raise ConfigError(
                 "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
             )
@@ -66,22 +66,22 @@ class AdversarialTrainee:
                 self.engine.place(module)
         rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
         betas, limit = (training.beta1, training.beta2), training.gradient_limit
-        self.learners = {side: Learner(self.engine, rates[side], betas, limit) for side in Side}
+        self.learners = {side: ParameterOptimizer(self.engine, rates[side], betas, limit) for side in Side}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
-        self.staging = Staging(plan, training.images)
+        self.staging = PhaseSchedule(plan, training.images)
         self._enrol()
         self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
         self.modules: dict[str, nn.Module] = {
             **plan.gan.parts,
             "ema": self.average.net,
             "objective": cast(nn.Module, self.objective),
-            **{f"terms.{name}": term for name, term in plan.terms.items()},
+            **{f"terms.{name}": term for name, term in plan.losses.items()},
             **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
-            **({"game": plan.game} if isinstance(plan.game, nn.Module) else {}),
+            **({"game": plan.task} if isinstance(plan.task, nn.Module) else {}),
             **{f"scale.{side.value}": learner.scale for side, learner in self.learners.items()},
         }
         steered = self.staging.steered() | ({"augment": self.adaptive} if self.adaptive is not None else {})
-        self.steering = Steering(steered, self.engine.device)
+        self.steering = FeedbackController(steered, self.engine.device)
         if steered:
             self.modules["steering"] = self.steering
         self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
@@ -92,9 +92,9 @@ class AdversarialTrainee:
         self.advance(shown)
         n = shown // self.training.batch
         z = self.gan.prior.sample(len(rows), self.streams["codes"])  # type: ignore[operator]
-        paced = {side: learner.pace(self.staging.factor(side, shown)) for side, learner in self.learners.items()}
+        paced = {side: learner.set_lr(self.staging.factor(side, shown)) for side, learner in self.learners.items()}
         d_moves = paced[Side.DISCRIMINATOR]
-        g_moves = paced[Side.GENERATOR] and n % self.game.every == 0
+        g_moves = paced[Side.GENERATOR] and n % self.task.every == 0
         penalty = self.regulariser if self.regulariser is not None and n % self.regulariser.interval == 0 else None
         (first, *others) = self.engine.parts(len(rows))
         kept = None if others else self._deal(rows[first], z[first], gradients=g_moves)
@@ -103,7 +103,7 @@ class AdversarialTrainee:
             for part in self.engine.each(len(rows), [self.streams["losses"], self.streams["augmentation"]]):
                 yield kept or self._deal(rows[part], z[part], gradients=gradients)
 
-        rounds: list[Round] = []
+        rounds: list[StepContext] = []
         scalars: dict[str, Tensor] = {}
         if d_moves:
             plays = (self._d_play(hand, shown, penalty) for hand in hands(gradients=False))
@@ -134,7 +134,7 @@ class AdversarialTrainee:
 
     def _deal(self, rows: Tensor, z: Tensor, *, gradients: bool) -> _Hand:
         with self.engine.computing(), torch.set_grad_enabled(gradients):
-            real = self.game.real(self.engine.take(self.images.batch(rows, self.engine.device)), rows)
+            real = self.task.real(self.engine.take(self.images.batch(rows, self.engine.device)), rows)
             z = self.engine.take(z)
             return _Hand(real.float(), self._fake(z).float(), z, rows)
 
@@ -143,11 +143,11 @@ class AdversarialTrainee:
         inputs = penalty.inputs if penalty is not None else frozenset()
         real, fake = _carrying(hand.real, "real" in inputs), _carrying(hand.fake.detach(), "fake" in inputs)
         with self.engine.computing(exact=penalty is not None):
-            judge = self._judge if penalty is None else self.game.judge
-            game = self._table(hand._replace(real=real, fake=fake), shown, judge, judge_real=True)
-            loss = self._with_terms(Side.DISCRIMINATOR, self.objective.d_loss(game), game)
-            assert game.real_judgement is not None
-            ours, theirs = game.real_judgement.realness.detach(), game.fake_judgement.realness.detach()
+            discriminate = self._judge if penalty is None else self.task.discriminate
+            context = self._table(hand._replace(real=real, fake=fake), shown, discriminate, judge_real=True)
+            loss = self._with_terms(Side.DISCRIMINATOR, self.objective.d_loss(context), context)
+            assert context.real_output is not None
+            ours, theirs = context.real_output.logits.detach(), context.fake_output.logits.detach()
             scalars = {
                 "d_loss": loss.detach(),
                 "d_wins": (ours.mean(1) > theirs.mean(1)).float().mean(),
@@ -157,39 +157,53 @@ class AdversarialTrainee:
             if self.adaptive is not None:
                 scalars["d_sign"] = (ours - theirs if self.objective.paired else ours).sign().mean()
             if penalty is not None:
-                extra = penalty.penalty(game)
+                extra = penalty.penalty(context)
                 scalars["penalty"] = extra.detach()
                 loss = loss + penalty.interval * extra
-        return _Play(_verdicts(game), loss, scalars)
+        return _Play(_verdicts(context), loss, scalars)
 
     def _g_play(self, hand: _Hand, shown: int) -> _Play:
         needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
         with self.engine.computing():
-            game = self._table(hand._replace(real=hand.real.detach()), shown, self._judge, judge_real=needs_real)
-            loss = self._with_terms(Side.GENERATOR, self.objective.g_loss(game), game)
-        return _Play(_verdicts(game), loss, {"g_loss": loss.detach()})
+            context = self._table(hand._replace(real=hand.real.detach()), shown, self._judge, judge_real=needs_real)
+            loss = self._with_terms(Side.GENERATOR, self.objective.g_loss(context), context)
+        return _Play(_verdicts(context), loss, {"g_loss": loss.detach()})
 
     def _table(
-        self, hand: _Hand, shown: int, judge_of_game: Callable[[Tensor], Judgement], *, judge_real: bool
-    ) -> Round:
+        self, hand: _Hand, shown: int, judge_of_game: Callable[[Tensor], DiscriminatorOutput], *, judge_real: bool
+    ) -> StepContext:
         view = self._view(len(hand.rows))
 
-        def judge(x: Tensor) -> Judgement:
-            realness, stages = judge_of_game(x if view is None else view(x))
-            return Judgement(realness.float(), stages)
+        def discriminate(x: Tensor) -> DiscriminatorOutput:
+            logits, stages = judge_of_game(x if view is None else view(x))
+            return DiscriminatorOutput(logits.float(), stages)
 
-        judged = judge(hand.real) if judge_real else None
+        judged = discriminate(hand.real) if judge_real else None
         real, fake, z, rows = hand
-        rng, groups, to_latent = self.streams["losses"], self.game.groups, self.plan.to_latent
-        return Round(real, fake, z, rows, shown, judge, self._fake, groups, judge(fake), judged, rng, to_latent, view)
+        rng, groups, to_latent = self.streams["losses"], self.task.groups, self.plan.to_latent
+        return StepContext(
+            real,
+            fake,
+            z,
+            rows,
+            shown,
+            discriminate,
+            self._fake,
+            groups,
+            discriminate(fake),
+            judged,
+            rng,
+            to_latent,
+            view,
+        )
 
-    def _turn(self, side: Side, plays: Iterator[_Play], scalars: dict[str, Tensor]) -> list[Round]:
+    def _turn(self, side: Side, plays: Iterator[_Play], scalars: dict[str, Tensor]) -> list[StepContext]:
         """One side moves, over all parts of the batch. Adds to `scalars`."""
-        rounds: list[Round] = []
+        rounds: list[StepContext] = []
 
         def parts() -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
             for play in plays:
-                rounds.append(play.game)
+                rounds.append(play.context)
                 yield play.loss, play.scalars
 
         own = {"gradient", "held"}
@@ -197,25 +211,25 @@ class AdversarialTrainee:
         scalars |= {f"{side.value[0]}_{key}" if key in own else key: value for key, value in means.items()}
         return rounds
 
-    def _whole(self, rounds: list[Round]) -> Round:
+    def _whole(self, rounds: list[StepContext]) -> StepContext:
         """The last move as the whole batch saw it, for an objective that keeps state: its buffers must become the same
         in every process. The images stay this part's."""
         if (len(rounds) == 1 and ranks.size() == 1) or not list(cast(nn.Module, self.objective).buffers()):
             return rounds[-1]
 
-        def everyone(judged: Sequence[Judgement | None]) -> Judgement:
-            return Judgement(ranks.gathered(torch.cat([one.realness for one in judged if one])), ())
+        def everyone(judged: Sequence[DiscriminatorOutput | None]) -> DiscriminatorOutput:
+            return DiscriminatorOutput(ranks.gathered(torch.cat([one.logits for one in judged if one])), ())
 
-        real = None if rounds[0].real_judgement is None else everyone([game.real_judgement for game in rounds])
-        fake = everyone([game.fake_judgement for game in rounds])
-        return replace(rounds[-1], real_judgement=real, fake_judgement=fake)
+        real = None if rounds[0].real_output is None else everyone([context.real_output for context in rounds])
+        fake = everyone([context.fake_output for context in rounds])
+        return replace(rounds[-1], real_output=real, fake_output=fake)
 
     def preview(self) -> Tensor:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
         return self.averaged().sample(_PREVIEW)
 
     @functools.cached_property
-    def real_spread(self) -> float:
+    def real_std(self) -> float:
         """The standard deviation of real samples, averaged over their values."""
         rows = self.images.train[:_SPREAD_OF]
         return self.images.batch(rows).std(0, unbiased=False).mean().item()
@@ -241,39 +255,39 @@ class AdversarialTrainee:
             for part in self.engine.each(n, [self.streams["augmentation"]]):
                 self._view(part.stop - part.start)
 
-    def _due(self, side: Side, shown: int) -> Sequence[Term]:
-        terms = cast(dict[str, Term], self.plan.terms)
-        return [term for term in terms.values() if term.side == side and term.weight(shown)]
+    def _due(self, side: Side, shown: int) -> Sequence[AuxiliaryLoss]:
+        losses = cast(dict[str, AuxiliaryLoss], self.plan.losses)
+        return [term for term in losses.values() if term.side == side and term.weight(shown)]
 
-    def _with_terms(self, side: Side, main: Tensor, game: Round) -> Tensor:
+    def _with_terms(self, side: Side, main: Tensor, context: StepContext) -> Tensor:
         """The side's own loss with the terms that are due; a term with a balance is scaled by it."""
-        total = torch.zeros((), device=game.fake.device)
-        for term in self._due(side, game.shown):
-            loss = term.forward(game)
+        total = torch.zeros((), device=context.fake.device)
+        for term in self._due(side, context.shown):
+            loss = term.forward(context)
             balance: Balance | None = getattr(term, "balance", None)
             if balance is not None:
-                if balance.due(game.shown // self.training.batch):
+                if balance.due(context.shown // self.training.batch):
                     scaled, weights = self.learners[side].scale.scaled, self.learners[side].weights
-                    balance.follow(slope(scaled(main), weights), slope(scaled(loss), weights))
+                    balance.update(grad_norm(scaled(main), weights), grad_norm(scaled(loss), weights))
                 loss = balance.factor * loss
-            total = total + term.weight(game.shown) * loss
+            total = total + term.weight(context.shown) * loss
         return main + total
 
     def _enrol(self) -> None:
         """Play the game of now, freeze what is to be frozen now, and give each side's optimiser the weights that it
         does not hold yet."""
-        self.game = self.staging.game
-        self._fake, self._judge = self.engine.compiled(self.game.fake), self.engine.compiled(self.game.judge)
-        freeze(self.plan, self.staging.thawed)
+        self.task = self.staging.task
+        self._fake, self._judge = self.engine.compiled(self.task.fake), self.engine.compiled(self.task.discriminate)
+        freeze(self.plan, self.staging.unfrozen)
         for side, learner in self.learners.items():
-            learner.enrol(self._trained(side))
+            learner.add_parameters(self._trained(side))
             if learner.adam is not None:
                 self.optimisers[side.value] = learner.adam
 
     def _trained(self, side: Side) -> list[nn.Parameter]:
-        players = self.game.players(side)
-        terms = {name: term for name, term in self.plan.terms.items() if cast(Term, term).side == side}
-        modules = [*players.values(), *terms.values()]
+        trained_modules = self.task.trained_modules(side)
+        losses = {name: term for name, term in self.plan.losses.items() if cast(AuxiliaryLoss, term).side == side}
+        modules = [*trained_modules.values(), *losses.values()]
         unique = dict.fromkeys(weight for module in modules for weight in module.parameters())
         return [weight for weight in unique if weight.requires_grad]
 
@@ -290,17 +304,17 @@ class _Hand(NamedTuple):
 class _Play(NamedTuple):
     """One side's loss on one part of a batch, and how it came about."""
 
-    game: Round
+    context: StepContext
     loss: Tensor
     scalars: dict[str, Tensor]
 
 
-def _verdicts(game: Round) -> Round:
+def _verdicts(context: StepContext) -> StepContext:
     """The round with realness alone left of its judgements, so that backward frees the features as it goes."""
 
-    real, fake = game.real_judgement, Judgement(game.fake_judgement.realness.detach(), ())
-    judged = None if real is None else Judgement(real.realness.detach(), ())
-    return replace(game, real_judgement=judged, fake_judgement=fake)
+    real, fake = context.real_output, DiscriminatorOutput(context.fake_output.logits.detach(), ())
+    judged = None if real is None else DiscriminatorOutput(real.logits.detach(), ())
+    return replace(context, real_output=judged, fake_output=fake)
 
 
 def _carrying(x: Tensor, gradients: bool) -> Tensor:

@@ -28,9 +28,9 @@ from zoo.errors import Diverged
 from zoo.training import checkpoint
 from zoo.training import distributed as ranks
 from zoo.training import out_of_memory as memory
-from zoo.training.monitor import StabilityWatch
-from zoo.training.run_dir import Record
-from zoo.training.trainer import Trainee, load_optimiser, optimiser_state
+from zoo.training.monitor import TrainingMonitor
+from zoo.training.run_dir import RunDirectory
+from zoo.training.trainer import Trainer, load_optimiser, optimiser_state
 from zoo.types import Event
 
 __all__ = [
@@ -72,11 +72,11 @@ class Budget:
 
 
 def train(
-    trainee: Trainee,
+    trainer: Trainer,
     batches: Batches,
     budget: Budget,
-    record: Record,
-    watch: StabilityWatch,
+    run_dir: RunDirectory,
+    watch: TrainingMonitor,
     *,
     shown: int = 0,
     draw: Callable[[Tensor, int], None],
@@ -103,40 +103,40 @@ def train(
         now = time.monotonic()
         facts["images_per_second"] = round((shown - last_at) / max(now - last, 1e-9), 1)
         last, last_at = now, shown
-        _refuse_nan(facts, shown, record)
-        record.write(Event("tick", shown, budget.images, facts))
+        _refuse_nan(facts, shown, run_dir)
+        run_dir.write(Event("tick", shown, budget.images, facts))
         warn(watch.tick(facts, shown))
 
     def warn(warnings: list[dict[str, str]]) -> None:
         for warning in warnings:
-            record.write(Event("warning", shown, budget.images, warning))
+            run_dir.write(Event("warning", shown, budget.images, warning))
 
     def save(metrics: Sequence[Mapping[str, Any]] = ()) -> None:
         tick()
-        _refuse_broken_weights(trainee, shown, record)
-        ranks.require_same(trainee.modules)
-        if record.silent:
+        _refuse_broken_weights(trainer, shown, run_dir)
+        ranks.require_same(trainer.modules)
+        if run_dir.silent:
             return
-        path = keep(shown, *state(trainee, batches, watch), metrics)
-        record.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(record.folder))}))
+        path = keep(shown, *state(trainer, batches, watch), metrics)
+        run_dir.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(run_dir.folder))}))
 
     def due(every: int, before: int) -> bool:
         return shown // every > before // every
 
     def look() -> None:
-        if record.silent:
+        if run_dir.silent:
             return
-        samples = trainee.preview()
+        samples = trainer.preview()
         draw(samples, shown)
-        record.write(Event("sample", shown, budget.images, {"path": str(record.sample_path(shown))}))
+        run_dir.write(Event("sample", shown, budget.images, {"path": str(run_dir.sample_path(shown))}))
         if shown:
             warn(watch.spread(samples.std(0, unbiased=False).mean().item()))
 
     def measure() -> Sequence[Mapping[str, Any]]:
-        if record.silent:
+        if run_dir.silent:
             return ()
         facts = evaluate(shown)
-        record.write(Event("metrics", shown, budget.images, facts))
+        run_dir.write(Event("metrics", shown, budget.images, facts))
         figures: list[dict[str, Any]] = facts.get("metrics", [])
         warn(watch.measured({figure["name"]: figure["value"] for figure in figures}, shown))
         return figures
@@ -145,26 +145,26 @@ def train(
         """After a batch that did not fit: go back to the last checkpoint, and on in more parts, or say what fits."""
         nonlocal shown, last, last_at
         if ranks.size() > 1:
-            raise memory.refuse_together(trainee, rows, shown, record.folder)
-        engine = trainee.engine
-        parts = memory.fitting(trainee, rows, shown)
-        trouble = memory.out_of_memory(len(rows), parts, engine.device, record.folder)
+            raise memory.refuse_together(trainer, rows, shown, run_dir.folder)
+        engine = trainer.engine
+        parts = memory.fitting(trainer, rows, shown)
+        trouble = memory.out_of_memory(len(rows), parts, engine.device, run_dir.folder)
         if parts is None or engine.settings.when_full == "stop":
             raise trouble
         pending.clear()
-        shown = restore(trainee, batches, watch, checkpoint.latest(record.checkpoints))
-        record.forget_after(shown)
-        record.cut_into(parts)
+        shown = restore(trainer, batches, watch, checkpoint.latest(run_dir.checkpoints))
+        run_dir.forget_after(shown)
+        run_dir.set_accumulation(parts)
         warn([{"warning": "memory", "what": trouble.message, "advice": f"Going on with accumulate = {parts}."}])
         last, last_at = time.monotonic(), shown
 
     def stopping(steps: int) -> bool:
         if ranks.size() == 1:
             return asked_to_stop()
-        return steps % _AGREE_STEPS == 0 and ranks.anyone(asked_to_stop(), trainee.engine.device)
+        return steps % _AGREE_STEPS == 0 and ranks.anyone(asked_to_stop(), trainer.engine.device)
 
-    where = {"device": str(trainee.engine.device), "processes": ranks.size(), "accumulate": trainee.engine.accumulate}
-    record.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **where}))
+    where = {"device": str(trainer.engine.device), "processes": ranks.size(), "accumulate": trainer.engine.accumulate}
+    run_dir.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **where}))
     if shown == 0:
         save()
         look()
@@ -175,7 +175,7 @@ def train(
         while shown < budget.images:
             before = shown
             rows = batches.next()
-            scalars = _step(trainee, rows, shown)
+            scalars = _step(trainer, rows, shown)
             if scalars is None:
                 make_room()
                 continue
@@ -199,64 +199,64 @@ def train(
             if stop and shown < budget.images:
                 raise Interrupted
     seconds = round(time.monotonic() - began, 2)
-    record.write(Event("end", shown, budget.images, {"seconds": seconds, "from": began_at}))
+    run_dir.write(Event("end", shown, budget.images, {"seconds": seconds, "from": began_at}))
     return shown
 
 
-def _step(trainee: Trainee, rows: Tensor, shown: int) -> dict[str, Tensor] | None:
+def _step(trainer: Trainer, rows: Tensor, shown: int) -> dict[str, Tensor] | None:
     """A step's scalars; None where memory ran out, with all that the step held let go."""
     try:
-        return trainee.step(rows, shown)
+        return trainer.step(rows, shown)
     except (MemoryError, RuntimeError) as error:
         if not memory.ran_out(error):
             raise
         return None
 
 
-def watch_over(trainee: Trainee, images: int) -> StabilityWatch:
+def watch_over(trainer: Trainer, images: int) -> TrainingMonitor:
     """A watch for a run that shows so many images, which knows how real ones vary where the trainee does."""
-    return StabilityWatch(images, getattr(trainee, "real_spread", None))
+    return TrainingMonitor(images, getattr(trainer, "real_std", None))
 
 
-def restore(trainee: Trainee, batches: Batches, watch: StabilityWatch, path: Path) -> int:
+def restore(trainer: Trainer, batches: Batches, watch: TrainingMonitor, path: Path) -> int:
     """Put the checkpoint `path` back; returns the images shown. Raises TrainingError or IntegrityError."""
     shown, tensors, facts = checkpoint.load(path)
-    restore_learnt(trainee, shown, tensors)
-    for name, rng in trainee.streams.items():
+    restore_learnt(trainer, shown, tensors)
+    for name, rng in trainer.streams.items():
         rng.set_state(tensors[f"streams.{name}"])
     batches.load_state({**_within(tensors, "batches."), **facts["batches"]})
     watch.load_state(facts["watch"])
     return shown
 
 
-def restore_learnt(trainee: Trainee, shown: int, tensors: dict[str, Tensor]) -> None:
+def restore_learnt(trainer: Trainer, shown: int, tensors: dict[str, Tensor]) -> None:
     """Put back a checkpoint's nets and optimisers, not its random streams and data order."""
-    _load_modules(trainee, tensors)
-    trainee.advance(shown)
-    for name, optimiser in trainee.optimisers.items():
+    _load_modules(trainer, tensors)
+    trainer.advance(shown)
+    for name, optimiser in trainer.optimisers.items():
         load_optimiser(optimiser, _within(tensors, f"optimisers.{name}."))
 
 
-def restore_weights(trainee: Trainee, path: Path) -> int:
+def restore_weights(trainer: Trainer, path: Path) -> int:
     """Put the nets of the checkpoint `path` back and nothing else; returns the images shown. Raises like `restore`."""
     shown, tensors, _ = checkpoint.load(path)
-    _load_modules(trainee, tensors)
+    _load_modules(trainer, tensors)
     return shown
 
 
-def _load_modules(trainee: Trainee, tensors: dict[str, Tensor]) -> None:
-    for name, module in trainee.modules.items():
+def _load_modules(trainer: Trainer, tensors: dict[str, Tensor]) -> None:
+    for name, module in trainer.modules.items():
         module.load_state_dict(_within(tensors, f"modules.{name}."), strict=True)
 
 
-def state(trainee: Trainee, batches: Batches, watch: StabilityWatch) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def state(trainer: Trainer, batches: Batches, watch: TrainingMonitor) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All that a run needs to go on from here, as tensors and plain facts."""
     tensors: dict[str, Tensor] = {}
-    for name, module in trainee.modules.items():
+    for name, module in trainer.modules.items():
         tensors |= {f"modules.{name}.{key}": value for key, value in module.state_dict().items()}
-    for name, optimiser in trainee.optimisers.items():
+    for name, optimiser in trainer.optimisers.items():
         tensors |= {f"optimisers.{name}.{key}": value for key, value in optimiser_state(optimiser).items()}
-    tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainee.streams.items()}
+    tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainer.streams.items()}
     order = batches.state()
     tensors |= {f"batches.{key}": value for key, value in order.items() if isinstance(value, Tensor)}
     position = {key: value for key, value in order.items() if not isinstance(value, Tensor)}
@@ -273,23 +273,23 @@ def _means(pending: list[dict[str, Tensor]]) -> dict[str, float]:
     return {key: float(f"{value:.6g}") for key, value in columns.items()}
 
 
-def _refuse_nan(facts: dict[str, Any], shown: int, record: Record) -> None:
+def _refuse_nan(facts: dict[str, Any], shown: int, run_dir: RunDirectory) -> None:
     broken = [key for key, value in facts.items() if not math.isfinite(value)]
     if broken:
-        raise _diverged(f"{broken[0]} is {facts[broken[0]]}", shown, record)
+        raise _diverged(f"{broken[0]} is {facts[broken[0]]}", shown, run_dir)
 
 
-def _refuse_broken_weights(trainee: Trainee, shown: int, record: Record) -> None:
-    for name, module in trainee.modules.items():
+def _refuse_broken_weights(trainer: Trainer, shown: int, run_dir: RunDirectory) -> None:
+    for name, module in trainer.modules.items():
         for key, value in module.state_dict().items():
             if value.is_floating_point() and not torch.isfinite(value).all():
-                raise _diverged(f"{name}.{key} is not finite", shown, record)
+                raise _diverged(f"{name}.{key} is not finite", shown, run_dir)
 
 
-def _diverged(what: str, shown: int, record: Record) -> Diverged:
+def _diverged(what: str, shown: int, run_dir: RunDirectory) -> Diverged:
     return Diverged(
         f"training diverged after {shown:,} images: {what}",
-        f"Lower the learning rate or raise the regulariser's gamma. The last good checkpoint: {record.checkpoints}",
+        f"Lower the learning rate or raise the regulariser's gamma. The last good checkpoint: {run_dir.checkpoints}",
     )
 
 

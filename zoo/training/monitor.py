@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["StabilityWatch"]
+__all__ = ["TrainingMonitor"]
 
 _SATURATED = 0.98
 _EXPLODED = 100.0
@@ -16,7 +16,7 @@ _SEEN = 0.05
 """A best recall below this says nothing when it falls."""
 
 
-class StabilityWatch:
+class TrainingMonitor:
     """Feed it ticks, samples' spreads and metrics; it gives warnings, each kind once until it has recovered.
 
     - `saturated`: D ranks 98 % of pairs right for a twentieth of the budget (and 2,000 images) without a break.
@@ -28,9 +28,9 @@ class StabilityWatch:
     `state` is plain data for a checkpoint; a resumed run goes on with it.
     """
 
-    def __init__(self, total: int, real_spread: float | None = None) -> None:
+    def __init__(self, total: int, real_std: float | None = None) -> None:
         self.patience = max(2_000, total // 20)
-        self.real_spread = real_spread
+        self.real_std = real_std
         self._since: int | None = None
         self._usual: dict[str, float] = {}
         self._told: set[str] = set()
@@ -90,11 +90,11 @@ class StabilityWatch:
     def spread(self, value: float) -> list[dict[str, str]]:
         """Warnings after a look at samples: `value` is their standard deviation, averaged over values. Nothing once a
         recall was measured, which tells more."""
-        if not self.real_spread or "recall" in self._best:
+        if not self.real_std or "recall" in self._best:
             return []
         return self._collapse(
-            value < _THIN * self.real_spread,
-            f"generated samples vary {value / self.real_spread:.0%} as much as real ones: modes are missing",
+            value < _THIN * self.real_std,
+            f"generated samples vary {value / self.real_std:.0%} as much as real ones: modes are missing",
         )
 
     def measured(self, figures: Mapping[str, float], shown: int) -> list[dict[str, str]]:

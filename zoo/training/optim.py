@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from zoo.training import distributed as ranks
 from zoo.training.devices import Engine
 
-__all__ = ["Balance", "Learner", "LossScale", "hold_to_memory", "slope"]
+__all__ = ["Balance", "GradScalerState", "ParameterOptimizer", "clip_to_second_moment", "grad_norm"]
 
 
-class Learner:
+class ParameterOptimizer:
     """Adam with the learning rate `rate` and `betas`, fused; `limit` holds gradients to Adam's memory of them
-    (`hold_to_memory`), 0 does not. `adam` is None until there are weights."""
+    (`clip_to_second_moment`), 0 does not. `adam` is None until there are weights."""
 
     def __init__(self, engine: Engine, rate: float, betas: tuple[float, float], limit: float = 0.0) -> None:
         self.engine = engine
@@ -25,9 +25,9 @@ class Learner:
         self.limit = limit
         self.weights: list[nn.Parameter] = []
         self.adam: torch.optim.Adam | None = None
-        self.scale = LossScale(engine.device, enabled=engine.settings.precision == "fp16")
+        self.scale = GradScalerState(engine.device, enabled=engine.settings.precision == "fp16")
 
-    def enrol(self, weights: Iterable[nn.Parameter]) -> None:
+    def add_parameters(self, weights: Iterable[nn.Parameter]) -> None:
         """Take on those that are not here yet."""
         held = {id(weight) for weight in self.weights}
         new = [weight for weight in weights if id(weight) not in held]
@@ -37,7 +37,7 @@ class Learner:
         elif new:
             self.adam = torch.optim.Adam(new, self.rate, self.betas, fused=True)
 
-    def pace(self, factor: float) -> bool:
+    def set_lr(self, factor: float) -> bool:
         """Multiply the learning rate for the next step; whether anything moves at all."""
         if self.adam is None:
             return False
@@ -63,13 +63,13 @@ class Learner:
         self.scale.unscale(self.adam)
         means["gradient"] = self.scale.seen(torch.nn.utils.get_total_norm(slopes))
         if self.limit:
-            means["held"] = hold_to_memory(self.adam, self.weights, self.limit)
+            means["held"] = clip_to_second_moment(self.adam, self.weights, self.limit)
         self.scale.step(self.adam)
         return means
 
 
 @torch.no_grad()
-def hold_to_memory(adam: torch.optim.Optimizer, weights: Sequence[nn.Parameter], limit: float) -> Tensor:
+def clip_to_second_moment(adam: torch.optim.Optimizer, weights: Sequence[nn.Parameter], limit: float) -> Tensor:
     """Scale the gradients down, all by one factor, to at most `limit` times the norm that `adam` remembers: the root of
     its summed second moments, corrected for their start. Gives 1 where it did, else 0, as a scalar on the device.
 
@@ -92,7 +92,7 @@ def hold_to_memory(adam: torch.optim.Optimizer, weights: Sequence[nn.Parameter],
     return (factor < 1).float()
 
 
-class LossScale(nn.Module):
+class GradScalerState(nn.Module):
     """torch's GradScaler for one optimiser; its state are the buffers `scale` and `growth`. Does nothing when not
     enabled."""
 
@@ -132,7 +132,7 @@ class LossScale(nn.Module):
 
 
 def _read(scale: nn.Module, prefix: str, keep_vars: bool) -> None:
-    assert isinstance(scale, LossScale)
+    assert isinstance(scale, GradScalerState)
     if scale.enabled:
         state = scale._scaler.state_dict()
         scale.scale.fill_(state["scale"])
@@ -140,7 +140,7 @@ def _read(scale: nn.Module, prefix: str, keep_vars: bool) -> None:
 
 
 def _written(scale: nn.Module, incompatible: Any) -> None:
-    assert isinstance(scale, LossScale)
+    assert isinstance(scale, GradScalerState)
     if scale.enabled:
         state = {"scale": scale.scale.item(), "_growth_tracker": int(scale.growth.item())}
         scale._scaler.load_state_dict(scale._scaler.state_dict() | state)
@@ -153,7 +153,7 @@ _EVERY = 16
 class Balance(nn.Module):
     """What a term is multiplied by so that its gradient's norm is `share` of the side's own loss's.
 
-    A `Term` that has one as its `balance` is measured by the loop at every 16th step, the first one too, before its own
+    A `AuxiliaryLoss` that has one as its `balance` is measured by the loop at every 16th step, the first one too, before its own
     weight: two more backward passes there, and nothing is read from the device. Both norms, over the side's weights, go
     into moving averages of the last ten measurements or so; the factor is `share` times their ratio (in which the
     averages' start at 0 cancels), and 1 until both are above 0. They are buffers, so a resumed run goes on exactly.
@@ -176,7 +176,7 @@ class Balance(nn.Module):
         return step % self.every == 0
 
     @torch.no_grad()
-    def follow(self, main: Tensor, own: Tensor) -> None:
+    def update(self, main: Tensor, own: Tensor) -> None:
         """Take the norms of two gradients, scalars on the device: the side's own loss's, and the term's."""
         self.norms.lerp_(ranks.averaged(torch.stack([main, own]).float()).to(self.norms), 1 - _KEEP)
 
@@ -187,7 +187,7 @@ class Balance(nn.Module):
         return torch.where((main > 0) & (own > 0), self.share * main / own, 1.0)
 
 
-def slope(loss: Tensor, weights: Sequence[nn.Parameter]) -> Tensor:
+def grad_norm(loss: Tensor, weights: Sequence[nn.Parameter]) -> Tensor:
     """The norm of the loss's gradient by the weights; the graph stays. 0 where the loss does not depend on them."""
     if not loss.requires_grad:
         return loss.new_zeros(())

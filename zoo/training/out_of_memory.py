@@ -10,7 +10,7 @@ from torch import Tensor
 from zoo.errors import OutOfMemory, ZooError
 from zoo.training import distributed as lastword
 from zoo.training import distributed as ranks
-from zoo.training.trainer import Trainee
+from zoo.training.trainer import Trainer
 
 __all__ = ["fitting", "out_of_memory", "ran_out", "refuse_together"]
 
@@ -26,30 +26,30 @@ def ran_out(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _WORDS)
 
 
-def fitting(trainee: Trainee, rows: Tensor, shown: int, processes: int = 1) -> int | None:
+def fitting(trainer: Trainer, rows: Tensor, shown: int, processes: int = 1) -> int | None:
     """In how many parts a process's share of a batch goes through, found by trying steps alone; None when not even
     single images do. The trainee's state is spoilt afterwards: put a checkpoint back."""
     share = len(rows) // processes
-    for parts in range(trainee.engine.accumulate + 1, share + 1):
+    for parts in range(trainer.engine.accumulate + 1, share + 1):
         if share % parts:
             continue
-        trainee.engine.accumulate = parts * processes
-        if _goes_through(trainee, rows, shown):
+        trainer.engine.accumulate = parts * processes
+        if _goes_through(trainer, rows, shown):
             return parts
     return None
 
 
-def refuse_together(trainee: Trainee, rows: Tensor, shown: int, where: object) -> OutOfMemory:
+def refuse_together(trainer: Trainer, rows: Tensor, shown: int, where: object) -> OutOfMemory:
     """The error for a batch that did not fit in this process, which the other processes end with too. They cannot go on
     in more parts by themselves: they wait inside a sum that will never be whole."""
-    rank, size, device = ranks.rank(), ranks.size(), trainee.engine.device
-    tried = trainee.engine.accumulate
+    rank, size, device = ranks.rank(), ranks.size(), trainer.engine.device
+    tried = trainer.engine.accumulate
     if not ranks.leave():
         return OutOfMemory(
             f"a batch of {len(rows)} in {size} processes does not fit into the memory of {device}",
             f"Go on with the same batch in more parts, started as before: zoo resume {where} --accumulate {2 * tried}",
         )
-    parts = fitting(trainee, rows, shown, size)
+    parts = fitting(trainer, rows, shown, size)
     trouble = out_of_memory(len(rows), parts, device, where, size)
     lastword.say(trouble, rank, size)
     return trouble
@@ -76,14 +76,14 @@ def out_of_memory(
     )
 
 
-def _goes_through(trainee: Trainee, rows: Tensor, shown: int) -> bool:
-    for optimiser in trainee.optimisers.values():
+def _goes_through(trainer: Trainer, rows: Tensor, shown: int) -> bool:
+    for optimiser in trainer.optimisers.values():
         optimiser.zero_grad(set_to_none=True)
     gc.collect()
-    if trainee.engine.device.type == "cuda":
+    if trainer.engine.device.type == "cuda":
         torch.cuda.empty_cache()
     try:
-        trainee.step(rows, shown)
+        trainer.step(rows, shown)
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise

@@ -26,8 +26,8 @@ from zoo.training.api import Run, open_model, resume, train
 from zoo.training.rebuild import recipe_of_autoencoder
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, told
-from zoo.training.run_dir import Record
-from zoo.transfers.apply import Moved, explain, transfer
+from zoo.training.run_dir import RunDirectory
+from zoo.transfers.apply import TransferResult, explain, transfer
 from zoo.transfers.auto import AUTO
 from zoo.transfers.report import Report
 from zoo.types import DataSpec, Event, Watcher
@@ -77,7 +77,7 @@ def run_recipe(
     both = recipe.autoencoder is not None and recipe.gan is not None and autoencoder_out is None
     gan_out = out / "gan" if both else out
     if recipe.gan is not None:
-        Record(gan_out).require_free()  # before the autoencoder is trained in vain
+        RunDirectory(gan_out).require_free()  # before the autoencoder is trained in vain
     if recipe.evaluation is not None:
         plugins.find("metric", recipe.evaluation.metric)
     ae_run = gan_run = None
@@ -143,20 +143,20 @@ def _learnt(recipe: Recipe, place: Path, watch: Sequence[Watcher], track: Sequen
             _explained(recipe, model, None)  # a transfer that does not fit is refused before anything is trained
         wanted = recipe_of_autoencoder(model, section.training, images, **words)
         ranks.join(recipe.engine.device)
-        if ranks.anyone(_begun_before(Record(place), wanted), torch.device("cpu")):
+        if ranks.anyone(_begun_before(RunDirectory(place), wanted), torch.device("cpu")):
             return resume(place, watch=watch, track=track)
     return train(model, images, out=place, training=to_plain(section.training), watch=watch, track=track, **words)
 
 
-def _begun_before(record: Record, wanted: Recipe) -> bool:
+def _begun_before(run_dir: RunDirectory, wanted: Recipe) -> bool:
     """Whether a run of the recipe `wanted` lies there. Raises ConfigError for one of another recipe."""
-    if not any(record.checkpoints.glob("[0-9]*")):
+    if not any(run_dir.checkpoints.glob("[0-9]*")):
         return False
     here = {"threads", "engine.device", "engine.accumulate", "engine.when_full"}  # a run may have moved since
-    found = [change for change in changes(record.recipe(), wanted) if change.key not in here]
+    found = [change for change in changes(run_dir.recipe(), wanted) if change.key not in here]
     if found:
         raise ConfigError(
-            f"{record.folder} holds the autoencoder of another command: {told(found)}",
+            f"{run_dir.folder} holds the autoencoder of another command: {told(found)}",
             "Give the command that began it, or choose another --out.",
         )
     return True
@@ -265,7 +265,7 @@ def _autoencoder_of(source: str) -> Autoencoder:
 
 def _start(
     recipe: Recipe, section: GanSection, images: ImageSet, source: Autoencoder | None, watch: Sequence[Watcher]
-) -> GAN | Moved:
+) -> GAN | TransferResult:
     composed = _compose_gan(section, images.spec, source, recipe.seed)
     if source is None or recipe.transfer is None:
         return composed
@@ -293,11 +293,11 @@ def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:
 
 
 def _judge(recipe: Recipe, run: Run) -> Verdict | None:
-    if recipe.judge is None or run.gan is None:
+    if recipe.discriminate is None or run.gan is None:
         return None
-    rows = run.images.held_out[: recipe.judge.count]
-    real = run.gan.realness(run.images.batch(rows))
-    fake = run.gan.realness(run.gan.sample(recipe.judge.count, recipe.judge.seed))
+    rows = run.images.held_out[: recipe.discriminate.count]
+    real = run.gan.score(run.images.batch(rows))
+    fake = run.gan.score(run.gan.sample(recipe.discriminate.count, recipe.discriminate.seed))
     return Verdict(
         real.mean().item(), fake.mean().item(), (real > 0).float().mean().item(), (fake > 0).float().mean().item()
     )

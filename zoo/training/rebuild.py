@@ -20,9 +20,9 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, build_autoencoder, build_gan
 from zoo.networks.gan import GAN
 from zoo.training import checkpoint, loop
-from zoo.training.autoencoder import AutoencoderTrainee
+from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import (
     AdversarialTraining,
     AutoencoderSection,
@@ -35,12 +35,13 @@ from zoo.training.recipe import (
     Recipe,
     SourceStructure,
     TransferSection,
+    recipe_from_plain,
 )
 from zoo.training.recipe_diff import changes, overridden, told
-from zoo.training.run_dir import Record
-from zoo.transfers.apply import Moved
-from zoo.transfers.plan import Transfer
-from zoo.transfers.strategies import choose, plan
+from zoo.training.run_dir import RunDirectory
+from zoo.transfers.apply import TransferResult
+from zoo.transfers.plan import TransferPlan
+from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import DataSpec, PartSpec
 
 __all__ = [
@@ -48,13 +49,13 @@ __all__ = [
     "data_section",
     "fork",
     "images_of",
-    "moved_to",
     "rebuild",
     "recipe_of_autoencoder",
     "recipe_of_gan",
     "source_structure",
     "structure_on",
     "unchanged",
+    "with_engine",
 ]
 
 Value = TypeVar("Value")
@@ -92,7 +93,7 @@ def recipe_of_autoencoder(
 
 
 def recipe_of_gan(
-    model: GAN | Moved,
+    model: GAN | TransferResult,
     training: AdversarialTraining,
     evaluation: EvaluationSection | None,
     images: ImageSet,
@@ -107,9 +108,9 @@ def recipe_of_gan(
         training = replace(training, regulariser=plugins.normalise("regulariser", as_part(training.regulariser)))
     transfer = None
     specs, latent_dim = (
-        (model.composed, model.gan.latent_dim) if isinstance(model, Moved) else (model.specs, model.latent_dim)
+        (model.composed, model.gan.latent_dim) if isinstance(model, TransferResult) else (model.specs, model.latent_dim)
     )
-    if isinstance(model, Moved):
+    if isinstance(model, TransferResult):
         strategies = tuple(chosen.spec for chosen in model.chosen)
         origin = model.source.origin
         source = origin.name if origin and not origin.adapted else "autoencoder"
@@ -126,24 +127,26 @@ def recipe_of_gan(
     )
 
 
-def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainee | AdversarialTrainee:
+def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainer | GANTrainer:
     """What a run's recipe trains, with values still to come from a checkpoint. The transfer's source is not touched."""
     if recipe.autoencoder is not None:
         section = recipe.autoencoder
         model = build_autoencoder(_specs(section), images.spec, section.latent_dim)
-        return AutoencoderTrainee(model, images, section.training, recipe.seed, Engine(recipe.engine))
+        return AutoencoderTrainer(model, images, section.training, recipe.seed, Engine(recipe.engine))
     gan_section = _given(recipe.gan)
     specs = {
         "generator": _given_part(gan_section.generator),
         "discriminator": _given_part(gan_section.discriminator),
         "prior": as_part(gan_section.prior),
     }
-    planned = Transfer(build_gan(specs, images.spec, _given(gan_section.latent_dim)))
+    planned = TransferPlan(build_gan(specs, images.spec, _given(gan_section.latent_dim)))
     if recipe.transfer is not None:
         strategy = recipe.transfer.strategy
         source = structure_on(_given(recipe.transfer.structure), "meta")
-        planned = plan(source, planned.gan, choose(strategy if isinstance(strategy, str) else list(strategy)))
-    return AdversarialTrainee(planned, images, gan_section.training, recipe.seed, Engine(recipe.engine))
+        planned = plan(
+            source, planned.gan, resolve_strategies(strategy if isinstance(strategy, str) else list(strategy))
+        )
+    return GANTrainer(planned, images, gan_section.training, recipe.seed, Engine(recipe.engine))
 
 
 def images_of(recipe: Recipe) -> ImageSet:
@@ -226,26 +229,26 @@ _MOVABLE = ("device", "accumulate", "when_full")
 """What a run may be resumed with anew: where and in how many parts it is computed."""
 
 
-def unchanged(record: Record, path: Path) -> Recipe:
+def unchanged(run_dir: RunDirectory, path: Path) -> Recipe:
     """The run's recipe. Raises ConfigError, with the keys, when it is not the one that checkpoint `path` was made
     under; where and in how many parts it is computed may differ."""
-    recipe = record.recipe()
+    recipe = run_dir.recipe()
     _, _, facts = checkpoint.facts_of(path)
     if "recipe" not in facts:
         raise checkpoint.unusable(path, "does not say its recipe")
     movable = {f"engine.{key}" for key in _MOVABLE}
-    then = from_plain(Recipe, facts["recipe"], f"the recipe in {path}")
+    then = recipe_from_plain(facts["recipe"], f"the recipe in {path}")
     found = [change for change in changes(then, recipe) if change.key not in movable]
     if found:
         words = " ".join(f"--override {change.key}={change.new}" for change in found if change.new is not None)
         raise ConfigError(
-            f"{record.folder}/recipe.toml was changed since the run began: {told(found)}",
-            f"Put it back; or begin a new run from here: zoo resume {record.folder} {words} --out NEW",
+            f"{run_dir.folder}/recipe.toml was changed since the run began: {told(found)}",
+            f"Put it back; or begin a new run from here: zoo resume {run_dir.folder} {words} --out NEW",
         )
     return recipe
 
 
-def moved_to(recipe: Recipe, engine: Mapping[str, Any]) -> Recipe:
+def with_engine(recipe: Recipe, engine: Mapping[str, Any]) -> Recipe:
     """The recipe computed elsewhere or in other parts. Raises ConfigError for a setting that would round otherwise."""
     for key in engine:
         if key not in _MOVABLE:
@@ -256,15 +259,15 @@ def moved_to(recipe: Recipe, engine: Mapping[str, Any]) -> Recipe:
     return replace(recipe, engine=from_plain(EngineSection, to_plain(recipe.engine) | dict(engine), "engine"))
 
 
-def fork(record: Record, settings: Mapping[str, Any], out: Record) -> Recipe:
+def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) -> Recipe:
     """Begin a run in `out` that goes on from `record`'s last checkpoint with other `settings`; returns its recipe.
 
     Weights, moving average and optimisers go on. So do the random streams and the order of the data, unless the seed
     or the images are other ones: then they begin anew. Raises ConfigError for a setting that is unknown or does not fit
     the checkpoint, and when there is nothing left to show.
     """
-    path = checkpoint.latest(record.checkpoints)
-    parent = unchanged(record, path)
+    path = checkpoint.latest(run_dir.checkpoints)
+    parent = unchanged(run_dir, path)
     shown, digest, _ = checkpoint.facts_of(path)
     recipe = _normalised(overridden(parent, settings))
     if recipe.evaluation is not None:
@@ -272,32 +275,32 @@ def fork(record: Record, settings: Mapping[str, Any], out: Record) -> Recipe:
     training = _training(recipe)
     if shown >= training.images:
         raise ConfigError(
-            f"{record.folder} has shown {shown:,} images already, and the new run is to show {training.images:,}",
+            f"{run_dir.folder} has shown {shown:,} images already, and the new run is to show {training.images:,}",
             f"Say how many in all: --override images={2 * shown}",
         )
     images = images_of(recipe)
-    section = ParentSection(str(record.folder.resolve()), shown, digest, dict(settings))
+    section = ParentSection(str(run_dir.folder.resolve()), shown, digest, dict(settings))
     recipe = replace(recipe, data=data_section(images), parent=section)
-    trainee = rebuild(recipe, images)
-    batches = Batches(images.train, training.batch, trainee.streams["data"])
-    watch = loop.watch_over(trainee, training.images)
+    trainer = rebuild(recipe, images)
+    batches = Batches(images.train, training.batch, trainer.streams["data"])
+    watch = loop.watch_over(trainer, training.images)
     try:
         if recipe.seed == parent.seed and recipe.data == parent.data:
-            loop.restore(trainee, batches, watch, path)
+            loop.restore(trainer, batches, watch, path)
         else:
-            loop.restore_learnt(trainee, shown, checkpoint.load(path)[1])
+            loop.restore_learnt(trainer, shown, checkpoint.load(path)[1])
     except (RuntimeError, ValueError, KeyError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(
-            f"the checkpoint of {record.folder} does not fit {', '.join(settings)}: {str(error).splitlines()[0]}",
+            f"the checkpoint of {run_dir.folder} does not fit {', '.join(settings)}: {str(error).splitlines()[0]}",
             "That setting decides which tensors there are: start a new run for it.",
         ) from error
-    tensors, facts = loop.state(trainee, batches, watch)
+    tensors, facts = loop.state(trainer, batches, watch)
     out.begin(recipe)  # first of all: it refuses a folder that holds a run, whose files these would replace
     for name in KEPT_FILES:
-        if (record.folder / name).exists():
-            out.keep(name, (record.folder / name).read_bytes())
+        if (run_dir.folder / name).exists():
+            out.keep(name, (run_dir.folder / name).read_bytes())
     checkpoint.save(out.checkpoints, shown, tensors, {**facts, "recipe": to_plain(recipe)})
     return recipe
 

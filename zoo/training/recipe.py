@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass, field, replace
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,20 +25,24 @@ __all__ = [
     "AutoencoderSection",
     "AutoencoderTraining",
     "DataSection",
+    "DiscriminateSection",
     "EngineSection",
     "EvaluationSection",
     "GanSection",
     "GenerateSection",
-    "JudgeSection",
     "ParentSection",
     "Recipe",
     "SourceStructure",
     "TransferSection",
     "read_recipe",
+    "recipe_from_plain",
     "write_recipe",
 ]
 
 Part = str | PartSpec
+
+_RENAMED = {"judge": "discriminate"}
+"""Tables by the name that earlier versions gave them."""
 
 _MOST_THREADS = 1_024
 _FIGURES = ("kid", "fid", "precision", "recall")
@@ -233,7 +239,7 @@ class GenerateSection:
 
 
 @dataclass(frozen=True)
-class JudgeSection:
+class DiscriminateSection:
     """A last step: the discriminator's verdict on `count` real (held-out) and `count` generated images."""
 
     count: int = 500
@@ -253,7 +259,7 @@ class ParentSection:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The stages, in the order they run: autoencoder, transfer, gan, generate, judge."""
+    """The stages, in the order they run: autoencoder, transfer, gan, generate, discriminate."""
 
     data: DataSection
     format: int = 1
@@ -266,7 +272,7 @@ class Recipe:
     gan: GanSection | None = None
     evaluation: EvaluationSection | None = None
     generate: GenerateSection | None = None
-    judge: JudgeSection | None = None
+    discriminate: DiscriminateSection | None = None
     parent: ParentSection | None = None
 
     def __post_init__(self) -> None:
@@ -280,17 +286,9 @@ class Recipe:
             raise ConfigError("the recipe trains nothing", "Give it an [autoencoder], a [transfer] or a [gan] table.")
         if self.threads is not None and not 1 <= self.threads <= _MOST_THREADS:
             raise ConfigError(f"threads {self.threads} is not a number of threads", "Leave it out, or give 1 or more.")
-        for name in ("evaluation", "generate", "judge"):
+        for name in ("evaluation", "generate", "discriminate"):
             if getattr(self, name) is not None and self.gan is None:
                 raise ConfigError(f"[{name}] needs a GAN", "Give the recipe a [gan] table.")
-
-    def only_autoencoder(self) -> Recipe:
-        """The recipe of the first stage alone."""
-        return replace(self, transfer=None, gan=None, evaluation=None, generate=None, judge=None)
-
-    def only_gan(self) -> Recipe:
-        """The recipe of the GAN's stage alone."""
-        return replace(self, autoencoder=None, generate=None, judge=None)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -303,7 +301,17 @@ def read_recipe(path: Path) -> Recipe:
         ) from None
     except (OSError, ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
         raise ConfigError(f"{path} cannot be read as TOML: {error}", "Mend that line.") from None
-    return from_plain(Recipe, values, path.name)
+    return recipe_from_plain(values, path.name)
+
+
+def recipe_from_plain(values: Mapping[str, Any], owner: str) -> Recipe:
+    """A recipe from plain data, also with keys of earlier versions. Raises ConfigError naming `owner` and the key."""
+    renamed = dict(values)
+    for old, new in _RENAMED.items():
+        if old in renamed and new not in renamed:
+            warnings.warn(f"{owner}: [{old}] is now called [{new}]", FutureWarning, stacklevel=2)
+            renamed[new] = renamed.pop(old)
+    return from_plain(Recipe, renamed, owner)
 
 
 def write_recipe(recipe: Recipe) -> bytes:

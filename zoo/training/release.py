@@ -20,7 +20,7 @@ from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, discriminator_kind
 from zoo.networks.gan import CHUNK, GAN
-from zoo.networks.utils import require_numbers
+from zoo.networks.utils import check_finite
 from zoo.networks.vectors import record_vectors
 from zoo.registry.load import VECTORS
 from zoo.release.card import card
@@ -125,7 +125,7 @@ def _fitting(trained: Trained) -> Autoencoder | None:
 
 
 def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
-    require_numbers(module, role)
+    check_finite(module, role)
     kind = {"decoder": "generator"}.get(role, role)
     if role == "discriminator":
         kind = discriminator_kind(spec.component)

@@ -24,19 +24,19 @@ from zoo.errors import ConfigError, StorageError, ZooError
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 from zoo.types import Event, Watcher
 
-__all__ = ["EVENTS", "LOCK", "RECIPE", "Record", "learnt_beside"]
+__all__ = ["EVENTS", "LOCK", "RECIPE", "RunDirectory", "autoencoder_run_dir"]
 
 RECIPE = "recipe.toml"
 EVENTS = "events.jsonl"
 LOCK = ".lock"
 
 
-def learnt_beside(run: Path) -> Path:
+def autoencoder_run_dir(run: Path) -> Path:
     """Where the autoencoder of `zoo transfer --adapt` learns the images before the GAN's run in the folder `run`."""
     return run.with_name(f"{run.name}-autoencoder")
 
 
-class Record:
+class RunDirectory:
     """Reads and writes a run's folder, and tells its events to whoever watches. It is `silent`, and writes nothing, in
     every process but the first of those that train together."""
 
@@ -93,7 +93,7 @@ class Record:
             raise ConfigError(f"{self.folder} holds no run", "Give the folder that --out named.")
         return read_recipe(self.folder / RECIPE)
 
-    def cut_into(self, parts: int) -> None:
+    def set_accumulation(self, parts: int) -> None:
         """Every batch goes through in so many parts from here on, also after the run is resumed."""
         recipe = self.recipe()
         self.keep(RECIPE, write_recipe(replace(recipe, engine=replace(recipe.engine, accumulate=parts))))
@@ -118,7 +118,7 @@ class Record:
             watcher(event)
 
     @contextmanager
-    def told_how_it_ends(self, total: int) -> Iterator[None]:
+    def record_outcome(self, total: int) -> Iterator[None]:
         """An end that is not the planned one becomes an event: `stopped` on Ctrl-C or SIGTERM, `failed` on an error."""
         try:
             yield

@@ -10,21 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from zoo.losses.types import Side
-from zoo.networks.utils import fixed
-from zoo.training.task import ImageGame
-from zoo.transfers.plan import Game, Schedule, Stage, Steered, Transfer
+from zoo.networks.utils import always_frozen
+from zoo.training.task import ImageTask
+from zoo.transfers.plan import FeedbackSchedule, GANTask, Schedule, TrainingPhase, TransferPlan
 from zoo.transfers.report import nets_of
 
-__all__ = ["Staging", "Steering", "freeze"]
+__all__ = ["FeedbackController", "PhaseSchedule", "freeze"]
 
 
-class Staging:
+class PhaseSchedule:
     """The stages of `plan` in a run that shows `images` in all; none has begun at first."""
 
-    def __init__(self, plan: Transfer, images: int) -> None:
+    def __init__(self, plan: TransferPlan, images: int) -> None:
         self.plan = plan
         self.images = images
-        self.begun: list[Stage] = []
+        self.begun: list[TrainingPhase] = []
 
     def advance(self, shown: int) -> bool:
         """Begin every stage that is due after `shown` images, and take back one that is not; whether any changed."""
@@ -34,17 +34,17 @@ class Staging:
         return changed
 
     @property
-    def game(self) -> Game:
+    def task(self) -> GANTask:
         """What is played now: the last game that a stage began with, the plan's own, or the usual one."""
-        games = [stage.game for stage in self.begun if stage.game is not None]
-        return games[-1] if games else self.plan.game or ImageGame(self.plan.gan)
+        games = [stage.task for stage in self.begun if stage.task is not None]
+        return games[-1] if games else self.plan.task or ImageTask(self.plan.gan)
 
     @property
-    def thawed(self) -> dict[str, set[str]]:
+    def unfrozen(self) -> dict[str, set[str]]:
         """Per net, the frozen tensors that learn by now."""
         found: dict[str, set[str]] = {}
         for stage in self.begun:
-            for net, names in stage.thaws.items():
+            for net, names in stage.unfreezes.items():
                 found.setdefault(net, set()).update(names)
         return found
 
@@ -62,7 +62,7 @@ class Staging:
         """How many images each schedule's clock counts; those of stages still to come are left out."""
         return {name: shown - since for name, _, since in self._settings() if since is not None}
 
-    def _begins(self, stage: Stage) -> int:
+    def _begins(self, stage: TrainingPhase) -> int:
         return math.ceil(stage.after * self.images)
 
     def _settings(self) -> Iterator[tuple[str, Schedule, int | None]]:
@@ -77,7 +77,7 @@ class Staging:
                     yield f"{key}/stage{j}/{i}", schedule, began
 
 
-class Steering(nn.Module):
+class FeedbackController(nn.Module):
     """Hands each steered setting the mean of its figure over its `every` steps.
 
     Sums stay on the device; the mean is read in `_read` alone, which is where processes that share a run have to agree
@@ -97,7 +97,7 @@ class Steering(nn.Module):
         its own clock counts with this step; one that is not named is not in play yet."""
         sums, counts = cast(Tensor, self.sums), cast(Tensor, self.counts)
         for i, (name, module) in enumerate(zip(self.names, self.steered, strict=True)):
-            setting = cast(Steered, module)
+            setting = cast(FeedbackSchedule, module)
             shown = since.get(name)
             if shown is None or setting.figure not in figures or not setting.wants(shown - batch):
                 continue
@@ -105,7 +105,7 @@ class Steering(nn.Module):
             counts[i] += 1
             steps = int(counts[i])
             if steps >= setting.every:
-                setting.follow(self._read(sums[i] / steps), shown, steps * batch)
+                setting.update(self._read(sums[i] / steps), shown, steps * batch)
                 sums[i], counts[i] = 0.0, 0
 
     def _read(self, mean: Tensor) -> float:
@@ -113,14 +113,14 @@ class Steering(nn.Module):
         return mean.item()
 
 
-def freeze(plan: Transfer, thawed: Mapping[str, set[str]]) -> None:
-    """Everything learns, except what the plan freezes and `thawed` does not name, and what a net itself keeps fixed.
+def freeze(plan: TransferPlan, unfrozen: Mapping[str, set[str]]) -> None:
+    """Everything learns, except what the plan freezes and `unfrozen` does not name, and what a net itself keeps fixed.
 
     Modules all of whose parameters are frozen are in eval mode: BatchNorm's statistics and spectral norm's vectors
     would move in them.
     """
     for net, module in nets_of(plan).items():
-        frozen = (plan.frozen.get(net, set()) - thawed.get(net, set())) | fixed(module)
+        frozen = (plan.frozen.get(net, set()) - unfrozen.get(net, set())) | always_frozen(module)
         for name, weight in module.named_parameters():
             weight.requires_grad_(name not in frozen)
         module.train()

@@ -20,10 +20,10 @@ from zoo._utils.html import table
 from zoo.errors import ConfigError
 from zoo.report.curves import Points, curve
 from zoo.training.recipe import Recipe
-from zoo.training.run_dir import EVENTS, LOCK, RECIPE, Record
+from zoo.training.run_dir import EVENTS, LOCK, RECIPE, RunDirectory
 from zoo.types import Metric
 
-__all__ = ["Figure", "Measured", "Summary", "find_runs", "kid_curve", "loss_curve", "newest_grid", "summarise"]
+__all__ = ["Figure", "MetricHistory", "Summary", "find_runs", "kid_curve", "loss_curve", "newest_grid", "summarise"]
 
 SILENCE = 300
 """Seconds without an event after which a run on another machine is no longer said to be running."""
@@ -140,15 +140,15 @@ def summarise(folder: Path) -> Summary:
     """What the run in `folder` says of itself; one that cannot be read is a summary that says so.
 
     Raises ConfigError when the folder holds no run."""
-    record = Record(folder)
+    run_dir = RunDirectory(folder)
     try:
-        recipe = record.recipe()
+        recipe = run_dir.recipe()
     except ConfigError as error:
         if not (folder / RECIPE).is_file():
             raise
         return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, error=error.message)
     try:
-        lines = list(record.lines())
+        lines = list(run_dir.lines())
     except ConfigError as error:
         return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, recipe=recipe, error=error.message)
     last = lines[-1] if lines else {}
@@ -232,7 +232,7 @@ def _short(part: Any) -> str:
     return str(name).rpartition("/")[2]
 
 
-class Measured(dict[int, tuple[Metric, ...]]):
+class MetricHistory(dict[int, tuple[Metric, ...]]):
     """Figures by images shown; a notebook shows them as a table."""
 
     def _repr_html_(self) -> str:
@@ -252,7 +252,7 @@ _MOST_POINTS = 200
 
 def loss_curve(folder: Path) -> bytes | None:
     """Every loss over images shown, or None before the first."""
-    ticks = Record(folder).events("tick")
+    ticks = RunDirectory(folder).events("tick")
     ticks = ticks[:: len(ticks) // _MOST_POINTS + 1]
     names = [name for name in ("loss", "d_loss", "g_loss") if any(name in tick for tick in ticks)]
     series = {name: [(tick["shown"], tick[name]) for tick in ticks if name in tick] for name in names}
@@ -264,7 +264,7 @@ def kid_curve(folders: Sequence[Path]) -> bytes | None:
     series: dict[str, Points] = {}
     for folder in folders:
         points = []
-        for event in Record(folder).events("metrics"):
+        for event in RunDirectory(folder).events("metrics"):
             for row in event["metrics"]:
                 if row["name"] == "kid":
                     low, high = row.get("interval") or (row["value"], row["value"])

@@ -12,15 +12,15 @@ from zoo.errors import ConfigError
 from zoo.losses.types import AdversarialObjective, Regulariser, Side
 from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.plan import Transfer
+from zoo.transfers.plan import TransferPlan
 from zoo.types import DataSpec
 
-__all__ = ["ImageGame", "objective_of", "regulariser_of"]
+__all__ = ["ImageTask", "objective_of", "regulariser_of"]
 
 
-class ImageGame:
+class ImageTask:
     """The usual game: images are judged, the generator moves every `every`-th step."""
 
     def __init__(self, gan: GAN, every: int = 1) -> None:
@@ -40,16 +40,16 @@ class ImageGame:
         """G(z)."""
         return self.gan.generator(z)  # type: ignore[no-any-return]
 
-    def judge(self, x: Tensor) -> Judgement:
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """D's judgement."""
-        return self.gan.discriminator.judge(x)  # type: ignore[operator, no-any-return]
+        return self.gan.discriminator.discriminate(x)  # type: ignore[operator, no-any-return]
 
-    def players(self, side: Side) -> dict[str, nn.Module]:
+    def trained_modules(self, side: Side) -> dict[str, nn.Module]:
         """G, or D."""
         return {side.value: self.gan.parts[side.value]}
 
 
-def objective_of(plan: Transfer, training: AdversarialTraining) -> AdversarialObjective:
+def objective_of(plan: TransferPlan, training: AdversarialTraining) -> AdversarialObjective:
     """The strategy's, else the recipe's. Raises ConfigError for one that trains no GAN."""
     objective = plan.objective or plugins.build("objective", as_part(training.objective))
     if not isinstance(objective, AdversarialObjective):
@@ -66,7 +66,7 @@ def regulariser_of(training: AdversarialTraining, data: DataSpec) -> Regulariser
     part = as_part(training.regulariser)
     regulariser = cast(Regulariser, plugins.build("regulariser", part))
     plugins.require(plugins.find("regulariser", part.component), regulariser, Regulariser)
-    settle: Callable[[DataSpec, int], None] | None = getattr(regulariser, "settle", None)
-    if settle is not None:
-        settle(data, training.batch)
+    prepare: Callable[[DataSpec, int], None] | None = getattr(regulariser, "prepare", None)
+    if prepare is not None:
+        prepare(data, training.batch)
     return regulariser

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from zoo._utils.seeds import Stream
 from zoo.training.devices import Engine
 
-__all__ = ["Trainee", "load_optimiser", "optimiser_state"]
+__all__ = ["Trainer", "load_optimiser", "optimiser_state"]
 
 
-class Trainee(Protocol):
+class Trainer(Protocol):
     """`step` shows one batch (rows of the data set; `shown` images came before) and gives scalars that stay on the
     device. `advance` brings a trainee that was just built to where it stands before a step at `shown`.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from zoo.data.convert import refit
+from zoo.data.convert import convert_samples
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import TransferError
@@ -17,19 +17,19 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan as compose_gan
 from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
-from zoo.transfers.auto import AUTO, advise, look_at
-from zoo.transfers.plan import Transfer
+from zoo.transfers.auto import AUTO, advise, measure_evidence
+from zoo.transfers.plan import TransferPlan
 from zoo.transfers.report import Report, nets_of, report_on
-from zoo.transfers.strategies import Chosen, Strategy, choose, plan
+from zoo.transfers.strategies import ResolvedStrategy, Strategy, plan, resolve_strategies
 from zoo.types import DataSpec, PartSpec
 
-__all__ = ["DEFAULT", "Moved", "apply", "explain", "name_of_strategy", "transfer"]
+__all__ = ["DEFAULT", "TransferResult", "apply", "explain", "name_of_strategy", "transfer"]
 
 DEFAULT = "decoder-init+encoder-init"
 
 
 @dataclass(slots=True)
-class Moved:
+class TransferResult:
     """A GAN after a transfer, ready to train: the plan that made it, the source, and what became of each tensor.
 
     `composed` are the GAN's parts as they were before the transfer (a strategy may have replaced one).
@@ -37,8 +37,8 @@ class Moved:
 
     gan: GAN
     report: Report
-    plan: Transfer
-    chosen: Sequence[Chosen]
+    plan: TransferPlan
+    chosen: Sequence[ResolvedStrategy]
     source: Autoencoder
     composed: Mapping[str, PartSpec]
 
@@ -51,7 +51,7 @@ def transfer(
     data: str | ImageSet | None = None,
     seed: int = 0,
     tell: Callable[[str], None] | None = None,
-) -> Moved:
+) -> TransferResult:
     """Hand what `source` learnt to a GAN (by default one composed like the source, with fresh weights from `seed`).
 
     Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
@@ -62,9 +62,13 @@ def transfer(
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
     if data is not None and not isinstance(data, ImageSet):
         data = open_images(data, like=gan.data)
-    advice = advise(source, gan, look_at(source, gan, data) if data is not None else None) if strategy == AUTO else None
-    chosen = choose(strategy if advice is None else advice.strategy)
-    fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.uses)]
+    advice = (
+        advise(source, gan, measure_evidence(source, gan, data) if data is not None else None)
+        if strategy == AUTO
+        else None
+    )
+    chosen = resolve_strategies(strategy if advice is None else advice.strategy)
+    fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.requires)]
     if fitted and data is None:
         raise _no_images(fitted[0])
     planned = plan(source, copy.deepcopy(gan), chosen)
@@ -83,7 +87,7 @@ def transfer(
         return data.batch(data.to_fit())
 
     apply(planned, source, images)
-    return Moved(planned.gan, report, planned, chosen, source, gan.specs)
+    return TransferResult(planned.gan, report, planned, chosen, source, gan.specs)
 
 
 def explain(
@@ -96,15 +100,19 @@ def explain(
 ) -> Report:
     """What would move where, from structure alone (both may be on the meta device). With `data`, `auto` also looks at
     the source's values. Raises like `transfer`."""
-    advice = advise(source, gan, look_at(source, gan, data) if data is not None else None) if strategy == AUTO else None
-    chosen = choose(strategy if advice is None else advice.strategy)
+    advice = (
+        advise(source, gan, measure_evidence(source, gan, data) if data is not None else None)
+        if strategy == AUTO
+        else None
+    )
+    chosen = resolve_strategies(strategy if advice is None else advice.strategy)
     planned = plan(source, copy.deepcopy(gan), chosen)
     planned.notes[:0] = advice.reasons if advice is not None else ()
     return report_on(planned, name_of_strategy(chosen), source_digest)
 
 
 @torch.no_grad()
-def apply(planned: Transfer, source: Autoencoder, images: Callable[[], Tensor]) -> None:
+def apply(planned: TransferPlan, source: Autoencoder, images: Callable[[], Tensor]) -> None:
     """Run every edit of a plan, in order. `images` gives the target's images to learn from, at most once."""
     if any(edit.net.startswith("source.") for edit in planned.edits):
         source = copy.deepcopy(source)
@@ -127,7 +135,7 @@ def _no_images(who: str) -> TransferError:
     )
 
 
-def name_of_strategy(chosen: Sequence[Chosen]) -> str:
+def name_of_strategy(chosen: Sequence[ResolvedStrategy]) -> str:
     """The strategies' ids joined by `+`."""
     return "+".join(c.spec.component for c in chosen)
 
@@ -147,5 +155,5 @@ class _Values:
 
     def codes(self) -> Tensor:
         if "codes" not in self.kept:
-            self.kept["codes"] = self.source.encode(refit(self.images(), self.spec, self.source.data))
+            self.kept["codes"] = self.source.encode(convert_samples(self.images(), self.spec, self.source.data))
         return self.kept["codes"]

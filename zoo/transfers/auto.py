@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from zoo._utils.seeds import stream
-from zoo.data.convert import refit
+from zoo.data.convert import convert_samples
 from zoo.data.images import ImageSet
 from zoo.errors import TransferError, UnknownName
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.utils import evaluating
-from zoo.transfers.strategies import choose, plan
+from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.transfers.weight_mapping import name_of
 from zoo.types import PartSpec
 
-__all__ = ["AUTO", "Advice", "Evidence", "advise", "components", "look_at", "probe_of"]
+__all__ = ["AUTO", "Advice", "Evidence", "advise", "components", "measure_evidence", "probe_of"]
 
 AUTO = "auto"
 
@@ -140,10 +140,10 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
 
 
 @torch.no_grad()
-def look_at(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
+def measure_evidence(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
     """Measure on at most 512 of the images to learn from; draws from streams of its own."""
     rows = images.train[torch.randperm(len(images.train), generator=stream(0, "auto/rows"))[:_LOOKED_AT]]
-    x = refit(images.batch(rows), gan.data, source.data)
+    x = convert_samples(images.batch(rows), gan.data, source.data)
     with evaluating(source):
         codes, moments = [], []
         for part in x.split(64):
@@ -167,7 +167,7 @@ def components(images: int) -> int:
 def _fits(source: Autoencoder, gan: GAN, strategy: str) -> str | None:
     """None, or why the strategy is refused."""
     try:
-        plan(source, gan, choose(strategy))
+        plan(source, gan, resolve_strategies(strategy))
     except (TransferError, UnknownName) as error:
         return error.message
     return None
@@ -179,7 +179,7 @@ def _reads_codes(source: Autoencoder, gan: GAN) -> bool:
     if not isinstance(first, nn.Module):
         return True
     name = f"{name_of(first, gan.generator)}.weight"
-    return any(edit.tensor == name for edit in plan(source, gan, choose("decoder-init")).edits)
+    return any(edit.tensor == name for edit in plan(source, gan, resolve_strategies("decoder-init")).edits)
 
 
 def _embed(source: Autoencoder, x: Tensor) -> Tensor:

@@ -37,13 +37,13 @@ def fits(autoencoder: Autoencoder) -> list[Fit]:
     found = []
     for kind in ("generator", "discriminator", "encoder"):
         same = autoencoder.specs["decoder" if kind == "generator" else "encoder"].component
-        for offer in plugins.components(kind):
-            if offer.component.names:
+        for registered in plugins.components(kind):
+            if registered.component.names:
                 continue
-            given = {"generator" if kind == "generator" else "discriminator": offer.id}
-            needs = [one.name for one in settings_of(plugins.config_class(offer)) if one.default == "required"]
+            given = {"generator" if kind == "generator" else "discriminator": registered.id}
+            needs = [one.name for one in settings_of(plugins.config_class(registered)) if one.default == "required"]
             why = f"a strategy puts it around another {needs[0]}" if needs else _why(autoencoder, given)
-            found.append(Fit(kind, offer.id, offer.id == same, why))
+            found.append(Fit(kind, registered.id, registered.id == same, why))
     for entry in load_registry().models():
         if "gan" in entry.parts:
             reasons = []

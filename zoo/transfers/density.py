@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from zoo.errors import TransferError
-from zoo.transfers.plan import Values
+from zoo.transfers.plan import ApplyContext
 
-__all__ = ["GaussianFit", "MixtureFit", "fit_gaussian", "fit_mixture", "once"]
+__all__ = ["GaussianFit", "MixtureFit", "fit_gaussian", "fit_mixture", "memoize"]
 
 Fit = TypeVar("Fit")
 
@@ -35,11 +35,11 @@ class MixtureFit(NamedTuple):
     history: tuple[float, ...]
 
 
-def once(fit: Callable[[Values], Fit]) -> Callable[[Values], Fit]:
+def memoize(fit: Callable[[ApplyContext], Fit]) -> Callable[[ApplyContext], Fit]:
     """The same fit, computed at the first call and shared by every edit that asks for it."""
     made: list[Fit] = []
 
-    def shared(values: Values) -> Fit:
+    def shared(values: ApplyContext) -> Fit:
         if not made:
             made.append(fit(values))
         return made[0]

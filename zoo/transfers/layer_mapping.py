@@ -16,7 +16,7 @@ from torch.nn.modules import activation
 
 from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
 
-__all__ = ["Carried", "Layer", "adapt", "layers_of", "told_apart"]
+__all__ = ["Layer", "TensorMapping", "activation_mismatch", "adapt", "layers_of"]
 
 # By exact class: a subclass, or a parametrized layer, may compute its weight.
 _PLAIN: dict[type[nn.Module], type[nn.Module]] = {
@@ -62,7 +62,7 @@ class Layer:
 
 
 @dataclass(slots=True)
-class Carried:
+class TensorMapping:
     """How one tensor of the target is made of one of the source: its name there, the bridges used, and the map."""
 
     source: str
@@ -84,7 +84,7 @@ def adapt(
     latents: tuple[int, int] | None = None,
     entry: tuple[float, float] = (1.0, 0.0),
     exit_scale: float = 1.0,
-) -> dict[str, Carried]:
+) -> dict[str, TensorMapping]:
     """How each of the target's tensors is made, from consecutive layers (source's, target's); what fits no bridge is
     left out.
 
@@ -93,7 +93,7 @@ def adapt(
     in as x are what the source knew as `entry[0] x + entry[1]`; the last layer is scaled by
     `exit_scale`.
     """
-    found: dict[str, Carried] = {}
+    found: dict[str, TensorMapping] = {}
     maps = [k for k, (old, new) in enumerate(pairs) if old.kind is not None and old.kind is new.kind]
     widening: Tensor | None = None  # (new, old): how the channels before this layer were repeated
     for k, (old, new) in enumerate(pairs):
@@ -107,7 +107,7 @@ def adapt(
                 bridges.append(f"latent {latents[0]} to {latents[1]}")
             if first and enters and enters[0] != enters[1]:
                 bridges.append(f"channels {enters[0]} to {enters[1]}")
-            granules = _granules(pairs, maps, k)
+            granules = _channel_counts(pairs, maps, k)
             if last and leaves:
                 out = _channels(*leaves, fold=False)
                 bridges += [f"channels {leaves[0]} to {leaves[1]}"] if leaves[0] != leaves[1] else []
@@ -131,7 +131,7 @@ def adapt(
 _IMPOSSIBLE = torch.empty(0)
 
 
-def _granules(pairs: Sequence[tuple[Layer, Layer]], maps: list[int], k: int) -> tuple[int, int] | None:
+def _channel_counts(pairs: Sequence[tuple[Layer, Layer]], maps: list[int], k: int) -> tuple[int, int] | None:
     """How many channels (source's, target's) leave layer k: those that the next linear map reads, if it says."""
     old, new = pairs[k]
     following = [j for j in maps if j > k]
@@ -194,7 +194,7 @@ def _linear(
     scale: float,
     affine: tuple[float, float],
     bridges: list[str],
-) -> dict[str, Carried]:
+) -> dict[str, TensorMapping]:
     assert new.axes is not None
     axes = new.axes
 
@@ -211,15 +211,15 @@ def _linear(
         value = _along(value, 0, out)
         return value * scale if scale != 1.0 else value
 
-    made = {new.full("weight"): Carried(old.full("weight"), bridges, weight)}
+    made = {new.full("weight"): TensorMapping(old.full("weight"), bridges, weight)}
     if "bias" in new.tensors:
-        made[new.full("bias")] = Carried(old.full("bias"), bridges, bias)
+        made[new.full("bias")] = TensorMapping(old.full("bias"), bridges, bias)
     elif affine[1]:
         return {}  # a shift has nowhere to go
     return made
 
 
-def _vectors(old: Layer, new: Layer, widening: Tensor | None) -> dict[str, Carried]:
+def _vectors(old: Layer, new: Layer, widening: Tensor | None) -> dict[str, TensorMapping]:
     """Norms and other tensors, one value a channel."""
     made = {}
     for key, tensor in new.tensors.items():
@@ -233,7 +233,7 @@ def _vectors(old: Layer, new: Layer, widening: Tensor | None) -> dict[str, Carri
         def make(read: Callable[[str], Tensor], key: str = key, matrix: Tensor | None = matrix) -> Tensor:
             return _along(read(old.full(key)), 0, matrix)
 
-        made[new.full(key)] = Carried(old.full(key), ["net2wider"] if matrix is not None else [], make)
+        made[new.full(key)] = TensorMapping(old.full(key), ["net2wider"] if matrix is not None else [], make)
     return made
 
 
@@ -251,7 +251,7 @@ def _along(value: Tensor, axis: int, matrix: Tensor | None) -> Tensor:
 _OUTPUTS = (nn.Tanh, nn.Sigmoid)
 
 
-def told_apart(source: nn.Module, target: nn.Module, whose: str) -> list[str]:
+def activation_mismatch(source: nn.Module, target: nn.Module, whose: str) -> list[str]:
     """A note if the target's activations are others than the source's: what is copied then computes something else.
 
     Compared by kind and setting, wherever both nets have them as modules of torch.nn; what brings a generator's images

@@ -18,21 +18,28 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from zoo.networks.spectral import effective, gained, leading, normalised
 from zoo.networks.types import Encoder
 
-__all__ = ["Place", "Reading", "places", "plain", "readings", "without_norms"]
+__all__ = [
+    "TensorSource",
+    "TensorTarget",
+    "tensor_sources",
+    "tensor_targets",
+    "without_norms",
+    "without_parametrizations",
+]
 
 State = Mapping[str, Tensor]
 
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
-class Reading(NamedTuple):
+class TensorSource(NamedTuple):
     """How a tensor of the plain net is made of the real one's state; `bridges` names what was folded."""
 
     bridges: tuple[str, ...]
     make: Callable[[State], Tensor]
 
 
-class Place(NamedTuple):
+class TensorTarget(NamedTuple):
     """Where a tensor of the plain net goes in the real one: the name there and what becomes of the value."""
 
     tensor: str
@@ -40,7 +47,7 @@ class Place(NamedTuple):
     make: Callable[[Tensor], Tensor]
 
 
-def plain(net: nn.Module, folded: Mapping[str, str]) -> nn.Module:
+def without_parametrizations(net: nn.Module, folded: Mapping[str, str]) -> nn.Module:
     """The net on the meta device with plain weights, and without the batch norms that `folded` names."""
     shadow = copy.deepcopy(net).to("meta")
     for name, layer in normalised(shadow).items():
@@ -75,37 +82,37 @@ def without_norms(net: nn.Module) -> dict[str, str]:
     return found if foldable else {}
 
 
-def readings(net: nn.Module, folded: Mapping[str, str]) -> dict[str, Reading]:
+def tensor_sources(net: nn.Module, folded: Mapping[str, str]) -> dict[str, TensorSource]:
     """How the tensors of the plain net that are not simply those of the real one are made."""
-    found: dict[str, Reading] = {}
+    found: dict[str, TensorSource] = {}
     for name, layer in normalised(net).items():
-        found[f"{name}.weight"] = Reading(("spectral norm folded",), _effective(name, layer))
+        found[f"{name}.weight"] = TensorSource(("spectral norm folded",), _effective(name, layer))
     for norm, name in folded.items():
         part, layer = net.get_submodule(norm), net.get_submodule(name)
         assert isinstance(part, _BatchNorm)
-        before = found.get(f"{name}.weight", Reading((), _plainly(f"{name}.weight")))
+        before = found.get(f"{name}.weight", TensorSource((), _plainly(f"{name}.weight")))
         bridges = (*before.bridges, "batch norm folded")
         has_bias = layer.bias is not None
-        found[f"{name}.weight"] = Reading(bridges, _scaled(norm, part.eps, before.make))
-        found[f"{name}.bias"] = Reading(bridges, _shifted(norm, part.eps, f"{name}.bias" if has_bias else None))
+        found[f"{name}.weight"] = TensorSource(bridges, _scaled(norm, part.eps, before.make))
+        found[f"{name}.bias"] = TensorSource(bridges, _shifted(norm, part.eps, f"{name}.bias" if has_bias else None))
     return found
 
 
-def places(net: nn.Module, name: str) -> list[Place] | None:
+def tensor_targets(net: nn.Module, name: str) -> list[TensorTarget] | None:
     """Where the plain net's tensor `name` goes; None where the spectral norm there has no gain to keep its scale."""
     layer_name, _, key = name.rpartition(".")
     layer = normalised(net).get(layer_name)
     if layer is None or key != "weight":
-        return [Place(name, (), lambda value: value)]
+        return [TensorTarget(name, (), lambda value: value)]
     if not gained(layer):
         return None
     inside = f"{layer_name}.parametrizations.weight"
     kept = ("spectral norm, gain kept",)
     return [
-        Place(f"{inside}.original", (), lambda value: value),
-        Place(f"{inside}.0._u", kept, lambda value: leading(layer, value)[0]),
-        Place(f"{inside}.0._v", kept, lambda value: leading(layer, value)[1]),
-        Place(f"{inside}.1.gain", kept, lambda value: leading(layer, value)[2]),
+        TensorTarget(f"{inside}.original", (), lambda value: value),
+        TensorTarget(f"{inside}.0._u", kept, lambda value: leading(layer, value)[0]),
+        TensorTarget(f"{inside}.0._v", kept, lambda value: leading(layer, value)[1]),
+        TensorTarget(f"{inside}.1.gain", kept, lambda value: leading(layer, value)[2]),
     ]
 
 

@@ -12,16 +12,27 @@ from torch import Tensor, nn
 from zoo.losses.types import Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 
-__all__ = ["Edit", "Game", "Schedule", "Slot", "Source", "Stage", "Steered", "Transfer", "TransferStrategy", "Values"]
+__all__ = [
+    "ApplyContext",
+    "Edit",
+    "FeedbackSchedule",
+    "GANTask",
+    "Schedule",
+    "Slot",
+    "Source",
+    "TrainingPhase",
+    "TransferPlan",
+    "TransferStrategy",
+]
 
 
 @runtime_checkable
-class Game(Protocol):
+class GANTask(Protocol):
     """What is judged: images by default, codes for a GAN on codes.
 
-    `players(side)` are the modules that a side trains; the generator moves every `every`-th step; `groups` are the
+    `trained_modules(side)` are the modules that a side trains; the generator moves every `every`-th step; `groups` are the
     judge's logit groups. A game that is an `nn.Module` has state of its own, which is saved with the run.
     """
 
@@ -32,8 +43,8 @@ class Game(Protocol):
 
     def real(self, images: Tensor, indices: Tensor) -> Tensor: ...
     def fake(self, z: Tensor) -> Tensor: ...
-    def judge(self, x: Tensor) -> Judgement: ...
-    def players(self, side: Side) -> Mapping[str, nn.Module]: ...
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput: ...
+    def trained_modules(self, side: Side) -> Mapping[str, nn.Module]: ...
 
 
 class Schedule(Protocol):
@@ -43,7 +54,7 @@ class Schedule(Protocol):
 
 
 @runtime_checkable
-class Steered(Protocol):
+class FeedbackSchedule(Protocol):
     """A setting that follows a measured figure, such as a warm-up that ends early: an `nn.Module`, whose buffers are
     saved with the run.
 
@@ -57,7 +68,7 @@ class Steered(Protocol):
     def wants(self, shown: int) -> bool:
         """Whether the figure of a step that begins after `shown` images is to be followed."""
 
-    def follow(self, value: float, shown: int, images: int) -> None:
+    def update(self, value: float, shown: int, images: int) -> None:
         """Take the mean over the last `images`; `shown` images were shown with them."""
 
 
@@ -69,7 +80,7 @@ class Slot(StrEnum):
     DISCRIMINATOR = "discriminator"
     PRIOR = "prior"
     OBJECTIVE = "objective"
-    GAME = "game"
+    TASK = "task"
     FREEZE = "freeze"
     WRAP = "wrap"
     LOSS = "loss"
@@ -85,7 +96,7 @@ class Slot(StrEnum):
             Slot.DISCRIMINATOR,
             Slot.PRIOR,
             Slot.OBJECTIVE,
-            Slot.GAME,
+            Slot.TASK,
         )
 
 
@@ -104,7 +115,7 @@ class Source(StrEnum):
         return self in (Source.CODES, Source.IMAGES)
 
 
-class Values(Protocol):
+class ApplyContext(Protocol):
     """What an `Edit` may read when it is applied: the source, the target's images to learn from and their mean codes,
     the nets as the edits before it left them."""
 
@@ -130,29 +141,29 @@ class Edit:
     tensor: str
     origin: str
     how: str
-    value: Callable[[Values], Tensor]
+    value: Callable[[ApplyContext], Tensor]
 
 
 @dataclass(slots=True)
-class Stage:
+class TrainingPhase:
     """What changes once a part of the budget, `after` (0 to 1), is spent.
 
-    `thaws` names, per net, frozen tensors that learn from there on; `game` takes the place of the one before; its
+    `unfreezes` names, per net, frozen tensors that learn from there on; `game` takes the place of the one before; its
     `schedules` multiply too, over the images shown since the stage began.
     """
 
     after: float
-    thaws: dict[str, set[str]] = field(default_factory=dict)
-    game: Game | None = None
+    unfreezes: dict[str, set[str]] = field(default_factory=dict)
+    task: GANTask | None = None
     schedules: dict[str, list[Schedule]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Transfer:
+class TransferPlan:
     """A plan: the GAN's structure after the transfer, and what moves into it once it is applied.
 
     Plans are structure only, so they are made on the meta device as well as anywhere else.
-    `promised` names, per net, the tensors that must get a value; fewer is a failure. `wraps` says of a net that was put
+    `required_tensors` names, per net, the tensors that must get a value; fewer is a failure. `wraps` says of a net that was put
     inside another one under which name it now sits there, so that what was planned for it follows. `recipe` are the
     training settings that a strategy needs. `stages` begin while the run goes on.
     """
@@ -160,15 +171,15 @@ class Transfer:
     gan: GAN
     edits: list[Edit] = field(default_factory=list)
     frozen: dict[str, set[str]] = field(default_factory=dict)
-    terms: dict[str, nn.Module] = field(default_factory=dict)
+    losses: dict[str, nn.Module] = field(default_factory=dict)
     schedules: dict[str, list[Schedule]] = field(default_factory=dict)
     objective: nn.Module | None = None
-    game: Game | None = None
+    task: GANTask | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
     to_latent: nn.Module | None = None
-    promised: dict[str, set[str]] = field(default_factory=dict)
+    required_tensors: dict[str, set[str]] = field(default_factory=dict)
     wraps: dict[str, str] = field(default_factory=dict)
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[TrainingPhase] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -176,12 +187,12 @@ class Transfer:
 class TransferStrategy(Protocol):
     """What moves from an autoencoder into a GAN. Built by `transfer(config)`.
 
-    `plan` reads no weight and no data. `neutral` is the config in which the strategy equals scratch bit for
+    `plan` reads no weight and no data. `noop_config` is the config in which the strategy equals scratch bit for
     bit, or None where there is none (the docstring says why).
     """
 
-    fills: frozenset[Slot]
-    uses: frozenset[Source]
+    slots: frozenset[Slot]
+    requires: frozenset[Source]
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer: ...
-    def neutral(self) -> Any | None: ...
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan: ...
+    def noop_config(self) -> Any | None: ...

@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from zoo._utils import html
-from zoo.networks.utils import fixed
+from zoo.networks.utils import always_frozen
 from zoo.report.moves import moves
-from zoo.transfers.plan import Transfer
+from zoo.transfers.plan import TransferPlan
 
 __all__ = ["Report", "Row", "nets_of", "report_on"]
 
@@ -65,20 +65,20 @@ class Report:
         return "\n".join([f"strategy {self.strategy}, source {self.source[:12]}", *lines, *self.notes])
 
 
-def nets_of(transfer: Transfer) -> dict[str, nn.Module]:
+def nets_of(transfer: TransferPlan) -> dict[str, nn.Module]:
     """Every net whose tensors an edit may name."""
     nets: dict[str, nn.Module] = dict(transfer.gan.parts)
     if transfer.to_latent is not None:
         nets["to_latent"] = transfer.to_latent
     if transfer.objective is not None:
         nets["objective"] = transfer.objective
-    game: object = transfer.game
-    if isinstance(game, nn.Module):
-        nets["game"] = game
-    return nets | {f"terms.{name}": term for name, term in transfer.terms.items()}
+    task: object = transfer.task
+    if isinstance(task, nn.Module):
+        nets["task"] = task
+    return nets | {f"losses.{name}": term for name, term in transfer.losses.items()}
 
 
-def report_on(transfer: Transfer, strategy: str, source: str) -> Report:
+def report_on(transfer: TransferPlan, strategy: str, source: str) -> Report:
     """The report of a plan; tensors shared by two names are listed once, under the first."""
     origins: dict[tuple[str, str], tuple[str, str]] = {}
     for edit in transfer.edits:
@@ -88,7 +88,7 @@ def report_on(transfer: Transfer, strategy: str, source: str) -> Report:
     seen: set[int] = set()
     for net, module in nets_of(transfer).items():
         trainable = dict(module.named_parameters())
-        frozen = transfer.frozen.get(net, set()) | fixed(module)
+        frozen = transfer.frozen.get(net, set()) | always_frozen(module)
         for name, tensor in module.state_dict(keep_vars=True).items():
             if id(tensor) in seen:
                 continue

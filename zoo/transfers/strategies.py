@@ -12,10 +12,10 @@ from zoo.errors import ConfigError, TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import Part, as_part
 from zoo.networks.gan import GAN
-from zoo.transfers.plan import Slot, Transfer, TransferStrategy
+from zoo.transfers.plan import Slot, TransferPlan, TransferStrategy
 from zoo.types import PartSpec
 
-__all__ = ["Chosen", "Strategy", "choose", "plan"]
+__all__ = ["ResolvedStrategy", "Strategy", "plan", "resolve_strategies"]
 
 Strategy = str | Sequence[Part]
 """`"decoder-init+encoder-init"`, or a list of parts where settings are needed."""
@@ -23,14 +23,14 @@ Strategy = str | Sequence[Part]
 _SLOTS = list(Slot)
 
 
-class Chosen(NamedTuple):
+class ResolvedStrategy(NamedTuple):
     """A strategy that was asked for: what it is called and what it is."""
 
     spec: PartSpec
     strategy: TransferStrategy
 
 
-def choose(strategy: Strategy) -> list[Chosen]:
+def resolve_strategies(strategy: Strategy) -> list[ResolvedStrategy]:
     """The strategies named, in the order of their slots. Raises UnknownName or ConfigError."""
     parts: Sequence[Part] = [name.strip() for name in strategy.split("+")] if isinstance(strategy, str) else strategy
     if not parts or any(part == "" for part in parts):
@@ -40,17 +40,17 @@ def choose(strategy: Strategy) -> list[Chosen]:
         raise ConfigError(f"strategies are joined by +, not by a comma: {strategy!r}", f"Write {joined}.")
     chosen = []
     for part in parts:
-        offer, config = plugins.configure("transfer", as_part(part))
-        built: TransferStrategy = plugins.build("transfer", PartSpec(offer.id, as_part(part).config))
-        plugins.require(offer, built, TransferStrategy)
-        chosen.append(Chosen(PartSpec(offer.id, to_plain(config)), built))
+        registered, config = plugins.configure("transfer", as_part(part))
+        built: TransferStrategy = plugins.build("transfer", PartSpec(registered.id, as_part(part).config))
+        plugins.require(registered, built, TransferStrategy)
+        chosen.append(ResolvedStrategy(PartSpec(registered.id, to_plain(config)), built))
     _refuse_clashes(chosen)
-    return sorted(chosen, key=lambda c: (min(map(_SLOTS.index, c.strategy.fills), default=-1), c.spec.component))
+    return sorted(chosen, key=lambda c: (min(map(_SLOTS.index, c.strategy.slots), default=-1), c.spec.component))
 
 
-def plan(source: Autoencoder, gan: GAN, chosen: Sequence[Chosen]) -> Transfer:
+def plan(source: Autoencoder, gan: GAN, chosen: Sequence[ResolvedStrategy]) -> TransferPlan:
     """One plan of all strategies. Reads no weight and no data: works on the meta device."""
-    whole = Transfer(gan)
+    whole = TransferPlan(gan)
     for spec, strategy in chosen:
         step = _qualified(strategy.plan(source, whole.gan), spec.component)
         for net, name in step.wraps.items():
@@ -59,14 +59,14 @@ def plan(source: Autoencoder, gan: GAN, chosen: Sequence[Chosen]) -> Transfer:
         whole.edits += step.edits
         for net, names in step.frozen.items():
             whole.frozen.setdefault(net, set()).update(names)
-        for net, names in step.promised.items():
-            whole.promised.setdefault(net, set()).update(names)
+        for net, names in step.required_tensors.items():
+            whole.required_tensors.setdefault(net, set()).update(names)
         for key, schedules in step.schedules.items():
             whole.schedules.setdefault(key, []).extend(schedules)
-        whole.terms.update(step.terms)
+        whole.losses.update(step.losses)
         _merge_recipe(whole, step, spec)
         whole.objective = step.objective or whole.objective
-        whole.game = step.game or whole.game
+        whole.task = step.task or whole.task
         whole.to_latent = step.to_latent or whole.to_latent
         whole.stages += step.stages
         whole.notes += step.notes
@@ -75,31 +75,31 @@ def plan(source: Autoencoder, gan: GAN, chosen: Sequence[Chosen]) -> Transfer:
     return whole
 
 
-def _qualified(step: Transfer, component: str) -> Transfer:
+def _qualified(step: TransferPlan, component: str) -> TransferPlan:
     """The step with its terms named after their strategy, so that two strategies never share a name."""
 
     def net(name: str) -> str:
-        return f"terms.{component}/{name.removeprefix('terms.')}" if name.startswith("terms.") else name
+        return f"losses.{component}/{name.removeprefix('losses.')}" if name.startswith("losses.") else name
 
-    step.terms = {f"{component}/{name}": term for name, term in step.terms.items()}
+    step.losses = {f"{component}/{name}": term for name, term in step.losses.items()}
     step.edits = [replace(edit, net=net(edit.net)) for edit in step.edits]
     step.frozen = {net(name): names for name, names in step.frozen.items()}
-    step.promised = {net(name): names for name, names in step.promised.items()}
+    step.required_tensors = {net(name): names for name, names in step.required_tensors.items()}
     return step
 
 
-def _move_inside(whole: Transfer, net: str, name: str) -> None:
+def _move_inside(whole: TransferPlan, net: str, name: str) -> None:
     """Rename what earlier strategies planned for a net that is now the child `name` of another."""
     whole.edits = [replace(edit, tensor=f"{name}.{edit.tensor}") if edit.net == net else edit for edit in whole.edits]
-    for names in (whole.frozen, whole.promised, *(stage.thaws for stage in whole.stages)):
+    for names in (whole.frozen, whole.required_tensors, *(stage.unfreezes for stage in whole.stages)):
         if net in names:
             names[net] = {f"{name}.{tensor}" for tensor in names[net]}
 
 
-def _refuse_clashes(chosen: Sequence[Chosen]) -> None:
+def _refuse_clashes(chosen: Sequence[ResolvedStrategy]) -> None:
     owner: dict[Slot, str] = {}
     for spec, strategy in chosen:
-        for slot in sorted(strategy.fills, key=_SLOTS.index):
+        for slot in sorted(strategy.slots, key=_SLOTS.index):
             if slot.exclusive and slot in owner:
                 raise TransferError(
                     f"{owner[slot]} and {spec.component} both fill the slot {slot.value!r}", "Choose one of the two."
@@ -107,7 +107,7 @@ def _refuse_clashes(chosen: Sequence[Chosen]) -> None:
             owner[slot] = spec.component
 
 
-def _merge_recipe(whole: Transfer, step: Transfer, spec: PartSpec) -> None:
+def _merge_recipe(whole: TransferPlan, step: TransferPlan, spec: PartSpec) -> None:
     for key, value in step.recipe.items():
         if key in whole.recipe and whole.recipe[key] != value:
             raise TransferError(
@@ -117,18 +117,18 @@ def _merge_recipe(whole: Transfer, step: Transfer, spec: PartSpec) -> None:
         whole.notes.append(f"{spec.component} sets {key} = {value!r}")
 
 
-def _refuse_terms_on_images(whole: Transfer, chosen: Sequence[Chosen]) -> None:
-    for name, term in whole.terms.items():
-        if whole.game is not None and term.needs_images:
-            game = next(spec.component for spec, strategy in chosen if Slot.GAME in strategy.fills)
+def _refuse_terms_on_images(whole: TransferPlan, chosen: Sequence[ResolvedStrategy]) -> None:
+    for name, term in whole.losses.items():
+        if whole.task is not None and term.needs_images:
+            task = next(spec.component for spec, strategy in chosen if Slot.TASK in strategy.slots)
             raise TransferError(
-                f"{game} fills the slot 'game' with codes, and {name.rpartition('/')[0]} looks at images",
+                f"{task} fills the slot 'task' with codes, and {name.rpartition('/')[0]} looks at images",
                 "Choose one of the two.",
             )
 
 
-def _refuse_broken_promises(whole: Transfer) -> None:
-    for net, names in whole.promised.items():
+def _refuse_broken_promises(whole: TransferPlan) -> None:
+    for net, names in whole.required_tensors.items():
         missing = names - {edit.tensor for edit in whole.edits if edit.net == net}
         if missing:
             raise TransferError(

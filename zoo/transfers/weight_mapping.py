@@ -15,14 +15,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.transfers.layer_mapping import Carried, Layer, adapt, layers_of
-from zoo.transfers.norm_folding import Place, Reading, places, plain, readings, without_norms
-from zoo.transfers.plan import Edit, Values
+from zoo.transfers.layer_mapping import Layer, TensorMapping, adapt, layers_of
+from zoo.transfers.norm_folding import (
+    TensorSource,
+    TensorTarget,
+    tensor_sources,
+    tensor_targets,
+    without_norms,
+    without_parametrizations,
+)
+from zoo.transfers.plan import ApplyContext, Edit
 
-__all__ = ["carry", "fold_affine", "name_of", "require_same_data"]
+__all__ = ["fold_affine", "map_weights", "name_of", "require_same_data"]
 
 
-def carry(source: nn.Module, source_role: str, target: nn.Module, net: str, prefix: str = "") -> list[Edit]:
+def map_weights(source: nn.Module, source_role: str, target: nn.Module, net: str, prefix: str = "") -> list[Edit]:
     """Edits that fill `target` from `source`, a part of the autoencoder called `source_role`.
 
     `net` and `prefix` say where the target sits: its tensor `w` is `prefix + w` in the state dict of `net`. Exact where
@@ -40,14 +47,18 @@ def carry(source: nn.Module, source_role: str, target: nn.Module, net: str, pref
         ]
     encoders = not hasattr(target, "latent_dim")
     folded = without_norms(source) if encoders and _has_norms(source) and not _has_norms(target) else {}
-    old, new = (plain(source, folded), plain(target, {})) if encoders else (source, target)
-    read = readings(source, folded) if encoders else {}
+    old, new = (
+        (without_parametrizations(source, folded), without_parametrizations(target, {}))
+        if encoders
+        else (source, target)
+    )
+    read = tensor_sources(source, folded) if encoders else {}
     recipes = _best(old, new)
     if 2 * len(recipes) < len(new.state_dict()):
         raise TransferError(_misfit(ours, theirs, source_role, net, prefix), _HINT)
     edits = []
     for name, recipe in recipes.items():
-        found = places(target, name) if encoders else [Place(name, (), lambda value: value)]
+        found = tensor_targets(target, name) if encoders else [TensorTarget(name, (), lambda value: value)]
         if found is None:
             raise TransferError(
                 f"{net}.{prefix}{name} has a spectral norm, which would rescale what it is given",
@@ -76,17 +87,17 @@ def require_same_data(source: Autoencoder, gan: GAN, whose: str) -> None:
 
 
 def fold_affine(
-    net: str, name: str, layer: nn.Linear, how: str, affine: Callable[[Values], tuple[Tensor, Tensor]]
+    net: str, name: str, layer: nn.Linear, how: str, affine: Callable[[ApplyContext], tuple[Tensor, Tensor]]
 ) -> list[Edit]:
     """Fold z -> A z + c, given as (A, c), into `layer`, which `net` calls `name`: W' = W A, b' = b + W c.
 
     Computed in float64. The bias is edited first, because it needs the weight as it was.
     """
 
-    def bias(values: Values) -> Tensor:
+    def bias(values: ApplyContext) -> Tensor:
         return (layer.bias.double() + layer.weight.double() @ affine(values)[1].double()).to(layer.bias.dtype)
 
-    def weight(values: Values) -> Tensor:
+    def weight(values: ApplyContext) -> Tensor:
         return (layer.weight.double() @ affine(values)[0].double()).to(layer.weight.dtype)
 
     return [
@@ -101,21 +112,23 @@ def name_of(layer: nn.Module, inside: nn.Module) -> str:
     return names[id(layer)]
 
 
-def _copy(role: str, name: str) -> Callable[[Values], Tensor]:
+def _copy(role: str, name: str) -> Callable[[ApplyContext], Tensor]:
     return lambda values: values.source.parts[role].state_dict()[name].clone()
 
 
-def _made(role: str, recipe: Carried, readings: Mapping[str, Reading], place: Place) -> Callable[[Values], Tensor]:
-    def value(values: Values) -> Tensor:
+def _made(
+    role: str, recipe: TensorMapping, tensor_sources: Mapping[str, TensorSource], place: TensorTarget
+) -> Callable[[ApplyContext], Tensor]:
+    def value(values: ApplyContext) -> Tensor:
         state = values.source.parts[role].state_dict()
         assert recipe.make is not None
-        made = recipe.make(lambda name: readings[name].make(state) if name in readings else state[name])
+        made = recipe.make(lambda name: tensor_sources[name].make(state) if name in tensor_sources else state[name])
         return place.make(made)
 
     return value
 
 
-def _best(source: nn.Module, target: nn.Module) -> dict[str, Carried]:
+def _best(source: nn.Module, target: nn.Module) -> dict[str, TensorMapping]:
     """The recipes of the better of the two alignments: by the layers at the input, or by those at the output."""
     ours, theirs = layers_of(source), layers_of(target)
     both = min(len(ours), len(theirs))
@@ -130,14 +143,14 @@ def _best(source: nn.Module, target: nn.Module) -> dict[str, Carried]:
         recipes = _adapted(source, target, pairs, **whole)
         if len(ours) != len(theirs):
             verb = f"{'drop' if len(ours) > len(theirs) else 'add'}-layers"
-            recipes = {name: Carried(r.source, [verb, *r.bridges], r.make) for name, r in recipes.items()}
+            recipes = {name: TensorMapping(r.source, [verb, *r.bridges], r.make) for name, r in recipes.items()}
         found.append(recipes)
     return max(found, key=len)
 
 
 def _adapted(
     source: nn.Module, target: nn.Module, pairs: list[tuple[Layer, Layer]], *, first: bool, last: bool
-) -> dict[str, Carried]:
+) -> dict[str, TensorMapping]:
     old, new = getattr(source, "data", None), getattr(target, "data", None)
     if old is None or new is None:
         return adapt(pairs)

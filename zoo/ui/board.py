@@ -14,7 +14,7 @@ from zoo.config import to_plain
 from zoo.data.grids import captioned
 from zoo.errors import ZooError
 from zoo.training.recipe import Recipe
-from zoo.training.run_dir import Record
+from zoo.training.run_dir import RunDirectory
 from zoo.training.summary import kid_curve, newest_grid
 
 __all__ = ["Look", "compare", "differences", "find_runs", "look", "picture", "readable", "stamp"]
@@ -60,7 +60,7 @@ def find_runs(root: Path) -> list[Path]:
 
 def look(folder: Path, state: str = "") -> Look:
     """The facts of one run; `state` where the caller knows better than the record. Raises ConfigError for none."""
-    record = Record(folder)
+    record = RunDirectory(folder)
     recipe = record.recipe()
     ticks, ends, measured = record.events("tick"), record.events("end"), record.events("metrics")
     newest = max((event["shown"] for event in (*ticks, *record.events("checkpoint"))), default=0)

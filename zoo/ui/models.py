@@ -27,7 +27,7 @@ class Shelf:
 
     runs: Path
     only: str = ""
-    players: OrderedDict[tuple[str, str], Player] = field(default_factory=OrderedDict)
+    trained_modules: OrderedDict[tuple[str, str], Player] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def names(self) -> list[str]:
@@ -50,12 +50,12 @@ class Shelf:
             raise ConfigError(f"no model is called {name!r} here", "Choose one of the list.")
         key = (name, _stamp(Path(name)))
         with self.lock:  # one at a time: a page's visitors ask for the same model at once
-            if key not in self.players:
-                self.players[key] = Player.open(name)
-            self.players.move_to_end(key)
-            while len(self.players) > _OPEN:
-                self.players.popitem(last=False)
-            return self.players[key]
+            if key not in self.trained_modules:
+                self.trained_modules[key] = Player.open(name)
+            self.trained_modules.move_to_end(key)
+            while len(self.trained_modules) > _OPEN:
+                self.trained_modules.popitem(last=False)
+            return self.trained_modules[key]
 
 
 def sources() -> list[str]:

@@ -83,7 +83,7 @@ def picture(gr: Any, label: str, *, always: bool = True) -> Any:
 def placed(*pictures: Any) -> list[Any]:
     """Pictures, each in its place; the place of none is hidden."""
     gr = gradio()
-    return [gr.Image(value=picture, visible=picture is not None) for picture in pictures]
+    return [gr.Image(value=picture, sanitize=picture is not None) for picture in pictures]
 
 
 def upload(gr: Any, label: str) -> Any:

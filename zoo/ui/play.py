@@ -125,7 +125,7 @@ class Player:
         named = zip(("A", "B", "C", "A + strength (C - B)"), made.split(1), strict=True)
         return captioned([(text, grid(pixels, 1, scale=self._scale(192))) for text, pixels in named])
 
-    def judge(self, upload: Any, source: str = "", n: int = 500) -> tuple[str, Any]:
+    def discriminate(self, upload: Any, source: str = "", n: int = 500) -> tuple[str, Any]:
         """D's mean logit of an image, in words and among those of real (held-out) and generated images."""
         from zoo.report.curves import spread
 
@@ -135,13 +135,13 @@ class Player:
         if not source:
             raise ConfigError("no real images to compare with", "Name a data set or a folder.")
         images = self._open(source)
-        real = self.gan.realness(images.batch(images.held_out[:n]))
-        fake = self.gan.realness(self.gan.sample(n, 0))
+        real = self.gan.score(images.batch(images.held_out[:n]))
+        fake = self.gan.score(self.gan.sample(n, 0))
         series = {f"real, {images.name}": real.tolist(), "generated": fake.tolist()}
         look = {"xlabel": "realness (logit)", "title": f"What the discriminator of {self.title} says"}
         if upload is None:
             return "", spread(series, {}, **look)
-        score = self.gan.realness(self.prepare(upload)).item()
+        score = self.gan.score(self.prepare(upload)).item()
         below = [(values < score).float().mean().item() for values in (real, fake)]
         words = f"{score:+.2f}: more real than {below[0]:.0%} of real and {below[1]:.0%} of generated images."
         return words, spread(series, {"upload": score}, **look)

@@ -17,7 +17,7 @@ def play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None
         label="Model",
         info="A release of this machine, a run, or the folder of either",
         allow_custom_value=not shelf.only,
-        visible=not shelf.only,
+        sanitize=not shelf.only,
     )
     about = gr.Markdown()
     when(model.change, lambda name: shelf.open(name).about(), model, about)
@@ -74,7 +74,7 @@ def play(gr: Any, page: Any, shelf: Shelf, first: str, names: list[str]) -> None
             spread = picture(gr, "Realness of real and generated images")
             when(
                 judge.click,
-                lambda name, up, on: shelf.open(name).judge(up, on),
+                lambda name, up, on: shelf.open(name).discriminate(up, on),
                 [model, judged, beside],
                 [words, spread],
             )

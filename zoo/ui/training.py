@@ -9,7 +9,7 @@ from typing import Any
 from zoo import plugins
 from zoo._utils import html
 from zoo.errors import ConfigError
-from zoo.training.run_dir import learnt_beside
+from zoo.training.run_dir import autoencoder_run_dir
 from zoo.training.summary import kid_curve, loss_curve, newest_grid
 from zoo.ui import board
 from zoo.ui.jobs import Jobs
@@ -23,8 +23,8 @@ _METRIC = "judge"
 
 
 def transfer(gr: Any, jobs: Jobs) -> None:
-    strategies = [offer.component.name for offer in plugins.components("transfer")]
-    sets = [offer.component.name for offer in plugins.components("dataset")]
+    strategies = [registered.component.name for registered in plugins.components("transfer")]
+    sets = [registered.component.name for registered in plugins.components("dataset")]
     held = sources()
     with gr.Row():
         source = gr.Dropdown(
@@ -98,7 +98,7 @@ def transfer(gr: Any, jobs: Jobs) -> None:
         if not which:
             return "", *placed(None, None, None), ""
         folder = Path(which)
-        stamp = f"{which} {jobs.state(folder)} {board.stamp(folder)} {board.stamp(learnt_beside(folder))}"
+        stamp = f"{which} {jobs.state(folder)} {board.stamp(folder)} {board.stamp(autoencoder_run_dir(folder))}"
         # curves are drawn again only when something was written
         return (gr.skip(),) * 5 if stamp == before else (*_watched(jobs, folder), stamp)
 
@@ -177,7 +177,7 @@ def _explained(source: str, data: str, strategy: str) -> str:
 def _watched(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
     state = jobs.state(folder)
     own = board.readable(folder, state)
-    seen = own or board.readable(learnt_beside(folder), state)
+    seen = own or board.readable(autoencoder_run_dir(folder), state)
     if seen is None:
         state = state or "not there"
         return (

@@ -33,7 +33,7 @@ def build(
         options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights), "hf_hub_id": None}}
     net = _create(name, options)
     _require_whole_patches(net, size)
-    _settle(net)
+    _make_twice_differentiable(net)
     if stages is not None:
         _drop_unused(net, torch.zeros(1, channels, *size))
     return net
@@ -98,7 +98,7 @@ def _require_whole_patches(net: nn.Module, size: tuple[int, int]) -> None:
             return
 
 
-def _settle(net: nn.Module) -> None:
+def _make_twice_differentiable(net: nn.Module) -> None:
     for module in list(net.modules()):
         # What a stage or a hook still holds must not be overwritten.
         if getattr(module, "inplace", False) is True:

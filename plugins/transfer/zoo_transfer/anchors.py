@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from zoo._utils.seeds import stream
-from zoo.losses.types import Round, Side
+from zoo.losses.types import Side, StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.utils import evaluating
-from zoo.transfers.density import once
-from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.density import memoize
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
 from zoo_transfer.configs.weights import ElasticConfig, StartingPointConfig
 
 __all__ = ["ElasticWeights", "StartingPoint", "WeightAnchor", "fisher_of"]
@@ -41,9 +41,9 @@ class WeightAnchor(nn.Module):
         """Constant."""
         return self.strength
 
-    def forward(self, game: Round) -> Tensor:
+    def forward(self, context: StepContext) -> Tensor:
         """Scalar; 0 at the start."""
-        total = game.fake.new_zeros(())
+        total = context.fake.new_zeros(())
         for name, weight in self._net[0].named_parameters():
             distance = (weight - getattr(self, _key("start", name))).square()
             total = total + ((getattr(self, _key("fisher", name)) * distance) if self.fisher else distance).sum()
@@ -54,27 +54,27 @@ class StartingPoint:
     """L += w sum_i (theta_i - theta_start,i)^2, for G, for D or for both (L2-SP: Li, Grandvalet and Davoine
     2018, "Explicit inductive bias for transfer learning with convolutional networks")."""
 
-    fills = frozenset({Slot.LOSS})
-    uses: frozenset[Source] = frozenset()
+    slots = frozenset({Slot.LOSS})
+    requires: frozenset[Source] = frozenset()
 
     def __init__(self, config: StartingPointConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A term for each side of weight above 0; its start is what the net holds once the transfer is applied."""
-        planned = Transfer(gan)
+        planned = TransferPlan(gan)
         for side, strength in (
             (Side.GENERATOR, self.config.generator),
             (Side.DISCRIMINATOR, self.config.discriminator),
         ):
             if strength:
                 net = gan.parts[side.value]
-                planned.terms[side.value] = WeightAnchor(net, side, strength, fisher=False)
-                planned.edits += _starts(net, side.value, f"terms.{side.value}")
-                planned.promised[f"terms.{side.value}"] = set(planned.terms[side.value].state_dict())
+                planned.losses[side.value] = WeightAnchor(net, side, strength, fisher=False)
+                planned.edits += _starts(net, side.value, f"losses.{side.value}")
+                planned.required_tensors[f"losses.{side.value}"] = set(planned.losses[side.value].state_dict())
         return planned
 
-    def neutral(self) -> StartingPointConfig:
+    def noop_config(self) -> StartingPointConfig:
         """Weights 0."""
         return StartingPointConfig(generator=0.0, discriminator=0.0)
 
@@ -87,35 +87,37 @@ class ElasticWeights:
     one e per code z of the prior and divided by its mean, so that `weight` compares with l2-sp's.
     """
 
-    fills = frozenset({Slot.LOSS})
-    uses: frozenset[Source] = frozenset()
+    slots = frozenset({Slot.LOSS})
+    requires: frozenset[Source] = frozenset()
 
     def __init__(self, config: ElasticConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """One term for the generator."""
         if not self.config.weight:
-            return Transfer(gan)
+            return TransferPlan(gan)
         term = WeightAnchor(gan.generator, Side.GENERATOR, self.config.weight, fisher=True)
-        found = once(lambda values: fisher_of(values.nets["generator"], self._codes(values), self.config.seed))
+        found = memoize(lambda values: fisher_of(values.nets["generator"], self._codes(values), self.config.seed))
 
         def edit(name: str) -> Edit:
-            def value(values: Values) -> Tensor:
+            def value(values: ApplyContext) -> Tensor:
                 return found(values)[name]
 
-            return Edit("terms.generator", _key("fisher", name), "fitted", "Fisher information of the generator", value)
+            return Edit(
+                "losses.generator", _key("fisher", name), "fitted", "Fisher information of the generator", value
+            )
 
-        edits = _starts(gan.generator, "generator", "terms.generator")
+        edits = _starts(gan.generator, "generator", "losses.generator")
         edits += [edit(name) for name, _ in gan.generator.named_parameters()]
-        promised = {"terms.generator": set(term.state_dict())}
-        return Transfer(gan, edits, terms={"generator": term}, promised=promised)
+        required_tensors = {"losses.generator": set(term.state_dict())}
+        return TransferPlan(gan, edits, losses={"generator": term}, required_tensors=required_tensors)
 
-    def neutral(self) -> ElasticConfig:
+    def noop_config(self) -> ElasticConfig:
         """Weight 0."""
         return ElasticConfig(weight=0.0)
 
-    def _codes(self, values: Values) -> Tensor:
+    def _codes(self, values: ApplyContext) -> Tensor:
         rng = stream(self.config.seed, "fisher/codes")
         return values.nets["prior"].sample(self.config.samples, rng)  # type: ignore[no-any-return, operator]
 
@@ -143,7 +145,7 @@ def fisher_of(generator: nn.Module, codes: Tensor, seed: int) -> dict[str, Tenso
 
 def _starts(net: nn.Module, role: str, term: str) -> list[Edit]:
     def edit(name: str) -> Edit:
-        def value(values: Values) -> Tensor:
+        def value(values: ApplyContext) -> Tensor:
             return values.nets[role].state_dict()[name].clone()
 
         return Edit(term, _key("start", name), "copied", f"{role}.{name}", value)

@@ -18,13 +18,13 @@ from zoo.types import DataSpec, PartSpec
 from zoo_transfer.frozen_features import FrozenFeatures
 from zoo_transfer.teachers import device_of
 
-__all__ = ["Beside", "around", "require_logits_and_data"]
+__all__ = ["FrozenEncoderWrapper", "require_logits_and_data", "wrap_discriminator"]
 
 
-class Beside(nn.Module):
+class FrozenEncoderWrapper(nn.Module):
     """`base` learns; `encoder` never does and is in eval mode whatever is called; `looks` gives its stages."""
 
-    fixed: tuple[str, ...] = ("encoder",)
+    always_frozen: tuple[str, ...] = ("encoder",)
 
     def __init__(self, base: PartSpec, encoder: PartSpec, data: DataSpec) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Beside(nn.Module):
         self.data = data
         self.base = build_discriminator(base, data, device=device)
         self.encoder = build_part("encoder", encoder, "encoder", data, device=device).requires_grad_(False)
-        self.looks = FrozenFeatures()
+        self.feature_cache = FrozenFeatures()
 
     def train(self, mode: bool = True) -> Self:
         """The encoder stays in eval mode."""
@@ -41,12 +41,12 @@ class Beside(nn.Module):
         return self
 
 
-def around(gan: GAN, settings: Any, whose: str, seed: int) -> GAN:
+def wrap_discriminator(gan: GAN, settings: Any, whose: str, seed: int) -> GAN:
     """The GAN judged by the component `transfer/<whose>` of `settings`, its own discriminator the base of it."""
     spec = normalise("discriminator", PartSpec(f"transfer/{whose}", to_plain(settings)))
-    judge = build_part("discriminator", spec, whose, gan.data, seed=seed, device=device_of(gan))
-    judge.base = gan.discriminator
-    return GAN(gan.prior, gan.generator, judge, gan.specs | {"discriminator": spec})
+    discriminator = build_part("discriminator", spec, whose, gan.data, seed=seed, device=device_of(gan))
+    discriminator.base = gan.discriminator
+    return GAN(gan.prior, gan.generator, discriminator, gan.specs | {"discriminator": spec})
 
 
 def require_logits_and_data(source: Autoencoder, gan: GAN, whose: str) -> None:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from zoo._utils.seeds import seeded, stream
-from zoo.data.convert import refit
+from zoo.data.convert import convert_samples
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.utils import evaluating
-from zoo.transfers.density import fit_gaussian, once
-from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.density import fit_gaussian, memoize
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
 from zoo.types import DataSpec
 from zoo_transfer.configs.weights import DecoderDistillConfig
 from zoo_transfer.decoder_init import warm_start
@@ -35,40 +35,40 @@ class DecoderDistill:
     to N(0, I); what G takes beyond them is noise. No image is shown to anyone; the time it takes is the run's.
     """
 
-    fills = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
+    slots = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
 
     def __init__(self, config: DecoderDistillConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Every tensor of the generator is fitted; none is touched with 0 steps."""
         config = self.config
-        planned = Transfer(gan, schedules=warm_start(config))
+        planned = TransferPlan(gan, schedules=warm_start(config))
         if not config.steps:
             return planned
         if source.latent_dim != gan.latent_dim:
             project(planned, source.latent_dim, gan.latent_dim)
         student = gan.generator  # by itself, also where a later strategy puts it inside another
-        taught = once(lambda values: learn_images(config, values, student, gan.data, planned.to_latent).state_dict())
+        taught = memoize(lambda values: learn_images(config, values, student, gan.data, planned.to_latent).state_dict())
 
         def edit(tensor: str) -> Edit:
-            def value(values: Values) -> Tensor:
+            def value(values: ApplyContext) -> Tensor:
                 return taught(values)[tensor]
 
             return Edit("generator", tensor, "fitted", f"{config.steps} steps on the decoder's images", value)
 
         planned.edits += [edit(tensor) for tensor in gan.generator.state_dict()]
-        planned.promised["generator"] = set(gan.generator.state_dict())
+        planned.required_tensors["generator"] = set(gan.generator.state_dict())
         return planned
 
-    def neutral(self) -> DecoderDistillConfig:
+    def noop_config(self) -> DecoderDistillConfig:
         """No steps, no schedule."""
         return DecoderDistillConfig(steps=0, warmup_images=0, ramp_images=0)
 
 
 def learn_images(
-    config: DecoderDistillConfig, values: Values, student: nn.Module, data: DataSpec, to_latent: nn.Module | None
+    config: DecoderDistillConfig, values: ApplyContext, student: nn.Module, data: DataSpec, to_latent: nn.Module | None
 ) -> nn.Module:
     """A copy of the student that makes what the decoder makes, trained with Adam, its rate falling to 0 as a cosine;
     in the mode it was in."""
@@ -84,7 +84,7 @@ def learn_images(
             adam.param_groups[0]["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
             code = around(codes, gaussian.mean, gaussian.scale, config.batch, rng).to(device)
             with torch.no_grad():
-                target = refit(source.decode(code), source.data, data)
+                target = convert_samples(source.decode(code), source.data, data)
                 z = code if to_latent is None else to_latent(code)
                 z[:, code.shape[1] :].normal_(generator=rng)  # read by nobody
             loss = (generator(z) - target).abs().mean()
@@ -98,6 +98,6 @@ def around(codes: Tensor, mean: Tensor, scale: Tensor, n: int, rng: torch.Genera
     """n codes: the first half near those given, the others from N(mean, scale scale^T)."""
     near = n // 2
     rows = torch.randint(len(codes), (3, near), generator=rng)
-    moved = codes[rows[0]] + _JITTER * (codes[rows[1]] - codes[rows[2]])
+    transferred = codes[rows[0]] + _JITTER * (codes[rows[1]] - codes[rows[2]])
     drawn = mean + torch.randn(n - near, len(mean), generator=rng, dtype=mean.dtype) @ scale.T
-    return torch.cat([moved, drawn.to(moved.dtype)])
+    return torch.cat([transferred, drawn.to(transferred.dtype)])

@@ -8,9 +8,9 @@ from torch.nn.functional import pad
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.transfers.layer_mapping import told_apart
-from zoo.transfers.plan import Schedule, Slot, Source, Transfer
-from zoo.transfers.weight_mapping import carry
+from zoo.transfers.layer_mapping import activation_mismatch
+from zoo.transfers.plan import Schedule, Slot, Source, TransferPlan
+from zoo.transfers.weight_mapping import map_weights
 from zoo_transfer.configs.weights import DecoderInitConfig
 
 __all__ = ["DecoderInit", "Resized", "WarmStart", "warm_start"]
@@ -47,7 +47,7 @@ class WarmStart(nn.Module):
         """While D learns alone, unless nothing ends that early."""
         return self.accuracy < 1.0 and shown < int(self.ended)
 
-    def follow(self, value: float, shown: int, images: int) -> None:
+    def update(self, value: float, shown: int, images: int) -> None:
         """`value`: the share of pairs that D ranks right."""
         if value > self.accuracy:
             self.ended.fill_(shown)
@@ -75,18 +75,18 @@ class DecoderInit:
     ends early where D tells real from generated images well enough: more would leave the generator no slope.
     """
 
-    fills = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
-    uses = frozenset({Source.DECODER})
+    slots = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
+    requires = frozenset({Source.DECODER})
 
     def __init__(self, config: DecoderInitConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Every tensor of the generator gets a value, or those that the bridges reach."""
-        edits = carry(source.decoder, "decoder", gan.generator, "generator")
+        edits = map_weights(source.decoder, "decoder", gan.generator, "generator")
         config = self.config
-        planned = Transfer(gan, edits, promised={"generator": {edit.tensor for edit in edits}})
-        planned.notes += told_apart(source.decoder, gan.generator, "decoder-init")
+        planned = TransferPlan(gan, edits, required_tensors={"generator": {edit.tensor for edit in edits}})
+        planned.notes += activation_mismatch(source.decoder, gan.generator, "decoder-init")
         ours, theirs = source.latent_dim, gan.latent_dim
         if ours != theirs:
             planned.to_latent = Resized(ours, theirs)
@@ -95,7 +95,7 @@ class DecoderInit:
         planned.schedules = warm_start(config)
         return planned
 
-    def neutral(self) -> None:
+    def noop_config(self) -> None:
         """None: the copy is the strategy. Given the scratch generator's own weights as a decoder it equals scratch."""
 
 

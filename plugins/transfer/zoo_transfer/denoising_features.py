@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from zoo._utils.seeds import seeded, stream
-from zoo.losses.types import Round, Side
+from zoo.losses.types import Side, StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.transfers.density import once
-from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.density import memoize
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
@@ -63,9 +63,9 @@ class DenoisingTerm(nn.Module):
         """Constant."""
         return self.config.weight
 
-    def forward(self, game: Round) -> Tensor:
+    def forward(self, context: StepContext) -> Tensor:
         """Scalar."""
-        code = self.denoiser.standardise(self.teacher.code(game.fake))
+        code = self.denoiser.standardise(self.teacher.code(context.fake))
         with torch.no_grad():
             target = self.denoiser(code)
         return (code - target).square().mean()
@@ -76,37 +76,37 @@ class DenoisingFeatures:
     and Bengio 2017, "Improving generative adversarial networks with denoising feature matching"). Their features
     drift with D; here they are the frozen encoder's, so r is trained once, when the transfer is applied."""
 
-    fills = frozenset({Slot.LOSS})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
+    slots = frozenset({Slot.LOSS})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
     def __init__(self, config: DenoisingFeaturesConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """One term with a teacher of its own; every tensor of the denoiser is fitted."""
         teacher = teacher_of(source, gan)
         with seeded(self.config.seed, "denoiser"), torch.device(device_of(gan)):
             denoiser = Denoiser(source.latent_dim, self.config.width)
-        edits, names = parts_of(source, teacher, "terms.denoiser")
-        fitted = once(lambda values: fit_denoiser(self.config, values.codes()).state_dict())
+        edits, names = parts_of(source, teacher, "losses.denoiser")
+        fitted = memoize(lambda values: fit_denoiser(self.config, values.codes()).state_dict())
 
         def edit(tensor: str) -> Edit:
-            def value(values: Values) -> Tensor:
+            def value(values: ApplyContext) -> Tensor:
                 return fitted(values)[tensor]
 
-            return Edit("terms.denoiser", f"denoiser.{tensor}", "fitted", "denoiser of the codes", value)
+            return Edit("losses.denoiser", f"denoiser.{tensor}", "fitted", "denoiser of the codes", value)
 
         edits += [edit(tensor) for tensor in denoiser.state_dict()]
         names |= {f"denoiser.{tensor}" for tensor in denoiser.state_dict()}
-        return Transfer(
+        return TransferPlan(
             gan,
             edits,
-            terms={"denoiser": DenoisingTerm(self.config, teacher, denoiser)},
-            frozen={"terms.denoiser": names},
-            promised={"terms.denoiser": set(names)},
+            losses={"denoiser": DenoisingTerm(self.config, teacher, denoiser)},
+            frozen={"losses.denoiser": names},
+            required_tensors={"losses.denoiser": set(names)},
         )
 
-    def neutral(self) -> DenoisingFeaturesConfig:
+    def noop_config(self) -> DenoisingFeaturesConfig:
         """Weight 0."""
         return DenoisingFeaturesConfig(weight=0.0, steps=1, width=1)
 

@@ -11,9 +11,9 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
 from zoo.networks.spectral import normalised
-from zoo.transfers.layer_mapping import told_apart
-from zoo.transfers.plan import Slot, Source, Transfer
-from zoo.transfers.weight_mapping import carry
+from zoo.transfers.layer_mapping import activation_mismatch
+from zoo.transfers.plan import Slot, Source, TransferPlan
+from zoo.transfers.weight_mapping import map_weights
 from zoo_transfer.configs.weights import EncoderInitConfig
 from zoo_transfer.spectral_gain import with_gains
 
@@ -29,13 +29,13 @@ class EncoderInit:
     convolutions of a discriminator that has none.
     """
 
-    fills = frozenset({Slot.DISCRIMINATOR})
-    uses = frozenset({Source.ENCODER})
+    slots = frozenset({Slot.DISCRIMINATOR})
+    requires = frozenset({Source.ENCODER})
 
     def __init__(self, config: EncoderInitConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Every tensor of the discriminator's trunk gets a value; its head stays fresh. A trunk whose spectral norms
         the encoder has not is given gains."""
         if not isinstance(gan.discriminator, EncoderDiscriminator):
@@ -46,11 +46,16 @@ class EncoderInit:
         if normalised(gan.discriminator) and not _alike(source.encoder, gan.discriminator.encoder):  # type: ignore[arg-type]
             gan = with_gains(gan)
         trunk = cast(nn.Module, gan.discriminator.encoder)
-        edits = carry(source.encoder, "encoder", trunk, "discriminator", "encoder.")
-        promised = {"discriminator": {edit.tensor for edit in edits}}
-        return Transfer(gan, edits, promised=promised, notes=told_apart(source.encoder, trunk, "encoder-init"))
+        edits = map_weights(source.encoder, "encoder", trunk, "discriminator", "encoder.")
+        required_tensors = {"discriminator": {edit.tensor for edit in edits}}
+        return TransferPlan(
+            gan,
+            edits,
+            required_tensors=required_tensors,
+            notes=activation_mismatch(source.encoder, trunk, "encoder-init"),
+        )
 
-    def neutral(self) -> None:
+    def noop_config(self) -> None:
         """None: the copy is the strategy. Given the scratch trunk's own weights as an encoder it equals scratch."""
 
 

@@ -8,15 +8,15 @@ from torch.nn.functional import normalize
 
 from zoo.config import to_plain
 from zoo.losses.logits import over_groups
-from zoo.losses.types import Round
+from zoo.losses.types import StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_part
 from zoo.networks.gan import GAN
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.networks.utils import evaluating
 from zoo.plugins import normalise
-from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
-from zoo.transfers.weight_mapping import carry, require_same_data
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
+from zoo.transfers.weight_mapping import map_weights, require_same_data
 from zoo.types import DataSpec, PartSpec
 from zoo_transfer.configs.games import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
 from zoo_transfer.teachers import device_of
@@ -41,13 +41,13 @@ class EnergyDiscriminator(nn.Module):
         self.bottleneck = built.bottleneck
         self.decoder = built.decoder
 
-    def judge(self, x: Tensor) -> Judgement:
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> -R(x) (N, 1), the encoder's stages and the mean code (N, latent_dim)."""
         embedding, stages = self.encoder.features(x)  # type: ignore[operator]
         code = self.bottleneck(embedding).mean
         error = (x - self.decoder(code)).flatten(1)
         energy = error.abs() if self.norm == "l1" else error.square()
-        return Judgement(-energy.mean(1, keepdim=True), (*stages, code))
+        return DiscriminatorOutput(-energy.mean(1, keepdim=True), (*stages, code))
 
 
 class Ebgan(nn.Module):
@@ -63,20 +63,20 @@ class Ebgan(nn.Module):
         self.pull_away = config.pull_away
         self.register_buffer("margin", torch.tensor(float(config.margin)))
 
-    def d_loss(self, game: Round) -> Tensor:
+    def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        assert game.real_judgement is not None, "the loop judges the real batch for D"
-        real, fake = -game.real_judgement.realness, -game.fake_judgement.realness
-        return over_groups(real, game.groups) + over_groups((self.margin - fake).relu(), game.groups)
+        assert context.real_output is not None, "the loop judges the real batch for D"
+        real, fake = -context.real_output.logits, -context.fake_output.logits
+        return over_groups(real, context.groups) + over_groups((self.margin - fake).relu(), context.groups)
 
-    def g_loss(self, game: Round) -> Tensor:
+    def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        energy = over_groups(-game.fake_judgement.realness, game.groups)
+        energy = over_groups(-context.fake_output.logits, context.groups)
         if not self.pull_away:
             return energy
-        return energy + self.pull_away * pull_away(game.fake_judgement.stages[-1].flatten(1))
+        return energy + self.pull_away * pull_away(context.fake_output.stages[-1].flatten(1))
 
-    def after(self, game: Round) -> None:
+    def after(self, context: StepContext) -> None:
         """Keeps no other state."""
 
 
@@ -95,22 +95,22 @@ class Began(nn.Module):
         self.register_buffer("k", torch.zeros(()))
         self.register_buffer("measure", torch.zeros(()))
 
-    def d_loss(self, game: Round) -> Tensor:
+    def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        assert game.real_judgement is not None, "the loop judges the real batch for D"
-        real, fake = -game.real_judgement.realness, -game.fake_judgement.realness
-        return over_groups(real, game.groups) - self.k * over_groups(fake, game.groups)
+        assert context.real_output is not None, "the loop judges the real batch for D"
+        real, fake = -context.real_output.logits, -context.fake_output.logits
+        return over_groups(real, context.groups) - self.k * over_groups(fake, context.groups)
 
-    def g_loss(self, game: Round) -> Tensor:
+    def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        return over_groups(-game.fake_judgement.realness, game.groups)
+        return over_groups(-context.fake_output.logits, context.groups)
 
     @torch.no_grad()
-    def after(self, game: Round) -> None:
+    def after(self, context: StepContext) -> None:
         """One step of the control, on the judgements of the side that moved last."""
-        assert game.real_judgement is not None, "a paired objective sees the real batch's judgement"
-        real = over_groups(-game.real_judgement.realness, game.groups)
-        fake = over_groups(-game.fake_judgement.realness, game.groups)
+        assert context.real_output is not None, "a paired objective sees the real batch's judgement"
+        real = over_groups(-context.real_output.logits, context.groups)
+        fake = over_groups(-context.fake_output.logits, context.groups)
         balance = self.gamma * real - fake
         self.k.copy_((self.k + self.lambda_k * balance).clamp(0.0, 1.0))
         self.measure.copy_(real + balance.abs())
@@ -124,13 +124,13 @@ class Energy:
     EBGAN's margin is `margin` times the autoencoder's mean error on the images to learn from.
     """
 
-    fills = frozenset({Slot.DISCRIMINATOR, Slot.OBJECTIVE, Slot.RECIPE})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.IMAGES})
+    slots = frozenset({Slot.DISCRIMINATOR, Slot.OBJECTIVE, Slot.RECIPE})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.IMAGES})
 
     def __init__(self, config: EnergyConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """The autoencoder's tensors in D, the objective with its margin, and no other penalty."""
         require_same_data(source, gan, "energy")
         config = self.config
@@ -142,39 +142,39 @@ class Energy:
             config.norm,
         )
         spec = normalise("discriminator", PartSpec("transfer/energy", to_plain(settings)))
-        judge = build_part("discriminator", spec, "energy", gan.data, device=device_of(gan))
+        discriminator = build_part("discriminator", spec, "energy", gan.data, device=device_of(gan))
         edits = [
             edit
             for role, part in source.parts.items()
-            for edit in carry(part, role, getattr(judge, role), "discriminator", f"{role}.")
+            for edit in map_weights(part, role, getattr(discriminator, role), "discriminator", f"{role}.")
         ]
-        promised = {"discriminator": {edit.tensor for edit in edits}}
+        required_tensors = {"discriminator": {edit.tensor for edit in edits}}
         objective: nn.Module
         if config.objective == "ebgan":
             chosen = PartSpec("transfer/ebgan", to_plain(EbganConfig(pull_away=config.pull_away)))
             objective = Ebgan(EbganConfig(pull_away=config.pull_away))
             how = f"{config.margin:g} x the error on the images"
             edits.append(Edit("objective", "margin", "fitted", how, self._margin))
-            promised["objective"] = {"margin"}
+            required_tensors["objective"] = {"margin"}
         else:
             began = BeganConfig(config.gamma, config.lambda_k)
             chosen = PartSpec("transfer/began", to_plain(began))
             objective = Began(began)
-        return Transfer(
-            GAN(gan.prior, gan.generator, judge, gan.specs | {"discriminator": spec}),
+        return TransferPlan(
+            GAN(gan.prior, gan.generator, discriminator, gan.specs | {"discriminator": spec}),
             edits,
             objective=objective.to(device_of(gan)),
             recipe={"objective": to_plain(chosen), "regulariser": "none"},
-            promised=promised,
+            required_tensors=required_tensors,
         )
 
-    def neutral(self) -> None:
+    def noop_config(self) -> None:
         """None: another discriminator judges, by another loss."""
 
-    def _margin(self, values: Values) -> Tensor:
-        judge = values.nets["discriminator"]
-        with evaluating(judge):
-            energies = [-judge.judge(chunk).realness for chunk in values.images().split(_CHUNK)]  # type: ignore[operator]
+    def _margin(self, values: ApplyContext) -> Tensor:
+        discriminator = values.nets["discriminator"]
+        with evaluating(discriminator):
+            energies = [-discriminator.discriminate(chunk).logits for chunk in values.images().split(_CHUNK)]  # type: ignore[operator]
         return self.config.margin * torch.cat(energies).mean()
 
 

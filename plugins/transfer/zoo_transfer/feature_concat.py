@@ -9,12 +9,12 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.types import Judgement
-from zoo.transfers.plan import Slot, Source, Transfer
-from zoo.transfers.weight_mapping import carry
+from zoo.networks.types import DiscriminatorOutput
+from zoo.transfers.plan import Slot, Source, TransferPlan
+from zoo.transfers.weight_mapping import map_weights
 from zoo.types import DataSpec
-from zoo_transfer.beside import Beside, around, require_logits_and_data
-from zoo_transfer.configs.around import FeatureConcatConfig, FeatureDiscriminatorConfig
+from zoo_transfer.beside import FrozenEncoderWrapper, require_logits_and_data, wrap_discriminator
+from zoo_transfer.configs.wrap_discriminator import FeatureConcatConfig, FeatureDiscriminatorConfig
 
 __all__ = ["FeatureConcat", "FeatureDiscriminator"]
 
@@ -41,7 +41,7 @@ class FeatureHead(nn.Module):
         return self.last(torch.cat(seen, 1))  # type: ignore[no-any-return]
 
 
-class FeatureDiscriminator(Beside):
+class FeatureDiscriminator(FrozenEncoderWrapper):
     """D(x) = base(x) + a head(phi(x)); phi are the last stages of a frozen encoder, and G learns through them too.
 
     A linear map of [h; phi] is the sum of two, so this is the concatenation of Bang and Shim 2018 with the base's own
@@ -60,24 +60,24 @@ class FeatureDiscriminator(Beside):
         """The base's."""
         return self.base.logit_groups  # type: ignore[return-value]
 
-    def judge(self, x: Tensor) -> Judgement:
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> the base's logits, each with the head's added, and the base's stages."""
-        realness, stages = self.base.judge(x)  # type: ignore[operator]
-        seen = self.looks.stages(self.encoder, x, self.training)[-self.used :]
-        return Judgement(realness + self.strength * self.head(seen), stages)
+        logits, stages = self.base.discriminate(x)  # type: ignore[operator]
+        seen = self.feature_cache.stages(self.encoder, x, self.training)[-self.used :]
+        return DiscriminatorOutput(logits + self.strength * self.head(seen), stages)
 
 
 class FeatureConcat:
     """D gets a trained head on phi(x), the frozen encoder's last stages (RFGAN: Bang and Shim 2018, "Improved
     training of generative adversarial networks using representative features")."""
 
-    fills = frozenset({Slot.WRAP})
-    uses = frozenset({Source.ENCODER})
+    slots = frozenset({Slot.WRAP})
+    requires = frozenset({Source.ENCODER})
 
     def __init__(self, config: FeatureConcatConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A discriminator around the one that is there, with the encoder's values in it."""
         require_logits_and_data(source, gan, "feature-concat")
         config = self.config
@@ -86,17 +86,17 @@ class FeatureConcat:
         settings = FeatureDiscriminatorConfig(
             gan.specs["discriminator"], source.specs["encoder"], config.strength, config.stages, channels
         )
-        after = around(gan, settings, "feature-concat", config.seed)
-        edits = carry(source.encoder, "encoder", after.discriminator.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]
+        after = wrap_discriminator(gan, settings, "feature-concat", config.seed)
+        edits = map_weights(source.encoder, "encoder", after.discriminator.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]
         names = {edit.tensor for edit in edits}
-        return Transfer(
+        return TransferPlan(
             after,
             edits,
             frozen={"discriminator": names},
-            promised={"discriminator": set(names)},
+            required_tensors={"discriminator": set(names)},
             wraps={"discriminator": "base"},
         )
 
-    def neutral(self) -> FeatureConcatConfig:
+    def noop_config(self) -> FeatureConcatConfig:
         """The head's logit times 0."""
         return FeatureConcatConfig(strength=0.0)

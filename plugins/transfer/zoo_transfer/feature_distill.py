@@ -7,11 +7,11 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from zoo._utils.seeds import seeded
-from zoo.losses.types import Round, Side
+from zoo.losses.types import Side, StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.transfers.density import once
-from zoo.transfers.plan import Slot, Source, Transfer
+from zoo.transfers.density import memoize
+from zoo.transfers.plan import Slot, Source, TransferPlan
 from zoo_transfer.configs.losses import FeatureDistillConfig
 from zoo_transfer.gaussian_prior import Projection, principal, projecting
 from zoo_transfer.teachers import Teacher, device_of, parts_of, stage_shapes, teacher_of
@@ -47,15 +47,15 @@ class DistillFeatures(nn.Module):
         """Linear to 0."""
         return self.config.discriminator * max(0.0, 1.0 - shown / self.config.images)
 
-    def forward(self, game: Round) -> Tensor:
+    def forward(self, context: StepContext) -> Tensor:
         """Scalar."""
-        assert game.real_judgement is not None, "D's terms see both judgements"
-        pairs = ((game.real, game.real_judgement), (game.fake, game.fake_judgement))
+        assert context.real_output is not None, "D's terms see both judgements"
+        pairs = ((context.real, context.real_output), (context.fake, context.fake_output))
         distances = []
-        for x, judgement in pairs:
+        for x, output in pairs:
             with torch.no_grad():
-                phi = self.teacher.features(game.seen(x)).stages
-            for stage, adapter, j in zip(judgement.stages, self.adapters, self.taught, strict=True):
+                phi = self.teacher.features(context.seen(x)).stages
+            for stage, adapter, j in zip(output.stages, self.adapters, self.taught, strict=True):
                 distances.append((_adapted(stage, adapter, phi[j]) - normalised(phi[j])).square().mean())
         return torch.stack(distances).mean()
 
@@ -81,44 +81,44 @@ class DistillImages(nn.Module):
         """Linear to 0."""
         return self.config.generator * max(0.0, 1.0 - shown / self.config.generator_images)
 
-    def forward(self, game: Round) -> Tensor:
+    def forward(self, context: StepContext) -> Tensor:
         """Scalar."""
         with torch.no_grad():
-            code = self.teacher.code(game.real)
+            code = self.teacher.code(context.real)
             target = self.teacher.decode(code)
-        return (game.generate(self._latent(game, code)) - target).abs().mean()
+        return (context.generate(self._latent(context, code)) - target).abs().mean()
 
-    def _latent(self, game: Round, code: Tensor) -> Tensor:
-        if self.projection is None or game.to_latent is not None:
-            return game.latent(code)
+    def _latent(self, context: StepContext, code: Tensor) -> Tensor:
+        if self.projection is None or context.to_latent is not None:
+            return context.latent(code)
         z: Tensor = self.projection(code)
-        return torch.cat([z, game.z[:, z.shape[1] :]], 1)
+        return torch.cat([z, context.z[:, z.shape[1] :]], 1)
 
 
 class FeatureDistill:
     """D's stages learn to predict the frozen encoder's features, G learns the decoder's images; both fade (feature
     distillation into D as in KD-DLGAN, Cui et al. 2023; the teacher sees fakes too)."""
 
-    fills = frozenset({Slot.LOSS})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER})
+    slots = frozenset({Slot.LOSS})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER})
 
     def __init__(self, config: FeatureDistillConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A term for each side of weight above 0; each has a teacher of its own."""
-        planned = Transfer(gan)
+        planned = TransferPlan(gan)
         if self.config.discriminator:
             self._for_discriminator(source, gan, planned)
         if self.config.generator:
             self._for_generator(source, gan, planned)
         return planned
 
-    def neutral(self) -> FeatureDistillConfig:
+    def noop_config(self) -> FeatureDistillConfig:
         """Weights 0."""
         return FeatureDistillConfig(discriminator=0.0, generator=0.0)
 
-    def _for_discriminator(self, source: Autoencoder, gan: GAN, planned: Transfer) -> None:
+    def _for_discriminator(self, source: Autoencoder, gan: GAN, planned: TransferPlan) -> None:
         students = [shape[0] for shape in stage_shapes(gan.discriminator, gan.data)]
         teacher = teacher_of(source, gan)
         teachers = [shape[0] for shape in stage_shapes(teacher.encoder, source.data)]
@@ -130,7 +130,7 @@ class FeatureDistill:
             term = DistillFeatures(self.config, teacher, students, teachers, taught)
         self._add(source, planned, "features", term, teacher)
 
-    def _for_generator(self, source: Autoencoder, gan: GAN, planned: Transfer) -> None:
+    def _for_generator(self, source: Autoencoder, gan: GAN, planned: TransferPlan) -> None:
         teacher = teacher_of(source, gan, decoder=True)
         ours, theirs = source.latent_dim, gan.latent_dim
         if ours == theirs:
@@ -139,21 +139,21 @@ class FeatureDistill:
         kept = min(ours, theirs)
         projection = Projection(ours, kept).to(device_of(gan))
         self._add(source, planned, "images", DistillImages(self.config, teacher, projection), teacher)
-        fitted = once(lambda values: principal(values.codes(), kept))
+        fitted = memoize(lambda values: principal(values.codes(), kept))
         how = f"principal components {kept} of {ours}"
-        planned.edits += projecting("terms.images", how, fitted, "projection.")
-        planned.promised["terms.images"] |= {"projection.mean", "projection.matrix"}
+        planned.edits += projecting("losses.images", how, fitted, "projection.")
+        planned.required_tensors["losses.images"] |= {"projection.mean", "projection.matrix"}
         planned.notes.append(
             f"feature-distill: codes of {ours} values teach a generator that takes {theirs} by {kept} of their "
             "principal components, unless another strategy says how they enter it"
         )
 
-    def _add(self, source: Autoencoder, planned: Transfer, name: str, term: nn.Module, teacher: Teacher) -> None:
-        edits, names = parts_of(source, teacher, f"terms.{name}")
+    def _add(self, source: Autoencoder, planned: TransferPlan, name: str, term: nn.Module, teacher: Teacher) -> None:
+        edits, names = parts_of(source, teacher, f"losses.{name}")
         planned.edits += edits
-        planned.terms[name] = term
-        planned.frozen[f"terms.{name}"] = names
-        planned.promised[f"terms.{name}"] = set(names)
+        planned.losses[name] = term
+        planned.frozen[f"losses.{name}"] = names
+        planned.required_tensors[f"losses.{name}"] = set(names)
 
 
 def matched(students: int, teachers: int) -> list[int]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo.data.convert import refit
-from zoo.losses.types import Round, Side
+from zoo.data.convert import convert_samples
+from zoo.losses.types import Side, StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.utils import evaluating
 from zoo.training.distributed import averaged
-from zoo.transfers.density import once
-from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.density import memoize
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
 from zoo_transfer.configs.losses import FeatureMomentsConfig
 from zoo_transfer.teachers import Teacher, parts_of, stage_shapes, teacher_of
 
@@ -47,12 +47,12 @@ class Moments(nn.Module):
         """Constant."""
         return self.config.weight
 
-    def forward(self, game: Round) -> Tensor:
+    def forward(self, context: StepContext) -> Tensor:
         """Scalar."""
-        stages = self.teacher.features(game.fake).stages
+        stages = self.teacher.features(context.fake).stages
         # the first batch is its own average
         keep = torch.where(self.seen > 0, self.config.keep, 0.0)  # type: ignore[operator]
-        total = game.fake.new_zeros(())
+        total = context.fake.new_zeros(())
         for i, stage in enumerate(stages):
             real_mean, real_variance = getattr(self, f"real_mean_{i}"), getattr(self, f"real_variance_{i}")
             scale = real_variance + 1e-3 * real_variance.mean() + 1e-8
@@ -75,15 +75,15 @@ class NoGame(nn.Module):
 
     paired = False
 
-    def d_loss(self, game: Round) -> Tensor:
+    def d_loss(self, context: StepContext) -> Tensor:
         """0."""
-        return game.fake_judgement.realness.sum() * 0.0
+        return context.fake_output.logits.sum() * 0.0
 
-    def g_loss(self, game: Round) -> Tensor:
+    def g_loss(self, context: StepContext) -> Tensor:
         """0."""
-        return game.fake.sum() * 0.0
+        return context.fake.sum() * 0.0
 
-    def after(self, game: Round) -> None:
+    def after(self, context: StepContext) -> None:
         """Keeps no state."""
 
 
@@ -95,41 +95,43 @@ class FeatureMoments:
     `alone` is GFMN proper: there is no discriminator's loss and D rests.
     """
 
-    uses = frozenset({Source.ENCODER, Source.IMAGES})
+    requires = frozenset({Source.ENCODER, Source.IMAGES})
 
     def __init__(self, config: FeatureMomentsConfig) -> None:
         self.config = config
         alone = {Slot.OBJECTIVE, Slot.SCHEDULE} if config.alone else set()
-        self.fills = frozenset({Slot.LOSS, *alone})
+        self.slots = frozenset({Slot.LOSS, *alone})
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """One term with a teacher of its own, and the real images' moments."""
         teacher = teacher_of(source, gan)
         shapes = stage_shapes(teacher.encoder, source.data)
-        edits, names = parts_of(source, teacher, "terms.moments")
-        found = once(lambda values: moments_of(values.source.encoder, refit(values.images(), gan.data, source.data)))
+        edits, names = parts_of(source, teacher, "losses.moments")
+        found = memoize(
+            lambda values: moments_of(values.source.encoder, convert_samples(values.images(), gan.data, source.data))
+        )
 
         def edit(i: int, which: int) -> Edit:
-            def value(values: Values) -> Tensor:
+            def value(values: ApplyContext) -> Tensor:
                 return found(values)[i][which]
 
             name = f"{('real_mean', 'real_variance')[which]}_{i}"
-            return Edit("terms.moments", name, "fitted", f"stage {i} of the images", value)
+            return Edit("losses.moments", name, "fitted", f"stage {i} of the images", value)
 
         fitted = [edit(i, which) for i in range(len(shapes)) for which in (0, 1)]
-        planned = Transfer(
+        planned = TransferPlan(
             gan,
             edits + fitted,
-            terms={"moments": Moments(self.config, teacher, shapes)},
-            frozen={"terms.moments": names},
-            promised={"terms.moments": names | {edit.tensor for edit in fitted}},
+            losses={"moments": Moments(self.config, teacher, shapes)},
+            frozen={"losses.moments": names},
+            required_tensors={"losses.moments": names | {edit.tensor for edit in fitted}},
         )
         if self.config.alone:
             planned.objective = NoGame()
             planned.schedules["discriminator.lr"] = [_rest]
         return planned
 
-    def neutral(self) -> FeatureMomentsConfig:
+    def noop_config(self) -> FeatureMomentsConfig:
         """Weight 0."""
         return FeatureMomentsConfig(weight=0.0)
 

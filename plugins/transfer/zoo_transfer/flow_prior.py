@@ -11,7 +11,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.flows import FlowPrior
 from zoo.networks.gan import GAN
-from zoo.transfers.plan import Slot, Source, Transfer, Values
+from zoo.transfers.plan import ApplyContext, Slot, Source, TransferPlan
 from zoo.types import PartSpec
 from zoo_transfer.configs.priors import FlowPriorConfig
 from zoo_transfer.kept_prior import kept_prior, require_same_latent
@@ -23,18 +23,18 @@ class FittedFlow:
     """q(z) by maximum likelihood with affine couplings (RealNVP: Dinh et al. 2017) on the codes. It is kept as the
     GAN's prior `core/flow`, frozen."""
 
-    fills = frozenset({Slot.PRIOR})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
+    slots = frozenset({Slot.PRIOR})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
     def __init__(self, config: FlowPriorConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Edits of every tensor of the flow."""
         require_same_latent(source, gan, "flow-prior")
         config = self.config
 
-        def fit(values: Values, spec: PartSpec) -> dict[str, Tensor]:
+        def fit(values: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
             fresh = build_part("prior", spec, "prior", gan.latent_dim, seed=config.seed)
             assert isinstance(fresh, FlowPrior)
             return fit_flow(fresh, values.codes(), config).state_dict()
@@ -42,7 +42,7 @@ class FittedFlow:
         part = PartSpec("core/flow", {"layers": config.layers, "width": config.width})
         return kept_prior(gan, part, "flow fitted to the codes", fit, seed=config.seed)
 
-    def neutral(self) -> None:
+    def noop_config(self) -> None:
         """None: no setting makes a fitted flow N(0, I) for every autoencoder."""
 
 

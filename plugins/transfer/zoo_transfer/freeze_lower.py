@@ -10,7 +10,7 @@ from torch import nn
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.transfers.plan import Slot, Source, Stage, Transfer
+from zoo.transfers.plan import Slot, Source, TrainingPhase, TransferPlan
 from zoo.types import DataSpec
 from zoo_transfer.configs.weights import FreezeLowerConfig
 
@@ -21,25 +21,25 @@ class FreezeLower:
     """What the first k stages of D depend on does not learn (FreezeD: Mo et al. 2020, "Freeze the discriminator: a
     simple baseline for fine-tuning GANs"), or not before a part of the budget is spent. Useful with `encoder-init`."""
 
-    fills = frozenset({Slot.FREEZE})
-    uses: frozenset[Source] = frozenset()
+    slots = frozenset({Slot.FREEZE})
+    requires: frozenset[Source] = frozenset()
 
     def __init__(self, config: FreezeLowerConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Names of D's parameters, found by differentiating stage k on the meta device."""
         if not self.config.stages:
-            return Transfer(gan)
+            return TransferPlan(gan)
         names = parameters_of_stage(gan.discriminator, gan.data, self.config.stages)
-        planned = Transfer(gan, frozen={"discriminator": names})
+        planned = TransferPlan(gan, frozen={"discriminator": names})
         after = self.config.unfreeze_after
         if after < 1.0:
-            planned.stages.append(Stage(after, thaws={"discriminator": set(names)}))
+            planned.stages.append(TrainingPhase(after, unfreezes={"discriminator": set(names)}))
             planned.notes.append(f"freeze-lower: {len(names)} tensors learn once {after:.0%} of the budget is spent")
         return planned
 
-    def neutral(self) -> FreezeLowerConfig:
+    def noop_config(self) -> FreezeLowerConfig:
         """No stage is frozen."""
         return FreezeLowerConfig(stages=0)
 
@@ -48,7 +48,7 @@ def parameters_of_stage(discriminator: nn.Module, data: DataSpec, stages: int) -
     """Every parameter that stage `stages` (1 is the finest) depends on. Raises TransferError when D has fewer
     stages."""
     shadow = copy.deepcopy(discriminator).to("meta").eval().requires_grad_(True)
-    seen = shadow.judge(torch.empty(2, *data.shape, device="meta")).stages  # type: ignore[operator]
+    seen = shadow.discriminate(torch.empty(2, *data.shape, device="meta")).stages  # type: ignore[operator]
     if stages > len(seen):
         raise TransferError(f"freeze-lower: {stages} stages are to be frozen, D has {len(seen)}", f"Use {len(seen)}.")
     named = dict(shadow.named_parameters())

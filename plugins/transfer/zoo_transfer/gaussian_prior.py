@@ -12,8 +12,8 @@ from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.priors import NormalPrior
-from zoo.transfers.density import GaussianFit, fit_gaussian, once
-from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.density import GaussianFit, fit_gaussian, memoize
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
 from zoo.transfers.weight_mapping import fold_affine, name_of
 from zoo.types import PartSpec
 from zoo_transfer.configs.priors import GaussianPriorConfig
@@ -64,7 +64,7 @@ def principal(codes: Tensor, k: int, ridge: float = 1e-4) -> GaussianFit:
     return GaussianFit(fit.mean, vectors[:, -k:] * values[-k:].sqrt())
 
 
-def projecting(net: str, how: str, fitted: Callable[[Values], GaussianFit], prefix: str = "") -> list[Edit]:
+def projecting(net: str, how: str, fitted: Callable[[ApplyContext], GaussianFit], prefix: str = "") -> list[Edit]:
     """The edits that fill a projection, which `net` calls `prefix`, from a fit as `principal` gives it."""
     return [
         Edit(net, f"{prefix}mean", "fitted", how, lambda values: fitted(values).mean.float()),
@@ -72,15 +72,15 @@ def projecting(net: str, how: str, fitted: Callable[[Values], GaussianFit], pref
     ]
 
 
-def project(planned: Transfer, source_dim: int, latent_dim: int) -> None:
+def project(planned: TransferPlan, source_dim: int, latent_dim: int) -> None:
     """Let codes enter a generator of another number of values by their principal components, scaled to N(0, I)."""
     kept = min(source_dim, latent_dim)
     how = f"principal components {kept} of {source_dim}"
-    fitted = once(lambda values: principal(values.codes(), latent_dim))
+    fitted = memoize(lambda values: principal(values.codes(), latent_dim))
     device = next(planned.gan.generator.parameters()).device
     planned.to_latent = Projection(source_dim, latent_dim).to(device)
     planned.edits += projecting("to_latent", how, fitted)
-    planned.promised["to_latent"] = {"mean", "matrix"}
+    planned.required_tensors["to_latent"] = {"mean", "matrix"}
 
 
 class FittedGaussian:
@@ -93,25 +93,25 @@ class FittedGaussian:
     principal components; one with more takes all of them and values that the first layer does not read yet.
     """
 
-    fills = frozenset({Slot.PRIOR})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
+    slots = frozenset({Slot.PRIOR})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
     def __init__(self, config: GaussianPriorConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Edits of the first layer and of the whitening, or of a fitted prior's two buffers."""
         if gan.latent_dim != source.latent_dim:
             return self._resized(source, gan)
-        fitted = once(lambda values: fit_gaussian(values.codes(), self.config.ridge))
+        fitted = memoize(lambda values: fit_gaussian(values.codes(), self.config.ridge))
         if self.config.fold and _foldable(gan):
             return self._folded(gan, fitted)
         return self._kept(gan, fitted)
 
-    def neutral(self) -> None:
+    def noop_config(self) -> None:
         """None: no setting makes a fitted Gaussian N(0, I) for every autoencoder."""
 
-    def _folded(self, gan: GAN, fitted: Callable[[Values], GaussianFit]) -> Transfer:
+    def _folded(self, gan: GAN, fitted: Callable[[ApplyContext], GaussianFit]) -> TransferPlan:
         first: nn.Linear = gan.generator.first  # type: ignore[assignment]
         layer = name_of(first, gan.generator)
         how = "gaussian fit of the codes, folded"
@@ -121,14 +121,14 @@ class FittedGaussian:
             Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
             Edit("to_latent", "scale", "fitted", how, lambda values: fitted(values).scale.float()),
         ]
-        return Transfer(
+        return TransferPlan(
             gan,
             edits,
             to_latent=whitening,
-            promised={"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "scale"}},
+            required_tensors={"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "scale"}},
         )
 
-    def _resized(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def _resized(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """z = mu + L_k e: the k directions in which codes vary most, or all of them and k - d that change nothing."""
         theirs, ours = source.decoder.first, gan.generator.first
         fits = isinstance(theirs, nn.Linear) and isinstance(ours, nn.Linear)
@@ -140,16 +140,16 @@ class FittedGaussian:
             )
         assert isinstance(ours, nn.Linear)
         read, layer = name_of(theirs, source.decoder), name_of(ours, gan.generator)  # type: ignore[arg-type]
-        fitted = once(lambda values: principal(values.codes(), gan.latent_dim, self.config.ridge))
+        fitted = memoize(lambda values: principal(values.codes(), gan.latent_dim, self.config.ridge))
         fewer = gan.latent_dim < source.latent_dim
         name = "principal components" if fewer else "gaussian fit of the codes, folded into"
         how = f"{name} {gan.latent_dim} of {source.latent_dim}: decoder.{read}"
 
-        def weight(values: Values) -> Tensor:
+        def weight(values: ApplyContext) -> Tensor:
             state = values.source.decoder.state_dict()
             return (state[f"{read}.weight"].double() @ fitted(values).scale).to(ours.weight.dtype)
 
-        def bias(values: Values) -> Tensor:
+        def bias(values: ApplyContext) -> Tensor:
             state = values.source.decoder.state_dict()
             shift = state[f"{read}.weight"].double() @ fitted(values).mean
             return (state[f"{read}.bias"].double() + shift).to(ours.bias.dtype)
@@ -160,11 +160,11 @@ class FittedGaussian:
             Edit("generator", f"{layer}.bias", "adapted", f"{how}.bias", bias),
             *projecting("to_latent", how, fitted),
         ]
-        promised = {"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "matrix"}}
-        return Transfer(gan, edits, to_latent=projection, promised=promised)
+        required_tensors = {"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "matrix"}}
+        return TransferPlan(gan, edits, to_latent=projection, required_tensors=required_tensors)
 
-    def _kept(self, gan: GAN, fitted: Callable[[Values], GaussianFit]) -> Transfer:
-        def fit(values: Values, spec: PartSpec) -> dict[str, Tensor]:
+    def _kept(self, gan: GAN, fitted: Callable[[ApplyContext], GaussianFit]) -> TransferPlan:
+        def fit(values: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
             found = fitted(values)
             return {"mean": found.mean, "scale": found.scale}
 

@@ -8,7 +8,7 @@ from zoo._utils.seeds import stream
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.transfers.density import fit_mixture
-from zoo.transfers.plan import Slot, Source, Transfer, Values
+from zoo.transfers.plan import ApplyContext, Slot, Source, TransferPlan
 from zoo.types import PartSpec
 from zoo_transfer.configs.priors import MixturePriorConfig
 from zoo_transfer.kept_prior import kept_prior, require_same_latent
@@ -20,18 +20,18 @@ class FittedMixture:
     """q(z) ~ sum_k w_k N(mu_k, S_k) by expectation-maximisation on the codes (Ghosh et al. 2020: ten
     components beat a VAE's N(0, I) on every set they tried). It is kept as the GAN's prior `core/gmm`."""
 
-    fills = frozenset({Slot.PRIOR})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
+    slots = frozenset({Slot.PRIOR})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
     def __init__(self, config: MixturePriorConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Edits of the prior's three buffers."""
         require_same_latent(source, gan, "gmm-prior")
         config = self.config
 
-        def fit(values: Values, spec: PartSpec) -> dict[str, Tensor]:
+        def fit(values: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
             rng, shrinkage, ridge = stream(config.seed, "gmm-prior"), config.shrinkage, config.ridge
             found = fit_mixture(values.codes(), config.components, rng, shrinkage=shrinkage, ridge=ridge)
             return {"weights": found.weights, "means": found.means, "scales": found.scales}
@@ -39,5 +39,5 @@ class FittedMixture:
         part = PartSpec("core/gmm", {"components": config.components})
         return kept_prior(gan, part, f"mixture of {config.components} fitted to the codes", fit)
 
-    def neutral(self) -> None:
+    def noop_config(self) -> None:
         """None: no setting makes a fitted mixture N(0, I) for every autoencoder."""

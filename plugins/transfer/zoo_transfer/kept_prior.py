@@ -11,8 +11,8 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
 from zoo.plugins import normalise
-from zoo.transfers.density import once
-from zoo.transfers.plan import Edit, Transfer, Values
+from zoo.transfers.density import memoize
+from zoo.transfers.plan import ApplyContext, Edit, TransferPlan
 from zoo.types import PartSpec
 from zoo_transfer.teachers import device_of
 
@@ -20,16 +20,16 @@ __all__ = ["kept_prior", "require_same_latent"]
 
 
 def kept_prior(
-    gan: GAN, part: PartSpec, how: str, fit: Callable[[Values, PartSpec], Mapping[str, Tensor]], *, seed: int = 0
-) -> Transfer:
+    gan: GAN, part: PartSpec, how: str, fit: Callable[[ApplyContext, PartSpec], Mapping[str, Tensor]], *, seed: int = 0
+) -> TransferPlan:
     """The GAN with the prior `part`, every tensor of it an edit `how` of what `fit` finds once (it is given the whole
     spec). A prior with weights is frozen."""
     spec = normalise("prior", part)
     prior = build_part("prior", spec, "prior", gan.latent_dim, seed=seed, device=device_of(gan))
-    fitted = once(lambda values: fit(values, spec))
+    fitted = memoize(lambda values: fit(values, spec))
 
     def edit(tensor: str) -> Edit:
-        def value(values: Values) -> Tensor:
+        def value(values: ApplyContext) -> Tensor:
             return fitted(values)[tensor].float()
 
         return Edit("prior", tensor, "fitted", how, value)
@@ -37,7 +37,7 @@ def kept_prior(
     names = list(prior.state_dict())
     frozen = {"prior": set(names)} if list(prior.parameters()) else {}
     after = GAN(prior, gan.generator, gan.discriminator, gan.specs | {"prior": spec})
-    return Transfer(after, [edit(name) for name in names], frozen=frozen, promised={"prior": set(names)})
+    return TransferPlan(after, [edit(name) for name in names], frozen=frozen, required_tensors={"prior": set(names)})
 
 
 def require_same_latent(source: Autoencoder, gan: GAN, whose: str) -> None:

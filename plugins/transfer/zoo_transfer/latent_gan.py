@@ -14,19 +14,19 @@ from zoo.losses.types import Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.plugins import normalise
-from zoo.training.task import ImageGame
-from zoo.transfers.layer_mapping import told_apart
-from zoo.transfers.plan import Edit, Slot, Source, Stage, Transfer, Values
-from zoo.transfers.weight_mapping import carry, require_same_data
+from zoo.training.task import ImageTask
+from zoo.transfers.layer_mapping import activation_mismatch
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TrainingPhase, TransferPlan
+from zoo.transfers.weight_mapping import map_weights, require_same_data
 from zoo.types import DataSpec, PartSpec
 from zoo_transfer.configs.games import LatentGanConfig, LatentGeneratorConfig
 from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.kept_prior import require_same_latent
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
-__all__ = ["CodeGame", "LatentGan", "LatentGenerator", "dense"]
+__all__ = ["CodeTask", "LatentGan", "LatentGenerator", "dense"]
 
 _SLOPE = 0.2
 _START = 0.25
@@ -69,7 +69,7 @@ class LatentGenerator(nn.Module):
         return self.generator(self.codes(z))  # type: ignore[no-any-return]
 
 
-class CodeGame(nn.Module):
+class CodeTask(nn.Module):
     """Real: the standardised codes of the images; fake: g(e); the critic never sees an image."""
 
     groups: tuple[int, ...] = (1,)
@@ -90,11 +90,11 @@ class CodeGame(nn.Module):
         """Noise -> standardised codes."""
         return self._generator[0].mapper(z)  # type: ignore[no-any-return]
 
-    def judge(self, x: Tensor) -> Judgement:
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """Standardised codes (N, latent_dim) -> the critic's value (N, 1)."""
-        return Judgement(self.critic(x), ())
+        return DiscriminatorOutput(self.critic(x), ())
 
-    def players(self, side: Side) -> Mapping[str, nn.Module]:
+    def trained_modules(self, side: Side) -> Mapping[str, nn.Module]:
         """g, or the critic."""
         return {"mapper": self._generator[0].mapper} if side is Side.GENERATOR else {"critic": self.critic}
 
@@ -105,13 +105,13 @@ class LatentGan:
     it. It cannot draw sharper than the decoder does, so in an optional second stage the decoder learns too, against the
     discriminator of images."""
 
-    fills = frozenset({Slot.GENERATOR, Slot.PRIOR, Slot.OBJECTIVE, Slot.GAME, Slot.FREEZE, Slot.RECIPE})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
+    slots = frozenset({Slot.GENERATOR, Slot.PRIOR, Slot.OBJECTIVE, Slot.TASK, Slot.FREEZE, Slot.RECIPE})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
 
     def __init__(self, config: LatentGanConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A generator around the one that is there, with the decoder's values in it, and a game on codes."""
         require_same_data(source, gan, "latent-gan")
         config = self.config
@@ -125,38 +125,38 @@ class LatentGan:
         teacher = teacher_of(source, gan)
         with seeded(config.seed, "latent-gan/critic"), torch.device(device):
             critic = dense((source.latent_dim, *config.widths, 1))
-        game = CodeGame(teacher, critic, maker, config.critic_steps)
-        edits = carry(source.decoder, "decoder", gan.generator, "generator", "generator.")
+        task = CodeTask(teacher, critic, maker, config.critic_steps)
+        edits = map_weights(source.decoder, "decoder", gan.generator, "generator", "generator.")
         decoder = {edit.tensor for edit in edits}
         edits += [
             Edit("generator", "mean", "fitted", "mean of the codes", _mean),
             Edit("generator", "scale", "fitted", "standard deviation of the codes", _scale),
         ]
-        taught, names = parts_of(source, teacher, "game")
-        stages, notes = [], told_apart(source.decoder, gan.generator, "latent-gan")
+        taught, names = parts_of(source, teacher, "task")
+        stages, notes = [], activation_mismatch(source.decoder, gan.generator, "latent-gan")
         if config.joint_after < 1.0:
             stages.append(self._joint(GAN(gan.prior, maker, gan.discriminator, gan.specs), decoder))
             notes.append(f"latent-gan: images are judged once {config.joint_after:.0%} of the budget is spent")
         penalty = PartSpec("core/gradient-penalty", {"gamma": config.penalty})
-        return Transfer(
+        return TransferPlan(
             GAN(gan.prior, maker, gan.discriminator, gan.specs | {"generator": spec}),
             edits + taught,
-            game=game,
-            frozen={"generator": decoder, "game": names},
+            task=task,
+            frozen={"generator": decoder, "task": names},
             recipe={"objective": "core/wasserstein", "regulariser": to_plain(penalty)},
-            promised={"generator": decoder | {"mean", "scale"}, "game": set(names)},
+            required_tensors={"generator": decoder | {"mean", "scale"}, "task": set(names)},
             stages=stages,
             notes=notes,
         )
 
-    def _joint(self, gan: GAN, decoder: set[str]) -> Stage:
+    def _joint(self, gan: GAN, decoder: set[str]) -> TrainingPhase:
         """The second stage: g, the decoder and D play on images, D alone at first."""
         config = self.config
-        game = ImageGame(gan, config.critic_steps)
+        task = ImageTask(gan, config.critic_steps)
         warm = WarmStart(config.joint_warmup_images, config.joint_ramp_images, _START, accuracy=0.8)
-        return Stage(config.joint_after, {"generator": set(decoder)}, game, {"generator.lr": [warm]})
+        return TrainingPhase(config.joint_after, {"generator": set(decoder)}, task, {"generator.lr": [warm]})
 
-    def neutral(self) -> None:
+    def noop_config(self) -> None:
         """None: codes are judged, not images."""
 
 
@@ -172,9 +172,9 @@ def dense(sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def _mean(values: Values) -> Tensor:
+def _mean(values: ApplyContext) -> Tensor:
     return values.codes().mean(0)
 
 
-def _scale(values: Values) -> Tensor:
+def _scale(values: ApplyContext) -> Tensor:
     return values.codes().std(0, unbiased=False).clamp(min=1e-6)

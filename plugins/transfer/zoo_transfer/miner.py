@@ -10,7 +10,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
 from zoo.plugins import normalise
-from zoo.transfers.plan import Slot, Source, Transfer
+from zoo.transfers.plan import Slot, Source, TransferPlan
 from zoo.types import DataSpec, PartSpec
 from zoo_transfer.configs.around import MinedGeneratorConfig, MinerConfig
 from zoo_transfer.latent_gan import dense
@@ -46,13 +46,13 @@ class Miner:
     For few images; use it with `decoder-init`. It cannot leave the range of the generator unless `freeze` is
     false."""
 
-    fills = frozenset({Slot.WRAP})
-    uses: frozenset[Source] = frozenset()
+    slots = frozenset({Slot.WRAP})
+    requires: frozenset[Source] = frozenset()
 
     def __init__(self, config: MinerConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A generator around the one that is there."""
         config = self.config
         settings = MinedGeneratorConfig(gan.specs["generator"], config.widths, config.strength)
@@ -62,12 +62,12 @@ class Miner:
         )
         frozen = {f"generator.{name}" for name in gan.generator.state_dict()} if config.freeze else set()
         mined.generator = gan.generator
-        return Transfer(
+        return TransferPlan(
             GAN(gan.prior, mined, gan.discriminator, gan.specs | {"generator": spec}),
             frozen={"generator": frozen} if frozen else {},
             wraps={"generator": "generator"},
         )
 
-    def neutral(self) -> MinerConfig:
+    def noop_config(self) -> MinerConfig:
         """The miner times 0, and a generator that learns."""
         return MinerConfig(strength=0.0, freeze=False)

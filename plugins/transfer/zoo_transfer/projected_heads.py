@@ -11,13 +11,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.plugins import normalise
-from zoo.transfers.plan import Slot, Source, Transfer
-from zoo.transfers.weight_mapping import carry
+from zoo.transfers.plan import Slot, Source, TransferPlan
+from zoo.transfers.weight_mapping import map_weights
 from zoo.types import DataSpec
-from zoo_transfer.beside import Beside, around, require_logits_and_data
-from zoo_transfer.configs.around import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
+from zoo_transfer.beside import FrozenEncoderWrapper, require_logits_and_data, wrap_discriminator
+from zoo_transfer.configs.wrap_discriminator import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
 from zoo_transfer.teachers import stage_shapes
 
 __all__ = ["Mixing", "ProjectedDiscriminator", "ProjectedHeads"]
@@ -78,10 +78,10 @@ class _Head(nn.Module):
         return self.net(x).flatten(1)  # type: ignore[no-any-return]
 
 
-class ProjectedDiscriminator(Beside):
+class ProjectedDiscriminator(FrozenEncoderWrapper):
     """The base's logits, then those of one head per projected stage of a frozen encoder; each head is a group."""
 
-    fixed = ("encoder", "mixing")
+    always_frozen = ("encoder", "mixing")
 
     def __init__(self, config: ProjectedDiscriminatorConfig, data: DataSpec) -> None:
         super().__init__(config.base, config.encoder, data)
@@ -101,12 +101,12 @@ class ProjectedDiscriminator(Beside):
         base: tuple[int, ...] = self.base.logit_groups  # type: ignore[assignment]
         return (*base, *(head.logits for head in self.heads))  # type: ignore[arg-type]
 
-    def judge(self, x: Tensor) -> Judgement:
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> all logits (N, k) and the base's stages."""
-        realness, stages = self.base.judge(x)  # type: ignore[operator]
-        mixed = self.mixing(self.looks.stages(self.encoder, x, self.training)[-self.used :])
+        logits, stages = self.base.discriminate(x)  # type: ignore[operator]
+        mixed = self.mixing(self.feature_cache.stages(self.encoder, x, self.training)[-self.used :])
         heads = [self.strength * head(part) for head, part in zip(self.heads, mixed, strict=True)]
-        return Judgement(torch.cat([realness, *heads], 1), stages)
+        return DiscriminatorOutput(torch.cat([logits, *heads], 1), stages)
 
 
 class ProjectedHeads:
@@ -114,36 +114,36 @@ class ProjectedHeads:
     2021), and keeps judging images itself: features of an autoencoder of pixels alone are a weak critic. Objectives
     average inside a head and sum over heads."""
 
-    fills = frozenset({Slot.WRAP})
-    uses = frozenset({Source.ENCODER})
+    slots = frozenset({Slot.WRAP})
+    requires = frozenset({Source.ENCODER})
 
     def __init__(self, config: ProjectedHeadsConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A discriminator around the one that is there, with the encoder's values in it."""
         require_logits_and_data(source, gan, "projected-heads")
         config = self.config
         if not config.strength:
-            return Transfer(gan)
+            return TransferPlan(gan)
         own = config.encoder is None
         encoder = source.specs["encoder"] if config.encoder is None else normalise("encoder", config.encoder)
         settings = ProjectedDiscriminatorConfig(
             gan.specs["discriminator"], encoder, config.strength, config.stages, config.channels
         )
-        after = around(gan, settings, "projected-heads", config.seed)
+        after = wrap_discriminator(gan, settings, "projected-heads", config.seed)
         wrapper = after.discriminator
         frozen = {name for name in wrapper.state_dict() if name.startswith(("encoder.", "mixing."))}
-        planned = Transfer(after, frozen={"discriminator": frozen}, wraps={"discriminator": "base"})
+        planned = TransferPlan(after, frozen={"discriminator": frozen}, wraps={"discriminator": "base"})
         if own:
             inner: nn.Module = wrapper.encoder  # type: ignore[assignment]
-            planned.edits = carry(source.encoder, "encoder", inner, "discriminator", "encoder.")
-            planned.promised = {"discriminator": {edit.tensor for edit in planned.edits}}
+            planned.edits = map_weights(source.encoder, "encoder", inner, "discriminator", "encoder.")
+            planned.required_tensors = {"discriminator": {edit.tensor for edit in planned.edits}}
         else:
             planned.notes.append(f"projected-heads reads {encoder.component} with the weights that it is built with")
         return planned
 
-    def neutral(self) -> ProjectedHeadsConfig:
+    def noop_config(self) -> ProjectedHeadsConfig:
         """Strength 0: no heads are built, as a head's constant logits would still count in the judgement."""
         return ProjectedHeadsConfig(strength=0.0)
 

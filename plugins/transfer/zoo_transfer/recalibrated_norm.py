@@ -11,8 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from zoo._utils.seeds import stream
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.transfers.density import once
-from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.density import memoize
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
 from zoo_transfer.configs.weights import RecalibratedNormConfig
 
 __all__ = ["RecalibratedNorm", "statistics_on"]
@@ -26,31 +26,31 @@ class RecalibratedNorm:
     Planned last, so that it sees the prior and the weights that the other strategies chose.
     """
 
-    fills = frozenset({Slot.SCHEDULE})
-    uses: frozenset[Source] = frozenset()
+    slots = frozenset({Slot.SCHEDULE})
+    requires: frozenset[Source] = frozenset()
 
     def __init__(self, config: RecalibratedNormConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Edits of the statistics; a generator without batch norm is left as it is, with a note."""
         names = [name for name, part in gan.generator.named_modules() if _measures(part)]
         if not self.config.batches:
-            return Transfer(gan)
+            return TransferPlan(gan)
         if not names:
-            return Transfer(gan, notes=["recalibrated-norm: the generator has no batch norm"])
-        fitted = once(lambda values: statistics_on(values.nets["generator"], values.nets["prior"], self.config))
+            return TransferPlan(gan, notes=["recalibrated-norm: the generator has no batch norm"])
+        fitted = memoize(lambda values: statistics_on(values.nets["generator"], values.nets["prior"], self.config))
 
         def edit(tensor: str) -> Edit:
-            def value(values: Values) -> Tensor:
+            def value(values: ApplyContext) -> Tensor:
                 return fitted(values)[tensor]
 
             return Edit("generator", tensor, "fitted", "batch norm recalibrated on the prior", value)
 
         tensors = [f"{name}.{key}" for name in names for key in ("running_mean", "running_var", "num_batches_tracked")]
-        return Transfer(gan, [edit(tensor) for tensor in tensors], promised={"generator": set(tensors)})
+        return TransferPlan(gan, [edit(tensor) for tensor in tensors], required_tensors={"generator": set(tensors)})
 
-    def neutral(self) -> RecalibratedNormConfig:
+    def noop_config(self) -> RecalibratedNormConfig:
         """No batches."""
         return RecalibratedNormConfig(batches=0)
 

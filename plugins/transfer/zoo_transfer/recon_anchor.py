@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from zoo.losses.types import Round, Side
+from zoo.losses.types import Side, StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.training.optim import Balance
-from zoo.transfers.plan import Slot, Source, Transfer
+from zoo.transfers.plan import Slot, Source, TransferPlan
 from zoo_transfer.configs.losses import ReconAnchorConfig
 from zoo_transfer.kept_prior import require_same_latent
 from zoo_transfer.teachers import Teacher, parts_of, teacher_of
@@ -37,14 +37,14 @@ class Anchor(nn.Module):
         done = min(1.0, shown / self.config.images)
         return self.config.weight * 0.5 * (1.0 + math.cos(math.pi * done)) if done < 1.0 else 0.0
 
-    def forward(self, game: Round) -> Tensor:
+    def forward(self, context: StepContext) -> Tensor:
         """Scalar; 0 when G(Enc x) = x."""
         with torch.no_grad():
-            target, code = self.teacher.look(game.real)
-        again = game.generate(game.latent(code))
+            target, code = self.teacher.look(context.real)
+        again = context.generate(context.latent(code))
         seen = self.teacher.features(again)
         distances = [(a - b).square().mean() for a, b in zip(target.stages, seen.stages, strict=True)]
-        return torch.stack(distances).mean() + self.config.pixels * (game.real - again).abs().mean()
+        return torch.stack(distances).mean() + self.config.pixels * (context.real - again).abs().mean()
 
 
 class ReconAnchor:
@@ -55,25 +55,25 @@ class ReconAnchor:
     matrix product.
     """
 
-    fills = frozenset({Slot.LOSS})
-    uses = frozenset({Source.ENCODER, Source.BOTTLENECK})
+    slots = frozenset({Slot.LOSS})
+    requires = frozenset({Source.ENCODER, Source.BOTTLENECK})
 
     def __init__(self, config: ReconAnchorConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """One term with a teacher of its own."""
         require_same_latent(source, gan, "recon-anchor")
         teacher = teacher_of(source, gan)
-        edits, names = parts_of(source, teacher, "terms.anchor")
-        return Transfer(
+        edits, names = parts_of(source, teacher, "losses.anchor")
+        return TransferPlan(
             gan,
             edits,
-            terms={"anchor": Anchor(self.config, teacher)},
-            frozen={"terms.anchor": names},
-            promised={"terms.anchor": set(names)},
+            losses={"anchor": Anchor(self.config, teacher)},
+            frozen={"losses.anchor": names},
+            required_tensors={"losses.anchor": set(names)},
         )
 
-    def neutral(self) -> ReconAnchorConfig:
+    def noop_config(self) -> ReconAnchorConfig:
         """Weight 0."""
         return ReconAnchorConfig(weight=0.0)

@@ -8,7 +8,7 @@ from torch import Tensor
 from zoo._utils.seeds import stream
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.transfers.plan import Edit, Slot, Source, Transfer, Values
+from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
 from zoo_transfer.configs.controls import ShuffledInitConfig
 
 __all__ = ["ShuffledInit"]
@@ -18,13 +18,13 @@ class ShuffledInit:
     """The later strategies read an autoencoder whose weights are permuted inside each tensor: every scale is kept,
     every feature is gone. Statistics (buffers) stay as they are."""
 
-    fills = frozenset({Slot.SOURCE})
-    uses: frozenset[Source] = frozenset()
+    slots = frozenset({Slot.SOURCE})
+    requires: frozenset[Source] = frozenset()
 
     def __init__(self, config: ShuffledInitConfig) -> None:
         self.config = config
 
-    def plan(self, source: Autoencoder, gan: GAN) -> Transfer:
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Edits of a copy of the source; the GAN is not touched."""
         edits = [
             Edit(f"source.{role}", name, "adapted", "shuffled", self._shuffled(role, name))
@@ -34,14 +34,14 @@ class ShuffledInit:
         note = (
             "control: every weight of the autoencoder was moved to another place in its tensor before anything was read"
         )
-        return Transfer(gan, edits, notes=[note])
+        return TransferPlan(gan, edits, notes=[note])
 
-    def neutral(self) -> ShuffledInitConfig:
+    def noop_config(self) -> ShuffledInitConfig:
         """Alone it is scratch: nothing reads the source."""
         return self.config
 
     def _shuffled(self, role: str, name: str):  # type: ignore[no-untyped-def]
-        def value(values: Values) -> Tensor:
+        def value(values: ApplyContext) -> Tensor:
             weight = values.nets[f"source.{role}"].state_dict()[name]
             order = torch.randperm(weight.numel(), generator=stream(self.config.seed, f"shuffled/{role}.{name}"))
             return weight.flatten()[order.to(weight.device)].view_as(weight)

@@ -33,8 +33,8 @@ def spectral_gain(config: SpectralGainConfig, data: DataSpec) -> EncoderDiscrimi
 
 def with_gains(gan: GAN) -> GAN:
     """The GAN with gains in its discriminator's trunk, all 1; the one given is left as it is."""
-    judge = copy.deepcopy(gan.discriminator)
-    keep_gains(judge.encoder)  # type: ignore[arg-type]
+    discriminate = copy.deepcopy(gan.discriminator)
+    keep_gains(discriminate.encoder)  # type: ignore[arg-type]
     settings = SpectralGainConfig(gan.specs["discriminator"])
     spec = normalise("discriminator", PartSpec("transfer/spectral-gain", to_plain(settings)))
-    return GAN(gan.prior, gan.generator, judge, gan.specs | {"discriminator": spec})
+    return GAN(gan.prior, gan.generator, discriminate, gan.specs | {"discriminator": spec})

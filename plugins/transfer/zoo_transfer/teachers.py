@@ -8,13 +8,13 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from zoo.data.convert import refit
+from zoo.data.convert import convert_samples
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_part
 from zoo.networks.gan import GAN
 from zoo.networks.types import Features
 from zoo.transfers.plan import Edit
-from zoo.transfers.weight_mapping import carry
+from zoo.transfers.weight_mapping import map_weights
 from zoo.types import DataSpec
 
 __all__ = ["Teacher", "device_of", "parts_of", "stage_shapes", "teacher_of"]
@@ -41,13 +41,13 @@ class Teacher(nn.Module):
     def features(self, x: Tensor) -> Features:
         """x (N, *data.shape) -> embedding and stages."""
         own: DataSpec = self.encoder.data  # type: ignore[assignment]
-        return self.encoder.features(refit(x, self.data, own))  # type: ignore[no-any-return, operator]
+        return self.encoder.features(convert_samples(x, self.data, own))  # type: ignore[no-any-return, operator]
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes (N, latent_dim) -> samples (N, *data.shape) of the GAN's kind."""
         assert self.decoder is not None, "the teacher was made with decoder=True"
         own: DataSpec = self.decoder.data  # type: ignore[assignment]
-        return refit(self.decoder(code), own, self.data)
+        return convert_samples(self.decoder(code), own, self.data)
 
     def code(self, x: Tensor) -> Tensor:
         """x (N, *data.shape) -> mean codes (N, latent_dim)."""
@@ -77,7 +77,7 @@ def parts_of(source: Autoencoder, teacher: Teacher, net: str, prefix: str = "tea
     """The edits that fill a teacher which `net` calls `prefix`, and the names of its tensors, all frozen."""
     edits: list[Edit] = []
     for role, target in teacher.named_children():
-        edits += carry(source.parts[role], role, target, net, f"{prefix}{role}.")
+        edits += map_weights(source.parts[role], role, target, net, f"{prefix}{role}.")
     return edits, {edit.tensor for edit in edits}
 
 
@@ -85,7 +85,7 @@ def stage_shapes(encoder: nn.Module, data: DataSpec) -> tuple[tuple[int, ...], .
     """The shapes of an encoder's (or a discriminator's) stages without the batch, found on the meta device."""
     shadow = copy.deepcopy(encoder).to("meta").eval()
     x = torch.empty(2, *data.shape, device="meta")
-    stages = shadow.features(x).stages if hasattr(shadow, "features") else shadow.judge(x).stages  # type: ignore[operator]
+    stages = shadow.features(x).stages if hasattr(shadow, "features") else shadow.discriminate(x).stages  # type: ignore[operator]
     return tuple(tuple(stage.shape[1:]) for stage in stages)
 
 

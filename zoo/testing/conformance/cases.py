@@ -49,7 +49,7 @@ class ComponentCase(ABC):
         return plugins.normalise(self.kind, PartSpec(self.component, self.config))
 
     @property
-    def offer(self) -> plugins.Offer:
+    def registered(self) -> plugins.RegisteredComponent:
         """The component's record and plugin."""
         return plugins.find(self.kind, self.component)
 
@@ -152,6 +152,6 @@ class DiscriminatorCase(NetworkCase):
 
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
         """Realness and stages."""
-        judgement = net.judge(x)  # type: ignore[operator]
-        stages = judgement.stages if isinstance(net, EncoderDiscriminator) else ()
-        return (judgement.realness, *stages)
+        output = net.discriminate(x)  # type: ignore[operator]
+        stages = output.stages if isinstance(net, EncoderDiscriminator) else ()
+        return (output.logits, *stages)

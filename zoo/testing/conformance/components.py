@@ -16,9 +16,9 @@ __all__ = ["COMPONENT_CHECKS", "imports_torch"]
 
 def plugin_and_config_modules_import_no_torch(case: ComponentCase) -> None:
     """Listing and checking settings must not cost the seconds that importing torch takes."""
-    component = case.offer.component
+    component = case.registered.component
     paths = [path for path in (component.config, component.names) if path]
-    assert not imports_torch(case.offer.plugin.target, *(path.partition(":")[0] for path in paths))
+    assert not imports_torch(case.registered.plugin.target, *(path.partition(":")[0] for path in paths))
 
 
 def config_survives_plain_data(case: ComponentCase) -> None:
@@ -58,8 +58,8 @@ def imports_torch(*modules: str) -> bool:
 
 def same_component_by_id_and_by_case(case: ComponentCase) -> None:
     """The full id finds what the case names."""
-    offer = case.offer
-    assert plugins.find(case.kind, offer.id).id == offer.id
+    registered = case.registered
+    assert plugins.find(case.kind, registered.id).id == registered.id
 
 
 COMPONENT_CHECKS = (

@@ -41,7 +41,7 @@ class MetricCase(ComponentCase):
 def its_weights_are_named_by_their_digest(case: MetricCase) -> None:
     """`sha256` is one, the same for every build with the same settings; `dim` is a whole number from 1."""
     first, second = case.build(), case.build()
-    plugins.require(case.offer, first, FeatureSpace)
+    plugins.require(case.registered, first, FeatureSpace)
     assert _SHA256.fullmatch(first.sha256), f"sha256 is {first.sha256!r}"
     assert first.sha256 == second.sha256, "two builds name two digests"
     assert type(first.dim) is int, f"dim is {first.dim!r}"

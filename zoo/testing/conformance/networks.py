@@ -58,7 +58,7 @@ def judgements_have_the_declared_shape(case: DiscriminatorCase) -> None:
         assert net.data == case.data
         assert all(type(k) is int and k > 0 for k in net.logit_groups)
         for n in (1, 2, 3):
-            assert net.judge(case.batch(n, device)).realness.shape == (n, sum(net.logit_groups))
+            assert net.discriminate(case.batch(n, device)).logits.shape == (n, sum(net.logit_groups))
 
 
 # ---------------------------------------------------------------- generators

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from zoo import plugins
 from zoo._utils.seeds import seeded, stream
-from zoo.losses.types import AdversarialObjective, AutoencoderObjective, Round
+from zoo.losses.types import AdversarialObjective, AutoencoderObjective, StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import Part, autoencoder
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.types import DataSpec, PartSpec
@@ -77,17 +77,17 @@ def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
         )
         return
     for side in ("d_loss", "g_loss"):
-        game = _judged(built, side)
-        grad = game.fake_judgement.realness.grad
+        context = _judged(built, side)
+        grad = context.fake_output.logits.grad
         assert grad is not None, f"{side} gives the fake logits no gradient"
         if side == "d_loss" and not grad.any() and any(True for _ in built.buffers()):
             built.after(_round(_logits(1).detach() - 1, _logits(2).detach() + 1))
-            grad = _judged(built, side).fake_judgement.realness.grad
+            grad = _judged(built, side).fake_output.logits.grad
             assert grad is not None
         assert grad.isfinite().all(), f"{side} gives the fake logits a gradient that is not finite"
         assert grad.any(), f"{side} gives the fake logits a zero gradient"
         if side == "d_loss":
-            grad = game.real_judgement.realness.grad if game.real_judgement else None
+            grad = context.real_output.logits.grad if context.real_output else None
             assert grad is not None, "d_loss gives the real logits no gradient"
             assert grad.isfinite().all(), "d_loss gives the real logits a gradient that is not finite"
             assert grad.any(), "d_loss gives the real logits a zero gradient"
@@ -158,29 +158,29 @@ def _logits(seed: int) -> Tensor:
     return torch.randn(8, 1, generator=stream(seed, "logits")).requires_grad_()
 
 
-def _judged(objective: AdversarialObjective, side: str) -> Round:
+def _judged(objective: AdversarialObjective, side: str) -> StepContext:
     """A round whose logits carry the gradient of that side's loss."""
-    game = _round(_logits(1), _logits(2))
-    loss = getattr(objective, side)(game)
+    context = _round(_logits(1), _logits(2))
+    loss = getattr(objective, side)(context)
     _finite_scalar(loss, side)
     loss.backward()
-    return game
+    return context
 
 
-def _round(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,)) -> Round:
+def _round(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,)) -> StepContext:
     """These judgements on a table; the stages are zeros, so that a term on features counts nothing."""
     x, z, stages = torch.zeros(8, 1, 4, 4), torch.zeros(8, 2), (torch.zeros(8, 4),)
-    return Round(
+    return StepContext(
         real=x,
         fake=x,
         z=z,
         indices=torch.arange(8),
         shown=0,
-        judge=lambda _: Judgement(fake, stages),
+        discriminate=lambda _: DiscriminatorOutput(fake, stages),
         groups=groups,
         generate=lambda _: x,
-        fake_judgement=Judgement(fake, stages),
-        real_judgement=Judgement(real, stages),
+        fake_output=DiscriminatorOutput(fake, stages),
+        real_output=DiscriminatorOutput(real, stages),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from zoo import plugins
 from zoo.config import settings_of
 from zoo.errors import CompositionError, ConfigError, UnknownName, near
-from zoo.plugins import Offer, Plugin
+from zoo.plugins import Plugin, RegisteredComponent
 from zoo.testing.conformance.bottlenecks import BOTTLENECK_CHECKS, BottleneckCase
 from zoo.testing.conformance.cases import ComponentCase, DiscriminatorCase, EncoderCase, GeneratorCase, NetworkCase
 from zoo.testing.conformance.datasets import DATASET_CHECKS, DatasetCase
@@ -86,32 +86,34 @@ def check_plugin(name: str, member: str = "") -> Verdict:
         raise UnknownName(f"no plugin {name!r} is installed", near(name, [plugin.name for plugin in every]))
     if not plugin.ready:
         return Verdict(plugin, (), ())
-    offers = [offer for offer in plugins.load().offers if offer.plugin.name == name]
+    offers = [registered for registered in plugins.load().offers if registered.plugin.name == name]
     if member:
         offers = _named(name, member)
     notes: list[str] = []
     findings: list[Finding] = []
-    for offer in offers:
-        if offer.component.names and offer.component.name == "*":
-            notes.append(f"{offer.id} is a family: check one of it with zoo plugins check {name} --component NAME")
+    for registered in offers:
+        if registered.component.names and registered.component.name == "*":
+            notes.append(f"{registered.id} is a family: check one of it with zoo plugins check {name} --component NAME")
             continue
-        cases = _cases(offer, notes)
-        findings += [_run(offer, case, check) for case, all_checks in cases for check in all_checks]
+        cases = _cases(registered, notes)
+        findings += [_run(registered, case, check) for case, all_checks in cases for check in all_checks]
     tracks = name in plugins.load().events
     if tracks:
         notes.append(f"{name} follows runs: try it with zoo train ... --track {name}")
     return Verdict(plugin, tuple(findings), tuple(notes), tracks)
 
 
-def _named(plugin: str, member: str) -> list[Offer]:
+def _named(plugin: str, member: str) -> list[RegisteredComponent]:
     short = member.removeprefix(f"{plugin}/")
-    found = [offer for offer in plugins.components(None, f"{plugin}/{short}") if offer.component.name == short]
+    found = [
+        registered for registered in plugins.components(None, f"{plugin}/{short}") if registered.component.name == short
+    ]
     if not found:
         raise UnknownName(f"plugin {plugin!r} offers no component {short!r}", f"See: zoo components | grep {plugin}")
     return found
 
 
-def _run(offer: Offer, case: object, check: Check) -> Finding:
+def _run(registered: RegisteredComponent, case: object, check: Check) -> Finding:
     name = check.__name__.replace("_", " ")
     try:
         check(case)
@@ -119,14 +121,14 @@ def _run(offer: Offer, case: object, check: Check) -> Finding:
         text = " ".join(str(error).split())[:400]
         what = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
         whole = "".join(traceback.format_exception(error))
-        return Finding(f"{offer.component.kind} {offer.id}", str(case), name, what, whole)
-    return Finding(f"{offer.component.kind} {offer.id}", str(case), name)
+        return Finding(f"{registered.component.kind} {registered.id}", str(case), name, what, whole)
+    return Finding(f"{registered.component.kind} {registered.id}", str(case), name)
 
 
-def _cases(offer: Offer, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequence[Check]]]:
+def _cases(registered: RegisteredComponent, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequence[Check]]]:
     """With default settings: networks at every sample size that they do not refuse, the others once."""
-    kind, id = offer.component.kind, offer.id
-    if needed := _needed(offer):
+    kind, id = registered.component.kind, registered.id
+    if needed := _needed(registered):
         notes.append(f"{kind} {id} has no default for {', '.join(needed)}: give its contract in zoo.testing a case")
         return
     if kind not in NETWORKS:
@@ -134,7 +136,7 @@ def _cases(offer: Offer, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequ
         yield make(id), all_checks
         return
     refused = []
-    for data in MEMBER if offer.component.names else SAMPLES:
+    for data in MEMBER if registered.component.names else SAMPLES:
         network, all_checks = NETWORKS[kind]
         case = network(id, {}, data)
         try:
@@ -150,11 +152,11 @@ def _cases(offer: Offer, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequ
         notes.append(f"{kind} {id} refuses {', '.join(refused)}: {reason}")
 
 
-def _needed(offer: Offer) -> list[str]:
+def _needed(registered: RegisteredComponent) -> list[str]:
     """The settings without which it cannot be tried; a family's member has its name."""
     try:
-        settings = settings_of(plugins.config_class(offer))
+        settings = settings_of(plugins.config_class(registered))
     except (Exception, SystemExit):  # a stranger's code: the checks will say it
         return []
-    given = {"name"} if offer.component.names else set()
+    given = {"name"} if registered.component.names else set()
     return [setting.name for setting in settings if setting.default == "required" and setting.name not in given]

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from zoo import plugins
 from zoo._utils.seeds import stream
-from zoo.losses.types import Regulariser, Round
+from zoo.losses.types import Regulariser, StepContext
 from zoo.networks.compose import Part, as_part, build_discriminator
-from zoo.networks.types import Judgement
+from zoo.networks.types import DiscriminatorOutput
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.testing.conformance.modules import Check
@@ -35,37 +35,37 @@ class RegulariserCase(ComponentCase):
     kind = "regulariser"
 
     def build(self) -> Any:
-        """The penalty, told what it will judge as the trainer tells it."""
+        """The penalty, prepared as the trainer prepares it."""
         built = plugins.build("regulariser", self.spec)
-        if hasattr(built, "settle"):
-            built.settle(self.data, _BATCH)
+        if hasattr(built, "prepare"):
+            built.prepare(self.data, _BATCH)
         return built
 
-    def judge(self) -> nn.Module:
-        """What it is tried on."""
+    def build_discriminator(self) -> nn.Module:
+        """The discriminator that the penalty is tried on."""
         return build_discriminator(as_part(self.discriminator), self.data)
 
-    def round(self, regulariser: Regulariser, judge: nn.Module, logits: int = 1) -> Round:
-        """A batch of 8 real and 8 generated samples, judged as the trainer judges them when the penalty is due; each
-        logit `logits` times."""
+    def round(self, regulariser: Regulariser, discriminator: nn.Module, copies: int = 1) -> StepContext:
+        """A batch of 8 real and 8 generated samples, as the trainer passes them when the penalty is due; each
+        logit `copies` times."""
 
-        def judged(x: Tensor) -> Judgement:
-            realness, stages = judge.judge(x)  # type: ignore[operator]
-            return Judgement(realness.repeat(1, logits), stages)
+        def judged(x: Tensor) -> DiscriminatorOutput:
+            logits, stages = discriminator.discriminate(x)  # type: ignore[operator]
+            return DiscriminatorOutput(logits.repeat(1, copies), stages)
 
         real, fake = (self._batch(name, name in regulariser.inputs) for name in ("real", "fake"))
-        groups = (1,) * logits
-        return Round(
+        groups = (1,) * copies
+        return StepContext(
             real=real,
             fake=fake,
             z=torch.zeros(_BATCH, 2),
             indices=torch.arange(_BATCH),
             shown=0,
-            judge=judged,
+            discriminate=judged,
             generate=lambda z: fake.detach(),
             groups=groups,
-            fake_judgement=judged(fake),
-            real_judgement=judged(real),
+            fake_output=judged(fake),
+            real_output=judged(real),
             rng=stream(5, "losses"),
         )
 
@@ -77,7 +77,7 @@ class RegulariserCase(ComponentCase):
 def it_says_when_it_is_due_and_what_it_needs(case: RegulariserCase) -> None:
     """`interval` is a whole number from 1, `inputs` names real or fake batches."""
     built = case.build()
-    plugins.require(case.offer, built, Regulariser)
+    plugins.require(case.registered, built, Regulariser)
     assert type(built.interval) is int, f"interval is {built.interval!r}"
     assert built.interval >= 1, f"interval is {built.interval}"
     assert isinstance(built.inputs, frozenset), f"inputs is a {type(built.inputs).__name__}, not a frozenset"
@@ -88,25 +88,25 @@ def the_penalty_is_a_finite_number_that_reaches_the_weights(case: RegulariserCas
     """A scalar from 0, not a reward, whose gradient is finite wherever it goes, and goes to some weight; with one logit
     or several."""
     for logits in (1, 3):
-        built, judge = case.build(), case.judge()
-        penalty = built.penalty(case.round(built, judge, logits))
+        built, discriminator = case.build(), case.build_discriminator()
+        penalty = built.penalty(case.round(built, discriminator, logits))
         assert penalty.shape == (), f"the penalty has the shape {tuple(penalty.shape)}, not ()"
         value = float(penalty.detach())
         assert math.isfinite(value), f"the penalty is {value}"
         assert value >= 0, f"the penalty is {value:.4g}: it rewards what it should lower"
         penalty.backward()
-        slopes = [weight.grad for weight in judge.parameters() if weight.grad is not None]
+        slopes = [weight.grad for weight in discriminator.parameters() if weight.grad is not None]
         assert all(slope.isfinite().all() for slope in slopes), "a weight gets a gradient that is not finite"
         assert any(slope.any() for slope in slopes), "no weight gets a gradient"
 
 
 def training_lowers_the_penalty(case: RegulariserCase) -> None:
     """Its gradient is its own: 20 steps on the penalty alone, on one batch, take it down."""
-    built, judge = case.build(), case.judge()
-    adam = torch.optim.Adam(judge.parameters(), 1e-2)
+    built, discriminator = case.build(), case.build_discriminator()
+    adam = torch.optim.Adam(discriminator.parameters(), 1e-2)
     seen = []
     for _ in range(_STEPS):
-        penalty = built.penalty(case.round(built, judge))
+        penalty = built.penalty(case.round(built, discriminator))
         adam.zero_grad()
         penalty.backward()
         adam.step()
@@ -116,18 +116,18 @@ def training_lowers_the_penalty(case: RegulariserCase) -> None:
 
 def it_draws_from_the_rounds_stream_and_changes_nothing(case: RegulariserCase) -> None:
     """The same round gives the same number; batches, weights and the global generator stay as they were."""
-    judge = case.judge()
-    before, state = {k: v.clone() for k, v in judge.state_dict().items()}, torch.get_rng_state()
+    discriminator = case.build_discriminator()
+    before, state = {k: v.clone() for k, v in discriminator.state_dict().items()}, torch.get_rng_state()
     numbers = []
     for built in (case.build(), case.build()):
-        game = case.round(built, judge)
-        batches = game.real.detach().clone(), game.fake.detach().clone()
-        numbers.append(built.penalty(game).detach())
-        assert torch.equal(game.real, batches[0]), "it wrote into the real batch"
-        assert torch.equal(game.fake, batches[1]), "it wrote into the generated batch"
+        context = case.round(built, discriminator)
+        batches = context.real.detach().clone(), context.fake.detach().clone()
+        numbers.append(built.penalty(context).detach())
+        assert torch.equal(context.real, batches[0]), "it wrote into the real batch"
+        assert torch.equal(context.fake, batches[1]), "it wrote into the generated batch"
     assert torch.equal(*numbers), f"one round gave {float(numbers[0])} and {float(numbers[1])}"
     assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
-    assert all(torch.equal(before[k], v) for k, v in judge.state_dict().items()), "it changed the discriminator"
+    assert all(torch.equal(before[k], v) for k, v in discriminator.state_dict().items()), "it changed the discriminator"
 
 
 REGULARISER_CHECKS: tuple[Check, ...] = (

@@ -22,13 +22,13 @@ from zoo.networks.compose import Part, autoencoder, build_autoencoder, gan
 from zoo.networks.gan import GAN
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
-from zoo.training.gan import AdversarialTrainee
+from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.trainer import load_optimiser, optimiser_state
 from zoo.transfers.apply import apply
-from zoo.transfers.plan import Slot, Source, Transfer, TransferStrategy
+from zoo.transfers.plan import Slot, Source, TransferPlan, TransferStrategy
 from zoo.transfers.report import nets_of, report_on
-from zoo.transfers.strategies import choose, plan
+from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import DataSpec, PartSpec
 
 __all__ = ["TRANSFER_CHECKS", "TransferCase"]
@@ -73,10 +73,10 @@ class TransferCase(ComponentCase):
         """64 blobs of grey to learn from."""
         return _images(self.data)
 
-    def moved(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> Transfer:
+    def transferred(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
         """Planned and applied, on copies of nothing: `target` is changed."""
         images = self.images()
-        planned = plan(source, target, choose([part or self.spec]))
+        planned = plan(source, target, resolve_strategies([part or self.spec]))
         apply(planned, copy.deepcopy(source), lambda: images.batch(images.train))
         return planned
 
@@ -87,15 +87,15 @@ class TransferCase(ComponentCase):
 def fills_and_uses_are_slots_and_sources(case: TransferCase) -> None:
     """What composing reads to order strategies and to refuse clashes."""
     strategy = case.strategy()
-    assert isinstance(strategy.fills, frozenset)
-    assert all(isinstance(slot, Slot) for slot in strategy.fills)
-    assert isinstance(strategy.uses, frozenset)
-    assert all(isinstance(used, Source) for used in strategy.uses)
+    assert isinstance(strategy.slots, frozenset)
+    assert all(isinstance(slot, Slot) for slot in strategy.slots)
+    assert isinstance(strategy.requires, frozenset)
+    assert all(isinstance(used, Source) for used in strategy.requires)
 
 
 def planning_reads_no_weight(case: TransferCase) -> None:
     """The plan on the meta device promises, freezes and reports the same as the plan on real nets."""
-    chosen = choose([case.spec])
+    chosen = resolve_strategies([case.spec])
     real = report_on(plan(case.source(), case.gan(), chosen), case.component, "")
     meta = report_on(plan(case.source("meta"), case.gan("meta"), chosen), case.component, "")
     assert real.rows == meta.rows
@@ -106,15 +106,15 @@ def planning_changes_neither_source_nor_random_numbers(case: TransferCase) -> No
     stream."""
     source = case.source()
     before, state = copied(source), torch.get_rng_state()
-    trainee = trainee_of(case, case.moved(source, case.gan()))
-    steps(trainee, 2)
+    trainer = trainee_of(case, case.transferred(source, case.gan()))
+    steps(trainer, 2)
     assert same(before, source.state_dict()), "the source's weights changed"
     assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
 
 
 def applying_twice_gives_the_same_values(case: TransferCase) -> None:
     """Nothing is random: two applications to equal nets give equal bits."""
-    first, second = (nets_of(case.moved(case.source(), case.gan())) for _ in range(2))
+    first, second = (nets_of(case.transferred(case.source(), case.gan())) for _ in range(2))
     for net, module in first.items():
         assert same(copied(module), second[net].state_dict()), f"{net} differs"
 
@@ -122,7 +122,7 @@ def applying_twice_gives_the_same_values(case: TransferCase) -> None:
 def every_edit_names_a_tensor_and_its_origin(case: TransferCase) -> None:
     """The report can say of every tensor where it came from. `source.<role>` is a net of the autoencoder's copy, which
     a control may draw afresh."""
-    planned = case.moved(case.source(), case.gan())
+    planned = case.transferred(case.source(), case.gan())
     nets = nets_of(planned) | {f"source.{role}": part for role, part in case.source("meta").parts.items()}
     for edit in planned.edits:
         origins = ("copied", "adapted", "fitted", *(("fresh",) if edit.net.startswith("source.") else ()))
@@ -134,14 +134,14 @@ def every_edit_names_a_tensor_and_its_origin(case: TransferCase) -> None:
 
 def the_report_is_complete(case: TransferCase) -> None:
     """It lists every tensor of the final nets once; what an edit promised is not fresh, what is frozen is said so."""
-    planned = case.moved(case.source(), case.gan())
+    planned = case.transferred(case.source(), case.gan())
     report = report_on(planned, case.component, "")
     rows = {(row.net, row.tensor): row for row in report.rows}
     assert len(rows) == len(report.rows), "a tensor is listed twice"
     listed = {id(nets_of(planned)[net].state_dict(keep_vars=True)[tensor]) for net, tensor in rows}
     every = {id(t) for module in nets_of(planned).values() for t in module.state_dict(keep_vars=True).values()}
     assert every <= listed, f"{len(every - listed)} tensors are not in the report"
-    for net, names in planned.promised.items():
+    for net, names in planned.required_tensors.items():
         fresh = [name for name in names if (net, name) in rows and rows[net, name].origin == "fresh"]
         assert not fresh, f"{net}.{fresh[0]} was promised and is fresh"
     for net, names in planned.frozen.items():
@@ -152,27 +152,27 @@ def the_report_is_complete(case: TransferCase) -> None:
 
 
 def a_neutral_strategy_equals_scratch(case: TransferCase) -> None:
-    """Its `neutral()` config gives scratch's nets bit for bit after 20 steps; where there is none its docstring says
+    """Its `noop_config()` config gives scratch's nets bit for bit after 20 steps; where there is none its docstring says
     why, and a strategy that only copies (it fills G or D, and at most a schedule) equals scratch if it is given the
     scratch nets' own weights as an autoencoder."""
     strategy = case.strategy()
-    config = strategy.neutral()
+    config = strategy.noop_config()
     if config is not None:
-        part = PartSpec(case.offer.id, to_plain(config))
+        part = PartSpec(case.registered.id, to_plain(config))
         equal_to_scratch(case, case.source(), part)
         return
-    reason = inspect.getdoc(strategy.neutral) or ""
+    reason = inspect.getdoc(strategy.noop_config) or ""
     assert reason, "neutral() gives None and its docstring does not say why"
     nets = {Slot.GENERATOR, Slot.DISCRIMINATOR}
-    if strategy.fills & nets and strategy.fills <= nets | {Slot.SCHEDULE}:
+    if strategy.slots & nets and strategy.slots <= nets | {Slot.SCHEDULE}:
         equal_to_scratch(case, self_source(case), case.spec)
 
 
 def frozen_tensors_stay_and_are_in_no_optimiser(case: TransferCase) -> None:
     """Hash-equal after 10 steps, buffers too; no gradient, no optimiser; frozen modules and teachers in eval mode."""
     source = case.source()
-    planned = case.moved(source, case.gan())
-    trainee = trainee_of(case, planned)
+    planned = case.transferred(source, case.gan())
+    trainer = trainee_of(case, planned)
     nets = nets_of(planned)
     frozen = {
         f"{net}.{name}": nets[net].state_dict(keep_vars=True)[name]
@@ -180,8 +180,8 @@ def frozen_tensors_stay_and_are_in_no_optimiser(case: TransferCase) -> None:
         for name in planned.frozen[net]
     }
     before = {name: tensor.detach().clone() for name, tensor in frozen.items()}
-    steps(trainee, 10)
-    learning = {id(w) for adam in trainee.optimisers.values() for group in adam.param_groups for w in group["params"]}
+    steps(trainer, 10)
+    learning = {id(w) for adam in trainer.optimisers.values() for group in adam.param_groups for w in group["params"]}
     for name, tensor in frozen.items():
         assert torch.equal(before[name], tensor), f"{name} is frozen and changed"
         assert id(tensor) not in learning, f"{name} is frozen and in an optimiser"
@@ -199,11 +199,11 @@ def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
     """Two strategies with one seed see the same batches and, while the prior is the same, draw the same codes, else
     paired seeds are void. What a strategy's own losses draw is its own."""
     images = case.images()
-    scratch = AdversarialTrainee(Transfer(case.gan()), images, _TRAINING, seed=0)
-    ours = trainee_of(case, case.moved(case.source(), case.gan()))
+    scratch = GANTrainer(TransferPlan(case.gan()), images, _TRAINING, seed=0)
+    ours = trainee_of(case, case.transferred(case.source(), case.gan()))
     assert torch.equal(steps(scratch, 5), steps(ours, 5)), "the batches differ"
-    fills = case.strategy().fills
-    own = {"codes": fills & {Slot.PRIOR, Slot.GAME}, "losses": fills & {Slot.OBJECTIVE, Slot.LOSS, Slot.RECIPE}}
+    slots = case.strategy().slots
+    own = {"codes": slots & {Slot.PRIOR, Slot.TASK}, "losses": slots & {Slot.OBJECTIVE, Slot.LOSS, Slot.RECIPE}}
     for name, rng in scratch.streams.items():
         assert own.get(name) or torch.equal(rng.get_state(), ours.streams[name].get_state()), (
             f"the stream {name!r} differs"
@@ -213,10 +213,10 @@ def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
 def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None:
     """Losses are numbers, and the generator gets a gradient unless a schedule lets it rest; nothing moves only where
     the plan freezes every weight of both sides."""
-    trainee = trainee_of(case, case.moved(case.source(), case.gan()))
-    scalars = trainee.step(torch.arange(8), 0)
-    if not trainee.optimisers:
-        nets, frozen = trainee.gan.parts, trainee.plan.frozen
+    trainer = trainee_of(case, case.transferred(case.source(), case.gan()))
+    scalars = trainer.step(torch.arange(8), 0)
+    if not trainer.optimisers:
+        nets, frozen = trainer.gan.parts, trainer.plan.frozen
         left = {
             f"{net}.{name}"
             for net in ("generator", "discriminator")
@@ -228,27 +228,27 @@ def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None
     assert scalars, "nothing moved"
     assert all(torch.isfinite(value).all() for value in scalars.values()), f"{scalars}"
     if "g_loss" in scalars:
-        weights = trainee.learners[Side.GENERATOR].weights
+        weights = trainer.learners[Side.GENERATOR].weights
         assert any(w.grad is not None and w.grad.any() for w in weights), "no gradient reaches the generator"
 
 
 def a_saved_state_continues_to_the_bit(case: TransferCase) -> None:
     """Planned again, not applied, and filled from a checkpoint, it takes the same next steps."""
-    trainee = trainee_of(case, case.moved(case.source(), case.gan()))
-    steps(trainee, 3)
-    again = plan(case.source("meta"), case.gan(), choose([case.spec]))
+    trainer = trainee_of(case, case.transferred(case.source(), case.gan()))
+    steps(trainer, 3)
+    again = plan(case.source("meta"), case.gan(), resolve_strategies([case.spec]))
     twin = trainee_of(case, again)
-    for name, module in trainee.modules.items():
+    for name, module in trainer.modules.items():
         twin.modules[name].load_state_dict(copied(module), strict=True)
-    for name, adam in trainee.optimisers.items():
+    for name, adam in trainer.optimisers.items():
         load_optimiser(twin.optimisers[name], {k: v.clone() for k, v in optimiser_state(adam).items()})
-    for name, rng in trainee.streams.items():
+    for name, rng in trainer.streams.items():
         twin.streams[name].set_state(rng.get_state())
     rows = torch.arange(8)
     for shown in (24, 32):
-        trainee.step(rows, shown)
+        trainer.step(rows, shown)
         twin.step(rows, shown)
-    for name, module in trainee.modules.items():
+    for name, module in trainer.modules.items():
         assert same(copied(module), twin.modules[name].state_dict()), f"{name} differs after resuming"
 
 
@@ -259,8 +259,8 @@ def equal_to_scratch(case: TransferCase, source: Autoencoder, part: PartSpec) ->
     """20 steps of the strategy and of scratch give the same bits in every net that scratch has, found where the
     strategy's `wraps` say that it sits."""
     images = case.images()
-    scratch = AdversarialTrainee(Transfer(case.gan()), images, _TRAINING, seed=0)
-    ours = trainee_of(case, case.moved(source, case.gan(), part))
+    scratch = GANTrainer(TransferPlan(case.gan()), images, _TRAINING, seed=0)
+    ours = trainee_of(case, case.transferred(source, case.gan(), part))
     steps(scratch, STEPS)
     steps(ours, STEPS)
     strategy = cast(TransferStrategy, plugins.build("transfer", part))
@@ -274,11 +274,11 @@ def equal_to_scratch(case: TransferCase, source: Autoencoder, part: PartSpec) ->
             assert torch.equal(value, twin), f"{name}.{key} differs from scratch after {STEPS} steps"
 
 
-def trainee_of(case: TransferCase, planned: Transfer) -> AdversarialTrainee:
+def trainee_of(case: TransferCase, planned: TransferPlan) -> GANTrainer:
     """The plan in training, with the settings that it asks for."""
     plain = {**to_plain(_TRAINING), **planned.recipe}
     training = from_plain(AdversarialTraining, plain, str(case))
-    return AdversarialTrainee(planned, case.images(), training, seed=0)
+    return GANTrainer(planned, case.images(), training, seed=0)
 
 
 def self_source(case: TransferCase) -> Autoencoder:
@@ -290,13 +290,13 @@ def self_source(case: TransferCase) -> Autoencoder:
     return source.eval()
 
 
-def steps(trainee: AdversarialTrainee, count: int) -> Tensor:
+def steps(trainer: GANTrainer, count: int) -> Tensor:
     """Take steps as the loop would; the rows that were shown."""
-    batches = Batches(trainee.images.train, _TRAINING.batch, trainee.streams["data"])
+    batches = Batches(trainer.images.train, _TRAINING.batch, trainer.streams["data"])
     shown = []
     for i in range(count):
         shown.append(batches.next())
-        trainee.step(shown[-1], i * _TRAINING.batch)
+        trainer.step(shown[-1], i * _TRAINING.batch)
     return torch.cat(shown)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.types import PartSpec
-from zoo_transfer.configs.limits import MANY, hold, hold_widths
+from zoo_transfer.configs.ranges import MANY, check_ranges, hold_widths
 
 __all__ = [
     "FeatureConcatConfig",
@@ -28,9 +28,9 @@ class FeatureConcatConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, strength=(0, MANY), stages=(1, 64))
+        check_ranges(self, strength=(0, MANY), stages=(1, 64))
         if self.channels is not None:
-            hold(self, channels=(1, 8192))
+            check_ranges(self, channels=(1, 8192))
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class FeatureDiscriminatorConfig:
     channels: int = 64
 
     def __post_init__(self) -> None:
-        hold(self, strength=(0, MANY), stages=(1, 64), channels=(1, 8192))
+        check_ranges(self, strength=(0, MANY), stages=(1, 64), channels=(1, 8192))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ProjectedHeadsConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, strength=(0, MANY), stages=(1, 64), channels=(1, 8192))
+        check_ranges(self, strength=(0, MANY), stages=(1, 64), channels=(1, 8192))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class ProjectedDiscriminatorConfig:
     channels: int = 64
 
     def __post_init__(self) -> None:
-        hold(self, strength=(0, MANY), stages=(1, 64), channels=(1, 8192))
+        check_ranges(self, strength=(0, MANY), stages=(1, 64), channels=(1, 8192))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class MinerConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, strength=(0, MANY))
+        check_ranges(self, strength=(0, MANY))
         hold_widths(self.widths)
 
 
@@ -101,5 +101,5 @@ class MinedGeneratorConfig:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        hold(self, strength=(0, MANY))
+        check_ranges(self, strength=(0, MANY))
         hold_widths(self.widths)

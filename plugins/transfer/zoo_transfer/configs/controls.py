@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo_transfer.configs.limits import MANY, hold
+from zoo_transfer.configs.ranges import MANY, check_ranges
 
 __all__ = ["AutoencoderPriorConfig", "RandomEncoderConfig", "ScratchConfig", "ShuffledInitConfig"]
 
@@ -38,4 +38,4 @@ class AutoencoderPriorConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, components=(1, 1000), shrinkage=(0, 1), ridge=(1e-12, MANY))
+        check_ranges(self, components=(1, 1000), shrinkage=(0, 1), ridge=(1e-12, MANY))

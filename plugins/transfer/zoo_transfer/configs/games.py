@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.types import PartSpec
-from zoo_transfer.configs.limits import MANY, hold, hold_widths
+from zoo_transfer.configs.ranges import MANY, check_ranges, hold_widths
 
 __all__ = [
     "BeganConfig",
@@ -31,7 +31,7 @@ class EnergyConfig:
     lambda_k: float = 1e-3
 
     def __post_init__(self) -> None:
-        hold(self, margin=(0, MANY), pull_away=(0, MANY), gamma=(0, 1), lambda_k=(0, 1))
+        check_ranges(self, margin=(0, MANY), pull_away=(0, MANY), gamma=(0, 1), lambda_k=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class EnergyDiscriminatorConfig:
     norm: Literal["l1", "l2"] = "l2"
 
     def __post_init__(self) -> None:
-        hold(self, latent_dim=(1, 65536))
+        check_ranges(self, latent_dim=(1, 65536))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class EbganConfig:
     pull_away: float = 0.1
 
     def __post_init__(self) -> None:
-        hold(self, margin=(0, MANY), pull_away=(0, MANY))
+        check_ranges(self, margin=(0, MANY), pull_away=(0, MANY))
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class BeganConfig:
     lambda_k: float = 1e-3
 
     def __post_init__(self) -> None:
-        hold(self, gamma=(0, 1), lambda_k=(0, 1))
+        check_ranges(self, gamma=(0, 1), lambda_k=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class LatentGanConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, critic_steps=(1, 1000), penalty=(0, MANY), joint_after=(0, 1))
-        hold(self, joint_warmup_images=(0, MANY), joint_ramp_images=(0, MANY))
+        check_ranges(self, critic_steps=(1, 1000), penalty=(0, MANY), joint_after=(0, 1))
+        check_ranges(self, joint_warmup_images=(0, MANY), joint_ramp_images=(0, MANY))
         hold_widths(self.widths)
 
 

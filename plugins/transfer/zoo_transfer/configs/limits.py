@@ -7,15 +7,15 @@ from typing import Any
 
 from zoo.errors import ConfigError
 
-__all__ = ["MANY", "hold", "hold_widths"]
+__all__ = ["MANY", "check_ranges", "hold_widths"]
 
 MANY = 1e9
 """More than anybody uses: images, steps, weights."""
 
 
-def hold(config: Any, **limits: tuple[float, float]) -> None:
+def check_ranges(config: Any, **ranges: tuple[float, float]) -> None:
     """Hold numbers to closed ranges. Raises ConfigError naming the setting."""
-    for name, (low, high) in limits.items():
+    for name, (low, high) in ranges.items():
         value = getattr(config, name)
         if not low <= value <= high:
             raise ConfigError(f"{name} {value} is not within {low:g} to {high:g}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.errors import ConfigError
-from zoo_transfer.configs.limits import MANY, hold
+from zoo_transfer.configs.ranges import MANY, check_ranges
 
 __all__ = ["DenoisingFeaturesConfig", "FeatureDistillConfig", "FeatureMomentsConfig", "ReconAnchorConfig"]
 
@@ -22,7 +22,7 @@ class ReconAnchorConfig:
     balance: float = 0.0
 
     def __post_init__(self) -> None:
-        hold(self, weight=(0, MANY), pixels=(0, MANY), images=(1, MANY), balance=(0, MANY))
+        check_ranges(self, weight=(0, MANY), pixels=(0, MANY), images=(1, MANY), balance=(0, MANY))
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class FeatureMomentsConfig:
     alone: bool = False
 
     def __post_init__(self) -> None:
-        hold(self, weight=(0, MANY), keep=(0, 0.999999))
+        check_ranges(self, weight=(0, MANY), keep=(0, 0.999999))
         if self.alone and not self.weight:
             raise ConfigError("alone with weight 0 leaves the generator nothing to learn from")
 
@@ -54,8 +54,8 @@ class DenoisingFeaturesConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, weight=(0, MANY), width=(1, 8192), noise=(0, 100), steps=(1, 1e7), batch=(2, 1e6))
-        hold(self, learning_rate=(1e-9, 1))
+        check_ranges(self, weight=(0, MANY), width=(1, 8192), noise=(0, 100), steps=(1, 1e7), batch=(2, 1e6))
+        check_ranges(self, learning_rate=(1e-9, 1))
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,4 @@ class FeatureDistillConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, discriminator=(0, MANY), generator=(0, MANY), images=(1, MANY), generator_images=(1, MANY))
+        check_ranges(self, discriminator=(0, MANY), generator=(0, MANY), images=(1, MANY), generator_images=(1, MANY))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.errors import ConfigError
-from zoo_transfer.configs.limits import hold
+from zoo_transfer.configs.ranges import check_ranges
 
 __all__ = ["FlowPriorConfig", "GaussianPriorConfig", "MixturePriorConfig"]
 
@@ -53,4 +53,4 @@ class FlowPriorConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, layers=(1, 64), width=(1, 8192), steps=(1, 1e7), batch=(1, 1e6), learning_rate=(1e-9, 1))
+        check_ranges(self, layers=(1, 64), width=(1, 8192), steps=(1, 1e7), batch=(1, 1e6), learning_rate=(1e-9, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.types import PartSpec
-from zoo_transfer.configs.limits import MANY, hold
+from zoo_transfer.configs.ranges import MANY, check_ranges
 
 __all__ = [
     "DecoderDistillConfig",
@@ -31,7 +31,7 @@ class DecoderInitConfig:
     ramp_start: float = 0.25
 
     def __post_init__(self) -> None:
-        hold(self, warmup_images=(0, MANY), ramp_images=(0, MANY), ramp_start=(0, 1), warmup_accuracy=(0.5, 1))
+        check_ranges(self, warmup_images=(0, MANY), ramp_images=(0, MANY), ramp_start=(0, 1), warmup_accuracy=(0.5, 1))
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class DecoderDistillConfig(DecoderInitConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        hold(self, steps=(0, 1e7), batch=(2, 1e6), learning_rate=(1e-9, 1))
+        check_ranges(self, steps=(0, 1e7), batch=(2, 1e6), learning_rate=(1e-9, 1))
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class FreezeLowerConfig:
     unfreeze_after: float = 1.0
 
     def __post_init__(self) -> None:
-        hold(self, stages=(0, 1000), unfreeze_after=(0, 1))
+        check_ranges(self, stages=(0, 1000), unfreeze_after=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class StartingPointConfig:
     discriminator: float = 0.0
 
     def __post_init__(self) -> None:
-        hold(self, generator=(0, MANY), discriminator=(0, MANY))
+        check_ranges(self, generator=(0, MANY), discriminator=(0, MANY))
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class ElasticConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, weight=(0, MANY), samples=(1, 1e6))
+        check_ranges(self, weight=(0, MANY), samples=(1, 1e6))
 
 
 @dataclass(frozen=True)
@@ -105,4 +105,4 @@ class RecalibratedNormConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        hold(self, batches=(0, 1e6), batch=(2, 1e6))
+        check_ranges(self, batches=(0, 1e6), batch=(2, 1e6))
