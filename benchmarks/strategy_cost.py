@@ -41,7 +41,7 @@ def main() -> None:
     net = PartSpec("dcgan", {"width": WIDTH})
     source = zoo.autoencoder(net, net, shape=SHAPE, latent_dim=64).eval()
     names = given.strategies or [registered.component.name for registered in plugins.components("transfer")]
-    trainees: dict[str, GANTrainer] = {}
+    trainers: dict[str, GANTrainer] = {}
     once: dict[str, float] = {}
     for name in dict.fromkeys(["scratch", *names]):
         gan = zoo.gan(like=source)
@@ -49,14 +49,14 @@ def main() -> None:
         planned = transfer(source, gan, name, data=images).plan
         once[name] = time.process_time() - began
         settings = dict(planned.recipe)
-        trainees[name] = GANTrainer(planned, images, _training(settings), 0)
+        trainers[name] = GANTrainer(planned, images, _training(settings), 0)
     plain = once["scratch"]
     batches = Batches(images.train, BATCH, torch.Generator().manual_seed(0))
-    seconds: dict[str, list[float]] = {name: [] for name in trainees}
+    seconds: dict[str, list[float]] = {name: [] for name in trainers}
     shown = 0
     for _ in range(given.rounds + 1):
         rows = [batches.next() for _ in range(STEPS)]
-        for name, trainer in trainees.items():
+        for name, trainer in trainers.items():
             began = time.process_time()
             for i, batch in enumerate(rows):
                 trainer.step(batch, shown + i * BATCH)

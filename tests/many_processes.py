@@ -14,7 +14,7 @@ import torch
 from helpers import autoencoder
 
 import zoo
-from zoo.training import distributed as ranks
+from zoo._utils import distributed
 from zoo.types import PartSpec
 
 SMALL = {"batch": 16, "checkpoint_every": 48, "sample_every": 1_000, "images": 64}
@@ -61,7 +61,7 @@ def start(kind: str, data: str, arch: str = "dcgan") -> Any:
 
 def _drift(net: torch.nn.Module) -> None:
     with torch.no_grad():
-        next(net.parameters()).add_(ranks.rank())
+        next(net.parameters()).add_(distributed.rank())
 
 
 def _fill(net: torch.nn.Module, images: int, seen: list[int]) -> None:

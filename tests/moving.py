@@ -1,4 +1,4 @@
-"""Small transfers for tests: moved, in training, and what lies on the table for a first batch."""
+"""Small transfers for tests, their trainers, and the context of a first batch."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def as_spec(part: Any) -> PartSpec:
     return PartSpec(part) if isinstance(part, str) else PartSpec(*part)
 
 
-def trainee_of(transferred: TransferResult, images: ImageSet, **settings: Any) -> GANTrainer:
+def trainer_of(transferred: TransferResult, images: ImageSet, **settings: Any) -> GANTrainer:
     """The transfer in training, with the settings that it asks for and those given."""
     plain = {"batch": 8, **transferred.plan.recipe, **settings}
     return GANTrainer(transferred.plan, images, from_plain(AdversarialTraining, plain, "training"), 0)
@@ -41,14 +41,22 @@ def run(trainer: GANTrainer, images: ImageSet, steps: int) -> None:
         trainer.step(batches.next(), i * trainer.training.batch)
 
 
-def table(trainer: GANTrainer, images: ImageSet, n: int = 8) -> StepContext:
-    """What lies on the table for a first batch."""
-    context = trainer.task
-    real = context.real(images.batch(images.train[:n]), images.train[:n])
-    z = trainer.gan.prior.sample(n, torch.Generator().manual_seed(0))  # type: ignore[operator]
-    fake = context.fake(z)
-    to_latent = trainer.plan.to_latent
-    judged = context.discriminate(fake), context.discriminate(real)
+def first_context(trainer: GANTrainer, images: ImageSet, n: int = 8) -> StepContext:
+    """The context of a first batch of n images."""
+    task = trainer.task
+    real = task.real(images.batch(images.train[:n]), images.train[:n])
+    z = trainer.gan.prior.sample(n, torch.Generator().manual_seed(0))
+    fake = task.fake(z)
     return StepContext(
-        real, fake, z, images.train[:n], 0, context.discriminate, context.fake, context.groups, *judged, None, to_latent
+        real=real,
+        fake=fake,
+        z=z,
+        indices=images.train[:n],
+        shown=0,
+        discriminate=task.discriminate,
+        generate=task.fake,
+        groups=task.groups,
+        fake_output=task.discriminate(fake),
+        real_output=task.discriminate(real),
+        to_latent=trainer.plan.to_latent,
     )

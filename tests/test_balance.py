@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 from helpers import autoencoder, states_equal
-from moving import move, run, trainee_of
+from moving import move, run, trainer_of
 from torch import Tensor
 
 import zoo
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.losses.balance import GradientBalance
 from zoo.training import checkpoint
-from zoo.training.optim import Balance
 
 both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 
@@ -27,14 +27,14 @@ def images(images_file: Path) -> ImageSet:
 
 def pull(images: ImageSet, arch: str, *parts: Any) -> Tensor:
     """What the generator's weights are pulled by in the first step, as one vector."""
-    trainer = trainee_of(move(images, "decoder-init", *parts, arch=arch), images)
+    trainer = trainer_of(move(images, "decoder-init", *parts, arch=arch), images)
     weights = list(trainer.gan.generator.parameters())
     found: list[Tensor] = []
 
     def look(*_: Any) -> None:
         found.append(torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None]).double())
 
-    trainer.optimisers["generator"].register_step_pre_hook(look)
+    trainer.optimizers["generator"].adam.register_step_pre_hook(look)
     run(trainer, images, 1)
     return found[0]
 
@@ -52,7 +52,7 @@ def test_a_balanced_anchor_pulls_half_as_hard_as_the_discriminator(arch: str, im
 
 def test_a_balance_follows_both_norms_slowly_and_starts_unbiased() -> None:
     """The first measurement counts in full; one ten times off moves the factor by less than a factor of two."""
-    balance = Balance(0.5)
+    balance = GradientBalance(0.5)
     assert balance.factor == 1.0
     balance.update(torch.tensor(4.0), torch.tensor(2.0))
     assert balance.factor.item() == pytest.approx(1.0)
@@ -64,15 +64,15 @@ def test_a_balance_follows_both_norms_slowly_and_starts_unbiased() -> None:
 
 
 def test_a_term_without_a_gradient_is_left_as_it_is() -> None:
-    balance = Balance(0.5)
+    balance = GradientBalance(0.5)
     balance.update(torch.tensor(4.0), torch.tensor(0.0))
     assert balance.factor == 1.0
 
 
 def test_a_balance_is_measured_at_every_sixteenth_step(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = trainee_of(move(images, ("recon-anchor", {"balance": 0.5})), images)
+    trainer = trainer_of(move(images, ("recon-anchor", {"balance": 0.5})), images)
     measured: list[int] = []
-    monkeypatch.setattr(Balance, "update", lambda *_: measured.append(1))
+    monkeypatch.setattr(GradientBalance, "update", lambda *_: measured.append(1))
     run(trainer, images, 17)
     assert len(measured) == 2
 
@@ -96,10 +96,10 @@ def test_a_balanced_run_resumes_bit_for_bit(images: ImageSet, tmp_path: Path) ->
 
 @both
 def test_a_balanced_anchor_of_weight_0_is_scratch_bit_for_bit(arch: str, images: ImageSet) -> None:
-    trainees = [
-        trainee_of(move(images, part, arch=arch), images)
+    trainers = [
+        trainer_of(move(images, part, arch=arch), images)
         for part in ("scratch", ("recon-anchor", {"weight": 0.0, "balance": 0.5}))
     ]
-    for trainer in trainees:
+    for trainer in trainers:
         run(trainer, images, 20)
-    assert states_equal(trainees[0].gan, trainees[1].gan)
+    assert states_equal(trainers[0].gan, trainers[1].gan)

@@ -37,7 +37,7 @@ from zoo.testing.conformance.plugin import check_plugin
 from zoo.testing.conformance.priors import PRIOR_CHECKS
 from zoo.testing.conformance.regularisers import REGULARISER_CHECKS
 from zoo.testing.conformance.transfers import TRANSFER_CHECKS
-from zoo.transfers.plan import Edit, Slot, TransferPlan
+from zoo.transfers.plan import Edit, Slot, TransferPlan, TransferStrategy
 from zoo.types import KINDS, Component, DataSpec
 
 DATA = DataSpec((1, 8, 8))
@@ -173,17 +173,17 @@ class GoodGenerator(nn.Module):
         self.first = nn.Linear(latent_dim, data.size)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.first(z).tanh().unflatten(1, self.data.shape)  # type: ignore[no-any-return]
+        return self.first(z).tanh().unflatten(1, self.data.shape)
 
 
 class LeavesTheRange(GoodGenerator):
     def forward(self, z: Tensor) -> Tensor:
-        return self.first(z).unflatten(1, self.data.shape)  # type: ignore[no-any-return]
+        return self.first(z).unflatten(1, self.data.shape)
 
 
 class NamesAFirstThatIsNone(GoodGenerator):
     def forward(self, z: Tensor) -> Tensor:
-        return self.first(z.tanh()).tanh().unflatten(1, self.data.shape)  # type: ignore[no-any-return]
+        return self.first(z.tanh()).tanh().unflatten(1, self.data.shape)
 
 
 class FlipsD(nn.Module):
@@ -198,12 +198,12 @@ class FlipsD(nn.Module):
         return (context.real_output.logits - context.fake_output.logits).mean()
 
     def g_loss(self, context: Any) -> Tensor:
-        return -context.fake_output.logits.mean()  # type: ignore[no-any-return]
+        return -context.fake_output.logits.mean()
 
-    def after(self, context: Any) -> None: ...
+    def after_step(self, context: Any) -> None: ...
 
 
-class Strategy:
+class Strategy(TransferStrategy):
     """A strategy without a fault: it does nothing."""
 
     slots: frozenset[Slot] = frozenset()

@@ -108,13 +108,13 @@ def test_what_a_launcher_left_in_the_environment_silences_no_run(monkeypatch: py
     """RANK alone made every process a silent one, which wrote nothing and said nothing."""
     monkeypatch.setenv("RANK", "1")
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert launch.first()
+    assert launch.is_rank_zero()
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert not launch.first()
+    assert not launch.is_rank_zero()
     for nonsense in ("two", "0", "-1", ""):
         monkeypatch.setenv("WORLD_SIZE", nonsense)
         with pytest.raises(ConfigError, match="WORLD_SIZE"):
-            launch.started()
+            launch.launched_world_size()
 
 
 class Killed(Executor):

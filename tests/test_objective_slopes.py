@@ -228,17 +228,17 @@ def test_consistency_and_its_slopes_equal_numpys(seed: int) -> None:
         return DiscriminatorOutput(torch.tanh(x.flatten(1) @ a), ())
 
     context = StepContext(
-        real,
-        fake,
-        fake,
-        torch.arange(N),
-        0,
-        discriminate,
-        discriminate,
-        (3,),
-        discriminate(fake),
-        discriminate(real),
-        rng,
+        real=real,
+        fake=fake,
+        z=fake,
+        indices=torch.arange(N),
+        shown=0,
+        discriminate=discriminate,
+        generate=discriminate,
+        groups=(3,),
+        fake_output=discriminate(fake),
+        real_output=discriminate(real),
+        rng=rng,
     )
     shifts = draw(("translation",), N, DataSpec((1, 8, 8)), torch.Generator().set_state(rng.get_state())).shifts
     penalty = plugins.build("regulariser", PartSpec("core/consistency", {"gamma": 3.0})).penalty(context)

@@ -55,7 +55,17 @@ def table(seed: int, discriminate: Callable[[Tensor], DiscriminatorOutput] | Non
     rows = torch.arange(N)
     stream = torch.Generator().manual_seed(seed + 1)
     return StepContext(
-        real, fake, fake, rows, 0, discriminate, discriminate, (1, 2), discriminate(fake), discriminate(real), stream
+        real=real,
+        fake=fake,
+        z=fake,
+        indices=rows,
+        shown=0,
+        discriminate=discriminate,
+        generate=discriminate,
+        groups=(1, 2),
+        fake_output=discriminate(fake),
+        real_output=discriminate(real),
+        rng=stream,
     )  # type: ignore[arg-type]
 
 
@@ -150,17 +160,17 @@ def test_consistency_is_the_squared_change_of_the_logits() -> None:
         return DiscriminatorOutput((x * torch.linspace(0, 1, 64).view(1, 1, 8, 8)).flatten(1).sum(1, keepdim=True), ())
 
     context = StepContext(
-        real,
-        fake,
-        fake,
-        torch.arange(N),
-        0,
-        discriminate,
-        discriminate,
-        (1,),
-        discriminate(fake),
-        discriminate(real),
-        rng,
+        real=real,
+        fake=fake,
+        z=fake,
+        indices=torch.arange(N),
+        shown=0,
+        discriminate=discriminate,
+        generate=discriminate,
+        groups=(1,),
+        fake_output=discriminate(fake),
+        real_output=discriminate(real),
+        rng=rng,
     )
     state = rng.get_state()
     value = plugins.build("regulariser", PartSpec("core/consistency", {"gamma": 3.0})).penalty(context)
@@ -363,12 +373,12 @@ def test_the_adaptive_probability_follows_the_sign_of_real_logits() -> None:
     steering = FeedbackController({"augment": adaptive})
     trace = []
     for step, sign in enumerate([1.0, 1.0, 1.0, -0.5] + [0.9] * 24 + [0.0] * 4, 1):
-        steering.after({"d_sign": torch.tensor(sign)}, {"augment": 50 * step}, 50)
+        steering.update({"d_sign": torch.tensor(sign)}, {"augment": 50 * step}, 50)
         trace.append(round(adaptive.p.item(), 6))
     assert trace[:4] == [0.0, 0.0, 0.0, 0.2]
     assert trace[3::4] == [0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0, 0.8]
     low = AdaptiveProbability(0.6, 1000)
-    FeedbackController({"a": low}).after({"d_sign": torch.tensor(-1.0)}, {"a": 50}, 50)
+    FeedbackController({"a": low}).update({"d_sign": torch.tensor(-1.0)}, {"a": 50}, 50)
     assert low.p.item() == 0.0
 
 
@@ -438,7 +448,7 @@ def test_a_lazy_penalty_is_due_every_third_step_and_weighs_three_times_as_much(n
         def look(*_: Any) -> None:
             found.append(torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None]))
 
-        trainer.optimisers["discriminator"].register_step_pre_hook(look)
+        trainer.optimizers["discriminator"].adam.register_step_pre_hook(look)
         return trainer, found
 
     lazy, slopes_of_lazy = begin(2.0, 3)

@@ -67,4 +67,4 @@ def test_every_pair_that_composes_trains_twenty_steps(first: str, arch: str, ima
         for i in range(20):
             scalars = trainer.step(batches.next(), i * 8)
             assert all(math.isfinite(value) for value in scalars.values()), pair
-        assert torch.isfinite(trainer.averaged().sample(4)).all(), pair
+        assert torch.isfinite(trainer.averaged_gan().sample(4)).all(), pair

@@ -38,7 +38,7 @@ def move(images: ImageSet, *parts: PartSpec, arch: str = "dcgan") -> TransferRes
     return zoo.transfer(source, zoo.gan(like=source, seed=1), list(parts), data=images)
 
 
-def trainee_of(transferred: TransferResult, data: ImageSet, **settings: Any) -> GANTrainer:
+def trainer_of(transferred: TransferResult, data: ImageSet, **settings: Any) -> GANTrainer:
     training = from_plain(AdversarialTraining, {"batch": 8, **transferred.plan.recipe, **settings}, "training")
     return GANTrainer(transferred.plan, data, training, 0)
 
@@ -61,7 +61,7 @@ def resumes_bit_for_bit(transferred: TransferResult, images: ImageSet, folder: P
 def update(warm: WarmStart, wins: list[float], batch: int = 10) -> None:
     steering = FeedbackController({"warm": warm})
     for i, value in enumerate(wins):
-        steering.after({"d_wins": torch.tensor(value)}, {"warm": (i + 1) * batch}, batch)
+        steering.update({"d_wins": torch.tensor(value)}, {"warm": (i + 1) * batch}, batch)
 
 
 def test_a_warm_up_ends_with_the_first_mean_of_four_steps_above_its_accuracy() -> None:
@@ -81,7 +81,7 @@ def test_a_setting_whose_stage_has_not_begun_follows_nothing() -> None:
     warm = WarmStart(1000, 0, 1.0, accuracy=0.8)
     steering = FeedbackController({"warm": warm})
     for _ in range(8):
-        steering.after({"d_wins": torch.ones(())}, {}, 10)
+        steering.update({"d_wins": torch.ones(())}, {}, 10)
     assert warm(500) == 0.0
 
 
@@ -89,7 +89,7 @@ def test_a_setting_whose_stage_has_not_begun_follows_nothing() -> None:
 def test_the_generator_begins_once_the_discriminator_can_tell(arch: str, images: ImageSet) -> None:
     """G rests until D ranks enough pairs right, long before the warm-up's last image, and then moves."""
     config = {"warmup_images": 10_000, "warmup_accuracy": 0.6}
-    trainer = trainee_of(move(images, PartSpec("decoder-init", config), arch=arch), images)
+    trainer = trainer_of(move(images, PartSpec("decoder-init", config), arch=arch), images)
     before = copy.deepcopy(trainer.gan.generator)
     began = None
     for i in range(60):
@@ -114,7 +114,7 @@ def test_a_run_remembers_that_its_warm_up_ended(images: ImageSet, tmp_path: Path
 
 
 def optimised(trainer: GANTrainer) -> list[int]:
-    groups = trainer.learners[Side.DISCRIMINATOR].adam.param_groups
+    groups = trainer.optimizers[Side.DISCRIMINATOR].adam.param_groups
     return [id(weight) for group in groups for weight in group["params"]]
 
 
@@ -124,7 +124,7 @@ def test_unfreezing_adds_exactly_the_frozen_weights_once(arch: str, images: Imag
     parts = PartSpec("encoder-init"), PartSpec("freeze-lower", {"stages": 1, "unfreeze_after": 0.25})
     transferred = move(images, *parts, arch=arch)
     assert any("25%" in note for note in transferred.report.notes)
-    trainer = trainee_of(transferred, images, images=64)
+    trainer = trainer_of(transferred, images, images=64)
     names = transferred.plan.frozen["discriminator"]
     frozen = {name: w for name, w in trainer.gan.discriminator.named_parameters() if name in names}
     before = {name: weight.detach().clone() for name, weight in frozen.items()}
@@ -174,7 +174,7 @@ def test_freezing_follows_a_discriminator_into_its_wrapper(images: ImageSet) -> 
     """What thaws inside feature-concat is what was frozen there."""
     parts = PartSpec("encoder-init"), PartSpec("feature-concat"), PartSpec("freeze-lower", {"unfreeze_after": 0.0})
     transferred = move(images, *parts)
-    (stage,) = transferred.plan.stages
+    (stage,) = transferred.plan.phases
     assert stage.unfreezes["discriminator"]
     assert all(name.startswith("base.encoder.") for name in stage.unfreezes["discriminator"])
     assert stage.unfreezes["discriminator"] <= transferred.plan.frozen["discriminator"]
@@ -191,7 +191,7 @@ def test_a_latent_gan_may_end_on_images(arch: str, images: ImageSet, tmp_path: P
         "joint_ramp_images": 0,
     }
     transferred = move(images, PartSpec("latent-gan", config), arch=arch)
-    trainer = trainee_of(transferred, images, images=64)
+    trainer = trainer_of(transferred, images, images=64)
     watched = {"decoder": trainer.gan.generator.generator, "d": trainer.gan.discriminator, "g": _mapper(trainer)}
     seen = []
     for shown in range(0, 64, 8):

@@ -88,7 +88,7 @@ def train(transferred: TransferResult, images: ImageSet, steps: int, **settings:
 def outcome(trainer: GANTrainer, images: ImageSet) -> tuple[torch.Tensor, ...]:
     """What a trained GAN gives: samples of the live and the averaged generator, verdicts on real images."""
     x = images.batch(images.held_out)
-    return trainer.gan.sample(8), trainer.averaged().sample(8), trainer.gan.score(x)
+    return trainer.gan.sample(8), trainer.averaged_gan().sample(8), trainer.gan.score(x)
 
 
 def assert_same_bits(a: tuple[torch.Tensor, ...], b: tuple[torch.Tensor, ...]) -> None:
@@ -166,7 +166,7 @@ def test_frozen_tensors_never_change_and_no_optimiser_holds_them(strategy: str, 
         assert torch.equal(before[key], tensor), key
         assert getattr(tensor, "grad", None) is None, key
         assert not tensor.requires_grad, key
-    optimised = {id(w) for adam in trainer.optimisers.values() for group in adam.param_groups for w in group["params"]}
+    optimised = {id(weight) for optimizer in trainer.optimizers.values() for weight in optimizer.parameters}
     assert not optimised & {id(tensor) for tensor in frozen.values()}
     called = {(row.net, row.tensor): row.state for row in transferred.report.rows}
     for net, module in nets.items():
@@ -245,11 +245,11 @@ def test_the_first_step_is_finite_and_reaches_the_generator(strategy: str, arch:
     """At step 0 losses are finite and some trained weight of the generator's side moves, unless nothing is to train."""
     transferred = move(autoencoder(arch), strategy, images)
     trainer = GANTrainer(transferred.plan, images, training_of(transferred), 0)
-    before = [weight.detach().clone() for weight in trainer.learners[Side.GENERATOR].weights]
+    before = [weight.detach().clone() for weight in trainer.optimizers[Side.GENERATOR].parameters]
     rows = images.train[: trainer.training.batch]
     scalars = trainer.step(rows, 0)
     assert all(math.isfinite(value) for value in scalars.values())
-    after = trainer.learners[Side.GENERATOR].weights
+    after = trainer.optimizers[Side.GENERATOR].parameters
     moved_some = any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert moved_some != (strategy in RESTING)
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 from helpers import SHAPE, autoencoder, states_equal
-from moving import move, run, table, trainee_of
+from moving import first_context, move, run, trainer_of
 from torch import Tensor
 from torch.nn.functional import softplus
-from zoo_transfer.configs.games import BeganConfig
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
+from zoo_transfer.configs.objectives import BeganConfig
 from zoo_transfer.denoising_features import fit_denoiser
 from zoo_transfer.energy import Began
 from zoo_transfer.feature_distill import normalised
@@ -55,9 +55,9 @@ def larger(images_file: Path) -> ImageSet:
 @pytest.mark.parametrize("strategy", ["decoder-init+encoder-init", "latent-gan", "energy", "projected-heads"])
 def test_optimisers_begin_empty(strategy: str, arch: str, images: ImageSet) -> None:
     """Nothing of the autoencoder's Adam comes along."""
-    trainer = trainee_of(move(images, *strategy.split("+"), arch=arch), images)
-    assert trainer.optimisers
-    assert all(not adam.state for adam in trainer.optimisers.values())
+    trainer = trainer_of(move(images, *strategy.split("+"), arch=arch), images)
+    assert all(optimizer.adam for optimizer in trainer.optimizers.values())
+    assert all(not optimizer.adam.state for optimizer in trainer.optimizers.values())
 
 
 @both
@@ -91,11 +91,11 @@ def test_a_wholly_frozen_trunk_is_a_linear_probe(arch: str, images: ImageSet) ->
     stages = len(autoencoder(arch).encoder.stage_channels)
     rest = ("decoder-init", {"warmup_images": 10_000, "warmup_accuracy": 1.0})
     transferred = move(images, rest, "encoder-init", ("freeze-lower", {"stages": stages}), arch=arch)
-    trainer = trainee_of(transferred, images, objective="core/non-saturating", regulariser="none")
+    trainer = trainer_of(transferred, images, objective="core/non-saturating", regulariser="none")
     probe = copy.deepcopy(transferred.gan.discriminator.head)
-    learning = trainer.learners[Side.DISCRIMINATOR].adam.param_groups
+    learning = trainer.optimizers[Side.DISCRIMINATOR].adam.param_groups
     assert sum(w.numel() for group in learning for w in group["params"]) == sum(w.numel() for w in probe.parameters())
-    adam = torch.optim.Adam(probe.parameters(), trainer.learners[Side.DISCRIMINATOR].rate, (0.0, 0.99))
+    adam = torch.optim.Adam(probe.parameters(), trainer.optimizers[Side.DISCRIMINATOR].lr, (0.0, 0.99))
     adam.param_groups[0]["betas"] = learning[0]["betas"]
     batches, codes = Batches(images.train, 8, stream(0, "data")), stream(0, "codes")
     encoder, gan = transferred.source.encoder, transferred.gan
@@ -119,7 +119,7 @@ def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int
     part = {"component": arch, "config": {"width": 4} if arch == "dcgan" else {"widths": [5, 3]}}
     source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6)
     transferred = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
-    groups = trainee_of(transferred, larger).learners[Side.DISCRIMINATOR].adam.param_groups
+    groups = trainer_of(transferred, larger).optimizers[Side.DISCRIMINATOR].adam.param_groups
     every = sum(w.numel() for w in transferred.gan.discriminator.parameters())
     sizes = (4 * (16 + 1), 8 * (4 * 16 + 1)) if arch == "dcgan" else (5 * (256 + 1), 3 * (5 + 1))
     assert sum(w.numel() for group in groups for w in group["params"]) == every - sum(sizes[:stages])
@@ -138,8 +138,8 @@ def test_the_generator_learns_through_the_features_where_the_trunk_is_silent(
     with torch.no_grad():
         for weight in transferred.gan.discriminator.base.parameters():
             weight.zero_()
-    trainer = trainee_of(transferred, images)
-    loss = trainer.objective.g_loss(table(trainer, images))
+    trainer = trainer_of(transferred, images)
+    loss = trainer.objective.g_loss(first_context(trainer, images))
     slopes = torch.autograd.grad(loss, list(transferred.gan.generator.parameters()))
     assert all(slope.abs().sum() > 0 for slope in slopes)
 
@@ -188,22 +188,22 @@ def test_a_gan_that_is_trained_on_keeps_its_frozen_features(
 @both
 def test_a_faded_anchor_leaves_the_steps_of_decoder_init(arch: str, images: ImageSet) -> None:
     """Once its weight is 0, every step is bit for bit the one without it."""
-    trainees = [
-        trainee_of(move(images, *parts, arch=arch), images)
+    trainers = [
+        trainer_of(move(images, *parts, arch=arch), images)
         for parts in (["decoder-init"], ["decoder-init", ("recon-anchor", {"images": 8})])
     ]
     for i in range(1, 6):
-        for trainer in trainees:
+        for trainer in trainers:
             trainer.step(images.train[8 * i : 8 * i + 8], 8 * i)
-    assert states_equal(trainees[0].gan, trainees[1].gan)
+    assert states_equal(trainers[0].gan, trainers[1].gan)
 
 
 @both
 def test_the_anchor_gives_the_generator_todays_codes(arch: str, images: ImageSet) -> None:
-    """Bit for bit Enc(x) of the batch on the table: there is no cache that could be stale."""
+    """Bit for bit Enc(x) of the batch on the first_context: there is no cache that could be stale."""
     transferred = move(images, "decoder-init", "recon-anchor", arch=arch)
     (term,) = transferred.plan.losses.values()
-    context = table(trainee_of(transferred, images), images)
+    context = first_context(trainer_of(transferred, images), images)
     given: list[Tensor] = []
     context.generate = lambda z: given.append(z) or context.real
     term(context)
@@ -215,7 +215,7 @@ def test_moments_of_real_images_come_nearer_with_the_batch_and_never_reach_d(arc
     """The distance of real images to all of them falls with the batch's size; no weight of D has a slope."""
     transferred = move(images, "feature-moments", arch=arch)
     (term,) = transferred.plan.losses.values()
-    context = table(trainee_of(transferred, images), images)
+    context = first_context(trainer_of(transferred, images), images)
     weights = list(transferred.gan.discriminator.parameters())
     slopes = torch.autograd.grad(copy.deepcopy(term)(context), [*weights, context.fake], allow_unused=True)
     assert slopes[-1] is not None
@@ -254,10 +254,10 @@ def test_the_denoisers_target_has_no_slope(arch: str, images: ImageSet) -> None:
     """The term's gradient in a code is 2 (c - r(c)) / n: none of it goes through r."""
     transferred = move(images, ("denoising-features", {"steps": 3, "width": 8}), arch=arch)
     (term,) = transferred.plan.losses.values()
-    trainer = trainee_of(transferred, images)
+    trainer = trainer_of(transferred, images)
     code = torch.randn(8, 6, generator=torch.Generator().manual_seed(0)).requires_grad_()
     term.teacher.code = lambda x: term.denoiser.mean + term.denoiser.scale * code
-    (slope,) = torch.autograd.grad(term(table(trainer, images)), code)
+    (slope,) = torch.autograd.grad(term(first_context(trainer, images)), code)
     with torch.no_grad():
         expected = 2 * (code - term.denoiser(code)) / code.numel()
     torch.testing.assert_close(slope, expected, rtol=1e-4, atol=1e-6)
@@ -291,7 +291,7 @@ def test_after_distillation_alone_the_discriminators_features_explain_the_encode
     gan = zoo.gan(like=source, seed=1, discriminator=narrow if arch == "mlp" else None)
     transferred = zoo.transfer(source, gan, "feature-distill")
     rate = 1e-2 if arch == "mlp" else 2e-3
-    trainer = trainee_of(transferred, images, objective="core/wasserstein", regulariser="none", discriminator_lr=rate)
+    trainer = trainer_of(transferred, images, objective="core/wasserstein", regulariser="none", discriminator_lr=rate)
     trainer.objective.d_loss = lambda context: 0.0 * context.fake_output.logits.sum()
     x = images.batch(images.train)
     phi = normalised(source.encoder.features(x).stages[-1].detach())
@@ -328,7 +328,7 @@ def test_begans_control_stays_within_0_and_1() -> None:
     began = Began(BeganConfig(gamma=0.7, lambda_k=0.3))
     seen = []
     for fake in [0.0] * 6 + [9.0] * 3:
-        began.after(_judged(1.0, fake))
+        began.after_step(_judged(1.0, fake))
         seen.append(began.k.item())
     assert seen == sorted(seen[:6]) + seen[6:]
     assert max(seen) == 1.0
@@ -338,7 +338,18 @@ def test_begans_control_stays_within_0_and_1() -> None:
 def _judged(real: float, fake: float) -> StepContext:
     r, f = (torch.full((4, 1), -energy) for energy in (real, fake))
     none: Any = None
-    return StepContext(r, f, f, none, 0, none, none, (1,), DiscriminatorOutput(f, ()), DiscriminatorOutput(r, ()))
+    return StepContext(
+        real=r,
+        fake=f,
+        z=f,
+        indices=none,
+        shown=0,
+        discriminate=none,
+        generate=none,
+        groups=(1,),
+        fake_output=DiscriminatorOutput(f, ()),
+        real_output=DiscriminatorOutput(r, ()),
+    )
 
 
 # ---------------------------------------------------------------- codes
@@ -365,7 +376,7 @@ def test_who_rests_does_not_decide_how_images_are_augmented(strategy: Any, arch:
     """The stream of the augmentation after five steps is that of scratch, though G rested for three of them."""
     streams = []
     for parts in (["scratch"], [strategy]):
-        trainer = trainee_of(move(images, *parts, arch=arch), images, augment="colour+translation")
+        trainer = trainer_of(move(images, *parts, arch=arch), images, augment="colour+translation")
         run(trainer, images, 5)
         streams.append(trainer.streams["augmentation"].get_state())
     assert torch.equal(*streams)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from helpers import ARCHITECTURES, SHAPE, autoencoder, states_equal
-from moving import move, run, table, trainee_of
+from moving import first_context, move, run, trainer_of
 from torch import Tensor
 from zoo_transfer.anchors import fisher_of
-from zoo_transfer.configs.games import BeganConfig, EbganConfig
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
+from zoo_transfer.configs.objectives import BeganConfig, EbganConfig
 from zoo_transfer.configs.priors import FlowPriorConfig
 from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.denoising_features import fit_denoiser
@@ -73,10 +73,10 @@ def test_shuffling_keeps_every_value_and_moves_it(arch: str, images: ImageSet) -
 
 def test_the_autoencoder_prior_baseline_is_the_decoder_and_never_moves(images: ImageSet) -> None:
     transferred = move(images, ("autoencoder-prior", {"components": 2}))
-    trainer = trainee_of(transferred, images)
+    trainer = trainer_of(transferred, images)
     run(trainer, images, 3)
     assert states_equal(trainer.gan.generator, transferred.source.decoder)
-    assert not trainer.optimisers
+    assert not any(optimizer.adam for optimizer in trainer.optimizers.values())
 
 
 # ---------------------------------------------------------------- weights and schedules
@@ -87,17 +87,17 @@ def test_the_generator_waits_while_the_discriminator_warms_up_and_then_rises(arc
     """No weight of G moves for the first 40 images; its rate is 0.25 of its own then, and all of it 40 images later."""
     config = {"warmup_images": 40, "warmup_accuracy": 1.0, "ramp_images": 40}
     transferred = move(images, ("decoder-init", config), arch=arch)
-    trainer = trainee_of(transferred, images, generator_lr=1e-3)
+    trainer = trainer_of(transferred, images, generator_lr=1e-3)
     d_before = copy.deepcopy(trainer.gan.discriminator)
     run(trainer, images, 5)
     assert states_equal(trainer.gan.generator, transferred.source.decoder)
     assert not states_equal(trainer.gan.discriminator, d_before)
-    assert trainer.learners[Side.GENERATOR].adam.state_dict()["state"] == {}
+    assert trainer.optimizers[Side.GENERATOR].adam.state_dict()["state"] == {}
     trainer.step(images.train[:8], 40)
     assert not states_equal(trainer.gan.generator, transferred.source.decoder)
-    assert trainer.learners[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(0.25e-3)
+    assert trainer.optimizers[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(0.25e-3)
     trainer.step(images.train[:8], 80)
-    assert trainer.learners[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(1e-3)
+    assert trainer.optimizers[Side.GENERATOR].adam.param_groups[0]["lr"] == pytest.approx(1e-3)
 
 
 def test_the_warm_start_rises_linearly() -> None:
@@ -118,7 +118,7 @@ def test_freezing_stages_freezes_what_they_depend_on_and_nothing_else(arch: str,
     prefixes = tuple(f"encoder.{'layers' if arch == 'mlp' else 'stages'}.{i}." for i in range(stages))
     names = {name for name, _ in transferred.gan.discriminator.named_parameters()}
     assert transferred.plan.frozen["discriminator"] == {name for name in names if name.startswith(prefixes)}
-    trainer = trainee_of(transferred, images, objective="core/non-saturating")  # a relativistic loss moves no last bias
+    trainer = trainer_of(transferred, images, objective="core/non-saturating")  # a relativistic loss moves no last bias
     before = copy.deepcopy(trainer.gan.discriminator)
     run(trainer, images, 5)
     for name, weight in trainer.gan.discriminator.named_parameters():
@@ -130,9 +130,9 @@ def test_weights_are_pulled_back_to_where_they_started(arch: str, images: ImageS
     """The anchor is 0 at the start, w ||d||^2 after a step d, and its Fisher information weighs it in ewc."""
     for strategy in ("l2-sp", "ewc"):
         transferred = move(images, "decoder-init", strategy, arch=arch)
-        trainer = trainee_of(transferred, images)
+        trainer = trainer_of(transferred, images)
         (term,) = transferred.plan.losses.values()
-        context = table(trainer, images)
+        context = first_context(trainer, images)
         assert term(context).item() == 0.0
         with torch.no_grad():
             for weight in trainer.gan.generator.parameters():
@@ -208,7 +208,7 @@ def test_projected_heads_are_groups_of_their_own_and_all_of_them_learn(arch: str
     assert len(discriminate.logit_groups) == 1 + discriminate.used
     mixing = copy.deepcopy(discriminate.mixing)
     before = {name: weight.detach().clone() for name, weight in discriminate.heads.named_parameters()}
-    run(trainee_of(transferred, images, objective="core/non-saturating"), images, 3)
+    run(trainer_of(transferred, images, objective="core/non-saturating"), images, 3)
     assert states_equal(discriminate.mixing, mixing)
     assert all(not torch.equal(before[name], weight) for name, weight in discriminate.heads.named_parameters())
 
@@ -228,7 +228,7 @@ def test_the_reconstruction_anchor_is_0_for_a_perfect_generator(arch: str, image
     """With G(Enc x) = x nothing is lost, and the weight falls as a cosine to 0."""
     transferred = move(images, "decoder-init", ("recon-anchor", {"images": 100}), arch=arch)
     (term,) = transferred.plan.losses.values()
-    context = table(trainee_of(transferred, images), images)
+    context = first_context(trainer_of(transferred, images), images)
     assert term(context).item() > 0
     context.generate = lambda z: context.real
     assert term(context).item() == 0.0
@@ -239,8 +239,8 @@ def test_the_reconstruction_anchor_is_0_for_a_perfect_generator(arch: str, image
 def test_the_anchor_feeds_codes_in_the_generators_own_terms(arch: str, images: ImageSet) -> None:
     """With a folded Gaussian, G(to_latent(Enc x)) is still the source's reconstruction."""
     transferred = move(images, "decoder-init", "gaussian-prior", "recon-anchor", arch=arch)
-    trainer = trainee_of(transferred, images)
-    context = table(trainer, images)
+    trainer = trainer_of(transferred, images)
+    context = first_context(trainer, images)
     codes = transferred.source.encode(context.real)
     expected = transferred.source.decode(codes)
     torch.testing.assert_close(context.generate(context.latent(codes)), expected, rtol=1e-4, atol=1e-4)
@@ -258,7 +258,7 @@ def test_real_moments_are_those_of_numpy_and_match_themselves(arch: str, images:
         np.testing.assert_allclose(mean, values.mean(0), atol=1e-6)
         np.testing.assert_allclose(variance, values.var(0), atol=1e-6)
         assert torch.equal(getattr(term, f"real_mean_{i}"), mean)
-    context = table(trainee_of(transferred, images), images)
+    context = first_context(trainer_of(transferred, images), images)
     context.fake = x
     assert copy.deepcopy(term)(context).item() == pytest.approx(0.0, abs=1e-5)
     context.fake = context.real
@@ -271,13 +271,13 @@ def test_real_moments_are_those_of_numpy_and_match_themselves(arch: str, images:
 def test_moments_alone_leave_the_discriminator_untouched(arch: str, images: ImageSet) -> None:
     """GFMN: D rests, the generator follows the moments and comes nearer."""
     transferred = move(images, ("feature-moments", {"alone": True, "keep": 0.5}), arch=arch)
-    trainer = trainee_of(transferred, images)
+    trainer = trainer_of(transferred, images)
     before = copy.deepcopy(trainer.gan.discriminator)
     (term,) = transferred.plan.losses.values()
-    first = copy.deepcopy(term)(table(trainer, images, 64)).item()
+    first = copy.deepcopy(term)(first_context(trainer, images, 64)).item()
     run(trainer, images, 30)
     assert states_equal(trainer.gan.discriminator, before)
-    assert copy.deepcopy(term)(table(trainer, images, 64)).item() < first
+    assert copy.deepcopy(term)(first_context(trainer, images, 64)).item() < first
 
 
 def test_the_denoiser_moves_noisy_codes_towards_real_ones() -> None:
@@ -307,11 +307,11 @@ def test_distillation_teaches_a_discriminator_of_another_architecture(
     source = autoencoder(teacher)
     gan = zoo.gan(*ARCHITECTURES[student][::-1], like=source, seed=1)
     transferred = zoo.transfer(source, gan, "feature-distill")
-    trainer = trainee_of(transferred, images, objective="core/wasserstein", regulariser="none")
+    trainer = trainer_of(transferred, images, objective="core/wasserstein", regulariser="none")
     term = transferred.plan.losses["transfer/feature-distill/features"]
-    first = term(table(trainer, images, 64)).item()
+    first = term(first_context(trainer, images, 64)).item()
     run(trainer, images, 80)
-    assert term(table(trainer, images, 64)).item() < 0.8 * first
+    assert term(first_context(trainer, images, 64)).item() < 0.8 * first
     assert not any("adapter" in name for part in trainer.gan.parts.values() for name in part.state_dict())
 
 
@@ -329,8 +329,8 @@ def test_distillation_reaches_a_generator_with_another_number_of_values_a_code(
     z = term.projection(source.encode(images.batch(images.train)))
     assert z.shape[1] == min(latent_dim, source.latent_dim)
     torch.testing.assert_close(torch.cov(z.T), torch.eye(z.shape[1]), rtol=0, atol=0.2)  # the ridge
-    trainer = trainee_of(transferred, images, discriminator_lr=1e-9, generator_lr=1e-3)
-    context = table(trainer, images, 64)
+    trainer = trainer_of(transferred, images, discriminator_lr=1e-9, generator_lr=1e-3)
+    context = first_context(trainer, images, 64)
     code = source.encode(context.real)
     z = torch.cat(
         [term.projection(code), context.z[:, min(latent_dim, source.latent_dim) :]], 1
@@ -338,7 +338,7 @@ def test_distillation_reaches_a_generator_with_another_number_of_values_a_code(
     first = term(context).item()
     assert first == pytest.approx((transferred.gan.generator(z) - source.decoder(code)).abs().mean().item(), rel=1e-5)
     run(trainer, images, 40)
-    assert term(table(trainer, images, 64)).item() < 0.9 * first
+    assert term(first_context(trainer, images, 64)).item() < 0.9 * first
 
 
 # ---------------------------------------------------------------- energy
@@ -362,8 +362,8 @@ def test_the_energy_is_the_autoencoders_error_at_the_start(arch: str, norm: str,
 def test_one_step_of_the_energy_lowers_it_on_real_and_raises_it_on_fake_images(arch: str, images: ImageSet) -> None:
     """Below the margin both signs hold, and the generator's gradient flows through u and through Dec(Enc(u))."""
     transferred = move(images, ("energy", {"margin": 100.0, "pull_away": 0.0}), arch=arch)
-    trainer = trainee_of(transferred, images, discriminator_lr=1e-4, generator_lr=1e-12)
-    context = table(trainer, images)
+    trainer = trainer_of(transferred, images, discriminator_lr=1e-4, generator_lr=1e-12)
+    context = first_context(trainer, images)
     u = context.fake.detach().requires_grad_()
     (whole,) = torch.autograd.grad(-context.discriminate(u).logits.sum(), u)
     shadow = transferred.gan.discriminator
@@ -371,12 +371,12 @@ def test_one_step_of_the_energy_lowers_it_on_real_and_raises_it_on_fake_images(a
     (identity_only,) = torch.autograd.grad((u - shadow.decoder(code).detach()).square().flatten(1).mean(1).sum(), u)
     assert not torch.allclose(whole, identity_only)
     before = context.real_output.logits.mean(), context.fake_output.logits.mean()
-    adam = trainer.learners[Side.DISCRIMINATOR].adam
+    adam = trainer.optimizers[Side.DISCRIMINATOR].adam
     adam.zero_grad()
-    trainer.objective.d_loss(table(trainer, images)).backward()
+    trainer.objective.d_loss(first_context(trainer, images)).backward()
     adam.param_groups[0]["lr"] = 1e-4
     adam.step()
-    after = table(trainer, images)
+    after = first_context(trainer, images)
     assert -after.real_output.logits.mean() < -before[0]
     assert -after.fake_output.logits.mean() > -before[1]
 
@@ -393,7 +393,18 @@ def test_pulling_away_is_1_for_identical_and_0_for_orthogonal_codes() -> None:
 def judged(real: list[float], fake: list[float]) -> StepContext:
     r, f = (torch.tensor(values).view(-1, 1).neg() for values in (real, fake))
     none: Any = None
-    return StepContext(r, f, f, none, 0, none, none, (1,), DiscriminatorOutput(f, (f,)), DiscriminatorOutput(r, (r,)))
+    return StepContext(
+        real=r,
+        fake=f,
+        z=f,
+        indices=none,
+        shown=0,
+        discriminate=none,
+        generate=none,
+        groups=(1,),
+        fake_output=DiscriminatorOutput(f, (f,)),
+        real_output=DiscriminatorOutput(r, (r,)),
+    )
 
 
 def test_the_energy_losses_follow_their_papers_by_hand() -> None:
@@ -408,7 +419,7 @@ def test_the_energy_losses_follow_their_papers_by_hand() -> None:
         context = judged([real, real], [fake, fake])
         assert began.d_loss(context).item() == pytest.approx(real - k * fake, rel=1e-5)
         assert began.g_loss(context).item() == pytest.approx(fake)
-        began.after(context)
+        began.after_step(context)
         k = min(1.0, max(0.0, k + 0.1 * (0.5 * real - fake)))
         assert began.k.item() == pytest.approx(k, abs=1e-6)
         assert began.measure.item() == pytest.approx(real + abs(0.5 * real - fake), rel=1e-5)
@@ -431,7 +442,7 @@ def test_a_latent_gan_samples_what_the_decoder_makes_of_its_codes(arch: str, ima
     maker, z = transferred.gan.generator.eval(), torch.randn(4, 6)
     codes = maker.codes(z)
     assert torch.equal(maker(z), transferred.source.eval().decoder(codes))
-    trainer = trainee_of(transferred, images)
+    trainer = trainer_of(transferred, images)
     shapes: set[tuple[int, ...]] = set()
     transferred.plan.task.critic.register_forward_pre_hook(lambda _, inputs: shapes.add(tuple(inputs[0].shape)))
     run(trainer, images, 5)
@@ -444,7 +455,7 @@ def test_a_latent_gan_samples_what_the_decoder_makes_of_its_codes(arch: str, ima
 def test_the_generator_of_codes_learns_their_mean_and_spread(arch: str, images: ImageSet) -> None:
     """Six hundred steps bring the first two moments of g(e) to those of the standardised codes."""
     transferred = move(images, ("latent-gan", {"widths": [32, 32], "critic_steps": 2}), arch=arch)
-    trainer = trainee_of(transferred, images, batch=32, beta1=0.5, ema_ramp=0.5)
+    trainer = trainer_of(transferred, images, batch=32, beta1=0.5, ema_ramp=0.5)
     run(trainer, images, 600)
     codes = trainer.average.net.mapper(torch.randn(500, 6, generator=torch.Generator().manual_seed(0)))
     assert codes.mean(0).abs().max() < 0.6
@@ -453,7 +464,7 @@ def test_the_generator_of_codes_learns_their_mean_and_spread(arch: str, images: 
 
 def test_a_strategy_that_looks_at_images_is_refused_beside_a_game_on_codes(images: ImageSet) -> None:
     """The error names both and the slot."""
-    with pytest.raises(TransferError, match=r"latent-gan.*game.*recon-anchor"):
+    with pytest.raises(TransferError, match=r"latent-gan.*task.*recon-anchor"):
         move(images, "latent-gan", "recon-anchor")
 
 
@@ -463,7 +474,7 @@ def test_mining_starts_from_the_generator_and_changes_only_the_miner(arch: str, 
     transferred = move(images, "decoder-init", "miner", arch=arch)
     z = torch.randn(4, 6)
     assert torch.equal(transferred.gan.generator.eval()(z), transferred.source.eval().decoder(z))
-    run(trainee_of(transferred, images), images, 5)
+    run(trainer_of(transferred, images), images, 5)
     assert states_equal(transferred.gan.generator.generator, transferred.source.decoder)
     assert transferred.gan.generator.miner[-1].weight.abs().sum() > 0
 
@@ -539,7 +550,7 @@ def test_augmentation_shows_real_and_fake_through_one_draw_and_resumes(images: I
 
 def test_augmentation_is_refused_for_a_game_on_codes(images: ImageSet) -> None:
     with pytest.raises(ConfigError, match="augment"):
-        trainee_of(move(images, "latent-gan"), images, augment="colour")
+        trainer_of(move(images, "latent-gan"), images, augment="colour")
 
 
 @both
@@ -550,11 +561,11 @@ def test_looking_once_at_a_batch_gives_the_bits_of_looking_twice(
 ) -> None:
     """Both players share the frozen encoder's pass: weights after five steps are those without sharing, and a GAN can
     be copied in the midst of it."""
-    shared = trainee_of(move(images, (strategy, {"channels": 4}), arch=arch), images, **settings)
+    shared = trainer_of(move(images, (strategy, {"channels": 4}), arch=arch), images, **settings)
     run(shared, images, 5)
     copy.deepcopy(shared.gan)
     monkeypatch.setattr(FrozenFeatures, "stages", lambda self, encoder, x, training: encoder.features(x).stages)
-    plain = trainee_of(move(images, (strategy, {"channels": 4}), arch=arch), images, **settings)
+    plain = trainer_of(move(images, (strategy, {"channels": 4}), arch=arch), images, **settings)
     run(plain, images, 5)
     assert states_equal(shared.gan, plain.gan)
 
@@ -574,7 +585,7 @@ def test_a_batch_that_was_written_into_is_looked_at_again(images: ImageSet) -> N
 
 def test_real_and_generated_images_are_augmented_by_one_draw(images: ImageSet) -> None:
     """The same image as real and as fake looks the same to D, whichever kind is drawn."""
-    trainer = trainee_of(move(images, "scratch"), images, augment="colour+translation+cutout")
+    trainer = trainer_of(move(images, "scratch"), images, augment="colour+translation+cutout")
     view = trainer._view(8)
     assert view is not None
     x = images.batch(images.train[:8])

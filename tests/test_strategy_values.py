@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import SHAPE, states_equal
-from moving import move, run, table, trainee_of
+from moving import first_context, move, run, trainer_of
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from zoo_transfer.projected_heads import Mixing
@@ -50,7 +50,7 @@ def mean_square(a: Tensor, b: Tensor) -> float:
 def test_the_anchor_is_the_distance_in_all_stages_and_a_share_of_that_in_pixels(arch: str, images: ImageSet) -> None:
     """mean_l ||phi_l(x) - phi_l(G(Enc x))||^2 / n_l + 0.3 |x - G(Enc x)| / n, of a generator that is not the decoder."""
     transferred = move(images, ("recon-anchor", {"pixels": 0.3}), arch=arch)
-    context, source = table(trainee_of(transferred, images), images), transferred.source
+    context, source = first_context(trainer_of(transferred, images), images), transferred.source
     again = transferred.gan.generator(source.encode(context.real))
     stages = [source.encoder.features(x).stages for x in (context.real, again)]
     distance = np.mean([mean_square(a, b) for a, b in zip(*stages, strict=True)])
@@ -63,7 +63,7 @@ def test_distillation_compares_all_stages_of_real_and_generated_images(arch: str
     """mean over both batches and all stages of ||A h(x) - phi(x) / rms||^2 / n; the weight falls linearly to 0."""
     config = {"discriminator": 0.8, "images": 100, "generator": 0.6, "generator_images": 50}
     transferred = move(images, ("feature-distill", config), arch=arch)
-    term, context = term_of(transferred, "features"), table(trainee_of(transferred, images), images)
+    term, context = term_of(transferred, "features"), first_context(trainer_of(transferred, images), images)
     distances = []
     for x in (context.real, context.fake):
         students, teachers = (
@@ -89,12 +89,12 @@ def test_moments_follow_an_average_and_pull_by_the_newest_batch(arch: str, image
     """Two batches by hand: the first is its own average, then m <- 0.6 m + 0.4 new; the slope is that of the newest
     batch's moments in full, not 0.4 of it."""
     transferred = move(images, ("feature-moments", {"keep": 0.6}), arch=arch)
-    term, trainer = term_of(transferred, "moments"), trainee_of(transferred, images)
+    term, trainer = term_of(transferred, "moments"), trainer_of(transferred, images)
     encoder = transferred.source.encoder
     real = [s.detach() for s in encoder.features(images.batch(images.train)).stages]
     kept: list[tuple[Tensor, Tensor]] = []
     for keep in (0.0, 0.6):
-        context = table(trainer, images)
+        context = first_context(trainer, images)
         x = (context.fake.detach() + 0.1 * keep).requires_grad_()
         context.fake = x
         moments = [(s.mean(0), ((s - s.mean(0)) ** 2).mean(0)) for s in encoder.features(x).stages]
@@ -119,7 +119,7 @@ def test_moments_follow_an_average_and_pull_by_the_newest_batch(arch: str, image
 def test_each_side_is_held_with_its_own_weight(arch: str, images: ImageSet) -> None:
     """l2-sp adds w_G ||theta_G - start||^2 to G's loss and w_D ||theta_D - start||^2 to D's, and nothing else."""
     transferred = move(images, "decoder-init", ("l2-sp", {"generator": 2e-3, "discriminator": 3e-3}), arch=arch)
-    context = table(trainee_of(transferred, images), images)
+    context = first_context(trainer_of(transferred, images), images)
     for side, strength in (("generator", 2e-3), ("discriminator", 3e-3)):
         term, net = term_of(transferred, side), transferred.gan.parts[side]
         assert (term.side, term.weight(10**6)) == (Side(side), strength)
@@ -240,7 +240,7 @@ def test_statistics_are_means_over_batches_of_the_gans_own_prior(arch: str, imag
 def test_the_average_starts_as_the_decoder(arch: str, images: ImageSet) -> None:
     """Before the first step it is the decoder; after it the mean of both by the half-life, which ramps up."""
     transferred = move(images, "decoder-init", arch=arch)
-    trainer = trainee_of(transferred, images, ema_ramp=0.5, generator_lr=1e-2)
+    trainer = trainer_of(transferred, images, ema_ramp=0.5, generator_lr=1e-2)
     assert states_equal(trainer.average.net, transferred.source.decoder)
     before = [weight.detach().clone() for weight in trainer.average.net.parameters()]
     run(trainer, images, 1)
@@ -257,7 +257,7 @@ def test_the_average_starts_as_the_decoder(arch: str, images: ImageSet) -> None:
 @both
 def test_the_map_of_codes_moves_with_every_third_step_of_its_critic(arch: str, images: ImageSet) -> None:
     transferred = move(images, ("latent-gan", {"widths": [8], "critic_steps": 3}), arch=arch)
-    trainer = trainee_of(transferred, images)
+    trainer = trainer_of(transferred, images)
     steps = [trainer.step(images.train[:8], 8 * i) for i in range(6)]
     assert ["g_loss" in scalars for scalars in steps] == [True, False, False, True, False, False]
     assert all("d_loss" in scalars for scalars in steps)
@@ -279,7 +279,7 @@ def test_the_critic_judges_standardised_codes(arch: str, images: ImageSet) -> No
 def test_ebgan_pulls_the_generators_codes_apart_and_only_those(arch: str, images: ImageSet) -> None:
     """L_G = R(G(z)) + 0.3 PT, PT the mean squared cosine of all pairs of codes; L_D = R(x) + [m - R(G(z))]_+."""
     transferred = move(images, ("energy", {"pull_away": 0.3}), arch=arch)
-    context, source = table(trainee_of(transferred, images), images), transferred.source
+    context, source = first_context(trainer_of(transferred, images), images), transferred.source
     codes = source.encode(context.fake.detach()).double()
     pairs = [(i, j) for i in range(8) for j in range(8) if i != j]
     away = np.mean([torch.cosine_similarity(codes[i], codes[j], 0).item() ** 2 for i, j in pairs])
@@ -296,7 +296,7 @@ def test_ebgan_pulls_the_generators_codes_apart_and_only_those(arch: str, images
 def test_began_follows_its_recursion_while_it_trains(arch: str, images: ImageSet) -> None:
     """k_(t+1) = [k_t + lambda (gamma R(x) - R(G(z)))] and the measure, from what D said last in each of six steps."""
     transferred = move(images, ("energy", {"objective": "began", "gamma": 0.9, "lambda_k": 0.5}), arch=arch)
-    trainer = trainee_of(transferred, images)
+    trainer = trainer_of(transferred, images)
     seen, k, trace = _Watched(trainer), 0.0, []
     for i in range(6):
         trainer.step(images.train[8 * i : 8 * i + 8], 8 * i)
@@ -317,7 +317,7 @@ class _Watched:
     def __init__(self, trainer: GANTrainer) -> None:
         self.shown: list[Tensor] = []
         self.said: list[Tensor] = []
-        discriminate: Callable[[Tensor], DiscriminatorOutput] = trainer._judge
+        discriminate: Callable[[Tensor], DiscriminatorOutput] = trainer._discriminate
 
         def look(x: Tensor) -> DiscriminatorOutput:
             verdict = discriminate(x)
@@ -325,17 +325,17 @@ class _Watched:
             self.said.append(verdict.logits.detach())
             return verdict
 
-        trainer._judge = look
+        trainer._discriminate = look
 
 
 @pytest.mark.parametrize("objective", ["core/relativistic", "core/hinge"])
 def test_real_and_generated_images_of_a_step_get_one_draw(objective: str, images: ImageSet) -> None:
     """Where both batches are the same images D is shown the same twice; the next player sees another draw."""
     settings = {"augment": "colour+translation+cutout", "objective": objective, "regulariser": "none"}
-    trainer = trainee_of(move(images, "scratch"), images, **settings)
+    trainer = trainer_of(move(images, "scratch"), images, **settings)
     rows = images.train[:8]
     weight = next(trainer.gan.generator.parameters())
-    trainer._fake = lambda z: images.batch(rows) + 0.0 * weight.sum()
+    trainer._generate = lambda z: images.batch(rows) + 0.0 * weight.sum()
     seen = _Watched(trainer)
     trainer.step(rows, 0)
     assert torch.equal(seen.shown[0], seen.shown[1])
@@ -348,7 +348,7 @@ def test_a_teacher_looks_at_what_the_discriminator_looks_at(images: ImageSet) ->
     """Its features are to be predicted from the augmented images that D got."""
     settings = {"augment": "colour+translation", "regulariser": "none"}
     transferred = move(images, ("feature-distill", {"generator": 0.0}))
-    trainer = trainee_of(transferred, images, **settings)
+    trainer = trainer_of(transferred, images, **settings)
     teacher, looked = term_of(transferred, "features").teacher, []
     features = teacher.features
     teacher.features = lambda x: looked.append(x.detach().clone()) or features(x)
@@ -362,7 +362,7 @@ def test_a_teacher_looks_at_what_the_discriminator_looks_at(images: ImageSet) ->
 def test_adaptive_augmentation_is_steered_by_the_sign_of_real_logits(objective: str, images: ImageSet) -> None:
     """ADA's r_t = E sign D(x) over real images; a relativistic D knows differences only, so theirs count."""
     settings = {"augment": "colour", "augment_probability": "adaptive", "objective": objective, "regulariser": "none"}
-    trainer = trainee_of(move(images, "scratch"), images, **settings)
+    trainer = trainer_of(move(images, "scratch"), images, **settings)
     with torch.no_grad():
         trainer.gan.discriminator.head.bias += 0.02
     seen = _Watched(trainer)

@@ -6,15 +6,15 @@ import os
 
 from zoo.errors import ConfigError
 
-__all__ = ["first", "started"]
+__all__ = ["is_rank_zero", "launched_world_size"]
 
 
-def first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process is the one that writes and speaks; true before the processes have met, too."""
-    return started() == 1 or os.environ.get("RANK", "0") == "0"
+    return launched_world_size() == 1 or os.environ.get("RANK", "0") == "0"
 
 
-def started() -> int:
+def launched_world_size() -> int:
     """How many processes were started to train together, whether they have met or not. Raises ConfigError where the
     environment says nothing that can be."""
     said = os.environ.get("WORLD_SIZE", "1")

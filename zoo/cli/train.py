@@ -209,7 +209,7 @@ def _run(
 def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
     from zoo._utils import launch
 
-    if not launch.first():
+    if not launch.is_rank_zero():
         return
     show.skipped(list(dict.fromkeys(file for run in runs.values() for file in run.images.skipped)))
     if as_json:

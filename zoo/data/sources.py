@@ -218,7 +218,7 @@ def _system(url: str) -> tuple[Any, str]:
     import fsspec
 
     try:
-        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
+        return fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
         raise ConfigError(f"{url} cannot be reached: {_line(error)}", "Install what fsspec needs for it.") from error
 

@@ -35,7 +35,7 @@ class _Turned(torch.autograd.Function):
 
 def turned(x: Tensor, strength: float) -> Tensor:
     """x as it is; its gradient times -strength."""
-    return _Turned.apply(x, strength)  # type: ignore[no-any-return]
+    return _Turned.apply(x, strength)
 
 
 class AdversarialCodes(nn.Module):

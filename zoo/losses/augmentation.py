@@ -4,16 +4,19 @@ augmentation for data-efficient GAN training"). A draw is made once and applied 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo._utils.seeds import per_sample
 from zoo.errors import ConfigError, near
+from zoo.losses.types import FeedbackSchedule
 from zoo.types import DataSpec
 
-__all__ = ["KINDS", "AdaptiveProbability", "Draw", "augment", "draw", "parse"]
+__all__ = ["KINDS", "AdaptiveProbability", "Augmentation", "Draw", "augment", "draw", "parse"]
 
 KINDS = ("colour", "translation", "cutout")
 
@@ -122,10 +125,10 @@ def _cut(u: Tensor, holes: Tensor) -> Tensor:
     return u * ~(in_rows[:, :, None] & in_columns[:, None, :])[:, None]
 
 
-class AdaptiveProbability(nn.Module):
+class AdaptiveProbability(FeedbackSchedule):
     """p in [0, 1]: raised while r_t = E sign(D(x)) on (augmented) real images is above `target`, lowered while below.
 
-    Every four steps it moves by the images that they showed over `images`: from 0 to 1 in `images` at the least (ADA:
+    Every four steps it moves by the images of those steps over `images`: from 0 to 1 in `images` at the least (ADA:
     Karras et al. 2020, "Training generative adversarial networks with limited data"; their target is 0.6, and their
     code takes 500,000 images, 100,000 when it starts from trained nets). p is a buffer.
     """
@@ -140,11 +143,31 @@ class AdaptiveProbability(nn.Module):
         self.images = images
         self.register_buffer("p", torch.zeros((), dtype=torch.float64, device="cpu"))  # read at every step
 
-    def wants(self, shown: int) -> bool:
-        """Always."""
-        return True
-
     def update(self, value: float, shown: int, images: int) -> None:
         """`value`: r_t over the last `images`, -1 to 1."""
         step = images / self.images
         self.p.add_(step if value > self.target else -step if value < self.target else 0.0).clamp_(0.0, 1.0)
+
+
+class Augmentation:
+    """What D sees images through: the `kinds` named in `names` (`"colour+cutout"`, or `"none"`), each with the given
+    `probability`, or with one that adapts to `target` over `images`. Raises ConfigError for an unknown name."""
+
+    def __init__(
+        self, names: str, data: DataSpec, probability: float | Literal["adaptive"], *, target: float, images: int
+    ) -> None:
+        self.kinds = parse(names)
+        self.data = data
+        self.probability = probability
+        self.adaptive = AdaptiveProbability(target, images) if probability == "adaptive" else None
+
+    def sample(self, n: int, rng: torch.Generator) -> Callable[[Tensor], Tensor] | None:
+        """One random augmentation of n images, applied to real and generated ones alike; None if there are no kinds."""
+        if not self.kinds:
+            return None
+        if self.adaptive is not None:
+            probability: float | None = float(self.adaptive.p)
+        else:
+            probability = None if self.probability == 1.0 else float(self.probability)
+        drawn = draw(self.kinds, n, self.data, rng, probability)
+        return lambda x: augment(x, drawn, self.data)

@@ -10,13 +10,12 @@ from zoo.errors import ConfigError
 from zoo.losses.augmentation import augment, draw, parse
 from zoo.losses.configs import ConsistencyConfig, GradientPenaltyConfig, R1Config
 from zoo.losses.types import StepContext
-from zoo.networks.types import DiscriminatorOutput
 from zoo.types import DataSpec
 
 __all__ = ["R1", "R1R2", "R2", "Consistency", "GradientPenalty"]
 
 
-class SquaredSlope:
+class GradientNormPenalty:
     """What R1 and R2 share: `gamma` and how often they are due."""
 
     def __init__(self, config: R1Config) -> None:
@@ -33,13 +32,13 @@ class SquaredSlope:
             raise ConfigError("gamma=auto is for images (C, H, W)", "Give gamma a number.")
         self.gamma = 0.0002 * data.shape[1] * data.shape[2] / batch
 
-    def weighed(self, *slopes: Tensor) -> Tensor:
-        """Squared slopes (N,) of one or more batches -> scalar."""
+    def weighted(self, *squared_norms: Tensor) -> Tensor:
+        """Squared gradient norms (N,) of one or more batches -> scalar."""
         assert self.gamma is not None, "an automatic gamma is settled before training"
-        return 0.5 * self.gamma * torch.stack([slope.mean() for slope in slopes]).sum()
+        return 0.5 * self.gamma * torch.stack([norms.mean() for norms in squared_norms]).sum()
 
 
-class R1(SquaredSlope):
+class R1(GradientNormPenalty):
     """gamma/2 E ||grad_x D(x)||^2 on real samples (Mescheder et al. 2018, equation 9).
 
     Computed every `interval` steps; the loop weighs it `interval` times then (lazy regularisation, Karras et al. 2020).
@@ -50,28 +49,28 @@ class R1(SquaredSlope):
 
     def penalty(self, context: StepContext) -> Tensor:
         """Scalar. `game.real` carries gradients and its judgement was computed from it."""
-        return self.weighed(_squared_slope(_real_judgement(context), context.real))
+        return self.weighted(_squared_gradient(context.real_logits, context.real))
 
 
-class R2(SquaredSlope):
+class R2(GradientNormPenalty):
     """gamma/2 E ||grad_x D(x)||^2 on generated samples (Mescheder et al. 2018, equation 10). See R1."""
 
     inputs = frozenset({"fake"})
 
     def penalty(self, context: StepContext) -> Tensor:
         """Scalar. `game.fake` carries gradients and its judgement was computed from it."""
-        return self.weighed(_squared_slope(context.fake_output, context.fake))
+        return self.weighted(_squared_gradient(context.fake_output.logits, context.fake))
 
 
-class R1R2(SquaredSlope):
+class R1R2(GradientNormPenalty):
     """R1 + R2, which a relativistic loss needs both of to converge (R3GAN: Huang et al. 2024)."""
 
     inputs = frozenset({"real", "fake"})
 
     def penalty(self, context: StepContext) -> Tensor:
         """Scalar. Both batches carry gradients."""
-        real = _squared_slope(_real_judgement(context), context.real)
-        return self.weighed(real, _squared_slope(context.fake_output, context.fake))
+        real = _squared_gradient(context.real_logits, context.real)
+        return self.weighted(real, _squared_gradient(context.fake_output.logits, context.fake))
 
 
 class GradientPenalty:
@@ -92,7 +91,7 @@ class GradientPenalty:
         ).to(real)
         between = (mix * real + (1 - mix) * fake).requires_grad_()
         # the root's slope is infinite at 0
-        norm = (_squared_slope(context.discriminate(between), between) + 1e-12).sqrt()
+        norm = (_squared_gradient(context.discriminate(between).logits, between) + 1e-12).sqrt()
         return self.gamma * (norm - 1).square().mean()
 
 
@@ -114,18 +113,13 @@ class Consistency:
         spec = DataSpec(tuple(context.real.shape[1:]))
         drawn = draw(self.kinds, len(context.real), spec, context.rng)
         total = context.real.new_zeros(())
-        for x, output in ((context.real, _real_judgement(context)), (context.fake, context.fake_output)):
+        for x, logits in ((context.real, context.real_logits), (context.fake, context.fake_output.logits)):
             again = context.discriminate(augment(x.detach(), drawn, spec))
-            total = total + (again.logits - output.logits).square().mean()
+            total = total + (again.logits - logits).square().mean()
         return self.gamma * total
 
 
-def _squared_slope(output: DiscriminatorOutput, x: Tensor) -> Tensor:
+def _squared_gradient(logits: Tensor, x: Tensor) -> Tensor:
     """||grad_x sum of logits||^2 per sample, (N,), differentiable again."""
-    (gradient,) = torch.autograd.grad(output.logits.sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient.square().flatten(1).sum(1)
-
-
-def _real_judgement(context: StepContext) -> DiscriminatorOutput:
-    assert context.real_output is not None, "the loop judges the real batch for D"
-    return context.real_output

@@ -1,4 +1,4 @@
-"""The contracts of losses, and the step that they are computed in."""
+"""What losses are given, and what they must have."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Generator as Rng
-from torch import Tensor
+from torch import Tensor, nn
 
+from zoo.losses.balance import GradientBalance
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.types import DiscriminatorOutput
 
@@ -17,6 +18,7 @@ __all__ = [
     "AdversarialObjective",
     "AutoencoderObjective",
     "AuxiliaryLoss",
+    "FeedbackSchedule",
     "Losses",
     "Regulariser",
     "Side",
@@ -25,26 +27,26 @@ __all__ = [
 
 
 class Losses(NamedTuple):
-    """A loss to minimise and the figures that it is made of, all scalars."""
+    """A loss to minimise, and the figures that it is made of; all scalars."""
 
     total: Tensor
     parts: Mapping[str, Tensor]
 
 
 class Side(StrEnum):
-    """The two players of a game."""
+    """The two networks of a GAN that are trained in turn."""
 
     GENERATOR = "generator"
     DISCRIMINATOR = "discriminator"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class StepContext:
-    """What lies on the table when one side moves.
+    """What a loss of one side can use in a training step.
 
-    `real` and `fake` are what is judged, `(N, ...)`; `z` the codes of `fake`; `indices` the rows of the data
-    set that `real` came from (for cached codes); `shown` how many real images were shown before this step.
-    `real_output` is None where no one asked for it.
+    `real` and `fake` are the discriminator's inputs, `(N, ...)`; `z` the codes of `fake`; `indices` the rows of the
+    data set that `real` came from (for cached codes); `shown` how many real images were shown before this step.
+    `real_output` is None unless the objective or a loss needs it. `groups` are the discriminator's logit groups.
     """
 
     real: Tensor
@@ -59,14 +61,20 @@ class StepContext:
     real_output: DiscriminatorOutput | None = None
     rng: Rng | None = None
     to_latent: Callable[[Tensor], Tensor] | None = None
-    view: Callable[[Tensor], Tensor] | None = None
+    augmentation: Callable[[Tensor], Tensor] | None = None
 
-    def seen(self, x: Tensor) -> Tensor:
-        """Images as the discriminator sees them in this round: augmented like `real` and `fake`."""
-        return x if self.view is None else self.view(x)
+    @property
+    def real_logits(self) -> Tensor:
+        """The real batch's logits (N, k): D's losses have them, and G's if they ask for them."""
+        assert self.real_output is not None, "set `paired` or `needs_real` to use the real batch's logits"
+        return self.real_output.logits
+
+    def augmented(self, x: Tensor) -> Tensor:
+        """Images as the discriminator sees them in this step: augmented like `real` and `fake`."""
+        return x if self.augmentation is None else self.augmentation(x)
 
     def latent(self, code: Tensor) -> Tensor:
-        """A code of the source as this GAN's z."""
+        """A code of the source autoencoder as this GAN's z."""
         return code if self.to_latent is None else self.to_latent(code)
 
 
@@ -75,34 +83,39 @@ class AutoencoderObjective(Protocol):
     """What an autoencoder minimises. Built by `objective(config)`.
 
     One that is an `nn.Module` has `prepare(autoencoder)`, called once, which builds its nets for the autoencoder; their
-    parameters are trained along and saved with the run.
+    parameters are trained too and saved with the run.
     """
 
     def loss(self, autoencoder: Autoencoder, x: Tensor, rng: Rng) -> Losses: ...
 
 
-@runtime_checkable
-class AdversarialObjective(Protocol):
-    """What the two sides of a GAN minimise; state that must be saved sits in buffers. Built by `objective(config)`.
+class AdversarialObjective(nn.Module):
+    """What the two sides of a GAN minimise; state that must be saved is a buffer. Built by `objective(config)`.
 
-    `paired` says that the generator's loss needs the judgement of the real batch too.
-    `after` runs once a step, after both sides moved, on what the last one saw: the realness of the whole batch, also
-    where it was cut into parts or spread over processes, without stages; the samples are those of this process's part.
+    `paired` says that the generator's loss needs the real batch's logits too.
     """
 
-    paired: bool
+    paired: bool = False
 
-    def d_loss(self, context: StepContext) -> Tensor: ...
-    def g_loss(self, context: StepContext) -> Tensor: ...
-    def after(self, context: StepContext) -> None: ...
+    def d_loss(self, context: StepContext) -> Tensor:
+        """The discriminator's loss, a scalar."""
+        raise NotImplementedError
+
+    def g_loss(self, context: StepContext) -> Tensor:
+        """The generator's loss, a scalar."""
+        raise NotImplementedError
+
+    def after_step(self, context: StepContext) -> None:
+        """Called once a step, after both sides were trained, with the context of the last one: the logits of the whole
+        batch, even if it was split into micro-batches or over processes, and no features. Does nothing by default."""
 
 
 @runtime_checkable
 class Regulariser(Protocol):
-    """A penalty on the discriminator, due every `interval` steps and then weighted `interval` times.
+    """A penalty on the discriminator, added every `interval` steps with the weight `interval`.
 
-    `inputs` names what must carry gradients when it is due: `"real"`, `"fake"`. Built by `regulariser(config)`. One
-    that has `settle(data, batch)` is told before training what it will judge and how many at once.
+    `inputs` names what must carry gradients then: `"real"`, `"fake"`. Built by `regulariser(config)`. One that has
+    `prepare(data, batch)` gets the data spec and the batch size before training.
     """
 
     interval: int
@@ -111,18 +124,44 @@ class Regulariser(Protocol):
     def penalty(self, context: StepContext) -> Tensor: ...
 
 
-@runtime_checkable
-class AuxiliaryLoss(Protocol):
-    """A loss that a strategy adds to one side: an `nn.Module` whose weight depends on the images shown.
+class AuxiliaryLoss(nn.Module):
+    """A loss that a strategy adds to one side. Inherit from it.
 
-    A term of weight 0 is not called. `needs_real` asks for the real batch's judgement; `needs_images` says that it
-    looks at `real` or `fake` as images, so that it does not fit a game on codes. One that has a `balance`
-    (`zoo.training.optim.Balance`) is scaled by it, so that its gradient keeps its share.
+    `needs_real` asks for the real batch's logits; `needs_images` says that it uses `real` or `fake` as images, so that
+    it does not fit a task on codes. With a `balance` its gradient keeps a fixed share of the side's own.
     """
 
     side: Side
-    needs_real: bool
-    needs_images: bool
+    needs_real: bool = False
+    needs_images: bool = True
 
-    def weight(self, shown: int) -> float: ...
-    def forward(self, context: StepContext) -> Tensor: ...
+    def __init__(self) -> None:
+        super().__init__()
+        self.balance: GradientBalance | None = None
+
+    def weight(self, shown: int) -> float:
+        """Its factor after `shown` images. At 0 it is not computed."""
+        raise NotImplementedError
+
+    def forward(self, context: StepContext) -> Tensor:
+        """A scalar."""
+        raise NotImplementedError
+
+
+class FeedbackSchedule(nn.Module):
+    """A setting that follows a measured figure, such as a warm-up that ends early. Inherit from it; what it keeps is a
+    buffer.
+
+    `figure` is one of a step's scalars (`d_wins`, `d_sign`, ...), averaged over `every` steps and all processes.
+    """
+
+    figure: str
+    every: int
+
+    def wants(self, shown: int) -> bool:
+        """Whether to count the figure of a step that begins after `shown` images. True by default."""
+        return True
+
+    def update(self, value: float, shown: int, images: int) -> None:
+        """Use the mean over the last `images`; `shown` images were shown, these included."""
+        raise NotImplementedError

@@ -53,7 +53,7 @@ class Inception(nn.Module):
             raise DataError(f"Inception reads grey or RGB images (N, C, H, W), got {list(images.shape)}")
         pixels = ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).expand(-1, 3, -1, -1)
         (out,) = self.net(pixels)
-        return out.float()  # type: ignore[no-any-return]
+        return out.float()
 
 
 def _cached() -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from zoo.networks.types import Posterior
+from zoo.networks.types import Bottleneck, Encoder, Generator, Posterior
 from zoo.networks.utils import evaluating
 from zoo.types import DataSpec, Origin, PartSpec
 
@@ -20,9 +20,9 @@ class Autoencoder(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
-        bottleneck: nn.Module,
-        decoder: nn.Module,
+        encoder: Encoder,
+        bottleneck: Bottleneck,
+        decoder: Generator,
         specs: Mapping[str, PartSpec],
         origin: Origin | None = None,
     ) -> None:
@@ -36,12 +36,12 @@ class Autoencoder(nn.Module):
     @property
     def data(self) -> DataSpec:
         """What a sample is."""
-        return self.decoder.data  # type: ignore[return-value]
+        return self.decoder.data
 
     @property
     def latent_dim(self) -> int:
         """How many values a code has."""
-        return self.decoder.latent_dim  # type: ignore[return-value]
+        return self.decoder.latent_dim
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -50,11 +50,11 @@ class Autoencoder(nn.Module):
 
     def posterior(self, x: Tensor) -> Posterior:
         """x (N, *data.shape) -> the code's distribution; differentiable, in the current mode."""
-        return self.bottleneck(self.encoder.features(x).embedding)  # type: ignore[no-any-return, operator]
+        return self.bottleneck(self.encoder.features(x).embedding)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (N, *data.shape) -> its reconstruction through the mean code; differentiable."""
-        return self.decoder(self.posterior(x).mean)  # type: ignore[no-any-return]
+        return self.decoder(self.posterior(x).mean)
 
     @torch.no_grad()
     def encode(self, x: Tensor, chunk: int = 64) -> Tensor:

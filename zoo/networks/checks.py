@@ -59,11 +59,11 @@ def check_generator(module: nn.Module, data: DataSpec, latent_dim: int, what: st
 def check_discriminator(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:
     """`judge(x)` gives as many logits as its groups say."""
     _require(module, what, data=DataSpec, logit_groups=tuple)
-    _require_method(module, "judge", 1, what)
+    _require_method(module, "discriminate", 1, what)
     if not shapes:
         return
     output = _run(lambda: module.discriminate(_samples(module, data)), module, what)  # type: ignore[operator]
-    _same(what, "realness", tuple(output.logits.shape), (_BATCH, sum(module.logit_groups)))  # type: ignore[arg-type]
+    _same(what, "logits", tuple(output.logits.shape), (_BATCH, sum(module.logit_groups)))  # type: ignore[arg-type]
 
 
 def check_bottleneck(module: nn.Module, embedding_dim: int, latent_dim: int, what: str, *, shapes: bool = True) -> None:
@@ -115,7 +115,7 @@ def _require(module: nn.Module, what: str, **attributes: type) -> None:
         if not isinstance(value, kind):
             raise PluginError(
                 f"{what} breaks its contract: `{name}` is {value!r}, expected {kind.__name__}",
-                "zoo/protocols/networks.py has the contract.",
+                "zoo.plugin has the contract.",
             )
 
 

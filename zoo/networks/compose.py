@@ -19,6 +19,7 @@ from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
+from zoo.networks.types import Discriminator
 from zoo.types import DataSpec, PartSpec
 
 __all__ = [
@@ -120,7 +121,7 @@ def build_autoencoder(
     def assemble(device: str) -> Autoencoder:
         encoder = build_part("encoder", specs["encoder"], "encoder", data, seed=seed, device=device)
         checks.check_encoder(encoder, data, f"encoder {specs['encoder'].component}", shapes=shapes)
-        width: int = encoder.embedding_dim  # type: ignore[assignment]
+        width: int = encoder.embedding_dim
         bottleneck = build_part(
             "bottleneck", specs["bottleneck"], "bottleneck", width, latent_dim, seed=seed, device=device
         )
@@ -163,22 +164,25 @@ def build_gan(
     return composed if device == "meta" else assemble(device)
 
 
-def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> nn.Module:
-    """One part, initialised in the stream of its role, on `device`."""
+def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> Any:
+    """One component of a kind, initialised in the random stream of its role, on `device`."""
     with seeded(seed, role), torch.device(device):
-        return plugins.build(kind, spec, *arguments)  # type: ignore[no-any-return]
+        return plugins.build(kind, spec, *arguments)
 
 
 def build_discriminator(
     spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu", shapes: bool = True
-) -> nn.Module:
+) -> Discriminator:
     """A discriminator component, or an encoder of that id under a head of one logit."""
     if discriminator_kind(spec.component) == "discriminator":
-        return build_part("discriminator", spec, "discriminator", data, seed=seed, device=device)
+        discriminator: Discriminator = build_part(
+            "discriminator", spec, "discriminator", data, seed=seed, device=device
+        )
+        return discriminator
     encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
     checks.check_encoder(encoder, data, f"encoder {spec.component}", shapes=shapes)
     with seeded(seed, "discriminator.head"), torch.device(device):
-        return EncoderDiscriminator(encoder)  # type: ignore[arg-type]
+        return EncoderDiscriminator(encoder)
 
 
 def as_part(part: Part) -> PartSpec:
@@ -201,8 +205,9 @@ def _fetch(model: nn.Module) -> None:
     if any(parameter.is_meta for parameter in model.parameters()):
         return
     for module in model.modules():
-        if callable(getattr(module, "fetch", None)):
-            module.fetch()  # type: ignore[operator]
+        fetch = getattr(module, "fetch", None)
+        if callable(fetch):
+            fetch()
 
 
 def _normalise_discriminator(spec: PartSpec) -> PartSpec:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from zoo.networks.types import DiscriminatorOutput, Encoder
+from zoo.networks.types import Discriminator, DiscriminatorOutput, Encoder
 
 __all__ = ["EncoderDiscriminator"]
 
 
-class EncoderDiscriminator(nn.Module):
+class EncoderDiscriminator(Discriminator):
     """realness = head(embedding). The head is N(0, 0.02) with zero bias (DCGAN, Radford et al. 2016).
 
     On a 4x4 feature map that is flattened into the embedding this head is DCGAN's last convolution.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from zoo._utils.seeds import stream
 from zoo.data.grids import grid, png_bytes
 from zoo.data.pixels import to_uint8
+from zoo.networks.types import Discriminator, Generator, Prior
 from zoo.networks.utils import evaluating
 from zoo.types import DataSpec, PartSpec
 
@@ -24,7 +25,7 @@ class GAN(nn.Module):
     """z ~ prior -> generator -> image; the discriminator judges. `specs` maps the roles to their components."""
 
     def __init__(
-        self, prior: nn.Module, generator: nn.Module, discriminator: nn.Module, specs: Mapping[str, PartSpec]
+        self, prior: Prior, generator: Generator, discriminator: Discriminator, specs: Mapping[str, PartSpec]
     ) -> None:
         super().__init__()
         self.prior = prior
@@ -35,12 +36,12 @@ class GAN(nn.Module):
     @property
     def data(self) -> DataSpec:
         """What a sample is."""
-        return self.generator.data  # type: ignore[return-value]
+        return self.generator.data
 
     @property
     def latent_dim(self) -> int:
         """How many values a code has."""
-        return self.generator.latent_dim  # type: ignore[return-value]
+        return self.generator.latent_dim
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -49,7 +50,7 @@ class GAN(nn.Module):
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
         """n codes (n, latent_dim) from the prior."""
-        return self.prior.sample(n, stream(seed, "sample"))  # type: ignore[operator, no-any-return]
+        return self.prior.sample(n, stream(seed, "sample"))
 
     @torch.no_grad()
     def generate(self, z: Tensor, chunk: int = CHUNK) -> Tensor:
@@ -73,5 +74,5 @@ class GAN(nn.Module):
         """x (N, *data.shape) -> the discriminator's mean logit (N,), higher is more real, in eval mode."""
         device = next(self.discriminator.parameters()).device
         with evaluating(self.discriminator):
-            logits = [self.discriminator.discriminate(part.to(device)).logits.cpu() for part in x.split(chunk)]  # type: ignore[operator]
+            logits = [self.discriminator.discriminate(part.to(device)).logits.cpu() for part in x.split(chunk)]
         return torch.cat(logits).mean(1)

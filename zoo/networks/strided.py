@@ -41,7 +41,7 @@ class StridedConv2d(nn.Conv2d):
             y: Tensor = _Shrink.apply(x, self.weight)
             return y if self.bias is None else y + self.bias[:, None, None]
         if x.shape[-1] <= 2 * _SMALL and x.is_contiguous():
-            return _ToSmall.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
+            return _ToSmall.apply(x, self.weight, self.bias)
         return super().forward(x)
 
 
@@ -59,7 +59,7 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
             y: Tensor = _Grow.apply(x, self.weight)
             return y if self.bias is None else y + self.bias[:, None, None]
         if x.shape[-1] <= _SMALL and x.is_contiguous():
-            return _FromSmall.apply(x, self.weight, self.bias)  # type: ignore[no-any-return]
+            return _FromSmall.apply(x, self.weight, self.bias)
         return super().forward(x)
 
 

@@ -1,12 +1,13 @@
 """Two kinds of network, what is composed of them, and what they return.
 
-An encoder turns a sample into features, a generator turns a code into a sample; everything else is made of
-the two. `zoo.networks.checks` holds a component to its contract for real (signatures, then shapes).
+An encoder turns a sample into features, a generator turns a code into a sample; everything else is made of the two. A
+component is an `nn.Module` with the members listed here. It may inherit from these classes, which tells a type checker;
+it need not: `zoo.networks.checks` compares members and shapes.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 from torch import Generator as Rng
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ __all__ = [
 
 
 class Features(NamedTuple):
-    """What an encoder sees in a batch: the embedding `(N, embedding_dim)` and its stages, fine to coarse.
+    """What an encoder finds in a batch: the embedding `(N, embedding_dim)` and its stages, fine to coarse.
 
     Stage i is `(N, stage_channels[i], ...)`: channels always come second, never last.
     """
@@ -36,72 +37,68 @@ class Features(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """A code's distribution: mean `(N, latent_dim)` and log-variance of the same shape, or None if a point."""
+    """A code's distribution: mean `(N, latent_dim)` and log-variance of the same shape, or None for a point."""
 
     mean: Tensor
     logvar: Tensor | None
 
 
 class DiscriminatorOutput(NamedTuple):
-    """What a discriminator says of a batch: realness `(N, k)`, unbounded logits, higher is more real."""
+    """Logits `(N, k)`, unbounded, higher is more real; and feature stages, fine to coarse (possibly none)."""
 
     logits: Tensor
     stages: tuple[Tensor, ...]
 
 
-@runtime_checkable
-class Encoder(Protocol):
-    """x `(N, *data.shape)` -> features. Built by `encoder(config, data)`."""
+class Encoder(nn.Module):
+    """x `(N, *data.shape)` -> features. Built by `encoder(config, data)`; `forward` returns the embedding alone."""
 
     data: DataSpec
     stage_channels: tuple[int, ...]
     embedding_dim: int
 
-    def features(self, x: Tensor) -> Features: ...
-    def forward(self, x: Tensor) -> Tensor: ...
+    def features(self, x: Tensor) -> Features:
+        """Everything in one pass."""
+        raise NotImplementedError
 
 
-@runtime_checkable
-class Generator(Protocol):
+class Generator(nn.Module):
     """z `(N, latent_dim)` -> x `(N, *data.shape)` in the value range. Built by `generator(config, data, latent_dim)`.
 
-    `first` is the entry layer that a linear map of z can be folded into; None where there is none.
+    `first` is the entry layer that a linear map of z can be folded into; None if there is none.
     """
 
     data: DataSpec
     latent_dim: int
     first: nn.Linear | None
 
-    def forward(self, z: Tensor) -> Tensor: ...
 
-
-@runtime_checkable
-class Bottleneck(Protocol):
-    """Embedding -> code. Built by `bottleneck(config, embedding_dim, latent_dim)`."""
+class Bottleneck(nn.Module):
+    """Embedding `(N, embedding_dim)` -> `Posterior`. Built by `bottleneck(config, embedding_dim, latent_dim)`."""
 
     latent_dim: int
 
-    def forward(self, embedding: Tensor) -> Posterior: ...
 
+class Discriminator(nn.Module):
+    """x `(N, *data.shape)` -> logits. Built by `discriminator(config, data)`; one that is built from an encoder has
+    `.encoder` and `.head`.
 
-@runtime_checkable
-class Discriminator(Protocol):
-    """x -> realness. Built by `discriminator(config, data)`; one built from an encoder has `.encoder` and `.head`.
-
-    `logit_groups` says how many of the k logits belong to each judge: objectives average inside a group and
-    sum over groups.
+    `logit_groups` gives the number of logits of each group: objectives average within a group and sum over groups.
     """
 
     data: DataSpec
     logit_groups: tuple[int, ...]
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput: ...
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+        """Logits and feature stages in one pass."""
+        raise NotImplementedError
 
 
-@runtime_checkable
-class Prior(Protocol):
-    """What codes are drawn from; whatever it has learnt sits in buffers. Built by `prior(config, latent_dim)`."""
+class Prior(nn.Module):
+    """The distribution of codes; whatever is fitted is a buffer. Built by `prior(config, latent_dim)`."""
 
     latent_dim: int
 
-    def sample(self, n: int, rng: Rng | None = None) -> Tensor: ...
+    def sample(self, n: int, rng: Rng | None = None) -> Tensor:
+        """n codes `(n, latent_dim)`."""
+        raise NotImplementedError

@@ -37,7 +37,7 @@ def record_vectors(autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, 
     if autoencoder is not None:
         with evaluating(autoencoder):
             with _statistics(autoencoder.encoder, "encoder", vectors):
-                embedding = autoencoder.encoder.features(x).embedding  # type: ignore[operator]
+                embedding = autoencoder.encoder.features(x).embedding
             with _statistics(autoencoder.bottleneck, "bottleneck", vectors):
                 vectors["code"] = autoencoder.bottleneck(embedding).mean
             with _statistics(autoencoder.decoder, "decoder", vectors):
@@ -48,7 +48,7 @@ def record_vectors(autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, 
             with _statistics(gan.generator, "generator", vectors):
                 vectors["sample"] = gan.generator(z)
             with _statistics(gan.discriminator, "discriminator", vectors):
-                vectors["realness"] = gan.discriminator.discriminate(x).logits  # type: ignore[operator]
+                vectors["realness"] = gan.discriminator.discriminate(x).logits
     return vectors
 
 

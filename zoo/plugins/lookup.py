@@ -25,6 +25,7 @@ __all__ = [
     "configure",
     "find",
     "fresh",
+    "missing_members",
     "normalise",
     "require",
     "resolve",
@@ -152,15 +153,21 @@ def resolve(registered: RegisteredComponent, path: str) -> Any:
 
 
 def require(registered: RegisteredComponent, value: object, contract: type) -> None:
-    """Refuse what a component built when it lacks what its protocol asks for. Raises PluginError."""
-    if isinstance(value, type) or not isinstance(value, contract):
-        wanted = sorted(name for name in getattr(contract, "__protocol_attrs__", ()) if not hasattr(value, name))
-        missing = f": it has no {', '.join(wanted)}" if wanted else ""
+    """Refuse a component that lacks a member of its contract, which it need not inherit. Raises PluginError."""
+    missing = missing_members(value, contract)
+    if isinstance(value, type) or missing:
+        what = f": it has no {', '.join(missing)}" if missing else ""
         raise fault(
             registered,
-            f"it built a {type(value).__name__}, not a {contract.__name__}{missing}",
+            f"it built a {type(value).__name__}, not a {contract.__name__}{what}",
             registered.component.target,
         )
+
+
+def missing_members(value: object, contract: type) -> list[str]:
+    """The public attributes and methods that a contract declares and `value` lacks."""
+    declared = {**contract.__dict__, **contract.__annotations__}
+    return sorted(name for name in declared if not name.startswith("_") and not hasattr(value, name))
 
 
 # ---------------------------------------------------------------- small helpers

@@ -9,26 +9,30 @@ nowhere else; `zoo plugins check NAME` runs the same checks without it.
 
 from __future__ import annotations
 
-from zoo.testing.conformance.bottlenecks import BottleneckCase
-from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
-from zoo.testing.conformance.datasets import DatasetCase
-from zoo.testing.conformance.metrics import MetricCase
-from zoo.testing.conformance.objectives import ObjectiveCase
-from zoo.testing.conformance.priors import PriorCase
-from zoo.testing.conformance.regularisers import RegulariserCase
-from zoo.testing.conformance.transfers import TransferCase
-from zoo.testing.contracts import (
-    BottleneckContract,
-    DatasetContract,
-    DiscriminatorContract,
-    EncoderContract,
-    GeneratorContract,
-    MetricContract,
-    ObjectiveContract,
-    PriorContract,
-    RegulariserContract,
-    TransferContract,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.testing.conformance.bottlenecks import BottleneckCase
+    from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
+    from zoo.testing.conformance.datasets import DatasetCase
+    from zoo.testing.conformance.metrics import MetricCase
+    from zoo.testing.conformance.objectives import ObjectiveCase
+    from zoo.testing.conformance.priors import PriorCase
+    from zoo.testing.conformance.regularisers import RegulariserCase
+    from zoo.testing.conformance.transfers import TransferCase
+    from zoo.testing.contracts import (
+        BottleneckContract,
+        DatasetContract,
+        DiscriminatorContract,
+        EncoderContract,
+        GeneratorContract,
+        MetricContract,
+        ObjectiveContract,
+        PriorContract,
+        RegulariserContract,
+        TransferContract,
+    )
 
 __all__ = [
     "BottleneckCase",
@@ -52,3 +56,25 @@ __all__ = [
     "TransferCase",
     "TransferContract",
 ]
+
+
+_CASES = {
+    "BottleneckCase": "bottlenecks",
+    "DatasetCase": "datasets",
+    "DiscriminatorCase": "cases",
+    "EncoderCase": "cases",
+    "GeneratorCase": "cases",
+    "MetricCase": "metrics",
+    "ObjectiveCase": "objectives",
+    "PriorCase": "priors",
+    "RegulariserCase": "regularisers",
+    "TransferCase": "transfers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: contracts import pytest, which `zoo plugins check` does not need."""
+    if name not in __all__:
+        raise AttributeError(f"module 'zoo.testing' has no attribute {name!r}")
+    home = f"conformance.{_CASES[name]}" if name in _CASES else "contracts"
+    return getattr(importlib.import_module(f"zoo.testing.{home}"), name)

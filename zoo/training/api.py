@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo._utils import html
+from zoo._utils import distributed, html
 from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain, to_plain
 from zoo.data.grids import grid, png_bytes
@@ -30,7 +30,6 @@ from zoo.networks.utils import digest
 from zoo.registry.load import LoadedRelease, load
 from zoo.release.manifest import Manifest
 from zoo.training import checkpoint, loop
-from zoo.training import distributed as ranks
 from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
@@ -56,6 +55,7 @@ from zoo.training.recipe import (
 from zoo.training.release import Trained, write_pair
 from zoo.training.run_dir import RECIPE, RunDirectory
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
+from zoo.training.trainer import restore, restore_weights
 from zoo.training.watchers import trackers
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
@@ -228,9 +228,9 @@ def resume(
             )
         child, changed = RunDirectory(Path(out), tuple(watch)), override
         device = (engine or {}).get("device") or override.get("engine.device") or run_dir.recipe().engine.device
-        ranks.join(device)
+        distributed.join(device)
         with child.held():
-            recipe = ranks.first_alone(lambda: fork(run_dir, changed, child), child.recipe)
+            recipe = distributed.rank_zero_first(lambda: fork(run_dir, changed, child), child.recipe)
             return _go_on(recipe, child, engine, track)
     with run_dir.held():
         return _go_on(unchanged(run_dir, checkpoint.latest(run_dir.checkpoints)), run_dir, engine, track)
@@ -245,7 +245,7 @@ def open_run(folder: str | Path, *, best: bool = False) -> Run:
     unchanged(run_dir, path)
     image_set = images_of(recipe)
     trainer = rebuild(replace(recipe, engine=EngineSection(device="cpu")), image_set)
-    return _run(trainer, recipe, run_dir, image_set, loop.restore_weights(trainer, path))
+    return _run(trainer, recipe, run_dir, image_set, restore_weights(trainer, path))
 
 
 def _best_of(run_dir: RunDirectory, recipe: Recipe) -> Path:
@@ -296,7 +296,7 @@ def _go(
     watch = loop.watch_over(trainer, training.images)
     shown = 0
     if not fresh:
-        shown = loop.restore(trainer, batches, watch, checkpoint.latest(run_dir.checkpoints))
+        shown = restore(trainer, batches, watch, checkpoint.latest(run_dir.checkpoints))
         run_dir.forget_after(shown)
     if not run_dir.silent:
         checkpoint.tidy(run_dir.checkpoints)
@@ -315,7 +315,7 @@ def _go(
         assert judge is not None
         assert recipe.evaluation is not None
         assert isinstance(trainer, GANTrainer)
-        samples = trainer.averaged().sample(recipe.evaluation.samples, seed=recipe.seed)
+        samples = trainer.averaged_gan().sample(recipe.evaluation.samples, seed=recipe.seed)
         return {"metrics": [to_plain(figure) for figure in judge.measure(samples)]}
 
     def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
@@ -341,7 +341,7 @@ def _run(
         began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
         trainer.model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
         return Run(run_dir.folder, recipe, shown, trainer.model.eval(), None, image_set)
-    return Run(run_dir.folder, recipe, shown, _source(recipe, run_dir.folder), trainer.averaged().eval(), image_set)
+    return Run(run_dir.folder, recipe, shown, _source(recipe, run_dir.folder), trainer.averaged_gan().eval(), image_set)
 
 
 def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:

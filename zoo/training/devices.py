@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from zoo._utils import distributed
 from zoo._utils.seeds import Stream, in_parts
 from zoo.errors import ConfigError, near
-from zoo.training import distributed as ranks
 from zoo.training.recipe import EngineSection
 
 __all__ = ["NAMES", "Engine", "choose", "retain_freed_memory"]
@@ -55,7 +55,7 @@ class Engine:
 
     def __init__(self, settings: EngineSection | None = None) -> None:
         self.settings = settings or EngineSection()
-        self.device = ranks.join(self.settings.device) or choose(self.settings.device)
+        self.device = distributed.join(self.settings.device) or choose(self.settings.device)
         self.accumulate = self.settings.accumulate
         if self.device.type == "cpu":
             retain_freed_memory()
@@ -63,7 +63,7 @@ class Engine:
     def place(self, module: nn.Module) -> nn.Module:
         """The module, moved to the device."""
         if self.settings.channels_last:
-            return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+            return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.to(self.device)
 
     def take(self, x: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Engine:
         return torch.compile(function) if self.settings.compile else function
 
     @contextmanager
-    def computing(self, *, exact: bool = False) -> Iterator[None]:
+    def autocast(self, *, exact: bool = False) -> Iterator[None]:
         """Autocast in the recipe's precision; `exact` is fp32, with an attention that can be differentiated twice."""
         half = _HALVES.get(self.settings.precision)
         with ExitStack() as stack:
@@ -90,14 +90,14 @@ class Engine:
     def parts(self, n: int) -> list[slice]:
         """This process's rows of a batch of n, in the parts that go through the nets one by one. Raises ConfigError
         where n cannot be cut evenly."""
-        pieces = ranks.size() * self.accumulate
+        pieces = distributed.world_size() * self.accumulate
         if n % pieces:
             raise ConfigError(
-                f"a batch of {n} cannot be cut into {pieces} equal parts ({ranks.size()} processes x accumulate "
+                f"a batch of {n} cannot be cut into {pieces} equal parts ({distributed.world_size()} processes x accumulate "
                 f"{self.accumulate})",
                 f"Use a batch of {max(1, n // pieces) * pieces}.",
             )
-        width, start = n // pieces, ranks.rank() * self.accumulate
+        width, start = n // pieces, distributed.rank() * self.accumulate
         return [slice(i * width, (i + 1) * width) for i in range(start, start + self.accumulate)]
 
     def each(self, n: int, streams: Sequence[Stream]) -> Iterator[slice]:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 __all__ = ["MovingAverage"]
 
+Net = TypeVar("Net", bound=nn.Module)
 
-class MovingAverage:
+
+class MovingAverage(Generic[Net]):
     """`net` is the averaged copy, in eval mode; buffers (BatchNorm's statistics) are copied, not averaged.
 
     The half-life is `half_life` images, or the fraction `ramp` of the images shown so far if that is less, so that
     early figures do not flatter a warm start (Karras et al. 2020, StyleGAN2-ADA, use the same ramp of 0.05).
-    Both nets keep their parameters from here on: what is learnt or loaded later is written into them.
+    Both nets keep their parameter tensors from here on: later updates are written into them.
     """
 
-    def __init__(self, live: nn.Module, half_life: int, ramp: float) -> None:
+    def __init__(self, live: Net, half_life: int, ramp: float) -> None:
         self.net = copy.deepcopy(live).eval().requires_grad_(False)
         self.half_life = half_life
         self.ramp = ramp

@@ -1,27 +1,26 @@
-"""One step of a GAN. It knows no loss, network, penalty or strategy by name."""
+"""One training step of a GAN. It names no loss, network, penalty or strategy."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import NamedTuple, cast
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from zoo._utils import distributed
 from zoo._utils.seeds import stream
 from zoo.data.images import ImageSet
 from zoo.errors import ConfigError
-from zoo.losses import augmentation
-from zoo.losses.augmentation import AdaptiveProbability
+from zoo.losses.augmentation import Augmentation
 from zoo.losses.types import AuxiliaryLoss, Regulariser, Side, StepContext
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
-from zoo.training import distributed as ranks
 from zoo.training.devices import Engine
 from zoo.training.ema import MovingAverage
-from zoo.training.optim import Balance, ParameterOptimizer, grad_norm
+from zoo.training.optim import ParameterOptimizer, grad_norm
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.schedule import FeedbackController, PhaseSchedule, freeze
 from zoo.training.task import objective_of, regulariser_of
@@ -31,12 +30,31 @@ from zoo.transfers.report import nets_of
 __all__ = ["GANTrainer"]
 
 _PREVIEW = 64
-_SPREAD_OF = 512
+_STD_SAMPLES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """The part of a batch that is in memory at one time: real and generated samples, their codes and data set rows."""
+
+    real: Tensor
+    fake: Tensor
+    z: Tensor
+    rows: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class LossOutput:
+    """A loss on one micro-batch, the scalars to log, and the context that it was computed in, without features."""
+
+    loss: Tensor
+    scalars: dict[str, Tensor]
+    context: StepContext
 
 
 class GANTrainer:
-    """A planned and applied transfer in training (scratch is the plan without edits). Its nets are moved to the
-    engine's device, but for the prior, which draws on the CPU."""
+    """Trains a GAN by a transfer plan; training from scratch is the plan without edits. The nets are moved to the
+    engine's device, except the prior, which samples on the CPU."""
 
     def __init__(
         self,
@@ -47,275 +65,282 @@ class GANTrainer:
         engine: Engine | None = None,
     ) -> None:
         self.engine = engine or Engine()
-        self.engine.parts(training.batch)  # refused before anything is shown or written
-        self.gan = plan.gan
+        self.engine.parts(training.batch)  # raises before anything is shown or written
         self.plan = plan
-        self.images = images.to(self.engine.device)
+        self.gan = plan.gan
         self.training = training
+        self.images = images.to(self.engine.device)
         self.objective = objective_of(plan, training)
         self.regulariser = regulariser_of(training, plan.gan.data)
-        self.augmentation = augmentation.parse(training.augment)
-        adaptive = training.augment_probability == "adaptive"
-        self.adaptive = AdaptiveProbability(training.augment_target, training.augment_images) if adaptive else None
-        if self.augmentation and plan.task is not None:
+        self.augmentation = Augmentation(
+            training.augment,
+            plan.gan.data,
+            training.augment_probability,
+            target=training.augment_target,
+            images=training.augment_images,
+        )
+        if self.augmentation.kinds and plan.task is not None:
             raise ConfigError(
-                "augment is for images, and this strategy's discriminator judges codes", "Use augment=none."
+                "augment is for images, and this strategy's discriminator sees codes", "Use augment=none."
             )
-        for net, module in {**nets_of(plan), "objective": cast(nn.Module, self.objective)}.items():
-            if net != "prior":
-                self.engine.place(module)
-        rates = {Side.GENERATOR: training.generator_lr, Side.DISCRIMINATOR: training.discriminator_lr}
-        betas, limit = (training.beta1, training.beta2), training.gradient_limit
-        self.learners = {side: ParameterOptimizer(self.engine, rates[side], betas, limit) for side in Side}
-        self.optimisers: dict[str, torch.optim.Optimizer] = {}
-        self.staging = PhaseSchedule(plan, training.images)
-        self._enrol()
-        self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
-        self.modules: dict[str, nn.Module] = {
-            **plan.gan.parts,
-            "ema": self.average.net,
-            "objective": cast(nn.Module, self.objective),
-            **{f"terms.{name}": term for name, term in plan.losses.items()},
-            **({"to_latent": plan.to_latent} if plan.to_latent is not None else {}),
-            **({"game": plan.task} if isinstance(plan.task, nn.Module) else {}),
-            **{f"scale.{side.value}": learner.scale for side, learner in self.learners.items()},
+        for name, net in {**nets_of(plan), "objective": self.objective}.items():
+            if name != "prior":
+                self.engine.place(net)
+        self.optimizers = {
+            side.value: ParameterOptimizer(
+                self.engine,
+                training.generator_lr if side is Side.GENERATOR else training.discriminator_lr,
+                (training.beta1, training.beta2),
+                gradient_limit=training.gradient_limit,
+                prefix=f"{side.value[0]}_",
+            )
+            for side in Side
         }
-        steered = self.staging.steered() | ({"augment": self.adaptive} if self.adaptive is not None else {})
-        self.steering = FeedbackController(steered, self.engine.device)
-        if steered:
-            self.modules["steering"] = self.steering
+        self.phases = PhaseSchedule(plan, training.images)
+        self._refresh_optimizers()
+        self.average = MovingAverage(plan.gan.generator, training.ema_half_life, training.ema_ramp)
+        adaptive = self.augmentation.adaptive
+        schedules = self.phases.feedback_schedules() | ({"augment": adaptive} if adaptive is not None else {})
+        self.feedback = FeedbackController(schedules, self.engine.device)
+        self.modules = self._modules()
         self.streams = {name: stream(seed, name) for name in ("data", "codes", "losses", "augmentation")}
 
     def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
-        """D moves, then G; the moving average follows. Each move is one backward, or one for each part where the batch
-        is cut into parts. G runs forward once for both moves, unless there are parts: their graphs do not stay."""
+        """Train D, then G, on the images `rows` (N,), and move G's average; `shown` images came before. Returns the
+        scalars to log. A side whose learning rate is 0 is not trained."""
         self.advance(shown)
-        n = shown // self.training.batch
-        z = self.gan.prior.sample(len(rows), self.streams["codes"])  # type: ignore[operator]
-        paced = {side: learner.set_lr(self.staging.factor(side, shown)) for side, learner in self.learners.items()}
-        d_moves = paced[Side.DISCRIMINATOR]
-        g_moves = paced[Side.GENERATOR] and n % self.task.every == 0
-        penalty = self.regulariser if self.regulariser is not None and n % self.regulariser.interval == 0 else None
-        (first, *others) = self.engine.parts(len(rows))
-        kept = None if others else self._deal(rows[first], z[first], gradients=g_moves)
+        number = shown // self.training.batch
+        d_optimizer, g_optimizer = self.optimizers[Side.DISCRIMINATOR], self.optimizers[Side.GENERATOR]
+        train_d = d_optimizer.set_lr(self.phases.lr_factor(Side.DISCRIMINATOR, shown))
+        train_g = g_optimizer.set_lr(self.phases.lr_factor(Side.GENERATOR, shown)) and number % self.task.every == 0
+        due = self.regulariser is not None and number % self.regulariser.interval == 0
+        penalty = self.regulariser if due else None
 
-        def hands(gradients: bool) -> Iterator[_Hand]:
-            for part in self.engine.each(len(rows), [self.streams["losses"], self.streams["augmentation"]]):
-                yield kept or self._deal(rows[part], z[part], gradients=gradients)
-
-        rounds: list[StepContext] = []
+        z = self.gan.prior.sample(len(rows), self.streams["codes"])
+        micro_batches = self._make_micro_batches(rows, z, share_graph=train_g)
+        contexts: list[StepContext] = []
         scalars: dict[str, Tensor] = {}
-        if d_moves:
-            plays = (self._d_play(hand, shown, penalty) for hand in hands(gradients=False))
-            rounds = self._turn(Side.DISCRIMINATOR, plays, scalars)
-        if g_moves:
-            learning = [weight for weight in self.learners[Side.DISCRIMINATOR].weights if weight.requires_grad]
-            for weight in learning:
-                weight.requires_grad_(False)
-            plays = (self._g_play(hand, shown) for hand in hands(gradients=True))
-            rounds = self._turn(Side.GENERATOR, plays, scalars)
-            for weight in learning:
-                weight.requires_grad_(True)
-        self._pass_over((not d_moves) + (not g_moves), len(rows))
-        if rounds:
-            self.objective.after(self._whole(rounds))
+
+        if train_d:
+            d_optimizer.zero_grad()
+            for batch in micro_batches(with_grad=False):
+                output = self._discriminator_loss(batch, shown, penalty)
+                contexts.append(output.context)
+                d_optimizer.backward(output.loss, output.scalars)
+            scalars |= d_optimizer.step()
+
+        if train_g:
+            contexts.clear()
+            g_optimizer.zero_grad()
+            with _without_grad(d_optimizer.parameters):
+                for batch in micro_batches(with_grad=True):
+                    output = self._generator_loss(batch, shown)
+                    contexts.append(output.context)
+                    g_optimizer.backward(output.loss, output.scalars)
+            scalars |= g_optimizer.step()
+
+        self._advance_augmentation_rng(len(rows), skipped=(not train_d) + (not train_g))
+        if contexts:
+            self.objective.after_step(self._gather_context(contexts))
         self.average.update(len(rows), shown + len(rows))
-        if self.adaptive is not None and d_moves:
-            scalars["augmented"] = self.adaptive.p.clone()
-        clocks = self.staging.clocks(shown + len(rows))
-        self.steering.after(scalars, {"augment": shown + len(rows), **clocks}, len(rows))
+        if self.augmentation.adaptive is not None and train_d:
+            scalars["augmented"] = self.augmentation.adaptive.p.clone()
+        self.feedback.update(
+            scalars, {"augment": shown + len(rows), **self.phases.clocks(shown + len(rows))}, len(rows)
+        )
         return scalars
 
     def advance(self, shown: int) -> None:
-        """Begin every stage that is due after `shown` images, and take back one that is not. Resuming calls it before
-        the optimisers' state comes."""
-        if self.staging.advance(shown):
-            self._enrol()
-
-    def _deal(self, rows: Tensor, z: Tensor, *, gradients: bool) -> _Hand:
-        with self.engine.computing(), torch.set_grad_enabled(gradients):
-            real = self.task.real(self.engine.take(self.images.batch(rows, self.engine.device)), rows)
-            z = self.engine.take(z)
-            return _Hand(real.float(), self._fake(z).float(), z, rows)
-
-    def _d_play(self, hand: _Hand, shown: int, penalty: Regulariser | None) -> _Play:
-        """D's loss. With a penalty due, which differentiates twice, all of it is exact and eager."""
-        inputs = penalty.inputs if penalty is not None else frozenset()
-        real, fake = _carrying(hand.real, "real" in inputs), _carrying(hand.fake.detach(), "fake" in inputs)
-        with self.engine.computing(exact=penalty is not None):
-            discriminate = self._judge if penalty is None else self.task.discriminate
-            context = self._table(hand._replace(real=real, fake=fake), shown, discriminate, judge_real=True)
-            loss = self._with_terms(Side.DISCRIMINATOR, self.objective.d_loss(context), context)
-            assert context.real_output is not None
-            ours, theirs = context.real_output.logits.detach(), context.fake_output.logits.detach()
-            scalars = {
-                "d_loss": loss.detach(),
-                "d_wins": (ours.mean(1) > theirs.mean(1)).float().mean(),
-                "d_real": ours.mean(),
-                "d_fake": theirs.mean(),
-            }
-            if self.adaptive is not None:
-                scalars["d_sign"] = (ours - theirs if self.objective.paired else ours).sign().mean()
-            if penalty is not None:
-                extra = penalty.penalty(context)
-                scalars["penalty"] = extra.detach()
-                loss = loss + penalty.interval * extra
-        return _Play(_verdicts(context), loss, scalars)
-
-    def _g_play(self, hand: _Hand, shown: int) -> _Play:
-        needs_real = self.objective.paired or any(term.needs_real for term in self._due(Side.GENERATOR, shown))
-        with self.engine.computing():
-            context = self._table(hand._replace(real=hand.real.detach()), shown, self._judge, judge_real=needs_real)
-            loss = self._with_terms(Side.GENERATOR, self.objective.g_loss(context), context)
-        return _Play(_verdicts(context), loss, {"g_loss": loss.detach()})
-
-    def _table(
-        self, hand: _Hand, shown: int, judge_of_game: Callable[[Tensor], DiscriminatorOutput], *, judge_real: bool
-    ) -> StepContext:
-        view = self._view(len(hand.rows))
-
-        def discriminate(x: Tensor) -> DiscriminatorOutput:
-            logits, stages = judge_of_game(x if view is None else view(x))
-            return DiscriminatorOutput(logits.float(), stages)
-
-        judged = discriminate(hand.real) if judge_real else None
-        real, fake, z, rows = hand
-        rng, groups, to_latent = self.streams["losses"], self.task.groups, self.plan.to_latent
-        return StepContext(
-            real,
-            fake,
-            z,
-            rows,
-            shown,
-            discriminate,
-            self._fake,
-            groups,
-            discriminate(fake),
-            judged,
-            rng,
-            to_latent,
-            view,
-        )
-
-    def _turn(self, side: Side, plays: Iterator[_Play], scalars: dict[str, Tensor]) -> list[StepContext]:
-        """One side moves, over all parts of the batch. Adds to `scalars`."""
-        rounds: list[StepContext] = []
-
-        def parts() -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-            for play in plays:
-                rounds.append(play.context)
-                yield play.loss, play.scalars
-
-        own = {"gradient", "held"}
-        means = self.learners[side].step(parts())
-        scalars |= {f"{side.value[0]}_{key}" if key in own else key: value for key, value in means.items()}
-        return rounds
-
-    def _whole(self, rounds: list[StepContext]) -> StepContext:
-        """The last move as the whole batch saw it, for an objective that keeps state: its buffers must become the same
-        in every process. The images stay this part's."""
-        if (len(rounds) == 1 and ranks.size() == 1) or not list(cast(nn.Module, self.objective).buffers()):
-            return rounds[-1]
-
-        def everyone(judged: Sequence[DiscriminatorOutput | None]) -> DiscriminatorOutput:
-            return DiscriminatorOutput(ranks.gathered(torch.cat([one.logits for one in judged if one])), ())
-
-        real = None if rounds[0].real_output is None else everyone([context.real_output for context in rounds])
-        fake = everyone([context.fake_output for context in rounds])
-        return replace(rounds[-1], real_output=real, fake_output=fake)
+        """Enter the training phases that are due after `shown` images, and leave those that are not. Call it before
+        the optimizers' state is restored."""
+        if self.phases.advance(shown):
+            self._refresh_optimizers()
 
     def preview(self) -> Tensor:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
-        return self.averaged().sample(_PREVIEW)
+        return self.averaged_gan().sample(_PREVIEW)
+
+    def averaged_gan(self) -> GAN:
+        """The GAN with the averaged generator in place of the trained one."""
+        return GAN(self.gan.prior, self.average.net, self.gan.discriminator, self.gan.specs)
 
     @functools.cached_property
     def real_std(self) -> float:
         """The standard deviation of real samples, averaged over their values."""
-        rows = self.images.train[:_SPREAD_OF]
+        rows = self.images.train[:_STD_SAMPLES]
         return self.images.batch(rows).std(0, unbiased=False).mean().item()
 
-    def averaged(self) -> GAN:
-        """The GAN with the averaged generator in place of the live one."""
-        return GAN(self.gan.prior, self.average.net, self.gan.discriminator, self.gan.specs)
+    def _make_micro_batches(self, rows: Tensor, z: Tensor, *, share_graph: bool) -> Callable[..., Iterator[MicroBatch]]:
+        """A function that yields the batch in parts. A whole batch is generated once for both sides (with G's graph if
+        `share_graph`); of several parts no graph is kept, so each side generates them anew."""
+        slices = self.engine.parts(len(rows))
+        whole = self._make_micro_batch(rows, z, slices[0], with_grad=share_graph) if len(slices) == 1 else None
 
-    def _view(self, n: int) -> Callable[[Tensor], Tensor] | None:
-        """One draw of the augmentation, for every image that D sees in this round."""
-        if not self.augmentation:
-            return None
-        data = self.gan.data
-        chosen = self.training.augment_probability
-        probability = float(self.adaptive.p) if self.adaptive is not None else None if chosen == 1.0 else float(chosen)
-        drawn = augmentation.draw(self.augmentation, n, data, self.streams["augmentation"], probability)
-        return lambda x: augmentation.augment(x, drawn, data)
+        def micro_batches(with_grad: bool) -> Iterator[MicroBatch]:
+            for part in self.engine.each(len(rows), [self.streams["losses"], self.streams["augmentation"]]):
+                yield whole or self._make_micro_batch(rows, z, part, with_grad=with_grad)
 
-    def _pass_over(self, resting: int, n: int) -> None:
-        """Draw the augmentations that resting sides would have seen: which strategy lets whom rest must not decide what
-        the others see."""
-        for _ in range(resting if self.augmentation else 0):
-            for part in self.engine.each(n, [self.streams["augmentation"]]):
-                self._view(part.stop - part.start)
+        return micro_batches
 
-    def _due(self, side: Side, shown: int) -> Sequence[AuxiliaryLoss]:
-        losses = cast(dict[str, AuxiliaryLoss], self.plan.losses)
-        return [term for term in losses.values() if term.side == side and term.weight(shown)]
+    def _make_micro_batch(self, rows: Tensor, z: Tensor, part: slice, *, with_grad: bool) -> MicroBatch:
+        rows = rows[part]
+        with self.engine.autocast(), torch.set_grad_enabled(with_grad):
+            real = self.task.real(self.engine.take(self.images.batch(rows, self.engine.device)), rows)
+            z = self.engine.take(z[part])
+            return MicroBatch(real.float(), self._generate(z).float(), z, rows)
 
-    def _with_terms(self, side: Side, main: Tensor, context: StepContext) -> Tensor:
-        """The side's own loss with the terms that are due; a term with a balance is scaled by it."""
+    def _discriminator_loss(self, batch: MicroBatch, shown: int, penalty: Regulariser | None) -> LossOutput:
+        """D's loss. A penalty differentiates twice: with one due, everything is computed in float32 and eagerly."""
+        inputs = penalty.inputs if penalty is not None else frozenset()
+        batch = replace(
+            batch,
+            real=_with_grad(batch.real, "real" in inputs),
+            fake=_with_grad(batch.fake.detach(), "fake" in inputs),
+        )
+        discriminate = self._discriminate if penalty is None else self.task.discriminate
+        with self.engine.autocast(exact=penalty is not None):
+            context = self._make_context(batch, shown, discriminate, with_real=True)
+            loss = self._add_auxiliary(Side.DISCRIMINATOR, self.objective.d_loss(context), context)
+            real, fake = context.real_logits.detach(), context.fake_output.logits.detach()
+            scalars = {
+                "d_loss": loss.detach(),
+                "d_wins": (real.mean(1) > fake.mean(1)).float().mean(),
+                "d_real": real.mean(),
+                "d_fake": fake.mean(),
+            }
+            if self.augmentation.adaptive is not None:
+                scalars["d_sign"] = (real - fake if self.objective.paired else real).sign().mean()
+            if penalty is not None:
+                value = penalty.penalty(context)
+                scalars["penalty"] = value.detach()
+                loss = loss + penalty.interval * value
+        return LossOutput(loss, scalars, _drop_features(context))
+
+    def _generator_loss(self, batch: MicroBatch, shown: int) -> LossOutput:
+        batch = replace(batch, real=batch.real.detach())
+        needs_real = self.objective.paired or any(
+            term.needs_real for term in self._active_losses(Side.GENERATOR, shown)
+        )
+        with self.engine.autocast():
+            context = self._make_context(batch, shown, self._discriminate, with_real=needs_real)
+            loss = self._add_auxiliary(Side.GENERATOR, self.objective.g_loss(context), context)
+        return LossOutput(loss, {"g_loss": loss.detach()}, _drop_features(context))
+
+    def _make_context(
+        self,
+        batch: MicroBatch,
+        shown: int,
+        discriminate: Callable[[Tensor], DiscriminatorOutput],
+        *,
+        with_real: bool,
+    ) -> StepContext:
+        augment = self.augmentation.sample(len(batch.rows), self.streams["augmentation"])
+
+        def augmented_output(x: Tensor) -> DiscriminatorOutput:
+            logits, stages = discriminate(x if augment is None else augment(x))
+            return DiscriminatorOutput(logits.float(), stages)
+
+        real_output = augmented_output(batch.real) if with_real else None
+        return StepContext(
+            real=batch.real,
+            fake=batch.fake,
+            z=batch.z,
+            indices=batch.rows,
+            shown=shown,
+            discriminate=augmented_output,
+            generate=self._generate,
+            groups=self.task.groups,
+            real_output=real_output,
+            fake_output=augmented_output(batch.fake),
+            rng=self.streams["losses"],
+            to_latent=self.plan.to_latent,
+            augmentation=augment,
+        )
+
+    def _active_losses(self, side: Side, shown: int) -> Sequence[AuxiliaryLoss]:
+        return [term for term in self.plan.losses.values() if term.side == side and term.weight(shown)]
+
+    def _add_auxiliary(self, side: Side, main: Tensor, context: StepContext) -> Tensor:
+        """The side's main loss plus the auxiliary losses whose weight is not 0, each scaled by its balance, if any."""
         total = torch.zeros((), device=context.fake.device)
-        for term in self._due(side, context.shown):
+        for term in self._active_losses(side, context.shown):
             loss = term.forward(context)
-            balance: Balance | None = getattr(term, "balance", None)
-            if balance is not None:
-                if balance.due(context.shown // self.training.batch):
-                    scaled, weights = self.learners[side].scale.scaled, self.learners[side].weights
-                    balance.update(grad_norm(scaled(main), weights), grad_norm(scaled(loss), weights))
-                loss = balance.factor * loss
+            if term.balance is not None:
+                if term.balance.due(context.shown // self.training.batch):
+                    optimizer = self.optimizers[side]
+                    norms = [grad_norm(optimizer.scaled(part), optimizer.parameters) for part in (main, loss)]
+                    term.balance.update(*norms)
+                loss = term.balance.factor * loss
             total = total + term.weight(context.shown) * loss
         return main + total
 
-    def _enrol(self) -> None:
-        """Play the game of now, freeze what is to be frozen now, and give each side's optimiser the weights that it
-        does not hold yet."""
-        self.task = self.staging.task
-        self._fake, self._judge = self.engine.compiled(self.task.fake), self.engine.compiled(self.task.discriminate)
-        freeze(self.plan, self.staging.unfrozen)
-        for side, learner in self.learners.items():
-            learner.add_parameters(self._trained(side))
-            if learner.adam is not None:
-                self.optimisers[side.value] = learner.adam
+    def _gather_context(self, contexts: list[StepContext]) -> StepContext:
+        """The context of the side trained last, with the logits of the whole batch, over micro-batches and processes;
+        its samples are those of the last micro-batch. An objective without buffers gets that micro-batch's alone."""
+        alone = len(contexts) == 1 and distributed.world_size() == 1
+        if alone or not list(self.objective.buffers()):
+            return contexts[-1]
 
-    def _trained(self, side: Side) -> list[nn.Parameter]:
-        trained_modules = self.task.trained_modules(side)
-        losses = {name: term for name, term in self.plan.losses.items() if cast(AuxiliaryLoss, term).side == side}
-        modules = [*trained_modules.values(), *losses.values()]
-        unique = dict.fromkeys(weight for module in modules for weight in module.parameters())
-        return [weight for weight in unique if weight.requires_grad]
+        def gather(logits: list[Tensor]) -> DiscriminatorOutput:
+            return DiscriminatorOutput(distributed.all_gather(torch.cat(logits)), ())
+
+        fake = gather([context.fake_output.logits for context in contexts])
+        real = None if contexts[0].real_output is None else gather([context.real_logits for context in contexts])
+        return replace(contexts[-1], real_output=real, fake_output=fake)
+
+    def _advance_augmentation_rng(self, n: int, *, skipped: int) -> None:
+        """Consume the random numbers of skipped updates, so that every strategy sees the same augmentations."""
+        for _ in range(skipped if self.augmentation.kinds else 0):
+            for part in self.engine.each(n, [self.streams["augmentation"]]):
+                self.augmentation.sample(part.stop - part.start, self.streams["augmentation"])
+
+    def _refresh_optimizers(self) -> None:
+        """Apply the current training phase: its task, its frozen tensors, and the parameters that it adds."""
+        self.task = self.phases.task
+        self._generate = self.engine.compiled(self.task.fake)
+        self._discriminate = self.engine.compiled(self.task.discriminate)
+        freeze(self.plan, self.phases.unfrozen)
+        for side in Side:
+            losses = [term for term in self.plan.losses.values() if term.side == side]
+            modules = [*self.task.trained_modules(side).values(), *losses]
+            parameters = dict.fromkeys(weight for module in modules for weight in module.parameters())
+            self.optimizers[side].add_parameters(weight for weight in parameters if weight.requires_grad)
+
+    def _modules(self) -> dict[str, nn.Module]:
+        """Every module with state, by its name in checkpoints (which do not change with the names in the code)."""
+        modules: dict[str, nn.Module] = {**self.gan.parts, "ema": self.average.net, "objective": self.objective}
+        modules |= {f"terms.{name}": term for name, term in self.plan.losses.items()}
+        if self.plan.to_latent is not None:
+            modules["to_latent"] = self.plan.to_latent
+        task: object = self.plan.task
+        if isinstance(task, nn.Module):
+            modules["game"] = task
+        modules |= {f"scale.{name}": optimizer.scaler for name, optimizer in self.optimizers.items()}
+        return modules | ({"steering": self.feedback} if self.feedback.names else {})
 
 
-class _Hand(NamedTuple):
-    """What is dealt for one part of a batch: real and generated samples, the codes and the rows."""
-
-    real: Tensor
-    fake: Tensor
-    z: Tensor
-    rows: Tensor
-
-
-class _Play(NamedTuple):
-    """One side's loss on one part of a batch, and how it came about."""
-
-    context: StepContext
-    loss: Tensor
-    scalars: dict[str, Tensor]
+def _drop_features(context: StepContext) -> StepContext:
+    """The context with detached logits and no features, so that the backward pass frees them as it goes."""
+    real, fake = context.real_output, context.fake_output
+    return replace(
+        context,
+        real_output=None if real is None else DiscriminatorOutput(real.logits.detach(), ()),
+        fake_output=DiscriminatorOutput(fake.logits.detach(), ()),
+    )
 
 
-def _verdicts(context: StepContext) -> StepContext:
-    """The round with realness alone left of its judgements, so that backward frees the features as it goes."""
-
-    real, fake = context.real_output, DiscriminatorOutput(context.fake_output.logits.detach(), ())
-    judged = None if real is None else DiscriminatorOutput(real.logits.detach(), ())
-    return replace(context, real_output=judged, fake_output=fake)
+def _with_grad(x: Tensor, needed: bool) -> Tensor:
+    return x.detach().requires_grad_() if needed else x
 
 
-def _carrying(x: Tensor, gradients: bool) -> Tensor:
-    return x.detach().requires_grad_() if gradients else x
+@contextmanager
+def _without_grad(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Compute no gradients of these parameters while the block runs."""
+    trained = [weight for weight in parameters if weight.requires_grad]
+    for weight in trained:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in trained:
+            weight.requires_grad_(True)

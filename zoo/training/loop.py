@@ -23,29 +23,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo._utils import distributed
 from zoo.data.batches import Batches
 from zoo.errors import Diverged
 from zoo.training import checkpoint
-from zoo.training import distributed as ranks
 from zoo.training import out_of_memory as memory
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.run_dir import RunDirectory
-from zoo.training.trainer import Trainer, load_optimiser, optimiser_state
+from zoo.training.trainer import Trainer, restore, training_state
 from zoo.types import Event
 
-__all__ = [
-    "Budget",
-    "Interrupted",
-    "Keep",
-    "restore",
-    "restore_learnt",
-    "restore_weights",
-    "state",
-    "train",
-    "watch_over",
-]
+__all__ = ["Budget", "Interrupted", "SaveCheckpoint", "train", "watch_over"]
 
-Keep = Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, Any]]], Path]
+SaveCheckpoint = Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, Any]]], Path]
 """Writes the checkpoint of so many images shown: tensors, facts, and the figures measured at that moment."""
 
 _TICK_SECONDS = 0.5
@@ -81,7 +71,7 @@ def train(
     shown: int = 0,
     draw: Callable[[Tensor, int], None],
     evaluate: Callable[[int], dict[str, Any]],
-    keep: Keep,
+    keep: SaveCheckpoint,
 ) -> int:
     """Train until `budget.images` are shown; returns how many were.
 
@@ -114,16 +104,16 @@ def train(
     def save(metrics: Sequence[Mapping[str, Any]] = ()) -> None:
         tick()
         _refuse_broken_weights(trainer, shown, run_dir)
-        ranks.require_same(trainer.modules)
+        distributed.require_same(trainer.modules)
         if run_dir.silent:
             return
-        path = keep(shown, *state(trainer, batches, watch), metrics)
+        path = keep(shown, *training_state(trainer, batches, watch), metrics)
         run_dir.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(run_dir.folder))}))
 
     def due(every: int, before: int) -> bool:
         return shown // every > before // every
 
-    def look() -> None:
+    def save_samples() -> None:
         if run_dir.silent:
             return
         samples = trainer.preview()
@@ -141,10 +131,10 @@ def train(
         warn(watch.measured({figure["name"]: figure["value"] for figure in figures}, shown))
         return figures
 
-    def make_room() -> None:
+    def recover_from_oom() -> None:
         """After a batch that did not fit: go back to the last checkpoint, and on in more parts, or say what fits."""
         nonlocal shown, last, last_at
-        if ranks.size() > 1:
+        if distributed.world_size() > 1:
             raise memory.refuse_together(trainer, rows, shown, run_dir.folder)
         engine = trainer.engine
         parts = memory.fitting(trainer, rows, shown)
@@ -159,15 +149,19 @@ def train(
         last, last_at = time.monotonic(), shown
 
     def stopping(steps: int) -> bool:
-        if ranks.size() == 1:
+        if distributed.world_size() == 1:
             return asked_to_stop()
-        return steps % _AGREE_STEPS == 0 and ranks.anyone(asked_to_stop(), trainer.engine.device)
+        return steps % _AGREE_STEPS == 0 and distributed.any_rank(asked_to_stop(), trainer.engine.device)
 
-    where = {"device": str(trainer.engine.device), "processes": ranks.size(), "accumulate": trainer.engine.accumulate}
+    where = {
+        "device": str(trainer.engine.device),
+        "processes": distributed.world_size(),
+        "accumulate": trainer.engine.accumulate,
+    }
     run_dir.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **where}))
     if shown == 0:
         save()
-        look()
+        save_samples()
         if 0 in budget.evaluate_at:
             save(measure())
     steps = 0
@@ -177,7 +171,7 @@ def train(
             rows = batches.next()
             scalars = _step(trainer, rows, shown)
             if scalars is None:
-                make_room()
+                recover_from_oom()
                 continue
             pending.append(scalars)
             shown += len(rows)
@@ -185,7 +179,7 @@ def train(
             if len(pending) >= _TICK_STEPS or time.monotonic() - last > _TICK_SECONDS:
                 tick()
             if due(budget.sample_every, before) or shown >= budget.images:
-                look()
+                save_samples()
             figures: Sequence[Mapping[str, Any]] = ()
             measured = any(before < at <= shown for at in budget.evaluate_at)
             if measured:
@@ -216,55 +210,6 @@ def _step(trainer: Trainer, rows: Tensor, shown: int) -> dict[str, Tensor] | Non
 def watch_over(trainer: Trainer, images: int) -> TrainingMonitor:
     """A watch for a run that shows so many images, which knows how real ones vary where the trainee does."""
     return TrainingMonitor(images, getattr(trainer, "real_std", None))
-
-
-def restore(trainer: Trainer, batches: Batches, watch: TrainingMonitor, path: Path) -> int:
-    """Put the checkpoint `path` back; returns the images shown. Raises TrainingError or IntegrityError."""
-    shown, tensors, facts = checkpoint.load(path)
-    restore_learnt(trainer, shown, tensors)
-    for name, rng in trainer.streams.items():
-        rng.set_state(tensors[f"streams.{name}"])
-    batches.load_state({**_within(tensors, "batches."), **facts["batches"]})
-    watch.load_state(facts["watch"])
-    return shown
-
-
-def restore_learnt(trainer: Trainer, shown: int, tensors: dict[str, Tensor]) -> None:
-    """Put back a checkpoint's nets and optimisers, not its random streams and data order."""
-    _load_modules(trainer, tensors)
-    trainer.advance(shown)
-    for name, optimiser in trainer.optimisers.items():
-        load_optimiser(optimiser, _within(tensors, f"optimisers.{name}."))
-
-
-def restore_weights(trainer: Trainer, path: Path) -> int:
-    """Put the nets of the checkpoint `path` back and nothing else; returns the images shown. Raises like `restore`."""
-    shown, tensors, _ = checkpoint.load(path)
-    _load_modules(trainer, tensors)
-    return shown
-
-
-def _load_modules(trainer: Trainer, tensors: dict[str, Tensor]) -> None:
-    for name, module in trainer.modules.items():
-        module.load_state_dict(_within(tensors, f"modules.{name}."), strict=True)
-
-
-def state(trainer: Trainer, batches: Batches, watch: TrainingMonitor) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """All that a run needs to go on from here, as tensors and plain facts."""
-    tensors: dict[str, Tensor] = {}
-    for name, module in trainer.modules.items():
-        tensors |= {f"modules.{name}.{key}": value for key, value in module.state_dict().items()}
-    for name, optimiser in trainer.optimisers.items():
-        tensors |= {f"optimisers.{name}.{key}": value for key, value in optimiser_state(optimiser).items()}
-    tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainer.streams.items()}
-    order = batches.state()
-    tensors |= {f"batches.{key}": value for key, value in order.items() if isinstance(value, Tensor)}
-    position = {key: value for key, value in order.items() if not isinstance(value, Tensor)}
-    return tensors, {"batches": position, "watch": watch.state()}
-
-
-def _within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
 def _means(pending: list[dict[str, Tensor]]) -> dict[str, float]:

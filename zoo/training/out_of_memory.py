@@ -7,9 +7,8 @@ import gc
 import torch
 from torch import Tensor
 
+from zoo._utils import distributed
 from zoo.errors import OutOfMemory, ZooError
-from zoo.training import distributed as lastword
-from zoo.training import distributed as ranks
 from zoo.training.trainer import Trainer
 
 __all__ = ["fitting", "out_of_memory", "ran_out", "refuse_together"]
@@ -42,16 +41,16 @@ def fitting(trainer: Trainer, rows: Tensor, shown: int, processes: int = 1) -> i
 def refuse_together(trainer: Trainer, rows: Tensor, shown: int, where: object) -> OutOfMemory:
     """The error for a batch that did not fit in this process, which the other processes end with too. They cannot go on
     in more parts by themselves: they wait inside a sum that will never be whole."""
-    rank, size, device = ranks.rank(), ranks.size(), trainer.engine.device
+    rank, size, device = distributed.rank(), distributed.world_size(), trainer.engine.device
     tried = trainer.engine.accumulate
-    if not ranks.leave():
+    if not distributed.leave():
         return OutOfMemory(
             f"a batch of {len(rows)} in {size} processes does not fit into the memory of {device}",
             f"Go on with the same batch in more parts, started as before: zoo resume {where} --accumulate {2 * tried}",
         )
     parts = fitting(trainer, rows, shown, size)
     trouble = out_of_memory(len(rows), parts, device, where, size)
-    lastword.say(trouble, rank, size)
+    distributed.publish_failure(trouble, rank, size)
     return trouble
 
 
@@ -77,8 +76,8 @@ def out_of_memory(
 
 
 def _goes_through(trainer: Trainer, rows: Tensor, shown: int) -> bool:
-    for optimiser in trainer.optimisers.values():
-        optimiser.zero_grad(set_to_none=True)
+    for optimizer in trainer.optimizers.values():
+        optimizer.zero_grad()
     gc.collect()
     if trainer.engine.device.type == "cuda":
         torch.cuda.empty_cache()

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from zoo import plugins
-from zoo._utils import launch
+from zoo._utils import distributed, launch
 from zoo._utils.files import write_atomically
 from zoo.config import to_plain
 from zoo.data.grids import grid, png_bytes
@@ -21,7 +21,6 @@ from zoo.errors import ConfigError, TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import as_part, autoencoder, gan
 from zoo.networks.gan import GAN
-from zoo.training import distributed as ranks
 from zoo.training.api import Run, open_model, resume, train
 from zoo.training.rebuild import recipe_of_autoencoder
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
@@ -142,8 +141,8 @@ def _learnt(recipe: Recipe, place: Path, watch: Sequence[Watcher], track: Sequen
         if recipe.transfer is not None and recipe.transfer.source == "autoencoder":
             _explained(recipe, model, None)  # a transfer that does not fit is refused before anything is trained
         wanted = recipe_of_autoencoder(model, section.training, images, **words)
-        ranks.join(recipe.engine.device)
-        if ranks.anyone(_begun_before(RunDirectory(place), wanted), torch.device("cpu")):
+        distributed.join(recipe.engine.device)
+        if distributed.any_rank(_begun_before(RunDirectory(place), wanted), torch.device("cpu")):
             return resume(place, watch=watch, track=track)
     return train(model, images, out=place, training=to_plain(section.training), watch=watch, track=track, **words)
 
@@ -285,7 +284,7 @@ def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:
     if recipe.generate is None or run.gan is None or not run.images.spec.is_image:
         return None
     path = out / "samples.png"
-    if not launch.first():
+    if not launch.is_rank_zero():
         return path
     samples = run.gan.sample(recipe.generate.count, recipe.generate.seed)
     write_atomically(path, png_bytes(grid(to_uint8(samples, run.images.spec), 8)))

@@ -39,6 +39,7 @@ from zoo.training.recipe import (
 )
 from zoo.training.recipe_diff import changes, overridden, told
 from zoo.training.run_dir import RunDirectory
+from zoo.training.trainer import restore, restore_model, training_state
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.strategies import plan, resolve_strategies
@@ -286,9 +287,9 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     watch = loop.watch_over(trainer, training.images)
     try:
         if recipe.seed == parent.seed and recipe.data == parent.data:
-            loop.restore(trainer, batches, watch, path)
+            restore(trainer, batches, watch, path)
         else:
-            loop.restore_learnt(trainer, shown, checkpoint.load(path)[1])
+            restore_model(trainer, shown, checkpoint.load(path)[1])
     except (RuntimeError, ValueError, KeyError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -296,7 +297,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
             f"the checkpoint of {run_dir.folder} does not fit {', '.join(settings)}: {str(error).splitlines()[0]}",
             "That setting decides which tensors there are: start a new run for it.",
         ) from error
-    tensors, facts = loop.state(trainer, batches, watch)
+    tensors, facts = training_state(trainer, batches, watch)
     out.begin(recipe)  # first of all: it refuses a folder that holds a run, whose files these would replace
     for name in KEPT_FILES:
         if (run_dir.folder / name).exists():

@@ -42,7 +42,7 @@ class RunDirectory:
 
     def __init__(self, folder: Path, watchers: tuple[Watcher, ...] = ()) -> None:
         self.folder = folder
-        self.silent = not launch.first()
+        self.silent = not launch.is_rank_zero()
         self.watchers = () if self.silent else watchers
 
     @property

@@ -1,123 +1,122 @@
-"""A plan over time: which of its stages have begun, and how its schedules stand, each by its own clock."""
+"""What changes while a run goes on: training phases, learning rates, frozen tensors, schedules that follow a measured
+figure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from zoo.losses.types import Side
+from zoo.losses.types import FeedbackSchedule, Side
 from zoo.networks.utils import always_frozen
 from zoo.training.task import ImageTask
-from zoo.transfers.plan import FeedbackSchedule, GANTask, Schedule, TrainingPhase, TransferPlan
+from zoo.transfers.plan import GANTask, Schedule, TrainingPhase, TransferPlan
 from zoo.transfers.report import nets_of
 
 __all__ = ["FeedbackController", "PhaseSchedule", "freeze"]
 
 
 class PhaseSchedule:
-    """The stages of `plan` in a run that shows `images` in all; none has begun at first."""
+    """The training phases and schedules of `plan` in a run of `images` images; at first no phase is active."""
 
     def __init__(self, plan: TransferPlan, images: int) -> None:
         self.plan = plan
         self.images = images
-        self.begun: list[TrainingPhase] = []
+        self.active: list[TrainingPhase] = []
 
     def advance(self, shown: int) -> bool:
-        """Begin every stage that is due after `shown` images, and take back one that is not; whether any changed."""
-        begun = [stage for stage in self.plan.stages if shown >= self._begins(stage)]
-        changed = len(begun) != len(self.begun)
-        self.begun = begun
+        """Activate the phases that are due after `shown` images, and no others. Returns whether any changed."""
+        active = [phase for phase in self.plan.phases if shown >= self._start(phase)]
+        changed = len(active) != len(self.active)
+        self.active = active
         return changed
 
     @property
     def task(self) -> GANTask:
-        """What is played now: the last game that a stage began with, the plan's own, or the usual one."""
-        games = [stage.task for stage in self.begun if stage.task is not None]
-        return games[-1] if games else self.plan.task or ImageTask(self.plan.gan)
+        """The current task: that of the last phase that has one, else the plan's, else the usual one."""
+        tasks = [phase.task for phase in self.active if phase.task is not None]
+        return tasks[-1] if tasks else self.plan.task or ImageTask(self.plan.gan)
 
     @property
     def unfrozen(self) -> dict[str, set[str]]:
-        """Per net, the frozen tensors that learn by now."""
-        found: dict[str, set[str]] = {}
-        for stage in self.begun:
-            for net, names in stage.unfreezes.items():
-                found.setdefault(net, set()).update(names)
-        return found
+        """Per net, the frozen tensors that the active phases unfreeze."""
+        unfrozen: dict[str, set[str]] = {}
+        for phase in self.active:
+            for net, names in phase.unfreezes.items():
+                unfrozen.setdefault(net, set()).update(names)
+        return unfrozen
 
-    def factor(self, side: Side, shown: int) -> float:
-        """What a side's learning rate is multiplied by after `shown` images."""
+    def lr_factor(self, side: Side, shown: int) -> float:
+        """The factor of a side's learning rate after `shown` images."""
         key = f"{side.value}.lr/"
-        running = ((name, setting, since) for name, setting, since in self._settings() if since is not None)
-        return math.prod(setting(shown - since) for name, setting, since in running if name.startswith(key))
+        running = ((name, schedule, since) for name, schedule, since in self._schedules() if since is not None)
+        return math.prod(schedule(shown - since) for name, schedule, since in running if name.startswith(key))
 
-    def steered(self) -> dict[str, nn.Module]:
-        """The schedules that follow a measured figure, by names of their own."""
-        return {name: setting for name, setting, _ in self._settings() if isinstance(setting, nn.Module)}
+    def feedback_schedules(self) -> dict[str, FeedbackSchedule]:
+        """The schedules that follow a measured figure, by unique name."""
+        return {name: schedule for name, schedule, _ in self._schedules() if isinstance(schedule, FeedbackSchedule)}
 
     def clocks(self, shown: int) -> dict[str, int]:
-        """How many images each schedule's clock counts; those of stages still to come are left out."""
-        return {name: shown - since for name, _, since in self._settings() if since is not None}
+        """How many images each schedule has run for; schedules of later phases are left out."""
+        return {name: shown - since for name, _, since in self._schedules() if since is not None}
 
-    def _begins(self, stage: TrainingPhase) -> int:
-        return math.ceil(stage.after * self.images)
+    def _start(self, phase: TrainingPhase) -> int:
+        return math.ceil(phase.after * self.images)
 
-    def _settings(self) -> Iterator[tuple[str, Schedule, int | None]]:
-        """Every schedule with its name and the images at which its clock began, None if it has not."""
+    def _schedules(self) -> Iterator[tuple[str, Schedule, int | None]]:
+        """Every schedule with its name (part of checkpoints) and the image count at which it started, if it has."""
         for key, schedules in self.plan.schedules.items():
             for i, schedule in enumerate(schedules):
                 yield f"{key}/{i}", schedule, 0
-        for j, stage in enumerate(self.plan.stages):
-            began = self._begins(stage) if any(stage is begun for begun in self.begun) else None
-            for key, schedules in stage.schedules.items():
+        for j, phase in enumerate(self.plan.phases):
+            start = self._start(phase) if any(phase is active for active in self.active) else None
+            for key, schedules in phase.schedules.items():
                 for i, schedule in enumerate(schedules):
-                    yield f"{key}/stage{j}/{i}", schedule, began
+                    yield f"{key}/stage{j}/{i}", schedule, start
 
 
 class FeedbackController(nn.Module):
-    """Hands each steered setting the mean of its figure over its `every` steps.
+    """Updates each feedback schedule with the mean of its figure over its `every` steps.
 
-    Sums stay on the device; the mean is read in `_read` alone, which is where processes that share a run have to agree
-    on it. The sums and what the settings keep are buffers, so a resumed run steers as if it had not been cut.
+    Sums stay on the device until a mean is due. The sums, and what the schedules keep, are buffers, so that a resumed
+    run continues exactly.
     """
 
-    def __init__(self, steered: Mapping[str, nn.Module], device: torch.device | str = "cpu") -> None:
+    sums: Tensor
+    counts: Tensor
+
+    def __init__(self, schedules: Mapping[str, FeedbackSchedule], device: torch.device | str = "cpu") -> None:
         super().__init__()
-        self.names = tuple(steered)
-        self.steered = nn.ModuleList(steered.values())
-        self.register_buffer("sums", torch.zeros(len(steered), device=device))
-        self.register_buffer("counts", torch.zeros(len(steered), dtype=torch.int64, device="cpu"))
+        self.names = tuple(schedules)
+        self.steered = nn.ModuleList(schedules.values())  # the name is part of checkpoints
+        self.register_buffer("sums", torch.zeros(len(schedules), device=device))
+        self.register_buffer("counts", torch.zeros(len(schedules), dtype=torch.int64, device="cpu"))
 
     @torch.no_grad()
-    def after(self, figures: Mapping[str, Tensor], since: Mapping[str, int], batch: int) -> None:
-        """Follow a step of `batch` images that gave `figures` (scalars). `since` says for each setting how many images
-        its own clock counts with this step; one that is not named is not in play yet."""
-        sums, counts = cast(Tensor, self.sums), cast(Tensor, self.counts)
-        for i, (name, module) in enumerate(zip(self.names, self.steered, strict=True)):
-            setting = cast(FeedbackSchedule, module)
-            shown = since.get(name)
-            if shown is None or setting.figure not in figures or not setting.wants(shown - batch):
+    def update(self, figures: Mapping[str, Tensor], clocks: Mapping[str, int], batch: int) -> None:
+        """Add the scalar `figures` of a step of `batch` images. `clocks` gives the images that each schedule has run
+        for, this step included; a schedule that is not named has not started."""
+        for i, (name, schedule) in enumerate(zip(self.names, self.steered, strict=True)):
+            assert isinstance(schedule, FeedbackSchedule)
+            shown = clocks.get(name)
+            if shown is None or schedule.figure not in figures or not schedule.wants(shown - batch):
                 continue
-            sums[i] += figures[setting.figure]
-            counts[i] += 1
-            steps = int(counts[i])
-            if steps >= setting.every:
-                setting.update(self._read(sums[i] / steps), shown, steps * batch)
-                sums[i], counts[i] = 0.0, 0
-
-    def _read(self, mean: Tensor) -> float:
-        """The one place where a measured figure leaves the device and steers the run."""
-        return mean.item()
+            self.sums[i] += figures[schedule.figure]
+            self.counts[i] += 1
+            steps = int(self.counts[i])
+            if steps >= schedule.every:
+                mean = (self.sums[i] / steps).item()  # averaged over processes already
+                schedule.update(mean, shown, steps * batch)
+                self.sums[i], self.counts[i] = 0.0, 0
 
 
 def freeze(plan: TransferPlan, unfrozen: Mapping[str, set[str]]) -> None:
-    """Everything learns, except what the plan freezes and `unfrozen` does not name, and what a net itself keeps fixed.
+    """Train everything, except what the plan freezes and `unfrozen` does not name, and what a net itself keeps frozen.
 
-    Modules all of whose parameters are frozen are in eval mode: BatchNorm's statistics and spectral norm's vectors
-    would move in them.
+    Modules whose parameters are all frozen are put in eval mode: else BatchNorm's statistics and spectral norm's
+    vectors would move.
     """
     for net, module in nets_of(plan).items():
         frozen = (plan.frozen.get(net, set()) - unfrozen.get(net, set())) | always_frozen(module)

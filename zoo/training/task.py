@@ -1,9 +1,8 @@
-"""The game that a GAN plays unless a strategy brings another one, and by which rules: objective and regulariser."""
+"""The task of a GAN unless a strategy brings another one, and what it minimises: objective and penalty."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 from torch import Tensor, nn
 
@@ -21,7 +20,7 @@ __all__ = ["ImageTask", "objective_of", "regulariser_of"]
 
 
 class ImageTask:
-    """The usual game: images are judged, the generator moves every `every`-th step."""
+    """The usual task: D tells real images from generated ones; G is trained at every `every`-th step."""
 
     def __init__(self, gan: GAN, every: int = 1) -> None:
         self.gan = gan
@@ -29,20 +28,20 @@ class ImageTask:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """D's."""
-        return self.gan.discriminator.logit_groups  # type: ignore[return-value]
+        """D's logit groups."""
+        return self.gan.discriminator.logit_groups
 
     def real(self, images: Tensor, indices: Tensor) -> Tensor:
-        """The batch as it is."""
+        """The images."""
         return images
 
     def fake(self, z: Tensor) -> Tensor:
         """G(z)."""
-        return self.gan.generator(z)  # type: ignore[no-any-return]
+        return self.gan.generator(z)
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
-        """D's judgement."""
-        return self.gan.discriminator.discriminate(x)  # type: ignore[operator, no-any-return]
+        """D(x)."""
+        return self.gan.discriminator.discriminate(x)
 
     def trained_modules(self, side: Side) -> dict[str, nn.Module]:
         """G, or D."""
@@ -50,9 +49,9 @@ class ImageTask:
 
 
 def objective_of(plan: TransferPlan, training: AdversarialTraining) -> AdversarialObjective:
-    """The strategy's, else the recipe's. Raises ConfigError for one that trains no GAN."""
-    objective = plan.objective or plugins.build("objective", as_part(training.objective))
-    if not isinstance(objective, AdversarialObjective):
+    """The plan's objective, else the recipe's. Raises ConfigError for one that trains no GAN."""
+    objective: AdversarialObjective = plan.objective or plugins.build("objective", as_part(training.objective))
+    if not isinstance(objective, nn.Module) or plugins.missing_members(objective, AdversarialObjective):
         raise ConfigError(
             f"objective {training.objective} does not train GANs", "Use core/relativistic or core/non-saturating."
         )
@@ -60,11 +59,11 @@ def objective_of(plan: TransferPlan, training: AdversarialTraining) -> Adversari
 
 
 def regulariser_of(training: AdversarialTraining, data: DataSpec) -> Regulariser | None:
-    """The recipe's, settled on the images' shape and the batch where it asks for that."""
+    """The recipe's penalty, prepared for the data and the batch size if it asks for that."""
     if training.regulariser == "none":
         return None
     part = as_part(training.regulariser)
-    regulariser = cast(Regulariser, plugins.build("regulariser", part))
+    regulariser: Regulariser = plugins.build("regulariser", part)
     plugins.require(plugins.find("regulariser", part.component), regulariser, Regulariser)
     prepare: Callable[[DataSpec, int], None] | None = getattr(regulariser, "prepare", None)
     if prepare is not None:

@@ -1,46 +1,88 @@
-"""What the loop trains: something that takes a step on a batch and whose whole state can be saved."""
+"""What the loop trains: something that takes a step on a batch, and whose whole state can be saved and restored."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 
 from zoo._utils.seeds import Stream
+from zoo.data.batches import Batches
+from zoo.training import checkpoint
 from zoo.training.devices import Engine
+from zoo.training.monitor import TrainingMonitor
+from zoo.training.optim import ParameterOptimizer
 
-__all__ = ["Trainer", "load_optimiser", "optimiser_state"]
+__all__ = ["Trainer", "restore", "restore_model", "restore_weights", "tensors_of", "training_state"]
 
 
 class Trainer(Protocol):
-    """`step` shows one batch (rows of the data set; `shown` images came before) and gives scalars that stay on the
-    device. `advance` brings a trainee that was just built to where it stands before a step at `shown`.
-
-    `modules` are the nets whose state dicts, with the optimisers and random streams, are the whole state.
-    """
+    """`modules` are the nets whose state dicts, with the optimizers and random streams, are the whole state."""
 
     modules: dict[str, nn.Module]
-    optimisers: dict[str, torch.optim.Optimizer]
+    optimizers: dict[str, ParameterOptimizer]
     streams: dict[str, Stream]
     engine: Engine
 
-    def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]: ...
-    def advance(self, shown: int) -> None: ...
-    def preview(self) -> Tensor: ...
+    def step(self, rows: Tensor, shown: int) -> dict[str, Tensor]:
+        """Train on one batch (rows of the data set; `shown` images came before). Returns scalars on the device."""
+
+    def advance(self, shown: int) -> None:
+        """Bring a trainer that was just built to where it stands before a step at `shown`."""
+
+    def preview(self) -> Tensor:
+        """Samples to look at, the same ones each time but for what was learnt."""
 
 
-def optimiser_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """An optimiser's state as flat tensors, `<parameter index>.<key>`."""
-    state = optimiser.state_dict()["state"]
-    return {f"{index}.{key}": torch.as_tensor(value) for index, row in state.items() for key, value in row.items()}
+def training_state(
+    trainer: Trainer, batches: Batches, monitor: TrainingMonitor
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All that a run needs to continue from here, as tensors and plain facts."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in trainer.modules.items():
+        tensors |= {f"modules.{name}.{key}": value for key, value in module.state_dict().items()}
+    for name, optimizer in trainer.optimizers.items():
+        tensors |= {f"optimisers.{name}.{key}": value for key, value in optimizer.state_dict().items()}
+    tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainer.streams.items()}
+    order = batches.state()
+    tensors |= {f"batches.{key}": value for key, value in order.items() if isinstance(value, Tensor)}
+    position = {key: value for key, value in order.items() if not isinstance(value, Tensor)}
+    return tensors, {"batches": position, "watch": monitor.state()}
 
 
-def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put back what `optimiser_state` gave; learning rates are not state, the loop sets them."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+def restore(trainer: Trainer, batches: Batches, monitor: TrainingMonitor, path: Path) -> int:
+    """Restore the checkpoint `path`; returns the images shown. Raises TrainingError or IntegrityError."""
+    shown, tensors, facts = checkpoint.load(path)
+    restore_model(trainer, shown, tensors)
+    for name, rng in trainer.streams.items():
+        rng.set_state(tensors[f"streams.{name}"])
+    batches.load_state({**tensors_of(tensors, "batches."), **facts["batches"]})
+    monitor.load_state(facts["watch"])
+    return shown
+
+
+def restore_model(trainer: Trainer, shown: int, tensors: Mapping[str, Tensor]) -> None:
+    """Restore a checkpoint's nets and optimizers, but not its random streams and data order."""
+    _load_modules(trainer, tensors)
+    trainer.advance(shown)
+    for name, optimizer in trainer.optimizers.items():
+        optimizer.load_state_dict(tensors_of(tensors, f"optimisers.{name}."))
+
+
+def restore_weights(trainer: Trainer, path: Path) -> int:
+    """Restore the nets of the checkpoint `path` and nothing else; returns the images shown. Raises like `restore`."""
+    shown, tensors, _ = checkpoint.load(path)
+    _load_modules(trainer, tensors)
+    return shown
+
+
+def tensors_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _load_modules(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
+    for name, module in trainer.modules.items():
+        module.load_state_dict(tensors_of(tensors, f"modules.{name}."), strict=True)

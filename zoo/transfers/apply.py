@@ -117,10 +117,10 @@ def apply(planned: TransferPlan, source: Autoencoder, images: Callable[[], Tenso
     if any(edit.net.startswith("source.") for edit in planned.edits):
         source = copy.deepcopy(source)
     nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}
-    values = _Values(source, nets, images, planned.gan.data)
+    context = _Context(source, nets, images, planned.gan.data)
     for edit in planned.edits:
-        target = values.nets[edit.net].state_dict()[edit.tensor]
-        value = edit.value(values)
+        target = context.nets[edit.net].state_dict()[edit.tensor]
+        value = edit.value(context)
         if value.shape != target.shape:
             raise TransferError(
                 f"{edit.net}.{edit.tensor} is {list(target.shape)}, its value ({edit.how}) is {list(value.shape)}"
@@ -141,7 +141,7 @@ def name_of_strategy(chosen: Sequence[ResolvedStrategy]) -> str:
 
 
 @dataclass(slots=True)
-class _Values:
+class _Context:
     source: Autoencoder
     nets: Mapping[str, nn.Module]
     open_images: Callable[[], Tensor]

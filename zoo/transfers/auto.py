@@ -183,7 +183,7 @@ def _reads_codes(source: Autoencoder, gan: GAN) -> bool:
 
 
 def _embed(source: Autoencoder, x: Tensor) -> Tensor:
-    return torch.cat([source.encoder.features(part).embedding for part in x.split(64)])  # type: ignore[operator]
+    return torch.cat([source.encoder.features(part).embedding for part in x.split(64)])
 
 
 def probe_of(real: Tensor, fake: Tensor) -> float:

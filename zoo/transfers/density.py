@@ -39,9 +39,9 @@ def memoize(fit: Callable[[ApplyContext], Fit]) -> Callable[[ApplyContext], Fit]
     """The same fit, computed at the first call and shared by every edit that asks for it."""
     made: list[Fit] = []
 
-    def shared(values: ApplyContext) -> Fit:
+    def shared(context: ApplyContext) -> Fit:
         if not made:
-            made.append(fit(values))
+            made.append(fit(context))
         return made[0]
 
     return shared

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from zoo.losses.types import Side
+from zoo.losses.types import AdversarialObjective, AuxiliaryLoss, Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
@@ -17,7 +17,6 @@ from zoo.networks.types import DiscriminatorOutput
 __all__ = [
     "ApplyContext",
     "Edit",
-    "FeedbackSchedule",
     "GANTask",
     "Schedule",
     "Slot",
@@ -25,15 +24,15 @@ __all__ = [
     "TrainingPhase",
     "TransferPlan",
     "TransferStrategy",
+    "edit_each",
 ]
 
 
-@runtime_checkable
 class GANTask(Protocol):
-    """What is judged: images by default, codes for a GAN on codes.
+    """What the discriminator compares: real and generated images by default, codes in a GAN on codes.
 
-    `trained_modules(side)` are the modules that a side trains; the generator moves every `every`-th step; `groups` are the
-    judge's logit groups. A game that is an `nn.Module` has state of its own, which is saved with the run.
+    The generator is trained at every `every`-th step; `groups` are the discriminator's logit groups. A task that is an
+    `nn.Module` has state, which is saved with the run.
     """
 
     every: int
@@ -41,39 +40,28 @@ class GANTask(Protocol):
     @property
     def groups(self) -> tuple[int, ...]: ...
 
-    def real(self, images: Tensor, indices: Tensor) -> Tensor: ...
-    def fake(self, z: Tensor) -> Tensor: ...
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput: ...
-    def trained_modules(self, side: Side) -> Mapping[str, nn.Module]: ...
+    def real(self, images: Tensor, indices: Tensor) -> Tensor:
+        """The discriminator's real input for a batch of images (rows `indices` of the data set)."""
+
+    def fake(self, z: Tensor) -> Tensor:
+        """The discriminator's generated input for noise z."""
+
+    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+        """Logits and features."""
+
+    def trained_modules(self, side: Side) -> Mapping[str, nn.Module]:
+        """The modules that a side trains."""
 
 
 class Schedule(Protocol):
-    """A multiplier over images shown; a side whose learning rate is multiplied by 0 rests."""
+    """A factor of a learning rate after `shown` images; at 0 the side is not trained. One that is also a
+    `FeedbackSchedule` is updated by the trainer."""
 
     def __call__(self, shown: int) -> float: ...
 
 
-@runtime_checkable
-class FeedbackSchedule(Protocol):
-    """A setting that follows a measured figure, such as a warm-up that ends early: an `nn.Module`, whose buffers are
-    saved with the run.
-
-    `figure` is one of a step's (`d_wins`, `d_sign`, ...), averaged over `every` steps. A `Schedule` that is one is
-    steered by the training loop.
-    """
-
-    figure: str
-    every: int
-
-    def wants(self, shown: int) -> bool:
-        """Whether the figure of a step that begins after `shown` images is to be followed."""
-
-    def update(self, value: float, shown: int, images: int) -> None:
-        """Take the mean over the last `images`; `shown` images were shown with them."""
-
-
 class Slot(StrEnum):
-    """What a strategy fills. Strategies are planned in this order, whatever order they are written in."""
+    """What a strategy changes. Strategies are planned in this order, in whatever order they are written."""
 
     SOURCE = "source"
     GENERATOR = "generator"
@@ -89,7 +77,7 @@ class Slot(StrEnum):
 
     @property
     def exclusive(self) -> bool:
-        """Whether only one strategy may fill it; the others add up."""
+        """Whether only one strategy may use it; several may use the others."""
         return self in (
             Slot.SOURCE,
             Slot.GENERATOR,
@@ -116,8 +104,8 @@ class Source(StrEnum):
 
 
 class ApplyContext(Protocol):
-    """What an `Edit` may read when it is applied: the source, the target's images to learn from and their mean codes,
-    the nets as the edits before it left them."""
+    """What an `Edit` can use: the source, the target's training images and their mean codes, and the nets as earlier
+    edits left them."""
 
     source: Autoencoder
     nets: Mapping[str, nn.Module]
@@ -128,13 +116,13 @@ class ApplyContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One tensor of one net that gets a value when the plan is applied.
+    """A value for one tensor of one net, computed when the plan is applied.
 
-    `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective`, `game` or `terms.<name>`; `tensor` its
+    `net` is `generator`, `discriminator`, `prior`, `to_latent`, `objective`, `task` or `losses.<name>`; `tensor` the
     name in that net's state dict. `source.encoder`, `source.bottleneck` and `source.decoder` are a copy of the
-    autoencoder that later strategies read in its place (controls). `origin` is `copied`, `adapted` or `fitted`, in
-    that copy also `fresh` (drawn anew), `how` the bridge's or fit's name and what it took; `value` computes the new
-    tensor and is never called while planning or resuming.
+    autoencoder, which later strategies read in its place (controls). `origin` is `copied`, `adapted` or `fitted`, in
+    that copy also `fresh` (initialised anew); `how` names the source tensor, the mapping or the fit; `value` computes
+    the new tensor and is never called while planning or resuming.
     """
 
     net: str
@@ -144,12 +132,29 @@ class Edit:
     value: Callable[[ApplyContext], Tensor]
 
 
+def edit_each(
+    net: str,
+    names: Iterable[str],
+    origin: str,
+    how: str,
+    tensors: Callable[[ApplyContext], Mapping[str, Tensor]],
+    prefix: str = "",
+) -> list[Edit]:
+    """An edit for each of the tensors `names` of `net`, called `prefix + name` there: its value is `tensors(...)[name]`.
+    Use `memoize`, so that they are computed once."""
+
+    def value_of(name: str) -> Callable[[ApplyContext], Tensor]:
+        return lambda context: tensors(context)[name]
+
+    return [Edit(net, f"{prefix}{name}", origin, how, value_of(name)) for name in names]
+
+
 @dataclass(slots=True)
 class TrainingPhase:
-    """What changes once a part of the budget, `after` (0 to 1), is spent.
+    """What changes once the fraction `after` (0 to 1) of the budget is spent.
 
-    `unfreezes` names, per net, frozen tensors that learn from there on; `game` takes the place of the one before; its
-    `schedules` multiply too, over the images shown since the stage began.
+    `unfreezes` names, per net, frozen tensors that are trained from then on; `task` replaces the one before; the
+    phase's `schedules` multiply with the others, and count images from its start.
     """
 
     after: float
@@ -160,39 +165,44 @@ class TrainingPhase:
 
 @dataclass(slots=True)
 class TransferPlan:
-    """A plan: the GAN's structure after the transfer, and what moves into it once it is applied.
+    """The GAN's structure after a transfer, and what is written into it when the plan is applied.
 
-    Plans are structure only, so they are made on the meta device as well as anywhere else.
-    `required_tensors` names, per net, the tensors that must get a value; fewer is a failure. `wraps` says of a net that was put
-    inside another one under which name it now sits there, so that what was planned for it follows. `recipe` are the
-    training settings that a strategy needs. `stages` begin while the run goes on.
+    A plan is structure alone, so it can be made on the meta device. `required_tensors` names, per net, the tensors that
+    must get a value; if one gets none, planning fails. If a strategy puts a net inside another one, `wraps` gives the
+    name under which it is found there, so that earlier edits still apply. `recipe` are training settings that a
+    strategy needs, `phases` begin during the run, `notes` are lines for the user.
     """
 
     gan: GAN
     edits: list[Edit] = field(default_factory=list)
     frozen: dict[str, set[str]] = field(default_factory=dict)
-    losses: dict[str, nn.Module] = field(default_factory=dict)
+    losses: dict[str, AuxiliaryLoss] = field(default_factory=dict)
     schedules: dict[str, list[Schedule]] = field(default_factory=dict)
-    objective: nn.Module | None = None
+    objective: AdversarialObjective | None = None
     task: GANTask | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
     to_latent: nn.Module | None = None
     required_tensors: dict[str, set[str]] = field(default_factory=dict)
     wraps: dict[str, str] = field(default_factory=dict)
-    stages: list[TrainingPhase] = field(default_factory=list)
+    phases: list[TrainingPhase] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-@runtime_checkable
-class TransferStrategy(Protocol):
-    """What moves from an autoencoder into a GAN. Built by `transfer(config)`.
+class TransferStrategy:
+    """What moves from an autoencoder into a GAN. Built by `transfer(config)`. Inherit from it.
 
-    `plan` reads no weight and no data. `noop_config` is the config in which the strategy equals scratch bit for
-    bit, or None where there is none (the docstring says why).
+    Strategies are planned by ascending `order`, then in the order of their slots.
     """
 
     slots: frozenset[Slot]
     requires: frozenset[Source]
+    order: int = 0
 
-    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan: ...
-    def noop_config(self) -> Any | None: ...
+    def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
+        """The plan for a GAN as earlier strategies left it. Reads no weight and no data."""
+        raise NotImplementedError
+
+    def noop_config(self) -> Any | None:
+        """The config in which the strategy equals training from scratch bit for bit; None if there is none (then its
+        docstring says why)."""
+        return None

@@ -45,7 +45,7 @@ def resolve_strategies(strategy: Strategy) -> list[ResolvedStrategy]:
         plugins.require(registered, built, TransferStrategy)
         chosen.append(ResolvedStrategy(PartSpec(registered.id, to_plain(config)), built))
     _refuse_clashes(chosen)
-    return sorted(chosen, key=lambda c: (min(map(_SLOTS.index, c.strategy.slots), default=-1), c.spec.component))
+    return sorted(chosen, key=_planning_order)
 
 
 def plan(source: Autoencoder, gan: GAN, chosen: Sequence[ResolvedStrategy]) -> TransferPlan:
@@ -68,11 +68,16 @@ def plan(source: Autoencoder, gan: GAN, chosen: Sequence[ResolvedStrategy]) -> T
         whole.objective = step.objective or whole.objective
         whole.task = step.task or whole.task
         whole.to_latent = step.to_latent or whole.to_latent
-        whole.stages += step.stages
+        whole.phases += step.phases
         whole.notes += step.notes
     _refuse_terms_on_images(whole, chosen)
     _refuse_broken_promises(whole)
     return whole
+
+
+def _planning_order(chosen: ResolvedStrategy) -> tuple[int, int, str]:
+    first_slot = min(map(_SLOTS.index, chosen.strategy.slots), default=-1)
+    return chosen.strategy.order, first_slot, chosen.spec.component
 
 
 def _qualified(step: TransferPlan, component: str) -> TransferPlan:
@@ -91,7 +96,7 @@ def _qualified(step: TransferPlan, component: str) -> TransferPlan:
 def _move_inside(whole: TransferPlan, net: str, name: str) -> None:
     """Rename what earlier strategies planned for a net that is now the child `name` of another."""
     whole.edits = [replace(edit, tensor=f"{name}.{edit.tensor}") if edit.net == net else edit for edit in whole.edits]
-    for names in (whole.frozen, whole.required_tensors, *(stage.unfreezes for stage in whole.stages)):
+    for names in (whole.frozen, whole.required_tensors, *(phase.unfreezes for phase in whole.phases)):
         if net in names:
             names[net] = {f"{name}.{tensor}" for tensor in names[net]}
 

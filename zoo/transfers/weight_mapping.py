@@ -94,11 +94,11 @@ def fold_affine(
     Computed in float64. The bias is edited first, because it needs the weight as it was.
     """
 
-    def bias(values: ApplyContext) -> Tensor:
-        return (layer.bias.double() + layer.weight.double() @ affine(values)[1].double()).to(layer.bias.dtype)
+    def bias(context: ApplyContext) -> Tensor:
+        return (layer.bias.double() + layer.weight.double() @ affine(context)[1].double()).to(layer.bias.dtype)
 
-    def weight(values: ApplyContext) -> Tensor:
-        return (layer.weight.double() @ affine(values)[0].double()).to(layer.weight.dtype)
+    def weight(context: ApplyContext) -> Tensor:
+        return (layer.weight.double() @ affine(context)[0].double()).to(layer.weight.dtype)
 
     return [
         Edit(net, f"{name}.bias", "adapted", how, bias),
@@ -113,14 +113,14 @@ def name_of(layer: nn.Module, inside: nn.Module) -> str:
 
 
 def _copy(role: str, name: str) -> Callable[[ApplyContext], Tensor]:
-    return lambda values: values.source.parts[role].state_dict()[name].clone()
+    return lambda context: context.source.parts[role].state_dict()[name].clone()
 
 
 def _made(
     role: str, recipe: TensorMapping, tensor_sources: Mapping[str, TensorSource], place: TensorTarget
 ) -> Callable[[ApplyContext], Tensor]:
-    def value(values: ApplyContext) -> Tensor:
-        state = values.source.parts[role].state_dict()
+    def value(context: ApplyContext) -> Tensor:
+        state = context.source.parts[role].state_dict()
         assert recipe.make is not None
         made = recipe.make(lambda name: tensor_sources[name].make(state) if name in tensor_sources else state[name])
         return place.make(made)

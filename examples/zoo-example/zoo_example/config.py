@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.errors import ConfigError
+from zoo.plugin import ConfigError
 
 __all__ = ["ExampleConfig"]
 

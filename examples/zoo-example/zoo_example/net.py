@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import CompositionError
-from zoo.networks.types import Features
-from zoo.types import DataSpec
+from zoo.plugin import CompositionError, DataSpec, Features
 from zoo_example.config import ExampleConfig
 
 __all__ = ["ExampleEncoder", "ExampleGenerator"]

@@ -6,8 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from zoo.networks.types import Features
-from zoo.types import DataSpec
+from zoo.plugin import DataSpec, Encoder, Features
 from zoo_dcgan.config import EncoderConfig
 from zoo_dcgan.layers import halving, norm_layer, relu_gain
 from zoo_dcgan.pyramid import BASE, channels
@@ -15,7 +14,7 @@ from zoo_dcgan.pyramid import BASE, channels
 __all__ = ["DcganEncoder"]
 
 
-class DcganEncoder(nn.Module):
+class DcganEncoder(Encoder):
     """Images (N, C, S, S) -> embedding (N, stage_channels[-1] * 16).
 
     Stage i is (N, stage_channels[i], S / 2^(i+1), S / 2^(i+1)), so the last one is 4x4.

@@ -7,8 +7,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from zoo.networks.output import output
-from zoo.types import DataSpec
+from zoo.plugin import DataSpec, Generator, output
 from zoo_dcgan.config import GeneratorConfig, Norm
 from zoo_dcgan.layers import Doubling, initialise, norm_layer, relu_gain
 from zoo_dcgan.pyramid import BASE, channels
@@ -18,7 +17,7 @@ __all__ = ["DcganGenerator"]
 _SLOPE = 0.2
 
 
-class DcganGenerator(nn.Module):
+class DcganGenerator(Generator):
     """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
 
     Radford et al. 2016, section 3. `first` is a plain linear map and `last` a plain convolution whatever

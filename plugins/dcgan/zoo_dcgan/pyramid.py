@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.errors import CompositionError
-from zoo.types import DataSpec
+from zoo.plugin import CompositionError, DataSpec
 from zoo_dcgan.config import EncoderConfig, GeneratorConfig
 
 __all__ = ["BASE", "SIZES", "channels"]

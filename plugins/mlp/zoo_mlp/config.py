@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from zoo.errors import ConfigError, near
+from zoo.plugin import ConfigError, near
 
 __all__ = ["Activation", "EncoderConfig", "GeneratorConfig", "Norm"]
 

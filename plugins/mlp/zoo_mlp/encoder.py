@@ -6,15 +6,14 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from zoo.networks.types import Features
-from zoo.types import DataSpec
+from zoo.plugin import DataSpec, Encoder, Features
 from zoo_mlp.config import EncoderConfig
 from zoo_mlp.dense import dense
 
 __all__ = ["MlpEncoder"]
 
 
-class MlpEncoder(nn.Module):
+class MlpEncoder(Encoder):
     """Samples (N, *data.shape) of any shape -> embedding (N, widths[-1]); stage i is (N, widths[i]).
 
     With `widths=(k,)` and `activation="relu"` this is the encoder of the first AE-GAN nets, `Dense(k, relu)`.

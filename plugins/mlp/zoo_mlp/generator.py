@@ -7,15 +7,14 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from zoo.networks.output import output
-from zoo.types import DataSpec
+from zoo.plugin import DataSpec, Generator, output
 from zoo_mlp.config import GeneratorConfig
 from zoo_mlp.dense import dense, linear
 
 __all__ = ["MlpGenerator"]
 
 
-class MlpGenerator(nn.Module):
+class MlpGenerator(Generator):
     """Codes (N, latent_dim) -> samples (N, *data.shape) within [data.low, data.high].
 
     `first` is the linear map that z enters; it is the only layer when `widths` is empty. A spectral norm

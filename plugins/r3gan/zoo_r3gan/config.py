@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.errors import CompositionError, ConfigError
-from zoo.types import DataSpec
+from zoo.plugin import CompositionError, ConfigError, DataSpec
 
 __all__ = ["SIZES", "ResidualConfig", "channels"]
 

@@ -6,15 +6,14 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from zoo.networks.types import Features
-from zoo.types import DataSpec
+from zoo.plugin import DataSpec, Encoder, Features
 from zoo_r3gan.config import ResidualConfig, channels
 from zoo_r3gan.layers import Resample, blocks, conv
 
 __all__ = ["ResidualEncoder"]
 
 
-class ResidualEncoder(nn.Module):
+class ResidualEncoder(Encoder):
     """Images (N, C, S, S) -> embedding (N, stage_channels[-1]).
 
     Stage i is (N, stage_channels[i], S / 2^i, S / 2^i): what the blocks of that resolution give, the last one 4x4. A

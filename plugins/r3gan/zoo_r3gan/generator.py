@@ -7,14 +7,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from zoo.types import DataSpec
+from zoo.plugin import DataSpec, Generator
 from zoo_r3gan.config import ResidualConfig, channels
 from zoo_r3gan.layers import Resample, blocks, conv, to_range
 
 __all__ = ["ResidualGenerator"]
 
 
-class ResidualGenerator(nn.Module):
+class ResidualGenerator(Generator):
     """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
 
     `first` maps z to one value a channel, which scales a learnt 4x4 basis (Huang et al. 2024). Their generator ends in

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
-from zoo.types import DataSpec
+from zoo.plugin import DataSpec
 from zoo_r3gan.config import ResidualConfig
 
 __all__ = ["SLOPE", "Resample", "ResidualBlock", "blocks", "conv", "to_range"]
@@ -54,7 +54,7 @@ class Resample(nn.Module):
         """Widen or narrow before doubling, after halving."""
         if self.factor > 1:
             return _resize(self.change(x), self.factor)
-        return self.change(_resize(x, self.factor))  # type: ignore[no-any-return]
+        return self.change(_resize(x, self.factor))
 
     def extra_repr(self) -> str:
         return f"factor={self.factor}"

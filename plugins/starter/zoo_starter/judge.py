@@ -22,7 +22,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo.errors import DataError, IntegrityError
+from zoo.plugin import DataError, IntegrityError
 from zoo_starter.config import JudgeConfig
 
 __all__ = ["WEIGHTS_SHA256", "Judge", "JudgeNet"]

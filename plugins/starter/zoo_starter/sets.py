@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import DataError
-from zoo.types import DataSpec
+from zoo.plugin import DataError, DataSpec
 from zoo_starter.config import SetConfig
 
 __all__ = ["BundledSet", "emoji_noto64", "glyphs_sans32", "mnist5k"]

@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
 
-from zoo.errors import ConfigError
-from zoo.networks.utils import evaluating
+from zoo.plugin import ConfigError, evaluating
 
 __all__ = ["HardSigmoid", "build", "channels_last", "statistics"]
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo.errors import CompositionError
-from zoo.networks.types import Features
-from zoo.networks.utils import evaluating
-from zoo.types import DataSpec
+from zoo.plugin import CompositionError, DataSpec, Encoder, Features, evaluating
 from zoo_timm import backbone
 from zoo_timm.config import TimmConfig
 from zoo_timm.weights import weights_file
@@ -17,7 +14,7 @@ from zoo_timm.weights import weights_file
 __all__ = ["TimmEncoder"]
 
 
-class TimmEncoder(nn.Module):
+class TimmEncoder(Encoder):
     """Images (N, C, H, W) in [data.low, data.high] -> embedding (N, stage_channels[-1] * h * w), h and w <= `grid`.
 
     Stage i is (N, stage_channels[i], H_i, W_i), fine to coarse (a plain ViT's stages have one size). The images are

@@ -7,7 +7,7 @@ import importlib.util
 import re
 from pathlib import Path
 
-from zoo.errors import PluginError
+from zoo.plugin import PluginError
 
 __all__ = ["names"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.plugins.hookspecs import hook
-from zoo.types import Component
+from zoo.plugin import Component, hook
 
 ZOO_API = 1
 

@@ -10,8 +10,7 @@ from safetensors.torch import load_file
 from timm.models import get_pretrained_cfg, list_pretrained
 from torch import Tensor, nn
 
-from zoo.errors import ConfigError, DataError
-from zoo.types import DataSpec
+from zoo.plugin import ConfigError, DataError, DataSpec
 from zoo_timm import backbone
 from zoo_timm.config import TimmConfig, TimmSpaceConfig
 from zoo_timm.encoder import TimmEncoder

@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download
 from timm.models import get_pretrained_cfg, list_pretrained
 
-from zoo.errors import ConfigError, PluginError, near
+from zoo.plugin import ConfigError, PluginError, near
 
 __all__ = ["weights_file"]
 

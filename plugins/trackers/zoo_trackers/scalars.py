@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.types import Event
+    from zoo.plugin import Event
 
 __all__ = ["ENDS", "scalars"]
 

@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import ConfigError
-from zoo.plugins.hookspecs import hook
+from zoo.plugin import ConfigError, hook
 
 if TYPE_CHECKING:
-    from zoo.types import Event, RunFacts
+    from zoo.plugin import Event, RunFacts
 
 ZOO_API = 1
 

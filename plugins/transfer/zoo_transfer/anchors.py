@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
-from zoo._utils.seeds import stream
-from zoo.losses.types import Side, StepContext
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.networks.utils import evaluating
-from zoo.transfers.density import memoize
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    AuxiliaryLoss,
+    Edit,
+    Side,
+    Slot,
+    Source,
+    StepContext,
+    TransferPlan,
+    TransferStrategy,
+    edit_each,
+    evaluating,
+    memoize,
+    stream,
+)
 from zoo_transfer.configs.weights import ElasticConfig, StartingPointConfig
 
 __all__ = ["ElasticWeights", "StartingPoint", "WeightAnchor", "fisher_of"]
 
 
-class WeightAnchor(nn.Module):
+class WeightAnchor(AuxiliaryLoss):
     """sum_i F_i (theta_i - start_i)^2 over a net's weights; `start` and F (1 where none is given) are buffers.
 
     The net is not a child of this module: its weights are its own.
     """
 
-    needs_real = False
     needs_images = False
 
     def __init__(self, net: nn.Module, side: Side, strength: float, *, fisher: bool) -> None:
@@ -50,7 +61,7 @@ class WeightAnchor(nn.Module):
         return total
 
 
-class StartingPoint:
+class StartingPoint(TransferStrategy):
     """L += w sum_i (theta_i - theta_start,i)^2, for G, for D or for both (L2-SP: Li, Grandvalet and Davoine
     2018, "Explicit inductive bias for transfer learning with convolutional networks")."""
 
@@ -79,7 +90,7 @@ class StartingPoint:
         return StartingPointConfig(generator=0.0, discriminator=0.0)
 
 
-class ElasticWeights:
+class ElasticWeights(TransferStrategy):
     """L_G += w sum_i F_i (theta_i - theta_start,i)^2, F the diagonal of the Fisher information (Li, Zhang, Lu and
     Shechtman 2020, "Few-shot image generation with elastic weight consolidation").
 
@@ -98,18 +109,11 @@ class ElasticWeights:
         if not self.config.weight:
             return TransferPlan(gan)
         term = WeightAnchor(gan.generator, Side.GENERATOR, self.config.weight, fisher=True)
-        found = memoize(lambda values: fisher_of(values.nets["generator"], self._codes(values), self.config.seed))
-
-        def edit(name: str) -> Edit:
-            def value(values: ApplyContext) -> Tensor:
-                return found(values)[name]
-
-            return Edit(
-                "losses.generator", _key("fisher", name), "fitted", "Fisher information of the generator", value
-            )
+        found = memoize(self._fisher_buffers)
 
         edits = _starts(gan.generator, "generator", "losses.generator")
-        edits += [edit(name) for name, _ in gan.generator.named_parameters()]
+        names = [_key("fisher", name) for name, _ in gan.generator.named_parameters()]
+        edits += edit_each("losses.generator", names, "fitted", "Fisher information of the generator", found)
         required_tensors = {"losses.generator": set(term.state_dict())}
         return TransferPlan(gan, edits, losses={"generator": term}, required_tensors=required_tensors)
 
@@ -117,9 +121,11 @@ class ElasticWeights:
         """Weight 0."""
         return ElasticConfig(weight=0.0)
 
-    def _codes(self, values: ApplyContext) -> Tensor:
+    def _fisher_buffers(self, context: ApplyContext) -> dict[str, Tensor]:
         rng = stream(self.config.seed, "fisher/codes")
-        return values.nets["prior"].sample(self.config.samples, rng)  # type: ignore[no-any-return, operator]
+        codes = context.nets["prior"].sample(self.config.samples, rng)  # type: ignore[operator]
+        fisher = fisher_of(context.nets["generator"], codes, self.config.seed)
+        return {_key("fisher", name): value for name, value in fisher.items()}
 
 
 def fisher_of(generator: nn.Module, codes: Tensor, seed: int) -> dict[str, Tensor]:
@@ -143,14 +149,12 @@ def fisher_of(generator: nn.Module, codes: Tensor, seed: int) -> dict[str, Tenso
     return {name: value / max(mean, 1e-30) for name, value in total.items()}
 
 
-def _starts(net: nn.Module, role: str, term: str) -> list[Edit]:
-    def edit(name: str) -> Edit:
-        def value(values: ApplyContext) -> Tensor:
-            return values.nets[role].state_dict()[name].clone()
+def _starts(net: nn.Module, role: str, loss: str) -> list[Edit]:
+    def value_of(name: str) -> Callable[[ApplyContext], Tensor]:
+        return lambda context: context.nets[role].state_dict()[name].clone()
 
-        return Edit(term, _key("start", name), "copied", f"{role}.{name}", value)
-
-    return [edit(name) for name, _ in net.named_parameters()]
+    names = [name for name, _ in net.named_parameters()]
+    return [Edit(loss, _key("start", name), "copied", f"{role}.{name}", value_of(name)) for name in names]
 
 
 def _key(kind: str, name: str) -> str:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.layer_mapping import activation_mismatch
-from zoo.transfers.plan import Slot, Source, TransferPlan
-from zoo.transfers.weight_mapping import map_weights
+from zoo.plugin import GAN, Autoencoder, Slot, Source, TransferPlan, TransferStrategy, activation_mismatch, map_weights
 from zoo_transfer.configs.controls import AutoencoderPriorConfig
 from zoo_transfer.configs.priors import MixturePriorConfig
 from zoo_transfer.gmm_prior import FittedMixture
@@ -14,7 +10,7 @@ from zoo_transfer.gmm_prior import FittedMixture
 __all__ = ["AutoencoderPrior"]
 
 
-class AutoencoderPrior:
+class AutoencoderPrior(TransferStrategy):
     """G = Dec, z from a mixture of Gaussians fitted to the codes, and no GAN: neither side learns (Ghosh et al. 2020,
     "From variational to deterministic autoencoders")."""
 

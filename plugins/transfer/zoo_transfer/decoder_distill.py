@@ -8,14 +8,23 @@ import math
 import torch
 from torch import Tensor, nn
 
-from zoo._utils.seeds import seeded, stream
-from zoo.data.convert import convert_samples
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.networks.utils import evaluating
-from zoo.transfers.density import fit_gaussian, memoize
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
-from zoo.types import DataSpec
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    DataSpec,
+    Slot,
+    Source,
+    TransferPlan,
+    TransferStrategy,
+    convert_samples,
+    edit_each,
+    evaluating,
+    fit_gaussian,
+    memoize,
+    seeded,
+    stream,
+)
 from zoo_transfer.configs.weights import DecoderDistillConfig
 from zoo_transfer.decoder_init import warm_start
 from zoo_transfer.gaussian_prior import project
@@ -25,13 +34,13 @@ __all__ = ["DecoderDistill", "around", "learn_images"]
 _JITTER = 0.3
 
 
-class DecoderDistill:
+class DecoderDistill(TransferStrategy):
     """min_G |G(z) - Dec(c)| / n over codes c where the autoencoder's lie, z the same code as G takes it: the decoder's
     function for a generator that cannot take its weights (distillation: Hinton et al. 2015; of a generator by its
     images: Aguinaldo et al. 2019, "Compressing GANs using knowledge distillation").
 
     Half of the codes are those of the target's images, moved by a fraction of the difference of two others; half come
-    from the Gaussian fitted to them. Where G takes another number of values, z is c on its principal components, scaled
+    from the Gaussian fitted to them. Where G takes another number of context, z is c on its principal components, scaled
     to N(0, I); what G takes beyond them is noise. No image is shown to anyone; the time it takes is the run's.
     """
 
@@ -50,16 +59,14 @@ class DecoderDistill:
         if source.latent_dim != gan.latent_dim:
             project(planned, source.latent_dim, gan.latent_dim)
         student = gan.generator  # by itself, also where a later strategy puts it inside another
-        taught = memoize(lambda values: learn_images(config, values, student, gan.data, planned.to_latent).state_dict())
+        taught = memoize(
+            lambda context: learn_images(config, context, student, gan.data, planned.to_latent).state_dict()
+        )
 
-        def edit(tensor: str) -> Edit:
-            def value(values: ApplyContext) -> Tensor:
-                return taught(values)[tensor]
-
-            return Edit("generator", tensor, "fitted", f"{config.steps} steps on the decoder's images", value)
-
-        planned.edits += [edit(tensor) for tensor in gan.generator.state_dict()]
-        planned.required_tensors["generator"] = set(gan.generator.state_dict())
+        names = list(gan.generator.state_dict())
+        how = f"{config.steps} steps on the decoder's images"
+        planned.edits += edit_each("generator", names, "fitted", how, taught)
+        planned.required_tensors["generator"] = set(names)
         return planned
 
     def noop_config(self) -> DecoderDistillConfig:
@@ -68,15 +75,15 @@ class DecoderDistill:
 
 
 def learn_images(
-    config: DecoderDistillConfig, values: ApplyContext, student: nn.Module, data: DataSpec, to_latent: nn.Module | None
+    config: DecoderDistillConfig, context: ApplyContext, student: nn.Module, data: DataSpec, to_latent: nn.Module | None
 ) -> nn.Module:
     """A copy of the student that makes what the decoder makes, trained with Adam, its rate falling to 0 as a cosine;
     in the mode it was in."""
     rng = stream(config.seed, "decoder-distill")
-    source, generator = values.source, copy.deepcopy(student)
+    source, generator = context.source, copy.deepcopy(student)
     was = generator.training
     device = next(generator.parameters()).device
-    codes = values.codes()
+    codes = context.codes()
     gaussian = fit_gaussian(codes)
     adam = torch.optim.Adam(generator.train().parameters(), config.learning_rate)
     with seeded(config.seed, "decoder-distill"), evaluating(source), torch.enable_grad():

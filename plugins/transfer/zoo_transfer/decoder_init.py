@@ -6,17 +6,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.layer_mapping import activation_mismatch
-from zoo.transfers.plan import Schedule, Slot, Source, TransferPlan
-from zoo.transfers.weight_mapping import map_weights
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    FeedbackSchedule,
+    Schedule,
+    Slot,
+    Source,
+    TransferPlan,
+    TransferStrategy,
+    activation_mismatch,
+    map_weights,
+)
 from zoo_transfer.configs.weights import DecoderInitConfig
 
 __all__ = ["DecoderInit", "Resized", "WarmStart", "warm_start"]
 
 
-class WarmStart(nn.Module):
+class WarmStart(FeedbackSchedule):
     """0 while `warmup` images are shown, then linearly from `start` to 1 over `ramp` images.
 
     The warm-up ends early once D ranks more than `accuracy` of the pairs (real, generated) right; 1 never ends it. When
@@ -65,7 +72,7 @@ class Resized(nn.Module):
         return pad(code, (0, self.added))
 
 
-class DecoderInit:
+class DecoderInit(TransferStrategy):
     """theta_G := theta_Dec, so that G(z) = Dec(z) bit for bit before training (Mariani et al. 2018, "BAGAN"; dos Santos
     et al. 2019, "Learning implicit generative models by matching perceptual features").
 

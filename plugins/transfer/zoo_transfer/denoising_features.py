@@ -7,12 +7,21 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from zoo._utils.seeds import seeded, stream
-from zoo.losses.types import Side, StepContext
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.density import memoize
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    AuxiliaryLoss,
+    Side,
+    Slot,
+    Source,
+    StepContext,
+    TransferPlan,
+    TransferStrategy,
+    edit_each,
+    memoize,
+    seeded,
+    stream,
+)
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
 
@@ -37,15 +46,13 @@ class Denoiser(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """(N, d) standardised -> (N, d)."""
-        return self.net(code)  # type: ignore[no-any-return]
+        return self.net(code)
 
 
-class DenoisingTerm(nn.Module):
+class DenoisingTerm(AuxiliaryLoss):
     """||c - sg r(c)||^2 / d with c = (Enc(G(z)) - mean) / scale; teacher and r are frozen."""
 
     side = Side.GENERATOR
-    needs_real = False
-    needs_images = True
 
     def __init__(self, config: DenoisingFeaturesConfig, teacher: Teacher, denoiser: Denoiser) -> None:
         super().__init__()
@@ -71,7 +78,7 @@ class DenoisingTerm(nn.Module):
         return (code - target).square().mean()
 
 
-class DenoisingFeatures:
+class DenoisingFeatures(TransferStrategy):
     """L_G += w ||c - sg r(c)||^2, r a denoiser of real codes: r(c) - c points up the codes' log-density (Warde-Farley
     and Bengio 2017, "Improving generative adversarial networks with denoising feature matching"). Their features
     drift with D; here they are the frozen encoder's, so r is trained once, when the transfer is applied."""
@@ -88,15 +95,10 @@ class DenoisingFeatures:
         with seeded(self.config.seed, "denoiser"), torch.device(device_of(gan)):
             denoiser = Denoiser(source.latent_dim, self.config.width)
         edits, names = parts_of(source, teacher, "losses.denoiser")
-        fitted = memoize(lambda values: fit_denoiser(self.config, values.codes()).state_dict())
+        fitted = memoize(lambda context: fit_denoiser(self.config, context.codes()).state_dict())
 
-        def edit(tensor: str) -> Edit:
-            def value(values: ApplyContext) -> Tensor:
-                return fitted(values)[tensor]
-
-            return Edit("losses.denoiser", f"denoiser.{tensor}", "fitted", "denoiser of the codes", value)
-
-        edits += [edit(tensor) for tensor in denoiser.state_dict()]
+        tensors = list(denoiser.state_dict())
+        edits += edit_each("losses.denoiser", tensors, "fitted", "denoiser of the codes", fitted, "denoiser.")
         names |= {f"denoiser.{tensor}" for tensor in denoiser.state_dict()}
         return TransferPlan(
             gan,

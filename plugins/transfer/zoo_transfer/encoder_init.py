@@ -6,21 +6,26 @@ from typing import cast
 
 from torch import nn
 
-from zoo.errors import TransferError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.discriminator import EncoderDiscriminator
-from zoo.networks.gan import GAN
-from zoo.networks.spectral import normalised
-from zoo.transfers.layer_mapping import activation_mismatch
-from zoo.transfers.plan import Slot, Source, TransferPlan
-from zoo.transfers.weight_mapping import map_weights
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    EncoderDiscriminator,
+    Slot,
+    Source,
+    TransferError,
+    TransferPlan,
+    TransferStrategy,
+    activation_mismatch,
+    map_weights,
+    normalised,
+)
 from zoo_transfer.configs.weights import EncoderInitConfig
 from zoo_transfer.spectral_gain import with_gains
 
 __all__ = ["EncoderInit"]
 
 
-class EncoderInit:
+class EncoderInit(TransferStrategy):
     """h_D := theta_Enc under a fresh head of one logit, so that D's stages equal the encoder's before training
     (Mariani et al. 2018, "BAGAN"; Wang et al. 2018, "Transferring GANs").
 
@@ -43,7 +48,7 @@ class EncoderInit:
                 f"discriminator {gan.specs['discriminator'].component} is not an encoder with a head",
                 "encoder-init needs one: zoo.gan(like=autoencoder).",
             )
-        if normalised(gan.discriminator) and not _alike(source.encoder, gan.discriminator.encoder):  # type: ignore[arg-type]
+        if normalised(gan.discriminator) and not _alike(source.encoder, gan.discriminator.encoder):
             gan = with_gains(gan)
         trunk = cast(nn.Module, gan.discriminator.encoder)
         edits = map_weights(source.encoder, "encoder", trunk, "discriminator", "encoder.")

@@ -6,19 +6,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from zoo.config import to_plain
-from zoo.losses.logits import over_groups
-from zoo.losses.types import StepContext
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_autoencoder, build_part
-from zoo.networks.gan import GAN
-from zoo.networks.types import DiscriminatorOutput
-from zoo.networks.utils import evaluating
-from zoo.plugins import normalise
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
-from zoo.transfers.weight_mapping import map_weights, require_same_data
-from zoo.types import DataSpec, PartSpec
-from zoo_transfer.configs.games import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
+from zoo.plugin import (
+    GAN,
+    AdversarialObjective,
+    ApplyContext,
+    Autoencoder,
+    DataSpec,
+    Discriminator,
+    DiscriminatorOutput,
+    Edit,
+    PartSpec,
+    Slot,
+    Source,
+    StepContext,
+    TransferPlan,
+    TransferStrategy,
+    build_autoencoder,
+    build_part,
+    evaluating,
+    map_weights,
+    normalise,
+    over_groups,
+    require_same_data,
+    to_plain,
+)
+from zoo_transfer.configs.objectives import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
 from zoo_transfer.teachers import device_of
 
 __all__ = ["Began", "Ebgan", "Energy", "EnergyDiscriminator", "pull_away"]
@@ -26,7 +38,7 @@ __all__ = ["Began", "Ebgan", "Energy", "EnergyDiscriminator", "pull_away"]
 _CHUNK = 256
 
 
-class EnergyDiscriminator(nn.Module):
+class EnergyDiscriminator(Discriminator):
     """realness = -R(x), R(x) = mean |x - Dec(Enc x)| or mean (x - Dec(Enc x))^2. The last stage is the code."""
 
     logit_groups: tuple[int, ...] = (1,)
@@ -43,19 +55,18 @@ class EnergyDiscriminator(nn.Module):
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> -R(x) (N, 1), the encoder's stages and the mean code (N, latent_dim)."""
-        embedding, stages = self.encoder.features(x)  # type: ignore[operator]
+        embedding, stages = self.encoder.features(x)
         code = self.bottleneck(embedding).mean
         error = (x - self.decoder(code)).flatten(1)
         energy = error.abs() if self.norm == "l1" else error.square()
         return DiscriminatorOutput(-energy.mean(1, keepdim=True), (*stages, code))
 
 
-class Ebgan(nn.Module):
+class Ebgan(AdversarialObjective):
     """D: R(x) + [m - R(G(z))]_+; G: R(G(z)) + w PT (Zhao et al. 2017, "Energy-based generative adversarial network",
     equations 1, 2 and 14). At the Nash equilibrium p_G = p_data (their theorem 1). `margin` is a buffer; realness is
     -R."""
 
-    paired = False
     margin: Tensor
 
     def __init__(self, config: EbganConfig) -> None:
@@ -76,11 +87,8 @@ class Ebgan(nn.Module):
             return energy
         return energy + self.pull_away * pull_away(context.fake_output.stages[-1].flatten(1))
 
-    def after(self, context: StepContext) -> None:
-        """Keeps no other state."""
 
-
-class Began(nn.Module):
+class Began(AdversarialObjective):
     """D: R(x) - k R(G(z)); G: R(G(z)); k <- [k + lambda (gamma R(x) - R(G(z)))] within 0 to 1 (Berthelot et al. 2017,
     "BEGAN"). `measure` is R(x) + |gamma R(x) - R(G(z))|, the paper's measure of convergence."""
 
@@ -106,7 +114,7 @@ class Began(nn.Module):
         return over_groups(-context.fake_output.logits, context.groups)
 
     @torch.no_grad()
-    def after(self, context: StepContext) -> None:
+    def after_step(self, context: StepContext) -> None:
         """One step of the control, on the judgements of the side that moved last."""
         assert context.real_output is not None, "a paired objective sees the real batch's judgement"
         real = over_groups(-context.real_output.logits, context.groups)
@@ -116,7 +124,7 @@ class Began(nn.Module):
         self.measure.copy_(real + balance.abs())
 
 
-class Energy:
+class Energy(TransferStrategy):
     """D := the autoencoder, both halves, judging by its error. This is the well-posed form of "D reconstructs real
     images well and generated ones badly": EBGAN bounds what D gains from a fake by a margin, BEGAN balances the two
     errors.
@@ -171,10 +179,10 @@ class Energy:
     def noop_config(self) -> None:
         """None: another discriminator judges, by another loss."""
 
-    def _margin(self, values: ApplyContext) -> Tensor:
-        discriminator = values.nets["discriminator"]
+    def _margin(self, context: ApplyContext) -> Tensor:
+        discriminator = context.nets["discriminator"]
         with evaluating(discriminator):
-            energies = [-discriminator.discriminate(chunk).logits for chunk in values.images().split(_CHUNK)]  # type: ignore[operator]
+            energies = [-discriminator.discriminate(chunk).logits for chunk in context.images().split(_CHUNK)]  # type: ignore[operator]
         return self.config.margin * torch.cat(energies).mean()
 
 

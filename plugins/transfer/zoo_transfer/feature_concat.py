@@ -7,14 +7,19 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.networks.types import DiscriminatorOutput
-from zoo.transfers.plan import Slot, Source, TransferPlan
-from zoo.transfers.weight_mapping import map_weights
-from zoo.types import DataSpec
-from zoo_transfer.beside import FrozenEncoderWrapper, require_logits_and_data, wrap_discriminator
-from zoo_transfer.configs.wrap_discriminator import FeatureConcatConfig, FeatureDiscriminatorConfig
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    DiscriminatorOutput,
+    Slot,
+    Source,
+    TransferPlan,
+    TransferStrategy,
+    map_weights,
+)
+from zoo_transfer.configs.discriminators import FeatureConcatConfig, FeatureDiscriminatorConfig
+from zoo_transfer.frozen_encoder import FrozenEncoderWrapper, require_logits_and_data, wrap_discriminator
 
 __all__ = ["FeatureConcat", "FeatureDiscriminator"]
 
@@ -38,7 +43,7 @@ class FeatureHead(nn.Module):
         for stage, project in zip(stages, self.project, strict=True):
             places = stage.reshape(*stage.shape[:2], -1)  # (N, c_l, places)
             seen.append(leaky_relu(project(places), 0.2).mean(2))
-        return self.last(torch.cat(seen, 1))  # type: ignore[no-any-return]
+        return self.last(torch.cat(seen, 1))
 
 
 class FeatureDiscriminator(FrozenEncoderWrapper):
@@ -51,23 +56,23 @@ class FeatureDiscriminator(FrozenEncoderWrapper):
     def __init__(self, config: FeatureDiscriminatorConfig, data: DataSpec) -> None:
         super().__init__(config.base, config.encoder, data)
         self.strength = config.strength
-        widths: tuple[int, ...] = self.encoder.stage_channels  # type: ignore[assignment]
+        widths: tuple[int, ...] = self.encoder.stage_channels
         self.used = min(config.stages, len(widths))
         self.head = FeatureHead(widths[-self.used :], config.channels)
 
     @property
     def logit_groups(self) -> tuple[int, ...]:
         """The base's."""
-        return self.base.logit_groups  # type: ignore[return-value]
+        return self.base.logit_groups
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> the base's logits, each with the head's added, and the base's stages."""
-        logits, stages = self.base.discriminate(x)  # type: ignore[operator]
+        logits, stages = self.base.discriminate(x)
         seen = self.feature_cache.stages(self.encoder, x, self.training)[-self.used :]
         return DiscriminatorOutput(logits + self.strength * self.head(seen), stages)
 
 
-class FeatureConcat:
+class FeatureConcat(TransferStrategy):
     """D gets a trained head on phi(x), the frozen encoder's last stages (RFGAN: Bang and Shim 2018, "Improved
     training of generative adversarial networks using representative features")."""
 
@@ -81,7 +86,7 @@ class FeatureConcat:
         """A discriminator around the one that is there, with the encoder's values in it."""
         require_logits_and_data(source, gan, "feature-concat")
         config = self.config
-        widths: tuple[int, ...] = source.encoder.stage_channels  # type: ignore[assignment]
+        widths: tuple[int, ...] = source.encoder.stage_channels
         channels = config.channels or min(_CHANNELS, *widths[-config.stages :])
         settings = FeatureDiscriminatorConfig(
             gan.specs["discriminator"], source.specs["encoder"], config.strength, config.stages, channels

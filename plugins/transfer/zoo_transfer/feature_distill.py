@@ -6,12 +6,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from zoo._utils.seeds import seeded
-from zoo.losses.types import Side, StepContext
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.density import memoize
-from zoo.transfers.plan import Slot, Source, TransferPlan
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    AuxiliaryLoss,
+    Side,
+    Slot,
+    Source,
+    StepContext,
+    TransferPlan,
+    TransferStrategy,
+    memoize,
+    seeded,
+)
 from zoo_transfer.configs.losses import FeatureDistillConfig
 from zoo_transfer.gaussian_prior import Projection, principal, projecting
 from zoo_transfer.teachers import Teacher, device_of, parts_of, stage_shapes, teacher_of
@@ -19,7 +26,7 @@ from zoo_transfer.teachers import Teacher, device_of, parts_of, stage_shapes, te
 __all__ = ["DistillFeatures", "DistillImages", "FeatureDistill", "matched", "normalised"]
 
 
-class DistillFeatures(nn.Module):
+class DistillFeatures(AuxiliaryLoss):
     """mean_l ||A_l h_l(x) - norm phi_m(l)(x)||^2 / n_l on real and generated images; A_l are trained 1x1 adapters.
 
     D's stages h and the encoder's phi are paired evenly, fine to coarse; adapted maps are resized to the teacher's.
@@ -27,7 +34,6 @@ class DistillFeatures(nn.Module):
 
     side = Side.DISCRIMINATOR
     needs_real = True
-    needs_images = True
 
     def __init__(
         self,
@@ -54,13 +60,13 @@ class DistillFeatures(nn.Module):
         distances = []
         for x, output in pairs:
             with torch.no_grad():
-                phi = self.teacher.features(context.seen(x)).stages
+                phi = self.teacher.features(context.augmented(x)).stages
             for stage, adapter, j in zip(output.stages, self.adapters, self.taught, strict=True):
                 distances.append((_adapted(stage, adapter, phi[j]) - normalised(phi[j])).square().mean())
         return torch.stack(distances).mean()
 
 
-class DistillImages(nn.Module):
+class DistillImages(AuxiliaryLoss):
     """|G(z) - sg Dec(c)| / n for the codes c of the real batch, z the same code as G takes it.
 
     Where no other strategy says how, and G takes another number of values, z is c on its principal components, scaled
@@ -68,8 +74,6 @@ class DistillImages(nn.Module):
     """
 
     side = Side.GENERATOR
-    needs_real = False
-    needs_images = True
 
     def __init__(self, config: FeatureDistillConfig, teacher: Teacher, projection: Projection | None) -> None:
         super().__init__()
@@ -95,7 +99,7 @@ class DistillImages(nn.Module):
         return torch.cat([z, context.z[:, z.shape[1] :]], 1)
 
 
-class FeatureDistill:
+class FeatureDistill(TransferStrategy):
     """D's stages learn to predict the frozen encoder's features, G learns the decoder's images; both fade (feature
     distillation into D as in KD-DLGAN, Cui et al. 2023; the teacher sees fakes too)."""
 
@@ -139,7 +143,7 @@ class FeatureDistill:
         kept = min(ours, theirs)
         projection = Projection(ours, kept).to(device_of(gan))
         self._add(source, planned, "images", DistillImages(self.config, teacher, projection), teacher)
-        fitted = memoize(lambda values: principal(values.codes(), kept))
+        fitted = memoize(lambda context: principal(context.codes(), kept))
         how = f"principal components {kept} of {ours}"
         planned.edits += projecting("losses.images", how, fitted, "projection.")
         planned.required_tensors["losses.images"] |= {"projection.mean", "projection.matrix"}
@@ -148,7 +152,9 @@ class FeatureDistill:
             "principal components, unless another strategy says how they enter it"
         )
 
-    def _add(self, source: Autoencoder, planned: TransferPlan, name: str, term: nn.Module, teacher: Teacher) -> None:
+    def _add(
+        self, source: Autoencoder, planned: TransferPlan, name: str, term: AuxiliaryLoss, teacher: Teacher
+    ) -> None:
         edits, names = parts_of(source, teacher, f"losses.{name}")
         planned.edits += edits
         planned.losses[name] = term

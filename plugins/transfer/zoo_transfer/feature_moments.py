@@ -5,14 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo.data.convert import convert_samples
-from zoo.losses.types import Side, StepContext
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.networks.utils import evaluating
-from zoo.training.distributed import averaged
-from zoo.transfers.density import memoize
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
+from zoo.plugin import (
+    GAN,
+    AdversarialObjective,
+    ApplyContext,
+    Autoencoder,
+    AuxiliaryLoss,
+    DataSpec,
+    Side,
+    Slot,
+    Source,
+    StepContext,
+    TransferPlan,
+    TransferStrategy,
+    all_reduce_mean,
+    convert_samples,
+    edit_each,
+    evaluating,
+    memoize,
+)
 from zoo_transfer.configs.losses import FeatureMomentsConfig
 from zoo_transfer.teachers import Teacher, parts_of, stage_shapes, teacher_of
 
@@ -21,7 +32,7 @@ __all__ = ["FeatureMoments", "Moments", "NoGame", "moments_of"]
 _CHUNK = 256
 
 
-class Moments(nn.Module):
+class Moments(AuxiliaryLoss):
     """sum_l [ ||(mu_l - m_l) / s_l||^2 + ||(s_l^2 - v_l) / s_l^2||^2 ] / n_l over the stages of a frozen encoder.
 
     mu_l and s_l are the real images' mean and standard deviation of each feature (buffers); m_l and v_l are moving
@@ -29,8 +40,7 @@ class Moments(nn.Module):
     """
 
     side = Side.GENERATOR
-    needs_real = False
-    needs_images = True
+    seen: Tensor
 
     def __init__(self, config: FeatureMomentsConfig, teacher: Teacher, shapes: tuple[tuple[int, ...], ...]) -> None:
         super().__init__()
@@ -51,7 +61,7 @@ class Moments(nn.Module):
         """Scalar."""
         stages = self.teacher.features(context.fake).stages
         # the first batch is its own average
-        keep = torch.where(self.seen > 0, self.config.keep, 0.0)  # type: ignore[operator]
+        keep = torch.where(self.seen > 0, self.config.keep, 0.0)
         total = context.fake.new_zeros(())
         for i, stage in enumerate(stages):
             real_mean, real_variance = getattr(self, f"real_mean_{i}"), getattr(self, f"real_variance_{i}")
@@ -60,20 +70,18 @@ class Moments(nn.Module):
             variance = self._followed(f"variance_{i}", stage.var(0, unbiased=False), keep)
             total = total + ((real_mean - mean).square() / scale).mean()
             total = total + ((real_variance - variance) / scale).square().mean()
-        self.seen += 1  # type: ignore[operator]
+        self.seen += 1
         return total
 
     def _followed(self, name: str, new: Tensor, keep: Tensor) -> Tensor:
         """The moving average's value with the newest batch's gradient."""
         average = getattr(self, name)
-        average.copy_(keep * average + (1 - keep) * averaged(new.detach()))
-        return average.clone() + (new - new.detach())  # type: ignore[no-any-return]
+        average.copy_(keep * average + (1 - keep) * all_reduce_mean(new.detach()))
+        return average.clone() + (new - new.detach())
 
 
-class NoGame(nn.Module):
+class NoGame(AdversarialObjective):
     """No adversary: both losses are 0."""
-
-    paired = False
 
     def d_loss(self, context: StepContext) -> Tensor:
         """0."""
@@ -83,11 +91,8 @@ class NoGame(nn.Module):
         """0."""
         return context.fake.sum() * 0.0
 
-    def after(self, context: StepContext) -> None:
-        """Keeps no state."""
 
-
-class FeatureMoments:
+class FeatureMoments(TransferStrategy):
     """L_G += w sum_l moments' distance over all stages (GFMN: dos Santos et al. 2019, "Learning implicit generative
     models by matching perceptual features"; more layers are better there, FID 173 with one and 28 with sixteen of
     VGG).
@@ -107,24 +112,20 @@ class FeatureMoments:
         teacher = teacher_of(source, gan)
         shapes = stage_shapes(teacher.encoder, source.data)
         edits, names = parts_of(source, teacher, "losses.moments")
-        found = memoize(
-            lambda values: moments_of(values.source.encoder, convert_samples(values.images(), gan.data, source.data))
-        )
-
-        def edit(i: int, which: int) -> Edit:
-            def value(values: ApplyContext) -> Tensor:
-                return found(values)[i][which]
-
-            name = f"{('real_mean', 'real_variance')[which]}_{i}"
-            return Edit("losses.moments", name, "fitted", f"stage {i} of the images", value)
-
-        fitted = [edit(i, which) for i in range(len(shapes)) for which in (0, 1)]
+        fitted = memoize(lambda context: _moment_buffers(context, gan.data))
+        moments = [
+            edit
+            for i in range(len(shapes))
+            for edit in edit_each(
+                "losses.moments", (f"real_mean_{i}", f"real_variance_{i}"), "fitted", f"stage {i} of the images", fitted
+            )
+        ]
         planned = TransferPlan(
             gan,
-            edits + fitted,
+            edits + moments,
             losses={"moments": Moments(self.config, teacher, shapes)},
             frozen={"losses.moments": names},
-            required_tensors={"losses.moments": names | {edit.tensor for edit in fitted}},
+            required_tensors={"losses.moments": names | {edit.tensor for edit in moments}},
         )
         if self.config.alone:
             planned.objective = NoGame()
@@ -146,6 +147,16 @@ def moments_of(encoder: nn.Module, images: Tensor) -> list[tuple[Tensor, Tensor]
             sums = [(a + c, b + d) for (a, b), (c, d) in zip(sums, new, strict=True)] if sums else new
     n = len(images)
     return [((a / n).float(), (b / n - (a / n).square()).clamp(min=0).float()) for a, b in sums]
+
+
+def _moment_buffers(context: ApplyContext, data: DataSpec) -> dict[str, Tensor]:
+    images = convert_samples(context.images(), data, context.source.data)
+    moments = moments_of(context.source.encoder, images)
+    return {
+        f"real_{name}_{i}": value
+        for i, stage in enumerate(moments)
+        for name, value in zip(("mean", "variance"), stage, strict=True)
+    }
 
 
 def _rest(shown: int) -> float:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo._utils.seeds import stream
-from zoo.errors import TransferError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_part
-from zoo.networks.flows import FlowPrior
-from zoo.networks.gan import GAN
-from zoo.transfers.plan import ApplyContext, Slot, Source, TransferPlan
-from zoo.types import PartSpec
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    FlowPrior,
+    PartSpec,
+    Slot,
+    Source,
+    TransferError,
+    TransferPlan,
+    TransferStrategy,
+    build_part,
+    stream,
+)
 from zoo_transfer.configs.priors import FlowPriorConfig
 from zoo_transfer.kept_prior import kept_prior, require_same_latent
 
 __all__ = ["FittedFlow", "fit_flow"]
 
 
-class FittedFlow:
+class FittedFlow(TransferStrategy):
     """q(z) by maximum likelihood with affine couplings (RealNVP: Dinh et al. 2017) on the codes. It is kept as the
     GAN's prior `core/flow`, frozen."""
 
@@ -34,10 +40,10 @@ class FittedFlow:
         require_same_latent(source, gan, "flow-prior")
         config = self.config
 
-        def fit(values: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
+        def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
             fresh = build_part("prior", spec, "prior", gan.latent_dim, seed=config.seed)
             assert isinstance(fresh, FlowPrior)
-            return fit_flow(fresh, values.codes(), config).state_dict()
+            return fit_flow(fresh, context.codes(), config).state_dict()
 
         part = PartSpec("core/flow", {"layers": config.layers, "width": config.width})
         return kept_prior(gan, part, "flow fitted to the codes", fit, seed=config.seed)

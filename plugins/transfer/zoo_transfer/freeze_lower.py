@@ -7,17 +7,23 @@ import copy
 import torch
 from torch import nn
 
-from zoo.errors import TransferError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.plan import Slot, Source, TrainingPhase, TransferPlan
-from zoo.types import DataSpec
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    Slot,
+    Source,
+    TrainingPhase,
+    TransferError,
+    TransferPlan,
+    TransferStrategy,
+)
 from zoo_transfer.configs.weights import FreezeLowerConfig
 
 __all__ = ["FreezeLower", "parameters_of_stage"]
 
 
-class FreezeLower:
+class FreezeLower(TransferStrategy):
     """What the first k stages of D depend on does not learn (FreezeD: Mo et al. 2020, "Freeze the discriminator: a
     simple baseline for fine-tuning GANs"), or not before a part of the budget is spent. Useful with `encoder-init`."""
 
@@ -35,7 +41,7 @@ class FreezeLower:
         planned = TransferPlan(gan, frozen={"discriminator": names})
         after = self.config.unfreeze_after
         if after < 1.0:
-            planned.stages.append(TrainingPhase(after, unfreezes={"discriminator": set(names)}))
+            planned.phases.append(TrainingPhase(after, unfreezes={"discriminator": set(names)}))
             planned.notes.append(f"freeze-lower: {len(names)} tensors learn once {after:.0%} of the budget is spent")
         return planned
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from zoo.networks.types import Encoder
+from zoo.plugin import Encoder
 
 __all__ = ["FrozenFeatures"]
 
@@ -35,7 +35,7 @@ class _Linked(torch.autograd.Function):
         return tuple(stage.detach().clone() for stage in seen.stages)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
         (slope,) = torch.autograd.grad(ctx.seen.stages, ctx.seen.leaf, slopes)
         return slope, None

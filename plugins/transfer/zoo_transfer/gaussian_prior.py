@@ -8,14 +8,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from zoo.errors import TransferError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.networks.priors import NormalPrior
-from zoo.transfers.density import GaussianFit, fit_gaussian, memoize
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
-from zoo.transfers.weight_mapping import fold_affine, name_of
-from zoo.types import PartSpec
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    Edit,
+    GaussianFit,
+    NormalPrior,
+    PartSpec,
+    Slot,
+    Source,
+    TransferError,
+    TransferPlan,
+    TransferStrategy,
+    fit_gaussian,
+    fold_affine,
+    memoize,
+    name_of,
+)
 from zoo_transfer.configs.priors import GaussianPriorConfig
 from zoo_transfer.kept_prior import kept_prior
 
@@ -67,8 +77,8 @@ def principal(codes: Tensor, k: int, ridge: float = 1e-4) -> GaussianFit:
 def projecting(net: str, how: str, fitted: Callable[[ApplyContext], GaussianFit], prefix: str = "") -> list[Edit]:
     """The edits that fill a projection, which `net` calls `prefix`, from a fit as `principal` gives it."""
     return [
-        Edit(net, f"{prefix}mean", "fitted", how, lambda values: fitted(values).mean.float()),
-        Edit(net, f"{prefix}matrix", "fitted", how, lambda values: torch.linalg.pinv(fitted(values).scale).float()),
+        Edit(net, f"{prefix}mean", "fitted", how, lambda context: fitted(context).mean.float()),
+        Edit(net, f"{prefix}matrix", "fitted", how, lambda context: torch.linalg.pinv(fitted(context).scale).float()),
     ]
 
 
@@ -76,14 +86,14 @@ def project(planned: TransferPlan, source_dim: int, latent_dim: int) -> None:
     """Let codes enter a generator of another number of values by their principal components, scaled to N(0, I)."""
     kept = min(source_dim, latent_dim)
     how = f"principal components {kept} of {source_dim}"
-    fitted = memoize(lambda values: principal(values.codes(), latent_dim))
+    fitted = memoize(lambda context: principal(context.codes(), latent_dim))
     device = next(planned.gan.generator.parameters()).device
     planned.to_latent = Projection(source_dim, latent_dim).to(device)
     planned.edits += projecting("to_latent", how, fitted)
     planned.required_tensors["to_latent"] = {"mean", "matrix"}
 
 
-class FittedGaussian:
+class FittedGaussian(TransferStrategy):
     """q(z) ~ N(mu, L L^T) by the codes' mean and covariance (ex-post density estimation: Ghosh et al. 2020, "From
     variational to deterministic autoencoders").
 
@@ -103,7 +113,7 @@ class FittedGaussian:
         """Edits of the first layer and of the whitening, or of a fitted prior's two buffers."""
         if gan.latent_dim != source.latent_dim:
             return self._resized(source, gan)
-        fitted = memoize(lambda values: fit_gaussian(values.codes(), self.config.ridge))
+        fitted = memoize(lambda context: fit_gaussian(context.codes(), self.config.ridge))
         if self.config.fold and _foldable(gan):
             return self._folded(gan, fitted)
         return self._kept(gan, fitted)
@@ -115,11 +125,13 @@ class FittedGaussian:
         first: nn.Linear = gan.generator.first  # type: ignore[assignment]
         layer = name_of(first, gan.generator)
         how = "gaussian fit of the codes, folded"
-        edits = fold_affine("generator", layer, first, how, lambda values: (fitted(values).scale, fitted(values).mean))
+        edits = fold_affine(
+            "generator", layer, first, how, lambda context: (fitted(context).scale, fitted(context).mean)
+        )
         whitening = Whitening(gan.latent_dim).to(next(gan.generator.parameters()).device)
         edits += [
-            Edit("to_latent", "mean", "fitted", how, lambda values: fitted(values).mean.float()),
-            Edit("to_latent", "scale", "fitted", how, lambda values: fitted(values).scale.float()),
+            Edit("to_latent", "mean", "fitted", how, lambda context: fitted(context).mean.float()),
+            Edit("to_latent", "scale", "fitted", how, lambda context: fitted(context).scale.float()),
         ]
         return TransferPlan(
             gan,
@@ -140,18 +152,18 @@ class FittedGaussian:
             )
         assert isinstance(ours, nn.Linear)
         read, layer = name_of(theirs, source.decoder), name_of(ours, gan.generator)  # type: ignore[arg-type]
-        fitted = memoize(lambda values: principal(values.codes(), gan.latent_dim, self.config.ridge))
+        fitted = memoize(lambda context: principal(context.codes(), gan.latent_dim, self.config.ridge))
         fewer = gan.latent_dim < source.latent_dim
         name = "principal components" if fewer else "gaussian fit of the codes, folded into"
         how = f"{name} {gan.latent_dim} of {source.latent_dim}: decoder.{read}"
 
-        def weight(values: ApplyContext) -> Tensor:
-            state = values.source.decoder.state_dict()
-            return (state[f"{read}.weight"].double() @ fitted(values).scale).to(ours.weight.dtype)
+        def weight(context: ApplyContext) -> Tensor:
+            state = context.source.decoder.state_dict()
+            return (state[f"{read}.weight"].double() @ fitted(context).scale).to(ours.weight.dtype)
 
-        def bias(values: ApplyContext) -> Tensor:
-            state = values.source.decoder.state_dict()
-            shift = state[f"{read}.weight"].double() @ fitted(values).mean
+        def bias(context: ApplyContext) -> Tensor:
+            state = context.source.decoder.state_dict()
+            shift = state[f"{read}.weight"].double() @ fitted(context).mean
             return (state[f"{read}.bias"].double() + shift).to(ours.bias.dtype)
 
         projection = Projection(source.latent_dim, gan.latent_dim).to(next(gan.generator.parameters()).device)
@@ -164,8 +176,8 @@ class FittedGaussian:
         return TransferPlan(gan, edits, to_latent=projection, required_tensors=required_tensors)
 
     def _kept(self, gan: GAN, fitted: Callable[[ApplyContext], GaussianFit]) -> TransferPlan:
-        def fit(values: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
-            found = fitted(values)
+        def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
+            found = fitted(context)
             return {"mean": found.mean, "scale": found.scale}
 
         return kept_prior(gan, PartSpec("core/gaussian"), "gaussian fit of the codes", fit)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from zoo._utils.seeds import stream
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.density import fit_mixture
-from zoo.transfers.plan import ApplyContext, Slot, Source, TransferPlan
-from zoo.types import PartSpec
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    PartSpec,
+    Slot,
+    Source,
+    TransferPlan,
+    TransferStrategy,
+    fit_mixture,
+    stream,
+)
 from zoo_transfer.configs.priors import MixturePriorConfig
 from zoo_transfer.kept_prior import kept_prior, require_same_latent
 
 __all__ = ["FittedMixture"]
 
 
-class FittedMixture:
+class FittedMixture(TransferStrategy):
     """q(z) ~ sum_k w_k N(mu_k, S_k) by expectation-maximisation on the codes (Ghosh et al. 2020: ten
     components beat a VAE's N(0, I) on every set they tried). It is kept as the GAN's prior `core/gmm`."""
 
@@ -31,9 +37,9 @@ class FittedMixture:
         require_same_latent(source, gan, "gmm-prior")
         config = self.config
 
-        def fit(values: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
+        def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
             rng, shrinkage, ridge = stream(config.seed, "gmm-prior"), config.shrinkage, config.ridge
-            found = fit_mixture(values.codes(), config.components, rng, shrinkage=shrinkage, ridge=ridge)
+            found = fit_mixture(context.codes(), config.components, rng, shrinkage=shrinkage, ridge=ridge)
             return {"weights": found.weights, "means": found.means, "scales": found.scales}
 
         part = PartSpec("core/gmm", {"components": config.components})

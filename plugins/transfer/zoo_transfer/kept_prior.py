@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from zoo.errors import TransferError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_part
-from zoo.networks.gan import GAN
-from zoo.plugins import normalise
-from zoo.transfers.density import memoize
-from zoo.transfers.plan import ApplyContext, Edit, TransferPlan
-from zoo.types import PartSpec
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    PartSpec,
+    TransferError,
+    TransferPlan,
+    build_part,
+    edit_each,
+    memoize,
+    normalise,
+)
 from zoo_transfer.teachers import device_of
 
 __all__ = ["kept_prior", "require_same_latent"]
@@ -22,22 +26,20 @@ __all__ = ["kept_prior", "require_same_latent"]
 def kept_prior(
     gan: GAN, part: PartSpec, how: str, fit: Callable[[ApplyContext, PartSpec], Mapping[str, Tensor]], *, seed: int = 0
 ) -> TransferPlan:
-    """The GAN with the prior `part`, every tensor of it an edit `how` of what `fit` finds once (it is given the whole
-    spec). A prior with weights is frozen."""
+    """The GAN with the prior `part`, whose tensors are fitted once by `fit(context, spec)`; `how` describes the fit. A
+    prior with weights is frozen."""
     spec = normalise("prior", part)
     prior = build_part("prior", spec, "prior", gan.latent_dim, seed=seed, device=device_of(gan))
-    fitted = memoize(lambda values: fit(values, spec))
-
-    def edit(tensor: str) -> Edit:
-        def value(values: ApplyContext) -> Tensor:
-            return fitted(values)[tensor].float()
-
-        return Edit("prior", tensor, "fitted", how, value)
-
+    fitted = memoize(lambda context: {name: value.float() for name, value in fit(context, spec).items()})
     names = list(prior.state_dict())
     frozen = {"prior": set(names)} if list(prior.parameters()) else {}
     after = GAN(prior, gan.generator, gan.discriminator, gan.specs | {"prior": spec})
-    return TransferPlan(after, [edit(name) for name in names], frozen=frozen, required_tensors={"prior": set(names)})
+    return TransferPlan(
+        after,
+        edit_each("prior", names, "fitted", how, fitted),
+        frozen=frozen,
+        required_tensors={"prior": set(names)},
+    )
 
 
 def require_same_latent(source: Autoencoder, gan: GAN, whose: str) -> None:

@@ -8,20 +8,31 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from zoo._utils.seeds import seeded
-from zoo.config import to_plain
-from zoo.losses.types import Side
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_part
-from zoo.networks.gan import GAN
-from zoo.networks.types import DiscriminatorOutput
-from zoo.plugins import normalise
-from zoo.training.task import ImageTask
-from zoo.transfers.layer_mapping import activation_mismatch
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TrainingPhase, TransferPlan
-from zoo.transfers.weight_mapping import map_weights, require_same_data
-from zoo.types import DataSpec, PartSpec
-from zoo_transfer.configs.games import LatentGanConfig, LatentGeneratorConfig
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    DataSpec,
+    DiscriminatorOutput,
+    Edit,
+    Generator,
+    ImageTask,
+    PartSpec,
+    Side,
+    Slot,
+    Source,
+    TrainingPhase,
+    TransferPlan,
+    TransferStrategy,
+    activation_mismatch,
+    build_part,
+    map_weights,
+    normalise,
+    require_same_data,
+    seeded,
+    to_plain,
+)
+from zoo_transfer.configs.objectives import LatentGanConfig, LatentGeneratorConfig
 from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.kept_prior import require_same_latent
 from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
@@ -33,7 +44,7 @@ _START = 0.25
 """Of its learning rate, where the decoder begins to learn."""
 
 
-class LatentGenerator(nn.Module):
+class LatentGenerator(Generator):
     """x = Dec(mean + scale g(e)): g makes standardised codes of noise."""
 
     mean: Tensor
@@ -50,7 +61,7 @@ class LatentGenerator(nn.Module):
         self.generator = build_part("generator", config.generator, "decoder", data, latent_dim, device=device)
 
     @property
-    def first(self) -> nn.Linear | None:
+    def first(self) -> nn.Linear | None:  # type: ignore[override]
         """The mapper's first layer."""
         layer = self.mapper[0]
         assert isinstance(layer, nn.Linear)
@@ -58,7 +69,7 @@ class LatentGenerator(nn.Module):
 
     def codes(self, z: Tensor) -> Tensor:
         """Noise (N, latent_dim) -> codes (N, latent_dim) as the decoder takes them."""
-        return self.mean + self.scale * self.mapper(z)  # type: ignore[no-any-return]
+        return self.mean + self.scale * self.mapper(z)
 
     def standardise(self, codes: Tensor) -> Tensor:
         """Codes -> what g makes."""
@@ -66,7 +77,7 @@ class LatentGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Noise (N, latent_dim) -> x (N, *data.shape)."""
-        return self.generator(self.codes(z))  # type: ignore[no-any-return]
+        return self.generator(self.codes(z))
 
 
 class CodeTask(nn.Module):
@@ -88,7 +99,7 @@ class CodeTask(nn.Module):
 
     def fake(self, z: Tensor) -> Tensor:
         """Noise -> standardised codes."""
-        return self._generator[0].mapper(z)  # type: ignore[no-any-return]
+        return self._generator[0].mapper(z)
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """Standardised codes (N, latent_dim) -> the critic's value (N, 1)."""
@@ -99,10 +110,10 @@ class CodeTask(nn.Module):
         return {"mapper": self._generator[0].mapper} if side is Side.GENERATOR else {"critic": self.critic}
 
 
-class LatentGan:
+class LatentGan(TransferStrategy):
     """G = Dec o g with Dec frozen; g and a critic play WGAN-GP on codes (l-GAN: Achlioptas et al. 2018, "Learning
     representations and generative models for 3D point clouds"). g is the prior of the codes, so no fitted one goes with
-    it. It cannot draw sharper than the decoder does, so in an optional second stage the decoder learns too, against the
+    it. It cannot draw sharper than the decoder does, so in an optional second phase the decoder learns too, against the
     discriminator of images."""
 
     slots = frozenset({Slot.GENERATOR, Slot.PRIOR, Slot.OBJECTIVE, Slot.TASK, Slot.FREEZE, Slot.RECIPE})
@@ -133,9 +144,9 @@ class LatentGan:
             Edit("generator", "scale", "fitted", "standard deviation of the codes", _scale),
         ]
         taught, names = parts_of(source, teacher, "task")
-        stages, notes = [], activation_mismatch(source.decoder, gan.generator, "latent-gan")
+        phases, notes = [], activation_mismatch(source.decoder, gan.generator, "latent-gan")
         if config.joint_after < 1.0:
-            stages.append(self._joint(GAN(gan.prior, maker, gan.discriminator, gan.specs), decoder))
+            phases.append(self._joint(GAN(gan.prior, maker, gan.discriminator, gan.specs), decoder))
             notes.append(f"latent-gan: images are judged once {config.joint_after:.0%} of the budget is spent")
         penalty = PartSpec("core/gradient-penalty", {"gamma": config.penalty})
         return TransferPlan(
@@ -145,12 +156,12 @@ class LatentGan:
             frozen={"generator": decoder, "task": names},
             recipe={"objective": "core/wasserstein", "regulariser": to_plain(penalty)},
             required_tensors={"generator": decoder | {"mean", "scale"}, "task": set(names)},
-            stages=stages,
+            phases=phases,
             notes=notes,
         )
 
     def _joint(self, gan: GAN, decoder: set[str]) -> TrainingPhase:
-        """The second stage: g, the decoder and D play on images, D alone at first."""
+        """The second phase: g, the decoder and D play on images, D alone at first."""
         config = self.config
         task = ImageTask(gan, config.critic_steps)
         warm = WarmStart(config.joint_warmup_images, config.joint_ramp_images, _START, accuracy=0.8)
@@ -172,9 +183,9 @@ def dense(sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-def _mean(values: ApplyContext) -> Tensor:
-    return values.codes().mean(0)
+def _mean(context: ApplyContext) -> Tensor:
+    return context.codes().mean(0)
 
 
-def _scale(values: ApplyContext) -> Tensor:
-    return values.codes().std(0, unbiased=False).clamp(min=1e-6)
+def _scale(context: ApplyContext) -> Tensor:
+    return context.codes().std(0, unbiased=False).clamp(min=1e-6)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo.config import to_plain
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_part
-from zoo.networks.gan import GAN
-from zoo.plugins import normalise
-from zoo.transfers.plan import Slot, Source, TransferPlan
-from zoo.types import DataSpec, PartSpec
-from zoo_transfer.configs.around import MinedGeneratorConfig, MinerConfig
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    Generator,
+    PartSpec,
+    Slot,
+    Source,
+    TransferPlan,
+    TransferStrategy,
+    build_part,
+    normalise,
+    to_plain,
+)
+from zoo_transfer.configs.discriminators import MinedGeneratorConfig, MinerConfig
 from zoo_transfer.latent_gan import dense
 from zoo_transfer.teachers import device_of
 
 __all__ = ["MinedGenerator", "Miner"]
 
 
-class MinedGenerator(nn.Module):
+class MinedGenerator(Generator):
     """x = G(u + a M(u)). M's last layer starts at 0, so that mining starts from G itself."""
 
     def __init__(self, config: MinedGeneratorConfig, data: DataSpec, latent_dim: int) -> None:
@@ -38,10 +45,10 @@ class MinedGenerator(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """u (N, latent_dim) -> x (N, *data.shape)."""
-        return self.generator(z + self.strength * self.miner(z))  # type: ignore[no-any-return]
+        return self.generator(z + self.strength * self.miner(z))
 
 
-class Miner:
+class Miner(TransferStrategy):
     """The generator is kept and a miner learns which of its codes look like the target (MineGAN: Wang et al. 2020).
     For few images; use it with `decoder-init`. It cannot leave the range of the generator unless `freeze` is
     false."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.plugins.hookspecs import hook
-from zoo.types import Component, Kind
+from zoo.plugin import Component, Kind, hook
 
 ZOO_API = 1
 
@@ -85,17 +84,17 @@ _OFFERS: tuple[tuple[Kind, str, str, str, str], ...] = (
         "transfer",
         "feature-concat",
         "feature_concat:FeatureConcat",
-        "around:FeatureConcatConfig",
+        "discriminators:FeatureConcatConfig",
         "frozen encoder features beside D's own",
     ),
     (
         "transfer",
         "projected-heads",
         "projected_heads:ProjectedHeads",
-        "around:ProjectedHeadsConfig",
+        "discriminators:ProjectedHeadsConfig",
         "heads on projections of frozen encoder stages, beside D",
     ),
-    ("transfer", "miner", "miner:Miner", "around:MinerConfig", "a small net before G finds the target's codes"),
+    ("transfer", "miner", "miner:Miner", "discriminators:MinerConfig", "a small net before G finds the target's codes"),
     (
         "transfer",
         "recon-anchor",
@@ -143,28 +142,28 @@ _OFFERS: tuple[tuple[Kind, str, str, str, str], ...] = (
         "transfer",
         "energy",
         "energy:Energy",
-        "games:EnergyConfig",
+        "objectives:EnergyConfig",
         "the autoencoder is the discriminator (EBGAN, BEGAN)",
     ),
     (
         "transfer",
         "latent-gan",
         "latent_gan:LatentGan",
-        "games:LatentGanConfig",
+        "objectives:LatentGanConfig",
         "a GAN on the codes of the frozen decoder",
     ),
     (
         "discriminator",
         "feature-concat",
         "feature_concat:FeatureDiscriminator",
-        "around:FeatureDiscriminatorConfig",
+        "discriminators:FeatureDiscriminatorConfig",
         "a discriminator with a head on a frozen encoder",
     ),
     (
         "discriminator",
         "projected-heads",
         "projected_heads:ProjectedDiscriminator",
-        "around:ProjectedDiscriminatorConfig",
+        "discriminators:ProjectedDiscriminatorConfig",
         "a discriminator with heads on a frozen encoder's projections",
     ),
     (
@@ -178,19 +177,19 @@ _OFFERS: tuple[tuple[Kind, str, str, str, str], ...] = (
         "discriminator",
         "energy",
         "energy:EnergyDiscriminator",
-        "games:EnergyDiscriminatorConfig",
+        "objectives:EnergyDiscriminatorConfig",
         "an autoencoder's error",
     ),
     (
         "generator",
         "latent-gan",
         "latent_gan:LatentGenerator",
-        "games:LatentGeneratorConfig",
+        "objectives:LatentGeneratorConfig",
         "a generator behind a map of noise to codes",
     ),
-    ("generator", "miner", "miner:MinedGenerator", "around:MinedGeneratorConfig", "a generator behind a miner"),
-    ("objective", "ebgan", "energy:Ebgan", "games:EbganConfig", "GAN: energy with a margin"),
-    ("objective", "began", "energy:Began", "games:BeganConfig", "GAN: energy, balanced"),
+    ("generator", "miner", "miner:MinedGenerator", "discriminators:MinedGeneratorConfig", "a generator behind a miner"),
+    ("objective", "ebgan", "energy:Ebgan", "objectives:EbganConfig", "GAN: energy with a margin"),
+    ("objective", "began", "energy:Began", "objectives:BeganConfig", "GAN: energy, balanced"),
 )
 """Kind, name, module and class, config, summary."""
 

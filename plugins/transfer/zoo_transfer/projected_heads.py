@@ -9,15 +9,20 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.networks.types import DiscriminatorOutput
-from zoo.plugins import normalise
-from zoo.transfers.plan import Slot, Source, TransferPlan
-from zoo.transfers.weight_mapping import map_weights
-from zoo.types import DataSpec
-from zoo_transfer.beside import FrozenEncoderWrapper, require_logits_and_data, wrap_discriminator
-from zoo_transfer.configs.wrap_discriminator import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    DiscriminatorOutput,
+    Slot,
+    Source,
+    TransferPlan,
+    TransferStrategy,
+    map_weights,
+    normalise,
+)
+from zoo_transfer.configs.discriminators import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
+from zoo_transfer.frozen_encoder import FrozenEncoderWrapper, require_logits_and_data, wrap_discriminator
 from zoo_transfer.teachers import stage_shapes
 
 __all__ = ["Mixing", "ProjectedDiscriminator", "ProjectedHeads"]
@@ -75,7 +80,7 @@ class _Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, logits)."""
-        return self.net(x).flatten(1)  # type: ignore[no-any-return]
+        return self.net(x).flatten(1)
 
 
 class ProjectedDiscriminator(FrozenEncoderWrapper):
@@ -98,18 +103,18 @@ class ProjectedDiscriminator(FrozenEncoderWrapper):
     @property
     def logit_groups(self) -> tuple[int, ...]:
         """The base's, then one group per head."""
-        base: tuple[int, ...] = self.base.logit_groups  # type: ignore[assignment]
+        base: tuple[int, ...] = self.base.logit_groups
         return (*base, *(head.logits for head in self.heads))  # type: ignore[arg-type]
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> all logits (N, k) and the base's stages."""
-        logits, stages = self.base.discriminate(x)  # type: ignore[operator]
+        logits, stages = self.base.discriminate(x)
         mixed = self.mixing(self.feature_cache.stages(self.encoder, x, self.training)[-self.used :])
         heads = [self.strength * head(part) for head, part in zip(self.heads, mixed, strict=True)]
         return DiscriminatorOutput(torch.cat([logits, *heads], 1), stages)
 
 
-class ProjectedHeads:
+class ProjectedHeads(TransferStrategy):
     """D gets heads on all stages of the frozen encoder, through frozen random projections (Projected GAN: Sauer et al.
     2021), and keeps judging images itself: features of an autoencoder of pixels alone are a weak critic. Objectives
     average inside a head and sum over heads."""

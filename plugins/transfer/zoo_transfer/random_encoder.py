@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from zoo._utils.seeds import seed_of
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.density import memoize
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    Slot,
+    Source,
+    TransferPlan,
+    TransferStrategy,
+    build_autoencoder,
+    edit_each,
+    memoize,
+    seed_of,
+)
 from zoo_transfer.configs.controls import RandomEncoderConfig
 
 __all__ = ["RandomEncoder"]
 
 
-class RandomEncoder:
+class RandomEncoder(TransferStrategy):
     """The later strategies read an encoder and a bottleneck that never learnt anything: the same code path, no
     knowledge. What a strategy gains over it is what the encoder had learnt."""
 
@@ -28,18 +39,21 @@ class RandomEncoder:
         # not `seed` itself: the autoencoder may have been trained from that start
         seed = seed_of(self.config.seed, "random-encoder")
         fresh = memoize(
-            lambda values: build_autoencoder(
-                values.source.specs, values.source.data, values.source.latent_dim, seed=seed
+            lambda context: build_autoencoder(
+                context.source.specs, context.source.data, context.source.latent_dim, seed=seed
             )
         )
 
-        def edit(role: str, tensor: str) -> Edit:
-            def value(values: ApplyContext):  # type: ignore[no-untyped-def]
-                return fresh(values).parts[role].state_dict()[tensor]
+        def state_of(role: str) -> Callable[[ApplyContext], Mapping[str, Tensor]]:
+            return lambda context: fresh(context).parts[role].state_dict()
 
-            return Edit(f"source.{role}", tensor, "fresh", "random encoder", value)
-
-        edits = [edit(role, name) for role in ("encoder", "bottleneck") for name in source.parts[role].state_dict()]
+        edits = [
+            edit
+            for role in ("encoder", "bottleneck")
+            for edit in edit_each(
+                f"source.{role}", source.parts[role].state_dict(), "fresh", "random encoder", state_of(role)
+            )
+        ]
         note = "control: the encoder and the bottleneck were replaced by untrained ones before anything was read"
         return TransferPlan(gan, edits, notes=[note])
 

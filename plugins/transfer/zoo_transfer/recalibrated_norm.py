@@ -8,17 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo._utils.seeds import stream
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.density import memoize
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
+from zoo.plugin import GAN, Autoencoder, Slot, Source, TransferPlan, TransferStrategy, edit_each, memoize, stream
 from zoo_transfer.configs.weights import RecalibratedNormConfig
 
 __all__ = ["RecalibratedNorm", "statistics_on"]
 
 
-class RecalibratedNorm:
+class RecalibratedNorm(TransferStrategy):
     """BatchNorm's running mean and variance := their mean over batches of G(z), z from the GAN's own prior. The
     decoder's were measured on codes of images; under another prior G in eval mode would differ from what it learns in
     train mode.
@@ -26,8 +22,9 @@ class RecalibratedNorm:
     Planned last, so that it sees the prior and the weights that the other strategies chose.
     """
 
-    slots = frozenset({Slot.SCHEDULE})
+    slots: frozenset[Slot] = frozenset()
     requires: frozenset[Source] = frozenset()
+    order = 1
 
     def __init__(self, config: RecalibratedNormConfig) -> None:
         self.config = config
@@ -39,16 +36,11 @@ class RecalibratedNorm:
             return TransferPlan(gan)
         if not names:
             return TransferPlan(gan, notes=["recalibrated-norm: the generator has no batch norm"])
-        fitted = memoize(lambda values: statistics_on(values.nets["generator"], values.nets["prior"], self.config))
-
-        def edit(tensor: str) -> Edit:
-            def value(values: ApplyContext) -> Tensor:
-                return fitted(values)[tensor]
-
-            return Edit("generator", tensor, "fitted", "batch norm recalibrated on the prior", value)
+        fitted = memoize(lambda context: statistics_on(context.nets["generator"], context.nets["prior"], self.config))
 
         tensors = [f"{name}.{key}" for name in names for key in ("running_mean", "running_var", "num_batches_tracked")]
-        return TransferPlan(gan, [edit(tensor) for tensor in tensors], required_tensors={"generator": set(tensors)})
+        edits = edit_each("generator", tensors, "fitted", "batch norm recalibrated on the prior", fitted)
+        return TransferPlan(gan, edits, required_tensors={"generator": set(tensors)})
 
     def noop_config(self) -> RecalibratedNormConfig:
         """No batches."""

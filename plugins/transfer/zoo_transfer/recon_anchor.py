@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo.losses.types import Side, StepContext
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.training.optim import Balance
-from zoo.transfers.plan import Slot, Source, TransferPlan
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    AuxiliaryLoss,
+    GradientBalance,
+    Side,
+    Slot,
+    Source,
+    StepContext,
+    TransferPlan,
+    TransferStrategy,
+)
 from zoo_transfer.configs.losses import ReconAnchorConfig
 from zoo_transfer.kept_prior import require_same_latent
 from zoo_transfer.teachers import Teacher, parts_of, teacher_of
@@ -19,18 +26,16 @@ from zoo_transfer.teachers import Teacher, parts_of, teacher_of
 __all__ = ["Anchor", "ReconAnchor"]
 
 
-class Anchor(nn.Module):
+class Anchor(AuxiliaryLoss):
     """mean_l ||phi_l(x) - phi_l(G(Enc x))||^2 / n_l + pixels |x - G(Enc x)| / n, phi the frozen encoder's stages."""
 
     side = Side.GENERATOR
-    needs_real = False
-    needs_images = True
 
     def __init__(self, config: ReconAnchorConfig, teacher: Teacher) -> None:
         super().__init__()
         self.config = config
         self.teacher = teacher
-        self.balance = Balance(config.balance) if config.balance else None
+        self.balance = GradientBalance(config.balance) if config.balance else None
 
     def weight(self, shown: int) -> float:
         """A cosine from `weight` to 0."""
@@ -47,7 +52,7 @@ class Anchor(nn.Module):
         return torch.stack(distances).mean() + self.config.pixels * (context.real - again).abs().mean()
 
 
-class ReconAnchor:
+class ReconAnchor(TransferStrategy):
     """L_G += w(t) [ ||phi(x) - phi(G(Enc x))||^2 + .1 ||x - G(Enc x)||_1 ], w falling to 0: modes that the autoencoder
     knew are not dropped while the GAN finds its feet (MDGAN: Che et al. 2017; AE-OT-GAN: An et al. 2020).
 

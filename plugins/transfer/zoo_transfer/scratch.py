@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.plan import Slot, Source, TransferPlan
+from zoo.plugin import GAN, Autoencoder, Slot, Source, TransferPlan, TransferStrategy
 from zoo_transfer.configs.controls import ScratchConfig
 
 __all__ = ["Scratch"]
 
 
-class Scratch:
+class Scratch(TransferStrategy):
     """The GAN as it was composed, through the same code path as every strategy."""
 
     slots: frozenset[Slot] = frozenset()

@@ -5,16 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo._utils.seeds import stream
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.transfers.plan import ApplyContext, Edit, Slot, Source, TransferPlan
+from zoo.plugin import GAN, ApplyContext, Autoencoder, Edit, Slot, Source, TransferPlan, TransferStrategy, stream
 from zoo_transfer.configs.controls import ShuffledInitConfig
 
 __all__ = ["ShuffledInit"]
 
 
-class ShuffledInit:
+class ShuffledInit(TransferStrategy):
     """The later strategies read an autoencoder whose weights are permuted inside each tensor: every scale is kept,
     every feature is gone. Statistics (buffers) stay as they are."""
 
@@ -41,8 +38,8 @@ class ShuffledInit:
         return self.config
 
     def _shuffled(self, role: str, name: str):  # type: ignore[no-untyped-def]
-        def value(values: ApplyContext) -> Tensor:
-            weight = values.nets[f"source.{role}"].state_dict()[name]
+        def value(context: ApplyContext) -> Tensor:
+            weight = context.nets[f"source.{role}"].state_dict()[name]
             order = torch.randperm(weight.numel(), generator=stream(self.config.seed, f"shuffled/{role}.{name}"))
             return weight.flatten()[order.to(weight.device)].view_as(weight)
 

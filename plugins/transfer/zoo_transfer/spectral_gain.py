@@ -6,14 +6,17 @@ import copy
 
 import torch
 
-from zoo.config import to_plain
-from zoo.errors import CompositionError
-from zoo.networks.compose import build_discriminator
-from zoo.networks.discriminator import EncoderDiscriminator
-from zoo.networks.gan import GAN
-from zoo.networks.spectral import keep_gains
-from zoo.plugins import normalise
-from zoo.types import DataSpec, PartSpec
+from zoo.plugin import (
+    GAN,
+    CompositionError,
+    DataSpec,
+    EncoderDiscriminator,
+    PartSpec,
+    build_discriminator,
+    keep_gains,
+    normalise,
+    to_plain,
+)
 from zoo_transfer.configs.weights import SpectralGainConfig
 
 __all__ = ["spectral_gain", "with_gains"]
@@ -27,7 +30,7 @@ def spectral_gain(config: SpectralGainConfig, data: DataSpec) -> EncoderDiscrimi
         raise CompositionError(
             f"{config.base.component} is not an encoder with a head", "Give spectral-gain an encoder as its base."
         )
-    keep_gains(base.encoder)  # type: ignore[arg-type]
+    keep_gains(base.encoder)
     return base
 
 

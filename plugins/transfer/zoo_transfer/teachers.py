@@ -8,14 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from zoo.data.convert import convert_samples
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_part
-from zoo.networks.gan import GAN
-from zoo.networks.types import Features
-from zoo.transfers.plan import Edit
-from zoo.transfers.weight_mapping import map_weights
-from zoo.types import DataSpec
+from zoo.plugin import GAN, Autoencoder, DataSpec, Edit, Features, build_part, convert_samples, map_weights
 
 __all__ = ["Teacher", "device_of", "parts_of", "stage_shapes", "teacher_of"]
 
@@ -41,7 +34,7 @@ class Teacher(nn.Module):
     def features(self, x: Tensor) -> Features:
         """x (N, *data.shape) -> embedding and stages."""
         own: DataSpec = self.encoder.data  # type: ignore[assignment]
-        return self.encoder.features(convert_samples(x, self.data, own))  # type: ignore[no-any-return, operator]
+        return self.encoder.features(convert_samples(x, self.data, own))  # type: ignore[operator]
 
     def decode(self, code: Tensor) -> Tensor:
         """Codes (N, latent_dim) -> samples (N, *data.shape) of the GAN's kind."""
@@ -51,7 +44,7 @@ class Teacher(nn.Module):
 
     def code(self, x: Tensor) -> Tensor:
         """x (N, *data.shape) -> mean codes (N, latent_dim)."""
-        return self.bottleneck(self.features(x).embedding).mean  # type: ignore[no-any-return]
+        return self.bottleneck(self.features(x).embedding).mean
 
     def look(self, x: Tensor) -> tuple[Features, Tensor]:
         """Features and mean codes in one pass."""
@@ -63,7 +56,7 @@ def teacher_of(source: Autoencoder, gan: GAN, *, decoder: bool = False) -> Teach
     """A teacher of the source's structure on the GAN's device, its values still to come."""
     device = device_of(gan)
     encoder = build_part("encoder", source.specs["encoder"], "encoder", source.data, device=device)
-    width: int = encoder.embedding_dim  # type: ignore[assignment]
+    width: int = encoder.embedding_dim
     spec = source.specs["bottleneck"]
     bottleneck = build_part("bottleneck", spec, "bottleneck", width, source.latent_dim, device=device)
     made = None

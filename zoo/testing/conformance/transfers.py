@@ -24,7 +24,6 @@ from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
-from zoo.training.trainer import load_optimiser, optimiser_state
 from zoo.transfers.apply import apply
 from zoo.transfers.plan import Slot, Source, TransferPlan, TransferStrategy
 from zoo.transfers.report import nets_of, report_on
@@ -106,7 +105,7 @@ def planning_changes_neither_source_nor_random_numbers(case: TransferCase) -> No
     stream."""
     source = case.source()
     before, state = copied(source), torch.get_rng_state()
-    trainer = trainee_of(case, case.transferred(source, case.gan()))
+    trainer = trainer_of(case, case.transferred(source, case.gan()))
     steps(trainer, 2)
     assert same(before, source.state_dict()), "the source's weights changed"
     assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
@@ -172,7 +171,7 @@ def frozen_tensors_stay_and_are_in_no_optimiser(case: TransferCase) -> None:
     """Hash-equal after 10 steps, buffers too; no gradient, no optimiser; frozen modules and teachers in eval mode."""
     source = case.source()
     planned = case.transferred(source, case.gan())
-    trainer = trainee_of(case, planned)
+    trainer = trainer_of(case, planned)
     nets = nets_of(planned)
     frozen = {
         f"{net}.{name}": nets[net].state_dict(keep_vars=True)[name]
@@ -181,7 +180,7 @@ def frozen_tensors_stay_and_are_in_no_optimiser(case: TransferCase) -> None:
     }
     before = {name: tensor.detach().clone() for name, tensor in frozen.items()}
     steps(trainer, 10)
-    learning = {id(w) for adam in trainer.optimisers.values() for group in adam.param_groups for w in group["params"]}
+    learning = {id(weight) for optimizer in trainer.optimizers.values() for weight in optimizer.parameters}
     for name, tensor in frozen.items():
         assert torch.equal(before[name], tensor), f"{name} is frozen and changed"
         assert id(tensor) not in learning, f"{name} is frozen and in an optimiser"
@@ -200,7 +199,7 @@ def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
     paired seeds are void. What a strategy's own losses draw is its own."""
     images = case.images()
     scratch = GANTrainer(TransferPlan(case.gan()), images, _TRAINING, seed=0)
-    ours = trainee_of(case, case.transferred(case.source(), case.gan()))
+    ours = trainer_of(case, case.transferred(case.source(), case.gan()))
     assert torch.equal(steps(scratch, 5), steps(ours, 5)), "the batches differ"
     slots = case.strategy().slots
     own = {"codes": slots & {Slot.PRIOR, Slot.TASK}, "losses": slots & {Slot.OBJECTIVE, Slot.LOSS, Slot.RECIPE}}
@@ -213,9 +212,9 @@ def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
 def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None:
     """Losses are numbers, and the generator gets a gradient unless a schedule lets it rest; nothing moves only where
     the plan freezes every weight of both sides."""
-    trainer = trainee_of(case, case.transferred(case.source(), case.gan()))
+    trainer = trainer_of(case, case.transferred(case.source(), case.gan()))
     scalars = trainer.step(torch.arange(8), 0)
-    if not trainer.optimisers:
+    if not any(optimizer.parameters for optimizer in trainer.optimizers.values()):
         nets, frozen = trainer.gan.parts, trainer.plan.frozen
         left = {
             f"{net}.{name}"
@@ -228,20 +227,20 @@ def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None
     assert scalars, "nothing moved"
     assert all(torch.isfinite(value).all() for value in scalars.values()), f"{scalars}"
     if "g_loss" in scalars:
-        weights = trainer.learners[Side.GENERATOR].weights
+        weights = trainer.optimizers[Side.GENERATOR].parameters
         assert any(w.grad is not None and w.grad.any() for w in weights), "no gradient reaches the generator"
 
 
 def a_saved_state_continues_to_the_bit(case: TransferCase) -> None:
     """Planned again, not applied, and filled from a checkpoint, it takes the same next steps."""
-    trainer = trainee_of(case, case.transferred(case.source(), case.gan()))
+    trainer = trainer_of(case, case.transferred(case.source(), case.gan()))
     steps(trainer, 3)
     again = plan(case.source("meta"), case.gan(), resolve_strategies([case.spec]))
-    twin = trainee_of(case, again)
+    twin = trainer_of(case, again)
     for name, module in trainer.modules.items():
         twin.modules[name].load_state_dict(copied(module), strict=True)
-    for name, adam in trainer.optimisers.items():
-        load_optimiser(twin.optimisers[name], {k: v.clone() for k, v in optimiser_state(adam).items()})
+    for name, optimizer in trainer.optimizers.items():
+        twin.optimizers[name].load_state_dict({k: v.clone() for k, v in optimizer.state_dict().items()})
     for name, rng in trainer.streams.items():
         twin.streams[name].set_state(rng.get_state())
     rows = torch.arange(8)
@@ -260,7 +259,7 @@ def equal_to_scratch(case: TransferCase, source: Autoencoder, part: PartSpec) ->
     strategy's `wraps` say that it sits."""
     images = case.images()
     scratch = GANTrainer(TransferPlan(case.gan()), images, _TRAINING, seed=0)
-    ours = trainee_of(case, case.transferred(source, case.gan(), part))
+    ours = trainer_of(case, case.transferred(source, case.gan(), part))
     steps(scratch, STEPS)
     steps(ours, STEPS)
     strategy = cast(TransferStrategy, plugins.build("transfer", part))
@@ -274,7 +273,7 @@ def equal_to_scratch(case: TransferCase, source: Autoencoder, part: PartSpec) ->
             assert torch.equal(value, twin), f"{name}.{key} differs from scratch after {STEPS} steps"
 
 
-def trainee_of(case: TransferCase, planned: TransferPlan) -> GANTrainer:
+def trainer_of(case: TransferCase, planned: TransferPlan) -> GANTrainer:
     """The plan in training, with the settings that it asks for."""
     plain = {**to_plain(_TRAINING), **planned.recipe}
     training = from_plain(AdversarialTraining, plain, str(case))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.errors import ConfigError
+from zoo.plugin import ConfigError
 from zoo_transfer.configs.ranges import check_ranges
 
 __all__ = ["FlowPriorConfig", "GaussianPriorConfig", "MixturePriorConfig"]

@@ -19,37 +19,36 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-from zoo._utils.launch import started
+from zoo._utils.launch import launched_world_size
 from zoo.errors import ConfigError, OutOfMemory, TrainingError
-from zoo.training import distributed as lastword
 
 __all__ = [
-    "announce",
-    "anyone",
-    "averaged",
-    "first_alone",
-    "gathered",
-    "heard",
+    "all_gather",
+    "all_reduce_mean",
+    "all_reduce_step",
+    "announce_failure",
+    "any_rank",
     "join",
     "leave",
+    "publish_failure",
     "rank",
-    "reduce",
+    "rank_zero_first",
+    "receive_failure",
     "require_same",
-    "say",
-    "size",
+    "world_size",
 ]
 
 T = TypeVar("T")
 
 
-def size() -> int:
+def world_size() -> int:
     """How many processes train together."""
-    return distributed.get_world_size() if _together() else 1
+    return distributed.get_world_size() if _is_distributed() else 1
 
 
 def rank() -> int:
     """This process's number, from 0."""
-    return distributed.get_rank() if _together() else 0
+    return distributed.get_rank() if _is_distributed() else 0
 
 
 def join(device: str) -> torch.device | None:
@@ -58,7 +57,7 @@ def join(device: str) -> torch.device | None:
     None where it was started alone. Raises ConfigError without accelerate, TrainingError where fewer meet than were
     started.
     """
-    wanted = started()
+    wanted = launched_world_size()
     if wanted == 1:
         return None
     try:
@@ -79,7 +78,7 @@ def join(device: str) -> torch.device | None:
     return torch.device("cpu") if state.device.type == "cpu" else state.device
 
 
-def averaged(value: Tensor) -> Tensor:
+def all_reduce_mean(value: Tensor) -> Tensor:
     """The mean of a tensor over the processes; the tensor itself where there is one.
 
     What steers a run and is computed from this process's images alone (a balance such as BEGAN's k, an accuracy that
@@ -87,41 +86,41 @@ def averaged(value: Tensor) -> Tensor:
     the processes drift apart, and the next checkpoint refuses them. Every process must call it, equally often. `after`
     of an objective with buffers needs none of it: it sees the whole batch's judgement.
     """
-    if not _together():
+    if not _is_distributed():
         return value
     total = value.detach().clone()
-    with _listening():
+    with _peer_failures():
         distributed.all_reduce(total)
-    return total / size()
+    return total / world_size()
 
 
-def gathered(value: Tensor) -> Tensor:
+def all_gather(value: Tensor) -> Tensor:
     """Every process's rows (n, ...) in the order of the batch, (n * size, ...)."""
-    if not _together():
+    if not _is_distributed():
         return value
-    found = [torch.empty_like(value) for _ in range(size())]
-    with _listening():
+    found = [torch.empty_like(value) for _ in range(world_size())]
+    with _peer_failures():
         distributed.all_gather(found, value.detach().contiguous())
     return torch.cat(found)
 
 
-def anyone(flag: bool, device: torch.device) -> bool:
+def any_rank(flag: bool, device: torch.device) -> bool:
     """Whether it is true in any process."""
-    return averaged(torch.tensor(float(flag), device=device)).item() > 0
+    return all_reduce_mean(torch.tensor(float(flag), device=device)).item() > 0
 
 
 @torch.no_grad()
-def reduce(gradients: Sequence[Tensor], scalars: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def all_reduce_step(gradients: Sequence[Tensor], scalars: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Average gradients in place and scalars into a new mapping, over the processes, by one flat all-reduce."""
-    if not _together():
+    if not _is_distributed():
         return dict(scalars)
     pieces = [*gradients, *scalars.values()]
     flat = torch.cat([piece.float().flatten() for piece in pieces])
-    with _listening():
+    with _peer_failures():
         distributed.all_reduce(flat)
     means = [
         part.view_as(piece)
-        for part, piece in zip((flat / size()).split([p.numel() for p in pieces]), pieces, strict=True)
+        for part, piece in zip((flat / world_size()).split([p.numel() for p in pieces]), pieces, strict=True)
     ]
     for gradient, mean in zip(gradients, means[: len(gradients)], strict=True):
         gradient.copy_(mean)
@@ -131,7 +130,7 @@ def reduce(gradients: Sequence[Tensor], scalars: Mapping[str, Tensor]) -> dict[s
 @torch.no_grad()
 def require_same(modules: Mapping[str, nn.Module]) -> None:
     """Hold every process's weights against the first one's. Raises TrainingError naming the net that drifted."""
-    if not _together():
+    if not _is_distributed():
         return
     for name, module in modules.items():
         weights = [weight.double().flatten() for weight in module.parameters()]
@@ -139,46 +138,46 @@ def require_same(modules: Mapping[str, nn.Module]) -> None:
             continue
         ours = torch.stack([part.sum() for part in weights] + [part.abs().sum() for part in weights])
         theirs = ours.clone()
-        with _listening():
+        with _peer_failures():
             distributed.broadcast(theirs, 0)
-        if anyone(not torch.equal(ours, theirs), ours.device):
+        if any_rank(not torch.equal(ours, theirs), ours.device):
             raise TrainingError(
                 f"the processes' weights of {name} are no longer the same",
-                "Something that steers the run is not averaged: zoo.training.distributed.averaged. Tell its author.",
+                "Something that steers the run is not averaged: zoo.plugin.all_reduce_mean. Tell its author.",
             )
 
 
-def first_alone(first: Callable[[], T], then: Callable[[], T]) -> T:
+def rank_zero_first(first: Callable[[], T], then: Callable[[], T]) -> T:
     """`first` in the first process, and when that is done `then` in the others. Raises TrainingError in these where it
     was not."""
     if rank() == 0:
         value = first()
-        _wait()
+        _barrier()
         return value
-    _wait()
+    _barrier()
     return then()
 
 
 def leave() -> bool:
     """Train no longer with the others, who then wait for this process's last word; whether that could be."""
-    if not _together() or distributed.get_backend() != "gloo":  # others cannot be woken without a GPU's timeout
+    if not _is_distributed() or distributed.get_backend() != "gloo":  # others cannot be woken without a GPU's timeout
         return False
-    lastword.announce()
+    announce_failure()
     distributed.destroy_process_group()
     return True
 
 
-def _together() -> bool:
+def _is_distributed() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
 @contextmanager
-def _listening() -> Iterator[None]:
+def _peer_failures() -> Iterator[None]:
     """Where another process has left, its last word is the error."""
     try:
         yield
     except RuntimeError as error:
-        said = lastword.heard(rank())
+        said = receive_failure(rank())
         if said is not None:
             raise said from error
         raise TrainingError(
@@ -187,14 +186,14 @@ def _listening() -> Iterator[None]:
         ) from error
 
 
-def _wait() -> None:
-    if _together():
-        with _listening():
+def _barrier() -> None:
+    if _is_distributed():
+        with _peer_failures():
             distributed.barrier()
 
 
 def _leave() -> None:
-    if _together():
+    if _is_distributed():
         distributed.destroy_process_group()
 
 
@@ -204,12 +203,12 @@ _THINKING = timedelta(minutes=5)
 """How long others wait for one that finds out what fits into its memory."""
 
 
-def announce() -> None:
+def announce_failure() -> None:
     """Before leaving: there will be a last word."""
     _store().set(_TROUBLE, "")
 
 
-def say(error: OutOfMemory, rank: int, size: int) -> None:
+def publish_failure(error: OutOfMemory, rank: int, size: int) -> None:
     """The last word of process `rank` of `size`. The first process stays until the others heard it: the store may be
     its own."""
     store = _store()
@@ -220,7 +219,7 @@ def say(error: OutOfMemory, rank: int, size: int) -> None:
             store.wait([f"{_DONE}/{other}" for other in range(size)], _MEET)
 
 
-def heard(rank: int) -> OutOfMemory | None:
+def receive_failure(rank: int) -> OutOfMemory | None:
     """What another process said before it left; None where it left without a word."""
     try:
         store = _store()

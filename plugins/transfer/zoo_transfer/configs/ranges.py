@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.errors import ConfigError
+from zoo.plugin import ConfigError
 
 __all__ = ["MANY", "check_ranges", "hold_widths"]
 

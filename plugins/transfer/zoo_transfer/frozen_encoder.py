@@ -7,14 +7,18 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from zoo.config import to_plain
-from zoo.errors import TransferError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_discriminator, build_part
-from zoo.networks.gan import GAN
-from zoo.plugins import normalise
-from zoo.transfers.weight_mapping import require_same_data
-from zoo.types import DataSpec, PartSpec
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    PartSpec,
+    TransferError,
+    build_discriminator,
+    build_part,
+    normalise,
+    require_same_data,
+    to_plain,
+)
 from zoo_transfer.frozen_features import FrozenFeatures
 from zoo_transfer.teachers import device_of
 

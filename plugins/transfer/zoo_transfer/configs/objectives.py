@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.types import PartSpec
+from zoo.plugin import PartSpec
 from zoo_transfer.configs.ranges import MANY, check_ranges, hold_widths
 
 __all__ = [
