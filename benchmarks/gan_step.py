@@ -31,13 +31,13 @@ import torch
 from side_by_side import Maker, options, record, report
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from zoo_dcgan.strided import StridedConv2d, StridedConvTranspose2d
 
 import zoo
 from zoo.config import from_plain
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.networks.gan import GAN
-from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
 from zoo.training.devices import Engine, retain_freed_memory
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining, EngineSection

@@ -23,7 +23,6 @@ from zoo_transfer.energy import Began, Ebgan, pull_away
 from zoo_transfer.feature_distill import matched
 from zoo_transfer.feature_moments import moments_of
 from zoo_transfer.flow_prior import fit_flow
-from zoo_transfer.frozen_features import FrozenFeatures
 
 import zoo
 from zoo.data.images import ImageSet
@@ -553,40 +552,10 @@ def test_augmentation_is_refused_for_a_game_on_codes(images: ImageSet) -> None:
         trainer_of(move(images, "latent-gan"), images, augment="colour")
 
 
-@both
-@pytest.mark.parametrize("strategy", ["feature-concat", "projected-heads"])
-@pytest.mark.parametrize("settings", [{}, {"regulariser": "core/r1-r2"}, {"augment": "translation"}])
-def test_looking_once_at_a_batch_gives_the_bits_of_looking_twice(
-    strategy: str, settings: dict[str, Any], arch: str, images: ImageSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both players share the frozen encoder's pass: weights after five steps are those without sharing, and a GAN can
-    be copied in the midst of it."""
-    shared = trainer_of(move(images, (strategy, {"channels": 4}), arch=arch), images, **settings)
-    run(shared, images, 5)
-    copy.deepcopy(shared.gan)
-    monkeypatch.setattr(FrozenFeatures, "stages", lambda self, encoder, x, training: encoder.features(x).stages)
-    plain = trainer_of(move(images, (strategy, {"channels": 4}), arch=arch), images, **settings)
-    run(plain, images, 5)
-    assert states_equal(shared.gan, plain.gan)
-
-
-def test_a_batch_that_was_written_into_is_looked_at_again(images: ImageSet) -> None:
-    """Neither a changed batch nor a changed encoder gets the old features."""
-    encoder, feature_cache = autoencoder("mlp").encoder.requires_grad_(False), FrozenFeatures()
-    x = images.batch(images.train[:4])
-    first = feature_cache.stages(encoder, x, True)[0]
-    assert torch.equal(feature_cache.stages(encoder, x.detach(), True)[0], first)
-    x.mul_(0.5)
-    assert not torch.equal(feature_cache.stages(encoder, x, True)[0], first)
-    with torch.no_grad():
-        encoder.layers[0][0].weight.mul_(2.0)
-    torch.testing.assert_close(feature_cache.stages(encoder, x, True)[0], encoder.features(x).stages[0])
-
-
 def test_real_and_generated_images_are_augmented_by_one_draw(images: ImageSet) -> None:
     """The same image as real and as fake looks the same to D, whichever kind is drawn."""
     trainer = trainer_of(move(images, "scratch"), images, augment="colour+translation+cutout")
-    view = trainer._view(8)
+    view = trainer.augmentation.sample(8, trainer.streams["augmentation"])
     assert view is not None
     x = images.batch(images.train[:8])
     assert torch.equal(view(x), view(x.clone()))

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.autograd import gradcheck, gradgradcheck
-
-from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
+from zoo_dcgan.strided import StridedConv2d, StridedConvTranspose2d
 
 ends = pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])  # an image's; 6 are a small map's
 kinds = pytest.mark.parametrize("grows", [False, True], ids=["halves", "doubles"])

@@ -14,16 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import activation
 
-from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
-
 __all__ = ["Layer", "TensorMapping", "activation_mismatch", "adapt", "layers_of"]
 
-# By exact class: a subclass, or a parametrized layer, may compute its weight.
-_PLAIN: dict[type[nn.Module], type[nn.Module]] = {
-    **{kind: kind for kind in (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)},
-    StridedConv2d: nn.Conv2d,
-    StridedConvTranspose2d: nn.ConvTranspose2d,
-}
+_LINEAR_MAPS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +37,11 @@ class Layer:
 
     @property
     def kind(self) -> type[nn.Module] | None:
-        """Which of torch's plain linear maps it is; None for anything else."""
-        return _PLAIN.get(type(self.part))
+        """Which of torch's linear maps it is; None for anything else. The exact class counts, since a subclass may
+        compute its weight; one that computes the same says so with the class attribute `equivalent_to`."""
+        kind = type(self.part)
+        kind = kind.__dict__.get("equivalent_to", kind)
+        return kind if kind in _LINEAR_MAPS else None
 
     @property
     def axes(self) -> tuple[int, int] | None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from zoo.networks.strided import StridedConv2d, StridedConvTranspose2d
 from zoo_dcgan.config import Norm, Upsampling
+from zoo_dcgan.strided import StridedConv2d, StridedConvTranspose2d
 
 __all__ = ["Doubling", "halving", "initialise", "norm_layer", "relu_gain"]
 

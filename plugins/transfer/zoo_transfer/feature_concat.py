@@ -68,7 +68,7 @@ class FeatureDiscriminator(FrozenEncoderWrapper):
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> the base's logits, each with the head's added, and the base's stages."""
         logits, stages = self.base.discriminate(x)
-        seen = self.feature_cache.stages(self.encoder, x, self.training)[-self.used :]
+        seen = self.encoder.features(x).stages[-self.used :]
         return DiscriminatorOutput(logits + self.strength * self.head(seen), stages)
 
 

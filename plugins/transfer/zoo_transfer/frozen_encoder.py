@@ -19,14 +19,13 @@ from zoo.plugin import (
     require_same_data,
     to_plain,
 )
-from zoo_transfer.frozen_features import FrozenFeatures
 from zoo_transfer.teachers import device_of
 
 __all__ = ["FrozenEncoderWrapper", "require_logits_and_data", "wrap_discriminator"]
 
 
 class FrozenEncoderWrapper(nn.Module):
-    """`base` learns; `encoder` never does and is in eval mode whatever is called; `looks` gives its stages."""
+    """`base` learns; `encoder` never does and is in eval mode whatever is called."""
 
     always_frozen: tuple[str, ...] = ("encoder",)
 
@@ -36,7 +35,6 @@ class FrozenEncoderWrapper(nn.Module):
         self.data = data
         self.base = build_discriminator(base, data, device=device)
         self.encoder = build_part("encoder", encoder, "encoder", data, device=device).requires_grad_(False)
-        self.feature_cache = FrozenFeatures()
 
     def train(self, mode: bool = True) -> Self:
         """The encoder stays in eval mode."""

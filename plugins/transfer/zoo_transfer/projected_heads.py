@@ -109,7 +109,7 @@ class ProjectedDiscriminator(FrozenEncoderWrapper):
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> all logits (N, k) and the base's stages."""
         logits, stages = self.base.discriminate(x)
-        mixed = self.mixing(self.feature_cache.stages(self.encoder, x, self.training)[-self.used :])
+        mixed = self.mixing(self.encoder.features(x).stages[-self.used :])
         heads = [self.strength * head(part) for head, part in zip(self.heads, mixed, strict=True)]
         return DiscriminatorOutput(torch.cat([logits, *heads], 1), stages)
 

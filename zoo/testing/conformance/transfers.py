@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -160,7 +159,7 @@ def a_neutral_strategy_equals_scratch(case: TransferCase) -> None:
         part = PartSpec(case.registered.id, to_plain(config))
         equal_to_scratch(case, case.source(), part)
         return
-    reason = inspect.getdoc(strategy.noop_config) or ""
+    reason = type(strategy).noop_config.__doc__ or ""
     assert reason, "neutral() gives None and its docstring does not say why"
     nets = {Slot.GENERATOR, Slot.DISCRIMINATOR}
     if strategy.slots & nets and strategy.slots <= nets | {Slot.SCHEDULE}:

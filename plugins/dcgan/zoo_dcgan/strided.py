@@ -30,6 +30,8 @@ _SMALL = 4
 class StridedConv2d(nn.Conv2d):
     """(N, n_in, 2s, 2s) -> (N, n_out, s, s). Weights and result are nn.Conv2d's, the latter up to rounding."""
 
+    equivalent_to = nn.Conv2d
+
     def __init__(self, n_in: int, n_out: int, *, bias: bool = True) -> None:
         super().__init__(n_in, n_out, 4, stride=2, padding=1, bias=bias)
 
@@ -47,6 +49,8 @@ class StridedConv2d(nn.Conv2d):
 
 class StridedConvTranspose2d(nn.ConvTranspose2d):
     """(N, n_in, s, s) -> (N, n_out, 2s, 2s). Weights and result are nn.ConvTranspose2d's, the latter up to rounding."""
+
+    equivalent_to = nn.ConvTranspose2d
 
     def __init__(self, n_in: int, n_out: int, *, bias: bool = True) -> None:
         super().__init__(n_in, n_out, 4, stride=2, padding=1, bias=bias)
