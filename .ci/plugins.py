@@ -80,7 +80,10 @@ def main() -> None:
         for name, wheel in wheels.items():
             with step(f"upgrade, remove and put back {name}"):
                 newer = newer_wheel(ROOT / "plugins" / name, Path(place))
-                the_others_go_on_without(environment, name, wheel, newer)
+                if '"zoo.plugins"' in (ROOT / "plugins" / name / "pyproject.toml").read_text("utf-8"):
+                    the_others_go_on_without(environment, name, wheel, newer)
+                else:
+                    the_command_comes_and_goes(environment, name, wheel, newer)
         with step("the release is what it was"):
             assert "every test vector is reproduced" in environment.zoo("verify", "release")
 
@@ -162,6 +165,18 @@ def the_others_go_on_without(environment: Environment, name: str, wheel: Path, n
         assert f"{name}/" not in environment.zoo(*words)
     environment.install(wheel)
     assert state(environment) == before
+
+
+def the_command_comes_and_goes(environment: Environment, name: str, wheel: Path, newer: Path) -> None:
+    """A distribution that offers commands alone: `zoo --help` names its version while it is installed."""
+    before = state(environment)
+    environment.install(newer)
+    assert f"From zoo-{name} {NEWER}." in environment.zoo("--help")
+    environment.remove(f"zoo-{name}")
+    assert f"zoo-{name}" not in environment.zoo("--help")
+    assert state(environment) == before
+    environment.install(wheel)
+    assert f"From zoo-{name} " in environment.zoo("--help")
 
 
 OTHERS = """

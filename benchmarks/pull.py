@@ -20,9 +20,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo_serve.folder import open_folder
+
 import zoo
 from zoo._utils.tensors import pack
-from zoo.hub.serve import open_folder
 from zoo.release.folder import pin_file, write_release
 from zoo.release.manifest import Manifest, PartEntry
 from zoo.types import DataSpec, PartSpec

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from zoo.hub.access import Access, User, digest
-from zoo.hub.faults import Fault
-from zoo.hub.rights import Hub
-from zoo.hub.server import Server
-from zoo.hub.store import Store
+from zoo_serve.access import Access, User, digest
+from zoo_serve.faults import Fault
+from zoo_serve.permissions import Hub
+from zoo_serve.server import Server
+from zoo_serve.store import Store
 
 ANN, BOB, READER = "hf_test_ann", "hf_test_bob", "hf_test_reader"
 USERS = {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
-from collections.abc import Iterator
+import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from loopback import ANN, BOB, READER, client, environment, hub
-
-from zoo.hub.objects import check_path
-from zoo.hub.server import Server
+from zoo_serve.repository import check_path
+from zoo_serve.server import Server
 
 
 @pytest.fixture
@@ -214,9 +216,60 @@ def test_ranges_hosts_and_headers(server: Server, env: dict[str, str]) -> None:
     assert ask(server, "GET", "/nothing/here", ANN)[0] == 404
 
 
+@pytest.mark.parametrize("line", ["GET /\x1b[31mred HTTP/1.1", "\x1b]0;x\x07 / HTTP/1.1", "GET /%1b[31mred HTTP/1.1"])
+def test_a_request_cannot_reach_the_terminal(server: Server, capsys: pytest.CaptureFixture[str], line: str) -> None:
+    server.verbose = True
+    with raw(server, f"{line}\r\nHost: 127.0.0.1:{server.server_address[1]}\r\nConnection: close\r\n\r\n") as sent:
+        assert sent.recv(12) in (b"HTTP/1.1 400", b"HTTP/1.1 404")
+    printed = capsys.readouterr()
+    assert "\x1b" not in printed.out + printed.err
+
+
+def test_clients_that_send_half_a_body_do_not_stop_others(server: Server) -> None:
+    head = f"Host: 127.0.0.1:{server.server_address[1]}\r\nAuthorization: Bearer {ANN}\r\nContent-Length: 50\r\n\r\n{{"
+    with contextlib.ExitStack() as slow:
+        for path in ("/api/repos/create", "/api/models/ann/x/preupload/main"):
+            for _ in range(50):
+                slow.enter_context(raw(server, f"POST {path} HTTP/1.1\r\n{head}"))
+        assert ask(server, "POST", "/api/repos/create", ANN, '{"name": "x"}')[0] == 200
+
+
+@pytest.mark.parametrize("size", ["Content-Length: 99999999999", "Transfer-Encoding: chunked"])
+def test_a_body_that_is_too_large_or_of_unknown_size_is_refused(server: Server, size: str) -> None:
+    head = f"Host: 127.0.0.1:{server.server_address[1]}\r\nAuthorization: Bearer {ANN}\r\n{size}\r\n\r\n"
+    with raw(server, f"POST /api/repos/create HTTP/1.1\r\n{head}") as sent:
+        assert sent.recv(12) in (b"HTTP/1.1 413", b"HTTP/1.1 411")
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(server: Server, env: dict[str, str], tmp_path: Path) -> None:
+    client('api.create_repo("ann/x"); result = 1', env)
+    batch = {"operation": "upload", "objects": [{"oid": "a" * 64, "size": 1 << 20}]}
+    _, _, body = ask(server, "POST", "/ann/x.git/info/lfs/objects/batch", ANN, json.dumps(batch))
+    href = json.loads(body)["objects"][0]["actions"]["upload"]["href"].removeprefix(server.url)
+    host, blobs = f"Host: 127.0.0.1:{server.server_address[1]}", tmp_path / "store" / "blobs"
+    with raw(server, f"PUT {href} HTTP/1.1\r\n{host}\r\nContent-Length: {1 << 20}\r\n\r\n{'x' * 300_000}"):
+        assert until(lambda: blobs.exists() and any(blobs.iterdir()))
+    assert until(lambda: not any(blobs.iterdir()))
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Whether it holds within ten seconds."""
+    end = time.monotonic() + 10
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()
+
+
+def raw(server: Server, text: str) -> socket.socket:
+    """A connection on which this was sent."""
+    connection = socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=20)
+    connection.sendall(text.encode())
+    return connection
+
+
 def ask(
     server: Server, method: str, path: str, token: str | None, body: str = "", headers: dict[str, str] | None = None
-) -> tuple[int, dict[str, str], bytes]:
+) -> tuple[int, http.client.HTTPMessage, bytes]:
     """One request of one's own, as no client would send it."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
     sent = {"Authorization": f"Bearer {token}"} if token else {}
@@ -224,4 +277,4 @@ def ask(
     reply = connection.getresponse()
     data = reply.read()
     connection.close()
-    return reply.status, dict(reply.headers), data
+    return reply.status, reply.headers, data

@@ -10,7 +10,7 @@ import zoo
 
 ROWS = [
     {"cli"},
-    {"bench", "ui", "gallery", "hub"},
+    {"bench", "ui", "gallery"},
     {"scaffold", "testing"},
     {"training"},
     {"transfers"},

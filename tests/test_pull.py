@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from helpers import released
 from loopback import cli, client, environment, hf, hub, kill_at, run
+from zoo_serve.faults import Fault
+from zoo_serve.server import Server
 
 from zoo.errors import IntegrityError
-from zoo.hub.faults import Fault
-from zoo.hub.server import Server
 from zoo.release.folder import read_manifest, read_part, verify_files
 from zoo.release.names import pin_of
 from zoo.release.snapshots import file_in

@@ -13,10 +13,10 @@ import pytest
 from helpers import released
 from huggingface_hub import ModelCard
 from loopback import BOB, PUSH, READER, cli, environment, hf, hub, kill_at, push
+from zoo_serve.faults import Fault
+from zoo_serve.server import Server
 
 from zoo._utils.tensors import pack, unpack
-from zoo.hub.faults import Fault
-from zoo.hub.server import Server
 from zoo.release.card import card
 from zoo.release.folder import manifest_bytes, pin_file, read_manifest
 from zoo.types import Origin

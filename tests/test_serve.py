@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers import released
 from loopback import cli, client, environment, hf, push
+from zoo_serve.folder import open_folder
+from zoo_serve.server import Server
 
 from zoo.errors import ConfigError, IntegrityError, RemoteError
-from zoo.hub.serve import open_folder
-from zoo.hub.server import Server
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +117,21 @@ def test_another_address_than_this_machines_needs_a_token(releases: Path, monkey
     server, _ = open_folder(releases, port=0)
     with pytest.raises(RemoteError, match="cannot listen"):
         open_folder(releases, port=int(server.server_address[1]))
-    server.server_close()
+    server.stop()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, -signal.SIGTERM)])
+def test_the_command_ends_when_it_is_told_to(releases: Path, number: int, code: int) -> None:
+    command = [sys.executable, "-m", "zoo", "serve", str(releases), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[-1]
+        assert urllib.request.urlopen(f"{address}/api/models", timeout=20).status == 200
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert "Traceback" not in errors
 
 
 def test_a_damaged_release_is_not_served(releases: Path, tmp_path: Path) -> None:

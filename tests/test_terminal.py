@@ -20,12 +20,12 @@ from PIL import Image
 from rich.console import Console
 
 from zoo import plugins
-from zoo.cli import COMMANDS, pictures, zoo
+from zoo.cli import pictures, zoo
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
     context = click.Context(zoo)
-    todo = [(name, zoo.get_command(context, name)) for name in COMMANDS]
+    todo = [(name, zoo.get_command(context, name)) for name in zoo.list_commands(context)]
     while todo:
         path, command = todo.pop(0)
         assert command is not None

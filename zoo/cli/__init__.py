@@ -26,7 +26,6 @@ COMMANDS = {
     "push": ("zoo.cli.push:push", "Prove a release and publish it on the Hub."),
     "search": ("zoo.cli.hub:search", "Look for releases on the Hub."),
     "cache": ("zoo.cli.hub:cache", "List, check and remove what was pulled."),
-    "serve": ("zoo.cli.hub:serve", "Serve a folder of releases as a Hub, for labs without internet."),
     "registry": ("zoo.cli.registry:registry", "Give releases names, and check the named ones."),
     "verify": ("zoo.cli.models:verify", "Check a release's files and replay its test vectors."),
     "train": ("zoo.cli.train:train", "Train an autoencoder, a GAN, or a recipe."),

@@ -1,4 +1,4 @@
-"""A folder of releases as a Hub: each release is a repository with one commit, and nobody can change it."""
+"""A folder of releases as a Hub: each release is a repository with one commit, which nobody can change."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from zoo._utils.files import read_regular, sha256_of
+from zoo._utils.files import read_regular
 from zoo.errors import ConfigError, ReleaseError, RemoteError
-from zoo.hub.access import Access, User, digest
-from zoo.hub.objects import Repository, StoredFile, blob_oid, check_id, commit_of, is_large, pointer_oid
-from zoo.hub.rights import Hub
-from zoo.hub.server import Server
-from zoo.hub.store import Store
 from zoo.release.folder import read_manifest, verify_files
 from zoo.release.manifest import MANIFEST
 from zoo.release.snapshots import file_in
+from zoo_serve.access import Access, User, digest
+from zoo_serve.permissions import Hub
+from zoo_serve.repository import Commit, Key, Repository, StoredFile, check_id, is_large
+from zoo_serve.server import Server
+from zoo_serve.store import Store
 
 __all__ = ["TOKEN", "open_folder", "read_releases"]
 
@@ -31,10 +31,10 @@ _LARGEST_SMALL = 1 << 20
 def open_folder(
     folder: Path, host: str = "127.0.0.1", port: int = 8765, names: Iterable[str] = (), *, allow_push: bool = False
 ) -> tuple[Server, str]:
-    """A server over a folder of releases, not yet serving, and the token that may push ('' where none may).
+    """A server of a folder of releases, not started yet, and the token that may push ('' if none may).
 
-    Pushed repositories are kept in `<folder>/.zoo-hub`. Another address than this machine's own is refused unless a
-    token is set in ZOO_SERVE_TOKEN: with one, reading needs it too. Raises ConfigError, ReleaseError or RemoteError.
+    Pushed repositories are stored in `<folder>/.zoo-hub`. An address that other machines can reach is refused unless
+    ZOO_SERVE_TOKEN is set; reading there needs the token too. Raises ConfigError, ReleaseError or RemoteError.
     """
     given = os.environ.get(TOKEN, "")
     if given and not re.fullmatch(r"hf_[A-Za-z0-9_]{8,}", given):
@@ -45,13 +45,13 @@ def open_folder(
             f"Set {TOKEN} to hf_ and some random letters, or serve at 127.0.0.1.",
         )
     token = given or (f"hf_{secrets.token_hex(20)}" if allow_push else "")
-    shelf: dict[tuple[str, str], Repository] = {}
-    shelved: dict[str, Path] = {}
+    fixed: dict[Key, Repository] = {}
+    paths: dict[str, Path] = {}
     for repository, places in read_releases(folder):
-        shelf["model", repository.id] = repository
-        shelved |= places
+        fixed["model", repository.id] = repository
+        paths |= places
     users = {digest(token): User("lab", writes=allow_push, orgs=("*",))} if token else {}
-    store = Store(folder / _STORE, shelf, shelved)
+    store = Store(folder / _STORE, fixed, paths)
     hub = Hub(store, Access(users), writes=allow_push, members_only=bool(given) and not _is_loopback(host))
     try:
         return Server(hub, host, port, names, verbose=True), token if allow_push else ""
@@ -60,9 +60,9 @@ def open_folder(
 
 
 def read_releases(folder: Path) -> Iterator[tuple[Repository, dict[str, Path]]]:
-    """Every release in the folder, or one or two folders below, checked whole; with where the bytes of each file lie.
+    """Every release in the folder, or one or two folders below, after a check of its files; and the paths of these.
 
-    It is called by its last two folders' names: `releases/dcgan.digits`. Raises ReleaseError, IntegrityError.
+    A release is named by its last two folders: `releases/dcgan.digits`. Raises ReleaseError, IntegrityError.
     """
     folder = folder.resolve()
     below = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern))
@@ -83,7 +83,7 @@ def read_releases(folder: Path) -> Iterator[tuple[Repository, dict[str, Path]]]:
             files[name] = _stored(path, name, manifest.pinned[name].sha256 if name in manifest.pinned else "")
             places[files[name].sha256] = path
         title = f"{manifest.name} {manifest.version}"
-        made = commit_of(files, parent=None, title=title, message="", author=place.parent.name, date=_DATE)
+        made = Commit.new(files, None, title, "", place.parent.name, _DATE)
         tags = {f"v{manifest.version}": made.id}
         yield Repository("model", identifier, False, _DATE, {made.id: made}, {"main": made.id}, tags), places
 
@@ -91,9 +91,8 @@ def read_releases(folder: Path) -> Iterator[tuple[Repository, dict[str, Path]]]:
 def _stored(path: Path, name: str, sha256: str) -> StoredFile:
     size = path.stat().st_size
     if sha256 and is_large(name, size):
-        return StoredFile(sha256, size, pointer_oid(sha256, size), large=True)
-    data = read_regular(path, _LARGEST_SMALL)
-    return StoredFile(sha256_of(data), len(data), blob_oid(data))
+        return StoredFile.lfs(sha256, size)
+    return StoredFile.regular(read_regular(path, _LARGEST_SMALL))
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
-"""Where repositories live: one JSON file each and a folder of blobs, all in one place on disk.
+"""Where repositories are stored: a folder with one JSON file for each repository, and one file for each blob.
 
-A change is made to a copy of a repository under its lock, written whole, and only then seen by readers.
+A change is made to a copy of a repository under a lock, written whole, and only then seen by readers.
 """
 
 from __future__ import annotations
@@ -9,58 +9,54 @@ import hashlib
 import os
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
 
+import anyio
 import msgspec
 
 from zoo._utils.files import write_atomically
 from zoo._utils.strict_json import convert, parse_json
 from zoo.errors import ReleaseError, StorageError
-from zoo.hub.objects import KINDS, Repository, StoredFile, blob_oid, check_id, pointer_oid
+from zoo_serve.repository import KINDS, Key, Repository, StoredFile, check_id
 
 __all__ = ["Store"]
 
-_PIECE = 1 << 20
 _LARGEST_RECORD = 1 << 28
-
-Key = tuple[str, str]
 
 
 class Store:
-    """Repositories by kind and id. `shelf` and `shelved` are files that lie elsewhere, only to be read.
+    """Repositories by kind and id. `fixed` ones cannot be changed; `paths` are the places of their files by sha256.
 
-    Raises ReleaseError when a repository's record on disk cannot be read.
+    Raises ReleaseError if a repository's record on disk cannot be read.
     """
 
     def __init__(
-        self, folder: Path, shelf: Mapping[Key, Repository] | None = None, shelved: Mapping[str, Path] | None = None
+        self, folder: Path, fixed: Mapping[Key, Repository] | None = None, paths: Mapping[str, Path] | None = None
     ) -> None:
         self._folder = folder
-        self._shelf = dict(shelf or {})
-        self._shelved = dict(shelved or {})
-        self._guard = threading.Lock()
-        self._locks: dict[Key, threading.Lock] = {}
-        self._repositories = {**_read_all(folder / "repos"), **self._shelf}
+        self._fixed = dict(fixed or {})
+        self._paths = dict(paths or {})
+        self._lock = threading.Lock()
+        self._repositories = {**_read_all(folder / "repos"), **self._fixed}
 
     def find(self, kind: str, identifier: str) -> Repository | None:
         """The repository as it is now."""
         return self._repositories.get((kind, identifier))
 
     def all(self, kind: str) -> list[Repository]:
-        """Every repository of a kind, the newest commit first."""
-        found = [repository for (of, _), repository in self._repositories.items() if of == kind]
+        """Every repository of a kind, the one with the newest commit first."""
+        found = [repository for (of, _), repository in list(self._repositories.items()) if of == kind]
         return sorted(found, key=lambda one: one.head.date, reverse=True)
 
     def is_fixed(self, kind: str, identifier: str) -> bool:
-        """Whether it is one of the shelf's, which nobody can change."""
-        return (kind, identifier) in self._shelf
+        """Whether nobody can change the repository."""
+        return (kind, identifier) in self._fixed
 
     def add(self, repository: Repository) -> bool:
-        """Add a new repository; False if one of that name is there."""
+        """Add a new repository; False if there is one of that name."""
         key = (repository.kind, repository.id)
-        with self._lock(key):
+        with self._lock:
             if key in self._repositories:
                 return False
             self._write(repository)
@@ -68,9 +64,9 @@ class Store:
         return True
 
     def change(self, kind: str, identifier: str, edit: Callable[[Repository], Repository]) -> Repository:
-        """Replace a repository by what `edit` makes of it; what `edit` raises leaves it as it was."""
+        """Replace a repository by the result of `edit`; if `edit` raises, nothing changes."""
         key = (kind, identifier)
-        with self._lock(key):
+        with self._lock:
             changed = edit(self._repositories[key])
             if changed is not self._repositories[key]:
                 self._write(changed)
@@ -78,36 +74,34 @@ class Store:
             return changed
 
     def remove(self, kind: str, identifier: str) -> None:
-        """Forget a repository; its blobs stay for others."""
+        """Remove a repository, but not its blobs: others may use them."""
         key = (kind, identifier)
-        with self._lock(key):
+        with self._lock:
             self._record(kind, identifier).unlink(missing_ok=True)
             self._repositories.pop(key, None)
 
-    def put(self, data: bytes, *, large: bool = False) -> StoredFile:
-        """Keep the bytes of a file."""
-        sha256 = hashlib.sha256(data).hexdigest()
-        path = self._blob(sha256)
-        if not path.exists():
-            write_atomically(path, data)
-        oid = pointer_oid(sha256, len(data)) if large else blob_oid(data)
-        return StoredFile(sha256, len(data), oid, large)
+    def put(self, data: bytes) -> StoredFile:
+        """Store the bytes of a regular file."""
+        file = StoredFile.regular(data)
+        if not self._blob(file.sha256).exists():
+            write_atomically(self._blob(file.sha256), data)
+        return file
 
-    def receive(self, stream: BinaryIO, size: int, sha256: str) -> bool:
-        """Keep `size` bytes of a stream; False, and nothing is kept, if they are fewer or have another digest."""
+    async def receive(self, chunks: AsyncIterable[bytes], size: int, sha256: str) -> bool:
+        """Store a large file as it arrives; False, and nothing is stored, if its size or its sha256 is another."""
         path = self._blob(sha256)
         aside = path.with_name(f".{sha256}.{secrets.token_hex(6)}.partial")
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        digest, left = hashlib.sha256(), size
+        digest, received = hashlib.sha256(), 0
         try:
-            with aside.open("xb") as file:
-                while left and (piece := stream.read(min(_PIECE, left))):
-                    digest.update(piece)
-                    file.write(piece)
-                    left -= len(piece)
-                file.flush()
-                os.fsync(file.fileno())
-            if left or digest.hexdigest() != sha256:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            async with await anyio.open_file(aside, "xb") as file:
+                async for chunk in chunks:
+                    digest.update(chunk)
+                    received += len(chunk)
+                    await file.write(chunk)
+                await file.flush()
+                await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
+            if received != size or digest.hexdigest() != sha256:
                 return False
             os.replace(aside, path)
         except OSError as error:
@@ -117,11 +111,11 @@ class Store:
         return True
 
     def path(self, sha256: str) -> Path:
-        """Where the bytes of a file lie."""
-        return self._shelved.get(sha256) or self._blob(sha256)
+        """Where the bytes of a file are."""
+        return self._paths.get(sha256) or self._blob(sha256)
 
     def size(self, sha256: str) -> int | None:
-        """How many bytes a kept blob has, or None."""
+        """The size of a blob; None if it is not stored."""
         try:
             return self.path(sha256).stat().st_size
         except OSError:
@@ -135,10 +129,6 @@ class Store:
 
     def _write(self, repository: Repository) -> None:
         write_atomically(self._record(repository.kind, repository.id), msgspec.json.encode(repository))
-
-    def _lock(self, key: Key) -> threading.Lock:
-        with self._guard:
-            return self._locks.setdefault(key, threading.Lock())
 
 
 def _read_all(folder: Path) -> dict[Key, Repository]:
