@@ -2,10 +2,10 @@
 
 python .ci/plugins.py
 
-Builds a wheel of the core, of every bundled plugin and of the sample plugin in examples/, then shows, step by step:
-the core works alone and says what to install; a bundled plugin and a stranger's pass the conformance kit; the
+Builds a wheel of the core, of every distribution in plugins/ and of the sample plugin in examples/, then shows, step by
+step: the core works alone and says what to install; a bundled plugin and a stranger's pass the conformance kit; the
 stranger's generator learns from a timm encoder and a dcgan discriminator, is released, loaded and sampled; and each
-bundled plugin can be upgraded, removed and put back while the core and the others go on. Any step that fails ends the
+distribution can be upgraded, removed and put back while the core and the others go on. Any step that fails ends the
 script with what was run and what it said. With uv the environment takes seconds, with pip as long as torch takes.
 """
 
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         environment = Environment(Path(place) / "venv", Path(place) / "work")
         environment.work.mkdir()
-        with step("wheels of the core, of every bundled plugin and of the sample plugin"):
+        with step("wheels of the core, of every distribution in plugins/ and of the sample plugin"):
             core, wheels, sample = build_all(Path(place))
         with step("the core alone"):
             call(*([UV, "venv", "--quiet"] if UV else [sys.executable, "-m", "venv"]), environment.folder)
@@ -80,10 +81,15 @@ def main() -> None:
         for name, wheel in wheels.items():
             with step(f"upgrade, remove and put back {name}"):
                 newer = newer_wheel(ROOT / "plugins" / name, Path(place))
-                if '"zoo.plugins"' in (ROOT / "plugins" / name / "pyproject.toml").read_text("utf-8"):
+                if "zoo.plugins" in entry_points(name):
                     the_others_go_on_without(environment, name, wheel, newer)
                 else:
-                    the_command_comes_and_goes(environment, name, wheel, newer)
+                    the_program_goes_on_without(environment, name, wheel, newer)
+        with step("a gallery and a suite's plan"):
+            environment.zoo("gallery", "site")
+            assert "<script>" in (environment.work / "site" / "index.html").read_text("utf-8")
+            suite = ROOT / "recipes" / "bench" / "smoke.toml"
+            assert "11 runs" in environment.zoo("bench", suite, "--out", "suite", "--dry-run")
         with step("the release is what it was"):
             assert "every test vector is reproduced" in environment.zoo("verify", "release")
 
@@ -98,7 +104,10 @@ def the_core_works_alone(environment: Environment) -> None:
         told = environment.zoo(*words)
         assert "pip install" in told, f"zoo {' '.join(words)} does not say what to install: {told}"
     assert "core/normal" in environment.zoo("components", "prior", "--quiet")
-    environment.zoo("--help")
+    help_text = environment.zoo("--help")
+    for command in ("bench", "gallery", "ui"):
+        assert "pip install ./plugins/" in environment.zoo(command, fails=True)
+        assert f"  {command} " in help_text.partition("Not installed")[2], help_text
     code = "import zoo; zoo.autoencoder(encoder='dcgan', shape=(1, 8, 8))"
     refused = environment.run("-c", code, fails=True)
     assert "pip install" in refused, refused
@@ -167,16 +176,23 @@ def the_others_go_on_without(environment: Environment, name: str, wheel: Path, n
     assert state(environment) == before
 
 
-def the_command_comes_and_goes(environment: Environment, name: str, wheel: Path, newer: Path) -> None:
-    """A distribution that offers commands alone: `zoo --help` names its version while it is installed."""
-    before = state(environment)
+def the_program_goes_on_without(environment: Environment, name: str, wheel: Path, newer: Path) -> None:
+    """Upgraded, its commands answer; removed, they and help say how to install it; put back, it is as it was."""
+    commands, before, plugins = entry_points(name)["zoo.commands"], environment.zoo("--help"), state(environment)
+    assert "Not installed" not in before, before
     environment.install(newer)
-    assert f"From zoo-{name} {NEWER}." in environment.zoo("--help")
+    assert environment.zoo("--help") == before
+    for command in commands:
+        environment.zoo(command, "--help")
     environment.remove(f"zoo-{name}")
-    assert f"zoo-{name}" not in environment.zoo("--help")
-    assert state(environment) == before
+    assert state(environment) == plugins
+    told = environment.zoo("--help")
+    assert f"pip install ./plugins/{name}" in told.partition("Not installed")[2], told
+    for command in commands:
+        told = environment.zoo(command, fails=True)
+        assert f"pip install ./plugins/{name}" in told, told
     environment.install(wheel)
-    assert f"From zoo-{name} " in environment.zoo("--help")
+    assert environment.zoo("--help") == before
 
 
 OTHERS = """
@@ -212,7 +228,7 @@ class step:
 
 
 def build_all(place: Path) -> tuple[Path, dict[str, Path], Path]:
-    """The wheels: the core's, those of the bundled plugins by name, the sample's; built in one command each."""
+    """The wheels: the core's, those of the distributions in plugins/ by name, the sample's; one command each."""
     wheels = {folder.name: build(folder, place) for folder in BUNDLED}
     return build(ROOT, place), wheels, build(SAMPLE, place)
 
@@ -225,6 +241,14 @@ def build(folder: Path, place: Path) -> Path:
     else:
         call(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", out, folder)
     return next(out.glob("*.whl"))
+
+
+def entry_points(name: str) -> dict[str, dict[str, str]]:
+    """What the distribution in plugins/NAME announces, by group."""
+    groups: dict[str, dict[str, str]] = tomllib.loads((ROOT / "plugins" / name / "pyproject.toml").read_text("utf-8"))[
+        "project"
+    ]["entry-points"]
+    return groups
 
 
 def newer_wheel(folder: Path, place: Path) -> Path:

@@ -20,15 +20,15 @@ import pytest
 import torch
 from click.testing import CliRunner
 from scipy import stats
+from zoo_bench.cluster import Cluster
+from zoo_bench.compare import compare
+from zoo_bench.results_page import store
+from zoo_bench.scheduler import Progress, chosen_settings, run_suite
+from zoo_bench.single_run import read_result, run_one
+from zoo_bench.statistics import Crossing, bootstrap_interval, crossing, holm, iqm, log_mean, paired_p, restricted_mean
+from zoo_bench.suite import Suite, final_runs, read_suite, source_runs, training_of, trial_runs, write_suite
+from zoo_bench.table import Row, read_table, write_table
 
-from zoo.bench.cell import read_result, run_cell
-from zoo.bench.cluster import Cluster
-from zoo.bench.compare import compare
-from zoo.bench.keep import keep
-from zoo.bench.run import Progress, chosen_settings, run_suite
-from zoo.bench.statistics import Crossing, bootstrap_interval, crossing, holm, iqm, log_mean, paired_p, restricted_mean
-from zoo.bench.suite import Suite, final_cells, read_suite, source_cells, training_of, trial_cells, write_suite
-from zoo.bench.table import Row, read_table, write_table
 from zoo.cli import zoo
 from zoo.config import from_plain
 from zoo.data.open import open_images
@@ -101,32 +101,32 @@ def finished(tiny: Callable[..., Suite], tmp_path_factory: pytest.TempPathFactor
 
 def test_a_suite_lists_every_combination_once_and_pairs_the_seeds(tiny: Callable[..., Suite]) -> None:
     suite = tiny()
-    cells = final_cells(suite, {})
-    assert len({cell.id for cell in cells}) == len(cells)
-    assert [(c.arm, c.seed, c.autoencoder_seed) for c in cells] == [
+    specs = final_runs(suite, {})
+    assert len({spec.id for spec in specs}) == len(specs)
+    assert [(c.arm, c.seed, c.autoencoder_seed) for c in specs] == [
         ("scratch", 0, None),
         ("transfer", 0, 5),
         ("shuffled", 0, 5),
         ("scratch", 1, None),
         ("transfer", 1, 6),
     ]
-    assert [cell.seed for cell in source_cells(suite)] == [5, 6]
+    assert [spec.seed for spec in source_runs(suite)] == [5, 6]
 
 
 def test_every_tuned_arm_gets_the_same_trials(tiny: Callable[..., Suite]) -> None:
     suite = tiny(
         tuning={**TINY["tuning"], "grid": {"learning_rate": [1e-3, 2e-3, 4e-3], "batch": [16, 32]}, "trials": 4}
     )
-    trials = trial_cells(suite)
+    trials = trial_runs(suite)
     by_arm = {arm: [dict(c.settings) for c in trials if c.arm == arm] for arm in ("scratch", "transfer")}
     assert by_arm["scratch"] == by_arm["transfer"]
     assert len(by_arm["scratch"]) == 4
-    assert {cell.seed for cell in trials}.isdisjoint(suite.seeds)
+    assert {spec.seed for spec in trials}.isdisjoint(suite.seeds)
 
 
 def test_settings_of_a_trial_reach_both_sides_and_the_regulariser(tiny: Callable[..., Suite]) -> None:
     suite = tiny()
-    training = training_of(suite, trial_cells(suite)[1])
+    training = training_of(suite, trial_runs(suite)[1])
     assert (training["generator_lr"], training["discriminator_lr"], training["images"]) == (2e-3, 2e-3, 64)
     assert training["regulariser"]["config"] == {"gamma": 0.5}
 
@@ -234,27 +234,27 @@ def test_a_finished_suite_repeats_nothing(tiny: Callable[..., Suite], finished: 
     seen: list[Progress] = []
     run_suite(tiny(), finished, executor=Never(), watch=seen.append)
     assert (finished / "table.csv").read_bytes() == before
-    assert seen[-1].images == seen[-1].of_images
+    assert seen[-1].images == seen[-1].total_images
 
 
 def test_a_suite_that_was_killed_goes_on_and_ends_the_same(
     tiny: Callable[..., Suite], finished: Path, tmp_path: Path
 ) -> None:
     suite = tiny(training={**TINY["training"], "checkpoint_every": 64}, tuning=None, seeds=[0])
-    cell = final_cells(suite, {})[0]
+    spec = final_runs(suite, {})[0]
 
     def kill(event: Event) -> None:
         if event.kind == "tick" and event.shown > 64:
             raise SystemExit
 
     with pytest.raises(SystemExit):
-        run_cell(suite, tmp_path / "killed", cell, watch=[kill])
-    assert read_result(tmp_path / "killed", cell) is None
-    result = run_cell(suite, tmp_path / "killed", cell)
-    whole = run_cell(suite, tmp_path / "whole", cell)
+        run_one(suite, tmp_path / "killed", spec, watch=[kill])
+    assert read_result(tmp_path / "killed", spec) is None
+    result = run_one(suite, tmp_path / "killed", spec)
+    whole = run_one(suite, tmp_path / "whole", spec)
     assert [at["metrics"] for at in result.measured] == [at["metrics"] for at in whole.measured]
     assert all(at["cost"]["cpu"] > 0 for at in result.measured)
-    began = [json.loads(line) for line in (tmp_path / "killed" / cell.id / "run" / "events.jsonl").open()]
+    began = [json.loads(line) for line in (tmp_path / "killed" / spec.id / "run" / "events.jsonl").open()]
     assert [event["shown"] for event in began if event["kind"] == "start"] == [0, 64]
 
 
@@ -264,11 +264,11 @@ def test_an_edited_suite_does_not_mix_with_old_runs(tiny: Callable[..., Suite], 
 
 
 def test_the_report_is_made_from_the_table_alone(finished: Path, tmp_path: Path) -> None:
-    page = keep([finished], tmp_path / "results")
+    page = store([finished], tmp_path / "results")
     text = page.read_text()
     assert (tmp_path / "results" / "tiny" / "digits-dcgan4-kid.png").is_file()
     assert "| transfer | 2 |" in text
-    again = keep([tmp_path / "results" / "tiny"], tmp_path / "results")
+    again = store([tmp_path / "results" / "tiny"], tmp_path / "results")
     assert again.read_text() == text
 
 
@@ -368,16 +368,16 @@ def test_shares_count_the_autoencoder_where_it_says_so() -> None:
                 rows.append(row("scratch", seed, images, 0.5, metric=metric))
                 rows.append(row("arm", seed, images, 0.5, metric=metric, autoencoder="ae", source_cpu_seconds=3.0))
     (found,) = compare(rows)
-    assert (found.scratch_best, found.scratch_images, found.scratch_cpu) == (0.1, 100, 10)
+    assert (found.baseline_best, found.baseline_images, found.baseline_cpu) == (0.1, 100, 10)
     scratch, arm = found.arms
-    reach = arm.reaches[0]
+    reach = arm.times_to_threshold[0]
     assert (reach.images, reach.images_share) == (20, 0.2)
-    assert (reach.cpu_share, reach.cold_share) == (pytest.approx(0.2), pytest.approx(0.5))
+    assert (reach.cpu_share, reach.cpu_with_source_share) == (pytest.approx(0.2), pytest.approx(0.5))
     assert arm.gain == pytest.approx(2.5)
     assert arm.p == 0.25  # three pairs, all the same way
-    assert scratch.reaches[0].reached == 0  # it is there once, not three times in a row
-    assert math.isinf(scratch.reaches[0].images)
-    assert scratch.reaches[0].mean_images == 100
+    assert scratch.times_to_threshold[0].reached == 0  # it is there once, not three times in a row
+    assert math.isinf(scratch.times_to_threshold[0].images)
+    assert scratch.times_to_threshold[0].mean_images == 100
 
 
 def test_a_threshold_counts_when_it_holds_for_three_measurements() -> None:

@@ -50,7 +50,7 @@ THEIRS = {
 def chromium() -> Iterator[Any]:
     missing = [name for name in ("playwright", "gradio") if importlib.util.find_spec(name) is None]
     if missing:
-        pytest.skip(f"{' and '.join(missing)} not installed: pip install 'aegan-zoo[browser]'")
+        pytest.skip(f"{' and '.join(missing)} not installed: pip install '.[browser]' ./plugins/ui")
     from playwright.sync_api import Error, sync_playwright
 
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -257,7 +257,7 @@ def test_somebody_plays_explains_and_trains(chromium: Any, upload: Path, tmp_pat
         visit.page.get_by_label("Images shown", exact=True).fill("640")
         visit.page.get_by_label("Measure KID on the way").check()
         visit.press("Start")
-        until(lambda: "done" in state.inner_text())
+        until(lambda: "finished" in state.inner_text())
         visit.picture("KID")
         visit.keep("done")
         visit.tab("Runs")
@@ -324,7 +324,8 @@ def test_the_docs_can_be_read_and_searched_by_everybody(chromium: Any, tmp_path:
 
 
 def test_the_gallery_opens_from_a_path(chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from zoo.gallery import gallery
+    from zoo_ui.gallery import gallery
+
     from zoo.registry.edit import add
 
     add(str(released(tmp_path / "release")), tmp_path / "lab.toml")

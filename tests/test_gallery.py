@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import zoo_starter
 from helpers import autoencoder, released
+from zoo_ui.gallery import gallery
 
 from zoo.errors import DataError
-from zoo.gallery import gallery
 from zoo.registry.edit import add
 from zoo.release.folder import read_manifest
 from zoo.release.manifest import Lineage, manifest_bytes
@@ -84,8 +84,8 @@ def test_every_strategy_has_its_words_settings_and_command(lab: Path, tmp_path: 
     from zoo import plugins
 
     text = gallery(tmp_path / "site")[1].read_text("utf-8")
-    for registered in plugins.components("transfer"):
-        assert f'id="{registered.component.name}"' in text
+    for offer in plugins.components("transfer"):
+        assert f'id="{offer.component.name}"' in text
     assert "warmup_images" in text
     assert "BAGAN" in text
 

@@ -10,7 +10,6 @@ import zoo
 
 ROWS = [
     {"cli"},
-    {"bench", "ui", "gallery"},
     {"scaffold", "testing"},
     {"training"},
     {"transfers"},

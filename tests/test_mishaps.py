@@ -133,8 +133,9 @@ class Killed(Executor):
 
 
 def test_a_suite_whose_process_was_killed_says_so(images_file: Path, tmp_path: Path) -> None:
-    from zoo.bench.run import run_suite
-    from zoo.bench.suite import Suite
+    from zoo_bench.scheduler import run_suite
+    from zoo_bench.suite import Suite
+
     from zoo.config import from_plain
 
     suite = from_plain(
@@ -237,7 +238,7 @@ def test_the_best_by_a_figure_that_nothing_measures_is_refused() -> None:
 
 
 def test_a_gallery_replaces_a_gallery_and_nothing_else(tmp_path: Path) -> None:
-    from zoo.gallery import gallery
+    from zoo_ui.gallery import gallery
 
     (tmp_path / "index.html").write_text("<h1>My pages</h1>")
     with pytest.raises(ConfigError, match="no gallery wrote it"):

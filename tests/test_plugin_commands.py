@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import EntryPoints
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
+
+from zoo.cli import ADD_ONS, COMMANDS, main
+from zoo.cli import zoo as program
 
 CODE = """
 import click
@@ -86,3 +94,97 @@ def test_a_misspelt_one_is_offered_by_its_right_name(site: Path) -> None:
     done = zoo(site, "helo")
     assert done.returncode == 2
     assert "Did you mean hello" in done.stderr
+
+
+# ---------------------------------------------------------------- commands of this repository's other distributions
+
+
+def without(distribution: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were not installed: its entry points are gone."""
+    every = importlib.metadata.entry_points
+
+    def others(**wanted: Any) -> EntryPoints:
+        return EntryPoints(point for point in every(**wanted) if point.dist is None or point.dist.name != distribution)
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", others)
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as done:
+        main(words)
+    out, err = capsys.readouterr()
+    return int(done.value.code or 0), out, err
+
+
+NAMES = [name for name in ADD_ONS if name not in COMMANDS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_installed_add_on_is_listed_in_its_place_with_its_summary(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = said(capsys, "--help")
+    lines = out.splitlines()
+    assert code == 0
+    [at] = [i for i, line in enumerate(lines) if line.split()[:1] == [name]]
+    assert lines[at].split(maxsplit=1) == [name, ADD_ONS[name].summary]
+    assert lines[at - 1].split()[0] == ADD_ONS[name].after
+    assert "Commands of plugins" not in out
+    assert "Not installed" not in out
+
+
+def test_help_imports_no_add_on() -> None:
+    code = "import sys\nfrom zoo.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "zoo.cli" in done.stderr.split()
+    assert not {word.partition(".")[0] for word in done.stderr.split()} & {"zoo_bench", "zoo_ui", "zoo_serve"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_says_how_to_install_a_missing_add_on_and_the_command_fails_with_it(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_on = ADD_ONS[name]
+    without(add_on.distribution, monkeypatch)
+    install = f"pip install ./plugins/{add_on.distribution.removeprefix('zoo-')}"
+    code, out, _ = said(capsys, "--help")
+    listed, _, missing = out.partition("Not installed")
+    assert code == 0
+    assert f"\n  {name} " not in listed
+    lines = [line.strip() for line in missing.splitlines()]
+    at = next(i for i, line in enumerate(lines) if line.split()[:1] == [name])
+    assert lines[at : at + 2] == [f"{name:<{len(lines[at]) - len(add_on.summary)}}{add_on.summary}", install]
+    for words in ([name], [name, "--help"]):
+        code, _, err = said(capsys, *words)
+        assert code == 2
+        assert f"the command '{name}' is not installed" in err
+        assert install in err
+    assert name not in program.list_commands(click.Context(program))
+    with_tab = click.Context(program, resilient_parsing=True)  # what click makes while a line is completed
+    assert program.get_command(with_tab, name) is None
+
+
+def project(folder: str) -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parents[1] / folder / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_what_the_hint_installs_is_that_distribution() -> None:
+    assert {"bench", "gallery", "ui"} <= set(NAMES)
+    for name in NAMES:
+        brought = project(ADD_ONS[name].install.rpartition(" ")[2])
+        assert brought["name"] == ADD_ONS[name].distribution
+        assert name in brought["entry-points"]["zoo.commands"]
+
+
+def test_the_cores_extras_bring_what_those_of_the_add_ons_do() -> None:
+    short = project(".")["optional-dependencies"]
+    assert short["ui"] == project("plugins/ui")["optional-dependencies"]["app"]
+    assert short["ray"] == project("plugins/bench")["optional-dependencies"]["ray"]
+
+
+def test_nobody_else_takes_the_name_of_an_add_on(tmp_path: Path) -> None:
+    add(tmp_path, "zoo-other", {"ui": "zoo_other:hello", "hello": "zoo_other:hello"}, CODE)
+    assert "From zoo-other" in zoo(tmp_path, "--help").stdout
+    done = zoo(tmp_path, "ui", "--help")
+    assert "--export-space" in done.stdout
+    assert "imported" not in done.stdout

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from zoo_bench.results_page import page_text
+from zoo_bench.suite import read_suite
+from zoo_bench.table import read_table
 
-from zoo.bench.keep import text
-from zoo.bench.suite import read_suite
-from zoo.bench.table import read_table
 from zoo.training.recipe import read_recipe
 
 ROOT = Path(__file__).parent.parent
@@ -20,7 +20,7 @@ def test_the_page_is_written_from_the_tables() -> None:
     page = (ROOT / "RESULTS.md").read_text("utf-8")
     order = [ROOT / "results" / name for name in re.findall(r"Table: `(.+?)/table.csv`", page)]
     assert sorted(order) == SUITES
-    assert text(order, ROOT) == page
+    assert page_text(order, ROOT) == page
 
 
 @pytest.mark.parametrize("folder", SUITES, ids=lambda path: path.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from pathlib import Path
@@ -10,38 +11,40 @@ import pytest
 import torch
 from helpers import autoencoder, released
 from PIL import Image
+from zoo_ui import space
+from zoo_ui.app import launch
+from zoo_ui.comparison import compare, runs_below, summary_of
+from zoo_ui.jobs import Jobs
+from zoo_ui.loaded_model import LoadedModel
+from zoo_ui.models import ModelCache
 
 import zoo
 from zoo.errors import ConfigError, IntegrityError
 from zoo.training.run_dir import autoencoder_run_dir
-from zoo.ui import board, space
-from zoo.ui.app import launch
-from zoo.ui.jobs import Jobs
-from zoo.ui.models import Shelf
-from zoo.ui.play import Player
+from zoo.training.summary import summarise
 
 
 @pytest.fixture
-def player(tmp_path: Path) -> Player:
-    return Player.open(str(released(tmp_path / "release")))
+def model(tmp_path: Path) -> LoadedModel:
+    return LoadedModel.open(str(released(tmp_path / "release")))
 
 
-def test_a_seed_gives_the_same_sheet_and_another_one_another(player: Player) -> None:
-    assert player.sample(16, 0).tobytes() == player.sample(16, 0).tobytes()
-    assert player.sample(16, 0).tobytes() != player.sample(16, 1).tobytes()
+def test_a_seed_gives_the_same_sheet_and_another_one_another(model: LoadedModel) -> None:
+    assert model.sample(16, 0).tobytes() == model.sample(16, 0).tobytes()
+    assert model.sample(16, 0).tobytes() != model.sample(16, 1).tobytes()
 
 
-def test_truncation_pulls_codes_to_the_mean_and_one_changes_nothing(player: Player) -> None:
-    assert player.gan is not None
-    assert torch.equal(player.draw(32, 0, 1.0), player.gan.draw(32, 0))
-    spreads = [player.draw(256, 0, psi).std().item() for psi in (1.0, 0.5, 0.0)]
+def test_truncation_pulls_codes_to_the_mean_and_one_changes_nothing(model: LoadedModel) -> None:
+    assert model.gan is not None
+    assert torch.equal(model.draw(32, 0, 1.0), model.gan.draw(32, 0))
+    spreads = [model.draw(256, 0, psi).std().item() for psi in (1.0, 0.5, 0.0)]
     assert spreads[0] > 1.9 * spreads[1] > spreads[2]
     assert spreads[2] < 0.2
 
 
-def test_a_walk_begins_and_ends_with_the_samples_of_its_seeds(player: Player) -> None:
-    sheet = player.walk(0, 1, 5)
-    ends = [player.pictures(player.draw(4, seed))[0] for seed in (0, 1)]
+def test_a_walk_begins_and_ends_with_the_samples_of_its_seeds(model: LoadedModel) -> None:
+    sheet = model.walk(0, 1, 5)
+    ends = [model.pictures(model.draw(4, seed))[0] for seed in (0, 1)]
     tile = 8 * 6  # 8 px, six times enlarged, with gaps of 2
     for x, end in zip((2, 2 + 4 * (tile + 2)), ends, strict=True):
         shown = sheet.crop((x, 2, x + tile, 2 + tile)).resize((8, 8), Image.Resampling.NEAREST).convert("L")
@@ -51,15 +54,15 @@ def test_a_walk_begins_and_ends_with_the_samples_of_its_seeds(player: Player) ->
         )
 
 
-def test_an_image_of_the_set_is_its_own_nearest_neighbour(player: Player, images_file: Path) -> None:
-    images, codes = player._codes_of(str(images_file))
+def test_an_image_of_the_set_is_its_own_nearest_neighbour(model: LoadedModel, images_file: Path) -> None:
+    images, codes = model._codes_of(str(images_file))
     assert torch.cdist(codes, codes).argmin(1).tolist() == list(range(len(images)))
     upload = Image.fromarray(images.pixels[3, 0].numpy())
-    assert player.look(upload, str(images_file)).width > 100
+    assert model.reconstruct(upload, str(images_file)).width > 100
 
 
-def test_codes_that_cancel_leave_the_first(player: Player) -> None:
-    same = player.add(None, None, None, (1, 2, 2))
+def test_codes_that_cancel_leave_the_first(model: LoadedModel) -> None:
+    same = model.add(None, None, None, (1, 2, 2))
     tiles = [
         same.crop((17 + i * (same.width - 17) // 4, 30, 17 + (i + 1) * (same.width - 17) // 4, same.height))
         for i in (0, 3)
@@ -67,20 +70,20 @@ def test_codes_that_cancel_leave_the_first(player: Player) -> None:
     assert tiles[0].getextrema() == tiles[1].getextrema()
 
 
-def test_the_discriminators_word_is_its_mean_logit(player: Player, images_file: Path) -> None:
+def test_the_discriminators_word_is_its_mean_logit(model: LoadedModel, images_file: Path) -> None:
     upload = Image.new("RGB", (8, 8), "white")
-    words, picture = player.discriminate(upload, str(images_file), n=16)
-    assert player.gan is not None
-    assert words.startswith(f"{player.gan.score(torch.ones(1, 1, 8, 8)).item():+.2f}")
+    words, picture = model.discriminate(upload, str(images_file), n=16)
+    assert model.gan is not None
+    assert words.startswith(f"{model.gan.score(torch.ones(1, 1, 8, 8)).item():+.2f}")
     assert picture.width > 300
 
 
-def test_what_a_model_cannot_do_is_said(player: Player, images_file: Path, tmp_path: Path) -> None:
+def test_what_a_model_cannot_do_is_said(model: LoadedModel, images_file: Path, tmp_path: Path) -> None:
     zoo.train(autoencoder(), str(images_file), out=tmp_path / "run", images=8, training={"batch": 8})
     with pytest.raises(ConfigError, match="no image was given"):
-        player.look(None)
+        model.reconstruct(None)
     with pytest.raises(ConfigError, match="holds no discriminator"):
-        Player.open(str(tmp_path / "run")).discriminate(Image.new("L", (8, 8)))
+        LoadedModel.open(str(tmp_path / "run")).discriminate(Image.new("L", (8, 8)))
 
 
 def test_a_changed_release_is_refused_and_a_locked_page_opens_nothing_else(tmp_path: Path) -> None:
@@ -88,8 +91,8 @@ def test_a_changed_release_is_refused_and_a_locked_page_opens_nothing_else(tmp_p
     file = folder / "generator.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
     with pytest.raises(IntegrityError, match="generator"):
-        Shelf(tmp_path).open(str(folder))
-    locked = Shelf(tmp_path, only="dcgan.glyphs-sans32")
+        ModelCache(tmp_path).open(str(folder))
+    locked = ModelCache(tmp_path, only="dcgan.glyphs-sans32")
     with pytest.raises(ConfigError, match="no model is called"):
         locked.open(str(folder))
     assert locked.names() == ["dcgan.glyphs-sans32"]
@@ -107,13 +110,15 @@ def test_runs_are_found_looked_at_and_compared(images_file: Path, tmp_path: Path
         )
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "recipe.toml").write_text("nothing = 1")
-    runs = board.find_runs(tmp_path)
+    (tmp_path / "broken" / "events.jsonl").write_text("")
+    runs = runs_below(tmp_path)
     assert {run.name for run in runs} == {"run0", "run1", "broken"}
-    looks = [one for run in sorted(runs) if (one := board.readable(run)) is not None]
-    assert [(one.state, one.shown, one.strategy) for one in looks] == [("done", 32, "scratch")] * 2
-    assert board.differences([one.recipe for one in looks]) == {"seed": [0, 1]}
-    told, kid, grids = board.compare(looks)
-    assert "run0" in told
+    summaries = [one for run in sorted(runs) if (one := summary_of(run)) is not None]
+    assert [(one.state, one.shown, one.strategy) for one in summaries] == [("finished", 32, "scratch")] * 2
+    page, kid, grids = compare(summaries)
+    assert "run0" in page
+    differing = page.partition("Where the recipes differ")[2]
+    assert re.findall(r"<td[^>]*>(.*?)</td>", differing) == ["seed", "0", "1"]
     assert kid is None
     assert grids.width > 100
 
@@ -124,7 +129,8 @@ def test_a_space_holds_the_release_and_what_runs_it(tmp_path: Path, monkeypatch:
     files = {path.name for path in (tmp_path / "space").iterdir()}
     assert files == {"README.md", "app.py", "requirements.txt", "release"}
     assert zoo.load(tmp_path / "space" / "release").manifest == manifest
-    assert "zoo-dcgan==0.1.0" in (tmp_path / "space" / "requirements.txt").read_text().splitlines()
+    wanted = (tmp_path / "space" / "requirements.txt").read_text().splitlines()
+    assert {"aegan-zoo==0.1.0", "zoo-ui[app]==0.1.0", "zoo-dcgan==0.1.0"} <= set(wanted)
     compile((tmp_path / "space" / "app.py").read_text(), "app.py", "exec")
     with pytest.raises(ConfigError, match="already holds"):
         space.export("dcgan.glyphs-sans32", tmp_path / "space")
@@ -144,7 +150,7 @@ def test_resume_goes_on_with_an_autoencoder_that_was_stopped_while_it_learnt(ima
 
     def until(state: str, folder: Path) -> None:
         end = time.monotonic() + 300
-        while (seen := board.readable(folder, jobs.state(run))) is None or seen.state != state:
+        while (seen := summary_of(folder, jobs.state(run))) is None or seen.state != state:
             assert time.monotonic() < end, jobs.log(run)
             time.sleep(0.2)
 
@@ -153,15 +159,15 @@ def test_resume_goes_on_with_an_autoencoder_that_was_stopped_while_it_learnt(ima
     words = {"images": 8, "batch": 4, "seed": 0, "metric": "", "every": 1, "adapt": 10_000}
     run = jobs.transfer(source, str(images_file), "decoder-init", **words)
     until("running", autoencoder_run_dir(run))
-    while not board.look(autoencoder_run_dir(run)).shown:
+    while not summarise(autoencoder_run_dir(run)).shown:
         time.sleep(0.05)
     jobs.stop(run)
     until("stopped", autoencoder_run_dir(run))
-    assert board.look(autoencoder_run_dir(run)).shown < 10_000
+    assert summarise(autoencoder_run_dir(run)).shown < 10_000
     assert not (run / "recipe.toml").exists()
     jobs.resume(run)
-    until("done", run)
-    assert board.look(autoencoder_run_dir(run)).shown == 10_000
+    until("finished", run)
+    assert summarise(autoencoder_run_dir(run)).shown == 10_000
     jobs.close()
 
 
@@ -169,7 +175,7 @@ def test_resume_goes_on_with_an_autoencoder_that_was_stopped_while_it_learnt(ima
 def test_a_run_is_started_stopped_resumed_and_outlived_when_it_dies(images_file: Path, tmp_path: Path) -> None:
     def until(state: str) -> None:
         end = time.monotonic() + 300
-        while (seen := board.readable(run, jobs.state(run))) is None or seen.state != state:
+        while (seen := summary_of(run, jobs.state(run))) is None or seen.state != state:
             assert time.monotonic() < end, jobs.log(run)
             time.sleep(0.2)
 

@@ -6,17 +6,18 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from importlib.metadata import EntryPoint
+from typing import Any, NamedTuple, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from zoo._utils.text import sanitize
 from zoo.cli.extra import load_command, plugin_commands, whose
-from zoo.errors import ZooError, near
+from zoo.errors import ConfigError, ZooError, near
 
-__all__ = ["COMMANDS", "main", "zoo"]
+__all__ = ["ADD_ONS", "COMMANDS", "AddOn", "main", "zoo"]
 
 COMMANDS = {
     "demo": ("zoo.cli.demo:demo", "Transfer the starter autoencoder to digits and show the gain."),
@@ -38,54 +39,111 @@ COMMANDS = {
     "reconstruct": ("zoo.cli.images:reconstruct", "Pass images through an autoencoder."),
     "interpolate": ("zoo.cli.images:interpolate", "Walk between codes."),
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
-    "bench": ("zoo.cli.bench:bench", "Compare ways to train: a suite of paired runs, and its report."),
     "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
     "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, begin a new one."),
-    "ui": ("zoo.cli.ui:ui", "Play, transfer and compare runs in the browser."),
-    "gallery": ("zoo.cli.gallery:gallery", "Write a site of the releases: no server, no request."),
     "doctor": ("zoo.cli.doctor:doctor", "Say what is installed, where things are, and what is wrong."),
     "completion": ("zoo.cli.completion:completion", "Print a script that completes names in your shell."),
 }
 """Every command: where it is, and what it does in one line."""
 
 
+class AddOn(NamedTuple):
+    """A command that a distribution of its own brings, from this repository too; help lists it next to `after`."""
+
+    distribution: str
+    summary: str
+    after: str
+
+    @property
+    def install(self) -> str:
+        """What installs it, typed in a checkout of the repository."""
+        return f"pip install ./plugins/{self.distribution.removeprefix('zoo-')}"
+
+
+ADD_ONS = {
+    "serve": AddOn("zoo-serve", "Serve a folder of releases as a Hub, for labs without internet.", "cache"),
+    "bench": AddOn("zoo-bench", "Compare ways to train: a suite of paired runs, and its report.", "evaluate"),
+    "ui": AddOn("zoo-ui", "Play, transfer and compare runs in the browser.", "plugins"),
+    "gallery": AddOn("zoo-ui", "Write a site of the releases: no server, no request.", "ui"),
+}
+"""The commands of those distributions, by name. One that `COMMANDS` has is the program's own."""
+
+
 class LazyGroup(click.Group):
     """Imports a command only when it is run or its own help is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of `COMMANDS`, then those of plugins."""
-        return [*COMMANDS, *plugin_commands(COMMANDS)]
+        """The program's own and those of installed add-ons in the order of help, then those of plugins."""
+        offered = _offered()
+        listed = _summaries(offered)
+        return [*listed, *(name for name in offered if name not in listed)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command, or say what it might have been."""
-        if cmd_name not in COMMANDS:
-            extra = plugin_commands(COMMANDS)
-            if cmd_name in extra:
-                return load_command(cmd_name, extra[cmd_name])
-            ctx.fail(f"there is no command {cmd_name!r}. {near(cmd_name, [*COMMANDS, *extra])}")
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        """Import the command, or say what installs it or what it might have been; nothing while a line is completed."""
+        if cmd_name in COMMANDS:
+            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+            return command
+        offered = _offered()
+        if cmd_name in offered:
+            return load_command(cmd_name, offered[cmd_name])
+        if ctx.resilient_parsing:
+            return None
+        if cmd_name in ADD_ONS:
+            missing = ADD_ONS[cmd_name]
+            raise ConfigError(
+                f"the command {cmd_name!r} is not installed: {missing.distribution} brings it",
+                f"In a checkout of Zoo's repository: {missing.install}",
+            )
+        raise click.UsageError(f"there is no command {cmd_name!r}. {near(cmd_name, [*_order(), *offered])}", ctx)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        """From the table alone too."""
+        """From the tables alone too."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        told = {name: text for name, (_, text) in COMMANDS.items()}
+        summaries = _summaries(_offered())
         return [
-            CompletionItem(name, help=told.get(name, ""))
+            CompletionItem(name, help=summaries.get(name, ""))
             for name in self.list_commands(ctx)
             if name.startswith(incomplete)
         ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table alone: nothing is imported."""
+        """From the tables and the installed distributions' metadata: nothing is imported."""
+        offered = _offered()
+        summaries = _summaries(offered)
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-        extra = plugin_commands(COMMANDS)
+            formatter.write_dl(list(summaries.items()))
+        extra = {name: points for name, points in offered.items() if name not in summaries}
         if extra:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, f"From {whose(points)}.") for name, points in extra.items()])
+        missing = [name for name in _order() if name not in summaries]
+        if missing:
+            with formatter.section("Not installed (install them in a checkout of Zoo's repository)"):
+                formatter.write_dl(
+                    [row for name in missing for row in ((name, ADD_ONS[name].summary), ("", ADD_ONS[name].install))]
+                )
+
+
+def _offered() -> dict[str, tuple[EntryPoint, ...]]:
+    return plugin_commands(COMMANDS, {name: add_on.distribution for name, add_on in ADD_ONS.items()})
+
+
+def _order() -> list[str]:
+    """Every name of both tables, as help lists them."""
+    names = list(COMMANDS)
+    for name, add_on in ADD_ONS.items():
+        if name not in COMMANDS:
+            names.insert(names.index(add_on.after) + 1, name)
+    return names
+
+
+def _summaries(offered: Mapping[str, object]) -> dict[str, str]:
+    """The program's own commands and those of installed add-ons, with their summaries, in the order of help."""
+    texts = {name: add_on.summary for name, add_on in ADD_ONS.items() if name in offered}
+    texts |= {name: text for name, (_, text) in COMMANDS.items()}
+    return {name: texts[name] for name in _order() if name in texts}
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

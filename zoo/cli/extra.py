@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib.metadata import EntryPoint
 
 import click
@@ -15,12 +15,16 @@ __all__ = ["GROUP", "load_command", "plugin_commands", "whose"]
 GROUP = "zoo.commands"
 
 
-def plugin_commands(taken: Collection[str]) -> dict[str, tuple[EntryPoint, ...]]:
-    """By name, whoever offers it; a name of `taken` (the program's own) is nobody's else."""
+def plugin_commands(taken: Collection[str], owners: Mapping[str, str]) -> dict[str, tuple[EntryPoint, ...]]:
+    """By name, whoever offers it. A name of `taken` is the program's own, and a name of `owners` belongs to one
+    distribution: what others offer under it is left out."""
     offered: dict[str, tuple[EntryPoint, ...]] = {}
     for entry_point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.name):
-        if entry_point.name not in taken and entry_point not in offered.get(entry_point.name, ()):
-            offered[entry_point.name] = (*offered.get(entry_point.name, ()), entry_point)
+        name = entry_point.name
+        if name in taken or (name in owners and (entry_point.dist is None or entry_point.dist.name != owners[name])):
+            continue
+        if entry_point not in offered.get(name, ()):
+            offered[name] = (*offered.get(name, ()), entry_point)
     return offered
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from zoo.training.summary import Figure, Summary
 
 __all__ = ["runs"]
-
-_DERIVED = ("transfer.structure.", "transfer.origin.", "transfer.sha256", "data.sha256", "parent.", "name")
 
 
 @click.group()
@@ -96,9 +94,11 @@ def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_
     zoo runs compare runs/scratch runs/transfer
     zoo runs compare runs/* --figure fid --png fid.png
     """
+    from zoo.training.recipe_diff import differences, short
     from zoo.training.summary import summarise
 
     summaries = [summarise(folder) for folder in dict.fromkeys(folders)]
+    differing = differences([summary.recipe for summary in summaries])
     name = figure or next((found for found in map(_default, summaries) if found), None)
     if png is not None:
         _write_png(summaries, name, png)
@@ -107,16 +107,13 @@ def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_
             {
                 "figure": name,
                 "runs": [summary.plain() for summary in summaries],
-                "settings": [{"key": key, "values": list(values)} for key, values in _differing(summaries)],
+                "settings": [{"key": key, "values": list(values)} for key, values in differing],
             }
         )
         return
     _table(summaries, name)
-    differing = _differing(summaries)
     if differing:
         click.echo()
-        from zoo.training.recipe_diff import short
-
         show.table(("setting", *_labels(summaries)), [(key, *map(short, values)) for key, values in differing])
     if name:
         click.echo()
@@ -231,16 +228,6 @@ def _default(summary: Summary) -> str | None:
         if name in summary.figures or name in summary.losses:
             return name
     return None
-
-
-def _differing(summaries: Sequence[Summary]) -> list[tuple[str, tuple[Any, ...]]]:
-    """The settings that not all runs share, with each run's value; not what follows from others."""
-    from zoo.training.recipe_diff import flat
-
-    settings = [flat(summary.recipe) if summary.recipe else {} for summary in summaries]
-    keys = [key for key in dict.fromkeys(key for values in settings for key in values) if not key.startswith(_DERIVED)]
-    rows = [(key, tuple(values.get(key) for values in settings)) for key in keys]
-    return [(key, values) for key, values in rows if any(value != values[0] for value in values)]
 
 
 def _labels(summaries: Sequence[Summary]) -> list[str]:

@@ -12,9 +12,8 @@ from zoo.errors import DataError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from PIL import Image
 
-__all__ = ["Points", "curve", "spread"]
+__all__ = ["Points", "curve"]
 
 Points = Sequence[tuple[float, float] | tuple[float, float, float, float]]
 
@@ -34,11 +33,18 @@ def curve(series: Mapping[str, Points], *, xlabel: str, ylabel: str, title: str,
     height of its end beside a piece of itself. `log` makes the y axis logarithmic where all y are positive.
     Raises DataError when there is nothing to draw.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
     from matplotlib.ticker import EngFormatter
 
     if not series or any(not points for points in series.values()):
         raise DataError("there is nothing to draw", "Give every line at least one point.")
-    figure, axes = _blank((8, 4.6), 130, xlabel, title)
+    figure = Figure(figsize=(8, 4.6), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_xlabel(_literal(xlabel))
+    axes.set_title(_literal(title), loc="left", fontsize=12)
+    axes.spines[["top", "right"]].set_visible(False)
     for i, points in enumerate(series.values()):
         _draw(axes, points, i)
     if log and all(min(point[1:]) > 0 for points in series.values() for point in points):
@@ -50,28 +56,9 @@ def curve(series: Mapping[str, Points], *, xlabel: str, ylabel: str, title: str,
         axes.set_xticks([*places])  # around a single place matplotlib would count in thousandths
     axes.grid(True, which="major", color="#dddddd", linewidth=0.7)
     _label_ends(figure, axes, series)
-    return _png(figure).getvalue()
-
-
-def _blank(size: tuple[float, float], dpi: int, xlabel: str, title: str) -> tuple[Figure, Axes]:
-    """A figure, in inches, with one pair of axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, dpi=dpi, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_xlabel(_literal(xlabel))
-    axes.set_title(_literal(title), loc="left", fontsize=12)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _png(figure: Figure) -> io.BytesIO:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
-    buffer.seek(0)
-    return buffer
+    return buffer.getvalue()
 
 
 def _draw(axes: Axes, points: Points, i: int) -> None:
@@ -147,39 +134,3 @@ def _short(label: str) -> str:
 def _literal(text: str) -> str:
     """A dollar sign would start a formula."""
     return text.replace("$", r"\$")
-
-
-def spread(
-    values: Mapping[str, Sequence[float]], marks: Mapping[str, float], *, xlabel: str, title: str
-) -> Image.Image:
-    """How several lists of figures lie: a histogram each, outlined, and a labelled line at each of `marks`.
-
-    Raises DataError when there is nothing to draw.
-    """
-    from PIL import Image
-
-    if not values or any(not one for one in values.values()):
-        raise DataError("there is nothing to draw", "Give every histogram at least one figure.")
-    figure, axes = _blank((8, 3.6), 110, xlabel, title)
-    everything = [value for one in values.values() for value in one] + list(marks.values())
-    low, high = min(everything), max(everything)
-    edges = [low + (high - low or 1.0) * i / 40 for i in range(41)]
-    for i, (label, one) in enumerate(values.items()):
-        colour, dash = _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)]
-        axes.hist(
-            one,
-            bins=edges,
-            histtype="step",
-            linewidth=2,
-            density=True,
-            label=_literal(label),
-            color=colour,
-            linestyle=dash,
-        )
-    for label, at in marks.items():
-        axes.axvline(at, color=_INK, linewidth=2)
-        axes.annotate(_literal(f" {label}"), (at, 0.98), xycoords=("data", "axes fraction"), va="top")
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.legend(frameon=False)
-    return Image.open(_png(figure)).convert("RGB")

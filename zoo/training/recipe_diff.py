@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,11 @@ from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, near
 from zoo.training.recipe import Recipe
 
-__all__ = ["Change", "changes", "flat", "overridden", "short", "told"]
+__all__ = ["Change", "changes", "differences", "flat", "overridden", "short", "told"]
 
 _MOST_TOLD = 6
+_DERIVED = ("transfer.structure.", "transfer.origin.", "transfer.sha256", "data.sha256", "parent.", "name")
+"""Keys whose values follow from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,14 @@ def changes(old: Recipe, new: Recipe) -> tuple[Change, ...]:
     before, after = flat(old), flat(new)
     keys = dict.fromkeys((*before, *after))
     return tuple(Change(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
+
+
+def differences(recipes: Sequence[Recipe | None]) -> list[tuple[str, tuple[Any, ...]]]:
+    """The settings that are not the same in all recipes, with the value in each; not what follows from others."""
+    settings = [flat(recipe) if recipe else {} for recipe in recipes]
+    keys = dict.fromkeys(key for values in settings for key in values if not key.startswith(_DERIVED))
+    rows = [(key, tuple(values.get(key) for values in settings)) for key in keys]
+    return [(key, values) for key, values in rows if any(value != values[0] for value in values)]
 
 
 def flat(recipe: Recipe) -> dict[str, Any]:

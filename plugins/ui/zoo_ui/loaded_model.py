@@ -1,0 +1,209 @@
+"""What the playground does with one model: sample, walk, reconstruct, calculate with codes, judge. Without gradio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zoo._utils.seeds import stream
+from zoo.data.grids import captioned, grid
+from zoo.data.images import ImageSet, from_uint8, to_uint8
+from zoo.data.open import open_images
+from zoo.data.prepare import fit_arrays
+from zoo.errors import ConfigError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.networks.interpolation import walk
+from zoo.training.api import open_model
+from zoo.types import DataSpec
+
+__all__ = ["MOST", "LoadedModel"]
+
+MOST = 256
+"""Images at once: as many as a page shows, and a moment's work on two cores."""
+
+_MEAN_OF = 4096
+_SEARCHED = 2000
+_NEIGHBOURS = 7
+
+
+@dataclass
+class LoadedModel:
+    """One opened model; pictures are PIL images. `codes` caches the sets that neighbours were searched in."""
+
+    title: str
+    autoencoder: Autoencoder | None
+    gan: GAN | None
+    images: str = ""
+    codes: dict[str, tuple[ImageSet, Tensor]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, name: str) -> LoadedModel:
+        """A release or a run; a release's recipe says which images it was trained on. Raises what opening raises."""
+        found = open_model(name)
+        model = cls(_title(found), found.autoencoder, found.gan, _images_of(found))
+        if not model.data.is_image:
+            raise ConfigError(f"{name} makes vectors of {model.data.size} values, which have no picture")
+        return model
+
+    @property
+    def data(self) -> DataSpec:
+        """What a sample is."""
+        model = self.gan or self.autoencoder
+        assert model is not None, "a release holds an autoencoder or a GAN"
+        return model.data
+
+    def about(self) -> str:
+        """In one line, what can be done with it."""
+        shape = "x".join(map(str, self.data.shape))
+        if self.gan is None:
+            return f"{self.title}: an autoencoder of {shape}. Samples are its decoder's pictures of random codes."
+        if self.autoencoder is None:
+            return f"{self.title}: a GAN of {shape}, without an autoencoder: uploads can be judged only."
+        return f"{self.title}: a GAN of {shape}, with the autoencoder that it came from."
+
+    def draw(self, n: int, seed: int, truncation: float = 1.0) -> Tensor:
+        """n codes; below 1 `truncation` pulls them to the prior's mean: less variety, fewer failures (the truncation
+        trick; Karras et al. 2019, "StyleGAN", appendix B)."""
+        z = self._prior(n, seed)
+        if truncation == 1:
+            return z
+        mean = self._prior(_MEAN_OF, 0).mean(0, keepdim=True)
+        return mean + truncation * (z - mean)
+
+    def pictures(self, z: Tensor) -> Tensor:
+        """Codes (N, latent_dim) as uint8 images."""
+        return to_uint8(self._made(z), self.data)
+
+    def sample(self, n: int, seed: int, truncation: float = 1.0) -> Any:
+        """A sheet of n samples."""
+        n = max(1, min(int(n), MOST))
+        return grid(self.pictures(self.draw(n, int(seed), float(truncation))), 8)
+
+    def walk(self, seed: int, other: int, steps: int, truncation: float = 1.0) -> Any:
+        """Four walks on the great circle, from codes of one seed to codes of another."""
+        steps = max(2, min(int(steps), 32))
+        start, end = (self.draw(4, int(at), float(truncation)) for at in (seed, other))
+        path = walk(start, end, steps)
+        return grid(self.pictures(path.flatten(0, 1)), steps)
+
+    def reconstruct(self, upload: Any, source: str = "") -> Any:
+        """An image as it is prepared for the model, its reconstruction, and its nearest neighbours in code space among
+        `source` (by default what the model was trained on)."""
+        x = self.prepare(upload)
+        autoencoder = self._autoencoder()
+        code = autoencoder.encode(x)
+        pair = to_uint8(torch.cat([x, autoencoder.decode(code)]), self.data)
+        panels = [("as the model sees it, and its reconstruction", pair)]
+        source = source.strip() or self.images
+        if source:
+            images, codes = self._codes_of(source)
+            near = torch.cdist(code, codes)[0].argsort()[:_NEIGHBOURS]
+            panels.append((f"nearest by code in {images.name}", images.pixels[near]))
+        return captioned(
+            [(text, grid(pixels, len(pixels), scale=self._scale(96))) for text, pixels in panels], across=1
+        )
+
+    def add(self, first: Any, minus: Any, plus: Any, seeds: tuple[int, int, int], strength: float = 1.0) -> Any:
+        """first + strength (plus - minus) in code space, decoded; each is an upload or, without one, the sample of its
+        seed. Uploads need the autoencoder: if there is one, everything is encoded and decoded by it."""
+        ups = (first, minus, plus)
+        if all(upload is None for upload in ups):
+            a, b, c = (self.draw(1, int(seed)) for seed in seeds)
+            made = self.pictures(torch.cat([a, b, c, a + float(strength) * (c - b)]))
+        else:
+            autoencoder = self._autoencoder()
+            shown = [
+                self.prepare(upload) if upload is not None else self._made(self.draw(1, int(seed)))
+                for upload, seed in zip(ups, seeds, strict=True)
+            ]
+            a, b, c = autoencoder.encode(torch.cat(shown)).split(1)
+            made = to_uint8(autoencoder.decode(torch.cat([a, b, c, a + float(strength) * (c - b)])), self.data)
+        named = zip(("A", "B", "C", "A + strength (C - B)"), made.split(1), strict=True)
+        return captioned([(text, grid(pixels, 1, scale=self._scale(192))) for text, pixels in named])
+
+    def discriminate(self, upload: Any, source: str = "", n: int = 500) -> tuple[str, Any]:
+        """D's mean logit of an image, in words and among those of real (held-out) and generated images."""
+        from zoo_ui.histograms import histograms
+
+        if self.gan is None:
+            raise ConfigError(f"{self.title} holds no discriminator", "Choose a GAN: zoo list shows what each holds.")
+        source = source.strip() or self.images
+        if not source:
+            raise ConfigError("no real images to compare with", "Name a data set or a folder.")
+        images = self._open(source)
+        real = self.gan.score(images.batch(images.held_out[:n]))
+        fake = self.gan.score(self.gan.sample(n, 0))
+        series = {f"real, {images.name}": real.tolist(), "generated": fake.tolist()}
+        labels = {"xlabel": "realness (logit)", "title": f"What the discriminator of {self.title} says"}
+        if upload is None:
+            return "", histograms(series, {}, **labels)
+        score = self.gan.score(self.prepare(upload)).item()
+        below = [(values < score).float().mean().item() for values in (real, fake)]
+        words = f"{score:+.2f}: more real than {below[0]:.0%} of real and {below[1]:.0%} of generated images."
+        return words, histograms(series, {"upload": score}, **labels)
+
+    def prepare(self, upload: Any) -> Tensor:
+        """An upload (a PIL picture) as one sample (1, *shape) in the value range. Raises ConfigError without one."""
+        import numpy as np
+
+        if upload is None:
+            raise ConfigError("no image was given", "Upload one, or drop it on the field.")
+        # always as RGBA: transparent pixels get the spec's background
+        pixels = fit_arrays(np.asarray(upload.convert("RGBA"))[None], self.data)
+        return from_uint8(torch.from_numpy(pixels), self.data)
+
+    def _prior(self, n: int, seed: int) -> Tensor:
+        if self.gan is not None:
+            return self.gan.draw(n, seed)
+        return torch.randn(n, self._decoder().latent_dim, generator=stream(seed, "sample"))
+
+    def _decoder(self) -> Autoencoder:
+        assert self.autoencoder is not None, "without a GAN there is an autoencoder"
+        return self.autoencoder
+
+    def _autoencoder(self) -> Autoencoder:
+        if self.autoencoder is None:
+            raise ConfigError(f"{self.title} holds no autoencoder, so that an upload has no code")
+        return self.autoencoder
+
+    def _made(self, z: Tensor) -> Tensor:
+        return self.gan.generate(z) if self.gan is not None else self._decoder().decode(z)
+
+    def _scale(self, wanted: int) -> int:
+        return max(1, wanted // min(self.data.shape[1:]))
+
+    def _open(self, source: str) -> ImageSet:
+        return open_images(source, like=self.data, limit=_SEARCHED)
+
+    def _codes_of(self, source: str) -> tuple[ImageSet, Tensor]:
+        if source not in self.codes:
+            images = self._open(source)
+            self.codes[source] = images, self._autoencoder().encode(images.batch(torch.arange(len(images))))
+        return self.codes[source]
+
+
+def _title(model: Any) -> str:
+    from zoo.training.api import Run
+
+    return model.folder.name if isinstance(model, Run) else f"{model.manifest.name} {model.manifest.version}"
+
+
+def _images_of(model: Any) -> str:
+    """The name of the set that a release or run was trained on; empty if it is not on this machine."""
+    from zoo.errors import ZooError
+    from zoo.plugins import find
+    from zoo.training.api import Run
+    from zoo.training.recipe import read_recipe
+
+    if isinstance(model, Run):
+        return model.recipe.data.source
+    try:
+        source = read_recipe(model.folder / "recipe.toml").data.source
+        find("dataset", source)
+    except ZooError:
+        return ""  # a folder of its author's machine, or a set of a plugin that is not installed
+    return source

@@ -1,0 +1,85 @@
+"""`zoo ui NAME --export-space DIR`: one release and its playground as a folder that a Hugging Face Space runs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from pathlib import Path
+
+from zoo._utils.files import write_atomically, write_folder_atomically
+from zoo.errors import ConfigError
+from zoo.registry.index import open_release
+from zoo.release.card import hub_license
+from zoo.release.folder import read_manifest_bytes, read_pinned, verify_files
+from zoo.release.manifest import MANIFEST, Manifest
+
+__all__ = ["export"]
+
+_APP = '''"""The playground of one release."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from zoo_ui.app import launch
+
+launch(
+    Path("runs"),
+    first=str(Path(__file__).parent / "release"),
+    space="{name}",
+    host="0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
+    port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+)
+'''
+
+
+def export(name: str, folder: Path) -> Manifest:
+    """Write app.py, requirements.txt, README.md and the release into `folder`, which must be absent or empty.
+
+    Raises ConfigError for a folder in use or a release without pictures, and what opening a release raises.
+    """
+    source, manifest = open_release(name)
+    if not manifest.data.is_image:
+        raise ConfigError(f"{manifest.name} makes vectors, which have no picture")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(f"{folder} already holds something", "Choose another folder.")
+    verify_files(source, manifest)
+    files = {file: read_pinned(source, file, pin) for file, pin in manifest.pinned.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_folder_atomically(folder / "release", files | {MANIFEST: read_manifest_bytes(source)})
+    write_atomically(folder / "app.py", _APP.replace("{name}", manifest.name).encode())
+    write_atomically(folder / "requirements.txt", _requirements(manifest).encode())
+    write_atomically(folder / "README.md", _card(manifest).encode())
+    return manifest
+
+
+def _requirements(manifest: Manifest) -> str:
+    """These versions of Zoo and its playground, and the plugins that the parts came from, as they were."""
+    core, ui = (importlib.metadata.version(name) for name in ("aegan-zoo", "zoo-ui"))
+    parts = {part.plugin for part in manifest.parts.values()} - {f"aegan-zoo=={core}"}
+    named = sorted(plugin for plugin in parts if not plugin.startswith("aegan-zoo=="))
+    return "\n".join([f"aegan-zoo=={core}", f"zoo-ui[app]=={ui}", *named, ""])
+
+
+def _card(manifest: Manifest) -> str:
+    facts = {
+        "title": manifest.name,
+        "sdk": "gradio",
+        "sdk_version": _gradio_version(),
+        "app_file": "app.py",
+        "license": hub_license(manifest.license),
+        "tags": ["aegan-zoo"],
+    }
+    front = "".join(f"{key}: {json.dumps(value)}\n" for key, value in facts.items())  # JSON values are YAML
+    return f"---\n{front}---\n\nThe playground of {manifest.name} {manifest.version}; the release lies in `release/`.\n"
+
+
+def _gradio_version() -> str:
+    try:
+        return importlib.metadata.version("gradio")
+    except importlib.metadata.PackageNotFoundError:
+        raise ConfigError(
+            "gradio is not installed, and a Space is pinned to its version",
+            "In a checkout of Zoo's repository: pip install './plugins/ui[app]'",
+        ) from None
