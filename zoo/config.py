@@ -7,13 +7,14 @@ A component's config is a frozen dataclass. The same definition is what a manife
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
-from zoo.errors import ConfigError, near
+from zoo.errors import ConfigError, ZooError, near
 
 __all__ = ["Setting", "describe", "from_plain", "settings_of", "to_plain"]
 
@@ -22,20 +23,37 @@ T = TypeVar("T")
 _WORDS = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "a text"}
 
 
-def from_plain(cls: type[T], values: Mapping[str, Any], owner: str) -> T:
-    """Build the dataclass `cls` from plain data. `owner` says whose settings they are, for the error.
+def from_plain(cls: type[T], values: Any, owner: str, *, error: type[ZooError] = ConfigError) -> T:
+    """Build the dataclass `cls` from plain data, strictly. `owner` says whose data it is, for the message.
 
-    Raises ConfigError for an unknown key (with near matches), a missing one, a wrong type or a refused value.
+    Raises `error` for an unknown key, a missing one, a wrong type or a refused value. Settings (ConfigError) get hints
+    with near matches and defaults; other data gets the path of the key and what is allowed there.
     """
-    _refuse_unknown(cls, values, owner)
+    settings = error is ConfigError
+    if not isinstance(values, Mapping):
+        what = "a table of settings" if settings else "a table"
+        raise error(f"{owner}: expected {what}, got {type(values).__name__}")
+    for path, allowed in _unknown_keys(cls, values, ()):
+        *parents, key = path
+        if settings:
+            hint = near(key, allowed) if allowed else "It takes no settings."
+            raise error(f"{'.'.join((owner, *parents))} has no setting {key!r}", hint)
+        names = ", ".join(name for name in allowed if name != "role")
+        raise error(f"{owner}: unknown key {'.'.join(path)!r}", f"Allowed: {names}.")
     try:
         return msgspec.convert(dict(values), cls, strict=True)
-    except msgspec.ValidationError as error:
-        cause = error.__cause__
-        if isinstance(cause, ConfigError):
+    except msgspec.ValidationError as invalid:
+        cause = invalid.__cause__
+        if settings and isinstance(cause, ConfigError):
             raise cause from None
-        text, key = _plainly(error)
-        raise ConfigError(f"{owner}: {key}: {text}", _wanted(_table_of(cls, key), key.split(".")[-1])) from None
+        if isinstance(cause, ZooError):
+            raise error(f"{owner}: {cause.message}", cause.hint) from None
+        text, _, where = str(invalid).replace("`", "").partition(" - at $.")
+        text = text[:1].lower() + text[1:]
+        if settings:
+            where = where or "settings"
+            raise error(f"{owner}: {where}: {text}", _wanted(_table_of(cls, where), where.split(".")[-1])) from None
+        raise error(f"{owner}: {where + ': ' if where else ''}{text}") from None
 
 
 def to_plain(config: Any) -> Any:
@@ -78,22 +96,25 @@ def describe(cls: type[Any]) -> str:
     return ", ".join(f"{s.name}: {s.type} = {s.default}" for s in settings_of(cls)) or "none"
 
 
-def _refuse_unknown(cls: type[Any], values: Mapping[str, Any], owner: str) -> None:
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"{owner}: expected a table of settings, got {type(values).__name__}")
-    hints = typing.get_type_hints(cls)
-    for key, value in values.items():
-        if key not in hints:
-            hint = near(str(key), hints) if hints else "It takes no settings."
-            raise ConfigError(f"{owner} has no setting {key!r}", hint)
-        nested = _dataclass_in(hints[key])
-        if nested is None or not isinstance(value, Mapping):
-            continue
-        if typing.get_origin(hints[key]) is Mapping:  # a table of such tables, by name
-            for name, entry in value.items():
-                _refuse_unknown(nested, entry, f"{owner}.{key}.{name}")
-        else:
-            _refuse_unknown(nested, value, f"{owner}.{key}")
+def _unknown_keys(hint: Any, value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Each key that no dataclass has, by its path, with the keys allowed there: msgspec accepts them without a word."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        for option in options:
+            yield from _unknown_keys(option, value, path)
+    elif origin in (dict, Mapping) and isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _unknown_keys(options[1], item, (*path, str(key)[:80]))
+    elif origin is tuple and isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from _unknown_keys(options[0], item, (*path, str(i)))
+    elif isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        hints = typing.get_type_hints(hint)
+        for key, item in value.items():
+            if key not in hints:
+                yield (*path, str(key)[:80]), list(hints)
+            else:
+                yield from _unknown_keys(hints[key], item, (*path, key))
 
 
 def _dataclass_in(hint: Any) -> type[Any] | None:
@@ -122,9 +143,3 @@ def _wanted(cls: type[Any], name: str) -> str:
             default = "" if setting.default == "required" else f"; by default {setting.default}"
             return f"Give {name} as {_WORDS.get(setting.type, setting.type)}{default}."
     return f"Settings: {describe(cls)}"
-
-
-def _plainly(error: msgspec.ValidationError) -> tuple[str, str]:
-    text = str(error).replace("`", "")
-    text, _, where = text.partition(" - at $.")
-    return text[:1].lower() + text[1:], where or "settings"

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import re
-import types
-import typing
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
-import msgspec
+from zoo.errors import ZooError
 
-from zoo.errors import ReleaseError, ZooError
-
-__all__ = ["convert", "dump_json", "parse_json"]
-
-T = TypeVar("T")
+__all__ = ["dump_json", "parse_json"]
 
 _MARKS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[][{}]', re.DOTALL)
 _LARGEST_INT = 2**63
@@ -54,43 +47,6 @@ def dump_json(value: Any) -> bytes:
     Raises ValueError or TypeError for anything that JSON cannot say.
     """
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def convert(cls: type[T], plain: Any, what: str) -> T:
-    """Plain data as the dataclass `cls`, strictly.
-
-    Raises ReleaseError naming `what`, the key, what is wrong and what is allowed.
-    """
-    _refuse_unknown(cls, plain, what, "")
-    try:
-        return msgspec.convert(plain, cls, strict=True)
-    except msgspec.ValidationError as error:
-        cause = error.__cause__
-        if isinstance(cause, ZooError):
-            raise ReleaseError(f"{what}: {cause.message}", cause.hint) from None
-        text, _, where = str(error).replace("`", "").partition(" - at $.")
-        raise ReleaseError(f"{what}: {where + ': ' if where else ''}{text[:1].lower()}{text[1:]}") from None
-
-
-def _refuse_unknown(hint: Any, value: Any, what: str, where: str) -> None:
-    """Walk the type beside the data: msgspec takes unknown keys of a dataclass without a word."""
-    origin, options = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        for option in options:
-            _refuse_unknown(option, value, what, where)
-    elif origin is dict and isinstance(value, dict):
-        for key, item in value.items():
-            _refuse_unknown(options[1], item, what, f"{where}{key[:80]}.")
-    elif origin is tuple and isinstance(value, list):
-        for i, item in enumerate(value):
-            _refuse_unknown(options[0], item, what, f"{where}{i}.")
-    elif isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        hints = typing.get_type_hints(hint)
-        for key, item in value.items():
-            if key not in hints:
-                allowed = ", ".join(name for name in hints if name != "role")
-                raise ReleaseError(f"{what}: unknown key {where + key[:80]!r}", f"Allowed: {allowed}.")
-            _refuse_unknown(hints[key], item, what, f"{where}{key}.")
 
 
 def _check_depth(text: str, deepest: int) -> None:

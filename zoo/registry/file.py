@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo._utils.files import read_regular
-from zoo._utils.strict_json import convert
+from zoo.config import from_plain
 from zoo.errors import ReleaseError
 from zoo.release.names import check_license, check_name, check_pin, check_version
 
@@ -131,7 +131,7 @@ def _entry(name: str, table: Any, path: Path) -> Entry:
     if table and all(isinstance(value, dict) for value in table.values()):
         raise ReleaseError(f"{what} holds tables only", 'A dot in a name needs quotes: [models."arch.tag"].')
     # The path is added afterwards: it is a fact about the file, not in it.
-    entry = convert(Entry, {"name": name, **table}, what)
+    entry = from_plain(Entry, {"name": name, **table}, what, error=ReleaseError)
     object.__setattr__(entry, "origin", path)
     return entry
 

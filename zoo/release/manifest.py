@@ -15,7 +15,8 @@ from typing import Any, cast
 import msgspec
 
 from zoo._utils.files import sha256_of
-from zoo._utils.strict_json import convert, dump_json, parse_json
+from zoo._utils.strict_json import dump_json, parse_json
+from zoo.config import from_plain
 from zoo.errors import IntegrityError, ReleaseError, near
 from zoo.release.names import (
     check_digest,
@@ -274,7 +275,9 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
             f"{what}: format {shown} is unknown; this version of Zoo reads format {FORMAT}",
             "Upgrade Zoo if the release is newer: pip install --upgrade aegan-zoo",
         )
-    manifest = convert(Manifest, _with_roles({key: plain[key] for key in plain if key != _SEAL}, what), what)
+    manifest = from_plain(
+        Manifest, _with_roles({key: plain[key] for key in plain if key != _SEAL}, what), what, error=ReleaseError
+    )
     if data != _sealed(plain):
         raise IntegrityError(f"{what} was changed: its own sha256 does not fit", "Get the release again.")
     return manifest

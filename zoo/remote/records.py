@@ -10,7 +10,8 @@ from pathlib import Path
 
 from zoo._utils.files import read_regular, sha256_of, write_atomically
 from zoo._utils.hash_cache import cache_folder
-from zoo._utils.strict_json import convert, dump_json, parse_json
+from zoo._utils.strict_json import dump_json, parse_json
+from zoo.config import from_plain
 from zoo.errors import ReleaseError
 from zoo.release.names import check_pin
 from zoo.release.snapshots import COMMIT
@@ -62,7 +63,7 @@ def forget(record: PullRecord) -> None:
 def _read(path: Path) -> PullRecord | None:
     try:
         plain = parse_json(read_regular(path, _LARGEST), str(path), largest=_LARGEST, error=ReleaseError)
-        return convert(PullRecord, plain, str(path))
+        return from_plain(PullRecord, plain, str(path), error=ReleaseError)
     except (OSError, ReleaseError):
         return None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from zoo.errors import ConfigError, TrainingError
+from zoo.plugin import ConfigError, TrainingError
 
 __all__ = ["Cluster"]
 

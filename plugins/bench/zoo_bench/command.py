@@ -9,10 +9,7 @@ from typing import Any
 
 import click
 
-from zoo.cli.options import json_flag, out, quiet
-from zoo.cli.show import as_json as print_json
-from zoo.cli.show import lines as print_lines
-from zoo.cli.show import table as print_table
+from zoo.plugin import json_option, out_option, print_json, print_lines, print_table, quiet_option
 
 __all__ = ["bench"]
 
@@ -40,12 +37,12 @@ def bench() -> None:
 
 @bench.command(short_help="Run a suite, or go on with one.")
 @click.argument("suite", type=click.Path(path_type=Path), metavar="SUITE.toml")
-@out
+@out_option
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Local processes.")
 @click.option("--ray", "address", metavar="HOST:PORT", help="Use this Ray cluster, which sees the folder OUT too.")
 @click.option("--dry-run", is_flag=True, help="List the runs and make none.")
-@json_flag
-@quiet
+@json_option
+@quiet_option
 def run(suite: Path, out: Path, workers: int, address: str | None, dry_run: bool, as_json: bool, quiet: bool) -> None:
     """Run a suite, or go on with one that was stopped; finished runs are never repeated.
 
@@ -88,8 +85,8 @@ def run(suite: Path, out: Path, workers: int, address: str | None, dry_run: bool
     type=click.Path(path_type=Path),
     help="Keep tables, recipes and pictures in this folder, and write RESULTS.md beside it.",
 )
-@json_flag
-@quiet
+@json_option
+@quiet_option
 def report(folders: tuple[Path, ...], out: Path | None, as_json: bool, quiet: bool) -> None:
     """Learning curves, thresholds, intervals and costs of suites' tables, as Markdown.
 

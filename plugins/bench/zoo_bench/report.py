@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.errors import DataError
-from zoo.report.curves import curve
+from zoo.plugin import DataError, curve
 from zoo_bench.compare import SMALLEST_KID, ArmResult, Comparison, arm_runs, compare
 from zoo_bench.statistics import median
 from zoo_bench.suite import Suite, read_suite

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from zoo._utils.files import write_atomically
+from zoo.plugin import write_atomically
 from zoo_bench.compare import compare
 from zoo_bench.report import curves_png, markdown, read_stored
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zoo._utils.files import locked, write_atomically
-from zoo.errors import ConfigError, TrainingError, ZooError
+from zoo.plugin import ConfigError, TrainingError, ZooError, locked, write_atomically
 from zoo_bench.rows import best_settings, rows_of
 from zoo_bench.single_run import RunResult, check_unchanged, read_result, run_one
 from zoo_bench.suite import (

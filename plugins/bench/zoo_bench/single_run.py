@@ -12,22 +12,36 @@ from typing import Any
 
 import torch
 
-from zoo._utils.files import write_atomically
-from zoo._utils.strict_json import dump_json
-from zoo.config import to_plain
-from zoo.data.images import ImageSet
-from zoo.data.open import open_images
-from zoo.data.split import select
-from zoo.errors import ConfigError, Diverged, TrainingError, TransferError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import as_part, autoencoder, gan
-from zoo.networks.gan import GAN
-from zoo.registry.load import load
-from zoo.training.api import Run, open_run, resume, train
-from zoo.training.checkpoint import latest
-from zoo.training.watchers import Cost, CostWatch, costs, kept_cost
-from zoo.transfers.apply import TransferResult, transfer
-from zoo.types import Watcher
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    ConfigError,
+    Cost,
+    CostWatch,
+    Diverged,
+    ImageSet,
+    Run,
+    TrainingError,
+    TransferError,
+    TransferResult,
+    Watcher,
+    as_part,
+    autoencoder,
+    dump_json,
+    gan,
+    latest_checkpoint,
+    load,
+    open_images,
+    open_run,
+    read_costs,
+    read_spent,
+    resume,
+    select_images,
+    to_plain,
+    train,
+    transfer,
+    write_atomically,
+)
 from zoo_bench.suite import RunSpec, Suite, data_of, inputs_of, parent_of, training_of
 
 __all__ = ["RunResult", "check_unchanged", "read_result", "run_one"]
@@ -76,7 +90,7 @@ def run_one(suite: Suite, root: Path, spec: RunSpec, watch: Sequence[Watcher] = 
     spent = _cost_at_checkpoint(folder)
     try:
         if spent is not None:
-            run = resume(folder, watch=[CostWatch(folder, spent, costs(folder)), *watch])
+            run = resume(folder, watch=[CostWatch(folder, spent, read_costs(folder)), *watch])
         else:
             run = _start(suite, root, spec, folder, watch)
         status, error = "done", ""
@@ -88,8 +102,8 @@ def run_one(suite: Suite, root: Path, spec: RunSpec, watch: Sequence[Watcher] = 
         run = open_run(folder)
         status, error, shown = "diverged", str(failure), run.shown
         figures = {at: [to_plain(metric) for metric in row] for at, row in run.metrics.items()}
-    spent_at = costs(folder)
-    total = kept_cost(folder)[1]
+    spent_at = read_costs(folder)
+    total = read_spent(folder)[1]
     result = RunResult(
         status,
         total,
@@ -192,16 +206,16 @@ def _source(suite: Suite, root: Path, spec: RunSpec) -> Autoencoder | None:
 
 def _images(suite: Suite, spec: RunSpec) -> ImageSet:
     entry = data_of(suite, spec)
-    return select(open_images(entry.source, shape=entry.shape), entry.select)
+    return select_images(open_images(entry.source, shape=entry.shape), entry.select)
 
 
 def _cost_at_checkpoint(folder: Path) -> Cost | None:
     """What an unfinished run had cost at its last checkpoint; None if it must start again."""
     if not (folder / "recipe.toml").is_file():
         return None
-    shown, spent = kept_cost(folder)
+    shown, spent = read_spent(folder)
     try:
-        at = int(latest(folder / "checkpoints").name)
+        at = int(latest_checkpoint(folder / "checkpoints").name)
     except TrainingError:
         return None
     return spent if at == shown else None

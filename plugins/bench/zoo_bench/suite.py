@@ -14,10 +14,16 @@ from typing import Any
 
 import tomli_w
 
-from zoo.config import from_plain, to_plain
-from zoo.errors import ConfigError, near
-from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
-from zoo.types import PartSpec, Selection
+from zoo.plugin import (
+    AdversarialTraining,
+    AutoencoderTraining,
+    ConfigError,
+    PartSpec,
+    Selection,
+    from_plain,
+    near,
+    to_plain,
+)
 
 __all__ = [
     "Architecture",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import DataError
+from zoo.plugin import DataError
 
 __all__ = ["Row", "read_table", "write_table"]
 

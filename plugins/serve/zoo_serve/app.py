@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from zoo.errors import ZooError
+from zoo.plugin import ZooError
 from zoo_serve import commits, files, info, repositories
 from zoo_serve.permissions import Hub
 from zoo_serve.requests import respond

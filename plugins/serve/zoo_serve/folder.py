@@ -9,11 +9,16 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from zoo._utils.files import read_regular
-from zoo.errors import ConfigError, ReleaseError, RemoteError
-from zoo.release.folder import read_manifest, verify_files
-from zoo.release.manifest import MANIFEST
-from zoo.release.snapshots import file_in
+from zoo.plugin import (
+    MANIFEST,
+    ConfigError,
+    ReleaseError,
+    RemoteError,
+    read_manifest,
+    read_regular,
+    snapshot_file,
+    verify_files,
+)
 from zoo_serve.access import Access, User, digest
 from zoo_serve.permissions import Hub
 from zoo_serve.repository import Commit, Key, Repository, StoredFile, check_id, is_large
@@ -79,7 +84,7 @@ def read_releases(folder: Path) -> Iterator[tuple[Repository, dict[str, Path]]]:
         files: dict[str, StoredFile] = {}
         places: dict[str, Path] = {}
         for name in (MANIFEST, *manifest.pinned):
-            path = file_in(place, name)
+            path = snapshot_file(place, name)
             files[name] = _stored(path, name, manifest.pinned[name].sha256 if name in manifest.pinned else "")
             places[files[name].sha256] = path
         title = f"{manifest.name} {manifest.version}"

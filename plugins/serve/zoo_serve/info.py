@@ -8,8 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from zoo._utils.files import read_regular
-from zoo._utils.text import front_matter
+from zoo.plugin import front_matter, read_regular
 from zoo_serve.permissions import hub_of, kind_of, may_see, readable, revision, user_of, writable
 from zoo_serve.repository import Commit, Repository
 from zoo_serve.requests import Refusal, flag, part

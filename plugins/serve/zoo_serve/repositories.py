@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from zoo._utils.text import front_matter
+from zoo.plugin import front_matter
 from zoo_serve.permissions import hub_of, key_of, revision, writable, writer
 from zoo_serve.repository import KINDS, Commit, Key, Repository, check_id
 from zoo_serve.requests import Refusal, part, with_json

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from zoo._utils.strict_json import dump_json
+from zoo.plugin import dump_json
 
 __all__ = ["KINDS", "Commit", "Key", "Repository", "StoredFile", "check_id", "check_path", "is_large"]
 

@@ -15,8 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from zoo._utils.strict_json import parse_json
-from zoo.errors import ZooError
+from zoo.plugin import ZooError, parse_json
 
 __all__ = ["Refusal", "flag", "json_object", "json_objects", "part", "printable", "read"]
 __all__ += ["respond", "size", "stream", "with_json"]

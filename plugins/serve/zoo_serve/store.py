@@ -15,9 +15,7 @@ from pathlib import Path
 import anyio
 import msgspec
 
-from zoo._utils.files import write_atomically
-from zoo._utils.strict_json import convert, parse_json
-from zoo.errors import ReleaseError, StorageError
+from zoo.plugin import ReleaseError, StorageError, from_plain, parse_json, write_atomically
 from zoo_serve.repository import KINDS, Key, Repository, StoredFile, check_id
 
 __all__ = ["Store"]
@@ -136,7 +134,7 @@ def _read_all(folder: Path) -> dict[Key, Repository]:
     for kind in KINDS:
         for path in sorted((folder / f"{kind}s").glob("*.json")):
             plain = parse_json(path.read_bytes(), str(path), largest=_LARGEST_RECORD, error=ReleaseError)
-            repository = convert(Repository, plain, str(path))
+            repository = from_plain(Repository, plain, str(path), error=ReleaseError)
             if repository.kind != kind or not check_id(repository.id) or "main" not in repository.branches:
                 raise ReleaseError(f"{path} is not the record of a {kind}", "Move it away, or restore it from a copy.")
             found[kind, repository.id] = repository

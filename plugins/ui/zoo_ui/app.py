@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ConfigError
+from zoo.plugin import ConfigError
 from zoo_ui.jobs import Jobs
 from zoo_ui.model_page import model_page
 from zoo_ui.models import ModelCache

@@ -6,11 +6,7 @@ from pathlib import Path
 
 import click
 
-from zoo.cli.completing import models as complete_model
-from zoo.cli.completing import releases as complete_release
-from zoo.cli.options import json_flag, quiet
-from zoo.cli.show import as_json as print_json
-from zoo.cli.show import lines as print_lines
+from zoo.plugin import complete_model, complete_release, json_option, print_json, print_lines, quiet_option
 
 __all__ = ["gallery", "ui"]
 
@@ -55,8 +51,8 @@ def ui(name: str, runs: Path, port: int | None, browser: bool, space: Path | Non
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A .csv with a head: one more table to show.",
 )
-@json_flag
-@quiet
+@json_option
+@quiet_option
 def gallery(out: Path, pattern: str, results: Path | None, as_json: bool, quiet: bool) -> None:
     """Write a site of the registries' releases into the folder OUT: samples, figures, lineage, licences, strategies.
 

@@ -9,11 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from zoo._utils.html import table
-from zoo.data.grids import captioned
-from zoo.errors import ZooError
-from zoo.training.recipe_diff import differences, short
-from zoo.training.summary import Summary, find_runs, kid_curve, newest_grid, summarise
+from zoo.plugin import (
+    Summary,
+    ZooError,
+    captioned_grid,
+    differences,
+    find_runs,
+    html_table,
+    kid_curve,
+    newest_grid,
+    short_value,
+    summarise,
+)
 
 __all__ = ["compare", "picture_of", "runs_below", "stamp", "summary_of"]
 
@@ -55,13 +62,13 @@ def compare(summaries: Sequence[Summary]) -> tuple[str, Any, Any]:
         )
         for summary in summaries
     ]
-    page = table(head, rows)
+    page = html_table(head, rows)
     if len(summaries) > 1:
-        lines = [(key, *map(short, values)) for key, values in differences([one.recipe for one in summaries])]
-        page += table(("setting", *names), lines, "Where the recipes differ")
+        lines = [(key, *map(short_value, values)) for key, values in differences([one.recipe for one in summaries])]
+        page += html_table(("setting", *names), lines, "Where the recipes differ")
     folders = [summary.folder for summary in summaries]
     grids = [(folder.name, picture_of(png)) for folder in folders if (png := newest_grid(folder)) is not None]
-    return page, picture_of(kid_curve(folders)), captioned(grids) if grids else None
+    return page, picture_of(kid_curve(folders)), captioned_grid(grids) if grids else None
 
 
 def _last(summary: Summary, name: str, form: str) -> str:

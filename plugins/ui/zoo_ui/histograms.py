@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zoo.errors import DataError
+from zoo.plugin import DataError
 
 if TYPE_CHECKING:
     from PIL import Image

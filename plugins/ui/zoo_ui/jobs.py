@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.errors import ConfigError
+from zoo.plugin import ConfigError
 
 __all__ = ["LOG", "Job", "Jobs"]
 

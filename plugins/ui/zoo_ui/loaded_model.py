@@ -8,17 +8,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo._utils.seeds import stream
-from zoo.data.grids import captioned, grid
-from zoo.data.images import ImageSet, from_uint8, to_uint8
-from zoo.data.open import open_images
-from zoo.data.prepare import fit_arrays
-from zoo.errors import ConfigError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.gan import GAN
-from zoo.networks.interpolation import walk
-from zoo.training.api import open_model
-from zoo.types import DataSpec
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    ConfigError,
+    DataSpec,
+    ImageSet,
+    captioned_grid,
+    fit_arrays,
+    from_uint8,
+    grid,
+    interpolate,
+    open_images,
+    open_model,
+    stream,
+    to_uint8,
+)
 
 __all__ = ["MOST", "LoadedModel"]
 
@@ -87,7 +92,7 @@ class LoadedModel:
         """Four walks on the great circle, from codes of one seed to codes of another."""
         steps = max(2, min(int(steps), 32))
         start, end = (self.draw(4, int(at), float(truncation)) for at in (seed, other))
-        path = walk(start, end, steps)
+        path = interpolate(start, end, steps)
         return grid(self.pictures(path.flatten(0, 1)), steps)
 
     def reconstruct(self, upload: Any, source: str = "") -> Any:
@@ -103,7 +108,7 @@ class LoadedModel:
             images, codes = self._codes_of(source)
             near = torch.cdist(code, codes)[0].argsort()[:_NEIGHBOURS]
             panels.append((f"nearest by code in {images.name}", images.pixels[near]))
-        return captioned(
+        return captioned_grid(
             [(text, grid(pixels, len(pixels), scale=self._scale(96))) for text, pixels in panels], across=1
         )
 
@@ -123,7 +128,7 @@ class LoadedModel:
             a, b, c = autoencoder.encode(torch.cat(shown)).split(1)
             made = to_uint8(autoencoder.decode(torch.cat([a, b, c, a + float(strength) * (c - b)])), self.data)
         named = zip(("A", "B", "C", "A + strength (C - B)"), made.split(1), strict=True)
-        return captioned([(text, grid(pixels, 1, scale=self._scale(192))) for text, pixels in named])
+        return captioned_grid([(text, grid(pixels, 1, scale=self._scale(192))) for text, pixels in named])
 
     def discriminate(self, upload: Any, source: str = "", n: int = 500) -> tuple[str, Any]:
         """D's mean logit of an image, in words and among those of real (held-out) and generated images."""
@@ -187,23 +192,20 @@ class LoadedModel:
 
 
 def _title(model: Any) -> str:
-    from zoo.training.api import Run
+    from zoo.plugin import Run
 
     return model.folder.name if isinstance(model, Run) else f"{model.manifest.name} {model.manifest.version}"
 
 
 def _images_of(model: Any) -> str:
     """The name of the set that a release or run was trained on; empty if it is not on this machine."""
-    from zoo.errors import ZooError
-    from zoo.plugins import find
-    from zoo.training.api import Run
-    from zoo.training.recipe import read_recipe
+    from zoo.plugin import Run, ZooError, find_component, read_recipe
 
     if isinstance(model, Run):
         return model.recipe.data.source
     try:
         source = read_recipe(model.folder / "recipe.toml").data.source
-        find("dataset", source)
+        find_component("dataset", source)
     except ZooError:
         return ""  # a folder of its author's machine, or a set of a plugin that is not installed
     return source

@@ -8,9 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.errors import ConfigError
-from zoo.registry.index import at_hand, models
-from zoo.remote.cache import kept
+from zoo.plugin import ConfigError, available_releases, cached_releases, models
 from zoo_ui.comparison import runs_below
 from zoo_ui.loaded_model import LoadedModel
 
@@ -61,8 +59,8 @@ def sources() -> list[str]:
     """Releases on this machine: the registries' by name, defaults of their architectures first, then the cache's others
     by address."""
     entries = sorted(models(), key=lambda entry: not entry.default)
-    named = {entry.name: found[0] for entry in entries if (found := at_hand(entry)) is not None}
-    others = [one.address for one in kept() if one.folder not in named.values()]
+    named = {entry.name: found[0] for entry in entries if (found := available_releases(entry)) is not None}
+    others = [one.address for one in cached_releases() if one.folder not in named.values()]
     return [*named, *others]
 
 

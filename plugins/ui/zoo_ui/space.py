@@ -6,12 +6,18 @@ import importlib.metadata
 import json
 from pathlib import Path
 
-from zoo._utils.files import write_atomically, write_folder_atomically
-from zoo.errors import ConfigError
-from zoo.registry.index import open_release
-from zoo.release.card import hub_license
-from zoo.release.folder import read_manifest_bytes, read_pinned, verify_files
-from zoo.release.manifest import MANIFEST, Manifest
+from zoo.plugin import (
+    MANIFEST,
+    ConfigError,
+    Manifest,
+    hub_license,
+    open_release,
+    read_manifest_bytes,
+    read_pinned,
+    verify_files,
+    write_atomically,
+    write_folder_atomically,
+)
 
 __all__ = ["export"]
 

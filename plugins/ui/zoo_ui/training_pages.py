@@ -6,11 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from zoo._utils.html import facts
-from zoo.errors import ConfigError
-from zoo.plugins import components
-from zoo.training.run_dir import autoencoder_run_dir
-from zoo.training.summary import kid_curve, loss_curve, newest_grid
+from zoo.plugin import ConfigError, autoencoder_run_dir, components, html_facts, kid_curve, loss_curve, newest_grid
 from zoo_ui.comparison import compare, picture_of, runs_below, stamp, summary_of
 from zoo_ui.jobs import Jobs
 from zoo_ui.models import sources
@@ -109,7 +105,7 @@ def transfer_page(gr: Any, jobs: Jobs) -> None:
         jobs.resume(_run(which))
 
     def release_run(which: str | None, called: str, under: str, into: str) -> str:
-        from zoo.training.api import open_run
+        from zoo.plugin import open_run
 
         if not into.strip():
             raise ConfigError("no folder to write", "Name one.")
@@ -164,9 +160,7 @@ def _run(which: str | None) -> Path:
 
 
 def _plan_of(source: str, data: str, strategy: str) -> str:
-    from zoo.config import from_plain
-    from zoo.training.pipeline import explain_recipe
-    from zoo.training.recipe import Recipe
+    from zoo.plugin import Recipe, explain_recipe, from_plain
 
     if not source.strip() or not data.strip():
         raise ConfigError("a transfer needs a source and images", "Choose both.")
@@ -182,7 +176,7 @@ def _progress_of(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
     if summary is None:
         state = state or "not there"
         return (
-            facts([("state", "starting" if state == "running" else state), ("log", jobs.log(folder))]),
+            html_facts([("state", "starting" if state == "running" else state), ("log", jobs.log(folder))]),
             *placed(None, None, None),
         )
     rows: list[tuple[str, object]] = [
@@ -195,4 +189,4 @@ def _progress_of(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
         rows.append(("its last words", jobs.log(folder)[-600:] or summary.error))
     attributes = f'max="{summary.total}" value="{summary.shown}" style="width:100%" aria-label="Progress"'
     pngs = (newest_grid(summary.folder), kid_curve([summary.folder]), loss_curve(summary.folder))
-    return f"<progress {attributes}></progress>{facts(rows)}", *placed(*map(picture_of, pngs))
+    return f"<progress {attributes}></progress>{html_facts(rows)}", *placed(*map(picture_of, pngs))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from zoo.errors import ConfigError, ZooError
+from zoo.plugin import ConfigError, ZooError
 
 __all__ = ["STYLE", "answered", "gradio", "picture", "placed", "theme", "upload", "when"]
 

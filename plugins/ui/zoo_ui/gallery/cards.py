@@ -7,14 +7,23 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zoo._utils.html import data_address
-from zoo.config import Setting, settings_of
-from zoo.errors import ZooError
-from zoo.plugins import RegisteredComponent, components, config_class, resolve
-from zoo.registry.index import Entry, at_hand
-from zoo.release.folder import read_pinned
-from zoo.release.manifest import ROLES, Manifest, PartEntry
-from zoo.report.moves import moves
+from zoo.plugin import (
+    ROLES,
+    Entry,
+    Manifest,
+    PartEntry,
+    RegisteredComponent,
+    Setting,
+    ZooError,
+    available_releases,
+    components,
+    config_class,
+    data_url,
+    import_component,
+    read_pinned,
+    settings_of,
+    transfer_diagram,
+)
 
 __all__ = ["Card", "StrategyPage", "card_of", "derived_from", "strategies_of", "strategy_pages"]
 
@@ -65,14 +74,14 @@ class StrategyPage:
 def card_of(entry: Entry) -> Card:
     """Everything on this machine about a registered release; nothing is pulled. Raises IntegrityError if its picture is
     not the pinned one."""
-    found = at_hand(entry)
+    found = available_releases(entry)
     if found is None:
         return Card(entry, None, "", "")
     folder, manifest = found
     pin = manifest.files.get("samples.png")
     picture = _small(read_pinned(folder, "samples.png", pin)) if pin is not None else ""
     lineage = manifest.lineage
-    moved = moves(lineage.tensors, lineage.strategy) if lineage and lineage.tensors else ""
+    moved = transfer_diagram(lineage.tensors, lineage.strategy) if lineage and lineage.tensors else ""
     return Card(entry, manifest, picture, moved)
 
 
@@ -94,7 +103,7 @@ def _strategy(registered: RegisteredComponent) -> StrategyPage:
     settings: tuple[Setting, ...] = ()
     try:
         settings = settings_of(config_class(registered))
-        target = resolve(registered, registered.component.target)
+        target = import_component(registered, registered.component.target)
         text = inspect.getdoc(target) or ""
         slots, uses = _words(getattr(target, "slots", ())), _words(getattr(target, "requires", ()))
     except ZooError as error:
@@ -120,7 +129,7 @@ def _small(png: bytes) -> str:
     drawn.thumbnail((_WIDEST, 2 * _WIDEST))
     buffer = io.BytesIO()
     drawn.save(buffer, "PNG", optimize=True)
-    return data_address(buffer.getvalue())
+    return data_url(buffer.getvalue())
 
 
 def derived_from(cards: Sequence[Card]) -> dict[str, tuple[str, ...]]:

@@ -15,9 +15,7 @@ from typing import Any
 
 import jinja2
 
-from zoo._utils.files import open_regular, read_regular, write_atomically
-from zoo.errors import ConfigError, DataError
-from zoo.registry.index import models
+from zoo.plugin import ConfigError, DataError, models, open_regular, read_regular, write_atomically
 from zoo_ui.gallery.cards import card_of, derived_from, strategy_pages
 
 __all__ = ["gallery"]
