@@ -27,8 +27,7 @@ from torch import nn
 
 import zoo
 from zoo._utils import tensors
-from zoo.release.folder import folder as release_module
-from zoo.release.folder import load as pairs
+from zoo.release.folder import folder as release_module, load as pairs
 
 _MEGABYTES = 100.6
 _PIXELS = 158

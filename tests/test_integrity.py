@@ -68,7 +68,7 @@ def test_a_file_that_was_checked_is_not_hashed_again(named: Path, monkeypatch: p
     monkeypatch.setattr(checked, "_SETTLED", 0)
     first = load("dcgan.blobs")
     hashed: list[int] = []
-    from zoo.release.folder import folder as release
+    from zoo.release import folder as release
 
     real = release.sha256_of
     monkeypatch.setattr(release, "sha256_of", lambda data: (hashed.append(len(data)), real(data))[1])

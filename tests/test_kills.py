@@ -17,8 +17,7 @@ import torch
 from helpers import autoencoder
 
 import zoo
-from zoo.training import api as runs
-from zoo.training import checkpoint
+from zoo.training import api as runs, checkpoint
 from zoo.types import Metric
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the children are forks")

@@ -13,8 +13,7 @@ from helpers import autoencoder, states_equal
 
 import zoo
 from zoo.errors import ConfigError
-from zoo.training import api as runs
-from zoo.training import checkpoint
+from zoo.training import api as runs, checkpoint
 from zoo.types import Event, Metric
 
 EVERYTHING = {"batch": 16, "checkpoint_every": 48, "sample_every": 32, "augment": "translation+cutout"}

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers import released
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import zoo
 from zoo.errors import ZooError

@@ -14,8 +14,7 @@ from typing import Any
 import click
 import pytest
 
-from zoo.cli import ADD_ONS, COMMANDS, main
-from zoo.cli import zoo as program
+from zoo.cli import ADD_ONS, COMMANDS, main, zoo as program
 
 CODE = """
 import click

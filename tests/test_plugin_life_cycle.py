@@ -334,8 +334,8 @@ PARTS: dict[str, tuple[str, str, str]] = {
             def __init__(self, config, data):
                 super().__init__()
                 self.data, self.logit_groups = data, (2,)
-            def judge(self, x):
-                return Judgement(x.flatten(1)[:, :1], ())
+            def discriminate(self, x):
+                return DiscriminatorOutput(x.flatten(1)[:, :1], ())
         """,
         "realness is (2, 1), declared (2, 2)",
     ),
@@ -369,7 +369,7 @@ PARTS: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_of_another_shape_than_declared_is_refused_when_composing(site: Site, part: str) -> None:
     kind, net, cause = PARTS[part]
-    imports = "import torch\nfrom torch import nn\nfrom zoo.protocols import Judgement, Posterior\n"
+    imports = "import torch\nfrom torch import nn\nfrom zoo.plugin import DiscriminatorOutput, Posterior\n"
     site.add("faulty", GOOD.replace('"encoder"', repr(kind)), net=imports + dedent(net), config=CONFIG)
     compose, others = (zoo.autoencoder, ()) if kind == "bottleneck" else (zoo.gan, ("discriminator",))
     chosen: dict[str, Any] = dict.fromkeys(("generator", *others), "dcgan") | {kind: "faulty/tiny"}

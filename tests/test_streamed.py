@@ -168,8 +168,7 @@ def test_images_that_are_other_ones_are_refused_when_a_run_goes_on(photos: Path,
 def test_large_sets_stream_by_themselves_and_fits_read_a_bounded_sample(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zoo.data import images as sets
-    from zoo.data import open as opening
+    from zoo.data import images as sets, open as opening
 
     monkeypatch.setattr(opening, "_LARGE_COUNT", 30)
     monkeypatch.setattr(opening, "_MOST_HELD_OUT", 4)

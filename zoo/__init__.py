@@ -18,20 +18,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from zoo.data.open import open_images as open_images
     from zoo.errors import ZooError as ZooError
-    from zoo.networks.compose import autoencoder as autoencoder
-    from zoo.networks.compose import gan as gan
+    from zoo.networks.compose import autoencoder as autoencoder, gan as gan
     from zoo.plugins import components as components
     from zoo.registry.index import models as models
     from zoo.registry.load import load as load
     from zoo.remote.push import push as push
-    from zoo.training.api import open_run as open_run
-    from zoo.training.api import resume as resume
-    from zoo.training.api import train as train
+    from zoo.training.api import open_run as open_run, resume as resume, train as train
     from zoo.training.pipeline import run_recipe as run_recipe
     from zoo.training.recipe import read_recipe as read_recipe
     from zoo.transfers.apply import transfer as transfer
-    from zoo.types import DataSpec as DataSpec
-    from zoo.types import PartSpec as PartSpec
+    from zoo.types import DataSpec as DataSpec, PartSpec as PartSpec
 
 __version__ = "0.1.0"
 

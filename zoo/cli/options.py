@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
@@ -34,8 +34,15 @@ GIVE_ON = "Hand it to a GAN first: zoo transfer {} --data IMAGES --out runs/new"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-json_flag = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
-quiet = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
+
+class Option(Protocol):
+    """A decorator that adds an option to a command's function."""
+
+    def __call__(self, command: Command, /) -> Command: ...
+
+
+json_flag: Option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
+quiet: Option = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
 seed = click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random draw.")
 data = click.option(
     "--data",
@@ -46,7 +53,7 @@ data = click.option(
 device = click.option(
     "--device", metavar="auto|cpu|cuda|mps", help="Where to compute; auto, the default, takes a GPU if there is one."
 )
-out = click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+out: Option = click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder to write.")
 settings = click.option(
     "--set",
     "given",

@@ -125,7 +125,7 @@ def _open_component(name: str, wishes: _Wishes) -> ImageSet:
     if not isinstance(held, Dataset) or not isinstance(held.spec, DataSpec):
         raise PluginError(
             f"{owner} built a {type(held).__name__}, which lacks what a data set has",
-            f"The code is {registered.component.target} of {registered.plugin.distribution}; see zoo.data.types.Dataset.",
+            f"The code is {registered.component.target} of {registered.plugin.distribution}; see zoo.plugin.Dataset.",
         )
     images = checked_images(np.asarray(held.images), owner)
     train = checked_rows("train", np.asarray(held.train), len(images), "b", owner)

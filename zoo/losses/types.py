@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from torch import Generator as Rng
-from torch import Tensor, nn
+from torch import Generator as Rng, Tensor, nn
 
 from zoo.losses.balance import GradientBalance
 from zoo.networks.autoencoder import Autoencoder

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from torch import Generator as Rng
-from torch import Tensor, nn
+from torch import Generator as Rng, Tensor, nn
 
 from zoo.types import DataSpec
 

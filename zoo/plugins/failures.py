@@ -61,7 +61,8 @@ def fault(registered: RegisteredComponent, what: str, path: str) -> PluginError:
     """The error for a component whose own code, at `path`, did `what`."""
     return PluginError(
         f"{registered.component.kind} {registered.id}: {what}",
-        f"The code is {path} of {whose(registered.plugin)}. Details: zoo plugins check {registered.plugin.name} --traceback",
+        f"The code is {path} of {whose(registered.plugin)}. "
+        f"Details: zoo plugins check {registered.plugin.name} --traceback",
     )
 
 

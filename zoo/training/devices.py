@@ -93,7 +93,8 @@ class Engine:
         pieces = distributed.world_size() * self.accumulate
         if n % pieces:
             raise ConfigError(
-                f"a batch of {n} cannot be cut into {pieces} equal parts ({distributed.world_size()} processes x accumulate "
+                f"a batch of {n} cannot be cut into {pieces} equal parts "
+                f"({distributed.world_size()} processes x accumulate "
                 f"{self.accumulate})",
                 f"Use a batch of {max(1, n // pieces) * pieces}.",
             )

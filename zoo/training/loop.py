@@ -26,8 +26,7 @@ from torch import Tensor
 from zoo._utils import distributed
 from zoo.data.batches import Batches
 from zoo.errors import Diverged
-from zoo.training import checkpoint
-from zoo.training import out_of_memory as memory
+from zoo.training import checkpoint, out_of_memory as memory
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.run_dir import RunDirectory
 from zoo.training.trainer import Trainer, restore, training_state

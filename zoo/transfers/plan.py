@@ -140,7 +140,7 @@ def edit_each(
     tensors: Callable[[ApplyContext], Mapping[str, Tensor]],
     prefix: str = "",
 ) -> list[Edit]:
-    """An edit for each of the tensors `names` of `net`, called `prefix + name` there: its value is `tensors(...)[name]`.
+    """An edit for each tensor in `names` of `net`, called `prefix + name` there, with the value `tensors(...)[name]`.
     Use `memoize`, so that they are computed once."""
 
     def value_of(name: str) -> Callable[[ApplyContext], Tensor]:

@@ -40,7 +40,7 @@ class DecoderDistill(TransferStrategy):
     images: Aguinaldo et al. 2019, "Compressing GANs using knowledge distillation").
 
     Half of the codes are those of the target's images, moved by a fraction of the difference of two others; half come
-    from the Gaussian fitted to them. Where G takes another number of context, z is c on its principal components, scaled
+    from the Gaussian fitted to them. Where G takes another number of values, z is c on its principal components, scaled
     to N(0, I); what G takes beyond them is noise. No image is shown to anyone; the time it takes is the run's.
     """
 

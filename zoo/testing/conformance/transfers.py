@@ -150,7 +150,7 @@ def the_report_is_complete(case: TransferCase) -> None:
 
 
 def a_neutral_strategy_equals_scratch(case: TransferCase) -> None:
-    """Its `noop_config()` config gives scratch's nets bit for bit after 20 steps; where there is none its docstring says
+    """Its `noop_config()` gives scratch's nets bit for bit after 20 steps; if there is none, its docstring says
     why, and a strategy that only copies (it fills G or D, and at most a schedule) equals scratch if it is given the
     scratch nets' own weights as an autoencoder."""
     strategy = case.strategy()
