@@ -54,8 +54,8 @@ _HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Engine:
-    """Runs a trainer's computations as the recipe's [engine] section says. `accumulate` is the number of micro-batches in
-    which this process computes its share of a batch."""
+    """Runs a trainer's computations as the recipe's [engine] section says. `accumulate` is the number of micro-batches
+    in which this process computes its share of a batch."""
 
     def __init__(self, settings: EngineSection | None = None) -> None:
         self.settings = settings or EngineSection()
