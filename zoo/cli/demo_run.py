@@ -22,7 +22,7 @@ from zoo.networks.gan import GAN
 from zoo.registry.load import load
 from zoo.report.curves import curve
 from zoo.training.api import Run, train
-from zoo.training.watchers import Cost, CostWatch, read_spent
+from zoo.training.watchers import Cost, CostWatch, read_costs, read_spent
 from zoo.transfers.apply import TransferResult, transfer
 from zoo.types import Watcher
 

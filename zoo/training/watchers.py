@@ -43,8 +43,8 @@ class Cost:
 
 class CostWatch:
     """Measures what training costs, without evaluation, in `cost.json` of the run folder. `before` was spent already:
-    on the transfer, or on the run up to its last checkpoint. The file is written at checkpoints, so that it belongs to the
-    weights on disk. `at` are the costs of earlier measurements, by images shown."""
+    on the transfer, or on the run up to its last checkpoint. The file is written at checkpoints, so that it belongs to
+    the weights on disk. `at` are the costs of earlier measurements, by images shown."""
 
     def __init__(self, folder: Path, before: Cost | None = None, at: dict[int, Cost] | None = None) -> None:
         self._folder = folder
