@@ -31,51 +31,30 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "DataSpec": "zoo.types",
-    "PartSpec": "zoo.types",
-    "ZooError": "zoo.errors",
-    "autoencoder": "zoo.networks.compose",
-    "components": "zoo.plugins",
-    "gan": "zoo.networks.compose",
-    "load": "zoo.registry.load",
-    "models": "zoo.registry.index",
-    "open_images": "zoo.data.open",
-    "open_run": "zoo.training.api",
-    "push": "zoo.remote.push",
-    "read_recipe": "zoo.training.recipe",
-    "resume": "zoo.training.api",
-    "run_recipe": "zoo.training.pipeline",
-    "train": "zoo.training.api",
-    "transfer": "zoo.transfers.apply",
+_LAZY = {
+    "zoo.data.open": "open_images",
+    "zoo.errors": "ZooError",
+    "zoo.networks.compose": "autoencoder gan",
+    "zoo.plugins": "components",
+    "zoo.registry.index": "models",
+    "zoo.registry.load": "load",
+    "zoo.remote.push": "push",
+    "zoo.training.api": "open_run resume train",
+    "zoo.training.pipeline": "run_recipe",
+    "zoo.training.recipe": "read_recipe",
+    "zoo.transfers.apply": "transfer",
+    "zoo.types": "DataSpec PartSpec",
 }
+_HOME = {name: module for module, names in _LAZY.items() for name in names.split()}
 
-__all__ = [
-    "DataSpec",
-    "PartSpec",
-    "ZooError",
-    "__version__",
-    "autoencoder",
-    "components",
-    "gan",
-    "load",
-    "models",
-    "open_images",
-    "open_run",
-    "push",
-    "read_recipe",
-    "resume",
-    "run_recipe",
-    "train",
-    "transfer",
-]
+__all__ = sorted(["__version__", *_HOME])
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOME:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOME})
