@@ -1,6 +1,6 @@
 """What single choices cost or save: R1 at every step and lazy, frozen lower blocks of D, sampling in chunks.
 
-python benchmarks/parts_of_a_step.py --rounds 7 --write docs/speed.md
+python benchmarks/parts_of_a_step.py --rounds 7 --write docs/appendix/speed.md
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     pip install . ./plugins/*                                # in one environment
     pip install llm                                          # in another
-    python benchmarks/startup.py --llm OTHER/bin/llm --rounds 21 [--write docs/start-up.md]
+    python benchmarks/startup.py --llm OTHER/bin/llm --rounds 21 [--write docs/appendix/start-up.md]
 
 The commands run in turns, so that a busy moment of the machine hits all of them; medians are told.
 """
