@@ -23,8 +23,9 @@ TEXT = """# Start-up time
 
 *Generated page: `python benchmarks/startup.py` measures and writes it.*
 
-A command that prints help or a list should respond at once. This page compares Zoo with two other programs: one that loads plugins and one
-that talks to the Hub. They take turns for {rounds} rounds, after one round that is not counted, with standard output into a pipe.
+A command that prints help or a list should respond at once. This page compares Zoo with two other programs: one that
+loads plugins and one that talks to the Hub. They take turns for {rounds} rounds, after one round that is not counted,
+with standard output into a pipe.
 
 {table}
 

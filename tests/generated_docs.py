@@ -100,7 +100,15 @@ def _thresholds() -> str:
     with THRESHOLDS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     counts = sorted({int(row["n"]) for row in rows} - {0})
-    head = ["autoencoder", "images", "error / variance", "gap to N(0, I)", "N(0, I)", *(f"{n:,} images" for n in counts), "real images"]
+    head = [
+        "autoencoder",
+        "images",
+        "error / variance",
+        "gap to N(0, I)",
+        "N(0, I)",
+        *(f"{n:,} images" for n in counts),
+        "real images",
+    ]
     table = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * (len(head) - 2)]
     for source, images in dict.fromkeys((row["source"], row["images"]) for row in rows):
         here = [row for row in rows if (row["source"], row["images"]) == (source, images)]

@@ -82,7 +82,9 @@ def rows() -> list[tuple[str, str, str, str, str]]:
         data = DataSpec(shape)
         pairs = list(product(parts("encoder"), parts("generator")))
         halves = {(e.component, g.component): autoencoder_step(e, g, data) for e, g in pairs}
-        others = {(g.component, d.component): gan_step(g, d, data) for g, d in product(parts("generator"), discriminators)}
+        others = {
+            (g.component, d.component): gan_step(g, d, data) for g, d in product(parts("generator"), discriminators)
+        }
         for (encoder, generator), discriminator in product(pairs, discriminators):
             one = halves[encoder.component, generator.component]
             two = others[generator.component, discriminator.component]
