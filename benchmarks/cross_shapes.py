@@ -1,9 +1,10 @@
 """Transfers to GANs of another shape, compared with scratch at the same number of images shown.
 
 `python benchmarks/cross_shapes.py --out runs/cross --seeds 3` trains what is missing, continues if it was interrupted,
-and appends to benchmarks/cross_shapes/results.csv. `--page` only rewrites the tables of docs/appendix/cross-shape.md. The
-recipes are benchmarks/cross_shapes/CASE-source.toml and CASE.toml. Every case has one source (seed 0). A seed fixes the
-GAN's fresh weights, the order of the images and the latent codes, and these are the same in every arm.
+and appends to benchmarks/cross_shapes/results.csv. `--page` only rewrites the tables of
+docs/appendix/cross-shape.md. The recipes are benchmarks/cross_shapes/CASE-source.toml and CASE.toml. Every case has one
+source (seed 0). A seed fixes the GAN's fresh weights, the order of the images and the latent codes, and these are the
+same in every arm.
 """
 
 from __future__ import annotations

@@ -107,8 +107,8 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
     lines = [
         f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images per trial, on a "
-        "second split of the training images, with the same trials for each arm. The cells give the median of a trial's "
-        "last three KIDs; the best of each arm is in bold:",
+        "second split of the training images, with the same trials for each arm. The cells give the median of a "
+        "trial's last three KIDs; the best of each arm is in bold:",
         "",
         "| " + " | ".join([*names, *(arm for _, arm in arms)]) + " |",
         "|" + "---|" * (len(names) + len(arms)),
@@ -144,8 +144,9 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
     lines += [_end_row(arm, several) for arm in one.arms]
     lines += [
         "",
-        f"Time to a threshold: three measurements in a row at or below that KID times the factor. A share is relative to "
-        f"what `{baseline}` needed for its best KID: in images, in CPU seconds, and in CPU seconds with the autoencoder.",
+        f"Time to a threshold: three measurements in a row at or below that KID times the factor. A share is relative "
+        f"to what `{baseline}` needed for its best KID: in images, in CPU seconds, and in CPU seconds with the "
+        "autoencoder.",
         "",
         "| arm | factor | reached | images | share of images | share of CPU | share with autoencoder | mean images |",
         "|" + "---|" * 8,

@@ -15,8 +15,8 @@ _HEAD = """# Results
 
 `zoo bench report` writes this page from the tables in `results/`. Every row of a table names the complete recipe of its
 run, which is in the same folder. `zoo bench results/SUITE/suite.toml` repeats all runs of a suite. KID is unbiased: for
-equal distributions it is 0 on average. If a logarithm is taken, values below 0.001 count as 0.001. The p values are those
-of paired sign-flip permutation tests on the logarithm of the last KID; five pairs cannot give less than 0.0625.
+equal distributions it is 0 on average. If a logarithm is taken, values below 0.001 count as 0.001. The p values are
+those of paired sign-flip permutation tests on the logarithm of the last KID; five pairs cannot give less than 0.0625.
 """
 
 
