@@ -29,10 +29,11 @@ from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.registry.load import LoadedRelease, load
 from zoo.release.manifest import Manifest
-from zoo.training import checkpoint, loop
+from zoo.training import checkpoint
 from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
+from zoo.training.loop import Budget, Callbacks, TrainingLoop
 from zoo.training.rebuild import (
     KEPT_FILES,
     fork,
@@ -55,7 +56,7 @@ from zoo.training.recipe import (
 from zoo.training.release import Trained, write_pair
 from zoo.training.run_dir import RECIPE, RunDirectory
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
-from zoo.training.trainer import restore, restore_weights
+from zoo.training.trainer import monitor_for, restore, restore_weights
 from zoo.training.watchers import trackers
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
@@ -293,7 +294,7 @@ def _go(
 ) -> Run:
     training = trainer.training
     batches = batches_of(image_set, training.batch, trainer.streams["data"])
-    watch = loop.watch_over(trainer, training.images)
+    watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:
         shown = restore(trainer, batches, watch, checkpoint.latest(run_dir.checkpoints))
@@ -322,13 +323,12 @@ def _go(
         facts = {**facts, "recipe": to_plain(recipe)}
         return checkpoint.save(run_dir.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
 
-    budget = loop.Budget(
+    budget = Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
     )
     with run_dir.record_outcome(training.images):
-        shown = loop.train(
-            trainer, batches, budget, run_dir, watch, shown=shown, draw=draw, evaluate=evaluate, keep=keep
-        )
+        callbacks = Callbacks(draw, evaluate, keep)
+        shown = TrainingLoop(trainer, batches, budget, run_dir, watch, callbacks, shown=shown).run()
     return _run(trainer, recipe, run_dir, image_set, shown)
 
 
