@@ -1,6 +1,6 @@
 """An autoencoder's step beside pythae's trainer: the same VAE, batch, optimiser and images in memory.
 
-    python benchmarks/ae_step.py --rounds 7 --steps 4 --write docs/speed.md      (pip install pythae)
+    python benchmarks/ae_step.py --rounds 7 --steps 4 --write docs/appendix/speed.md      (pip install pythae)
 
 What is timed of pythae is `BaseTrainer.train_step`: its loader and loop, without its checkpoints and logs.
 """

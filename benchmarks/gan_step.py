@@ -1,6 +1,6 @@
 """A GAN's step beside other people's loops: equal nets (DCGAN), equal losses, equal optimiser settings.
 
-    python benchmarks/gan_step.py --rounds 7 --steps 4 --write docs/speed.md
+    python benchmarks/gan_step.py --rounds 7 --steps 4 --write docs/appendix/speed.md
 
 - ours: as it comes, and with one option more: `--set engine.channels_last=true`, `--set engine.precision=bf16`.
 - bare: a hand-written loop of the same algorithm (one forward of G for both sides, D's weights off in G's step, fused

@@ -1,6 +1,6 @@
 """What single choices cost or save: R1 at every step and lazy, frozen lower blocks of D, sampling in chunks.
 
-python benchmarks/parts_of_a_step.py --rounds 7 --write docs/speed.md
+python benchmarks/parts_of_a_step.py --rounds 7 --write docs/appendix/speed.md
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ def main() -> None:
         "r1, every 4th": partial(penalised, 4, steps),
     }
     freezing: dict[str, Maker] = {
-        "all of D learns": partial(frozen, 0, steps),
-        "half of it frozen": partial(frozen, 0.5, steps),
-        "its whole encoder frozen": partial(frozen, 1, steps),
+        "all of D trained": partial(frozen, 0, steps),
+        "half of D frozen": partial(frozen, 0.5, steps),
+        "D's whole encoder frozen": partial(frozen, 1, steps),
     }
     samplings: dict[str, Maker] = {
         "ours": partial(sampling, None, 512),
@@ -71,7 +71,7 @@ def main() -> None:
     }
     wanted = {f"bare, batch {n}": 0.95 for n in (16, 64, 256)}
     record(given.write, "penalties", report(penalties, given, steps * BATCH, ("no penalty",), {}))
-    record(given.write, "freezing", report(freezing, given, steps * BATCH, ("all of D learns",), {}))
+    record(given.write, "freezing", report(freezing, given, steps * BATCH, ("all of D trained",), {}))
     record(given.write, "sampling", report(samplings, given, 512, ("ours",), wanted))
 
 

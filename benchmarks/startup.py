@@ -2,7 +2,7 @@
 
     pip install . ./plugins/*                                # in one environment
     pip install llm                                          # in another
-    python benchmarks/startup.py --llm OTHER/bin/llm --rounds 21 [--write docs/start-up.md]
+    python benchmarks/startup.py --llm OTHER/bin/llm --rounds 21 [--write docs/appendix/start-up.md]
 
 The commands run in turns, so that a busy moment of the machine hits all of them; medians are told.
 """
@@ -19,11 +19,13 @@ import time
 from pathlib import Path
 
 OURS = ("zoo --help", "zoo list")
-TEXT = """# How long the program takes to start
+TEXT = """# Start-up time
 
-A command line that is asked for help or a listing should answer at once. Here it stands beside two others, one that
-loads plugins and one that talks to the Hub, run in turns by `benchmarks/startup.py`: {rounds} rounds after one that is
-not counted, standard output into a pipe.
+*Generated page: `python benchmarks/startup.py` measures and writes it.*
+
+A command that prints help or a list should respond at once. This page compares Zoo with two other programs: one that
+loads plugins and one that talks to the Hub. They take turns for {rounds} rounds, after one round that is not counted,
+with standard output into a pipe.
 
 {table}
 

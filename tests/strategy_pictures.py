@@ -1,7 +1,7 @@
-"""What each strategy moves, drawn from its plan: one SVG a strategy.
+"""A picture of each strategy, drawn from its plan: one SVG per strategy.
 
-Left the autoencoder and the images, right the GAN, between them what a strategy adds (losses, maps, games). Every box,
-arrow and count is read from `plan`; nothing is drawn by hand. Colours are legible on white and on black.
+The autoencoder and the images are on the left, the GAN is on the right, and what a strategy adds (losses, maps, tasks) is in
+the middle. Every box, arrow and count comes from the plan. Colours are legible on white and on black.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ALONGSIDE = {
     "ewc": "decoder-init",
     "miner": "decoder-init",
 }
-"""What a strategy that moves no weights itself is drawn with."""
+"""Strategies that transfer no weights themselves are drawn together with these."""
 
 _INK = "#6e7781"
 _FILL = {"source": "#6e4fb0", "trained": "#1a7f37", "frozen": "#0b62c4", "buffer": "#57606a", "loss": "#9a4a00"}
@@ -89,7 +89,7 @@ def picture(name: str) -> str:
     if ALONGSIDE.get(name):
         parts.append(_text(8, height + 12, f"drawn together with {ALONGSIDE[name]}", 12))
     parts.append(_legend(height + 30))
-    title = f"{name}: what moves from the autoencoder into the GAN"
+    title = f"What {name} transfers from the autoencoder to the GAN"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height + 46}" width="{_WIDTH}" '
         f'font-family="sans-serif" role="img"><title>{escape(title)}</title>\n' + "\n".join(parts) + "\n</svg>\n"
@@ -116,7 +116,7 @@ def _boxes(source: Autoencoder, transfer: TransferPlan) -> dict[str, _Box]:
     if "prior" not in boxes:
         boxes["prior"] = _Box(_title("prior", transfer), "gan")
     if transfer.task is not None and "discriminator" not in transfer.task.trained_modules(Side.DISCRIMINATOR):
-        boxes["discriminator"].lines = [("not in this game", "")]
+        boxes["discriminator"].lines = [("not used in this task", "")]
     for key, schedules in transfer.schedules.items():
         net = key.partition(".")[0]
         boxes[net].lines.append(("learning rate", f"{len(schedules)} schedule"))
@@ -125,7 +125,7 @@ def _boxes(source: Autoencoder, transfer: TransferPlan) -> dict[str, _Box]:
 
 
 def _groups(rows: list[tuple[str, str, str]]) -> list[tuple[str, str]]:
-    """Tensors that share an origin and a state are one line: their names, shortened, and what became of them."""
+    """One line for the tensors that share an origin and a state: their shortened names, origin and state."""
     found: dict[tuple[str, str], list[str]] = {}
     for tensor, origin, state in rows:
         found.setdefault((origin, state), []).append(tensor)
@@ -137,14 +137,14 @@ def _groups(rows: list[tuple[str, str, str]]) -> list[tuple[str, str]]:
 
 
 def _short(tensors: list[str], others: set[str]) -> str:
-    """The shortest beginnings that tell these tensors from the others, else their last words."""
+    """The shortest prefixes that distinguish these tensors from the others; else the ends of their names."""
 
     def cut(names: Iterable[str], part: slice) -> list[str]:
         return list(dict.fromkeys(".".join(re.split(r"[./]", name)[part]) for name in names))
 
     parts = [slice(0, 1), slice(0, 2), slice(0, 3), slice(-1, None)]
-    told = (cut(tensors, part) for part in parts if not set(cut(tensors, part)) & set(cut(others, part)))
-    return ", ".join(next(told, cut(tensors, parts[0])))
+    unique = (cut(tensors, part) for part in parts if not set(cut(tensors, part)) & set(cut(others, part)))
+    return ", ".join(next(unique, cut(tensors, parts[0])))
 
 
 def _title(net: str, transfer: TransferPlan) -> str:
@@ -155,7 +155,7 @@ def _title(net: str, transfer: TransferPlan) -> str:
         return net.removeprefix("losses.transfer/").replace("/", ": ")
     if net == "objective":
         return f"objective: {type(transfer.objective).__name__}"
-    return {"to_latent": "codes to z", "task": f"game: {type(transfer.task).__name__}"}.get(net, net)
+    return {"to_latent": "codes to z", "task": f"task: {type(transfer.task).__name__}"}.get(net, net)
 
 
 def _arrows(transfer: TransferPlan) -> list[_Arrow]:
@@ -215,8 +215,8 @@ def _place(boxes: dict[str, _Box]) -> int:
 
 
 def _heading() -> str:
-    told = {"source": "autoencoder", "added": "added for training", "gan": "GAN"}
-    return "".join(_text(x, 18, told[column], 13, bold=True) for column, (x, _) in _COLUMNS.items())
+    titles = {"source": "autoencoder", "added": "added for training", "gan": "GAN"}
+    return "".join(_text(x, 18, titles[column], 13, bold=True) for column, (x, _) in _COLUMNS.items())
 
 
 def _drawn(box: _Box) -> str:
@@ -269,7 +269,7 @@ def _at_left(boxes: dict[str, _Box], arrow: _Arrow, side: str) -> bool:
 
 
 def _label(kind: str, count: int) -> str:
-    return "loss" if kind == "loss" else f"{count} start values" if kind == "start" else f"{count} {kind}"
+    return "loss" if kind == "loss" else f"{count} initial values" if kind == "start" else f"{count} {kind}"
 
 
 def _drawn_arrow(boxes: dict[str, _Box], arrow: _Arrow, y1: float, y2: float, label: str) -> str:

@@ -1,4 +1,4 @@
-"""What the papers' equations promise of single strategies, one property a test; docs/strategy-tests.md lists them all."""
+"""What the papers' equations promise of single strategies, one property a test; docs/appendix/strategy-tests.md lists them all."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ def _setting(suite: Suite, rows: Sequence[Row]) -> list[str]:
     lines = [
         f"{finals} runs, {trials} trials, {len({(r.autoencoder, r.seed) for r in sources})} autoencoders trained; "
         f"{len(diverged)} runs diverged. Measured with {suite.measuring.samples:,} samples at "
-        f"{suite.measuring.points} counts of images shown; {suite.threads} thread a run. "
-        f"Table: `{suite.name}/table.csv`, recipes beside it.",
+        f"{suite.measuring.points} points of training, with {suite.threads} thread per run. "
+        f"Table: `{suite.name}/table.csv`, with the recipes in the same folder.",
         "",
     ]
     if sources:
@@ -106,9 +106,9 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     names = sorted({name for settings in suite.tuning.settings() for name in settings})
     arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
     lines = [
-        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to "
-        "learn from that were split again; the same trials for each arm. Median of each trial's last three KIDs "
-        "(each arm's best in bold):",
+        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images per trial, on a "
+        "second split of the training images, with the same trials for each arm. The cells give the median of a "
+        "trial's last three KIDs; the best of each arm is in bold:",
         "",
         "| " + " | ".join([*names, *(arm for _, arm in arms)]) + " |",
         "|" + "---|" * (len(names) + len(arms)),
@@ -130,9 +130,9 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
         f"### {one.data}, {one.architecture}",
         "",
         f"KID against {one.reference:,} held-out images in `{one.extractor}`; real against real: {one.floor:.4f}. "
-        f"Up to {seeds} paired seeds, {one.budget:,} images a run. The median best KID of `{baseline}` is "
+        f"Up to {seeds} paired seeds, {one.budget:,} images per run. The median best KID of `{baseline}` is "
         f"{one.baseline_best:.4f}, "
-        f"at a median of {one.baseline_images:,.0f} images and {one.baseline_cpu:.0f} CPU seconds.",
+        f"reached after a median of {one.baseline_images:,.0f} images and {one.baseline_cpu:.0f} CPU seconds.",
         "",
         f"![learning curves]({pictures}{one.data}-{one.architecture}-kid.png)",
         f"![recall]({pictures}{one.data}-{one.architecture}-recall.png)",
@@ -144,8 +144,9 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
     lines += [_end_row(arm, several) for arm in one.arms]
     lines += [
         "",
-        f"How soon: three measurements in a row at or below that KID times the factor; the share is of what "
-        f"`{baseline}` took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
+        f"Time to a threshold: three measurements in a row at or below that KID times the factor. A share is relative "
+        f"to what `{baseline}` needed for its best KID: in images, in CPU seconds, and in CPU seconds with the "
+        "autoencoder.",
         "",
         "| arm | factor | reached | images | share of images | share of CPU | share with autoencoder | mean images |",
         "|" + "---|" * 8,

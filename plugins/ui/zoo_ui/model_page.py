@@ -76,12 +76,12 @@ def model_page(gr: Any, page: Any, models: ModelCache, first: str, names: list[s
             judged, real, judge, column = row
             with column:
                 words = gr.Textbox(label="Realness of your image", interactive=False, lines=2)
-            realness = picture(gr, "Realness of real and generated images")
+            histogram = picture(gr, "Realness of real and generated images")
             when(
                 judge.click,
                 lambda name, up, on: models.open(name).discriminate(up, on),
                 [model, judged, real],
-                [words, realness],
+                [words, histogram],
             )
 
 
