@@ -26,7 +26,7 @@ def doctor(as_json: bool) -> None:
         show.as_json(found.plain())
     else:
         _section("versions", list(found.versions.items()))
-        _section("plugins", [(one.name, f"{one.distribution} {one.version}  {one.stage}") for one in found.plugins])
+        _section("plugins", [(one.name, f"{one.release}  {one.step}") for one in found.plugins])
         _section("devices", [(name, "") for name in found.devices])
         _section(
             "folders",

@@ -66,8 +66,8 @@ class Diagnosis:
         return {
             "versions": self.versions,
             "plugins": [
-                {key: getattr(one, key) for key in ("name", "distribution", "version", "editable", "stage", "error")}
-                for one in self.plugins
+                {key: plain[key] for key in ("name", "distribution", "version", "editable", "stage", "error")}
+                for plain in (plugin.plain() for plugin in self.plugins)
             ],
             "devices": list(self.devices),
             "folders": [{key: getattr(one, key) for key in Folder.__slots__} for one in self.folders],
@@ -181,7 +181,7 @@ def _variables() -> dict[str, str]:
 def _of_plugins(found: tuple[plugins.Plugin, ...]) -> Iterator[Problem]:
     for plugin in found:
         if plugin.error:
-            what = f"plugin {plugin.name!r} ({plugin.distribution} {plugin.version}) failed at stage {plugin.stage}"
+            what = f"plugin {plugin.name!r} ({plugin.release}) failed at the step {plugin.step}"
             yield Problem(f"{what}: {plugin.error}", plugins.repair(plugin))
     if not any(plugin.ready and plugin.distribution != "aegan-zoo" for plugin in found):
         yield Problem("no plugin brings networks", f"pip install {' '.join(plugins.BUNDLED)}")

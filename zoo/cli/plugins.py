@@ -28,20 +28,20 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
     """
     from zoo import plugins as host
 
-    offers = host.components(kind, pattern)
+    listed = host.components(kind, pattern)
     if as_json:
         show.as_json(
             [
                 asdict(registered.component) | {"id": registered.id, "plugin": registered.plugin.name}
-                for registered in offers
+                for registered in listed
             ]
         )
     elif quiet:
-        show.lines(registered.id for registered in offers)
-    elif offers:
+        show.lines(registered.id for registered in listed)
+    elif listed:
         show.table(
             ("kind", "name", "plugin", ""),
-            [(o.component.kind, o.component.name, o.plugin.name, o.component.summary) for o in offers],
+            [(c.component.kind, c.component.name, c.plugin.name, c.component.summary) for c in listed],
         )
     else:
         click.echo(f"No component matches. Bundled plugins: pip install {' '.join(host.BUNDLED)}", err=True)
@@ -70,32 +70,34 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
     from zoo import plugins as host
     from zoo.registry.index import plugin_problems
 
-    wrong = plugin_problems()
-    found = [
-        replace(plugin, stage="registry", error=wrong[plugin.name]) if plugin.ready and plugin.name in wrong else plugin
+    problems = plugin_problems()
+    listed = [
+        replace(plugin, step="registry", error=problems[plugin.name])
+        if plugin.ready and plugin.name in problems
+        else plugin
         for plugin in host.plugins()
     ]
     if as_json:
-        show.as_json([{k: v for k, v in asdict(plugin).items() if k != "traceback"} for plugin in found])
+        show.as_json([plugin.plain() for plugin in listed])
         return
     if quiet:
-        show.lines(plugin.name for plugin in found)
+        show.lines(plugin.name for plugin in listed)
         return
     show.table(
-        ("plugin", "distribution", "version", "stage", "components", "problem"),
+        ("plugin", "distribution", "version", "step", "components", "problem"),
         [
             (
                 p.name,
                 p.distribution,
                 p.version + (" (editable)" if p.editable else ""),
-                p.stage,
-                sum(o.plugin.name == p.name for o in host.load().offers),
+                p.step,
+                sum(c.plugin.name == p.name for c in host.load().components),
                 p.error,
             )
-            for p in found
+            for p in listed
         ],
     )
-    missing = [name for name in host.BUNDLED if name not in {plugin.distribution for plugin in found}]
+    missing = [name for name in host.BUNDLED if name not in {plugin.distribution for plugin in listed}]
     if missing:
         click.echo(f"Not installed: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
 
@@ -150,7 +152,7 @@ def new(name: str, out: Path | None, quiet: bool) -> None:
 def _plain(verdict: Any, traceback: bool) -> dict[str, Any]:
     hidden = set() if traceback else {"traceback"}
     return {
-        "plugin": {k: v for k, v in asdict(verdict.plugin).items() if k not in hidden},
+        "plugin": verdict.plugin.plain(traceback=traceback),
         "passed": verdict.passed,
         "checks": len(verdict.findings),
         "failures": [{k: v for k, v in asdict(f).items() if k not in hidden} for f in verdict.failures],
@@ -164,7 +166,7 @@ def _print(verdict: Any, traceback: bool) -> None:
     plugin = verdict.plugin
     click.echo(click.style(f"{plugin.name}", bold=True) + f"  {plugin.distribution} {plugin.version}  {plugin.target}")
     if not plugin.ready:
-        click.echo(f"  {plugin.stage}: {plugin.error}" if plugin.error else f"  {plugin.stage}")
+        click.echo(f"  {plugin.step}: {plugin.error}" if plugin.error else f"  {plugin.step}")
         if plugin.error:
             click.echo(plugin.traceback if traceback else f"  Repair: {repair(plugin)}    Where: --traceback")
         return

@@ -86,7 +86,7 @@ def check_plugin(name: str, member: str = "") -> Verdict:
         raise UnknownName(f"no plugin {name!r} is installed", near(name, [plugin.name for plugin in every]))
     if not plugin.ready:
         return Verdict(plugin, (), ())
-    offers = [registered for registered in plugins.load().offers if registered.plugin.name == name]
+    offers = [registered for registered in plugins.load().components if registered.plugin.name == name]
     if member:
         offers = _named(name, member)
     notes: list[str] = []
