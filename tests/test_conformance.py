@@ -490,7 +490,9 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, type], A
     def registered(kind: str, target: type) -> Any:
         plugin = plugins.Plugin("faulty", __name__, "faulty", "1.0", "ready")
         record = Component(kind, target.__name__, f"{__name__}:{target.__name__}", f"{__name__}:Config")  # type: ignore[arg-type]
-        host = plugins.Host(real.plugins, (*real.components, plugins.RegisteredComponent(record, plugin)), real.registries)
+        host = plugins.Host(
+            real.plugins, (*real.components, plugins.RegisteredComponent(record, plugin)), real.registries
+        )
         monkeypatch.setattr("zoo.plugins.lookup.host", lambda: host)
         name = f"faulty/{target.__name__}"
         return OTHERS[kind](name) if kind in OTHERS else NETWORKS[kind](name, {}, DATA)
