@@ -1,4 +1,4 @@
-"""A plugin may fail at any stage: it is recorded, told once, and stops nothing that does not need it."""
+"""A plugin may fail at any step of loading: it is recorded, reported once, and stops nothing that does not need it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from zoo.errors import ConfigError, PluginError, UnknownName, ZooError
 from zoo.plugins.records import Plugin
 
 GOOD = """
-    from zoo.plugins.hookspecs import hook
-    from zoo.types import Component
-    ZOO_API = 1
+    from zoo.plugin import Component, hook
+    ZOO_API = 2
     @hook
     def zoo_components():
         return [Component("encoder", "tiny", "NAME_net:Tiny", "NAME_config:Config", "a sample")]
@@ -81,7 +80,7 @@ def found(name: str) -> plugins.Plugin:
     return next(plugin for plugin in plugins.plugins() if plugin.name == name)
 
 
-HOOK = "from zoo.plugins.hookspecs import hook\nfrom zoo.types import Component\nZOO_API = 1\n@hook\ndef zoo_components():\n"
+HOOK = "from zoo.plugin import Component, hook\nZOO_API = 2\n@hook\ndef zoo_components():\n"
 RECORD = 'Component("encoder", "tiny", "a:b", "c:d")'
 
 BROKEN: dict[str, tuple[str, str, str]] = {
@@ -94,9 +93,17 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "import",
         "Odd",
     ),
-    "has-no-api": ("x = 1", "api", "ZOO_API is None; this zoo speaks 1"),
-    "has-another-api": ("ZOO_API = 2", "api", "ZOO_API is 2; this zoo speaks 1"),
-    "has-no-hook": ("ZOO_API = 1\ndef zoo_components(): return []", "register", "defines no hook"),
+    "has-no-api": (
+        "x = 1",
+        "api",
+        "zoo_broken does not set ZOO_API; this version of zoo needs plugins with ZOO_API = 2",
+    ),
+    "has-another-api": (
+        "ZOO_API = 1",
+        "api",
+        "is made for plugin API 1; this version of zoo needs plugins with ZOO_API = 2",
+    ),
+    "has-no-hook": ("ZOO_API = 2\ndef zoo_components(): return []", "register", "defines no hook"),
     "misspells-a-hook": (HOOK.replace("zoo_components", "zoo_component") + " return []", "register", "zoo_component"),
     "misspells-an-argument": (HOOK.replace("()", "(nmae)") + " return []", "register", "nmae"),
     "raises-in-its-hook": (HOOK + " raise KeyError('width')", "collect", "KeyError: 'width'"),
@@ -113,14 +120,14 @@ BROKEN: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_fault_is_recorded_with_its_stage_and_others_go_on(
+def test_a_fault_is_recorded_with_its_step_and_others_go_on(
     site: Site, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, stage, cause = BROKEN[fault]
+    code, step, cause = BROKEN[fault]
     site.add("broken", code)
     site.add("sound")
     plugin = found("broken")
-    assert (plugin.step, plugin.distribution, plugin.version) == (stage, "zoo-broken", "1.2")
+    assert (plugin.step, plugin.distribution, plugin.version) == (step, "zoo-broken", "1.2")
     assert cause in plugin.error
     assert "\n" not in plugin.error
     assert found("sound").ready
@@ -337,7 +344,7 @@ PARTS: dict[str, tuple[str, str, str]] = {
             def discriminate(self, x):
                 return DiscriminatorOutput(x.flatten(1)[:, :1], ())
         """,
-        "realness is (2, 1), declared (2, 2)",
+        "logits is (2, 1), declared (2, 2)",
     ),
     "a bottleneck's codes": (
         "bottleneck",
@@ -475,3 +482,10 @@ def test_whoever_writes_a_plugin_is_not_told_to_reinstall_it() -> None:
     theirs = Plugin("tiny", "zoo_tiny.plugin", "zoo-tiny", "1.0", step="import", error="NameError: x")
     assert plugins.repair(theirs) == "pip install --force-reinstall zoo-tiny"
     assert plugins.repair(replace(theirs, editable=True)) == "correct its source, zoo_tiny.plugin"
+
+
+def test_a_plugin_for_another_api_is_upgraded_or_ported() -> None:
+    """An installed one is upgraded with zoo; the author of one is sent to the list of changes."""
+    old = Plugin("tiny", "zoo_tiny.plugin", "zoo-tiny", "1.0", step="api", error="PluginError: x")
+    assert plugins.repair(old) == "pip install --upgrade aegan-zoo zoo-tiny"
+    assert "CHANGELOG.md" in plugins.repair(replace(old, editable=True))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from zoo.plugins.hookspecs import hook
 from zoo.types import Component, Kind
 
-ZOO_API = 1
+ZOO_API = 2
 
 _PACKAGES: dict[Kind, str] = {
     "bottleneck": "zoo.networks",

@@ -149,7 +149,7 @@ def _import(entry_point: importlib.metadata.EntryPoint) -> ModuleType:
 def _check_api(module: ModuleType) -> None:
     version = getattr(module, "ZOO_API", None)
     if version != hookspecs.API:
-        made_for = f"made for plugin API {version}" if version else "does not set ZOO_API"
+        made_for = f"is made for plugin API {version}" if version else "does not set ZOO_API"
         raise PluginError(
             f"{module.__name__} {made_for}; this version of zoo needs plugins with ZOO_API = {hookspecs.API}"
         )

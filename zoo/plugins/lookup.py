@@ -76,7 +76,7 @@ def find(kind: str, name: str) -> RegisteredComponent:
 
 
 def config_class(registered: RegisteredComponent) -> type[Any]:
-    """The component's config dataclass; importing it does not import torch. Raises PluginError if it is no dataclass."""
+    """The component's config dataclass; importing it imports no torch. Raises PluginError if it is no dataclass."""
     cls = resolve(registered, registered.component.config)
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise component_error(
@@ -100,7 +100,9 @@ def configure(kind: str, spec: PartSpec) -> tuple[RegisteredComponent, Any]:
     except ZooError:
         raise
     except (Exception, SystemExit) as error:  # the plugin's own __post_init__ or annotations
-        raise component_error(registered, f"its config failed: {one_line(error)}", registered.component.config) from error
+        raise component_error(
+            registered, f"its config failed: {one_line(error)}", registered.component.config
+        ) from error
 
 
 def build(kind: str, spec: PartSpec | str, *arguments: Any, config: Mapping[str, Any] | None = None) -> Any:
@@ -200,7 +202,9 @@ def _names_of(family: RegisteredComponent) -> tuple[str, ...]:
 
 def _unknown_hint(kind: str, name: str, offered: tuple[RegisteredComponent, ...]) -> str:
     single = [registered.component.name for registered in offered if not registered.component.names]
-    known = single + [member for registered in offered if registered.component.names for member in _names_of(registered)]
+    known = single + [
+        member for registered in offered if registered.component.names for member in _names_of(registered)
+    ]
     failed = [plugin for plugin in plugins() if plugin.error]
     if not known:
         return f"No plugin offers a {kind}. Install one: pip install {' '.join(BUNDLED)}"
