@@ -156,7 +156,7 @@ def test_a_registry_may_be_given_for_one_command(named: Path, tmp_path: Path, mo
     on_the_hub = re.sub("source = .*", f'source = "hub:ann/x@{"a" * 40}"', registry.read_text())
     address = served(on_the_hub.encode())
     assert listed("--registry", address) == "dcgan.blobs\n"
-    with pytest.warns(UserWarning, match="cannot be reached; using the copy of the last time"):
+    with pytest.warns(UserWarning, match="cannot be reached; using the copy that was fetched last"):
         assert listed("--registry", address) == "dcgan.blobs\n"
     assert listed() == ""
     for place, says in (

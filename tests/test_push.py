@@ -138,7 +138,7 @@ def test_a_version_means_one_thing_for_ever(server: Server, release: Path, env: 
                 (Fault(r"POST /api/repos/create", "status", 9, 401), "token"),
                 (Fault(r"PUT /lfs/", "status", 1, 413), "no room"),
                 (Fault(r"GET /api/models/ann/x", "status", 9, 429), "fewer requests"),
-                (Fault(r"GET /api/models/ann/x", "status", 9, 502), "in trouble"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 502), "internal error"),
             )
         ),
     ],

@@ -162,7 +162,7 @@ class Metric:
         interval = f"{self.interval[0]:.4g} to {self.interval[1]:.4g}" if self.interval else "none"
         floor = "none" if self.floor is None else f"{self.floor:.4g}"
         shown = [("95 % interval", interval), ("floor", floor), ("on", f"{self.data}, {self.split}, n={self.n}")]
-        return html.facts([(self.name, f"{self.value:.4g}"), *shown, ("features", self.extractor)])
+        return html.facts_table([(self.name, f"{self.value:.4g}"), *shown, ("features", self.extractor)])
 
 
 @dataclass(frozen=True, slots=True)

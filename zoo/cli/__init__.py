@@ -159,9 +159,9 @@ def zoo(ctx: click.Context, traceback: bool, registries: tuple[str, ...]) -> Non
     zoo transfer dcgan.glyphs-sans32 --data my-images/ --out runs/mine
     """
     if registries:
-        from zoo.registry.fetch import added
+        from zoo.registry.fetch import extra_registries
 
-        ctx.with_resource(added(registries))
+        ctx.with_resource(extra_registries(registries))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

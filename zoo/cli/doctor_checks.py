@@ -19,9 +19,9 @@ from typing import Any
 from zoo import plugins
 from zoo._utils.hash_cache import cache_folder
 from zoo.errors import RemoteError, ZooError
-from zoo.registry.index import Layer, Registry, layers, locate
+from zoo.registry.index import Layer, Registry, layers, locate, user_registry
 from zoo.remote.address import SCHEME
-from zoo.remote.calls import check_address
+from zoo.remote.client import check_address
 
 __all__ = ["Diagnosis", "Folder", "Problem", "diagnose"]
 
@@ -154,8 +154,6 @@ def _of_address() -> list[Problem]:
 
 
 def _folders(hub: bool) -> tuple[Folder, ...]:
-    from zoo.registry.edit import user_registry
-
     folders = [_folder("notes and judges", cache_folder()), _folder("your registry", user_registry().parent)]
     if hub:  # else its client cannot even be imported
         from huggingface_hub import constants

@@ -91,7 +91,7 @@ def configure(kind: str, spec: PartSpec) -> tuple[RegisteredComponent, Any]:
     settings = dict(spec.config)
     if (
         registered.component.names
-        and settings.setdecomponent_error("name", registered.component.name) != registered.component.name
+        and settings.setdefault("name", registered.component.name) != registered.component.name
     ):
         raise ConfigError(f"{kind} {registered.id} cannot have the name {settings['name']!r}", "Leave `name` out.")
     cls = config_class(registered)

@@ -28,7 +28,7 @@ from zoo.release.manifest import (
     manifest_bytes,
     parse_manifest,
 )
-from zoo.release.snapshots import file_in
+from zoo.release.snapshots import snapshot_file
 
 __all__ = [
     "AUTOENCODER",
@@ -66,7 +66,7 @@ def read_manifest(folder: Path) -> Manifest:
 def read_manifest_bytes(folder: Path) -> bytes:
     """The bytes of a folder's zoo.json, at most 1 MB; whoever pins them hashes these. Raises ReleaseError."""
     try:
-        return read_regular(file_in(folder, MANIFEST), _LARGEST_MANIFEST)
+        return read_regular(snapshot_file(folder, MANIFEST), _LARGEST_MANIFEST)
     except FileNotFoundError:
         raise ReleaseError(
             f"{folder} is not a release: it has no {MANIFEST}", "Give the folder that holds it, or a name."
@@ -96,7 +96,7 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
 def is_as_pinned(folder: Path, name: str, entry: FileEntry) -> bool:
     """Whether a file has the pinned bytes; it is hashed in pieces. Raises IntegrityError for one that is missing."""
     try:
-        digest, size = hash_file(file_in(folder, name))
+        digest, size = hash_file(snapshot_file(folder, name))
     except OSError as error:
         raise _unreadable(folder / name, error) from None
     return (digest, size) == (entry.sha256, entry.size)
@@ -114,7 +114,7 @@ def read_pinned(folder: Path, name: str, entry: FileEntry, checked: HashCache | 
     """
     path = folder / name
     try:
-        with open_regular(file_in(folder, name)) as file:
+        with open_regular(snapshot_file(folder, name)) as file:
             before = os.fstat(file.fileno())
             data = file.read(entry.size + 1) if before.st_size == entry.size else b""
             after = os.fstat(file.fileno())
@@ -193,7 +193,7 @@ def _require_same(folder: Path, whole: Mapping[str, bytes]) -> None:
 
 
 def _verify_file(folder: Path, name: str, entry: FileEntry) -> None:
-    path = file_in(folder, name)
+    path = snapshot_file(folder, name)
     try:
         size = os.lstat(path).st_size
         digest, read = hash_file(path) if size == entry.size else ("", size)

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from zoo._utils.files import sha256_of
 
-__all__ = ["COMMIT", "file_in", "is_named_after", "is_snapshot", "repository_of"]
+__all__ = ["COMMIT", "is_named_after", "is_snapshot", "repository_of", "snapshot_file"]
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _UP = os.path.join("..", "..", "blobs", "")
 
 
-def file_in(folder: Path, name: str) -> Path:
+def snapshot_file(folder: Path, name: str) -> Path:
     """The path to open for a release's file; it may still be missing, or a link that is then refused."""
     path = folder / name
     if not is_snapshot(folder):
