@@ -52,5 +52,5 @@ def push(
         show.table(("bytes", "file"), [(f"{size:,}", name) for name, size in published.files.items()])
         click.echo(f"Checked. This would be version {published.version} of {repo}; it is in {target}")
     else:
-        state = "was published before" if published.already else "is published"
+        state = "was published already" if published.already else "is published"
         click.echo(f"{published.repo} {published.version} {state}: zoo pull {address}")

@@ -22,7 +22,7 @@ from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.transfers.weight_mapping import name_of
 from zoo.types import PartSpec
 
-__all__ = ["AUTO", "Advice", "Evidence", "advise", "mixture_components", "measure_evidence", "probe_accuracy"]
+__all__ = ["AUTO", "Advice", "Evidence", "advise", "measure_evidence", "mixture_components", "probe_accuracy"]
 
 AUTO = "auto"
 
@@ -100,9 +100,9 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
     elif copied and not reads_codes:
         reasons.append("N(0, I) is kept: the generator's first layer is fresh and takes any codes")
     elif evidence is not None and (copied or distilled):
-        prior, reason = _choose_prior(source.latent_dim, gan.latent_dim, evidence, copied)
+        prior, prior_reason = _choose_prior(source.latent_dim, gan.latent_dim, evidence, copied)
         parts += prior
-        reasons += reason
+        reasons += prior_reason
     same_shape = source.data.shape == gan.data.shape
     can_anchor = not poor and (distilled or reads_codes) and same_shape
     if evidence is not None and can_anchor and _refusal(source, gan, "recon-anchor") is None:

@@ -48,7 +48,7 @@ def memoize(fit: Callable[[ApplyContext], Fit]) -> Callable[[ApplyContext], Fit]
 
 
 def fit_gaussian(codes: Tensor, ridge: float = 1e-4) -> GaussianFit:
-    """codes (N, d) -> their Gaussian, with `ridge` added to the covariance's diagonal. Raises TransferError for N < 2."""
+    """codes (N, d) -> their Gaussian; `ridge` is added to the covariance's diagonal. Raises TransferError for N < 2."""
     _check(codes, 2)
     codes = codes.double()
     covariance = torch.cov(codes.T).reshape(codes.shape[1], codes.shape[1])
