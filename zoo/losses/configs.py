@@ -42,9 +42,9 @@ class ReconstructionConfig:
 
 @dataclass(frozen=True)
 class VariationalConfig:
-    """`beta` weighs the KL term: it is a Gaussian likelihood of variance beta / 2 per value. At 1, images are blurred and
-    the decoder is a poor initialisation of a generator (docs/objectives.md). `free_bits` is the KL of each value of the
-    code, in nats, that is not penalised."""
+    """`beta` weighs the KL term; it corresponds to a Gaussian likelihood of variance beta / 2 per value. With 1, images
+    are blurred, and the decoder is a poor initialisation of a generator (docs/objectives.md). `free_bits` is the KL of
+    each value of the code, in nats, that is not penalised."""
 
     beta: float = 0.1
     free_bits: float = 0.0
