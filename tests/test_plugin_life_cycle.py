@@ -17,7 +17,7 @@ import pytest
 import zoo
 from zoo import plugins
 from zoo.errors import ConfigError, PluginError, UnknownName, ZooError
-from zoo.plugins.records import Plugin
+from zoo.plugins.types import Plugin
 
 GOOD = """
     from zoo.plugin import Component, hook

@@ -1,8 +1,8 @@
-"""Everything that a plugin may import from zoo: contracts, plain facts, errors, helpers for networks and strategies,
-and what a command works with (images, runs, releases, output).
+"""Everything that a plugin may import from zoo: contracts, plain dataclasses, errors, and helpers for networks,
+strategies and commands.
 
-Importing this module does not import torch, so that plugin and config modules may use it; a name that needs torch is
-imported when it is first used. Names that are not listed here are private and may change.
+Importing this module does not import torch, so plugin and config modules can use it; a name that needs torch is
+imported when it is first used. Other names in zoo are private and may change.
 """
 
 from __future__ import annotations

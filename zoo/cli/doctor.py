@@ -31,8 +31,8 @@ def doctor(as_json: bool) -> None:
         _section(
             "folders",
             [
-                (one.use, f"{one.path}  {one.free / 1e9:.1f} GB free{'' if one.writable else ', cannot be written'}")
-                for one in diagnosis.folders
+                (f.use, f"{f.path}  {f.free / 1e9:.1f} GB free{'' if f.writable else ', cannot be written'}")
+                for f in diagnosis.folders
             ],
         )
         _section("registries", [(f"{len(layer.entries)} models", layer.path) for layer in diagnosis.registries])

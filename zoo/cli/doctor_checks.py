@@ -12,7 +12,7 @@ import platform
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,18 @@ class Diagnosis:
                 for plain in (plugin.plain() for plugin in self.plugins)
             ],
             "devices": list(self.devices),
-            "folders": [{key: getattr(one, key) for key in Folder.__slots__} for one in self.folders],
+            "folders": [asdict(folder) for folder in self.folders],
             "registries": [
-                {"path": str(one.path), "plugin": one.plugin, "models": len(one.entries), "problem": one.problem}
-                for one in self.registries
+                {
+                    "path": str(layer.path),
+                    "plugin": layer.plugin,
+                    "models": len(layer.entries),
+                    "problem": layer.problem,
+                }
+                for layer in self.registries
             ],
             "variables": self.variables,
-            "problems": [{"what": one.what, "repair": one.repair} for one in self.problems],
+            "problems": [asdict(problem) for problem in self.problems],
         }
 
 
@@ -138,7 +143,7 @@ def _devices() -> tuple[tuple[str, ...], list[Problem]]:
         text = " ".join(str(error).split())[:200]
         problems.append(
             Problem(
-                f"torchvision does not fit torch {torch.__version__}: {text}",
+                f"torchvision does not match torch {torch.__version__}: {text}",
                 "pip install --upgrade torch torchvision",
             )
         )

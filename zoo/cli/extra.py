@@ -37,12 +37,11 @@ def distributions_of(entry_points: tuple[EntryPoint, ...]) -> str:
 
 
 def load_command(name: str, entry_points: tuple[EntryPoint, ...]) -> click.Command:
-    """Import a plugin's command. Raises PluginError when it cannot be had, naming distributions_of it is."""
+    """Import a plugin's command. Raises PluginError, with the distribution, if it is ambiguous or fails."""
+    distributions = distributions_of(entry_points)
     if len(entry_points) > 1:
-        raise PluginError(
-            f"the command {name!r} is commands by {distributions_of(entry_points)}", "Uninstall one of the two."
-        )
-    owner = f"It is {entry_points[0].value} of {distributions_of(entry_points)}."
+        raise PluginError(f"the command {name!r} is offered by {distributions}", "Uninstall one of the two.")
+    owner = f"It is {entry_points[0].value} of {distributions}."
     try:
         command = entry_points[0].load()
     except (Exception, SystemExit) as error:  # the plugin's code may raise anything

@@ -87,7 +87,7 @@ class AdversarialCodesConfig:
 
     def __post_init__(self) -> None:
         if self.weight < 0 or not 1 <= self.width <= 8192:
-            raise ConfigError("weight must not be negative, width lies within 1 to 8,192")
+            raise ConfigError("weight must not be negative, and width must be within 1 to 8,192")
 
 
 @dataclass(frozen=True)

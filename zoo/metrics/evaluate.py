@@ -95,8 +95,8 @@ class Reference:
         range. `whole` adds FID-infinity, density, coverage, the sliced Wasserstein distance and, for the split
         `held-out`, `memorisation`. Metrics that need more images than there are are left out.
 
-        `seeds` are the samples' seeds, for the metrics' records. Raises DataError for fewer than two samples, another
-        shape, or values that are not finite.
+        `seeds` are the samples' seeds, for the results. Raises DataError for fewer than two samples, another shape, or
+        values that are not finite.
         """
         if len(samples) < 2:
             raise DataError(f"{len(samples)} samples cannot be measured", "Draw at least 2, better 1,000.")

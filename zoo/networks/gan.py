@@ -17,7 +17,7 @@ from zoo.types import DataSpec, PartSpec
 __all__ = ["CHUNK", "GAN"]
 
 CHUNK = 64
-"""How many codes the generator gets at once: part of the sampling contract, as rounding depends on the batch size."""
+"""How many codes the generator gets at once. It affects the samples, as rounding depends on the batch size."""
 
 
 class GAN(nn.Module):

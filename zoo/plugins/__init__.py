@@ -19,7 +19,7 @@ from zoo.plugins.lookup import (
     require,
     resolve,
 )
-from zoo.plugins.records import BUNDLED, Host, Plugin, RegisteredComponent
+from zoo.plugins.types import BUNDLED, Host, Plugin, RegisteredComponent
 
 __all__ = [
     "BUNDLED",

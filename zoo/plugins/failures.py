@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from zoo._utils.text import sanitize
 from zoo.errors import PluginError, ZooError
 from zoo.plugins.hookspecs import API
-from zoo.plugins.records import Plugin, RegisteredComponent
+from zoo.plugins.types import Plugin, RegisteredComponent
 
 __all__ = ["component_error", "format_traceback", "one_line", "repair", "report_failures", "strict"]
 

@@ -26,7 +26,7 @@ import pluggy
 from zoo.errors import PluginError, near
 from zoo.plugins import hookspecs
 from zoo.plugins.failures import format_traceback, one_line, report_failures
-from zoo.plugins.records import Host, Plugin, RegisteredComponent
+from zoo.plugins.types import Host, Plugin, RegisteredComponent
 from zoo.types import KINDS, Component
 
 __all__ = ["host", "load", "plugins", "registries"]
@@ -84,7 +84,7 @@ def load() -> Host:
 
 
 def plugins() -> tuple[Plugin, ...]:
-    """Every discovered plugin, ready or not; failures are in the records, and nothing is printed."""
+    """Every discovered plugin, ready or not; nothing is printed."""
     return load().plugins
 
 
@@ -180,21 +180,21 @@ def _collect(manager: pluggy.PluginManager, module: ModuleType) -> tuple[list[Co
     return components, [Path(path) for result in manager.hook.zoo_registries() for path in result]
 
 
-def _check_component(record: object) -> None:
-    if not isinstance(record, Component):
-        raise PluginError(f"zoo_components gave a {type(record).__name__}, not a zoo.types.Component")
-    if record.kind not in KINDS:
+def _check_component(component: object) -> None:
+    if not isinstance(component, Component):
+        raise PluginError(f"zoo_components gave a {type(component).__name__}, not a zoo.types.Component")
+    if component.kind not in KINDS:
         raise PluginError(
-            f"component {record.name!r} has the unknown kind {record.kind!r}. {near(str(record.kind), KINDS)}"
+            f"component {component.name!r} has the unknown kind {component.kind!r}. {near(str(component.kind), KINDS)}"
         )
-    if bool(record.names) != (record.name == "*"):
-        raise PluginError(f"component {record.name!r}: a family is called '*' and has `names`")
-    for name in (record.name, *record.aliases):
-        if not isinstance(name, str) or not (_NAME.fullmatch(name) or (name == "*" and record.names)):
+    if bool(component.names) != (component.name == "*"):
+        raise PluginError(f"component {component.name!r}: a family is called '*' and has `names`")
+    for name in (component.name, *component.aliases):
+        if not isinstance(name, str) or not (_NAME.fullmatch(name) or (name == "*" and component.names)):
             raise PluginError(f"component {name!r}: a name is letters, digits, '.', '_' and '-'")
-    for path in (record.target, record.config, *filter(None, [record.names])):
+    for path in (component.target, component.config, *filter(None, [component.names])):
         if not isinstance(path, str) or not _IMPORT.fullmatch(path):
-            raise PluginError(f"component {record.name!r}: {path!r} is not of the form 'package.module:name'")
+            raise PluginError(f"component {component.name!r}: {path!r} is not of the form 'package.module:name'")
 
 
 def _names(variable: str) -> set[str]:

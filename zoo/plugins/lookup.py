@@ -15,7 +15,7 @@ from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, PluginError, UnknownName, ZooError, near
 from zoo.plugins.failures import component_error, one_line, repair
 from zoo.plugins.loading import host, plugins
-from zoo.plugins.records import BUNDLED, RegisteredComponent
+from zoo.plugins.types import BUNDLED, RegisteredComponent
 from zoo.types import KINDS, PartSpec
 
 __all__ = [
@@ -35,8 +35,8 @@ __all__ = [
 def components(kind: str | None = None, pattern: str = "*") -> tuple[RegisteredComponent, ...]:
     """The components that plugins offer, by kind and by a glob over short names and full ids.
 
-    A family is one record named `*`. If the pattern is narrower than a whole plugin, the family's matching members are
-    listed instead. Raises UnknownName for an unknown kind.
+    A family is one component named `*`. If the pattern is narrower than a whole plugin, the family's matching members
+    are listed instead. Raises UnknownName for an unknown kind.
     """
     if kind is not None and kind not in KINDS:
         raise UnknownName(f"there is no component kind {kind!r}", near(kind, KINDS))
@@ -143,8 +143,8 @@ def resolve(registered: RegisteredComponent, path: str) -> Any:
     module_name, _, attribute = path.partition(":")
     try:
         value: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            value = getattr(value, part)
+        for name in attribute.split("."):
+            value = getattr(value, name)
     except (Exception, SystemExit) as error:
         raise PluginError(
             f"{registered.component.kind} {registered.id} cannot be used: {one_line(error)}",

@@ -357,5 +357,5 @@ def _require_agreement(entry: Entry, manifest: Manifest) -> None:
 
 def _natural(name: str) -> list[list[tuple[bool, int, str]]]:
     """A sort key: the arch before the tag, and mnist9 before mnist10 (runs of digits compare as numbers)."""
-    words = [re.split(r"([0-9]+)", word) for word in name.split(".")]
-    return [[(piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in word] for word in words]
+    runs = [re.split(r"([0-9]+)", field) for field in name.split(".")]
+    return [[(run.isdigit(), int(run) if run.isdigit() else 0, run) for run in field] for field in runs]

@@ -13,7 +13,7 @@ __all__ = ["Listing", "read_listing"]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A commit, and the size in bytes of each of its files; None where the Hub does not say."""
+    """A commit, and the size in bytes of each of its files; None if the Hub does not say."""
 
     commit: str
     sizes: dict[str, int | None]

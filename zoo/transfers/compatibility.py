@@ -59,9 +59,9 @@ def check_compatibility(autoencoder: Autoencoder) -> list[Compatibility]:
 
 def _why(autoencoder: Autoencoder, role: str, component: str) -> str:
     """Why the component cannot be composed with the rest of the autoencoder; empty if it can."""
-    parts = {role: component}
+    is_generator = role == "generator"
     try:
-        gan(parts.get("generator"), parts.get("discriminator"), like=autoencoder, device="meta")
+        gan(component if is_generator else None, None if is_generator else component, like=autoencoder, device="meta")
     except ZooError as error:
         return error.message
     return ""

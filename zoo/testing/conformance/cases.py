@@ -49,7 +49,7 @@ class ComponentCase(ABC):
 
     @property
     def registered(self) -> plugins.RegisteredComponent:
-        """The component's record and plugin."""
+        """The component as its plugin registered it."""
         return plugins.find(self.kind, self.component)
 
     @property
