@@ -15,6 +15,7 @@ from typing import Any
 
 from zoo._utils.files import write_atomically
 from zoo.data.grids import captioned, png_bytes
+from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError
 from zoo.networks.compose import gan
@@ -105,24 +106,10 @@ def demo(
     transferred = transfer(autoencoder, fresh, data=images, seed=seed)
     before = {"transfer": kept_cost(adapted.folder)[1] + (Cost.now() - began_transfer), "scratch": Cost()}
     starts: dict[str, GAN | TransferResult] = {"transfer": transferred, "scratch": fresh}
-    points = sorted({round(scale.images * point) for point in scale.points})
-    runs: dict[str, Run] = {}
-    for arm, start in starts.items():
-        runs[arm] = train(
-            start,
-            images,
-            out=out / arm,
-            images=scale.images,
-            training={
-                **(SCRATCH if arm == "scratch" else {}),
-                "sample_every": scale.images // _GRIDS,
-                "checkpoint_every": scale.images,
-            },
-            evaluation={"metric": "judge", "samples": scale.samples, "at": points},
-            seed=seed,
-            name=f"demo-{arm}",
-            watch=[CostWatch(out / arm, before[arm]), *watchers[arm]],
-        )
+    runs = {
+        arm: _train_arm(arm, start, images, out / arm, scale, seed, [CostWatch(out / arm, before[arm]), *watchers[arm]])
+        for arm, start in starts.items()
+    }
     files = {
         "samples": out / "samples.png",
         "curve": out / "curve.png",
@@ -133,21 +120,51 @@ def demo(
     write_atomically(files["samples"], _pictures(runs))
     write_atomically(files["curve"], _curve(runs))
     runs["transfer"].release(files["release"], license=images.license, name="dcgan.demo")
-    results = {
-        arm: {
-            "kid": [metric.value for metric in _metric_curve(run, "kid").values()],
-            "fid": [metric.value for metric in _metric_curve(run, "fid").values()],
-            "cpu_seconds": [round(cost.cpu, 1) for cost in costs(out / arm).values()],
-        }
-        for arm, run in runs.items()
-    }
     return DemoResult(
         images=list(runs["transfer"].metrics),
-        transfer=results["transfer"],
-        scratch=results["scratch"],
+        transfer=_results(runs["transfer"]),
+        scratch=_results(runs["scratch"]),
         files={name: str(path) for name, path in files.items()},
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def _train_arm(
+    arm: str,
+    start: GAN | TransferResult,
+    images: ImageSet,
+    out: Path,
+    scale: Scale,
+    seed: int,
+    watch: Sequence[Watcher],
+) -> Run:
+    return train(
+        start,
+        images,
+        out=out,
+        images=scale.images,
+        training={
+            **(SCRATCH if arm == "scratch" else {}),
+            "sample_every": scale.images // _GRIDS,
+            "checkpoint_every": scale.images,
+        },
+        evaluation={
+            "metric": "judge",
+            "samples": scale.samples,
+            "at": sorted({round(scale.images * point) for point in scale.points}),
+        },
+        seed=seed,
+        name=f"demo-{arm}",
+        watch=watch,
+    )
+
+
+def _results(run: Run) -> dict[str, list[float]]:
+    return {
+        "kid": [metric.value for metric in _metric_curve(run, "kid").values()],
+        "fid": [metric.value for metric in _metric_curve(run, "fid").values()],
+        "cpu_seconds": [round(cost.cpu, 1) for cost in costs(run.folder).values()],
+    }
 
 
 def _pictures(runs: dict[str, Run]) -> bytes:
