@@ -12,7 +12,7 @@ __all__ = ["ExampleEncoder", "ExampleGenerator"]
 
 
 class ExampleEncoder(Encoder):
-    """Images (N, C, H, W) -> embedding (N, 2 width H/4 W/4); stages at half and a quarter of the side."""
+    """Images (N, C, H, W) -> embedding (N, 2 width H/4 W/4), and stages at a half and a quarter of the side."""
 
     def __init__(self, config: ExampleConfig, data: DataSpec) -> None:
         super().__init__()
@@ -61,8 +61,8 @@ class ExampleGenerator(Generator):
 def _image(data: DataSpec) -> tuple[int, int, int]:
     if not data.is_image or data.shape[1] % 4 or data.shape[2] % 4:
         raise CompositionError(
-            f"example makes images whose sides are multiples of 4; asked: {list(data.shape)}",
-            "Give such a shape, for example (1, 32, 32).",
+            f"example needs images with sides that are multiples of 4, not {list(data.shape)}",
+            "For example (1, 32, 32).",
         )
     channels, height, width = data.shape
     return channels, height, width

@@ -1,4 +1,4 @@
-"""What zoo-example offers. Imports no torch."""
+"""The components of zoo-example. Imports no torch."""
 
 from __future__ import annotations
 
