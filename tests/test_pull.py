@@ -20,7 +20,7 @@ from zoo_serve.server import Server
 from zoo.errors import IntegrityError
 from zoo.release.folder import read_manifest, read_part, verify_files
 from zoo.release.names import pin_of
-from zoo.release.snapshots import file_in
+from zoo.release.snapshots import snapshot_file
 
 SAMPLES = """
 import hashlib, sys, zoo
@@ -252,7 +252,7 @@ def test_only_a_snapshots_links_into_its_own_blobs_are_followed(release: Path, t
         read_part(snapshot, part)
     shutil.rmtree(repo / "blobs")
     (repo / "blobs").symlink_to(tmp_path)
-    assert file_in(snapshot, part.file) == link
+    assert snapshot_file(snapshot, part.file) == link
     plain = tmp_path / "other" / "deep" / part.file
     plain.symlink_to(f"../../blobs/{part.sha256}")
     with pytest.raises(IntegrityError, match="symbolic link"):

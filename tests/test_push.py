@@ -136,9 +136,9 @@ def test_a_version_means_one_thing_for_ever(server: Server, release: Path, env: 
             for fault, says in (
                 (Fault(r"POST .*/commit/", "status", 9, 409), "exists already"),
                 (Fault(r"POST /api/repos/create", "status", 9, 401), "token"),
-                (Fault(r"PUT /lfs/", "status", 1, 413), "no room"),
-                (Fault(r"GET /api/models/ann/x", "status", 9, 429), "fewer requests"),
-                (Fault(r"GET /api/models/ann/x", "status", 9, 502), "in trouble"),
+                (Fault(r"PUT /lfs/", "status", 1, 413), "out of space"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 429), "limits the rate"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 502), "internal error"),
             )
         ),
     ],
@@ -154,7 +154,7 @@ def test_a_refused_push_publishes_nothing_and_can_be_repeated(
     assert len(done.stderr.strip().splitlines()) == 2, done.stderr
     repository = server.hub.store.find("model", "ann/x")
     assert repository is None or repository.head.files == {}
-    assert ("the new repository ann/x is there" in done.stderr) == (repository is not None)
+    assert ("the new repository ann/x was created" in done.stderr) == (repository is not None)
     server.faults.clear()
     assert push(str(release), "ann/x", env=env).returncode == 0
     assert server.hub.store.find("model", "ann/x").tags  # type: ignore[union-attr]

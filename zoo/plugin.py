@@ -1,8 +1,8 @@
-"""Everything that a plugin may import from zoo: contracts, plain facts, errors, helpers for networks and strategies,
-and what a command works with (images, runs, releases, output).
+"""Everything that a plugin may import from zoo: contracts, plain dataclasses, errors, and helpers for networks,
+strategies and commands.
 
-Importing this module does not import torch, so that plugin and config modules may use it; a name that needs torch is
-imported when it is first used. Names that are not listed here are private and may change.
+Importing this module does not import torch, so plugin and config modules can use it; a name that needs torch is
+imported when it is first used. Other names in zoo are private and may change.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         write_atomically as write_atomically,
         write_folder_atomically as write_folder_atomically,
     )
+    from zoo._utils.html import data_url as data_url
     from zoo._utils.seeds import per_sample as per_sample, seed_of as seed_of, seeded as seeded, stream as stream
     from zoo._utils.strict_json import dump_json as dump_json, parse_json as parse_json
     from zoo._utils.text import front_matter as front_matter
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from zoo.networks.discriminator import EncoderDiscriminator as EncoderDiscriminator
     from zoo.networks.flows import FlowPrior as FlowPrior
     from zoo.networks.gan import GAN as GAN
+    from zoo.networks.interpolation import interpolate as interpolate
     from zoo.networks.output import output as output
     from zoo.networks.priors import NormalPrior as NormalPrior
     from zoo.networks.spectral import keep_gains as keep_gains, normalised as normalised
@@ -97,6 +99,7 @@ if TYPE_CHECKING:
     )
     from zoo.registry.index import (
         Entry as Entry,
+        available_release as available_release,
         models as models,
         open_release as open_release,
     )
@@ -109,7 +112,10 @@ if TYPE_CHECKING:
         verify_files as verify_files,
     )
     from zoo.release.manifest import MANIFEST as MANIFEST, ROLES as ROLES, Manifest as Manifest, PartEntry as PartEntry
+    from zoo.release.snapshots import snapshot_file as snapshot_file
+    from zoo.remote.cache import cached_releases as cached_releases
     from zoo.report.curves import curve as curve
+    from zoo.report.diagram import transfer_diagram as transfer_diagram
     from zoo.training.api import (
         Run as Run,
         open_model as open_model,
@@ -166,7 +172,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "zoo._utils.distributed": "all_gather all_reduce_mean",
     "zoo._utils.files": "locked open_regular read_regular sha256_of write_atomically write_folder_atomically",
-    "zoo._utils.html": "data_address:data_url facts:html_facts table:html_table",
+    "zoo._utils.html": "data_url facts_table:html_facts table:html_table",
     "zoo._utils.seeds": "per_sample seed_of seeded stream",
     "zoo._utils.strict_json": "dump_json parse_json",
     "zoo._utils.text": "front_matter",
@@ -192,22 +198,22 @@ _LAZY = {
     "zoo.networks.discriminator": "EncoderDiscriminator",
     "zoo.networks.flows": "FlowPrior",
     "zoo.networks.gan": "GAN",
-    "zoo.networks.interpolation": "walk:interpolate",
+    "zoo.networks.interpolation": "interpolate",
     "zoo.networks.output": "output",
     "zoo.networks.priors": "NormalPrior",
     "zoo.networks.spectral": "keep_gains normalised",
     "zoo.networks.types": "Bottleneck Discriminator DiscriminatorOutput Encoder Features Generator Posterior Prior",
     "zoo.networks.utils": "evaluating",
     "zoo.plugins": "RegisteredComponent components config_class find:find_component resolve:import_component normalise",
-    "zoo.registry.index": "Entry at_hand:available_releases models open_release",
+    "zoo.registry.index": "Entry available_release models open_release",
     "zoo.registry.load": "load",
     "zoo.release.card": "hub_license",
     "zoo.release.folder": "read_manifest read_manifest_bytes read_pinned verify_files",
     "zoo.release.manifest": "MANIFEST Manifest PartEntry ROLES",
-    "zoo.release.snapshots": "file_in:snapshot_file",
-    "zoo.remote.cache": "kept:cached_releases",
+    "zoo.release.snapshots": "snapshot_file",
+    "zoo.remote.cache": "cached_releases",
     "zoo.report.curves": "curve",
-    "zoo.report.moves": "moves:transfer_diagram",
+    "zoo.report.diagram": "transfer_diagram",
     "zoo.training.api": "Run open_model open_run resume train",
     "zoo.training.checkpoint": "latest:latest_checkpoint",
     "zoo.training.pipeline": "explain_recipe run_recipe",

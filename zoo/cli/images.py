@@ -130,11 +130,11 @@ def interpolate(
     zoo interpolate runs/mine -o walk.png
     zoo interpolate release/ --rows 4 --steps 12 -o walk.png
     """
-    from zoo.networks.interpolation import walk
+    from zoo.networks.interpolation import interpolate
 
     gan = _part(options.open_model(name, device), "gan", name)
     ends = gan.draw(2 * rows, seed)
-    images = gan.generate(walk(ends[:rows], ends[rows:], steps).flatten(0, 1))
+    images = gan.generate(interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1))
     _write(images, gan.data, out, columns=steps)
     _told(out, rows * steps, as_json, quiet)
 

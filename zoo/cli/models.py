@@ -117,10 +117,10 @@ def _previews(entries: Any) -> None:
     """A strip of samples of each, where they can be seen and are on this machine."""
     if not pictures.shows() or len(entries) > _PREVIEWED:
         return
-    from zoo.registry.index import at_hand
+    from zoo.registry.index import available_release
 
     for entry in entries:
-        found = at_hand(entry)
+        found = available_release(entry)
         if found is not None:
             click.echo(f"\n{entry.name}")
             pictures.samples(*found, tiles=4, rows=1)
@@ -203,14 +203,14 @@ def _replay(folder: Path, manifest: Any, save: Path | None) -> tuple[list[dict[s
 
     from zoo._utils.files import write_atomically
     from zoo._utils.tensors import pack
-    from zoo.networks.vectors import stage
+    from zoo.networks.vectors import describe_vector
     from zoo.registry.load import replay_vectors
 
     replayed = replay_vectors(folder, manifest)
     differences = [asdict(difference) for difference in replayed.differences]
     if save is not None and replayed.differences:
         write_atomically(save, pack(replayed.first(), {"release": manifest.name}))
-    return differences, stage(differences[0]["name"]) if differences else ""
+    return differences, describe_vector(differences[0]["name"]) if differences else ""
 
 
 def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:
@@ -219,12 +219,12 @@ def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:
 
     from zoo.errors import ConfigError
     from zoo.registry.load import load
-    from zoo.transfers.compatibility import fits
+    from zoo.transfers.compatibility import check_compatibility
 
     autoencoder = load(name).autoencoder
     if autoencoder is None:
         raise ConfigError(f"{name} holds no autoencoder", "zoo list shows what each release holds.")
-    found = [fit for fit in fits(autoencoder) if fnmatch.fnmatchcase(fit.name, pattern)]
+    found = [fit for fit in check_compatibility(autoencoder) if fnmatch.fnmatchcase(fit.name, pattern)]
     if as_json:
         show.as_json([asdict(fit) for fit in found])
     elif quiet:

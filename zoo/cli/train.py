@@ -223,7 +223,7 @@ def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: 
         for shown, figures in run.metrics.items():
             click.echo(f"  {shown:>9,} images  " + "  ".join(f"{m.name} {m.value:.4g}" for m in figures))
         if run.report:
-            show.moved(run.report)
+            show.moved_tensors(run.report)
     if outcome is not None and outcome.samples is not None:
         click.echo(f"samples: {outcome.samples}")
     if outcome is not None and outcome.verdict is not None:

@@ -1,4 +1,4 @@
-"""The plugin host: what is installed (`loading`), what it offers (`lookup`), how its failures are told (`failures`).
+"""Plugins: which are installed (`loading`), what they offer (`lookup`), and messages for failures (`failures`).
 
 Nothing here imports torch.
 """
@@ -19,7 +19,7 @@ from zoo.plugins.lookup import (
     require,
     resolve,
 )
-from zoo.plugins.records import BUNDLED, Host, Plugin, RegisteredComponent
+from zoo.plugins.types import BUNDLED, Host, Plugin, RegisteredComponent
 
 __all__ = [
     "BUNDLED",

@@ -1,10 +1,10 @@
-"""The conformance kit for plugin authors: subclass a contract in a test file, give one fixture, run pytest.
+"""Conformance tests for plugin authors: subclass a contract in a test file, give it cases, and run pytest.
 
     class TestTiny(EncoderContract):
         cases = [EncoderCase("tiny", {"width": 4}, DataSpec((1, size, size))) for size in (8, 16, 32)]
 
-Every case is put through every check of its contract, each a test of its own. pytest is imported here and
-nowhere else; `zoo plugins check NAME` runs the same checks without it.
+Every check of the contract runs on every case, as a test of its own. `zoo plugins check NAME` runs the same checks
+without pytest.
 """
 
 from __future__ import annotations
@@ -76,5 +76,5 @@ def __getattr__(name: str) -> Any:
     """Import a name when it is first used: contracts import pytest, which `zoo plugins check` does not need."""
     if name not in __all__:
         raise AttributeError(f"module 'zoo.testing' has no attribute {name!r}")
-    home = f"conformance.{_CASES[name]}" if name in _CASES else "contracts"
-    return getattr(importlib.import_module(f"zoo.testing.{home}"), name)
+    module = f"conformance.{_CASES[name]}" if name in _CASES else "contracts"
+    return getattr(importlib.import_module(f"zoo.testing.{module}"), name)

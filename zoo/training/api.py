@@ -143,7 +143,7 @@ class Run:
             ("data", self.images.name),
         ]
         drawn = "".join(html.picture(png, alt) for alt, png in pictures.items() if png is not None)
-        return html.facts(rows) + self.metrics._repr_html_() + drawn
+        return html.facts_table(rows) + self.metrics._repr_html_() + drawn
 
 
 def train(

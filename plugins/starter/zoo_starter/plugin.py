@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zoo.plugin import Component, hook
 
-ZOO_API = 1
+ZOO_API = 2
 
 _SET = "zoo_starter.config:SetConfig"
 

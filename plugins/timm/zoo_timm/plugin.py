@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from zoo.plugin import Component, hook
 
-ZOO_API = 1
+ZOO_API = 2
 
 
 @hook

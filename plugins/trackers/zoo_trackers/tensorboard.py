@@ -11,7 +11,7 @@ from zoo.plugin import ConfigError, hook
 if TYPE_CHECKING:
     from zoo.plugin import Event, RunFacts
 
-ZOO_API = 1
+ZOO_API = 2
 
 
 @hook

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from zoo.plugin import Component, Kind, hook
 
-ZOO_API = 1
+ZOO_API = 2
 
 _OFFERS: tuple[tuple[Kind, str, str, str, str], ...] = (
     ("transfer", "scratch", "scratch:Scratch", "controls:ScratchConfig", "nothing: the control"),

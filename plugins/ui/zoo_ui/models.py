@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.plugin import ConfigError, available_releases, cached_releases, models
+from zoo.plugin import ConfigError, available_release, cached_releases, models
 from zoo_ui.comparison import runs_below
 from zoo_ui.loaded_model import LoadedModel
 
@@ -59,7 +59,7 @@ def sources() -> list[str]:
     """Releases on this machine: the registries' by name, defaults of their architectures first, then the cache's others
     by address."""
     entries = sorted(models(), key=lambda entry: not entry.default)
-    named = {entry.name: found[0] for entry in entries if (found := available_releases(entry)) is not None}
+    named = {entry.name: found[0] for entry in entries if (found := available_release(entry)) is not None}
     others = [one.address for one in cached_releases() if one.folder not in named.values()]
     return [*named, *others]
 

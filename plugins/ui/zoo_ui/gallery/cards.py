@@ -15,7 +15,7 @@ from zoo.plugin import (
     RegisteredComponent,
     Setting,
     ZooError,
-    available_releases,
+    available_release,
     components,
     config_class,
     data_url,
@@ -74,7 +74,7 @@ class StrategyPage:
 def card_of(entry: Entry) -> Card:
     """Everything on this machine about a registered release; nothing is pulled. Raises IntegrityError if its picture is
     not the pinned one."""
-    found = available_releases(entry)
+    found = available_release(entry)
     if found is None:
         return Card(entry, None, "", "")
     folder, manifest = found
