@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import CompositionError, DataSpec, Features
+from zoo.plugin import CompositionError, DataSpec, Encoder, Features, Generator
 from zoo_example.config import ExampleConfig
 
 __all__ = ["ExampleEncoder", "ExampleGenerator"]
 
 
-class ExampleEncoder(nn.Module):
+class ExampleEncoder(Encoder):
     """Images (N, C, H, W) -> embedding (N, 2 width H/4 W/4); stages at half and a quarter of the side."""
 
     def __init__(self, config: ExampleConfig, data: DataSpec) -> None:
@@ -34,7 +34,7 @@ class ExampleEncoder(nn.Module):
         return self.features(x).embedding
 
 
-class ExampleGenerator(nn.Module):
+class ExampleGenerator(Generator):
     """Codes (N, latent_dim) -> images (N, C, H, W) within [data.low, data.high]."""
 
     def __init__(self, config: ExampleConfig, data: DataSpec, latent_dim: int) -> None:

@@ -1,4 +1,4 @@
-"""What zoo-example offers. Imports no torch."""
+"""The components of zoo-example. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def zoo_components() -> Iterable[Component]:
     config = "zoo_example.config:ExampleConfig"
     return [
         Component("encoder", "example", "zoo_example.net:ExampleEncoder", config, "two strided convolutions"),
-        Component("generator", "example", "zoo_example.net:ExampleGenerator", config, "doubled twice"),
+        Component("generator", "example", "zoo_example.net:ExampleGenerator", config, "two transposed convolutions"),
     ]
