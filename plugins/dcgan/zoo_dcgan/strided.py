@@ -74,8 +74,8 @@ def _eager_on_cpu(x: Tensor) -> bool:
     return not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
 
 
-# Three bilinear functions of an image (N, few, 2s, 2s), a feature map (N, many, s, s) and weights (many, few, 4, 4). The
-# gradients of each are the other two, so derivatives of any order exist.
+# Three bilinear functions of an image (N, few, 2s, 2s), a feature map (N, many, s, s) and weights (many, few, 4, 4).
+# The gradients of each are the other two, so derivatives of any order exist.
 
 
 class _Shrink(torch.autograd.Function):
