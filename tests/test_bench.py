@@ -23,7 +23,7 @@ from scipy import stats
 from zoo_bench.cluster import Cluster
 from zoo_bench.compare import compare
 from zoo_bench.results_page import store
-from zoo_bench.scheduler import Progress, chosen_settings, run_suite
+from zoo_bench.scheduler import Progress, run_suite, tuned_settings
 from zoo_bench.single_run import read_result, run_one
 from zoo_bench.statistics import Crossing, bootstrap_interval, crossing, holm, iqm, log_mean, paired_p, restricted_mean
 from zoo_bench.suite import Suite, final_runs, read_suite, source_runs, training_of, trial_runs, write_suite
@@ -218,7 +218,7 @@ def test_a_suite_fills_a_table_with_every_run_its_cost_and_its_recipe(finished: 
 def test_tuned_settings_are_used_by_the_finals_and_by_controls_like_them(
     tiny: Callable[..., Suite], finished: Path
 ) -> None:
-    chosen = chosen_settings(tiny(), finished)
+    chosen = tuned_settings(tiny(), finished)
     rows = [row for row in read_table(finished / "table.csv") if row.stage == "final"]
     for row in rows:
         assert row.tuned == chosen["dcgan4", "transfer" if row.arm == "shuffled" else row.arm]

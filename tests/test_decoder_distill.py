@@ -10,7 +10,7 @@ import pytest
 import torch
 from helpers import SHAPE, autoencoder, states_equal
 from torch import Tensor
-from zoo_transfer.decoder_distill import around
+from zoo_transfer.decoder_distill import sample_codes
 
 import zoo
 from zoo._utils.seeds import stream
@@ -45,7 +45,8 @@ def gap(source: Autoencoder, gan: GAN, codes: Tensor, z: Tensor) -> float:
 @pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 @pytest.mark.parametrize("prior", ["", "gaussian-prior", "gmm-prior"])
 def test_another_generator_makes_the_decoders_images_of_the_same_codes(arch: str, prior: str, images: ImageSet) -> None:
-    """In both directions; a prior that is folded into its first layer afterwards changes what z means, not the images."""
+    """In both directions; a prior that is folded into its first layer afterwards changes what z means, not the
+    images."""
     source, net = autoencoder(arch), "mlp" if arch == "dcgan" else "dcgan"
     fresh = zoo.gan(net, net, like=source, seed=1)
     kept = copy.deepcopy(source)
@@ -106,7 +107,7 @@ def test_codes_are_drawn_near_the_images_and_from_their_gaussian() -> None:
     rng = torch.Generator().manual_seed(0)
     codes = torch.tensor([[1.0, 0.0], [2.0, 0.0], [4.0, 0.0]])
     mean, scale = torch.tensor([5.0, -5.0]).double(), torch.tensor([[1.0, 0.0], [0.5, 0.2]]).double()
-    drawn = around(codes, mean, scale, 20_001, rng)
+    drawn = sample_codes(codes, mean, scale, 20_001, rng)
     near, gaussian = drawn[:10_000], drawn[10_000:].double()
     allowed = {round(a + 0.3 * (b - c), 4) for a in (1, 2, 4) for b in (1, 2, 4) for c in (1, 2, 4)}
     assert {round(value, 4) for value in near[:, 0].tolist()} == allowed
@@ -144,7 +145,7 @@ def test_it_learns_by_the_mean_distance_with_a_rate_that_falls_as_a_cosine(image
     adam = torch.optim.Adam(generator.parameters(), 4e-3)
     for rate in (4e-3, 3e-3, 1e-3):
         adam.param_groups[0]["lr"] = rate
-        code = around(codes, codes.double().mean(0), torch.linalg.cholesky(covariance), 8, rng)
+        code = sample_codes(codes, codes.double().mean(0), torch.linalg.cholesky(covariance), 8, rng)
         difference = generator(code) - source.decode(code).detach()
         adam.zero_grad()
         (difference * difference.sign()).sum().div(difference.numel()).backward()

@@ -13,9 +13,9 @@ import pytest
 import torch
 import zoo_starter
 from zoo_starter import judge as judge_module
-from zoo_starter.config import JudgeConfig, SetConfig
+from zoo_starter.config import DatasetConfig, JudgeConfig
+from zoo_starter.datasets import glyphs_sans32, typeface
 from zoo_starter.judge import Judge
-from zoo_starter.sets import glyphs_sans32, typeface
 
 from zoo import plugins
 from zoo.data.images import ImageSet
@@ -59,7 +59,7 @@ def test_held_out_typefaces_are_not_learnt_from() -> None:
     """No weight, width or style of one typeface lies on both sides; the families' own names would not do."""
     with np.load(PACKAGE / "data" / "glyphs-sans32.npz") as held:
         faces = np.array([typeface(str(family)) for family in held["families"]])
-    train = glyphs_sans32(SetConfig()).train
+    train = glyphs_sans32(DatasetConfig()).train
     assert not set(faces[train]) & set(faces[~train])
     assert len(set(faces[~train])) == 13
     assert typeface("Roboto Condensed Light") == typeface("Roboto") == "roboto"

@@ -1,4 +1,5 @@
-"""What the papers' equations promise of single strategies, one property a test; docs/appendix/strategy-tests.md lists them all."""
+"""What the papers' equations promise of single strategies, one property a test; docs/appendix/strategy-tests.md lists them
+all."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ from moving import first_context, move, run, trainer_of
 from torch import Tensor
 from torch.nn.functional import softplus
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
-from zoo_transfer.configs.objectives import BeganConfig
+from zoo_transfer.configs.objectives import BEGANConfig
 from zoo_transfer.denoising_features import fit_denoiser
-from zoo_transfer.energy import Began
-from zoo_transfer.feature_distill import normalised
+from zoo_transfer.energy import BEGAN
+from zoo_transfer.feature_distill import normalise_channels
 from zoo_transfer.feature_moments import moments_of
 
 import zoo
@@ -114,8 +115,8 @@ def test_a_wholly_frozen_trunk_is_a_linear_probe(arch: str, images: ImageSet) ->
 @both
 @pytest.mark.parametrize("stages", [0, 1, 2])
 def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int, arch: str, larger: ImageSet) -> None:
-    """dcgan of width 4 at 16 px: 4 (1 4^2 + 1) weights in the first stage, 8 (4 4^2 + 1) in the second; mlp: 5 (256 + 1)
-    and 3 (5 + 1)."""
+    """dcgan of width 4 at 16 px: 4 (1 4^2 + 1) weights in the first stage, 8 (4 4^2 + 1) in the second; mlp: 5 (256 +
+    1) and 3 (5 + 1)."""
     part = {"component": arch, "config": {"width": 4} if arch == "dcgan" else {"widths": [5, 3]}}
     source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6)
     transferred = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
@@ -294,7 +295,7 @@ def test_after_distillation_alone_the_discriminators_features_explain_the_encode
     trainer = trainer_of(transferred, images, objective="core/wasserstein", regulariser="none", discriminator_lr=rate)
     trainer.objective.d_loss = lambda context: 0.0 * context.fake_output.logits.sum()
     x = images.batch(images.train)
-    phi = normalised(source.encoder.features(x).stages[-1].detach())
+    phi = normalise_channels(source.encoder.features(x).stages[-1].detach())
 
     def explained() -> float:
         with torch.no_grad():
@@ -325,7 +326,7 @@ def test_the_energys_autoencoder_reconstructs_bit_for_bit(arch: str, images: Ima
 
 def test_begans_control_stays_within_0_and_1() -> None:
     """Fakes of no energy drive k to 1 and not beyond; fakes of much drive it to 0."""
-    began = Began(BeganConfig(gamma=0.7, lambda_k=0.3))
+    began = BEGAN(BEGANConfig(gamma=0.7, lambda_k=0.3))
     seen = []
     for fake in [0.0] * 6 + [9.0] * 3:
         began.after_step(_judged(1.0, fake))

@@ -13,14 +13,14 @@ import torch
 from helpers import ARCHITECTURES, SHAPE, autoencoder, states_equal
 from moving import first_context, move, run, trainer_of
 from torch import Tensor
-from zoo_transfer.anchors import fisher_of
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
-from zoo_transfer.configs.objectives import BeganConfig, EbganConfig
+from zoo_transfer.configs.objectives import BEGANConfig, EBGANConfig
 from zoo_transfer.configs.priors import FlowPriorConfig
 from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.denoising_features import fit_denoiser
-from zoo_transfer.energy import Began, Ebgan, pull_away
-from zoo_transfer.feature_distill import matched
+from zoo_transfer.energy import BEGAN, EBGAN, pull_away
+from zoo_transfer.ewc import fisher_of
+from zoo_transfer.feature_distill import pair_stages
 from zoo_transfer.feature_moments import moments_of
 from zoo_transfer.flow_prior import fit_flow
 
@@ -142,11 +142,11 @@ def test_weights_are_pulled_back_to_where_they_started(arch: str, images: ImageS
 def test_fisher_information_is_the_mean_squared_score_of_the_decoders_gaussian() -> None:
     """For a linear generator x = W z + b the diagonal is E z_j^2 for W and 1 for b, up to one scale."""
     from zoo_mlp.config import GeneratorConfig
-    from zoo_mlp.generator import MlpGenerator
+    from zoo_mlp.generator import MLPGenerator
 
     from zoo.types import DataSpec
 
-    net = MlpGenerator(GeneratorConfig(()), DataSpec((50,)), 3)
+    net = MLPGenerator(GeneratorConfig(()), DataSpec((50,)), 3)
     net.output = torch.nn.Identity()
     codes = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 2.0, 0.5])
     found = fisher_of(net, codes, 0)
@@ -294,7 +294,12 @@ def test_the_denoiser_moves_noisy_codes_towards_real_ones() -> None:
 
 
 def test_stages_are_paired_from_end_to_end() -> None:
-    assert (matched(2, 3), matched(3, 3), matched(3, 2), matched(1, 4)) == ([0, 2], [0, 1, 2], [0, 0, 1], [3])
+    assert (pair_stages(2, 3), pair_stages(3, 3), pair_stages(3, 2), pair_stages(1, 4)) == (
+        [0, 2],
+        [0, 1, 2],
+        [0, 0, 1],
+        [3],
+    )
 
 
 @pytest.mark.parametrize(("teacher", "student"), [("mlp", "dcgan"), ("dcgan", "mlp")])
@@ -407,11 +412,11 @@ def judged(real: list[float], fake: list[float]) -> StepContext:
 
 def test_the_energy_losses_follow_their_papers_by_hand() -> None:
     """EBGAN: R(x) + [m - R(G)]+ per sample; BEGAN: R(x) - k R(G), and k's recursion on a trace of three steps."""
-    ebgan = Ebgan(EbganConfig(margin=1.0, pull_away=0.0))
+    ebgan = EBGAN(EBGANConfig(margin=1.0, pull_away=0.0))
     context = judged([0.2, 0.4], [0.5, 1.5])
     assert ebgan.d_loss(context).item() == pytest.approx(0.3 + (0.5 + 0.0) / 2)
     assert ebgan.g_loss(context).item() == pytest.approx(1.0)
-    began = Began(BeganConfig(gamma=0.5, lambda_k=0.1))
+    began = BEGAN(BEGANConfig(gamma=0.5, lambda_k=0.1))
     k = 0.0
     for real, fake in ((1.0, 0.2), (0.8, 0.1), (0.5, 9.0)):
         context = judged([real, real], [fake, fake])

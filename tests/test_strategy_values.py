@@ -48,7 +48,8 @@ def mean_square(a: Tensor, b: Tensor) -> float:
 
 @both
 def test_the_anchor_is_the_distance_in_all_stages_and_a_share_of_that_in_pixels(arch: str, images: ImageSet) -> None:
-    """mean_l ||phi_l(x) - phi_l(G(Enc x))||^2 / n_l + 0.3 |x - G(Enc x)| / n, of a generator that is not the decoder."""
+    """mean_l ||phi_l(x) - phi_l(G(Enc x))||^2 / n_l + 0.3 |x - G(Enc x)| / n, of a generator that is not the
+    decoder."""
     transferred = move(images, ("recon-anchor", {"pixels": 0.3}), arch=arch)
     context, source = first_context(trainer_of(transferred, images), images), transferred.source
     again = transferred.gan.generator(source.encode(context.real))
@@ -176,7 +177,8 @@ def test_the_heads_logits_are_multiplied_by_the_strength(arch: str, images: Imag
 
 @both
 def test_concatenated_features_are_those_of_the_last_stages(arch: str, images_file: Path) -> None:
-    """D(x) = base(x) + a w^T mean over places of LeakyReLU(P phi(x)) + b, phi the encoder's last stage; P's norm is 1."""
+    """D(x) = base(x) + a w^T mean over places of LeakyReLU(P phi(x)) + b, phi the encoder's last stage; P's norm is
+    1."""
     part = {
         "component": arch,
         "config": {"width": 4, "max_width": 4} if arch == "dcgan" else {"widths": [8, 8]},
@@ -375,8 +377,8 @@ def test_adaptive_augmentation_is_steered_by_the_sign_of_real_logits(objective: 
 
 
 def test_colours_and_holes_are_those_of_the_paper() -> None:
-    """DiffAugment in [-1, 1]: brightness + (r - 1/2), saturation x 2 r about the pixel's grey, contrast x (r + 1/2) about
-    the image's mean; a square of half the side around the drawn centre is cut."""
+    """DiffAugment in [-1, 1]: brightness + (r - 1/2), saturation x 2 r about the pixel's grey, contrast x (r + 1/2)
+    about the image's mean; a square of half the side around the drawn centre is cut."""
     spec, rng = DataSpec((3, 8, 8), 0.0, 1.0), torch.Generator().manual_seed(0)
     x = torch.rand(4, 3, 8, 8, generator=rng, dtype=torch.float64)
     drawn = draw(("colour",), 4, spec, rng)

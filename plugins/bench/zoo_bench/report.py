@@ -1,4 +1,4 @@
-"""The report of a suite: learning curves and Markdown, made from its stored table alone."""
+"""The report of a suite: learning curves and Markdown, computed from its stored table alone."""
 
 from __future__ import annotations
 
@@ -56,14 +56,13 @@ def markdown(stored: StoredSuite, pictures: str = "") -> str:
     """One suite as Markdown: what was run, what was tuned, and per data set the arms' last metrics and what they took
     to the baseline's best. `pictures` is the path of its folder as seen from the page."""
     suite, rows = stored.suite, stored.rows
-    found = compare(rows, suite.baseline)
     lines = [f"## {suite.title or suite.name}", ""]
     if suite.about:
         lines += [suite.about.strip(), ""]
     lines += _setting(suite, rows)
     lines += _tuning(suite, rows)
-    for one in found:
-        lines += _comparison(one, suite.baseline, pictures)
+    for comparison in compare(rows, suite.baseline):
+        lines += _comparison(comparison, suite.baseline, pictures)
     return "\n".join(lines)
 
 
