@@ -13,68 +13,50 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zoo.testing.conformance.bottlenecks import BottleneckCase
-    from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
-    from zoo.testing.conformance.datasets import DatasetCase
-    from zoo.testing.conformance.metrics import MetricCase
-    from zoo.testing.conformance.objectives import ObjectiveCase
-    from zoo.testing.conformance.priors import PriorCase
-    from zoo.testing.conformance.regularisers import RegulariserCase
-    from zoo.testing.conformance.transfers import TransferCase
+    from zoo.testing.conformance.bottlenecks import BottleneckCase as BottleneckCase
+    from zoo.testing.conformance.cases import (
+        DiscriminatorCase as DiscriminatorCase,
+        EncoderCase as EncoderCase,
+        GeneratorCase as GeneratorCase,
+    )
+    from zoo.testing.conformance.datasets import DatasetCase as DatasetCase
+    from zoo.testing.conformance.metrics import MetricCase as MetricCase
+    from zoo.testing.conformance.objectives import ObjectiveCase as ObjectiveCase
+    from zoo.testing.conformance.priors import PriorCase as PriorCase
+    from zoo.testing.conformance.regularisers import RegulariserCase as RegulariserCase
+    from zoo.testing.conformance.transfers import TransferCase as TransferCase
     from zoo.testing.contracts import (
-        BottleneckContract,
-        DatasetContract,
-        DiscriminatorContract,
-        EncoderContract,
-        GeneratorContract,
-        MetricContract,
-        ObjectiveContract,
-        PriorContract,
-        RegulariserContract,
-        TransferContract,
+        BottleneckContract as BottleneckContract,
+        DatasetContract as DatasetContract,
+        DiscriminatorContract as DiscriminatorContract,
+        EncoderContract as EncoderContract,
+        GeneratorContract as GeneratorContract,
+        MetricContract as MetricContract,
+        ObjectiveContract as ObjectiveContract,
+        PriorContract as PriorContract,
+        RegulariserContract as RegulariserContract,
+        TransferContract as TransferContract,
     )
 
-__all__ = [
-    "BottleneckCase",
-    "BottleneckContract",
-    "DatasetCase",
-    "DatasetContract",
-    "DiscriminatorCase",
-    "DiscriminatorContract",
-    "EncoderCase",
-    "EncoderContract",
-    "GeneratorCase",
-    "GeneratorContract",
-    "MetricCase",
-    "MetricContract",
-    "ObjectiveCase",
-    "ObjectiveContract",
-    "PriorCase",
-    "PriorContract",
-    "RegulariserCase",
-    "RegulariserContract",
-    "TransferCase",
-    "TransferContract",
-]
-
-
-_CASES = {
-    "BottleneckCase": "bottlenecks",
-    "DatasetCase": "datasets",
-    "DiscriminatorCase": "cases",
-    "EncoderCase": "cases",
-    "GeneratorCase": "cases",
-    "MetricCase": "metrics",
-    "ObjectiveCase": "objectives",
-    "PriorCase": "priors",
-    "RegulariserCase": "regularisers",
-    "TransferCase": "transfers",
+_LAZY = {
+    "conformance.bottlenecks": "BottleneckCase",
+    "conformance.cases": "DiscriminatorCase EncoderCase GeneratorCase",
+    "conformance.datasets": "DatasetCase",
+    "conformance.metrics": "MetricCase",
+    "conformance.objectives": "ObjectiveCase",
+    "conformance.priors": "PriorCase",
+    "conformance.regularisers": "RegulariserCase",
+    "conformance.transfers": "TransferCase",
+    "contracts": "BottleneckContract DatasetContract DiscriminatorContract EncoderContract GeneratorContract "
+    "MetricContract ObjectiveContract PriorContract RegulariserContract TransferContract",
 }
+_HOME = {name: module for module, names in _LAZY.items() for name in names.split()}
+
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
     """Import a name when it is first used: contracts import pytest, which `zoo plugins check` does not need."""
-    if name not in __all__:
+    if name not in _HOME:
         raise AttributeError(f"module 'zoo.testing' has no attribute {name!r}")
-    module = f"conformance.{_CASES[name]}" if name in _CASES else "contracts"
-    return getattr(importlib.import_module(f"zoo.testing.{module}"), name)
+    return getattr(importlib.import_module(f"zoo.testing.{_HOME[name]}"), name)
