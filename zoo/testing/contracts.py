@@ -49,7 +49,7 @@ class Contract:
         if "checks" in cls.__dict__:
             return
         if not cls.__name__.startswith("Test"):
-            raise TypeError(f"{cls.__name__} would never run: pytest collects classes with names that begin with Test")
+            raise TypeError(f"{cls.__name__} would never run: pytest collects classes whose name begins with Test")
         if not cls.cases or not cls.checks:
             raise TypeError(f"{cls.__name__} would check nothing: give it `cases = [...]`")
 
