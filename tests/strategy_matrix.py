@@ -34,14 +34,14 @@ def verdicts() -> dict[tuple[str, str], str]:
     """For each pair `yes`, or the reason why it is refused."""
     source = autoencoder("mlp", device="meta")
     gan = zoo.gan(like=source, device="meta")
-    found = {}
+    results = {}
     for pair in combinations(names(), 2):
         try:
             explain(source, gan, "+".join(pair))
-            found[pair] = "yes"
+            results[pair] = "yes"
         except TransferError as error:
-            found[pair] = _slot(pair, error.message)
-    return found
+            results[pair] = _slot(pair, error.message)
+    return results
 
 
 def _slot(pair: tuple[str, str], message: str) -> str:
@@ -53,10 +53,10 @@ def _slot(pair: tuple[str, str], message: str) -> str:
 
 def page() -> str:
     """The page."""
-    rows, found = names(), verdicts()
+    rows, results = names(), verdicts()
     lines = [f"| | {' | '.join(f'`{name}`' for name in rows)} |", "|" + "---|" * (len(rows) + 1)]
     for row in rows:
-        cells = ["-" if row == name else found[min(row, name), max(row, name)] for name in rows]
+        cells = ["-" if row == name else results[min(row, name), max(row, name)] for name in rows]
         lines.append(f"| `{row}` | {' | '.join(cells)} |")
     return HEAD + "\n".join(lines) + "\n"
 

@@ -166,10 +166,10 @@ def test_activation_of_the_generator_is_the_one_asked_for() -> None:
     lowest = {}
     for activation in ("relu", "leaky_relu"):
         net = DCGANGenerator(GeneratorConfig(4, activation=activation), DataSpec((1, 16, 16)), 3)
-        seen: list[Tensor] = []
-        net.last.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        inputs: list[Tensor] = []
+        net.last.register_forward_pre_hook(lambda _, given, inputs=inputs: inputs.append(given[0]))
         net(torch.randn(4, 3))
-        lowest[activation] = seen[0].min()
+        lowest[activation] = inputs[0].min()
     assert lowest["relu"] == 0.0
     assert lowest["leaky_relu"] < 0.0
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.plugin import DataError, curve
-from zoo_bench.compare import SMALLEST_KID, ArmResult, Comparison, arm_runs, compare
+from zoo_bench.compare import SMALLEST_KID, ArmResult, ArmRuns, Comparison, arm_runs, compare
 from zoo_bench.statistics import median
 from zoo_bench.suite import Suite, read_suite
 from zoo_bench.table import Row, read_table
@@ -43,8 +43,7 @@ def curves_png(rows: Sequence[Row], data: str, architecture: str, metric: str = 
             for images, value in points:
                 if images:
                     at.setdefault(images, []).append(max(value, SMALLEST_KID) if metric == "kid" else value)
-        label = f"{runs.arm} ({runs.autoencoder})" if several and runs.autoencoder else runs.arm
-        series[label] = [(images, median(v), min(v), max(v)) for images, v in sorted(at.items())]
+        series[_label(runs, several)] = [(images, median(v), min(v), max(v)) for images, v in sorted(at.items())]
     name = {"kid": "KID (lower is better)", "fid": "FID (lower is better)"}.get(metric, f"{metric} (higher is better)")
     count = len({row.seed for row in finals})
     what = f"median of up to {count} seeds, band from least to most" if count > 1 else "one seed"
@@ -154,15 +153,14 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
     return [*lines, ""]
 
 
-def _name(arm: ArmResult, several: bool) -> str:
-    runs = arm.runs
+def _label(runs: ArmRuns, several: bool) -> str:
     return f"{runs.arm} ({runs.autoencoder})" if several and runs.autoencoder else runs.arm
 
 
 def _end_row(arm: ArmResult, several: bool) -> str:
     seeds = f"{len(arm.runs.seeds)}" + (f" ({arm.runs.diverged} diverged)" if arm.runs.diverged else "")
     cells = [
-        _name(arm, several),
+        _label(arm.runs, several),
         seeds,
         f"{arm.start:.3f}",
         f"{arm.best:.4f}",
@@ -181,7 +179,7 @@ def _time_rows(arm: ArmResult, several: bool) -> list[str]:
     rows = []
     for time in arm.times_to_threshold:
         cells = [
-            _name(arm, several),
+            _label(arm.runs, several),
             f"{time.factor:g}",
             f"{time.reached} of {len(arm.runs.seeds)}",
             _number(time.images, ",.0f"),
