@@ -221,7 +221,7 @@ def test_a_half_removed_checkpoint_is_never_opened(run: Path) -> None:
 def test_two_processes_cannot_train_in_one_folder(run: Path) -> None:
     from zoo.training.run_dir import RunDirectory
 
-    with RunDirectory(run).held(), pytest.raises(ConfigError, match="another process is training"):
+    with RunDirectory(run).locked(), pytest.raises(ConfigError, match="another process is training"):
         zoo.resume(run)
 
 

@@ -269,9 +269,10 @@ def test_a_closed_output_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_recipe_that_only_transfers_trains_a_gan_like_its_source() -> None:
-    from zoo.training.recipe import DataSection, GanSection, Recipe, TransferSection
+    from zoo.data.config import DataConfig
+    from zoo.training.recipe import GanSection, Recipe, TransferSection
 
-    assert Recipe(DataSection("mnist5k"), transfer=TransferSection("dcgan.glyphs-sans32")).gan == GanSection()
+    assert Recipe(DataConfig("mnist5k"), transfer=TransferSection("dcgan.glyphs-sans32")).gan == GanSection()
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://[::1", "ftp://x", "http://", "http://x:y"])

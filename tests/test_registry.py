@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from zoo import plugins
 from zoo.errors import IntegrityError, ReleaseError, RemoteError, UnknownName, ZooError
+from zoo.registry import index as registry
 from zoo.registry.index import Registry, find, load_registry, locate, models, open_release, read_registry
-from zoo.release.folder import MANIFEST, Manifest, PartEntry, pin_file, registry, write_release
+from zoo.release.folder import pin_file, write_release
+from zoo.release.manifest import MANIFEST, Manifest, PartEntry
 from zoo.release.names import pin_of
 from zoo.types import DataSpec
 

@@ -23,9 +23,7 @@ from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.transfers.weight_mapping import name_of
 from zoo.types import PartSpec
 
-__all__ = ["AUTO", "Advice", "Evidence", "advise", "components", "measure_evidence", "probe_of"]
-
-AUTO = "auto"
+__all__ = ["Advice", "Evidence", "advise", "components", "measure_evidence", "probe_of"]
 
 _GAUSSIAN = "gaussian-prior"
 _FEW = 1_000
