@@ -10,6 +10,8 @@ from zoo.types import DataSpec, Preparation, Selection
 
 __all__ = ["DataConfig", "public_source"]
 
+_HELD_OUT = 0.2
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -17,7 +19,8 @@ class DataConfig:
 
     `sha256` is the digest of a run's prepared pixels. `strict` refuses a folder with unreadable files, which are
     otherwise skipped and listed. `stream` reads images while they are used instead of all at the start (by default,
-    large sets are streamed). `held_out` is the share of images that are not trained on, if the source has no split.
+    large sets are streamed). `held_out` is the share of images that are not trained on, if the source has no split (by
+    default a fifth).
     """
 
     source: str
@@ -31,13 +34,18 @@ class DataConfig:
     sha256: str | None = None
     strict: bool = False
     stream: bool | None = None
-    held_out: float = 0.2
+    held_out: float | None = None
 
     def __post_init__(self) -> None:
         if self.shape is not None:
             object.__setattr__(self, "shape", DataSpec(self.shape).shape)
         if self.select == Selection():
             object.__setattr__(self, "select", None)
+
+    @property
+    def held_out_share(self) -> float:
+        """`held_out`, or its default."""
+        return _HELD_OUT if self.held_out is None else self.held_out
 
     @property
     def spec(self) -> DataSpec:

@@ -42,7 +42,7 @@ def open_images(
     shape: tuple[int, ...] | None = None,
     prepare: Preparation | None = None,
     strict: bool = False,
-    held_out: float = 0.2,
+    held_out: float | None = None,
     limit: int | None = None,
     stream: bool | None = None,
 ) -> ImageSet:
@@ -56,8 +56,8 @@ def open_images(
     else a component's spec, else `like`, else `resize`. A component that is brought to another shape than its
     own is first prepared as its spec says, then resized.
 
-    The split is the source's if it has one; else the share `held_out` of a folder's or file's images, by
-    the hash of their relative paths or row numbers. `limit` takes that many images, the same ones each time.
+    The split is the source's if it has one; else the share `held_out` (by default a fifth) of a folder's or file's
+    images, by the hash of their relative paths or row numbers. `limit` takes that many images, the same ones each time.
     `strict` refuses a folder in which a file had to be skipped.
 
     With `stream` the samples are read while they are used; by default those of `hf:`, `shards:` and URLs are, and a
@@ -151,7 +151,7 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
         train = arrays.train[rows]
     else:
         rows = limit_rows([str(row) for row in range(len(arrays.images))], config.limit)
-        train = split([str(row) for row in rows], config.held_out)
+        train = split([str(row) for row in rows], config.held_out_share)
     _check_size(len(rows), spec, str(path))
     labels = None if arrays.labels is None else arrays.labels[rows]
     pixels = fit_arrays(arrays.images[rows], spec)
@@ -180,7 +180,7 @@ def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> Image
             f"{len(skipped)} of {len(skipped) + len(read)} files of {path} cannot be used{_format_skipped(skipped)}",
             "Repair or remove them, or open the folder without strict.",
         )
-    train = split(read, config.held_out)
+    train = split(read, config.held_out_share)
     name = printable(found.root.name) or "images"
     opened = _image_set(name, spec, pixels, None, train, config=config, skipped=tuple(skipped))
     return replace(opened, greyed=spec.shape[0] == 1 and any_colour(found, read))
@@ -215,7 +215,7 @@ def _stream(
     own = None if like is not None or config.shape is not None else _shape_of_some(files, rows)
     spec = _spec_of_file(config, like, own)
     most = min(_MOST_HELD_OUT, _LARGE // spec.size)
-    share = min(config.held_out, most / len(rows))
+    share = min(config.held_out_share, most / len(rows))
     sides = split([files.names[row] for row in rows], share) if train is None else train[rows]
     source = config.source
     if not spec.is_image:
