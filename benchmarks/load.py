@@ -27,7 +27,8 @@ from torch import nn
 
 import zoo
 from zoo._utils import tensors
-from zoo.release.folder import folder as release_module, load as pairs
+from zoo.registry import load as pairs
+from zoo.release import folder as release_module
 
 _MEGABYTES = 100.6
 _PIXELS = 158

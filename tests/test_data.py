@@ -138,7 +138,7 @@ def test_what_was_opened_can_be_opened_again_from_its_source(folder: Path, monke
     monkeypatch.chdir(folder.parent)
     first = open_images("pictures", RGB, limit=6)
     monkeypatch.chdir("/")
-    again = open_images(first.source, first.spec, prepare=first.spec.prepare, limit=first.limit)
+    again = open_images(first.config.source, first.spec, prepare=first.spec.prepare, limit=first.config.limit)
     assert (again.sha256, len(again)) == (first.sha256, 6)
 
 
@@ -505,7 +505,7 @@ def test_vectors_are_neither_cut_nor_made_into_images(tmp_path: Path) -> None:
 def test_a_component_is_opened_by_short_name_and_full_id() -> None:
     short, full = open_images("mnist5k"), open_images("starter/mnist5k")
     assert short.sha256 == full.sha256
-    assert short.source == "starter/mnist5k"
+    assert short.config.source == "starter/mnist5k"
     assert (short.name, short.spec.prepare, short.license) == ("mnist5k", "pad", "CC-BY-SA-3.0")
 
 
@@ -521,7 +521,7 @@ def test_a_component_fits_a_pair_and_keeps_its_own_preparation() -> None:
     assert emoji.pixels.shape == (20, 1, 8, 8)
     assert emoji.spec.background == 255
     assert digits.batch(torch.arange(20)).min() >= 0
-    again = open_images(digits.source, DataSpec((3, 64, 64), 0.0, 1.0), prepare="pad", limit=20)
+    again = open_images(digits.config.source, DataSpec((3, 64, 64), 0.0, 1.0), prepare="pad", limit=20)
     assert again.sha256 == digits.sha256
 
 

@@ -146,7 +146,7 @@ def test_another_seed_or_other_images_begin_their_order_anew(run: Path, tmp_path
     ("settings", "text"),
     [
         ({"imges": 200}, "Did you mean images"),
-        ({"gan.latent_dim": 9, "images": 200}, "cannot change half-way"),
+        ({"gan.latent_dim": 9, "images": 200}, "which cannot change"),
         ({"batch": 0, "images": 200}, "batch 0 must be positive"),
         ({"batch": 8}, "has shown 96 images already"),
         ({"objective": "relativistc", "images": 200}, "Did you mean"),
@@ -221,7 +221,7 @@ def test_a_half_removed_checkpoint_is_never_opened(run: Path) -> None:
 def test_two_processes_cannot_train_in_one_folder(run: Path) -> None:
     from zoo.training.run_dir import RunDirectory
 
-    with RunDirectory(run).held(), pytest.raises(ConfigError, match="another process is training"):
+    with RunDirectory(run).locked(), pytest.raises(ConfigError, match="another process is training"):
         zoo.resume(run)
 
 

@@ -20,7 +20,7 @@ import zoo
 from zoo._utils import launch
 from zoo.cli import main
 from zoo.cli.progress import watching
-from zoo.cli.train import _resumable
+from zoo.cli.train import _hint_on_interrupt
 from zoo.errors import ConfigError, DataError, IntegrityError, RemoteError, TrainingError
 from zoo.training.recipe import read_recipe
 from zoo.training.run_dir import EVENTS, RunDirectory
@@ -165,10 +165,10 @@ def test_brackets_in_names_are_printed_and_not_obeyed(capsys: pytest.CaptureFixt
 
 
 def test_ctrl_c_promises_no_checkpoint_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(click.Abort, match="Nothing was trained"), _resumable(tmp_path):
+    with pytest.raises(click.Abort, match="Nothing was trained"), _hint_on_interrupt(tmp_path):
         raise KeyboardInterrupt
     (tmp_path / "gan" / "checkpoints" / "000000000016").mkdir(parents=True)
-    with pytest.raises(click.Abort, match=f"zoo resume {tmp_path / 'gan'}"), _resumable(tmp_path):
+    with pytest.raises(click.Abort, match=f"zoo resume {tmp_path / 'gan'}"), _hint_on_interrupt(tmp_path):
         raise KeyboardInterrupt
 
 
@@ -269,9 +269,10 @@ def test_a_closed_output_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_recipe_that_only_transfers_trains_a_gan_like_its_source() -> None:
-    from zoo.training.recipe import DataSection, GanSection, Recipe, TransferSection
+    from zoo.data.config import DataConfig
+    from zoo.training.recipe import GanSection, Recipe, TransferSection
 
-    assert Recipe(DataSection("mnist5k"), transfer=TransferSection("dcgan.glyphs-sans32")).gan == GanSection()
+    assert Recipe(DataConfig("mnist5k"), transfer=TransferSection("dcgan.glyphs-sans32")).gan == GanSection()
 
 
 @pytest.mark.parametrize("address", ["nonsense", "http://[::1", "ftp://x", "http://", "http://x:y"])

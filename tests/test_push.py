@@ -17,7 +17,8 @@ from loopback import BOB, PUSH, READER, FaultyServer, cli, environment, hf, hub,
 
 from zoo._utils.tensors import pack, unpack
 from zoo.release.card import card
-from zoo.release.folder import manifest_bytes, pin_file, read_manifest
+from zoo.release.folder import pin_file, read_manifest
+from zoo.release.manifest import manifest_bytes
 from zoo.types import Origin
 
 

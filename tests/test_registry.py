@@ -14,7 +14,8 @@ from zoo import plugins
 from zoo.errors import IntegrityError, ReleaseError, RemoteError, UnknownName, ZooError
 from zoo.registry import index
 from zoo.registry.index import Registry, find, load_registry, locate, models, open_release, read_registry
-from zoo.release.folder import MANIFEST, Manifest, PartEntry, pin_file, write_release
+from zoo.release.folder import pin_file, write_release
+from zoo.release.manifest import MANIFEST, Manifest, PartEntry
 from zoo.release.names import pin_of
 from zoo.types import DataSpec
 

@@ -19,7 +19,8 @@ from zoo._utils import files as zoo_files
 from zoo._utils.files import sha256_of, write_atomically, write_folder_atomically
 from zoo._utils.tensors import check_header, pack, unpack
 from zoo.errors import IntegrityError, ReleaseError, StorageError, ZooError
-from zoo.release.folder import (
+from zoo.release.folder import pin_file, read_manifest, read_part, read_pinned, verify_files, write_release
+from zoo.release.manifest import (
     MANIFEST,
     FileEntry,
     Lineage,
@@ -29,12 +30,6 @@ from zoo.release.folder import (
     Sampling,
     manifest_bytes,
     parse_manifest,
-    pin_file,
-    read_manifest,
-    read_part,
-    read_pinned,
-    verify_files,
-    write_release,
 )
 from zoo.release.names import check_license, check_name, check_version
 from zoo.types import DataSpec, Metric, Origin

@@ -17,7 +17,7 @@ from zoo._utils.files import sha256_of
 from zoo.data.grids import grid, labelled_grids, png_bytes
 from zoo.errors import DataError
 from zoo.release.card import card, hub_license
-from zoo.release.folder import (
+from zoo.release.manifest import (
     FileEntry,
     Lineage,
     Manifest,

@@ -82,7 +82,8 @@ def test_the_folder_is_the_record(images_file: Path, tmp_path: Path) -> None:
         start("decoder-init", str(images_file)), str(images_file), out=tmp_path / "run", images=96, training=SMALL
     )
     assert {path.name for path in run.folder.iterdir()} == {
-        ".lock", "checkpoints", "events.jsonl", "recipe.toml", "report.json", "samples", "source.safetensors",
+        ".lock", "checkpoints", "data.json", "events.jsonl", "held_out.safetensors", "recipe.toml", "report.json",
+        "samples", "source.safetensors",
     }  # fmt: skip
     kinds = [json.loads(line)["kind"] for line in (run.folder / "events.jsonl").read_text().splitlines()]
     assert kinds[0] == "start"

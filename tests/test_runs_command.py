@@ -87,7 +87,7 @@ def test_a_killed_run_is_running_until_it_is_dead(images_file: Path, tmp_path: P
     train(images_file, folder)
     child = os.fork()
     if child == 0:
-        with RunDirectory(folder).held():
+        with RunDirectory(folder).locked():
             RunDirectory(folder).write(Event("tick", 64, 96, {}))
             time.sleep(60)
         os._exit(0)

@@ -14,7 +14,7 @@ from helpers import autoencoder, states_equal
 from PIL import Image
 
 import zoo
-from zoo.data.batches import Ahead, Batches
+from zoo.data.batches import Batches, PrefetchedBatches
 from zoo.data.open import open_images
 from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, DataError
@@ -63,7 +63,7 @@ def test_batches_read_ahead_are_the_same_batches(photos: Path) -> None:
     images = open_images(photos, stream=True)
     plain = Batches(images.train, 5, torch.Generator().manual_seed(1))
     ahead = batches_of(images, 5, torch.Generator().manual_seed(1))
-    assert isinstance(ahead, Ahead)
+    assert isinstance(ahead, PrefetchedBatches)
     for step in range(20):
         assert torch.equal(plain.next(), rows := ahead.next())
         assert torch.equal(images.batch(rows), images.batch(rows))

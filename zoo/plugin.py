@@ -28,7 +28,20 @@ from zoo.errors import (
     near,
 )
 from zoo.plugins.hookspecs import hook
-from zoo.types import Component, DataSpec, Event, Kind, Metric, Origin, PartSpec, RunFacts, Selection, Watcher
+from zoo.types import (
+    Component,
+    DataSpec,
+    Event,
+    Kind,
+    Metric,
+    Origin,
+    PartLike,
+    PartSpec,
+    RunFacts,
+    Selection,
+    Watcher,
+    as_part,
+)
 
 if TYPE_CHECKING:
     from zoo._utils.distributed import all_gather as all_gather, all_reduce_mean as all_reduce_mean
@@ -66,7 +79,6 @@ if TYPE_CHECKING:
     from zoo.metrics.types import FeatureSpace as FeatureSpace
     from zoo.networks.autoencoder import Autoencoder as Autoencoder
     from zoo.networks.compose import (
-        as_part as as_part,
         autoencoder as autoencoder,
         build_autoencoder as build_autoencoder,
         build_discriminator as build_discriminator,
@@ -194,7 +206,7 @@ _LAZY = {
     ),
     "zoo.metrics.types": "FeatureSpace",
     "zoo.networks.autoencoder": "Autoencoder",
-    "zoo.networks.compose": "as_part autoencoder build_autoencoder build_discriminator build_part gan",
+    "zoo.networks.compose": "autoencoder build_autoencoder build_discriminator build_part gan",
     "zoo.networks.discriminator": "EncoderDiscriminator",
     "zoo.networks.flows": "FlowPrior",
     "zoo.networks.gan": "GAN",
@@ -250,6 +262,7 @@ __all__ = [
     "Kind",
     "Metric",
     "Origin",
+    "PartLike",
     "PartSpec",
     "PluginError",
     "ReleaseError",
@@ -263,6 +276,7 @@ __all__ = [
     "UnknownName",
     "Watcher",
     "ZooError",
+    "as_part",
     "from_plain",
     "hook",
     "near",

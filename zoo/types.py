@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from zoo._utils import html
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, near
 
 __all__ = [
     "KINDS",
@@ -22,11 +22,13 @@ __all__ = [
     "Kind",
     "Metric",
     "Origin",
+    "PartLike",
     "PartSpec",
     "Preparation",
     "RunFacts",
     "Selection",
     "Watcher",
+    "as_part",
 ]
 
 Kind = Literal[
@@ -136,6 +138,25 @@ class PartSpec:
     def __str__(self) -> str:
         settings = ", ".join(f"{key}={value!r}" for key, value in self.config.items())
         return f"{self.component}({settings})" if settings else self.component
+
+
+PartLike = str | PartSpec
+"""A component's name, or its name with settings: `PartSpec("dcgan", {"width": 64})`."""
+
+
+def as_part(part: PartLike | Mapping[str, Any]) -> PartSpec:
+    """A part as a PartSpec; one of plain data is `{"component": ..., "config": {...}}`."""
+    if isinstance(part, PartSpec):
+        return part
+    if isinstance(part, str):
+        return PartSpec(part)
+    unknown = set(part) - {"component", "config"}
+    if unknown or not isinstance(part.get("component"), str) or not isinstance(part.get("config", {}), Mapping):
+        raise ConfigError(
+            f"a part is {{component, config}}, got {dict(part)!r}",
+            near(str(next(iter(unknown), "")), ["component", "config"]),
+        )
+    return PartSpec(part["component"], dict(part.get("config", {})))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ def evaluate(
     zoo evaluate release/ --data mnist5k --write measured/ --version 1.0.1
     """
     from zoo.config import to_plain
-    from zoo.data.open import open_images
+    from zoo.data.config import DataConfig
+    from zoo.data.open import open_data
     from zoo.errors import ConfigError
     from zoo.metrics.evaluate import reference
     from zoo.metrics.own import refuse_own_features
@@ -83,7 +84,7 @@ def evaluate(
     model: Any = options.open_model(name, device)
     if model.gan is None:
         raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
-    images = open_images(data, like=model.gan.data)
+    images = open_data(DataConfig(data), like=model.gan.data)
     judge = reference(images, metric, split=split, device=choose(device or "auto"))
     refuse_own_features(judge.space, _nets(model), metric)
     samples = model.gan.sample(count, seed)

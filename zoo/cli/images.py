@@ -40,7 +40,7 @@ def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_j
     model = options.open_model(name, device)
     gan = _part(model, "gan", name)
     _write(gan.sample(count, seed), gan.data, out)
-    _told(out, count, as_json, quiet)
+    _report(out, count, as_json, quiet)
     if out.suffix == ".png" and not (as_json or quiet) and pictures.shows():
         from PIL import Image
 
@@ -68,21 +68,24 @@ def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as
     import io
 
     import numpy as np
+    import torch
 
     from zoo._utils.files import write_atomically
-    from zoo.data.open import open_images
+    from zoo.data.config import DataConfig
+    from zoo.data.open import open_data
 
     autoencoder = _part(options.open_model(name, device), "autoencoder", name)
-    images = open_images(data, like=autoencoder.data, strict=strict)
+    images = open_data(DataConfig(data, strict=strict), like=autoencoder.data)
     show.skipped(images.skipped)
-    codes = np.concatenate([autoencoder.encode(images.batch(rows)).numpy() for rows in _all_rows(images).split(1024)])
+    rows = torch.arange(len(images)).split(1024)
+    codes = np.concatenate([autoencoder.encode(images.batch(part)).numpy() for part in rows])
     buffer = io.BytesIO()
     if images.labels is None:
         np.savez(buffer, codes=codes)
     else:
         np.savez(buffer, codes=codes, labels=images.labels.numpy())
     write_atomically(out, buffer.getvalue())
-    _told(out, len(codes), as_json, quiet)
+    _report(out, len(codes), as_json, quiet)
 
 
 @click.command()
@@ -102,14 +105,15 @@ def reconstruct(name: str, data: str, count: int, out: Path, device: str | None,
     """
     import torch
 
-    from zoo.data.open import open_images
+    from zoo.data.config import DataConfig
+    from zoo.data.open import open_data
 
     autoencoder = _part(options.open_model(name, device), "autoencoder", name)
-    images = open_images(data, like=autoencoder.data)
+    images = open_data(DataConfig(data), like=autoencoder.data)
     x = images.batch(images.held_out[:count])
     pairs = torch.stack([x, autoencoder.reconstruct(x)], 1).flatten(0, 1)
     _write(pairs, autoencoder.data, out)
-    _told(out, len(x), as_json, quiet)
+    _report(out, len(x), as_json, quiet)
 
 
 @click.command()
@@ -136,7 +140,7 @@ def interpolate(
     ends = gan.draw(2 * rows, seed)
     images = gan.generate(interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1))
     _write(images, gan.data, out, columns=steps)
-    _told(out, rows * steps, as_json, quiet)
+    _report(out, rows * steps, as_json, quiet)
 
 
 def _part(model: Any, part: str, name: str) -> Any:
@@ -173,13 +177,7 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8) -> None:
         )
 
 
-def _all_rows(images: Any) -> Any:
-    import torch
-
-    return torch.arange(len(images))
-
-
-def _told(out: Path, count: int, as_json: bool, quiet: bool) -> None:
+def _report(out: Path, count: int, as_json: bool, quiet: bool) -> None:
     if as_json:
         show.as_json({"file": str(out), "count": count})
     elif quiet:

@@ -63,14 +63,18 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
 @click.option("--kind", shell_complete=completing.kinds, help="The component's kind, where several have the name.")
 @options.json_flag
 def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
-    """Show what is known of a release, or with --component the settings of a component.
+    """Show what is known of a release or a run, or with --component the settings of a component.
 
     \b
     zoo info dcgan.glyphs-sans32
     zoo info dcgan --component
     """
+    from zoo.training.run_dir import is_run
+
     if component:
         _component(name, kind, as_json)
+    elif is_run(Path(name)):
+        _run(Path(name), as_json)
     else:
         _release(name, as_json)
 
@@ -162,6 +166,17 @@ def _release(name: str, as_json: bool) -> None:
     show.facts(rows)
     if pictures.shows():
         pictures.samples(folder, manifest, columns=96, rows=2)
+
+
+def _run(folder: Path, as_json: bool) -> None:
+    from zoo.cli.runs import facts_of
+    from zoo.training.summary import summarise
+
+    summary = summarise(folder)
+    if as_json:
+        show.as_json(summary.plain())
+    else:
+        show.facts(facts_of(summary))
 
 
 def _component(name: str, kind: str | None, as_json: bool) -> None:

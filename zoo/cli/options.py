@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their words are read."""
+"""Options that several commands share, and how their values are parsed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 GIVE_ON = "Hand it to a GAN first: zoo transfer {} --data IMAGES --out runs/new"
-"""What to do with an autoencoder where a GAN is wanted."""
+"""The hint if a GAN is needed and there is an autoencoder."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -99,12 +99,12 @@ def training(command: Command) -> Command:
 
 
 def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any]:
-    """`("encoder.width=64",)` -> `{"encoder.width": 64}`; values are TOML, or text where they are not."""
+    """`("encoder.width=64",)` -> `{"encoder.width": 64}`; values are TOML, else text."""
     parsed: dict[str, Any] = {}
-    for word in given:
-        key, equals, text = word.partition("=")
+    for setting in given:
+        key, equals, text = setting.partition("=")
         if not equals or not key:
-            raise ConfigError(f"{flag} {word!r} is not KEY=VALUE", f"For example: {flag} batch=64")
+            raise ConfigError(f"{flag} {setting!r} is not KEY=VALUE", f"For example: {flag} batch=64")
         try:
             parsed[key] = tomllib.loads(f"value = {text}")["value"]
         except (ValueError, RecursionError):
@@ -113,12 +113,12 @@ def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any
 
 
 def open_model(name: str, device: str | None = None) -> Any:
-    """A release by name or folder, or a run's folder: whatever has `.autoencoder` and `.gan`, on a device (auto)."""
-    from zoo.training import api as opened  # torch comes with it
+    """A release by name or folder, or a run by folder, both with `.autoencoder` and `.gan`, on a device (auto)."""
+    from zoo.training import api  # imports torch
     from zoo.training.devices import choose
 
     chosen = choose(device or "auto")
-    found = opened.open_model(name)
+    found = api.open_model(name)
     for model in (found.autoencoder, found.gan):
         if model is not None:
             model.to(chosen)

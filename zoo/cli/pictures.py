@@ -1,6 +1,6 @@
 """Small pictures in the terminal: two pixels a character, drawn with half blocks.
 
-Only where somebody looks: on a terminal that has colours. Piped or redirected output stays plain text.
+Only on a terminal that has colours. Piped or redirected output stays plain text.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TILES = 8
 
 
 def shows() -> bool:
-    """Whether a picture can be seen: stdout is a terminal with colours. Imports rich, which is slow, only there."""
+    """Whether pictures can be shown: stdout is a terminal with colours. Only then is rich, which is slow, imported."""
     return sys.stdout.isatty() and _console().color_system is not None
 
 
@@ -59,7 +59,7 @@ def thumbnail(picture: Any, *, columns: int = 64, tiles: int = _TILES, rows: int
 
 
 def samples(folder: Path, manifest: Manifest, **how: Any) -> None:
-    """Print a release's samples, if it has any, or why they cannot be drawn; the bytes are held to the manifest.
+    """Print a release's samples, or why they cannot be drawn; the bytes are checked against the manifest.
 
     Raises IntegrityError.
     """

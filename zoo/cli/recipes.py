@@ -1,4 +1,4 @@
-"""Flags become a recipe, the same one that a file would hold."""
+"""A recipe from command-line options: the same one that a file would hold."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 from zoo.cli.options import parse_settings
 from zoo.config import from_plain
+from zoo.data.config import DataConfig
 from zoo.errors import ConfigError, near
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, Recipe, read_recipe
+from zoo.transfers.parse import parse_strategy
 
-__all__ = ["recipe_from_words"]
+__all__ = ["recipe_from_options"]
 
 _PARTS = {
     "autoencoder": ("encoder", "generator", "bottleneck"),
@@ -22,67 +24,70 @@ _TRAINING = {"autoencoder": AutoencoderTraining, "gan": AdversarialTraining}
 _LOSSES = ("objective", "regulariser")
 
 
-def recipe_from_words(
-    what: str, words: Mapping[str, Any], *, source: str | None = None, strategy: str = "scratch"
+def recipe_from_options(
+    what: str, options: Mapping[str, Any], *, source: str | None = None, strategy: str = "auto"
 ) -> Recipe:
-    """A recipe from `autoencoder` or `gan` and flags, or from a recipe's file (which takes no flags but --seed and
-    --device).
+    """A recipe from `autoencoder` or `gan` and a command's options, or from a recipe's file (which takes no options but
+    --seed and --device).
 
-    Raises ConfigError for a flag that does not belong, a missing one or a wrong setting.
+    Raises ConfigError for an option that does not belong, a missing one or a wrong setting.
     """
-    # by identity: 0 is a value that somebody gave, to be refused, and equals False
-    words = {key: value for key, value in words.items() if value is not None and value is not False and value != ()}
-    seed = words.pop("seed", 0)
-    device = words.pop("device", None)
+    # by identity: 0 is a value that the user may give, to be refused, and equals False
+    given = {key: value for key, value in options.items() if value is not None and value is not False and value != ()}
+    seed = given.pop("seed", 0)
+    device = given.pop("device", None)
     if what not in _PARTS:
-        if words:
+        if given:
             raise ConfigError(
-                f"a recipe's file holds its settings: --{sorted(words)[0].replace('_', '-')} cannot go with {what}",
+                f"a recipe's file holds its settings: {_flag(given)} cannot go with {what}",
                 "Edit the file, or name autoencoder or gan instead of it.",
             )
         recipe = read_recipe(Path(what))
         return recipe if device is None else replace(recipe, engine=replace(recipe.engine, device=device))
-    engine = _engine(words) | ({} if device is None else {"device": device})
-    section = _section(what, words)
-    data = {name: words.pop(key, None) for name, key in (("source", "data"), ("shape", "shape"), ("strict", "strict"))}
-    if data["source"] is None:
-        raise ConfigError("no images given", "Say --data with a data set's name, a folder or an .npz.")
-    plain: dict[str, Any] = {
-        "name": f"{what}",
-        "seed": seed,
-        "data": {key: value for key, value in data.items() if value is not None},
-        "engine": engine,
-        what: section,
-    }
-    metric, every = words.pop("metric", None), words.pop("every", None)
+    engine = _engine(given) | ({} if device is None else {"device": device})
+    section = _section(what, given)
+    plain: dict[str, Any] = {"name": what, "seed": seed, "data": _data(given), "engine": engine, what: section}
+    metric, every = given.pop("metric", None), given.pop("every", None)
     if metric is not None or every is not None:
         plain["evaluation"] = {"metric": metric or "judge", **({} if every is None else {"every": every})}
     if source is not None:
-        plain["transfer"] = {"source": source, "strategy": strategy}
-        adapt = words.pop("adapt", None)
+        plain["transfer"] = {"source": source, "strategy": parse_strategy(strategy)}
+        adapt = given.pop("adapt", None)
         if adapt is not None:
             plain["autoencoder"] = {"source": source, "training": {"images": adapt}}
             plain["transfer"]["source"] = "autoencoder"
-    if words:
-        raise ConfigError(f"--{sorted(words)[0].replace('_', '-')} does not belong to `zoo train {what}`")
+    if given:
+        raise ConfigError(f"{_flag(given)} does not belong to `zoo train {what}`")
     return from_plain(Recipe, plain, "the flags")
 
 
-def _engine(words: dict[str, Any]) -> dict[str, Any]:
-    """What --set engine.KEY=VALUE says, taken out of the given settings."""
+def _flag(given: Mapping[str, Any]) -> str:
+    return f"--{min(given).replace('_', '-')}"
+
+
+def _data(given: dict[str, Any]) -> DataConfig:
+    """The images that --data and its options name; they are removed from the given options."""
+    source, shape, strict = given.pop("data", None), given.pop("shape", None), given.pop("strict", False)
+    if source is None:
+        raise ConfigError("no images given", "Say --data with a data set's name, a folder or an .npz.")
+    return DataConfig(source, shape=shape, strict=strict)
+
+
+def _engine(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings --set engine.KEY=VALUE, removed from the given options."""
     prefix = "engine."
-    given = words.get("given", ())
-    words["given"] = tuple(word for word in given if not word.startswith(prefix))
-    return parse_settings(tuple(word.removeprefix(prefix) for word in given if word.startswith(prefix)))
+    settings = given.get("given", ())
+    given["given"] = tuple(text for text in settings if not text.startswith(prefix))
+    return parse_settings(tuple(text.removeprefix(prefix) for text in settings if text.startswith(prefix)))
 
 
-def _section(what: str, words: dict[str, Any]) -> dict[str, Any]:
-    """The [autoencoder] or [gan] table; what it takes is removed from `words`."""
-    section: dict[str, Any] = {name: words.pop(name) for name in _PARTS[what] if name in words}
-    if "latent_dim" in words:
-        section["latent_dim"] = words.pop("latent_dim")
-    training: dict[str, Any] = {name: words.pop(name) for name in ("images", "batch") if name in words}
-    for key, value in parse_settings(words.pop("given", ())).items():
+def _section(what: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The [autoencoder] or [gan] table; its options are removed from the given ones."""
+    section: dict[str, Any] = {name: given.pop(name) for name in _PARTS[what] if name in given}
+    if "latent_dim" in given:
+        section["latent_dim"] = given.pop("latent_dim")
+    training: dict[str, Any] = {name: given.pop(name) for name in ("images", "batch") if name in given}
+    for key, value in parse_settings(given.pop("given", ())).items():
         part, _, setting = key.partition(".")
         if not setting:
             training[key] = _known(key, value, what)

@@ -14,7 +14,7 @@ from zoo.errors import ConfigError, near
 if TYPE_CHECKING:
     from zoo.training.summary import Figure, Summary
 
-__all__ = ["runs"]
+__all__ = ["facts_of", "runs"]
 
 
 @click.group()
@@ -77,7 +77,7 @@ def show_run(run: Path, figure: str | None, png: Path | None, as_json: bool) -> 
     if as_json:
         show.as_json(summary.plain())
         return
-    show.facts(_facts(summary))
+    show.facts(facts_of(summary))
     if name:
         _draw([summary], name)
 
@@ -135,7 +135,8 @@ def _row(summary: Summary, root: Path) -> tuple[object, ...]:
     )
 
 
-def _facts(summary: Summary) -> list[tuple[str, object]]:
+def facts_of(summary: Summary) -> list[tuple[str, object]]:
+    """A run's state, lineage and figures, one a row."""
     recipe = summary.recipe
     rows: list[tuple[str, object]] = [
         ("run", summary.folder),

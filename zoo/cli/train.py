@@ -42,16 +42,16 @@ __all__ = ["release", "resume", "train", "transfer"]
 @options.seed
 @options.json_flag
 @options.quiet
-def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, **words: Any) -> None:
+def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, **given: Any) -> None:
     """Train an autoencoder, a GAN from scratch, or everything that a recipe names.
 
     \b
     zoo train autoencoder --data glyphs-sans32 --out runs/glyphs
     zoo train recipes/founding.toml --out runs/founding
     """
-    from zoo.cli.recipes import recipe_from_words
+    from zoo.cli.recipes import recipe_from_options
 
-    _run(recipe_from_words(what, words), out, track, as_json, quiet)
+    _run(recipe_from_options(what, given), out, track, as_json, quiet)
 
 
 @click.command()
@@ -94,7 +94,7 @@ def transfer(
     track: tuple[str, ...],
     as_json: bool,
     quiet: bool,
-    **words: Any,
+    **given: Any,
 ) -> None:
     """Hand what the autoencoder SOURCE learnt to a GAN, and train the GAN on your images.
 
@@ -102,10 +102,10 @@ def transfer(
     zoo transfer dcgan.glyphs-sans32 --data photos/ --adapt 12800 --out runs/mine
     zoo transfer dcgan.glyphs-sans32 --data mnist5k --explain
     """
-    from zoo.cli.recipes import recipe_from_words
+    from zoo.cli.recipes import recipe_from_options
     from zoo.training.run_dir import autoencoder_run_dir
 
-    recipe = recipe_from_words("gan", words, source=source, strategy=strategy)
+    recipe = recipe_from_options("gan", given, source=source, strategy=strategy)
     if explain:
         _explain(recipe, as_json)
     elif out is None:
@@ -140,15 +140,15 @@ def resume(
     zoo resume runs/mine --override images=200000 --out runs/longer
     """
     from zoo.cli.progress import watching
-    from zoo.training.api import resume as go_on
+    from zoo.training.api import resume as resume_run
     from zoo.training.run_dir import RunDirectory
 
     settings = options.parse_settings(override, "--override")
     engine = {key: value for key, value in (("accumulate", accumulate), ("device", device)) if value is not None}
     finished = not settings and bool(RunDirectory(run).events("end"))
-    with watching(quiet or as_json) as titled, _resumable(out or run):
-        done = go_on(run, override=settings, out=out, engine=engine, watch=[titled("resumed")], track=track)
-    _told({"run": done}, out or run, as_json, quiet)
+    with watching(quiet or as_json) as titled, _hint_on_interrupt(out or run):
+        done = resume_run(run, override=settings, out=out, engine=engine, watch=[titled("resumed")], track=track)
+    _report({"run": done}, out or run, as_json, quiet)
     if finished:
         longer = f"zoo resume {run} --override images={2 * done.shown} --out NEW"
         click.echo(f"It was finished: nothing was left to do. To train longer: {longer}", err=True)
@@ -193,7 +193,7 @@ def _run(
     from zoo.cli.progress import watching
     from zoo.training.pipeline import run_recipe
 
-    with watching(quiet or as_json) as titled, _resumable(out):
+    with watching(quiet or as_json) as titled, _hint_on_interrupt(out):
         outcome = run_recipe(
             recipe,
             out,
@@ -203,17 +203,17 @@ def _run(
             track=track,
         )
     runs = {name: run for name, run in (("autoencoder", outcome.autoencoder), ("gan", outcome.gan)) if run is not None}
-    _told(runs, out, as_json, quiet, outcome)
+    _report(runs, out, as_json, quiet, outcome)
 
 
-def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
+def _report(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: Any = None) -> None:
     from zoo._utils import launch
 
     if not launch.is_rank_zero():
         return
     show.skipped(list(dict.fromkeys(file for run in runs.values() for file in run.images.skipped)))
     if as_json:
-        show.as_json({name: _plain(run) for name, run in runs.items()} | _plain_outcome(outcome))
+        show.as_json({name: _plain_run(run) for name, run in runs.items()} | _plain_outcome(outcome))
         return
     if quiet:
         show.lines(run.folder for run in runs.values())
@@ -235,7 +235,7 @@ def _told(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome: 
     click.echo(f"Next: zoo sample {list(runs.values())[-1].folder} -o samples.png")
 
 
-def _plain(run: Any) -> dict[str, Any]:
+def _plain_run(run: Any) -> dict[str, Any]:
     from zoo.config import to_plain
 
     metrics = {str(shown): [to_plain(m) for m in figures] for shown, figures in run.metrics.items()}
@@ -266,8 +266,8 @@ def _explain(recipe: Any, as_json: bool) -> None:
 
 
 @contextmanager
-def _resumable(folder: Path) -> Iterator[None]:
-    """Ctrl-C says how to go on."""
+def _hint_on_interrupt(folder: Path) -> Iterator[None]:
+    """On Ctrl-C, abort with the command that goes on."""
     from zoo.training.run_dir import autoencoder_run_dir
 
     try:
@@ -278,6 +278,6 @@ def _resumable(folder: Path) -> Iterator[None]:
         if not found:
             raise click.Abort("Nothing was trained so far. Begin again with the same command.") from stop
         newest = max(found, key=lambda path: path.stat().st_mtime).parent.parent
-        first = newest in (folder / "autoencoder", autoencoder_run_dir(folder))  # the GAN is still to come
-        how = "give the same command again" if first else f"zoo resume {newest}"
-        raise click.Abort(f"The checkpoint is written. Continue: {how}") from stop
+        first = newest in (folder / "autoencoder", autoencoder_run_dir(folder))  # the GAN's training has not begun
+        command = "give the same command again" if first else f"zoo resume {newest}"
+        raise click.Abort(f"The checkpoint is written. Continue: {command}") from stop

@@ -1,4 +1,4 @@
-"""Which rows make the next batch: endless, shuffled anew every epoch, resumable to the bit."""
+"""Which rows make the next batch: endless, shuffled anew every epoch, resumable bit for bit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.errors import ConfigError, DataError
 
-__all__ = ["Ahead", "Batches"]
+__all__ = ["Batches", "PrefetchedBatches"]
 
 
 class Batches:
@@ -27,7 +27,7 @@ class Batches:
         if rows.dim() != 1 or rows.dtype != torch.int64:
             raise ConfigError(f"rows are int64 (N,), got {rows.dtype} of shape {list(rows.shape)}")
         if len(rows) == 0:
-            raise DataError("there is no image to learn from", "Give a data set with training rows.")
+            raise DataError("there is no image to train on", "Give a data set with training rows.")
         if batch < 1:
             raise ConfigError(f"batch {batch} is not a number of images", "Give at least 1.")
         self.rows = rows.clone()
@@ -62,7 +62,7 @@ class Batches:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state()` of the same rows. Raises DataError for one that cannot be of these rows."""
+        """Go on from a `state()` of the same rows. Raises DataError for a state of other rows."""
         order, position, epoch = state["order"], int(state["position"]), int(state["epoch"])
         count = len(self.rows)
         started = torch.equal(order.sort().values, torch.arange(count))
@@ -75,34 +75,34 @@ class Batches:
         self._rng.set_state(state["rng"])
 
 
-class Ahead(Batches):
-    """The same batches, each told to `prepare` while `depth` others are still to come, so that its samples can be read
-    meanwhile. The state is that of the batches which were handed out."""
+class PrefetchedBatches(Batches):
+    """The same batches; each is passed to `prefetch` `depth` batches early, so that its samples can be read meanwhile.
+    The state is that of the batches that were returned."""
 
     def __init__(
-        self, rows: Tensor, batch: int, rng: torch.Generator, prepare: Callable[[Tensor], None], depth: int = 4
+        self, rows: Tensor, batch: int, rng: torch.Generator, prefetch: Callable[[Tensor], None], depth: int = 4
     ) -> None:
         super().__init__(rows, batch, rng)
-        self._prepare = prepare
+        self._prefetch = prefetch
         self._depth = depth
-        self._coming: deque[tuple[Tensor, dict[str, Tensor | int]]] = deque()
-        self._handed_out = super().state()
+        self._queue: deque[tuple[Tensor, dict[str, Tensor | int]]] = deque()
+        self._last_state = super().state()
 
     def next(self) -> Tensor:
         """The next batch of row numbers, int64 `(batch,)`."""
-        while len(self._coming) <= self._depth:
+        while len(self._queue) <= self._depth:
             rows = super().next()
-            self._prepare(rows)
-            self._coming.append((rows, super().state()))
-        rows, self._handed_out = self._coming.popleft()
+            self._prefetch(rows)
+            self._queue.append((rows, super().state()))
+        rows, self._last_state = self._queue.popleft()
         return rows
 
     def state(self) -> dict[str, Tensor | int]:
-        """All that is needed to go on after the last batch that was handed out."""
-        return dict(self._handed_out)
+        """All that is needed to go on after the last batch that was returned."""
+        return dict(self._last_state)
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state()` of the same rows. Raises like `Batches.load_state`."""
         super().load_state(state)
-        self._coming.clear()
-        self._handed_out = super().state()
+        self._queue.clear()
+        self._last_state = super().state()

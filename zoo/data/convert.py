@@ -1,4 +1,4 @@
-"""Samples of one data spec as another sees them: value range, channels, size."""
+"""Samples of one data spec converted to another: value range, channels, size."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["convert_samples"]
 
 
 def convert_samples(x: Tensor, old: DataSpec, new: DataSpec) -> Tensor:
-    """x (N, *old.shape) -> (N, *new.shape), differentiable; x itself where nothing differs.
+    """x (N, *old.shape) -> (N, *new.shape), differentiable; x itself if nothing differs.
 
     Values are mapped linearly, grey is repeated for colours and colours are averaged into grey, images are resized
-    (bilinear, antialiased when they shrink). Raises CompositionError where a vector meets an image.
+    (bilinear, antialiased when they shrink). Raises CompositionError for a vector and an image.
     """
     if (old.low, old.high) != (new.low, new.high):
         x = (x - old.low) / (old.high - old.low) * (new.high - new.low) + new.low

@@ -1,4 +1,4 @@
-"""Reading a folder of images that nobody vouches for: any size and mode, some broken, some no images."""
+"""Reading a folder of unchecked images: any size and mode, some broken, some no images."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF
 _MOST_PIXELS = 10**8
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L")
 _ORIENTATION = 0x0112
-_LOOKED_AT = 16
+_MOST_SAMPLED = 16
 _COMPARED = 256
 _COLOURLESS = 24
 """Channels of a grey picture may differ by so much after JPEG."""
@@ -47,8 +47,8 @@ _COLOURLESS = 24
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The files of a folder that may be images, as ascending relative paths, their sizes in bytes, and what is not
-    looked at."""
+    """The files of a folder that may be images, as ascending relative paths, their sizes in bytes, and what is
+    skipped."""
 
     root: Path
     files: tuple[str, ...]
@@ -61,21 +61,21 @@ def find_images(root: Path) -> Found:
     not followed.
 
     A link out of the folder could read anything; one to a file inside would put an image on both sides of the
-    split. Raises DataError where the folder itself cannot be listed.
+    split. Raises DataError if the folder itself cannot be listed.
     """
     try:
         top = root.resolve(strict=True)
         os.scandir(top).close()
     except OSError as error:
         raise DataError(f"folder {root} cannot be read: {error.strerror or error}", "Check path and rights.") from error
-    known = index.kept(top)
+    known = index.load_index(top)
     listings, skipped = _walked(top, known)
     found = _found(top, listings, skipped)
-    if known and not _as_listed(found):
+    if known and not _matches_files(found):
         listings, skipped = _walked(top, {})
         found = _found(top, listings, skipped)
     if listings != known:
-        index.keep(top, listings)
+        index.save_index(top, listings)
     return found
 
 
@@ -104,7 +104,7 @@ def _found(top: Path, listings: index.Index, skipped: Sequence[Skipped]) -> Foun
     return Found(top, tuple(name for name, _ in files), (*skipped, *found), tuple(size for _, size in files))
 
 
-def _as_listed(found: Found) -> bool:
+def _matches_files(found: Found) -> bool:
     """Whether some of the files, evenly spread, have the sizes that were listed."""
     for at in np.linspace(0, len(found.files) - 1, min(len(found.files), _COMPARED)).round().astype(int).tolist():
         try:
@@ -156,7 +156,7 @@ def decode_image(data: bytes, spec: DataSpec) -> np.ndarray[Any, Any]:
 
 
 def size_of_image(data: bytes) -> tuple[int, int, int]:
-    """`(C, H, W)` of an image file's bytes, from its header; C is 1 where it is grey. Raises like `read_image`."""
+    """`(C, H, W)` of an image file's bytes, from its header; C is 1 if it is grey. Raises like `read_image`."""
     with _picture(io.BytesIO(data)) as picture:
         turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
         high, wide = (picture.width, picture.height) if turned else (picture.height, picture.width)
@@ -169,9 +169,9 @@ def unread(name: str, error: Exception) -> Skipped:
 
 
 def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
-    """`(C, H, W)` of the images, from their headers; C is 1 where all are grey.
+    """`(C, H, W)` of the images, from their headers; C is 1 if all are grey.
 
-    Raises ConfigError, asking for a shape, where they differ in size, and DataError where none can be read.
+    Raises ConfigError, asking for a shape, if they differ in size, and DataError if none can be read.
     """
     sizes: set[tuple[int, int]] = set()
     grey = True
@@ -196,7 +196,7 @@ def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
 
 def any_colour(found: Found, files: Sequence[str]) -> bool:
     """Whether one of a few images, evenly spread, shows a colour; grey pictures that are stored as RGB show none."""
-    for at in np.linspace(0, len(files) - 1, min(len(files), _LOOKED_AT)).round().astype(int).tolist():
+    for at in np.linspace(0, len(files) - 1, min(len(files), _MOST_SAMPLED)).round().astype(int).tolist():
         try:
             pixels = read_image(found.root / files[at], DataSpec((3, 16, 16)))
         except Exception:  # read_images meets the same file again and lists it with its reason
@@ -226,7 +226,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 @contextmanager
 def _picture(file: BinaryIO) -> Iterator[Image.Image]:
     Image.init()
-    # no catch_warnings here: it is not safe where several threads read
+    # no catch_warnings here: it is not safe if several threads read
     with Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN]) as picture:
         if picture.width * picture.height > _MOST_PIXELS:
             raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels are too many")

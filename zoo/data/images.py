@@ -1,17 +1,18 @@
-"""A set of images, ready to be learnt from: bytes in memory, labels, the split, and whose they are."""
+"""A set of images, ready for training: bytes in memory, labels, the split, and whose they are."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from zoo.data.config import DataConfig
 from zoo.data.pixels import from_uint8, to_uint8
-from zoo.types import DataSpec, Selection
+from zoo.types import DataSpec
 
 __all__ = ["ImageSet", "Pixels", "Skipped", "from_uint8", "to_uint8"]
 
@@ -28,7 +29,7 @@ class Skipped:
 
 
 class Pixels(Protocol):
-    """Stands in for the uint8 tensor `(N, *shape)` of a set that is read when it is asked for."""
+    """Stands in for the uint8 tensor `(N, *shape)` if rows are read from files when they are indexed."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, rows: Tensor) -> Tensor: ...
@@ -36,7 +37,7 @@ class Pixels(Protocol):
     def sha256(self) -> str: ...
     @property
     def skipped(self) -> tuple[Skipped, ...]: ...
-    def ahead(self, rows: Tensor) -> None: ...
+    def prefetch(self, rows: Tensor) -> None: ...
     def take(self, rows: Tensor) -> Pixels: ...
 
 
@@ -46,9 +47,8 @@ class ImageSet:
 
     `pixels` is uint8 `(N, *spec.shape)`, or reads those rows when it is indexed (`streamed`); `labels` int64
     `(N,)` or None; `train` and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX
-    expression, empty where the source states none. `unusable` lists the files that opening could not use.
-    `source`, `limit`, `selection` and `strict` (no file may be unusable) open the same set again; `greyed` says that
-    they are in colour there and grey here.
+    expression, empty if the source states none. `config` says how the set was opened. `unusable` lists the files that
+    opening could not use; `greyed` says that the files are in colour and the samples grey.
     """
 
     name: str
@@ -59,11 +59,8 @@ class ImageSet:
     held_out: Tensor
     license: str
     credit: str
+    config: DataConfig = field(default_factory=lambda: DataConfig(""))
     unusable: tuple[Skipped, ...] = ()
-    source: str = ""
-    limit: int | None = None
-    selection: Selection | None = None
-    strict: bool = False
     greyed: bool = False
 
     def __len__(self) -> int:
@@ -71,7 +68,7 @@ class ImageSet:
 
     def batch(self, rows: Tensor, device: torch.device | None = None) -> Tensor:
         """The samples of those rows, float32 `(len(rows), *spec.shape)` in `[spec.low, spec.high]`, on `device` (by
-        default where the bytes are): bytes travel, and become floats there."""
+        default the bytes' own): bytes are copied there and become floats there."""
         if isinstance(self.pixels, Tensor):
             pixels = self.pixels.index_select(0, rows.to(self.pixels.device, non_blocking=True))
         else:
@@ -79,7 +76,7 @@ class ImageSet:
         return from_uint8(pixels if device is None else pixels.to(device, non_blocking=True), self.spec)
 
     def to(self, device: torch.device) -> ImageSet:
-        """The same set with its bytes on a device; as it is where it is streamed, or would take more than half of a
+        """The same set with its bytes on a device; unchanged if it is streamed, or would take more than half of a
         GPU's free memory."""
         if not isinstance(self.pixels, Tensor) or device == self.pixels.device:
             return self
@@ -94,7 +91,7 @@ class ImageSet:
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """The files that could not be used; of a streamed set those met so far."""
+        """The files that could not be used; of a streamed set, those found so far."""
         return self.unusable if isinstance(self.pixels, Tensor) else (*self.unusable, *self.pixels.skipped)
 
     @property
@@ -112,7 +109,7 @@ class ImageSet:
         return tuple(notes)
 
     def to_fit(self) -> Tensor:
-        """The rows to fit something to: all that are learnt from; of a streamed set at most 20,000 and at most 1 GiB of
+        """The rows to fit something to: all training rows; of a streamed set at most 20,000 and at most 1 GiB of
         float32, evenly spread."""
         most = min(_MOST_FITTED, _MOST_BYTES // (4 * self.spec.size))
         if not self.streamed or len(self.train) <= most:
@@ -130,9 +127,23 @@ class ImageSet:
             held_out=torch.isin(rows, self.held_out).nonzero().squeeze(1),
         )
 
+    def pinned_config(self) -> DataConfig:
+        """How to open the same images again, every setting written out, and their digest."""
+        spec = self.spec
+        return replace(
+            self.config,
+            shape=spec.shape,
+            low=spec.low,
+            high=spec.high,
+            prepare=spec.prepare,
+            background=spec.background,
+            sha256=self.sha256,
+            stream=self.streamed,
+        )
+
     @functools.cached_property
     def sha256(self) -> str:
-        """The digest of shape and pixels, in hex: what a recipe stores to know the set again. Of a streamed set that of
+        """The digest of shape and pixels, in hex: a recipe stores it to recognise the set. Of a streamed set, that of
         shape, names, sizes and a sample of the files."""
         if not isinstance(self.pixels, Tensor):
             return self.pixels.sha256

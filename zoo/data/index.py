@@ -1,8 +1,8 @@
 """What lies in the folders of a large set of images, kept in the user's cache: at the next start only folders that
-changed are listed again. Over a network that is one question a folder, not one a file.
+changed are listed again. Over a network that is one request a folder, not one a file.
 
-A folder's time changes with every file that comes, goes or is renamed. A file that is written over where it lies shows
-in its size alone: some are looked at on opening, the others when they are read (`zoo.data.sources.FolderFiles`).
+A folder's time changes with every file that is added, removed or renamed. A file that is overwritten in place changes
+its size alone: some sizes are checked on opening, the others when the files are read (`zoo.data.sources.FolderFiles`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from zoo._utils.files import read_regular, sha256_of, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo.errors import StorageError
 
-__all__ = ["Index", "Listing", "forget", "keep", "kept", "list_folder"]
+__all__ = ["Index", "Listing", "drop_index", "list_folder", "load_index", "save_index"]
 
 _WORTH = 20_000
-"""Files from which on keeping their list is worth it."""
+"""Fewer files are listed anew each time."""
 _SETTLED = 2 * 10**9
 """Nanoseconds: within that time of a change another one may not show in a folder's time."""
 _LARGEST = 2**30
@@ -33,7 +33,7 @@ _FORMAT = 1
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What lies in one folder, by name: folders, links, other files with their sizes; hidden names are left out. `time`
-    is the folder's own, in nanoseconds, 0 where it cannot be relied on."""
+    is the folder's own, in nanoseconds, 0 if it cannot be relied on."""
 
     time: int
     folders: tuple[str, ...]
@@ -46,7 +46,7 @@ Index = Mapping[str, Listing]
 
 
 def list_folder(path: Path, known: Listing | None) -> Listing:
-    """A folder's listing: the known one where the folder is still the same. Raises OSError."""
+    """A folder's listing: the known one if the folder is still the same. Raises OSError."""
     then = path.stat().st_mtime_ns
     if known is not None and known.time == then:
         return known
@@ -64,8 +64,8 @@ def list_folder(path: Path, known: Listing | None) -> Listing:
     return Listing(then if settled else 0, tuple(folders), tuple(links), tuple(files))
 
 
-def kept(top: Path) -> Index:
-    """The listings of the folders below `top`; none where nothing is kept, or nothing that can be read."""
+def load_index(top: Path) -> Index:
+    """The cached listings of the folders below `top`; none if there are none that can be read."""
     try:
         found = json.loads(read_regular(_place(top), _LARGEST))
         if found["format"] != _FORMAT:
@@ -75,8 +75,8 @@ def kept(top: Path) -> Index:
         return {}
 
 
-def keep(top: Path, index: Index) -> None:
-    """Keep the listings, where there are files enough to be worth it."""
+def save_index(top: Path, index: Index) -> None:
+    """Cache the listings if there are enough files to be worth it."""
     if sum(len(listing.files) for listing in index.values()) <= _WORTH:
         return
     folders = {
@@ -88,7 +88,7 @@ def keep(top: Path, index: Index) -> None:
         write_atomically(_place(top), json.dumps({"format": _FORMAT, "folders": folders}).encode())
 
 
-def forget(top: Path) -> None:
+def drop_index(top: Path) -> None:
     """List everything again next time."""
     with suppress(OSError):
         _place(top).unlink(missing_ok=True)

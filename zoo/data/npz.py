@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo.errors import DataError
 
-__all__ = ["Arrays", "checked_images", "checked_rows", "read_npz"]
+__all__ = ["Arrays", "check_images", "check_rows", "read_npz"]
 
 LARGEST = 2**32
 _LAYOUT = (
@@ -35,21 +35,21 @@ def read_npz(path: Path) -> Arrays:
     Raises DataError for a file that is no npz, holds pickled objects, unpacks to more than 4 GiB, or whose
     arrays do not go together.
     """
-    held = _load(path)
-    strange = [name for name, value in held.items() if not isinstance(value, np.ndarray)]
-    if strange:  # numpy hands out a member that is no array as bytes
-        raise DataError(f"{path}: {strange[0]} is no array", _LAYOUT)
-    names = [name for name in held if name not in ("labels", "train")]
-    key = "images" if "images" in held else names[0] if len(names) == 1 else None
+    arrays = _load(path)
+    not_arrays = [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]
+    if not_arrays:  # numpy returns a member that is no array as bytes
+        raise DataError(f"{path}: {not_arrays[0]} is no array", _LAYOUT)
+    names = [name for name in arrays if name not in ("labels", "train")]
+    key = "images" if "images" in arrays else names[0] if len(names) == 1 else None
     if key is None:
-        raise DataError(f"{path} holds no array `images`, but {', '.join(sorted(held)) or 'nothing'}", _LAYOUT)
-    images = checked_images(held[key], str(path))
-    labels = checked_rows("labels", held["labels"], len(images), "iu", str(path)) if "labels" in held else None
-    train = checked_rows("train", held["train"], len(images), "b", str(path)) if "train" in held else None
+        raise DataError(f"{path} holds no array `images`, but {', '.join(sorted(arrays)) or 'nothing'}", _LAYOUT)
+    images = check_images(arrays[key], str(path))
+    labels = check_rows("labels", arrays["labels"], len(images), "iu", str(path)) if "labels" in arrays else None
+    train = check_rows("train", arrays["train"], len(images), "b", str(path)) if "train" in arrays else None
     return Arrays(images, labels, train)
 
 
-def checked_images(images: np.ndarray[Any, Any], owner: str) -> np.ndarray[Any, Any]:
+def check_images(images: np.ndarray[Any, Any], owner: str) -> np.ndarray[Any, Any]:
     """The images as uint8. Raises DataError, naming `owner`, for another layout, type or range."""
     if images.ndim not in (2, 3, 4) or 0 in images.shape:
         raise DataError(f"{owner}: images have shape {list(images.shape)}", _LAYOUT)
@@ -69,7 +69,7 @@ def checked_images(images: np.ndarray[Any, Any], owner: str) -> np.ndarray[Any, 
     return rounded
 
 
-def checked_rows(what: str, values: np.ndarray[Any, Any], count: int, kinds: str, owner: str) -> np.ndarray[Any, Any]:
+def check_rows(what: str, values: np.ndarray[Any, Any], count: int, kinds: str, owner: str) -> np.ndarray[Any, Any]:
     """One value per image, of one of the dtype `kinds`; int64 or bool. Raises DataError, naming `owner`."""
     if values.shape != (count,) or values.dtype.kind not in kinds:
         raise DataError(f"{owner}: {what} is {values.dtype} of shape {list(values.shape)} for {count} images", _LAYOUT)
@@ -82,10 +82,10 @@ def _load(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             size = sum(member.file_size for member in archive.infolist())
         if size > LARGEST:
             raise DataError(f"{path} unpacks to {size / 2**30:.1f} GiB", "Split it: 4 GiB is the most that is read.")
-        with np.load(path, allow_pickle=False) as held:
-            wanted = [name for name in held.files if name in ("labels", "train", "images")]
-            others = [name for name in held.files if name not in ("labels", "train")]
-            return {name: held[name] for name in (wanted if "images" in wanted else wanted + others)}
+        with np.load(path, allow_pickle=False) as arrays:
+            wanted = [name for name in arrays.files if name in ("labels", "train", "images")]
+            others = [name for name in arrays.files if name not in ("labels", "train")]
+            return {name: arrays[name] for name in (wanted if "images" in wanted else wanted + others)}
     except DataError:
         raise
     except Exception as error:  # a stranger's bytes: zipfile, zlib and numpy raise a dozen types

@@ -8,48 +8,31 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from zoo import plugins
+from zoo.data.config import DataConfig
 from zoo.data.folder import Found, any_colour, common_shape, find_images, printable, read_images, size_of_image
 from zoo.data.images import ImageSet, Skipped
-from zoo.data.npz import LARGEST, checked_images, checked_rows, read_npz
+from zoo.data.npz import LARGEST, check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
 from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
-from zoo.data.split import chosen, chosen_of_both, split
+from zoo.data.split import limit_rows, limit_split, select, split
 from zoo.data.streamed import Files, Streamed
 from zoo.data.types import Dataset
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
 from zoo.types import DataSpec, Preparation
 
-__all__ = ["open_images"]
+__all__ = ["open_data", "open_images"]
 
 _SCHEME = re.compile(r"(hf|shards):.|[a-z][a-z0-9+.-]+://")
 _LARGE_COUNT = 20_000
 _LARGE = 2**30
 _MOST_HELD_OUT = 10_000
-_LOOKED_AT = 1_000
-
-
-class _Wishes(NamedTuple):
-    """What the caller asked for."""
-
-    like: DataSpec | None
-    shape: tuple[int, ...] | None
-    prepare: Preparation | None
-    strict: bool
-    held_out: float
-    limit: int | None
-    stream: bool | None
-
-    def spec(self, own: DataSpec) -> DataSpec:
-        """Shape and value range from `like` or `shape`, how to get there from the source."""
-        low, high = (self.like.low, self.like.high) if self.like is not None else (own.low, own.high)
-        shape = self.like.shape if self.like is not None else self.shape or own.shape
-        return replace(own, shape=shape, low=low, high=high)
+_MOST_SIZED = 1_000
 
 
 def open_images(
@@ -59,22 +42,22 @@ def open_images(
     shape: tuple[int, ...] | None = None,
     prepare: Preparation | None = None,
     strict: bool = False,
-    held_out: float = 0.2,
+    held_out: float | None = None,
     limit: int | None = None,
     stream: bool | None = None,
 ) -> ImageSet:
     """Open images and prepare them.
 
-    `source` is a path where one of that name exists, where it ends in `.npz` or begins like a path
+    `source` is a path if one of that name exists, if it ends in `.npz` or begins like a path
     (`./`, `/`, `~`); else the name of a data set component, `mnist5k` or `starter/mnist5k`. `hf:NAME` is a Hugging
     Face data set, `shards:PATTERN` tar files (webdataset), `PROTOCOL://...` a folder that fsspec reaches.
     Shape and value range come from `like` (so that the set fits a model), else `shape`, else the source: a
-    component's own spec, the images' size where all have the same. How images get there comes from `prepare`,
+    component's own spec, or the images' size if all have the same. How images get there comes from `prepare`,
     else a component's spec, else `like`, else `resize`. A component that is brought to another shape than its
     own is first prepared as its spec says, then resized.
 
-    The split is the source's where it has one; else the share `held_out` of a folder's or file's images, by
-    the hash of their relative paths or row numbers. `limit` takes that many images, the same ones each time.
+    The split is the source's if it has one; else the share `held_out` (by default a fifth) of a folder's or file's
+    images, by the hash of their relative paths or row numbers. `limit` takes that many images, the same ones each time.
     `strict` refuses a folder in which a file had to be skipped.
 
     With `stream` the samples are read while they are used; by default those of `hf:`, `shards:` and URLs are, and a
@@ -82,30 +65,41 @@ def open_images(
     held out, the images' shape is that of the first 1,000 files, and broken files are met on the way (`Streamed`).
 
     Raises UnknownName for a name that is nothing, DataError for images that are missing, broken or unfit,
-    ConfigError for a shape that is missing or given twice, PluginError where a component's code fails.
+    ConfigError for a shape that is missing or given twice, PluginError if a component's code fails.
     """
     if like is not None and shape is not None and tuple(shape) != like.shape:
         raise ConfigError(f"shape {list(shape)} and the shape {list(like.shape)} of `like` differ", "Give one of them.")
-    wishes = _Wishes(like, tuple(shape) if shape is not None else None, prepare, strict, held_out, limit, stream)
-    if wishes.shape is not None:
-        DataSpec(wishes.shape)  # refused before anything is read
-    if isinstance(source, str) and _SCHEME.match(source):
-        return _open_scheme(source, wishes)
-    path = _as_path(source)
+    if isinstance(source, Path):  # not the name of a component, even if it looks like one
+        source = source.expanduser()
+        source = str(source) if source.is_absolute() else os.path.join(os.curdir, source)
+    config = DataConfig(
+        source, shape=shape, prepare=prepare, limit=limit, strict=strict, stream=stream, held_out=held_out
+    )
+    return open_data(config, like)
+
+
+def open_data(config: DataConfig, like: DataSpec | None = None) -> ImageSet:
+    """The images that `config` names, in the value range of `like` and, unless the config has a shape, in its shape.
+    Raises like `open_images`; the config's `sha256` is not checked."""
+    return select(_open(config, config.samples(like)), config.select)
+
+
+def _open(config: DataConfig, like: DataSpec | None) -> ImageSet:
+    if _SCHEME.match(config.source):
+        return _open_scheme(config, like)
+    path = _as_path(config.source)
     if path is None:
-        return _open_component(str(source), wishes)
+        return _open_component(config, like)
     if path.is_dir():
-        return _open_folder(path, wishes)
+        return _open_folder(path, config, like)
     if path.is_file() and path.suffix.lower() == ".npz":
-        return _open_npz(path, wishes)
+        return _open_npz(path, config, like)
     if path.exists():
         raise DataError(f"{path} is neither a folder nor an .npz file", "Put images into a folder and give that.")
     raise DataError(f"there is no folder or file {path}", "Check the path, or give a data set: zoo components dataset")
 
 
-def _as_path(source: str | Path) -> Path | None:
-    if isinstance(source, Path):
-        return source.expanduser()
+def _as_path(source: str) -> Path | None:
     if not source or "\0" in source:
         raise ConfigError(f"{source!r} names no images", "Give a data set's name, a folder or an .npz file.")
     path = Path(source).expanduser()
@@ -115,144 +109,142 @@ def _as_path(source: str | Path) -> Path | None:
     return path if os.path.lexists(path) else None
 
 
-def _open_component(name: str, wishes: _Wishes) -> ImageSet:
+def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:
     try:
-        registered = plugins.find("dataset", name)
+        registered = plugins.find("dataset", config.source)
     except UnknownName as error:
-        raise UnknownName(f"{error.message}, and no folder {name} exists", error.hint) from None
-    held = plugins.build("dataset", registered.id)
+        raise UnknownName(f"{error.message}, and no folder {config.source} exists", error.hint) from None
+    built = plugins.build("dataset", registered.id)
     owner = f"dataset {registered.id}"
-    if not isinstance(held, Dataset) or not isinstance(held.spec, DataSpec):
+    if not isinstance(built, Dataset) or not isinstance(built.spec, DataSpec):
         raise PluginError(
-            f"{owner} built a {type(held).__name__}, which lacks what a data set has",
+            f"{owner} built a {type(built).__name__}, which lacks what a data set has",
             f"The code is {registered.component.target} of {registered.plugin.distribution}; see zoo.plugin.Dataset.",
         )
-    images = checked_images(np.asarray(held.images), owner)
-    train = checked_rows("train", np.asarray(held.train), len(images), "b", owner)
+    images = check_images(np.asarray(built.images), owner)
+    train = check_rows("train", np.asarray(built.train), len(images), "b", owner)
     labels = None
-    if held.labels is not None:
-        labels = checked_rows("labels", np.asarray(held.labels), len(images), "iu", owner)
-    own: DataSpec = held.spec if wishes.prepare is None else replace(held.spec, prepare=wishes.prepare)
-    spec = wishes.spec(own)
+    if built.labels is not None:
+        labels = check_rows("labels", np.asarray(built.labels), len(images), "iu", owner)
+    own: DataSpec = built.spec if config.prepare is None else replace(built.spec, prepare=config.prepare)
+    wanted = like or (own if config.shape is None else replace(own, shape=config.shape))
+    spec = replace(own, shape=wanted.shape, low=wanted.low, high=wanted.high)
 
-    rows = chosen_of_both(train, wishes.limit)
-    pixels = _two_steps(images[rows], own, spec)
+    rows = limit_split(train, config.limit)
     return _image_set(
         registered.component.name,
         spec,
-        pixels,
+        _two_steps(images[rows], own, spec),
         None if labels is None else labels[rows],
         train[rows],
-        source=registered.id,
-        limit=wishes.limit,
-        license=held.license,
-        credit=held.credit,
+        config=replace(config, source=registered.id),
+        license=built.license,
+        credit=built.credit,
     )
 
 
-def _open_npz(path: Path, wishes: _Wishes) -> ImageSet:
+def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:
     arrays = read_npz(path)
-    spec = _spec_of_file(wishes, _shape_of(arrays.images))
+    spec = _spec_of_file(config, like, _shape_of(arrays.images))
     if arrays.train is not None:
-        rows = chosen_of_both(arrays.train, wishes.limit)
+        rows = limit_split(arrays.train, config.limit)
         train = arrays.train[rows]
     else:
-        rows = chosen([str(row) for row in range(len(arrays.images))], wishes.limit)
-        train = split([str(row) for row in rows], wishes.held_out)
+        rows = limit_rows([str(row) for row in range(len(arrays.images))], config.limit)
+        train = split([str(row) for row in rows], config.held_out_share)
     _check_size(len(rows), spec, str(path))
     labels = None if arrays.labels is None else arrays.labels[rows]
     pixels = fit_arrays(arrays.images[rows], spec)
-    return _image_set(path.stem, spec, pixels, labels, train, source=str(path.resolve()), limit=wishes.limit)
+    return _image_set(path.stem, spec, pixels, labels, train, config=replace(config, source=str(path.resolve())))
 
 
-def _open_folder(path: Path, wishes: _Wishes) -> ImageSet:
+def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:
     found = find_images(path)
     if not found.files:
-        raise DataError(f"folder {path} holds no files to read{_told(found.skipped)}", "Put images into it.")
-    if wishes.stream is not False and (wishes.stream or _is_large(found, wishes)):
-        return _stream(FolderFiles(found), wishes, str(found.root), found.skipped)
-    files = [found.files[i] for i in chosen(found.files, wishes.limit)]
-    own = None if wishes.like is not None or wishes.shape is not None else common_shape(found, files)
-    spec = _spec_of_file(wishes, own)
+        raise DataError(f"folder {path} holds no files to read{_format_skipped(found.skipped)}", "Put images into it.")
+    config = replace(config, source=str(found.root))
+    if config.stream is not False and (config.stream or _is_large(found, config, like)):
+        return _stream(FolderFiles(found), config, like, skipped=found.skipped)
+    files = [found.files[i] for i in limit_rows(found.files, config.limit)]
+    own = None if like is not None or config.shape is not None else common_shape(found, files)
+    spec = _spec_of_file(config, like, own)
     _check_size(len(files), spec, str(path))
     pixels, read, unread = read_images(found, files, spec)
     skipped = (*found.skipped, *unread)
     if not read:
-        raise DataError(f"folder {path} holds no image that can be read{_told(skipped)}", "Give PNG or JPEG files.")
-    if skipped and wishes.strict:
         raise DataError(
-            f"{len(skipped)} of {len(skipped) + len(read)} files of {path} cannot be used{_told(skipped)}",
+            f"folder {path} holds no image that can be read{_format_skipped(skipped)}", "Give PNG or JPEG files."
+        )
+    if skipped and config.strict:
+        raise DataError(
+            f"{len(skipped)} of {len(skipped) + len(read)} files of {path} cannot be used{_format_skipped(skipped)}",
             "Repair or remove them, or open the folder without strict.",
         )
-    train = split(read, wishes.held_out)
+    train = split(read, config.held_out_share)
     name = printable(found.root.name) or "images"
-    opened = _image_set(
-        name, spec, pixels, None, train, source=str(found.root), limit=wishes.limit, skipped=tuple(skipped)
-    )
-    return replace(opened, strict=wishes.strict, greyed=spec.shape[0] == 1 and any_colour(found, read))
+    opened = _image_set(name, spec, pixels, None, train, config=config, skipped=tuple(skipped))
+    return replace(opened, greyed=spec.shape[0] == 1 and any_colour(found, read))
 
 
-def _open_scheme(source: str, wishes: _Wishes) -> ImageSet:
+def _open_scheme(config: DataConfig, like: DataSpec | None) -> ImageSet:
     """What is named by a scheme: `hf:`, `shards:`, or an fsspec URL."""
-    scheme, _, rest = source.partition(":")
-    if wishes.stream is False:
-        raise ConfigError(f"{source} can only be streamed", "Leave `stream` out; or save the images into a folder.")
+    scheme, _, rest = config.source.partition(":")
+    if config.stream is False:
+        raise ConfigError(
+            f"{config.source} can only be streamed", "Leave `stream` out; or save the images into a folder."
+        )
     if scheme == "hf":
         files, train = hub_files(rest)
-        return _stream(files, wishes, source, train=np.array(train))
+        return _stream(files, config, like, train=np.array(train))
     if scheme == "shards":
-        return _stream(shard_files(rest), wishes, source)
-    return _stream(remote_files(source), wishes, source)
+        return _stream(shard_files(rest), config, like)
+    return _stream(remote_files(config.source), config, like)
 
 
 def _stream(
     files: Files,
-    wishes: _Wishes,
-    source: str,
+    config: DataConfig,
+    like: DataSpec | None,
+    *,
     skipped: tuple[Skipped, ...] = (),
     train: np.ndarray[Any, Any] | None = None,
 ) -> ImageSet:
-    if train is None or train.all():
-        rows = chosen(files.names, wishes.limit)
-        names = [files.names[row] for row in rows]
-        own = None if wishes.like is not None or wishes.shape is not None else _shape_of_some(files, rows)
-        spec = _spec_of_file(wishes, own)
-        most = min(_MOST_HELD_OUT, _LARGE // spec.size)
-        sides = split(names, min(wishes.held_out, most / len(names)))
-    else:
-        rows = chosen_of_both(train, wishes.limit)
-        own = None if wishes.like is not None or wishes.shape is not None else _shape_of_some(files, rows)
-        spec = _spec_of_file(wishes, own)
-        sides = train[rows]
+    if train is not None and train.all():
+        train = None  # the source has no split
+    rows = limit_rows(files.names, config.limit) if train is None else limit_split(train, config.limit)
+    own = None if like is not None or config.shape is not None else _shape_of_some(files, rows)
+    spec = _spec_of_file(config, like, own)
+    most = min(_MOST_HELD_OUT, _LARGE // spec.size)
+    share = min(config.held_out_share, most / len(rows))
+    sides = split([files.names[row] for row in rows], share) if train is None else train[rows]
+    source = config.source
     if not spec.is_image:
         raise ConfigError(f"{source} cannot be streamed as shape {list(spec.shape)}", "Give (1, H, W) or (3, H, W).")
-    if wishes.strict and skipped:
-        raise DataError(f"{len(skipped)} files of {source} cannot be used{_told(skipped)}", "Repair or remove them.")
-    held_out = np.flatnonzero(~sides)[: min(_MOST_HELD_OUT, _LARGE // spec.size)]
-    name = printable(source.rstrip("/").rpartition("/")[2] or source)
+    if config.strict and skipped:
+        raise DataError(
+            f"{len(skipped)} files of {source} cannot be used{_format_skipped(skipped)}", "Repair or remove them."
+        )
     return ImageSet(
-        name=name,
+        name=printable(source.rstrip("/").rpartition("/")[2] or source),
         spec=spec,
-        pixels=Streamed(files, spec, sides, rows, wishes.strict),
+        pixels=Streamed(files, spec, sides, rows, config.strict),
         labels=None,
         train=torch.from_numpy(np.flatnonzero(sides)),
-        held_out=torch.from_numpy(held_out),
+        held_out=torch.from_numpy(np.flatnonzero(~sides)[:most]),
         license="",
         credit="",
+        config=config,
         unusable=skipped,
-        source=source,
-        limit=wishes.limit,
-        strict=wishes.strict,
     )
 
 
 def _shape_of_some(files: Files, rows: Sequence[int]) -> tuple[int, int, int]:
     """`(C, H, W)` of up to 1,000 of the files, evenly spread: the others are brought to the same."""
     sizes: set[tuple[int, int, int]] = set()
-    for at in np.linspace(0, len(rows) - 1, min(_LOOKED_AT, len(rows))).round().astype(int).tolist():
+    for at in np.linspace(0, len(rows) - 1, min(_MOST_SIZED, len(rows))).round().astype(int).tolist():
         try:
             sizes.add(size_of_image(files.read(rows[at])))
-        except Exception:  # reading it later tells why
+        except Exception:  # reading it later gives the reason
             continue
     planes = {size[1:] for size in sizes}
     if len(planes) > 1:
@@ -266,27 +258,27 @@ def _shape_of_some(files: Files, rows: Sequence[int]) -> tuple[int, int, int]:
     return (max(size[0] for size in sizes), *planes.pop())
 
 
-def _is_large(found: Found, wishes: _Wishes) -> bool:
-    count = len(found.files) if wishes.limit is None else min(wishes.limit, len(found.files))
-    shape = wishes.like.shape if wishes.like is not None else wishes.shape
+def _is_large(found: Found, config: DataConfig, like: DataSpec | None) -> bool:
+    count = len(found.files) if config.limit is None else min(config.limit, len(found.files))
+    shape = like.shape if like is not None else config.shape
     if count > _LARGE_COUNT:
         return True
     if shape is None:
         try:
             shape = common_shape(found, found.files[:1])
         except DataError:
-            return False  # a file that is no image: the others are read, or told, as a small set's are
+            return False  # a file that is no image: the others are read, or listed, as a small set's are
     return count * math.prod(shape) > _LARGE
 
 
-def _spec_of_file(wishes: _Wishes, own: tuple[int, ...] | None) -> DataSpec:
+def _spec_of_file(config: DataConfig, like: DataSpec | None, own: tuple[int, ...] | None) -> DataSpec:
     """The spec of a source that has none: prepared as the caller says, else like `like`, else resized."""
-    if wishes.like is not None:
-        return replace(wishes.like, prepare=wishes.prepare or wishes.like.prepare)
-    shape = wishes.shape or own
+    if like is not None:
+        return replace(like, prepare=config.prepare or like.prepare)
+    shape = config.shape or own
     if shape is None:
         raise ConfigError("the images say nothing of their shape", "Give one, for example shape (3, 64, 64).")
-    return DataSpec(shape, prepare=wishes.prepare or "resize")
+    return DataSpec(shape, prepare=config.prepare or "resize")
 
 
 def _shape_of(images: np.ndarray[Any, Any]) -> tuple[int, ...]:
@@ -311,7 +303,7 @@ def _check_size(count: int, spec: DataSpec, owner: str) -> None:
     if count * spec.size > LARGEST:
         raise DataError(
             f"{owner}: {count:,} images of shape {list(spec.shape)} take {count * spec.size / 2**30:.1f} GiB",
-            "Give a smaller shape or a limit: images are held in memory, up to 4 GiB.",
+            "Give a smaller shape or a limit: images are kept in memory, up to 4 GiB.",
         )
 
 
@@ -322,8 +314,7 @@ def _image_set(
     labels: np.ndarray[Any, Any] | None,
     train: np.ndarray[Any, Any],
     *,
-    source: str,
-    limit: int | None,
+    config: DataConfig,
     license: str = "",
     credit: str = "",
     skipped: tuple[Skipped, ...] = (),
@@ -337,13 +328,12 @@ def _image_set(
         held_out=torch.from_numpy(np.flatnonzero(~train)),
         license=license,
         credit=credit,
+        config=config,
         unusable=skipped,
-        source=source,
-        limit=limit,
     )
 
 
-def _told(skipped: tuple[Skipped, ...]) -> str:
+def _format_skipped(skipped: tuple[Skipped, ...]) -> str:
     """The first few skipped files, for an error's line."""
     if not skipped:
         return ""

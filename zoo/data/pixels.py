@@ -1,4 +1,4 @@
-"""Samples as bytes and back: what a picture holds, what a network takes."""
+"""Samples as bytes and back: pictures hold bytes, networks take floats."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def fit_arrays(images: Bytes, spec: DataSpec) -> Bytes:
     """uint8 `(N, F)`, `(N, H, W)` or `(N, H, W, C)` -> uint8 `(N, *spec.shape)`.
 
     Grey becomes RGB by repeating, RGB grey by luma (ITU-R 601), alpha is laid on the spec's background.
-    For a spec `(F,)` images are flattened where they have F values. Raises DataError where nothing fits.
+    For a spec `(F,)` images are flattened if they have F values. Raises DataError if nothing fits.
     """
     if not spec.is_image:
         flat = images.reshape(len(images), -1)
@@ -75,7 +75,7 @@ def _to_size(picture: Image.Image, size: tuple[int, int], spec: DataSpec) -> Ima
 
 
 def _pad(picture: Image.Image, size: tuple[int, int], background: int) -> Image.Image:
-    """Centred on a canvas; scaled down first where it is larger, never up."""
+    """Centred on a canvas; scaled down first if it is larger, never up."""
     scale = min(size[0] / picture.width, size[1] / picture.height, 1.0)
     if scale < 1:
         inner = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))

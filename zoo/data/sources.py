@@ -42,11 +42,11 @@ class FolderFiles:
         return self.found.sizes
 
     def read(self, row: int) -> bytes:
-        """The file's bytes. Raises OSError, also where they are not as many as were listed: what a run learns from
-        stays as it was when it began."""
+        """The file's bytes. Raises OSError, also if the size is not the listed one: the images of a run do not
+        change while it trains."""
         data = read_regular(self.found.root / self.found.files[row], _LARGEST)
         if len(data) != self.found.sizes[row]:
-            index.forget(self.found.root)
+            index.drop_index(self.found.root)
             raise OSError("it was written over since the folder was listed")
         return data
 
@@ -93,7 +93,7 @@ class HubFiles:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, row: int) -> bytes:
-        """The image's bytes. Raises OSError for a file that is gone."""
+        """The image's bytes. Raises OSError for a missing file."""
         with self._lock:
             value = self.rows[row][self.column]
         if value["bytes"] is not None:
@@ -148,7 +148,7 @@ def shard_files(pattern: str) -> ShardFiles:
 
 def hub_files(name: str) -> tuple[HubFiles, list[bool]]:
     """The images of a Hugging Face data set (extra `datasets`), by its name on the Hub or the folder that
-    `save_to_disk` wrote, and which of them are learnt from: all but those of splits named test or validation.
+    `save_to_disk` wrote, and which of them are training rows: all but those of splits named test or validation.
 
     Raises ConfigError without the library, DataError when it cannot be opened or has no image column.
     """
@@ -176,7 +176,7 @@ def hub_files(name: str) -> tuple[HubFiles, list[bool]]:
 
 
 def _members(system: Any, path: str) -> list[tuple[str, int, int]]:
-    """Name, offset and size of each image in a shard, from the cache where the shard is still the same."""
+    """Name, offset and size of each image in a shard, from the cache if the shard is still the same."""
     facts = system.info(path)
     mark = [path, facts.get("size"), str(facts.get("mtime") or facts.get("ETag") or facts.get("LastModified") or "")]
     kept = cache_folder() / "shards" / f"{hashlib.sha256(json.dumps(mark).encode()).hexdigest()}.json"

@@ -1,4 +1,4 @@
-"""A split into rows to learn from and rows held out that any machine finds again, without a random number."""
+"""The split into training rows and held-out rows: the same on any machine, without a random number."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from zoo.data.images import ImageSet
 from zoo.errors import ConfigError, DataError
 from zoo.types import Selection
 
-__all__ = ["chosen", "chosen_of_both", "select", "split"]
+__all__ = ["limit_rows", "limit_split", "select", "split"]
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def split(keys: Sequence[str], held_out: float) -> Mask:
-    """A mask of the rows to learn from: the others are the share `held_out` whose keys hash lowest.
+    """A mask of the training rows: the others are the share `held_out` whose keys hash lowest.
 
-    At least one row on each side where there are two rows and `held_out` is above 0.
+    At least one row on each side if there are two rows and `held_out` is above 0.
     Raises ConfigError unless 0 <= held_out < 1.
     """
     if not (math.isfinite(held_out) and 0 <= held_out < 1):
@@ -35,7 +35,7 @@ def split(keys: Sequence[str], held_out: float) -> Mask:
     return train
 
 
-def chosen(keys: Sequence[str], limit: int | None) -> list[int]:
+def limit_rows(keys: Sequence[str], limit: int | None) -> list[int]:
     """At most `limit` rows, by the hash of their keys, ascending. Raises ConfigError for a limit below 1."""
     if limit is not None and limit < 1:
         raise ConfigError(f"limit {limit} leaves no image", "Give at least 1.")
@@ -45,20 +45,20 @@ def chosen(keys: Sequence[str], limit: int | None) -> list[int]:
     return sorted(_by_hash(keys, salt="limit/")[:limit])
 
 
-def chosen_of_both(train: Mask, limit: int | None) -> list[int]:
+def limit_split(train: Mask, limit: int | None) -> list[int]:
     """At most `limit` rows of a set that is split already, from both sides in proportion, ascending.
 
     At least one of each side that has any, from a limit of 2 on. Raises ConfigError for a limit below 1.
     """
     sides = [np.flatnonzero(train).tolist(), np.flatnonzero(~train).tolist()]
     if limit is None or limit >= len(train) or limit < 1 or not all(sides):
-        return chosen([str(row) for row in range(len(train))], limit)
+        return limit_rows([str(row) for row in range(len(train))], limit)
     count = round(limit * len(sides[1]) / len(train))
     count = min(max(count, 1), limit - 1)
     picked: list[int] = []
     for rows, share in zip(sides, (limit - count, count), strict=True):
         if share:
-            picked += [rows[i] for i in chosen([str(row) for row in rows], share)]
+            picked += [rows[i] for i in limit_rows([str(row) for row in rows], share)]
     return sorted(picked)
 
 
@@ -68,9 +68,9 @@ def _by_hash(keys: Sequence[str], salt: str = "") -> list[int]:
 
 
 def select(images: ImageSet, selection: Selection | None) -> ImageSet:
-    """The rows that `selection` asks for, as a set that knows how it was chosen; the same ones on every machine.
+    """The rows that `selection` asks for, with the selection in its config; the same ones on every machine.
 
-    Raises DataError where the set has no labels, none of a class, or nothing is left to learn from.
+    Raises DataError if the set has no labels, none of a class, or no training row is left.
     """
     if selection is None or selection == Selection():
         return images
@@ -84,11 +84,11 @@ def select(images: ImageSet, selection: Selection | None) -> ImageSet:
         images = images.subset(rows, images.name)
     if selection.tuning:
         images = images.subset(images.train, images.name)
-        learnt = torch.from_numpy(split([f"tuning/{row}" for row in range(len(images))], 0.2))
-        images = replace(images, train=learnt.nonzero().squeeze(1), held_out=(~learnt).nonzero().squeeze(1))
+        training = torch.from_numpy(split([f"tuning/{row}" for row in range(len(images))], 0.2))
+        images = replace(images, train=training.nonzero().squeeze(1), held_out=(~training).nonzero().squeeze(1))
     if selection.learn_from is not None:
-        kept = images.train[torch.tensor(chosen([str(row) for row in images.train.tolist()], selection.learn_from))]
+        kept = images.train[torch.tensor(limit_rows([str(row) for row in images.train.tolist()], selection.learn_from))]
         images = images.subset(torch.cat([kept, images.held_out]).sort().values, images.name)
     if not len(images.train):
-        raise DataError(f"nothing of {images.name} is left to learn from", "Choose more classes or rows.")
-    return replace(images, selection=selection)
+        raise DataError(f"nothing of {images.name} is left to train on", "Choose more classes or rows.")
+    return replace(images, config=replace(images.config, select=selection))

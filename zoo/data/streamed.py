@@ -1,4 +1,4 @@
-"""Samples that are read while they are used: any row at any time, so the shuffle and its resume are those of a set in
+"""Samples that are read while they are used: any row at any time, so shuffling and resuming work as for a set in
 memory."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.data.batches import Ahead, Batches
+from zoo.data.batches import Batches, PrefetchedBatches
 from zoo.data.folder import decode_image, unread
 from zoo.data.images import ImageSet, Skipped
 from zoo.errors import ConfigError, DataError
@@ -26,8 +26,8 @@ __all__ = ["Files", "Streamed", "batches_of"]
 _SAMPLED = 256
 _MOST_BROKEN = 100
 _WORKERS = 8
-_MOST_COMING = 8
-"""Batches that may wait to be asked for."""
+_MOST_PREFETCHED = 8
+"""Batches that may be read before they are used."""
 
 
 class Files(Protocol):
@@ -45,9 +45,9 @@ class Streamed:
     """uint8 `(N, *spec.shape)`, row by row out of `files`; `rows` are the files that there are rows for, `train` says
     on which side of the split each row is.
 
-    A file that cannot be read is told in `skipped`, and the next one on the same side takes its place: the same one
-    each time, so that a resumed run sees the same samples. With `strict` it is a DataError, as it is once there are
-    more than 100.
+    A file that cannot be read is listed in `skipped`, and the next one on the same side takes its place: the same one
+    each time, so that a resumed run gets the same samples. With `strict`, or after more than 100 of them, it is a
+    DataError.
     """
 
     def __init__(
@@ -59,23 +59,23 @@ class Streamed:
         self.rows = rows
         self.strict = strict
         self._broken: dict[int, Skipped] = {}
-        self._coming: dict[int, tuple[Future[Tensor], int]] = {}
+        self._prefetched: dict[int, tuple[Future[Tensor], int]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        """Those rows, uint8 `(len(rows), *spec.shape)`. Raises DataError where nothing can be read."""
+        """Those rows, uint8 `(len(rows), *spec.shape)`. Raises DataError if nothing can be read."""
         wanted = rows.tolist()
         out = torch.empty((len(wanted), *self.spec.shape), dtype=torch.uint8)
         missing: list[int] = []
         for i, row in enumerate(wanted):
-            coming = self._coming.pop(row, None)
-            if coming is None:
+            waiting = self._prefetched.pop(row, None)
+            if waiting is None:
                 missing.append(i)
             else:
-                future, at = coming
+                future, at = waiting
                 out[i] = future.result()[at]
         parts = [missing[i : i + _chunk(len(missing))] for i in range(0, len(missing), _chunk(len(missing)))]
         for part, pixels in zip(
@@ -84,21 +84,21 @@ class Streamed:
             out[part] = pixels
         return out
 
-    def ahead(self, rows: Tensor) -> None:
-        """Begin to read those rows: they will be asked for soon, once."""
+    def prefetch(self, rows: Tensor) -> None:
+        """Begin to read those rows: they will be indexed soon, once."""
         wanted = rows.tolist()
         size = _chunk(len(wanted))
         for start in range(0, len(wanted), size):
             part = wanted[start : start + size]
             future = self._pool.submit(self._read, part)
-            self._coming |= {row: (future, i) for i, row in enumerate(part)}
-        while len(self._coming) > _MOST_COMING * len(wanted):  # of a batch that is shared among processes
-            self._coming.pop(next(iter(self._coming)))
+            self._prefetched |= {row: (future, i) for i, row in enumerate(part)}
+        while len(self._prefetched) > _MOST_PREFETCHED * len(wanted):  # of a batch that is shared among processes
+            self._prefetched.pop(next(iter(self._prefetched)))
 
     def take(self, rows: Tensor) -> Streamed:
         """Those rows alone, in that order."""
-        chosen = rows.tolist()
-        return Streamed(self.files, self.spec, self.train[chosen], [self.rows[row] for row in chosen], self.strict)
+        kept = rows.tolist()
+        return Streamed(self.files, self.spec, self.train[kept], [self.rows[row] for row in kept], self.strict)
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
@@ -161,10 +161,10 @@ class Streamed:
 
 
 def batches_of(images: ImageSet, batch: int, rng: torch.Generator) -> Batches:
-    """The order in which `images` are learnt from; a streamed set's next samples are read meanwhile."""
+    """The training rows in batches; of a streamed set, the next samples are read meanwhile."""
     if isinstance(images.pixels, Tensor):
         return Batches(images.train, batch, rng)
-    return Ahead(images.train, batch, rng, images.pixels.ahead)
+    return PrefetchedBatches(images.train, batch, rng, images.pixels.prefetch)
 
 
 def _chunk(count: int) -> int:

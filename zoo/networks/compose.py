@@ -14,17 +14,15 @@ from torch import nn
 
 from zoo import plugins
 from zoo._utils.seeds import seeded
-from zoo.errors import CompositionError, ConfigError, UnknownName, near
+from zoo.errors import CompositionError, ConfigError, UnknownName
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
 from zoo.networks.types import Discriminator
-from zoo.types import DataSpec, PartSpec
+from zoo.types import DataSpec, PartLike, PartSpec, as_part
 
 __all__ = [
-    "Part",
-    "as_part",
     "autoencoder",
     "build_autoencoder",
     "build_discriminator",
@@ -34,17 +32,14 @@ __all__ = [
     "gan",
 ]
 
-Part = str | PartSpec | Mapping[str, Any]
-"""A component's name, or its name with settings: `PartSpec("dcgan", {"width": 64})`, or the same as a dict."""
-
 Module = TypeVar("Module", bound=nn.Module)
 
 
 def autoencoder(
-    encoder: Part = "dcgan",
-    generator: Part | None = None,
+    encoder: PartLike = "dcgan",
+    generator: PartLike | None = None,
     *,
-    bottleneck: Part = "core/gaussian",
+    bottleneck: PartLike = "core/gaussian",
     shape: tuple[int, ...] | None = None,
     latent_dim: int = 64,
     data: DataSpec | None = None,
@@ -71,11 +66,11 @@ def autoencoder(
 
 
 def gan(
-    generator: Part | None = None,
-    discriminator: Part | None = None,
+    generator: PartLike | None = None,
+    discriminator: PartLike | None = None,
     *,
     like: Autoencoder | None = None,
-    prior: Part = "core/normal",
+    prior: PartLike = "core/normal",
     shape: tuple[int, ...] | None = None,
     latent_dim: int | None = None,
     data: DataSpec | None = None,
@@ -183,21 +178,6 @@ def build_discriminator(
     checks.check_encoder(encoder, data, f"encoder {spec.component}", shapes=shapes)
     with seeded(seed, "discriminator.head"), torch.device(device):
         return EncoderDiscriminator(encoder)
-
-
-def as_part(part: Part) -> PartSpec:
-    """A part in any of its spellings as a PartSpec."""
-    if isinstance(part, PartSpec):
-        return part
-    if isinstance(part, str):
-        return PartSpec(part)
-    unknown = set(part) - {"component", "config"}
-    if unknown or not isinstance(part.get("component"), str) or not isinstance(part.get("config", {}), Mapping):
-        raise ConfigError(
-            f"a part is {{component, config}}, got {dict(part)!r}",
-            near(str(next(iter(unknown), "")), ["component", "config"]),
-        )
-    return PartSpec(part["component"], dict(part.get("config", {})))
 
 
 def _fetch(model: nn.Module) -> None:

@@ -13,38 +13,11 @@ from pathlib import Path
 from zoo._utils.files import hash_file, open_regular, read_regular, sha256_of, write_folder_atomically
 from zoo._utils.hash_cache import HashCache
 from zoo.errors import IntegrityError, ReleaseError, StorageError
-from zoo.release.manifest import (
-    AUTOENCODER,
-    GAN,
-    MANIFEST,
-    ROLES,
-    FileEntry,
-    Lineage,
-    Manifest,
-    PartEntry,
-    RecipeEntry,
-    Sampling,
-    Tolerances,
-    manifest_bytes,
-    parse_manifest,
-)
+from zoo.release.manifest import MANIFEST, FileEntry, Manifest, PartEntry, manifest_bytes, parse_manifest
 from zoo.release.snapshots import snapshot_file
 
 __all__ = [
-    "AUTOENCODER",
-    "GAN",
-    "MANIFEST",
-    "ROLES",
-    "FileEntry",
-    "Lineage",
-    "Manifest",
-    "PartEntry",
-    "RecipeEntry",
-    "Sampling",
-    "Tolerances",
     "is_as_pinned",
-    "manifest_bytes",
-    "parse_manifest",
     "pin_file",
     "read_manifest",
     "read_manifest_bytes",

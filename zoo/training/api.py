@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from torch import Tensor
 from zoo._utils import distributed, html
 from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain, to_plain
+from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes
 from zoo.data.images import ImageSet, to_uint8
 from zoo.data.open import open_images
 from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, IntegrityError, TransferError
-from zoo.metrics.evaluate import Reference, reference
+from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
@@ -33,16 +35,18 @@ from zoo.training import checkpoint
 from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
+from zoo.training.image_sample import ImageSample, keep_sample, read_sample, sample_of
 from zoo.training.loop import Budget, Callbacks, TrainingLoop
 from zoo.training.rebuild import (
     KEPT_FILES,
+    build_networks,
+    check_unchanged,
     fork,
     images_of,
     rebuild,
     recipe_of_autoencoder,
     recipe_of_gan,
     structure_on,
-    unchanged,
     with_engine,
 )
 from zoo.training.recipe import (
@@ -54,29 +58,39 @@ from zoo.training.recipe import (
     write_recipe,
 )
 from zoo.training.release import Trained, write_pair
-from zoo.training.run_dir import RECIPE, RunDirectory
+from zoo.training.run_dir import RECIPE, RunDirectory, is_run
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
-from zoo.training.trainer import monitor_for, restore, restore_weights
+from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import trackers
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
 from zoo.types import Event, Metric, RunFacts, Watcher
 
-__all__ = ["Run", "is_run", "open_model", "open_run", "resume", "train"]
+__all__ = ["Run", "open_model", "open_run", "resume", "train"]
 
 _SOURCE, _REPORT = KEPT_FILES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
-    """A run's folder with what it holds: a GAN (its generator averaged), the autoencoder it came from, or both."""
+    """A run's folder with its networks: a GAN (its generator averaged), the autoencoder it came from, or both."""
 
     folder: Path
     recipe: Recipe
     shown: int
     autoencoder: Autoencoder | None
     gan: GAN | None
-    images: ImageSet
+    opened: ImageSet | None = field(default=None, repr=False, compare=False)
+
+    @functools.cached_property
+    def images(self) -> ImageSet:
+        """The images that it was trained on, opened on first use. Raises ConfigError if they are no longer the same."""
+        return self.opened or images_of(self.recipe.data)
+
+    @property
+    def image_sample(self) -> ImageSample:
+        """A few held-out images, as the run kept them; of a run of earlier versions, from its images."""
+        return read_sample(self.folder, self.recipe.data) or sample_of(self.images, self.recipe)
 
     @property
     def metrics(self) -> MetricHistory:
@@ -88,7 +102,7 @@ class Run:
 
     @property
     def report(self) -> list[dict[str, Any]]:
-        """What the transfer did to each tensor; empty for a run from scratch. Raises IntegrityError."""
+        """The origin of each tensor; empty for a run from scratch. Raises IntegrityError."""
         path = self.folder / _REPORT
         if not path.exists():
             return []
@@ -101,8 +115,8 @@ class Run:
         return rows
 
     def best(self) -> Run:
-        """The run as it was when the figure that its recipe names was the best. Raises ConfigError when nothing was
-        measured."""
+        """The run at the checkpoint whose figure, the one that its recipe names, is the best. Raises ConfigError if
+        nothing was measured."""
         return open_run(self.folder, best=True)
 
     def release(
@@ -121,7 +135,7 @@ class Run:
         trained = Trained(
             self.autoencoder,
             self.gan,
-            self.images,
+            self.image_sample,
             self.recipe,
             self.shown,
             self.report,
@@ -130,7 +144,8 @@ class Run:
         return write_pair(trained, folder, license=license, name=name, version=version)
 
     def _repr_html_(self) -> str:
-        strategy = self.recipe.transfer.strategy if self.recipe.transfer is not None else "none"
+        parts = self.recipe.transfer.strategies if self.recipe.transfer is not None else ()
+        sample = read_sample(self.folder, self.recipe.data)
         pictures = {
             "newest samples": newest_grid(self.folder),
             "KID over images shown": kid_curve([self.folder]),
@@ -139,8 +154,8 @@ class Run:
         rows = [
             ("run", self.folder),
             ("images shown", f"{self.shown:,}"),
-            ("strategy", strategy),
-            ("data", self.images.name),
+            ("strategy", "+".join(part.component for part in parts) or "none"),
+            ("data", public_source(self.recipe.data.source) if sample is None else sample.name),
         ]
         drawn = "".join(html.picture(png, alt) for alt, png in pictures.items() if png is not None)
         return html.facts_table(rows) + self.metrics._repr_html_() + drawn
@@ -173,31 +188,27 @@ def train(
     settings = dict(training or {}) | ({} if images is None else {"images": images})
     image_set = _open(data, model.gan.data if isinstance(model, TransferResult) else model.data)
     run_dir = RunDirectory(Path(out), tuple(watch))
-    trainer: AutoencoderTrainer | GANTrainer
-    powers = engine if isinstance(engine, EngineSection) else from_plain(EngineSection, engine or {}, "engine")
-    runner = Engine(powers)
-    with run_dir.held():
+    section = engine if isinstance(engine, EngineSection) else from_plain(EngineSection, engine or {}, "engine")
+    runner = Engine(section)
+    facts: dict[str, Any] = {"seed": seed, "name": name, "engine": section}
+    with run_dir.locked():
         if isinstance(model, Autoencoder):
             chosen = from_plain(AutoencoderTraining, settings, "training")
-            recipe = recipe_of_autoencoder(model, chosen, image_set, seed=seed, name=name, engine=powers)
-            _track(run_dir, recipe, track)
-            run_dir.begin(recipe)
+            recipe = recipe_of_autoencoder(model, chosen, image_set, **facts)
+        else:
+            plan = model.plan if isinstance(model, TransferResult) else TransferPlan(model)
+            chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, plan), "training")
+            recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, **facts)
+        _track(run_dir, recipe, track)
+        run_dir.begin(recipe)
+        trainer: AutoencoderTrainer | GANTrainer
+        if isinstance(model, Autoencoder):
             model.origin = None  # its weights are no longer those
             trainer = AutoencoderTrainer(model, image_set, chosen, seed, runner)
         else:
-            planned = model.plan if isinstance(model, TransferResult) else TransferPlan(model)
-            chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, planned), "training")
-            recipe = recipe_of_gan(
-                model, chosen_gan, _evaluation(evaluation), image_set, seed=seed, name=name, engine=powers
-            )
-            _track(run_dir, recipe, track)
-            run_dir.begin(recipe)
-            if isinstance(model, TransferResult):
-                run_dir.keep(_SOURCE, pack(model.source.state_dict(), {}))
-                run_dir.keep(_REPORT, json.dumps(model.report.plain()).encode())
-                for note in (*image_set.notes, *model.report.notes):
-                    run_dir.write(Event("note", 0, chosen_gan.images, {"text": note}))
-            trainer = GANTrainer(planned, image_set, chosen_gan, seed, runner)
+            _keep_transfer(model, run_dir, image_set, chosen_gan.images)
+            trainer = GANTrainer(plan, image_set, chosen_gan, seed, runner)
+        keep_sample(run_dir, image_set, recipe)
         return _go(trainer, recipe, run_dir, image_set, fresh=True)
 
 
@@ -221,32 +232,33 @@ def resume(
     when another process is training in it.
     """
     run_dir = RunDirectory(Path(folder), tuple(watch))
-    run_dir.recipe()
+    recipe = run_dir.recipe()
     if override or out is not None:
         if not override or out is None:
             raise ConfigError(
                 "a new run needs both: what is to change, and its folder", "--override images=200000 --out NEW"
             )
         child, changed = RunDirectory(Path(out), tuple(watch)), override
-        device = (engine or {}).get("device") or override.get("engine.device") or run_dir.recipe().engine.device
-        distributed.join(device)
-        with child.held():
+        distributed.join((engine or {}).get("device") or override.get("engine.device") or recipe.engine.device)
+        with child.locked():
             recipe = distributed.rank_zero_first(lambda: fork(run_dir, changed, child), child.recipe)
             return _go_on(recipe, child, engine, track)
-    with run_dir.held():
-        return _go_on(unchanged(run_dir, checkpoint.latest(run_dir.checkpoints)), run_dir, engine, track)
+    with run_dir.locked():
+        recipe = run_dir.recipe()  # as it is now that no other process may change it
+        path = checkpoint.latest(run_dir.checkpoints)
+        check_unchanged(run_dir, recipe, path, checkpoint.facts_of(path)[2])
+        return _go_on(recipe, run_dir, engine, track)
 
 
 def open_run(folder: str | Path, *, best: bool = False) -> Run:
-    """A run as its last checkpoint left it, finished or not, or as its best one did. Raises ConfigError when the folder
-    holds none."""
+    """A run at its last checkpoint, finished or not, or at its best one. Its images are opened when they are first
+    used. Raises ConfigError if the folder holds no run."""
     run_dir = RunDirectory(Path(folder))
     recipe = run_dir.recipe()
     path = _best_of(run_dir, recipe) if best else checkpoint.latest(run_dir.checkpoints)
-    unchanged(run_dir, path)
-    image_set = images_of(recipe)
-    trainer = rebuild(replace(recipe, engine=EngineSection(device="cpu")), image_set)
-    return _run(trainer, recipe, run_dir, image_set, restore_weights(trainer, path))
+    shown, tensors, facts = checkpoint.load(path)
+    check_unchanged(run_dir, recipe, path, facts)
+    return _run(build_networks(recipe, tensors), recipe, run_dir.folder, shown)
 
 
 def _best_of(run_dir: RunDirectory, recipe: Recipe) -> Path:
@@ -272,28 +284,36 @@ def _track(run_dir: RunDirectory, recipe: Recipe, names: Sequence[str]) -> None:
     run_dir.watchers += trackers(names, facts, run_dir.write)
 
 
+def _keep_transfer(model: GAN | TransferResult, run_dir: RunDirectory, images: ImageSet, total: int) -> None:
+    """Write what a transfer's run keeps: its source, the origin of each tensor, and the notes as events."""
+    if not isinstance(model, TransferResult):
+        return
+    run_dir.keep(_SOURCE, pack(model.source.state_dict(), {}))
+    run_dir.keep(_REPORT, json.dumps(model.report.plain()).encode())
+    for note in (*images.notes, *model.report.notes):
+        run_dir.write(Event("note", 0, total, {"text": note}))
+
+
 def _go_on(recipe: Recipe, run_dir: RunDirectory, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
     recipe = with_engine(recipe, engine or {})
     _track(run_dir, recipe, track)
-    image_set = images_of(recipe)
+    images = images_of(recipe.data)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
-    trainer = rebuild(recipe, image_set)  # refused before the recipe is written
+    trainer = rebuild(recipe, images)  # refused before the recipe is written
     if engine:
         run_dir.keep(RECIPE, write_recipe(recipe))
-    return _go(trainer, recipe, run_dir, image_set, fresh=False)
+    if not run_dir.silent and read_sample(run_dir.folder, recipe.data) is None:
+        keep_sample(run_dir, images, recipe)
+    return _go(trainer, recipe, run_dir, images, fresh=False)
 
 
 def _go(
-    trainer: AutoencoderTrainer | GANTrainer,
-    recipe: Recipe,
-    run_dir: RunDirectory,
-    image_set: ImageSet,
-    *,
-    fresh: bool,
+    trainer: AutoencoderTrainer | GANTrainer, recipe: Recipe, run_dir: RunDirectory, images: ImageSet, *, fresh: bool
 ) -> Run:
+    """Train to the end, from the last checkpoint unless the run is a fresh one."""
     training = trainer.training
-    batches = batches_of(image_set, training.batch, trainer.streams["data"])
+    batches = batches_of(images, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:
@@ -301,23 +321,12 @@ def _go(
         run_dir.forget_after(shown)
     if not run_dir.silent:
         checkpoint.tidy(run_dir.checkpoints)
-    judge = None if run_dir.silent else _judge(recipe, image_set, trainer.engine.device)
-    if judge is not None:
-        refuse_own_features(judge.space, trainer.modules, judge.extractor)
+    evaluate = _no_figures if run_dir.silent else _evaluator(trainer, recipe, images)
 
     def draw(samples: Tensor, at: int) -> None:
-        if image_set.spec.is_image:
-            run_dir.keep(
-                str(run_dir.sample_path(at).relative_to(run_dir.folder)),
-                png_bytes(grid(to_uint8(samples, image_set.spec), 8)),
-            )
-
-    def evaluate(at: int) -> dict[str, Any]:
-        assert judge is not None
-        assert recipe.evaluation is not None
-        assert isinstance(trainer, GANTrainer)
-        samples = trainer.averaged_gan().sample(recipe.evaluation.samples, seed=recipe.seed)
-        return {"metrics": [to_plain(figure) for figure in judge.measure(samples)]}
+        if images.spec.is_image:
+            path = run_dir.sample_path(at).relative_to(run_dir.folder)
+            run_dir.keep(str(path), png_bytes(grid(to_uint8(samples, images.spec), 8)))
 
     def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
         facts = {**facts, "recipe": to_plain(recipe)}
@@ -329,23 +338,43 @@ def _go(
     with run_dir.record_outcome(training.images):
         callbacks = Callbacks(draw, evaluate, keep)
         shown = TrainingLoop(trainer, batches, budget, run_dir, watch, callbacks, shown=shown).run()
-    return _run(trainer, recipe, run_dir, image_set, shown)
-
-
-def _run(
-    trainer: AutoencoderTrainer | GANTrainer, recipe: Recipe, run_dir: RunDirectory, image_set: ImageSet, shown: int
-) -> Run:
     for module in trainer.modules.values():
         module.cpu()
-    if isinstance(trainer, AutoencoderTrainer):
+    model = trainer.model if isinstance(trainer, AutoencoderTrainer) else trainer.averaged_gan()
+    return _run(model.eval(), recipe, run_dir.folder, shown, images)
+
+
+def _evaluator(
+    trainer: AutoencoderTrainer | GANTrainer, recipe: Recipe, images: ImageSet
+) -> Callable[[int], dict[str, Any]]:
+    """A function that measures the GAN as the recipe says."""
+    section = recipe.evaluation
+    if section is None or not isinstance(trainer, GANTrainer):
+        return _no_figures
+    judge = reference(images, section.metric, device=trainer.engine.device)
+    refuse_own_features(judge.space, trainer.modules, judge.extractor)
+
+    def evaluate(shown: int) -> dict[str, Any]:
+        samples = trainer.averaged_gan().sample(section.samples, seed=recipe.seed)
+        return {"metrics": [to_plain(figure) for figure in judge.measure(samples)]}
+
+    return evaluate
+
+
+def _no_figures(shown: int) -> dict[str, Any]:
+    return {"metrics": []}
+
+
+def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, images: ImageSet | None = None) -> Run:
+    if isinstance(model, Autoencoder):
         began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
-        trainer.model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
-        return Run(run_dir.folder, recipe, shown, trainer.model.eval(), None, image_set)
-    return Run(run_dir.folder, recipe, shown, _source(recipe, run_dir.folder), trainer.averaged_gan().eval(), image_set)
+        model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
+        return Run(folder, recipe, shown, model, None, images)
+    return Run(folder, recipe, shown, _source(recipe, folder), model, images)
 
 
 def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
-    """The autoencoder that a transfer began with, as the run kept it."""
+    """The autoencoder that a transfer began with, from the run's folder."""
     if recipe.transfer is None or recipe.transfer.structure is None:
         return None
     source = structure_on(recipe.transfer.structure, "cpu")
@@ -371,8 +400,8 @@ def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:
 
 
 def _with_requests(settings: dict[str, Any], planned: TransferPlan) -> dict[str, Any]:
-    """The user's settings with what the strategies ask for. Raises ConfigError where both set the same one."""
-    known = {field.name for field in fields(AdversarialTraining)}
+    """The user's settings with those that the strategies need. Raises ConfigError if both set the same one."""
+    known = {setting.name for setting in fields(AdversarialTraining)}
     for key, value in planned.recipe.items():
         if key not in known:
             raise TransferError(f"a strategy asks for the setting {key!r}, which training does not have")
@@ -398,18 +427,7 @@ def _evaluation_points(recipe: Recipe, images: int) -> tuple[int, ...]:
     return tuple(sorted(asked or {images}))
 
 
-def _judge(recipe: Recipe, image_set: ImageSet, device: torch.device) -> Reference | None:
-    if recipe.evaluation is None or recipe.gan is None:
-        return None
-    return reference(image_set, recipe.evaluation.metric, device=device)
-
-
 def open_model(name: str | Path) -> LoadedRelease | Run:
     """A release by name, address or folder, or a run's folder: every byte of a release is checked. Raises what
     `zoo.load` and `zoo.open_run` raise."""
     return open_run(name) if is_run(Path(name)) else load(name)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run and not a release (which keeps its recipe too)."""
-    return (folder / "recipe.toml").is_file() and not (folder / "zoo.json").exists()

@@ -14,10 +14,10 @@ from zoo.data.images import ImageSet
 from zoo.errors import ConfigError
 from zoo.losses.types import AutoencoderObjective
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import as_part
 from zoo.training.devices import Engine
 from zoo.training.optim import ParameterOptimizer
 from zoo.training.recipe import AutoencoderTraining
+from zoo.types import as_part
 
 __all__ = ["AutoencoderTrainer"]
 

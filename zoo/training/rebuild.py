@@ -1,23 +1,25 @@
-"""A run's recipe from its model, and its model from the recipe: the two directions side by side."""
+"""A run's recipe from its model, and its model from the recipe."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 
 from zoo import plugins
 from zoo.config import from_plain, to_plain
 from zoo.data.batches import Batches
+from zoo.data.config import DataConfig
 from zoo.data.images import ImageSet
-from zoo.data.open import open_images
-from zoo.data.split import select
+from zoo.data.open import open_data
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import as_part, build_autoencoder, build_gan
+from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN
 from zoo.training import checkpoint
 from zoo.training.autoencoder import AutoencoderTrainer
@@ -27,7 +29,6 @@ from zoo.training.recipe import (
     AdversarialTraining,
     AutoencoderSection,
     AutoencoderTraining,
-    DataSection,
     EngineSection,
     EvaluationSection,
     GanSection,
@@ -37,17 +38,18 @@ from zoo.training.recipe import (
     TransferSection,
     recipe_from_plain,
 )
-from zoo.training.recipe_diff import changes, overridden, told
+from zoo.training.recipe_diff import changes, format_changes, overridden
 from zoo.training.run_dir import RunDirectory
-from zoo.training.trainer import monitor_for, restore, restore_model, training_state
+from zoo.training.trainer import monitor_for, restore, restore_model, tensors_of, training_state
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.strategies import plan, resolve_strategies
-from zoo.types import DataSpec, PartSpec
+from zoo.types import DataSpec, PartLike, PartSpec, as_part
 
 __all__ = [
     "KEPT_FILES",
-    "data_section",
+    "build_networks",
+    "check_unchanged",
     "fork",
     "images_of",
     "rebuild",
@@ -55,7 +57,6 @@ __all__ = [
     "recipe_of_gan",
     "source_structure",
     "structure_on",
-    "unchanged",
     "with_engine",
 ]
 
@@ -84,7 +85,7 @@ def recipe_of_autoencoder(
         origin=model.origin,
     )
     return Recipe(
-        data_section(images),
+        images.pinned_config(),
         name=name,
         seed=seed,
         threads=torch.get_num_threads(),
@@ -112,12 +113,13 @@ def recipe_of_gan(
         (model.composed, model.gan.latent_dim) if isinstance(model, TransferResult) else (model.specs, model.latent_dim)
     )
     if isinstance(model, TransferResult):
-        strategies = tuple(chosen.spec for chosen in model.chosen)
         origin = model.source.origin
         source = origin.name if origin and not origin.adapted else "autoencoder"
-        transfer = TransferSection(source, strategies, model.report.source, source_structure(model.source), origin)
+        transfer = TransferSection(
+            source, tuple(model.strategies), model.report.source, source_structure(model.source), origin
+        )
     return Recipe(
-        data_section(images),
+        images.pinned_config(),
         name=name,
         seed=seed,
         threads=torch.get_num_threads(),
@@ -129,46 +131,39 @@ def recipe_of_gan(
 
 
 def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainer | GANTrainer:
-    """What a run's recipe trains, with values still to come from a checkpoint. The transfer's source is not touched."""
+    """What a run's recipe trains, with values still to come from a checkpoint. The transfer's source is not opened."""
+    engine = Engine(recipe.engine)
     if recipe.autoencoder is not None:
-        section = recipe.autoencoder
-        model = build_autoencoder(_specs(section), images.spec, section.latent_dim)
-        return AutoencoderTrainer(model, images, section.training, recipe.seed, Engine(recipe.engine))
-    gan_section = _given(recipe.gan)
-    specs = {
-        "generator": _given_part(gan_section.generator),
-        "discriminator": _given_part(gan_section.discriminator),
-        "prior": as_part(gan_section.prior),
-    }
-    planned = TransferPlan(build_gan(specs, images.spec, _given(gan_section.latent_dim)))
-    if recipe.transfer is not None:
-        strategy = recipe.transfer.strategy
-        source = structure_on(_given(recipe.transfer.structure), "meta")
-        planned = plan(
-            source, planned.gan, resolve_strategies(strategy if isinstance(strategy, str) else list(strategy))
-        )
-    return GANTrainer(planned, images, gan_section.training, recipe.seed, Engine(recipe.engine))
+        model = _autoencoder_of(recipe.autoencoder, images.spec)
+        return AutoencoderTrainer(model, images, recipe.autoencoder.training, recipe.seed, engine)
+    section = _required(recipe.gan)
+    return GANTrainer(_plan_of(section, recipe.transfer, images.spec), images, section.training, recipe.seed, engine)
 
 
-def images_of(recipe: Recipe) -> ImageSet:
-    """The images of a run. Raises ConfigError when they are no longer those that it began with."""
-    section = recipe.data
-    like = DataSpec(_given(section.shape), _given(section.low), _given(section.high), background=section.background)
-    images = open_images(
-        section.source,
-        like=like,
-        prepare=section.prepare,
-        strict=section.strict,
-        limit=section.limit,
-        stream=section.stream,
-    )
-    images = select(images, section.select)
-    if section.sha256 not in (None, images.sha256):
+def build_networks(recipe: Recipe, tensors: Mapping[str, Tensor]) -> Autoencoder | GAN:
+    """A run's autoencoder, or its GAN with the averaged generator, with the values of a checkpoint's tensors; in eval
+    mode, on the CPU. Neither the images nor the transfer's source are opened."""
+    if recipe.autoencoder is not None:
+        model = _autoencoder_of(recipe.autoencoder, recipe.data.spec)
+        model.load_state_dict(tensors_of(tensors, "modules.autoencoder."), strict=True)
+        return model.eval()
+    gan = _plan_of(_required(recipe.gan), recipe.transfer, recipe.data.spec).gan
+    averaged = GAN(gan.prior, copy.deepcopy(gan.generator), gan.discriminator, gan.specs)
+    for role, module in averaged.parts.items():
+        name = "ema" if role == "generator" else role
+        module.load_state_dict(tensors_of(tensors, f"modules.{name}."), strict=True)
+    return averaged.eval()
+
+
+def images_of(data: DataConfig) -> ImageSet:
+    """The images of a run. Raises ConfigError if they are no longer those that it began with."""
+    images = open_data(data, like=data.spec)
+    if data.sha256 not in (None, images.sha256):
         raise ConfigError(
-            f"the images of {section.source} are not those that this run began with: "
-            f"data.sha256 {str(section.sha256)[:12]} -> {images.sha256[:12]}, now {len(images):,} images",
+            f"the images of {data.source} are not those that this run began with: "
+            f"data.sha256 {str(data.sha256)[:12]} -> {images.sha256[:12]}, now {len(images):,} images",
             "Put them back, or the version of Pillow that prepared them; "
-            f"or go on with these in a new run: zoo resume RUN --override data.source={section.source} --out NEW",
+            f"or go on with these in a new run: zoo resume RUN --override data.source={data.source} --out NEW",
         )
     return images
 
@@ -185,37 +180,34 @@ def structure_on(structure: SourceStructure, device: str) -> Autoencoder:
     return build_autoencoder(specs, structure.data, structure.latent_dim, device=device)
 
 
-def data_section(images: ImageSet) -> DataSection:
-    """How to open the same images again, and their digest."""
-    spec = images.spec
-    return DataSection(
-        images.source,
-        spec.shape,
-        spec.low,
-        spec.high,
-        spec.prepare,
-        spec.background,
-        images.limit,
-        images.selection,
-        images.sha256,
-        images.strict,
-        images.streamed,
-    )
-
-
-def _specs(section: AutoencoderSection) -> dict[str, PartSpec]:
-    return {
+def _autoencoder_of(section: AutoencoderSection, data: DataSpec) -> Autoencoder:
+    specs = {
         "encoder": as_part(section.encoder),
         "bottleneck": as_part(section.bottleneck),
-        "decoder": _given_part(section.generator),
+        "decoder": _required_part(section.generator),
     }
+    return build_autoencoder(specs, data, section.latent_dim)
 
 
-def _given_part(part: str | PartSpec | None) -> PartSpec:
-    return as_part(_given(None) if part is None else part)
+def _plan_of(section: GanSection, transfer: TransferSection | None, data: DataSpec) -> TransferPlan:
+    """The GAN as its transfer changed it, with the transfer's losses and schedules; no value is applied."""
+    specs = {
+        "generator": _required_part(section.generator),
+        "discriminator": _required_part(section.discriminator),
+        "prior": as_part(section.prior),
+    }
+    gan = build_gan(specs, data, _required(section.latent_dim))
+    if transfer is None:
+        return TransferPlan(gan)
+    source = structure_on(_required(transfer.structure), "meta")
+    return plan(source, gan, resolve_strategies(transfer.strategies))
 
 
-def _given(value: Value | None) -> Value:
+def _required_part(part: PartLike | None) -> PartSpec:
+    return as_part(_required(None) if part is None else part)
+
+
+def _required(value: Value | None) -> Value:
     if value is None:
         raise ConfigError(
             "this recipe is not a run's: a setting is missing", "Give the folder of a run, or zoo train RECIPE."
@@ -224,64 +216,64 @@ def _given(value: Value | None) -> Value:
 
 
 KEPT_FILES = ("source.safetensors", "report.json")
-"""What a transfer's run keeps besides the record; a run that continues it keeps the same."""
+"""More files of a transfer's run; a run that continues it gets copies."""
 
 _MOVABLE = ("device", "accumulate", "when_full")
-"""What a run may be resumed with anew: where and in how many parts it is computed."""
+"""What may differ when a run is resumed: where and in how many parts it is computed."""
 
 
-def unchanged(run_dir: RunDirectory, path: Path) -> Recipe:
-    """The run's recipe. Raises ConfigError, with the keys, when it is not the one that checkpoint `path` was made
-    under; where and in how many parts it is computed may differ."""
-    recipe = run_dir.recipe()
-    _, _, facts = checkpoint.facts_of(path)
+def check_unchanged(run_dir: RunDirectory, recipe: Recipe, path: Path, facts: Mapping[str, Any]) -> None:
+    """Raises ConfigError, with the keys, if the run's recipe is not the one that the checkpoint `path`, of these
+    `facts`, was made with; where and in how many parts it is computed may differ."""
     if "recipe" not in facts:
         raise checkpoint.unusable(path, "does not say its recipe")
+    if facts["recipe"] == to_plain(recipe):
+        return
     movable = {f"engine.{key}" for key in _MOVABLE}
     then = recipe_from_plain(facts["recipe"], f"the recipe in {path}")
     found = [change for change in changes(then, recipe) if change.key not in movable]
     if found:
-        words = " ".join(f"--override {change.key}={change.new}" for change in found if change.new is not None)
+        options = " ".join(f"--override {change.key}={change.new}" for change in found if change.new is not None)
         raise ConfigError(
-            f"{run_dir.folder}/recipe.toml was changed since the run began: {told(found)}",
-            f"Put it back; or begin a new run from here: zoo resume {run_dir.folder} {words} --out NEW",
+            f"{run_dir.folder}/recipe.toml was changed since the run began: {format_changes(found)}",
+            f"Put it back; or begin a new run from here: zoo resume {run_dir.folder} {options} --out NEW",
         )
-    return recipe
 
 
 def with_engine(recipe: Recipe, engine: Mapping[str, Any]) -> Recipe:
-    """The recipe computed elsewhere or in other parts. Raises ConfigError for a setting that would round otherwise."""
+    """The recipe with other settings of the engine. Raises ConfigError for one that affects numerical results."""
     for key in engine:
         if key not in _MOVABLE:
             raise ConfigError(
-                f"engine.{key} decides how a run rounds, which resuming does not change",
+                f"engine.{key} affects numerical results and cannot change on resume",
                 f"Go on with it in a new run: --override engine.{key}={engine[key]} --out NEW",
             )
     return replace(recipe, engine=from_plain(EngineSection, to_plain(recipe.engine) | dict(engine), "engine"))
 
 
 def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) -> Recipe:
-    """Begin a run in `out` that goes on from `record`'s last checkpoint with other `settings`; returns its recipe.
+    """Begin a run in `out` that goes on from `run_dir`'s last checkpoint with other `settings`; returns its recipe.
 
     Weights, moving average and optimisers go on. So do the random streams and the order of the data, unless the seed
     or the images are other ones: then they begin anew. Raises ConfigError for a setting that is unknown or does not fit
     the checkpoint, and when there is nothing left to show.
     """
     path = checkpoint.latest(run_dir.checkpoints)
-    parent = unchanged(run_dir, path)
-    shown, digest, _ = checkpoint.facts_of(path)
+    parent = run_dir.recipe()
+    shown, digest, facts = checkpoint.facts_of(path)
+    check_unchanged(run_dir, parent, path, facts)
     recipe = _normalised(overridden(parent, settings))
     if recipe.evaluation is not None:
         plugins.find("metric", recipe.evaluation.metric)  # else the new run is there before this is found out
-    training = _training(recipe)
+    training = recipe.training
     if shown >= training.images:
         raise ConfigError(
             f"{run_dir.folder} has shown {shown:,} images already, and the new run is to show {training.images:,}",
             f"Say how many in all: --override images={2 * shown}",
         )
-    images = images_of(recipe)
+    images = images_of(recipe.data)
     section = ParentSection(str(run_dir.folder.resolve()), shown, digest, dict(settings))
-    recipe = replace(recipe, data=data_section(images), parent=section)
+    recipe = replace(recipe, data=images.pinned_config(), parent=section)
     trainer = rebuild(recipe, images)
     batches = Batches(images.train, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
@@ -307,7 +299,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
 
 
 def _normalised(recipe: Recipe) -> Recipe:
-    """The parts that an override may have named by short name, written out as a run's recipe has them."""
+    """The recipe with the losses that an override may have named by short name written out, as in a run's recipe."""
     if recipe.autoencoder is not None:
         chosen = recipe.autoencoder.training
         chosen = replace(chosen, objective=plugins.normalise("objective", as_part(chosen.objective)))
@@ -318,9 +310,3 @@ def _normalised(recipe: Recipe) -> Recipe:
     if training.regulariser != "none":
         training = replace(training, regulariser=plugins.normalise("regulariser", as_part(training.regulariser)))
     return replace(recipe, gan=replace(recipe.gan, training=training))
-
-
-def _training(recipe: Recipe) -> AutoencoderTraining | AdversarialTraining:
-    section = recipe.autoencoder or recipe.gan
-    assert section is not None, "a run trains an autoencoder or a GAN"
-    return section.training

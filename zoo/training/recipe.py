@@ -1,7 +1,7 @@
 """A recipe: everything needed to train again, as one TOML file (torch-free).
 
 The same format is what a user writes (parts by short name, most settings left out, an autoencoder and a GAN in one
-file) and what a run folder keeps (one stage, every setting written out, digests filled in).
+file) and what a run folder keeps (of one model, every setting written out, digests filled in).
 """
 
 from __future__ import annotations
@@ -10,21 +10,22 @@ import math
 import tomllib
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
 
 from zoo.config import from_plain, to_plain
+from zoo.data.config import DataConfig, public_source
 from zoo.errors import ConfigError, near
-from zoo.types import DataSpec, Origin, PartSpec, Preparation, Selection
+from zoo.transfers.parse import parse_strategy
+from zoo.types import DataSpec, Origin, PartLike, PartSpec
 
 __all__ = [
     "AdversarialTraining",
     "AutoencoderSection",
     "AutoencoderTraining",
-    "DataSection",
     "DiscriminateSection",
     "EngineSection",
     "EvaluationSection",
@@ -39,8 +40,6 @@ __all__ = [
     "write_recipe",
 ]
 
-Part = str | PartSpec
-
 _RENAMED = {"judge": "discriminate"}
 """Tables by the name that earlier versions gave them."""
 
@@ -49,35 +48,12 @@ _FIGURES = ("kid", "fid", "precision", "recall")
 
 
 @dataclass(frozen=True)
-class DataSection:
-    """Real images: a data set's name, a folder, an .npz or an address, and which of its rows.
-
-    `sha256` pins the prepared pixels of a run. `strict` refuses a folder with unreadable files, which are otherwise
-    skipped and told. `stream` reads images while they are used instead of all at the start (by default what is large
-    is streamed).
-    """
-
-    source: str
-    shape: tuple[int, ...] | None = None
-    low: float | None = None
-    high: float | None = None
-    prepare: Preparation | None = None
-    background: int = 0
-    limit: int | None = None
-    select: Selection | None = None
-    sha256: str | None = None
-    strict: bool = False
-    stream: bool | None = None
-
-
-@dataclass(frozen=True)
 class EngineSection:
-    """How steps are computed. None of it changes what is learnt beyond rounding, nets with statistics over the batch
-    apart.
+    """How steps are computed. Results change only by rounding, except with batch-dependent layers.
 
     `device` is auto, cpu, cuda or mps. Half precisions keep weights and penalties in fp32; fp16 scales its losses.
-    `accumulate` cuts every batch into so many parts, one in memory at a time; `when_full` says whether a run that meets
-    the end of memory stops, or goes back to its last checkpoint and accumulates. `compile` and `channels_last` cost
+    `accumulate` cuts every batch into so many parts, one in memory at a time; `when_full` says whether a run that is
+    out of memory stops, or goes back to its last checkpoint and accumulates. `compile` and `channels_last` cost
     time first and pay on GPUs.
     """
 
@@ -96,7 +72,7 @@ class EngineSection:
 class AutoencoderTraining:
     """`images` shown in all; the learning rate falls linearly to `final_learning_rate` times itself (Adam)."""
 
-    objective: Part = "core/vae"
+    objective: PartLike = "core/vae"
     images: int = 100_000
     batch: int = 16
     learning_rate: float = 2e-3
@@ -116,14 +92,14 @@ class AutoencoderTraining:
 @dataclass(frozen=True)
 class AdversarialTraining:
     """`images` shown in all (Adam for both sides). The generator's moving average halves over `ema_half_life` images,
-    or over the fraction `ema_ramp` of the images shown so far, whichever is less. `augment` is what D sees images
-    through: none, or colour, translation and cutout joined by +. Each image gets each of them with
+    or over the fraction `ema_ramp` of the images shown so far, whichever is less. `augment` is applied to D's
+    inputs: none, or colour, translation and cutout joined by +. Each image gets each of them with
     `augment_probability`; `adaptive` raises it from 0, over `augment_images` at most, while the mean sign of D's logits
-    on real images is above `augment_target` (ADA). `gradient_limit` holds a side's gradient to so many times the norm
-    that its Adam remembers (0: never)."""
+    on real images is above `augment_target` (ADA). `gradient_limit` clips a side's gradient to so many times the norm
+    that its Adam's second moment implies (0: never)."""
 
-    objective: Part = "core/relativistic"
-    regulariser: Part | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
+    objective: PartLike = "core/relativistic"
+    regulariser: PartLike | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
     images: int = 100_000
     batch: int = 32
     generator_lr: float = 1e-3
@@ -154,7 +130,7 @@ class AdversarialTraining:
             raise ConfigError("augment_target must lie within -1 to 1, augment_images must be positive")
         if self.gradient_limit and not 1 <= self.gradient_limit < math.inf:
             raise ConfigError(
-                f"gradient_limit {self.gradient_limit} is neither 0 nor 1 or more", "3 holds a step in a hundred."
+                f"gradient_limit {self.gradient_limit} is neither 0 nor 1 or more", "3 clips a step in a hundred."
             )
         if self.ema_half_life < 0 or not 0 <= self.ema_ramp <= 1:
             raise ConfigError("ema_half_life must not be negative, ema_ramp must lie within 0 to 1")
@@ -165,9 +141,9 @@ class AutoencoderSection:
     """The parts of an autoencoder; `generator` is its decoder. With a `source`, a release's name or folder, training
     goes on from its weights and the parts are its own; a run keeps which release that was."""
 
-    encoder: Part = "dcgan"
-    generator: Part | None = None
-    bottleneck: Part = "core/gaussian"
+    encoder: PartLike = "dcgan"
+    generator: PartLike | None = None
+    bottleneck: PartLike = "core/gaussian"
     latent_dim: int = 64
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
     source: str | None = None
@@ -191,19 +167,27 @@ class TransferSection:
     of the source's weights, its structure, and the release that it came from."""
 
     source: str = "autoencoder"
-    strategy: str | tuple[Part, ...] = "decoder-init+encoder-init"
+    strategy: str | tuple[PartLike, ...] = "decoder-init+encoder-init"
     sha256: str | None = None
     structure: SourceStructure | None = None
     origin: Origin | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strategy", parse_strategy(self.strategy))
+
+    @property
+    def strategies(self) -> tuple[PartSpec, ...]:
+        """The parts that `strategy` names; `auto` is one."""
+        return parse_strategy(self.strategy)
 
 
 @dataclass(frozen=True)
 class GanSection:
     """The parts of a GAN; what is not given comes from the autoencoder it is transferred from."""
 
-    generator: Part | None = None
-    discriminator: Part | None = None
-    prior: Part = "core/normal"
+    generator: PartLike | None = None
+    discriminator: PartLike | None = None
+    prior: PartLike = "core/normal"
     latent_dim: int | None = None
     training: AdversarialTraining = field(default_factory=AdversarialTraining)
 
@@ -259,9 +243,9 @@ class ParentSection:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The stages, in the order they run: autoencoder, transfer, gan, generate, discriminate."""
+    """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate."""
 
-    data: DataSection
+    data: DataConfig
     format: int = 1
     name: str = "untitled"
     seed: int = 0
@@ -289,6 +273,24 @@ class Recipe:
         for name in ("evaluation", "generate", "discriminate"):
             if getattr(self, name) is not None and self.gan is None:
                 raise ConfigError(f"[{name}] needs a GAN", "Give the recipe a [gan] table.")
+
+    @property
+    def training(self) -> AutoencoderTraining | AdversarialTraining:
+        """The training of a run's only model; of a recipe with two, the autoencoder's."""
+        section = self.autoencoder or self.gan
+        assert section is not None, "a recipe trains an autoencoder or a GAN"
+        return section.training
+
+    def public(self) -> Recipe:
+        """The recipe as a release publishes it: of paths on its author's machine, the last part alone."""
+        parent = self.parent
+        if parent is not None:
+            overridden = {
+                key: public_source(value) if isinstance(value, str) else value
+                for key, value in parent.overridden.items()
+            }
+            parent = replace(parent, run=public_source(parent.run), overridden=overridden)
+        return replace(self, data=replace(self.data, source=public_source(self.data.source)), parent=parent)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -10,9 +10,9 @@ from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, near
 from zoo.training.recipe import Recipe
 
-__all__ = ["Change", "changes", "differences", "flat", "overridden", "short", "told"]
+__all__ = ["Change", "changes", "differences", "flat", "format_changes", "overridden", "short"]
 
-_MOST_TOLD = 6
+_MOST_LISTED = 6
 _DERIVED = ("transfer.structure.", "transfer.origin.", "transfer.sha256", "data.sha256", "parent.", "name")
 """Keys whose values follow from others."""
 
@@ -49,51 +49,51 @@ def flat(recipe: Recipe) -> dict[str, Any]:
     return _flat(to_plain(recipe))
 
 
-def told(found: Iterable[Change]) -> str:
+def format_changes(found: Iterable[Change]) -> str:
     """The changes in one line."""
     lines = [str(change) for change in found]
-    more = f"; {len(lines) - _MOST_TOLD} more" if len(lines) > _MOST_TOLD else ""
-    return "; ".join(lines[:_MOST_TOLD]) + more
+    more = f"; {len(lines) - _MOST_LISTED} more" if len(lines) > _MOST_LISTED else ""
+    return "; ".join(lines[:_MOST_LISTED]) + more
 
 
 def overridden(recipe: Recipe, settings: Mapping[str, Any]) -> Recipe:
     """A run's recipe with other training settings, evaluation, images, seed, threads or name.
 
     Keys are dotted (`gan.training.images`); one without a dot is a training setting of the run's model. Raises
-    ConfigError for a key that is unknown or that would change what the checkpoint's weights belong to.
+    ConfigError for a key that is unknown or that decides which tensors the checkpoint has.
     """
-    stage = "autoencoder" if recipe.autoencoder is not None else "gan"
+    section = "autoencoder" if recipe.autoencoder is not None else "gan"
     plain = to_plain(recipe)
     for given, value in settings.items():
-        *path, last = _path(given, stage, plain[stage]["training"])
+        *path, last = _path(given, section, plain[section]["training"])
         table = plain
-        for word in path:
-            table = table.setdefault(word, {})
+        for key in path:
+            table = table.setdefault(key, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"--override {given}: {word} is a value, not a table of settings")
+                raise ConfigError(f"--override {given}: {key} is a value, not a table of settings")
         table[last] = value
     if any(key.startswith("data.") for key in settings):
         plain["data"].pop("sha256", None)
     return from_plain(Recipe, plain, "--override")
 
 
-def _path(given: str, stage: str, training: Mapping[str, Any]) -> list[str]:
-    words = given.split(".")
-    if words[0] in ("seed", "threads", "name") and len(words) == 1:
-        return words
-    if words[0] in training:
-        return [stage, "training", *words]
-    if words[:2] == [stage, "training"] and len(words) > 2 and words[2] in training:
-        return words
-    if len(words) == 2 and (words[0] in ("evaluation", "engine") or (words[0] == "data" and words[1] in _OF_DATA)):
-        return words
+def _path(given: str, section: str, training: Mapping[str, Any]) -> list[str]:
+    keys = given.split(".")
+    if keys[0] in ("seed", "threads", "name") and len(keys) == 1:
+        return keys
+    if keys[0] in training:
+        return [section, "training", *keys]
+    if keys[:2] == [section, "training"] and len(keys) > 2 and keys[2] in training:
+        return keys
+    if len(keys) == 2 and (keys[0] in ("evaluation", "engine") or (keys[0] == "data" and keys[1] in _OF_DATA)):
+        return keys
     known = [*training, "seed", "threads", "name", "evaluation.metric", *(f"data.{key}" for key in _OF_DATA)]
-    if words[0] in ("autoencoder", "gan", "transfer", "data") and words[:2] != [stage, "training"]:
+    if keys[0] in ("autoencoder", "gan", "transfer", "data") and keys[:2] != [section, "training"]:
         raise ConfigError(
-            f"--override {given}: it decides what the checkpoint's weights belong to, which cannot change half-way",
+            f"--override {given}: it decides which tensors the checkpoint has, which cannot change",
             f"Start a new run for that. {near(given, known)}",
         )
-    raise ConfigError(f"--override {given}: a run has no such setting", near(words[-1], known))
+    raise ConfigError(f"--override {given}: a run has no such setting", near(keys[-1], known))
 
 
 _OF_DATA = ("source", "prepare", "limit", "strict", "stream")

@@ -1,4 +1,4 @@
-"""A model becomes a release: weights, test vectors, a picture, a card and the manifest that pins them all."""
+"""Write a model as a release: weights, test vectors, a picture, a card and the manifest that pins them all."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from zoo import plugins
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack
 from zoo.data.grids import grid, png_bytes
-from zoo.data.images import ImageSet, to_uint8
+from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import as_part, discriminator_kind
+from zoo.networks.compose import discriminator_kind
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.utils import check_finite
 from zoo.networks.vectors import record_vectors
 from zoo.registry.load import VECTORS
 from zoo.release.card import card
-from zoo.release.folder import MANIFEST, pin_file, read_pinned, write_release
-from zoo.release.manifest import FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
+from zoo.release.folder import pin_file, read_pinned, write_release
+from zoo.release.manifest import MANIFEST, FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
+from zoo.training.image_sample import ImageSample
 from zoo.training.recipe import Recipe, write_recipe
 from zoo.types import Metric
 
@@ -37,11 +38,11 @@ _PICTURE = 64
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training left: the models, how they were trained and on what, and what was measured and reported."""
+    """A trained model, a sample of its images, its recipe, and what was measured and reported."""
 
     autoencoder: Autoencoder | None
     gan: GAN | None
-    images: ImageSet
+    sample: ImageSample
     recipe: Recipe
     shown: int
     report: Sequence[Mapping[str, Any]]
@@ -54,19 +55,18 @@ def write_pair(
     """Write what was trained as a release folder: the autoencoder, the GAN, or both. Returns its manifest.
 
     `license` is an SPDX expression and has no default. `name` is `arch.tag`; by default made from the generator's
-    plugin and the data's name. An autoencoder of other samples or codes than the GAN's (its layers were fitted to the
-    GAN by bridges) is left out: a release is of one shape. Raises ReleaseError or StorageError, with nothing
+    plugin and the data's name. An autoencoder of other samples or codes than the GAN's (its layers were adapted to the
+    GAN's) is left out: a release has one shape. Raises ReleaseError or StorageError, with nothing
     half-written.
     """
-    trained = replace(trained, autoencoder=_fitting(trained))
-    images = trained.images
+    trained = replace(trained, autoencoder=_matching_autoencoder(trained))
     files: dict[str, bytes] = {}
     parts: dict[str, PartEntry] = {}
     for model in (trained.autoencoder, trained.gan):
         for role, module in (model.parts if model is not None else {}).items():
             parts[role] = _part(role, module, model.specs[role], files)  # type: ignore[union-attr]
     files[VECTORS] = pack(_vectors(trained), {})
-    files["recipe.toml"] = write_recipe(trained.recipe)
+    files["recipe.toml"] = write_recipe(trained.recipe.public())
     picture = _picture(trained)
     if picture is not None:
         files["samples.png"] = picture
@@ -74,7 +74,7 @@ def write_pair(
         name=name or _default_name(trained),
         version=version,
         license=license,
-        data=images.spec,
+        data=trained.sample.spec,
         latent_dim=_model(trained).latent_dim,
         parts=parts,
         sampling=Sampling(ema=True, chunk=CHUNK) if trained.gan is not None else None,
@@ -82,7 +82,7 @@ def write_pair(
         recipe=RecipeEntry("recipe.toml", pin_file(files["recipe.toml"]).sha256),
         files=_pins(files, parts),
         metrics=tuple(trained.metrics),
-        credits=(images.credit,) if images.credit else (),
+        credits=(trained.sample.credit,) if trained.sample.credit else (),
     )
     files["README.md"] = card(manifest).encode()
     manifest = replace(manifest, files=_pins(files, parts))
@@ -115,7 +115,7 @@ def write_measured(
     return changed
 
 
-def _fitting(trained: Trained) -> Autoencoder | None:
+def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
     """The autoencoder, if it has the GAN's samples and codes."""
     autoencoder, gan = trained.autoencoder, trained.gan
     if autoencoder is None or gan is None:
@@ -147,21 +147,21 @@ def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> P
 
 def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
     """Recorded on real held-out samples and on codes of a fixed seed."""
-    x = trained.images.batch(trained.images.held_out[:_VECTORS])
+    x = trained.sample.batch(_VECTORS)
     z = torch.randn(_VECTORS, _model(trained).latent_dim, generator=stream(0, "vectors"))
     return record_vectors(trained.autoencoder, trained.gan, x, z)
 
 
 def _picture(trained: Trained) -> bytes | None:
-    """Samples of the GAN; of an autoencoder alone, held-out images beside their reconstructions."""
-    spec = trained.images.spec
+    """Samples of the GAN; of an autoencoder alone, held-out images next to their reconstructions."""
+    spec = trained.sample.spec
     if not spec.is_image:
         return None
     if trained.gan is not None:
         samples = trained.gan.sample(_PICTURE)
     else:
         assert trained.autoencoder is not None
-        x = trained.images.batch(trained.images.held_out[: _PICTURE // 2])
+        x = trained.sample.batch(_PICTURE // 2)
         samples = torch.stack([x, trained.autoencoder.reconstruct(x)], 1).flatten(0, 1)
     return png_bytes(grid(to_uint8(samples, spec), 8))
 
@@ -170,8 +170,7 @@ def _lineage(trained: Trained) -> Lineage | None:
     transfer = trained.recipe.transfer
     if transfer is None or transfer.sha256 is None:
         return None
-    parts = transfer.strategy if isinstance(transfer.strategy, tuple) else transfer.strategy.split("+")
-    strategy = "+".join(as_part(part).component for part in parts)  # the recipe has their settings
+    strategy = "+".join(part.component for part in transfer.strategies)  # the recipe has their settings
     rows = tuple({**row, "shape": "x".join(map(str, row["shape"]))} for row in trained.report)
     return Lineage(
         strategy=strategy, images=trained.shown, weights=transfer.sha256, source=transfer.origin, tensors=rows
@@ -187,7 +186,7 @@ def _pins(files: Mapping[str, bytes], parts: Mapping[str, PartEntry]) -> dict[st
 def _default_name(trained: Trained) -> str:
     role = "generator" if trained.gan is not None else "decoder"
     arch = _model(trained).specs[role].component.partition("/")[0]
-    tag = re.sub(r"[^a-z0-9-]+", "-", Path(trained.images.name).stem.rpartition("/")[2].lower()).strip("-")
+    tag = re.sub(r"[^a-z0-9-]+", "-", Path(trained.sample.name).stem.rpartition("/")[2].lower()).strip("-")
     return f"{arch}.{tag or 'images'}"
 
 

@@ -1,10 +1,12 @@
-"""A run's folder, the record of what happened:
+"""A run's folder:
 
-recipe.toml      everything needed to train again
-events.jsonl     one event a line
-checkpoints/     the last ones and the best one
-samples/         grids of fixed codes, by images shown
-.lock            held by the process that trains, so that there is one, and others can tell that it lives
+recipe.toml                        everything needed to train again
+events.jsonl                       one event a line
+checkpoints/                       the last ones and the best one
+samples/                           grids of fixed codes, by images shown
+data.json, held_out.safetensors    what a release needs of the images (`zoo.training.image_sample`)
+source.safetensors, report.json    of a transfer: the autoencoder, and the origin of each tensor
+.lock                              locked by the process that trains, so that there is only one
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from zoo.errors import ConfigError, StorageError, ZooError
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 from zoo.types import Event, Watcher
 
-__all__ = ["EVENTS", "LOCK", "RECIPE", "RunDirectory", "autoencoder_run_dir"]
+__all__ = ["EVENTS", "LOCK", "RECIPE", "RunDirectory", "autoencoder_run_dir", "is_run"]
 
 RECIPE = "recipe.toml"
 EVENTS = "events.jsonl"
@@ -32,12 +34,17 @@ LOCK = ".lock"
 
 
 def autoencoder_run_dir(run: Path) -> Path:
-    """Where the autoencoder of `zoo transfer --adapt` learns the images before the GAN's run in the folder `run`."""
+    """The run in which `zoo transfer --adapt` trains the autoencoder before the GAN's run in the folder `run`."""
     return run.with_name(f"{run.name}-autoencoder")
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a run and not a release (which has a recipe too)."""
+    return (folder / RECIPE).is_file() and not (folder / "zoo.json").exists()
+
+
 class RunDirectory:
-    """Reads and writes a run's folder, and tells its events to whoever watches. It is `silent`, and writes nothing, in
+    """Reads and writes a run's folder, and calls the watchers with its events. It is `silent`, and writes nothing, in
     every process but the first of those that train together."""
 
     def __init__(self, folder: Path, watchers: tuple[Watcher, ...] = ()) -> None:
@@ -47,13 +54,13 @@ class RunDirectory:
 
     @property
     def checkpoints(self) -> Path:
-        """Where checkpoints lie."""
+        """The folder of the checkpoints."""
         return self.folder / "checkpoints"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """This process alone writes the folder while the block runs. Raises ConfigError when another one does,
-        StorageError when the folder cannot be written."""
+    def locked(self) -> Iterator[None]:
+        """Lock the folder while the block runs. Raises ConfigError if another process has locked it, StorageError if
+        it cannot be written."""
         if self.silent:
             yield
             return
@@ -65,7 +72,7 @@ class RunDirectory:
             yield
 
     def begin(self, recipe: Recipe) -> None:
-        """Make the folder. Raises ConfigError when it already holds a run, StorageError when it cannot be written.
+        """Make the folder. Raises ConfigError if it already holds a run, StorageError if it cannot be written.
 
         A run that was killed before its first checkpoint has nothing to lose and is begun again.
         """
@@ -76,7 +83,7 @@ class RunDirectory:
         write_atomically(self.folder / RECIPE, write_recipe(recipe))
 
     def require_free(self) -> None:
-        """Raises ConfigError when the folder holds a run with something to lose."""
+        """Raises ConfigError if the folder holds a run with a checkpoint."""
         if (self.folder / RECIPE).exists() and any(self.checkpoints.glob("[0-9]*")):
             raise ConfigError(
                 f"{self.folder} already holds a run", f"Continue it: zoo resume {self.folder}; or choose another --out."
@@ -88,18 +95,18 @@ class RunDirectory:
             write_atomically(self.folder / name, data)
 
     def recipe(self) -> Recipe:
-        """The run's recipe. Raises ConfigError when the folder holds no run."""
+        """The run's recipe. Raises ConfigError if the folder holds no run."""
         if not (self.folder / RECIPE).is_file():
             raise ConfigError(f"{self.folder} holds no run", "Give the folder that --out named.")
         return read_recipe(self.folder / RECIPE)
 
     def set_accumulation(self, parts: int) -> None:
-        """Every batch goes through in so many parts from here on, also after the run is resumed."""
+        """Cut every batch into so many parts from here on, also after the run is resumed."""
         recipe = self.recipe()
         self.keep(RECIPE, write_recipe(replace(recipe, engine=replace(recipe.engine, accumulate=parts))))
 
     def write(self, event: Event) -> None:
-        """Append the event, with the time, and tell the watchers."""
+        """Append the event, with the time, and call the watchers."""
         if self.silent:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -111,7 +118,7 @@ class RunDirectory:
                 before = file.tell()
                 file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
-            with suppress(OSError):  # half a line would hide what comes after it
+            with suppress(OSError):  # half a line would spoil the next one
                 os.truncate(path, before)
             raise StorageError(f"cannot write {path}: {error.strerror}", "Free some space.") from error
         for watcher in self.watchers:
@@ -119,26 +126,26 @@ class RunDirectory:
 
     @contextmanager
     def record_outcome(self, total: int) -> Iterator[None]:
-        """An end that is not the planned one becomes an event: `stopped` on Ctrl-C or SIGTERM, `failed` on an error."""
+        """Write an event if the block does not end as planned: `stopped` on Ctrl-C or SIGTERM, `failed` on an error."""
         try:
             yield
         except KeyboardInterrupt:
-            self._last_word("stopped", total, {})
+            self._write_end("stopped", total, {})
             raise
         except StorageError as error:
-            self._last_word("failed", total, {"error": error.message})
+            self._write_end("failed", total, {"error": error.message})
             raise StorageError(
                 error.message,
                 f"Free some space, or see to the folder's rights; then continue: zoo resume {self.folder}",
             ) from error
         except Exception as error:
             what = error.message if isinstance(error, ZooError) else f"{type(error).__name__}: {error}"
-            self._last_word("failed", total, {"error": what})
+            self._write_end("failed", total, {"error": what})
             raise
 
-    def _last_word(self, kind: str, total: int, facts: dict[str, str]) -> None:
+    def _write_end(self, kind: str, total: int, facts: dict[str, str]) -> None:
         shown = max((line["shown"] for line in self.lines()), default=0)
-        with suppress(StorageError):  # the first error is the one to tell
+        with suppress(StorageError):  # the first error is the one to report
             self.write(Event(kind, shown, total, facts))
 
     def forget_after(self, shown: int) -> None:
@@ -153,11 +160,11 @@ class RunDirectory:
         return [line for line in self.lines() if line["kind"] == kind]
 
     def sample_path(self, shown: int) -> Path:
-        """Where the grid after `shown` images lies."""
+        """The grid after `shown` images."""
         return self.folder / "samples" / f"{shown:012d}.png"
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Every event, oldest first, as plain data. Raises ConfigError where the file holds something else."""
+        """Every event, oldest first, as plain data. Raises ConfigError if the file holds something else."""
         path = self.folder / EVENTS
         if not path.exists():
             return
@@ -175,6 +182,6 @@ class RunDirectory:
             elif number < len(found):
                 raise ConfigError(
                     f"line {number} of {path} is not an event",
-                    "Take it out, or move the file away: only the record of what was is lost.",
+                    "Remove it, or move the file away: only the record of the past is lost.",
                 )
             # else the line that a kill cut short: nothing follows it

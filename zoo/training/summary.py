@@ -1,7 +1,7 @@
-"""What a run's folder says of itself, without opening a checkpoint (torch-free).
+"""A run in a few facts, read from its recipe and events without opening a checkpoint (torch-free).
 
-Whether a run lives is known from its lock, which the system lets go when the process ends, however it ends. The lock of
-another machine may not be seen through a shared disk: there the time of the last event decides.
+Whether a run is running is known from its lock, which the system releases when the process ends, however it ends. The
+lock of another machine may not show on a shared disk: there the time of the last event decides.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ENDS = {"end": "finished", "stopped": "stopped", "failed": "failed"}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value after so many images shown; `low` and `high` are its interval, the value itself where it has none."""
+    """A value after so many images shown; `low` and `high` are its interval, the value itself if it has none."""
 
     shown: int
     value: float
@@ -48,7 +48,7 @@ class Summary:
     """A run in a few facts.
 
     `state` is running, finished, stopped (Ctrl-C or SIGTERM, with a checkpoint), failed (`error` says why), died (its
-    process is gone without a word: killed, or the machine went down), silent (on another machine, unheard of for
+    process ended without an event: killed, or the machine went down), silent (on another machine, no event for
     `SILENCE` seconds) or unreadable (`error`). `seconds_ago` is the age of its last event. `figures` are what was
     measured, `losses` the ticks, both by name; `best` and `better` name the figure that decides.
     """
@@ -75,9 +75,7 @@ class Summary:
             return _short(self.recipe.autoencoder.training.objective)
         if self.recipe.transfer is None:
             return "scratch"
-        chosen = self.recipe.transfer.strategy
-        parts: Sequence[Any] = chosen.split("+") if isinstance(chosen, str) else chosen
-        return "+".join(_short(part) for part in parts)
+        return "+".join(_short(part) for part in self.recipe.transfer.strategies)
 
     @property
     def source(self) -> str:
@@ -92,7 +90,7 @@ class Summary:
         return min(found, key=lambda figure: sign * figure.value) if found else None
 
     def sign(self, name: str | None) -> int:
-        """1 where lower figures of that name are better, -1 where higher ones are."""
+        """1 if lower figures of that name are better, -1 if higher ones are."""
         if name == self.best:
             return 1 if self.better == "lower" else -1
         return -1 if name in _HIGHER else 1
@@ -137,9 +135,7 @@ def find_runs(root: Path) -> list[Path]:
 
 
 def summarise(folder: Path) -> Summary:
-    """What the run in `folder` says of itself; one that cannot be read is a summary that says so.
-
-    Raises ConfigError when the folder holds no run."""
+    """The run in `folder`; one that cannot be read has the state `unreadable`. Raises ConfigError if there is none."""
     run_dir = RunDirectory(folder)
     try:
         recipe = run_dir.recipe()
@@ -153,8 +149,6 @@ def summarise(folder: Path) -> Summary:
         return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, recipe=recipe, error=error.message)
     last = lines[-1] if lines else {}
     rates = [line["images_per_second"] for line in lines if line["kind"] == "tick" and "images_per_second" in line]
-    section = recipe.autoencoder or recipe.gan
-    assert section is not None, "a recipe trains something"
     figures: dict[str, list[Figure]] = {}
     losses: dict[str, list[Figure]] = {}
     for line in lines:
@@ -173,7 +167,7 @@ def summarise(folder: Path) -> Summary:
         state=_state(folder, lines, age),
         seconds_ago=age,
         shown=max((line["shown"] for line in lines), default=0),
-        total=section.training.images,
+        total=recipe.training.images,
         images_per_second=round(statistics.median(rates), 1) if rates else None,
         figures=figures,
         losses=losses,
@@ -194,20 +188,20 @@ def _runs_in(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _state(folder: Path, lines: list[dict[str, Any]], age: float) -> str:
-    held = _held(folder / LOCK)
-    if held:
+    locked = _is_locked(folder / LOCK)
+    if locked:
         return "running"
     last = lines[-1] if lines else {}
     if last.get("kind") in _ENDS:
         return _ENDS[last["kind"]]
     host = next((line.get("host") for line in reversed(lines) if line["kind"] == "start"), None)
-    if held is False and host in (None, platform.node()):
+    if locked is False and host in (None, platform.node()):
         return "died"
     return "running" if age < SILENCE else "silent"
 
 
-def _held(lock: Path) -> bool | None:
-    """Whether a process holds the lock; None where this user cannot ask."""
+def _is_locked(lock: Path) -> bool | None:
+    """Whether a process holds the lock; None if this user may not know."""
     if not lock.exists():
         return False
     try:
@@ -256,11 +250,11 @@ def loss_curve(folder: Path) -> bytes | None:
     ticks = ticks[:: len(ticks) // _MOST_POINTS + 1]
     names = [name for name in ("loss", "d_loss", "g_loss") if any(name in tick for tick in ticks)]
     series = {name: [(tick["shown"], tick[name]) for tick in ticks if name in tick] for name in names}
-    return _drawn(series, "loss", folder.name, log=False)
+    return _plot(series, "loss", folder.name, log=False)
 
 
 def kid_curve(folders: Sequence[Path]) -> bytes | None:
-    """KID with its interval over images shown, a line a run; None where none was measured."""
+    """KID with its interval over images shown, a line a run; None if none was measured."""
     series: dict[str, Points] = {}
     for folder in folders:
         points = []
@@ -272,9 +266,9 @@ def kid_curve(folders: Sequence[Path]) -> bytes | None:
         if points:
             series[folder.name] = points
     title = "against held-out images"
-    if len(folders) == 1 and series:  # its name stands above, where there is room
+    if len(folders) == 1 and series:  # its name is in the title, where there is room
         series, title = {"KID": series[folders[0].name]}, f"{folders[0].name}, {title}"
-    return _drawn(series, "KID (lower is better)", title, log=True)
+    return _plot(series, "KID (lower is better)", title, log=True)
 
 
 def newest_grid(folder: Path) -> bytes | None:
@@ -283,6 +277,6 @@ def newest_grid(folder: Path) -> bytes | None:
     return grids[-1].read_bytes() if grids else None
 
 
-def _drawn(series: Mapping[str, Points], ylabel: str, title: str, *, log: bool) -> bytes | None:
-    drawn = {label: points for label, points in series.items() if points}
-    return curve(drawn, xlabel="images shown", ylabel=ylabel, title=title, log=log) if drawn else None
+def _plot(series: Mapping[str, Points], ylabel: str, title: str, *, log: bool) -> bytes | None:
+    series = {label: points for label, points in series.items() if points}
+    return curve(series, xlabel="images shown", ylabel=ylabel, title=title, log=log) if series else None

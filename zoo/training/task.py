@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from zoo import plugins
 from zoo.errors import ConfigError
 from zoo.losses.types import AdversarialObjective, Regulariser, Side
-from zoo.networks.compose import as_part
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
 from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.plan import TransferPlan
-from zoo.types import DataSpec
+from zoo.types import DataSpec, as_part
 
 __all__ = ["ImageTask", "objective_of", "regulariser_of"]
 

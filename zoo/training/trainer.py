@@ -15,7 +15,7 @@ from zoo.training.devices import Engine
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.optim import ParameterOptimizer
 
-__all__ = ["Trainer", "monitor_for", "restore", "restore_model", "restore_weights", "tensors_of", "training_state"]
+__all__ = ["Trainer", "monitor_for", "restore", "restore_model", "tensors_of", "training_state"]
 
 
 class Trainer(Protocol):
@@ -70,24 +70,13 @@ def restore(trainer: Trainer, batches: Batches, monitor: TrainingMonitor, path: 
 
 def restore_model(trainer: Trainer, shown: int, tensors: Mapping[str, Tensor]) -> None:
     """Restore a checkpoint's nets and optimizers, but not its random streams and data order."""
-    _load_modules(trainer, tensors)
+    for name, module in trainer.modules.items():
+        module.load_state_dict(tensors_of(tensors, f"modules.{name}."), strict=True)
     trainer.advance(shown)
     for name, optimizer in trainer.optimizers.items():
         optimizer.load_state_dict(tensors_of(tensors, f"optimisers.{name}."))
 
 
-def restore_weights(trainer: Trainer, path: Path) -> int:
-    """Restore the nets of the checkpoint `path` and nothing else; returns the images shown. Raises like `restore`."""
-    shown, tensors, _ = checkpoint.load(path)
-    _load_modules(trainer, tensors)
-    return shown
-
-
 def tensors_of(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names begin with `prefix`, without it."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _load_modules(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
-    for name, module in trainer.modules.items():
-        module.load_state_dict(tensors_of(tensors, f"modules.{name}."), strict=True)

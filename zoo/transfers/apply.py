@@ -17,20 +17,19 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan as compose_gan
 from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
-from zoo.transfers.auto import AUTO, advise, measure_evidence
+from zoo.transfers.auto import advise, measure_evidence
+from zoo.transfers.parse import AUTO, Strategy
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.report import Report, nets_of, report_on
-from zoo.transfers.strategies import ResolvedStrategy, Strategy, plan, resolve_strategies
+from zoo.transfers.strategies import ResolvedStrategy, check_strategy, plan, resolve_strategies
 from zoo.types import DataSpec, PartSpec
 
-__all__ = ["DEFAULT", "TransferResult", "apply", "explain", "name_of_strategy", "transfer"]
-
-DEFAULT = "decoder-init+encoder-init"
+__all__ = ["TransferResult", "apply", "explain", "transfer"]
 
 
 @dataclass(slots=True)
 class TransferResult:
-    """A GAN after a transfer, ready to train: the plan that made it, the source, and what became of each tensor.
+    """A GAN after a transfer, ready to train: the plan that made it, the source, and the origin of each tensor.
 
     `composed` are the GAN's parts as they were before the transfer (a strategy may have replaced one).
     """
@@ -38,7 +37,7 @@ class TransferResult:
     gan: GAN
     report: Report
     plan: TransferPlan
-    chosen: Sequence[ResolvedStrategy]
+    strategies: Sequence[PartSpec]
     source: Autoencoder
     composed: Mapping[str, PartSpec]
 
@@ -52,30 +51,26 @@ def transfer(
     seed: int = 0,
     tell: Callable[[str], None] | None = None,
 ) -> TransferResult:
-    """Hand what `source` learnt to a GAN (by default one composed like the source, with fresh weights from `seed`).
+    """Initialise a GAN from `source` (by default a GAN composed like the source, with fresh weights from `seed`).
 
     Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
-    codes need it. `auto` looks at both and chooses (`zoo.transfers.auto`). `tell` hears in one line what will
-    be fitted, which may take a while. Raises UnknownName, ConfigError or TransferError while planning, before anything
-    is computed.
+    codes need it. `auto` chooses by measuring both (`zoo.transfers.auto`). `tell` is called with one line about what
+    will be fitted, which may take a while. Raises UnknownName or ConfigError before the images are opened, and
+    TransferError while planning, before anything is computed.
     """
+    resolved = check_strategy(strategy)
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
     if data is not None and not isinstance(data, ImageSet):
         data = open_images(data, like=gan.data)
-    advice = (
-        advise(source, gan, measure_evidence(source, gan, data) if data is not None else None)
-        if strategy == AUTO
-        else None
-    )
-    chosen = resolve_strategies(strategy if advice is None else advice.strategy)
-    fitted = [c.spec.component for c in chosen if any(use.needs_data for use in c.strategy.requires)]
+    resolved, reasons = _choose(source, gan, data) if resolved is None else (resolved, ())
+    fitted = [one.spec.component for one in resolved if any(use.needs_data for use in one.strategy.requires)]
     if fitted and data is None:
         raise _no_images(fitted[0])
-    planned = plan(source, copy.deepcopy(gan), chosen)
-    planned.notes[:0] = advice.reasons if advice is not None else ()
+    planned = plan(source, copy.deepcopy(gan), resolved)
+    planned.notes[:0] = reasons
     if fitted and data is not None and len(data.to_fit()) < len(data.train):
         planned.notes.append(f"fitted to {len(data.to_fit()):,} of {len(data.train):,} images, evenly spread")
-    report = report_on(planned, name_of_strategy(chosen), digest(source))
+    report = report_on(planned, _join_ids(resolved), digest(source))
 
     fits = dict.fromkeys(edit.how for edit in planned.edits if edit.origin == "fitted")
     if fits and tell is not None:
@@ -83,11 +78,11 @@ def transfer(
 
     def images() -> Tensor:
         if data is None:
-            raise _no_images(name_of_strategy(chosen))
+            raise _no_images(_join_ids(resolved))
         return data.batch(data.to_fit())
 
     apply(planned, source, images)
-    return TransferResult(planned.gan, report, planned, chosen, source, gan.specs)
+    return TransferResult(planned.gan, report, planned, [one.spec for one in resolved], source, gan.specs)
 
 
 def explain(
@@ -98,22 +93,24 @@ def explain(
     *,
     data: ImageSet | None = None,
 ) -> Report:
-    """What would move where, from structure alone (both may be on the meta device). With `data`, `auto` also looks at
+    """What would move where, from structure alone (both may be on the meta device). With `data`, `auto` also measures
     the source's values. Raises like `transfer`."""
-    advice = (
-        advise(source, gan, measure_evidence(source, gan, data) if data is not None else None)
-        if strategy == AUTO
-        else None
-    )
-    chosen = resolve_strategies(strategy if advice is None else advice.strategy)
-    planned = plan(source, copy.deepcopy(gan), chosen)
-    planned.notes[:0] = advice.reasons if advice is not None else ()
-    return report_on(planned, name_of_strategy(chosen), source_digest)
+    resolved = check_strategy(strategy)
+    resolved, reasons = _choose(source, gan, data) if resolved is None else (resolved, ())
+    planned = plan(source, copy.deepcopy(gan), resolved)
+    planned.notes[:0] = reasons
+    return report_on(planned, _join_ids(resolved), source_digest)
+
+
+def _choose(source: Autoencoder, gan: GAN, data: ImageSet | None) -> tuple[list[ResolvedStrategy], Sequence[str]]:
+    """The strategy that `auto` stands for, and why."""
+    advice = advise(source, gan, None if data is None else measure_evidence(source, gan, data))
+    return resolve_strategies(advice.strategy), advice.reasons
 
 
 @torch.no_grad()
 def apply(planned: TransferPlan, source: Autoencoder, images: Callable[[], Tensor]) -> None:
-    """Run every edit of a plan, in order. `images` gives the target's images to learn from, at most once."""
+    """Run every edit of a plan, in order. `images` gives the target's training images; it is called at most once."""
     if any(edit.net.startswith("source.") for edit in planned.edits):
         source = copy.deepcopy(source)
     nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}
@@ -128,16 +125,15 @@ def apply(planned: TransferPlan, source: Autoencoder, images: Callable[[], Tenso
         target.copy_(value)
 
 
-def _no_images(who: str) -> TransferError:
+def _no_images(strategy: str) -> TransferError:
     return TransferError(
-        f"{who} is fitted to your images, and no data was given",
+        f"{strategy} is fitted to your images, and no data was given",
         "Give data=..., a data set's name, a folder or an .npz.",
     )
 
 
-def name_of_strategy(chosen: Sequence[ResolvedStrategy]) -> str:
-    """The strategies' ids joined by `+`."""
-    return "+".join(c.spec.component for c in chosen)
+def _join_ids(resolved: Sequence[ResolvedStrategy]) -> str:
+    return "+".join(one.spec.component for one in resolved)
 
 
 @dataclass(slots=True)

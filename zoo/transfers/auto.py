@@ -22,9 +22,7 @@ from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.transfers.weight_mapping import name_of
 from zoo.types import PartSpec
 
-__all__ = ["AUTO", "Advice", "Evidence", "advise", "measure_evidence", "mixture_components", "probe_accuracy"]
-
-AUTO = "auto"
+__all__ = ["Advice", "Evidence", "advise", "measure_evidence", "mixture_components", "probe_accuracy"]
 
 _GAUSSIAN = "gaussian-prior"
 _FEW_IMAGES = 1_000

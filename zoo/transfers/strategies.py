@@ -1,4 +1,4 @@
-"""Compose strategies: `A+B` is planned in the order of the slots, each on the GAN that the earlier ones left."""
+"""Compose strategies: `A+B` is planned in the order of the slots, each on the GAN as the earlier ones changed it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from typing import NamedTuple
 
 from zoo import plugins
 from zoo.config import to_plain
-from zoo.errors import ConfigError, TransferError
+from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import Part, as_part
 from zoo.networks.gan import GAN
+from zoo.transfers.parse import Strategy, is_auto, parse_strategy
 from zoo.transfers.plan import Slot, TransferPlan, TransferStrategy
 from zoo.types import PartSpec
 
-__all__ = ["ResolvedStrategy", "Strategy", "plan", "resolve_strategies"]
-
-Strategy = str | Sequence[Part]
-"""`"decoder-init+encoder-init"`, or a list of parts where settings are needed."""
+__all__ = ["ResolvedStrategy", "check_strategy", "plan", "resolve_strategies"]
 
 _SLOTS = list(Slot)
 
 
 class ResolvedStrategy(NamedTuple):
-    """A strategy that was asked for: what it is called and what it is."""
+    """A strategy by its full id with every setting written out, and the object that plans it."""
 
     spec: PartSpec
     strategy: TransferStrategy
@@ -32,26 +29,26 @@ class ResolvedStrategy(NamedTuple):
 
 def resolve_strategies(strategy: Strategy) -> list[ResolvedStrategy]:
     """The strategies named, in the order of their slots. Raises UnknownName or ConfigError."""
-    parts: Sequence[Part] = [name.strip() for name in strategy.split("+")] if isinstance(strategy, str) else strategy
-    if not parts or any(part == "" for part in parts):
-        raise ConfigError(f"strategy {strategy!r} names nothing", "For example: decoder-init+encoder-init")
-    if isinstance(strategy, str) and "," in strategy:
-        joined = "+".join(name.strip() for name in strategy.replace("+", ",").split(",") if name.strip())
-        raise ConfigError(f"strategies are joined by +, not by a comma: {strategy!r}", f"Write {joined}.")
-    chosen = []
-    for part in parts:
-        registered, config = plugins.configure("transfer", as_part(part))
-        built: TransferStrategy = plugins.build("transfer", PartSpec(registered.id, as_part(part).config))
+    resolved = []
+    for part in parse_strategy(strategy):
+        registered, config = plugins.configure("transfer", part)
+        built: TransferStrategy = plugins.build("transfer", PartSpec(registered.id, part.config))
         plugins.require(registered, built, TransferStrategy)
-        chosen.append(ResolvedStrategy(PartSpec(registered.id, to_plain(config)), built))
-    _refuse_clashes(chosen)
-    return sorted(chosen, key=_planning_order)
+        resolved.append(ResolvedStrategy(PartSpec(registered.id, to_plain(config)), built))
+    _refuse_clashes(resolved)
+    return sorted(resolved, key=_planning_order)
 
 
-def plan(source: Autoencoder, gan: GAN, chosen: Sequence[ResolvedStrategy]) -> TransferPlan:
+def check_strategy(strategy: Strategy) -> list[ResolvedStrategy] | None:
+    """`resolve_strategies`, or None for `auto`. Call it before anything is opened: it needs the names alone."""
+    parts = parse_strategy(strategy)
+    return None if is_auto(parts) else resolve_strategies(parts)
+
+
+def plan(source: Autoencoder, gan: GAN, resolved: Sequence[ResolvedStrategy]) -> TransferPlan:
     """One plan of all strategies. Reads no weight and no data: works on the meta device."""
     whole = TransferPlan(gan)
-    for spec, strategy in chosen:
+    for spec, strategy in resolved:
         step = _qualified(strategy.plan(source, whole.gan), spec.component)
         for net, name in step.wraps.items():
             _move_inside(whole, net, name)
@@ -70,14 +67,14 @@ def plan(source: Autoencoder, gan: GAN, chosen: Sequence[ResolvedStrategy]) -> T
         whole.to_latent = step.to_latent or whole.to_latent
         whole.phases += step.phases
         whole.notes += step.notes
-    _refuse_terms_on_images(whole, chosen)
-    _refuse_broken_promises(whole)
+    _refuse_terms_on_images(whole, resolved)
+    _refuse_missing_tensors(whole)
     return whole
 
 
-def _planning_order(chosen: ResolvedStrategy) -> tuple[int, int, str]:
-    first_slot = min(map(_SLOTS.index, chosen.strategy.slots), default=-1)
-    return chosen.strategy.order, first_slot, chosen.spec.component
+def _planning_order(resolved: ResolvedStrategy) -> tuple[int, int, str]:
+    first_slot = min(map(_SLOTS.index, resolved.strategy.slots), default=-1)
+    return resolved.strategy.order, first_slot, resolved.spec.component
 
 
 def _qualified(step: TransferPlan, component: str) -> TransferPlan:
@@ -101,9 +98,9 @@ def _move_inside(whole: TransferPlan, net: str, name: str) -> None:
             names[net] = {f"{name}.{tensor}" for tensor in names[net]}
 
 
-def _refuse_clashes(chosen: Sequence[ResolvedStrategy]) -> None:
+def _refuse_clashes(resolved: Sequence[ResolvedStrategy]) -> None:
     owner: dict[Slot, str] = {}
-    for spec, strategy in chosen:
+    for spec, strategy in resolved:
         for slot in sorted(strategy.slots, key=_SLOTS.index):
             if slot.exclusive and slot in owner:
                 raise TransferError(
@@ -122,17 +119,17 @@ def _merge_recipe(whole: TransferPlan, step: TransferPlan, spec: PartSpec) -> No
         whole.notes.append(f"{spec.component} sets {key} = {value!r}")
 
 
-def _refuse_terms_on_images(whole: TransferPlan, chosen: Sequence[ResolvedStrategy]) -> None:
+def _refuse_terms_on_images(whole: TransferPlan, resolved: Sequence[ResolvedStrategy]) -> None:
     for name, term in whole.losses.items():
         if whole.task is not None and term.needs_images:
-            task = next(spec.component for spec, strategy in chosen if Slot.TASK in strategy.slots)
+            task = next(spec.component for spec, strategy in resolved if Slot.TASK in strategy.slots)
             raise TransferError(
-                f"{task} fills the slot 'task' with codes, and {name.rpartition('/')[0]} looks at images",
+                f"{task} fills the slot 'task' with codes, and {name.rpartition('/')[0]} needs images",
                 "Choose one of the two.",
             )
 
 
-def _refuse_broken_promises(whole: TransferPlan) -> None:
+def _refuse_missing_tensors(whole: TransferPlan) -> None:
     for net, names in whole.required_tensors.items():
         missing = names - {edit.tensor for edit in whole.edits if edit.net == net}
         if missing:

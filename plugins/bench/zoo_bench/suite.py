@@ -18,7 +18,7 @@ from zoo.plugin import (
     AdversarialTraining,
     AutoencoderTraining,
     ConfigError,
-    PartSpec,
+    PartLike,
     Selection,
     from_plain,
     near,
@@ -47,8 +47,6 @@ __all__ = [
     "write_suite",
 ]
 
-Part = str | PartSpec
-
 
 @dataclass(frozen=True)
 class DataEntry:
@@ -63,10 +61,10 @@ class DataEntry:
 class Architecture:
     """The nets: G is like `generator` (the autoencoder's decoder), D like `discriminator` (by default its encoder)."""
 
-    encoder: Part = "dcgan"
-    generator: Part | None = None
-    discriminator: Part | None = None
-    bottleneck: Part = "core/gaussian"
+    encoder: PartLike = "dcgan"
+    generator: PartLike | None = None
+    discriminator: PartLike | None = None
+    bottleneck: PartLike = "core/gaussian"
     latent_dim: int = 64
 
 
@@ -101,7 +99,7 @@ class Arm:
     """A way to train: from scratch if `strategy` is not given. `like` names another arm, whose tuned settings this one
     takes; `data`, `autoencoders` and `seeds` restrict what it is run on."""
 
-    strategy: str | tuple[Part, ...] | None = None
+    strategy: str | tuple[PartLike, ...] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     like: str | None = None
     data: tuple[str, ...] = ()

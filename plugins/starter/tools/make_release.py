@@ -37,7 +37,7 @@ def main() -> None:
             recipe, autoencoder=before.autoencoder, transfer=replace(recipe.transfer, source="autoencoder")
         )
     figures = reference(gan.images, "judge").measure(gan.gan.sample(SAMPLES), whole=True)
-    trained = Trained(gan.autoencoder, gan.gan, gan.images, recipe, gan.shown, gan.report, figures)
+    trained = Trained(gan.autoencoder, gan.gan, gan.image_sample, recipe, gan.shown, gan.report, figures)
     manifest = write_pair(trained, folder, license=gan.images.license, name=name, version=version)
     size = sum(path.stat().st_size for path in Path(folder).iterdir())
     print(f"{manifest.name} {manifest.version}: {size / 2**20:.1f} MiB")

@@ -13,11 +13,11 @@ from zoo import plugins
 from zoo._utils.seeds import seeded, stream
 from zoo.losses.types import AdversarialObjective, AutoencoderObjective, StepContext
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import Part, autoencoder
+from zoo.networks.compose import autoencoder
 from zoo.networks.types import DiscriminatorOutput
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
-from zoo.types import DataSpec, PartSpec
+from zoo.types import DataSpec, PartLike, PartSpec
 
 __all__ = ["OBJECTIVE_CHECKS", "ObjectiveCase"]
 
@@ -28,8 +28,8 @@ _SMALL = DataSpec((1, 8, 8))
 class ObjectiveCase(ComponentCase):
     """An objective, and a small autoencoder for objectives of autoencoders (needs the plugin of its parts)."""
 
-    encoder: Part = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
-    bottleneck: Part = "gaussian"
+    encoder: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
+    bottleneck: PartLike = "gaussian"
     data: DataSpec = _SMALL
     kind = "objective"
 

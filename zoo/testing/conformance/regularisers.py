@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from zoo import plugins
 from zoo._utils.seeds import stream
 from zoo.losses.types import Regulariser, StepContext
-from zoo.networks.compose import Part, as_part, build_discriminator
+from zoo.networks.compose import build_discriminator
 from zoo.networks.types import Discriminator, DiscriminatorOutput
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.testing.conformance.modules import Check
-from zoo.types import DataSpec
+from zoo.types import DataSpec, PartLike, PartSpec, as_part
 
 __all__ = ["REGULARISER_CHECKS", "RegulariserCase"]
 
@@ -30,7 +30,7 @@ _BATCH = 8
 class RegulariserCase(ComponentCase):
     """A penalty, and a small discriminator to compute it on (needs that one's plugin)."""
 
-    discriminator: Part = field(default_factory=lambda: {"component": "dcgan", "config": {"width": 4}})
+    discriminator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     data: DataSpec = _SMALL
     kind = "regulariser"
 

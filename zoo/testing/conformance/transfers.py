@@ -17,7 +17,7 @@ from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.losses.types import Side
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import Part, autoencoder, build_autoencoder, gan
+from zoo.networks.compose import autoencoder, build_autoencoder, gan
 from zoo.networks.gan import GAN
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
@@ -27,7 +27,7 @@ from zoo.transfers.apply import apply
 from zoo.transfers.plan import Slot, Source, TransferPlan, TransferStrategy
 from zoo.transfers.report import nets_of, report_on
 from zoo.transfers.strategies import plan, resolve_strategies
-from zoo.types import DataSpec, PartSpec
+from zoo.types import DataSpec, PartLike, PartSpec
 
 __all__ = ["TRANSFER_CHECKS", "TransferCase"]
 
@@ -40,9 +40,9 @@ _TRAINING = AdversarialTraining(batch=8, images=8 * STEPS)
 class TransferCase(ComponentCase):
     """A strategy, and a small autoencoder to transfer from (8 px grey images; needs the plugin of its parts)."""
 
-    encoder: Part = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
-    generator: Part = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
-    bottleneck: Part = "gaussian"
+    encoder: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
+    generator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
+    bottleneck: PartLike = "gaussian"
     data: DataSpec = _SMALL
     latent_dim: int = 6
     kind = "transfer"

@@ -1,0 +1,87 @@
+"""What a release needs of the images, kept in the run's folder when training starts, so that the images may be moved:
+
+held_out.safetensors   a few held-out images, uint8 `pixels` (N, *shape): for test vectors, and an autoencoder's picture
+data.json              the set's name, license, credit, and the sha256 that the recipe has
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zoo._utils.strict_json import parse_json
+from zoo._utils.tensors import pack, unpack
+from zoo.config import from_plain
+from zoo.data.config import DataConfig
+from zoo.data.images import ImageSet, from_uint8
+from zoo.errors import IntegrityError
+from zoo.training.recipe import Recipe
+from zoo.training.run_dir import RunDirectory
+from zoo.types import DataSpec
+
+__all__ = ["ImageSample", "keep_sample", "read_sample", "sample_of"]
+
+_PIXELS, _FACTS = "held_out.safetensors", "data.json"
+_OF_GAN, _OF_AUTOENCODER = 4, 32
+_LARGEST = 1_000_000
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ImageSample:
+    """A few held-out images of a set, uint8 `(N, *spec.shape)`, and whose they are."""
+
+    name: str
+    license: str
+    credit: str
+    spec: DataSpec
+    pixels: Tensor
+
+    def batch(self, count: int) -> Tensor:
+        """The first `count` of them, or all, float32 in the value range."""
+        return from_uint8(self.pixels[:count], self.spec)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    name: str
+    license: str
+    credit: str
+    sha256: str
+
+
+def sample_of(images: ImageSet, recipe: Recipe) -> ImageSample:
+    """As many held-out images as a release of the recipe's model needs."""
+    count = _OF_GAN if recipe.autoencoder is None else _OF_AUTOENCODER
+    pixels = images.pixels[images.held_out[:count]].cpu()
+    return ImageSample(images.name, images.license, images.credit, images.spec, pixels)
+
+
+def keep_sample(run_dir: RunDirectory, images: ImageSet, recipe: Recipe) -> None:
+    """Write a sample of the images into the run's folder. Raises StorageError."""
+    sample = sample_of(images, recipe)
+    facts = _Facts(sample.name, sample.license, sample.credit, images.sha256)
+    run_dir.keep(_PIXELS, pack({"pixels": sample.pixels}, {}))
+    run_dir.keep(_FACTS, json.dumps(asdict(facts)).encode())
+
+
+def read_sample(folder: Path, data: DataConfig) -> ImageSample | None:
+    """The sample in a run's folder; None if there is none (runs of earlier versions) or it is of other images. Raises
+    IntegrityError for files that are broken."""
+    try:
+        tensors = unpack((folder / _PIXELS).read_bytes(), str(folder / _PIXELS))
+        plain = parse_json((folder / _FACTS).read_bytes(), str(folder / _FACTS), largest=_LARGEST, error=IntegrityError)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise IntegrityError(f"{error.filename} cannot be read: {error.strerror or error}") from None
+    facts = from_plain(_Facts, plain, str(folder / _FACTS), error=IntegrityError)
+    if facts.sha256 != data.sha256:
+        return None
+    pixels = tensors.get("pixels")
+    if pixels is None or pixels.dtype != torch.uint8 or tuple(pixels.shape[1:]) != data.spec.shape:
+        raise IntegrityError(f"{folder / _PIXELS} holds no images", "Remove it: the run's images are opened instead.")
+    return ImageSample(facts.name, facts.license, facts.credit, data.spec, pixels)
