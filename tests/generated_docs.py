@@ -64,7 +64,7 @@ def costs() -> dict[str, dict[str, str]]:
 
 
 def _settings(kind: str, name: str) -> str:
-    cls = plugins.config_class(plugins.find(kind, name))
+    cls = plugins.config_class(plugins.find_component(kind, name))
     rows = settings_of(cls)
     if not rows:
         return "It has no settings."

@@ -88,7 +88,7 @@ def test_a_balanced_run_resumes_bit_for_bit(images: ImageSet, tmp_path: Path) ->
 
     whole = begin("whole", 160)
     resumed = zoo.resume(begin("cut", 96).folder, override={"images": 160}, out=tmp_path / "resumed")
-    last = [checkpoint.load(checkpoint.latest(one.folder / "checkpoints"))[1] for one in (whole, resumed)]
+    last = [checkpoint.load(checkpoint.latest_checkpoint(one.folder / "checkpoints"))[1] for one in (whole, resumed)]
     assert last[0]["modules.terms.transfer/recon-anchor/anchor.balance.norms"].min() > 0
     assert last[0].keys() == last[1].keys()
     assert all(torch.equal(last[0][key], last[1][key]) for key in last[0])

@@ -32,7 +32,7 @@ from zoo_bench.table import Row, read_table, write_table
 from zoo.cli import zoo
 from zoo.config import from_plain
 from zoo.data.open import open_images
-from zoo.data.split import select
+from zoo.data.split import select_images
 from zoo.errors import ConfigError, DataError
 from zoo.training.recipe import read_recipe
 from zoo.types import Event, Selection
@@ -173,23 +173,23 @@ def test_measurements_are_spaced_in_their_logarithm_from_start_to_end(tiny: Call
 
 def test_tuning_sees_no_held_out_row() -> None:
     whole = open_images("mnist5k", shape=(1, 8, 8))
-    part = select(whole, Selection(tuning=True))
+    part = select_images(whole, Selection(tuning=True))
     assert len(part) == len(whole.train)
     assert torch.equal(part.pixels, whole.pixels[whole.train])
     assert len(part.held_out) == round(0.2 * len(part))
-    assert torch.equal(select(whole, Selection(tuning=True)).train, part.train)
+    assert torch.equal(select_images(whole, Selection(tuning=True)).train, part.train)
 
 
 def test_fewer_rows_to_learn_from_keep_every_held_out_row() -> None:
     whole = open_images("mnist5k", shape=(1, 8, 8))
-    part = select(whole, Selection(learn_from=50, classes=(1, 2)))
+    part = select_images(whole, Selection(learn_from=50, classes=(1, 2)))
     assert part.labels is not None
     assert whole.labels is not None
     assert set(part.labels.tolist()) == {1, 2}
     assert len(part.train) == 50
     assert len(part.held_out) == torch.isin(whole.labels[whole.held_out], torch.tensor([1, 2])).sum()
     with pytest.raises(DataError, match="class 11"):
-        select(whole, Selection(classes=(11,)))
+        select_images(whole, Selection(classes=(11,)))
 
 
 # ---------------------------------------------------------------- running

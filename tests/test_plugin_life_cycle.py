@@ -429,9 +429,9 @@ def test_an_ambiguous_short_name_lists_the_full_ids(site: Site) -> None:
     site.add("one")
     site.add("two")
     with pytest.raises(UnknownName, match="'tiny' is ambiguous") as caught:
-        plugins.find("encoder", "tiny")
+        plugins.find_component("encoder", "tiny")
     assert "one/tiny, two/tiny" in caught.value.hint
-    assert plugins.find("encoder", "one/tiny").plugin.name == "one"
+    assert plugins.find_component("encoder", "one/tiny").plugin.name == "one"
 
 
 def test_a_misspelt_setting_offers_the_right_one(site: Site) -> None:
@@ -446,16 +446,16 @@ FAMILY = GOOD.replace('"tiny"', '"*"').replace('"a sample")', '"a sample", names
 
 def test_a_family_that_cannot_list_its_names_hides_nothing_else(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.add("family", FAMILY, names="def names(): raise RuntimeError('no list')")
-    assert plugins.find("encoder", "dcgan").id == "dcgan/dcgan"
+    assert plugins.find_component("encoder", "dcgan").id == "dcgan/dcgan"
     with pytest.raises(UnknownName):
-        plugins.find("encoder", "no-such-thing")
+        plugins.find_component("encoder", "no-such-thing")
     assert "cannot list its names" in capsys.readouterr().err
 
 
 def test_a_broken_plugin_is_named_when_what_it_would_offer_is_missing(site: Site) -> None:
     site.add("broken", "raise RuntimeError('my own fault')")
     with pytest.raises(UnknownName) as caught:
-        plugins.find("encoder", "broken/tiny")
+        plugins.find_component("encoder", "broken/tiny")
     assert "my own fault" in caught.value.hint
 
 

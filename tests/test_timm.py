@@ -88,11 +88,11 @@ def test_a_family_is_one_line_until_a_pattern_asks_for_its_members() -> None:
 
 def test_a_misspelt_backbone_is_refused_with_near_matches() -> None:
     with pytest.raises(UnknownName, match="there is no encoder 'timm/resnet1O'") as caught:
-        plugins.find("encoder", "timm/resnet1O")
+        plugins.find_component("encoder", "timm/resnet1O")
     assert "resnet18" in caught.value.hint
     for name in ("*", "timm/*", "timm/"):
         with pytest.raises(UnknownName):
-            plugins.find("encoder", name)
+            plugins.find_component("encoder", name)
 
 
 def test_a_short_name_finds_the_member_and_its_full_id_is_stored() -> None:

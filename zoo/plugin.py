@@ -53,16 +53,20 @@ if TYPE_CHECKING:
         write_atomically as write_atomically,
         write_folder_atomically as write_folder_atomically,
     )
-    from zoo._utils.html import data_url as data_url
+    from zoo._utils.html import data_url as data_url, facts_table as facts_table, html_table as html_table
     from zoo._utils.seeds import per_sample as per_sample, seed_of as seed_of, seeded as seeded, stream as stream
     from zoo._utils.strict_json import dump_json as dump_json, parse_json as parse_json
     from zoo._utils.text import front_matter as front_matter
+    from zoo.cli.completing import complete_model as complete_model, complete_release as complete_release
+    from zoo.cli.options import json_option as json_option, out_option as out_option, quiet_option as quiet_option
+    from zoo.cli.show import print_json as print_json, print_lines as print_lines, print_table as print_table
     from zoo.data.convert import convert_samples as convert_samples
-    from zoo.data.grids import grid as grid, png_bytes as png_bytes
+    from zoo.data.grids import captioned_grid as captioned_grid, grid as grid, png_bytes as png_bytes
     from zoo.data.images import ImageSet as ImageSet
     from zoo.data.open import open_images as open_images
     from zoo.data.pixels import from_uint8 as from_uint8, to_uint8 as to_uint8
     from zoo.data.prepare import fit_arrays as fit_arrays
+    from zoo.data.split import select_images as select_images
     from zoo.data.types import Dataset as Dataset
     from zoo.losses.balance import GradientBalance as GradientBalance
     from zoo.losses.logits import over_groups as over_groups
@@ -107,6 +111,8 @@ if TYPE_CHECKING:
         RegisteredComponent as RegisteredComponent,
         components as components,
         config_class as config_class,
+        find_component as find_component,
+        import_component as import_component,
         normalise as normalise,
     )
     from zoo.registry.index import (
@@ -135,6 +141,7 @@ if TYPE_CHECKING:
         resume as resume,
         train as train,
     )
+    from zoo.training.checkpoint import latest_checkpoint as latest_checkpoint
     from zoo.training.pipeline import explain_recipe as explain_recipe, run_recipe as run_recipe
     from zoo.training.recipe import (
         AdversarialTraining as AdversarialTraining,
@@ -142,7 +149,7 @@ if TYPE_CHECKING:
         Recipe as Recipe,
         read_recipe as read_recipe,
     )
-    from zoo.training.recipe_diff import differences as differences
+    from zoo.training.recipe_diff import differences as differences, short_value as short_value
     from zoo.training.run_dir import autoencoder_run_dir as autoencoder_run_dir
     from zoo.training.summary import (
         Summary as Summary,
@@ -153,7 +160,12 @@ if TYPE_CHECKING:
         summarise as summarise,
     )
     from zoo.training.task import ImageTask as ImageTask
-    from zoo.training.watchers import Cost as Cost, CostWatch as CostWatch
+    from zoo.training.watchers import (
+        Cost as Cost,
+        CostWatch as CostWatch,
+        read_costs as read_costs,
+        read_spent as read_spent,
+    )
     from zoo.transfers.apply import TransferResult as TransferResult, transfer as transfer
     from zoo.transfers.density import (
         GaussianFit as GaussianFit,
@@ -184,20 +196,20 @@ if TYPE_CHECKING:
 _LAZY = {
     "zoo._utils.distributed": "all_gather all_reduce_mean",
     "zoo._utils.files": "locked open_regular read_regular sha256_of write_atomically write_folder_atomically",
-    "zoo._utils.html": "data_url facts_table:html_facts table:html_table",
+    "zoo._utils.html": "data_url facts_table html_table",
     "zoo._utils.seeds": "per_sample seed_of seeded stream",
     "zoo._utils.strict_json": "dump_json parse_json",
     "zoo._utils.text": "front_matter",
-    "zoo.cli.completing": "models:complete_model releases:complete_release",
-    "zoo.cli.options": "json_flag:json_option out:out_option quiet:quiet_option",
-    "zoo.cli.show": "as_json:print_json lines:print_lines table:print_table",
+    "zoo.cli.completing": "complete_model complete_release",
+    "zoo.cli.options": "json_option out_option quiet_option",
+    "zoo.cli.show": "print_json print_lines print_table",
     "zoo.data.convert": "convert_samples",
-    "zoo.data.grids": "captioned:captioned_grid grid png_bytes",
+    "zoo.data.grids": "captioned_grid grid png_bytes",
     "zoo.data.images": "ImageSet",
     "zoo.data.open": "open_images",
     "zoo.data.pixels": "from_uint8 to_uint8",
     "zoo.data.prepare": "fit_arrays",
-    "zoo.data.split": "select:select_images",
+    "zoo.data.split": "select_images",
     "zoo.data.types": "Dataset",
     "zoo.losses.balance": "GradientBalance",
     "zoo.losses.logits": "over_groups",
@@ -216,7 +228,7 @@ _LAZY = {
     "zoo.networks.spectral": "keep_gains normalised",
     "zoo.networks.types": "Bottleneck Discriminator DiscriminatorOutput Encoder Features Generator Posterior Prior",
     "zoo.networks.utils": "evaluating",
-    "zoo.plugins": "RegisteredComponent components config_class find:find_component resolve:import_component normalise",
+    "zoo.plugins": "RegisteredComponent components config_class find_component import_component normalise",
     "zoo.registry.index": "Entry available_release models open_release",
     "zoo.registry.load": "load",
     "zoo.release.card": "hub_license",
@@ -227,10 +239,10 @@ _LAZY = {
     "zoo.report.curves": "curve",
     "zoo.report.diagram": "transfer_diagram",
     "zoo.training.api": "Run open_model open_run resume train",
-    "zoo.training.checkpoint": "latest:latest_checkpoint",
+    "zoo.training.checkpoint": "latest_checkpoint",
     "zoo.training.pipeline": "explain_recipe run_recipe",
     "zoo.training.recipe": "AdversarialTraining AutoencoderTraining Recipe read_recipe",
-    "zoo.training.recipe_diff": "differences short:short_value",
+    "zoo.training.recipe_diff": "differences short_value",
     "zoo.training.run_dir": "autoencoder_run_dir",
     "zoo.training.summary": "Summary find_runs kid_curve loss_curve newest_grid summarise",
     "zoo.training.task": "ImageTask",
@@ -243,12 +255,7 @@ _LAZY = {
     ),
     "zoo.transfers.weight_mapping": "fold_affine map_weights name_of require_same_data",
 }
-_HOME = {
-    name: (module, attribute)
-    for module, names in _LAZY.items()
-    for attribute, _, alias in (entry.partition(":") for entry in names.split())
-    for name in [alias or attribute]
-}
+_HOME = {name: module for module, names in _LAZY.items() for name in names.split()}
 
 __all__ = [
     "Component",
@@ -289,8 +296,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'zoo.plugin' has no attribute {name!r}")
-    module, attribute = _HOME[name]
-    return getattr(importlib.import_module(module), attribute)
+    return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

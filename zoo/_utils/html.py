@@ -6,10 +6,10 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["data_url", "escape", "facts_table", "picture", "table"]
+__all__ = ["data_url", "escape", "facts_table", "html_table", "picture"]
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
+def html_table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:
     """An HTML table; numbers are aligned right."""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     top = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)

@@ -19,7 +19,16 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from zoo.plugins import RegisteredComponent
 
-__all__ = ["any_component", "components", "data", "kinds", "models", "plugins", "releases", "strategies"]
+__all__ = [
+    "any_component",
+    "complete_component",
+    "complete_data",
+    "complete_model",
+    "complete_release",
+    "complete_strategy",
+    "kinds",
+    "plugins",
+]
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
 
@@ -27,22 +36,22 @@ _MOST_NAMES = 200
 """The most completions of a component: timm's family has more names than a shell should print."""
 
 
-def releases(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+def complete_release(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Names of releases in the registries."""
     return _silently(lambda: _releases(incomplete))
 
 
-def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Names of releases in the registries, or else folders of releases or runs."""
-    return [CompletionItem(incomplete, type="dir"), *releases(ctx, param, incomplete)]
+    return [CompletionItem(incomplete, type="dir"), *complete_release(ctx, param, incomplete)]
 
 
-def data(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+def complete_data(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Data sets, or else files and folders."""
-    return [CompletionItem(incomplete, type="file"), *components("dataset")(ctx, param, incomplete)]
+    return [CompletionItem(incomplete, type="file"), *complete_component("dataset")(ctx, param, incomplete)]
 
 
-def components(kind: str) -> Completer:
+def complete_component(kind: str) -> Completer:
     """Short names of components of one kind, and full ids after a slash."""
     return lambda ctx, param, incomplete: _silently(lambda: _components(kind, incomplete))
 
@@ -51,10 +60,10 @@ def any_component(ctx: click.Context, param: click.Parameter, incomplete: str) -
     """The argument of `zoo info`: components with --component, or else releases."""
     if ctx.params.get("component"):
         return _silently(lambda: _components(None, incomplete))
-    return models(ctx, param, incomplete)
+    return complete_model(ctx, param, incomplete)
 
 
-def strategies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+def complete_strategy(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Strategies, also after a `+`; none twice."""
     before, plus, last = incomplete.rpartition("+")
     used = set(before.split("+"))

@@ -21,7 +21,7 @@ __all__ = ["demo"]
     "--out", "-o", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="The folder to write."
 )
 @options.seed
-@options.json_flag
+@options.json_option
 def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
     """Adapt the bundled autoencoder of printed characters to handwritten digits, transfer it to a GAN, train the same
     GAN from scratch for comparison, and show the gain. Needs no network.
@@ -40,11 +40,11 @@ def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
         except KeyboardInterrupt as stop:
             raise click.Abort(_again(out, quick)) from stop
     if as_json:
-        show.as_json(result.plain())
+        show.print_json(result.plain())
         return
     click.echo("\nKID against held-out digits, lower is better (FID in brackets):\n")
     arms = (result.transfer, result.scratch)
-    show.table(
+    show.print_table(
         ("images shown", "transfer", "scratch"),
         [
             (f"{at:,}", *(f"{arm['kid'][i]:.4f} ({arm['fid'][i]:.1f})" for arm in arms))

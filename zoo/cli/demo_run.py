@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo._utils.files import write_atomically
-from zoo.data.grids import captioned, png_bytes
+from zoo.data.grids import captioned_grid, png_bytes
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError
@@ -177,7 +177,7 @@ def _pictures(runs: dict[str, Run]) -> bytes:
         for path in [grids[i] for i in _PANELS if i < len(grids)]:
             with Image.open(path) as picture:
                 panels.append((f"{arm}, {int(path.stem):,} images", picture.convert("RGB")))
-    return png_bytes(captioned(panels, across=len(panels) // len(runs)))
+    return png_bytes(captioned_grid(panels, across=len(panels) // len(runs)))
 
 
 def _metric_curve(run: Run, name: str) -> dict[int, Metric]:

@@ -10,7 +10,7 @@ __all__ = ["doctor"]
 
 
 @click.command()
-@options.json_flag
+@options.json_option
 def doctor(as_json: bool) -> None:
     """Print what a bug report needs (versions, plugins, devices, folders, registries), and problems; exit code 1 if
     there are any. Sends no request.
@@ -23,7 +23,7 @@ def doctor(as_json: bool) -> None:
 
     diagnosis = diagnose()
     if as_json:
-        show.as_json(diagnosis.plain())
+        show.print_json(diagnosis.plain())
     else:
         _section("versions", list(diagnosis.versions.items()))
         _section("plugins", [(plugin.name, f"{plugin.release}  {plugin.step}") for plugin in diagnosis.plugins])
@@ -38,7 +38,7 @@ def doctor(as_json: bool) -> None:
         _section("registries", [(f"{len(layer.entries)} models", layer.path) for layer in diagnosis.registries])
         _section("variables", list(diagnosis.variables.items()))
         click.echo(click.style("problems", bold=True))
-        show.lines(f"  {problem.what}\n    {problem.repair}" for problem in diagnosis.problems)
+        show.print_lines(f"  {problem.what}\n    {problem.repair}" for problem in diagnosis.problems)
         if not diagnosis.problems:
             click.echo("  none found")
     if diagnosis.problems:

@@ -14,8 +14,8 @@ __all__ = ["cache", "search"]
 @click.command()
 @click.argument("text", default="")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The most results to show.")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def search(text: str, limit: int, as_json: bool, quiet: bool) -> None:
     """Look on the Hub for releases with TEXT in their name.
 
@@ -27,12 +27,12 @@ def search(text: str, limit: int, as_json: bool, quiet: bool) -> None:
 
     results = search_hub(text, limit=limit)
     if as_json:
-        show.as_json([asdict(result) for result in results])
+        show.print_json([asdict(result) for result in results])
     elif quiet:
-        show.lines(result.address for result in results)
+        show.print_lines(result.address for result in results)
     elif results:
         rows = [(result.address, result.license, result.changed[:10], " ".join(result.tags)) for result in results]
-        show.table(("release", "license", "changed", "tags"), rows)
+        show.print_table(("release", "license", "changed", "tags"), rows)
     else:
         click.echo(f"Nothing with {text!r} in its name carries the tag aegan-zoo.", err=True)
 
@@ -48,8 +48,8 @@ def cache() -> None:
 
 
 @cache.command("ls", short_help="List the releases in the Hub's cache.")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def list_cache(as_json: bool, quiet: bool) -> None:
     """List the releases in the Hub's cache, and nothing else in it.
 
@@ -61,14 +61,14 @@ def list_cache(as_json: bool, quiet: bool) -> None:
 
     releases = cached_releases()
     if as_json:
-        show.as_json([asdict(release) | {"folder": str(release.folder)} for release in releases])
+        show.print_json([asdict(release) | {"folder": str(release.folder)} for release in releases])
     elif quiet:
-        show.lines(release.address for release in releases)
+        show.print_lines(release.address for release in releases)
     else:
         rows = [
             (r.name or "?", r.version, f"{r.size:,}", "whole" if r.whole else "not whole", r.address) for r in releases
         ]
-        show.table(("name", "version", "bytes", "state", "from"), rows)
+        show.print_table(("name", "version", "bytes", "state", "from"), rows)
 
 
 @cache.command("rm")
@@ -85,7 +85,7 @@ def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     from zoo.remote.cache import plan_removal, remove
 
     plan = plan_removal(names)
-    show.lines(f"{release.address}  {release.folder}" for release in plan.releases)
+    show.print_lines(f"{release.address}  {release.folder}" for release in plan.releases)
     if dry_run:
         click.echo(f"Would free {plan.frees:,} bytes.")
         return
@@ -96,7 +96,7 @@ def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
 
 
 @cache.command("verify")
-@options.json_flag
+@options.json_option
 def verify_cache(as_json: bool) -> None:
     """Hash every file of every release in the cache.
 
@@ -108,9 +108,9 @@ def verify_cache(as_json: bool) -> None:
 
     problems = {release.address: check(release) for release in cached_releases()}
     if as_json:
-        show.as_json([{"address": address, "problem": problem} for address, problem in problems.items()])
+        show.print_json([{"address": address, "problem": problem} for address, problem in problems.items()])
     elif problems:
-        show.lines(f"{address}  {problem or 'whole'}" for address, problem in problems.items())
+        show.print_lines(f"{address}  {problem or 'whole'}" for address, problem in problems.items())
     else:
         click.echo("The cache is empty: no release was pulled so far.", err=True)
     if any(problems.values()):

@@ -16,8 +16,8 @@ __all__ = ["components", "plugins"]
 @click.command()
 @click.argument("kind", required=False, shell_complete=completing.kinds)
 @click.argument("pattern", default="*")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> None:
     """List the components of plugins, by kind and by a glob over names.
 
@@ -30,16 +30,16 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
 
     listed = host.components(kind, pattern)
     if as_json:
-        show.as_json(
+        show.print_json(
             [
                 asdict(registered.component) | {"id": registered.id, "plugin": registered.plugin.name}
                 for registered in listed
             ]
         )
     elif quiet:
-        show.lines(registered.id for registered in listed)
+        show.print_lines(registered.id for registered in listed)
     elif listed:
-        show.table(
+        show.print_table(
             ("kind", "name", "plugin", ""),
             [(c.component.kind, c.component.name, c.plugin.name, c.component.summary) for c in listed],
         )
@@ -58,8 +58,8 @@ def plugins() -> None:
 
 
 @plugins.command("list", short_help="List every installed plugin.")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def list_plugins(as_json: bool, quiet: bool) -> None:
     """List every installed plugin, the step of loading that it reached, and its problem, if any.
 
@@ -78,12 +78,12 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
         for plugin in host.plugins()
     ]
     if as_json:
-        show.as_json([plugin.plain() for plugin in listed])
+        show.print_json([plugin.plain() for plugin in listed])
         return
     if quiet:
-        show.lines(plugin.name for plugin in listed)
+        show.print_lines(plugin.name for plugin in listed)
         return
-    show.table(
+    show.print_table(
         ("plugin", "distribution", "version", "step", "components", "problem"),
         [
             (
@@ -106,7 +106,7 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
 @click.argument("name", shell_complete=completing.plugins)
 @click.option("--component", default="", help="Check only this component, for example one of a family.")
 @click.option("--traceback", is_flag=True, help="Show the traceback of each failure.")
-@options.json_flag
+@options.json_option
 @click.pass_obj
 def check(root: dict[str, bool] | None, name: str, component: str, traceback: bool, as_json: bool) -> None:
     """Load a plugin and run the conformance checks on its components; exit code 1 if any fails.
@@ -120,7 +120,7 @@ def check(root: dict[str, bool] | None, name: str, component: str, traceback: bo
     traceback = traceback or (root or {}).get("traceback", False)  # `main` removes the flag from the command line
     verdict = check_plugin(name, component)
     if as_json:
-        show.as_json(_plain(verdict, traceback))
+        show.print_json(_plain(verdict, traceback))
     else:
         _print(verdict, traceback)
     if not verdict.passed:
@@ -130,7 +130,7 @@ def check(root: dict[str, bool] | None, name: str, component: str, traceback: bo
 @plugins.command("new", short_help="Start a plugin.")
 @click.argument("name")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write; zoo-NAME by default.")
-@options.quiet
+@options.quiet_option
 def new(name: str, out: Path | None, quiet: bool) -> None:
     """Write a new plugin from a template: it installs, passes its tests and trains.
 
@@ -143,9 +143,9 @@ def new(name: str, out: Path | None, quiet: bool) -> None:
     folder = out or Path(f"zoo-{name}")
     files = scaffold(name, folder)
     if quiet:
-        show.lines([folder])
+        show.print_lines([folder])
         return
-    show.lines(file.relative_to(folder) for file in files)
+    show.print_lines(file.relative_to(folder) for file in files)
     click.echo(f"Next: pip install -e {folder} && zoo plugins check {name}; with pytest installed: pytest {folder}")
 
 
@@ -176,10 +176,10 @@ def _print(verdict: Any, traceback: bool) -> None:
         click.echo(f"  {component}  {len(rows) - len(failed)} of {len(rows)} checks passed")
         for error in dict.fromkeys(result.error for result in failed):
             alike = [result for result in failed if result.error == error]
-            show.lines(f"    {result.check} [{result.case}]" for result in alike)
-            show.lines([f"      {error}"])
+            show.print_lines(f"    {result.check} [{result.case}]" for result in alike)
+            show.print_lines([f"      {error}"])
             if traceback:
                 click.echo(alike[0].traceback)
-    show.lines(f"  note: {note}" for note in verdict.notes)
+    show.print_lines(f"  note: {note}" for note in verdict.notes)
     count = len(verdict.results)
     click.echo(f"{count} checks, {len(verdict.failures)} failed" if count else "no check ran: that is a failure")

@@ -12,11 +12,11 @@ __all__ = ["pull"]
 
 
 @click.command()
-@click.argument("name", shell_complete=completing.releases)
+@click.argument("name", shell_complete=completing.complete_release)
 @click.option("--refresh", is_flag=True, help="Look up the branch's or tag's commit again.")
 @click.option("--verify-key", "key", type=click.Path(path_type=Path), help="A public key that must have signed it.")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool) -> None:
     """Get a release, by name or hub:org/name[@revision], and check every byte of it.
 
@@ -33,12 +33,12 @@ def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool)
 
         check_signature(release.folder, key)
     if as_json:
-        show.as_json(
+        show.print_json(
             {"name": manifest.name, "version": manifest.version, "folder": str(release.folder)}
             | {"commit": release.commit, "requested": release.requested}
         )
     elif quiet:
-        show.lines([release.folder])
+        show.print_lines([release.folder])
     else:
         how = "pulled and checked" if release.requested else "already here, checked"
         commit = f" at {release.commit[:12]}" if release.commit else ""

@@ -20,8 +20,8 @@ __all__ = ["push"]
 @click.option("--dry-run", is_flag=True, help="Check it and write what would be uploaded; send nothing.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Where --dry-run writes.  [default: REPO-upload]")
 @click.option("--sign", "key", type=click.Path(path_type=Path), help="A private key (PEM, P-256) to sign with.")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def push(
     folder: Path,
     repo: str,
@@ -45,11 +45,11 @@ def push(
     published = publish(folder, repo, private=private, message=message, dry_run=target, sign_key=key)
     address = f"hub:{published.repo}@{published.commit}" if published.commit else ""
     if as_json:
-        show.as_json(asdict(published) | {"address": address, "folder": str(target or folder)})
+        show.print_json(asdict(published) | {"address": address, "folder": str(target or folder)})
     elif quiet:
-        show.lines([target or address])
+        show.print_lines([target or address])
     elif target is not None:
-        show.table(("bytes", "file"), [(f"{size:,}", name) for name, size in published.files.items()])
+        show.print_table(("bytes", "file"), [(f"{size:,}", name) for name, size in published.files.items()])
         click.echo(f"Checked. This would be version {published.version} of {repo}; it is in {target}")
     else:
         state = "was published already" if published.already else "is published"

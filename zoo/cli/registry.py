@@ -43,7 +43,7 @@ def add(source: str, file: Path | None, default: bool) -> None:
 @registry.command(short_help="Check the registries and every release that they name.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--online", is_flag=True, help="Pull and check what is on the Hub too.")
-@options.json_flag
+@options.json_option
 def check(file: Path | None, online: bool, as_json: bool) -> None:
     """Check a registry file, or all layers, and every release that they name.
 
@@ -55,10 +55,10 @@ def check(file: Path | None, online: bool, as_json: bool) -> None:
 
     results = registry_edit.check(file, online=online)
     if as_json:
-        show.as_json([asdict(result) | {"origin": str(result.origin)} for result in results])
+        show.print_json([asdict(result) | {"origin": str(result.origin)} for result in results])
     else:
         state = {True: "not checked: --online", False: "whole"}
         rows = [(result.name, result.problem or state[result.skipped], result.source) for result in results]
-        show.table(("name", "state", "source"), rows)
+        show.print_table(("name", "state", "source"), rows)
     if any(result.problem for result in results):
         raise SystemExit(1)

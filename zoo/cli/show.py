@@ -15,18 +15,18 @@ import click
 
 from zoo._utils.text import sanitize
 
-__all__ = ["as_json", "facts", "lines", "moved_tensors", "report_table", "skipped", "table"]
+__all__ = ["facts", "moved_tensors", "print_json", "print_lines", "print_table", "report_table", "skipped"]
 
 _LATE_CONTROLS = re.compile(r"[\x7f-\x9f]")
 
 
-def as_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """One JSON value; all control characters are escaped, also those that JSON allows unescaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     click.echo(_LATE_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
-def lines(names: Iterable[object]) -> None:
+def print_lines(names: Iterable[object]) -> None:
     """One name per line."""
     for name in names:
         click.echo(sanitize(str(name)))
@@ -39,7 +39,7 @@ def facts(rows: Sequence[tuple[str, object]]) -> None:
         click.echo(sanitize(f"{key:<{width}}  {value}").rstrip())
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Aligned columns, as wide as their widest cell."""
     cells = [[sanitize(str(cell)) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
@@ -59,7 +59,7 @@ def skipped(files: Sequence[Any]) -> None:
 
 def report_table(rows: Sequence[Any]) -> None:
     """A transfer report: every tensor with its origin and state."""
-    table(
+    print_table(
         ("tensor", "shape", "origin", "state", "how"),
         [(f"{r.net}.{r.tensor}", "x".join(map(str, r.shape)) or "-", r.origin, r.state, r.how) for r in rows],
     )

@@ -186,7 +186,7 @@ def reference(real: ImageSet, metric: str, *, split: str = "held-out", device: t
 
     Raises UnknownName for an unknown component, and like `Reference`.
     """
-    registered = plugins.find("metric", metric)
+    registered = plugins.find_component("metric", metric)
     space: FeatureSpace = plugins.build("metric", registered.id)
     plugins.require(registered, space, FeatureSpace)
     if isinstance(space, nn.Module):

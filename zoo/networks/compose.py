@@ -199,10 +199,10 @@ def discriminator_kind(name: str) -> str:
 
     Raises UnknownName."""
     try:
-        plugins.find("discriminator", name)
+        plugins.find_component("discriminator", name)
     except UnknownName as unknown:
         try:
-            plugins.find("encoder", name)
+            plugins.find_component("encoder", name)
         except UnknownName as error:
             raise error if "ambiguous" not in unknown.message else unknown from None
         return "encoder"

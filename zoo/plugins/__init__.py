@@ -12,12 +12,12 @@ from zoo.plugins.lookup import (
     components,
     config_class,
     configure,
-    find,
+    find_component,
     fresh,
+    import_component,
     missing_members,
     normalise,
     require,
-    resolve,
 )
 from zoo.plugins.types import BUNDLED, Host, Plugin, RegisteredComponent
 
@@ -30,9 +30,10 @@ __all__ = [
     "components",
     "config_class",
     "configure",
-    "find",
+    "find_component",
     "fresh",
     "host",
+    "import_component",
     "load",
     "missing_members",
     "normalise",
@@ -40,6 +41,5 @@ __all__ = [
     "registries",
     "repair",
     "require",
-    "resolve",
     "strict",
 ]

@@ -23,12 +23,12 @@ __all__ = [
     "components",
     "config_class",
     "configure",
-    "find",
+    "find_component",
     "fresh",
+    "import_component",
     "missing_members",
     "normalise",
     "require",
-    "resolve",
 ]
 
 
@@ -51,7 +51,7 @@ def components(kind: str | None = None, pattern: str = "*") -> tuple[RegisteredC
     return tuple(sorted(matching, key=lambda registered: (KINDS.index(registered.component.kind), registered.id)))
 
 
-def find(kind: str, name: str) -> RegisteredComponent:
+def find_component(kind: str, name: str) -> RegisteredComponent:
     """The component of that kind, by full id, short name or alias. Families are searched if nothing else matches.
 
     Raises UnknownName with near matches; if a short name is ambiguous, with the full ids.
@@ -77,7 +77,7 @@ def find(kind: str, name: str) -> RegisteredComponent:
 
 def config_class(registered: RegisteredComponent) -> type[Any]:
     """The component's config dataclass; importing it imports no torch. Raises PluginError if it is no dataclass."""
-    cls = resolve(registered, registered.component.config)
+    cls = import_component(registered, registered.component.config)
     if not isinstance(cls, type) or not dataclasses.is_dataclass(cls):
         raise component_error(
             registered, f"its config {registered.component.config} is not a dataclass", registered.component.config
@@ -87,7 +87,7 @@ def config_class(registered: RegisteredComponent) -> type[Any]:
 
 def configure(kind: str, spec: PartSpec) -> tuple[RegisteredComponent, Any]:
     """The component that `spec` names, and its config instance. Raises UnknownName, ConfigError or PluginError."""
-    registered = find(kind, spec.component)
+    registered = find_component(kind, spec.component)
     settings = dict(spec.config)
     if (
         registered.component.names
@@ -114,7 +114,7 @@ def build(kind: str, spec: PartSpec | str, *arguments: Any, config: Mapping[str,
     if isinstance(spec, str):
         spec = PartSpec(spec, config or {})
     registered, settings = configure(kind, spec)
-    target = resolve(registered, registered.component.target)
+    target = import_component(registered, registered.component.target)
     try:
         return target(settings, *arguments)
     except ZooError:
@@ -138,7 +138,7 @@ def fresh(kind: str, spec: PartSpec) -> PartSpec:
     return PartSpec(registered.id, to_plain(settings.fresh())) if hasattr(settings, "fresh") else spec
 
 
-def resolve(registered: RegisteredComponent, path: str) -> Any:
+def import_component(registered: RegisteredComponent, path: str) -> Any:
     """Import `package.module:name` on behalf of a component."""
     module_name, _, attribute = path.partition(":")
     try:
@@ -190,7 +190,7 @@ def _member(family: RegisteredComponent, name: str) -> RegisteredComponent:
 def _names_of(family: RegisteredComponent) -> tuple[str, ...]:
     """A family's names; if its own code fails, none, with a warning."""
     try:
-        return tuple(str(name) for name in resolve(family, family.component.names)())
+        return tuple(str(name) for name in import_component(family, family.component.names)())
     except (Exception, SystemExit) as error:  # the plugin's code may raise anything
         print(
             f"warning: {family.component.kind} {family.id} of {family.plugin.release} cannot list its names\n"

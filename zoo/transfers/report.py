@@ -52,7 +52,7 @@ class Report:
     def _repr_html_(self) -> str:
         counts = ", ".join(f"{n} {origin}" for origin, n in self.count().items())
         rows = [(f"{r.net}.{r.tensor}", "x".join(map(str, r.shape)), r.origin, r.state, r.how) for r in self.rows]
-        table = html.table(("tensor", "shape", "origin", "state", "how"), rows, f"{self.strategy}: {counts}")
+        table = html.html_table(("tensor", "shape", "origin", "state", "how"), rows, f"{self.strategy}: {counts}")
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         diagram = transfer_diagram(self.plain(), self.strategy)
         return f"{diagram}{notes}<details><summary>Every tensor</summary>{table}</details>"

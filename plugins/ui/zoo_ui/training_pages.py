@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from zoo.plugin import ConfigError, autoencoder_run_dir, components, html_facts, kid_curve, loss_curve, newest_grid
+from zoo.plugin import ConfigError, autoencoder_run_dir, components, facts_table, kid_curve, loss_curve, newest_grid
 from zoo_ui.comparison import compare, picture_of, runs_below, stamp, summary_of
 from zoo_ui.jobs import Jobs
 from zoo_ui.models import sources
@@ -179,7 +179,7 @@ def _progress_of(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
     if summary is None:
         state = state or "not there"
         return (
-            html_facts([("state", "starting" if state == "running" else state), ("log", jobs.log(folder))]),
+            facts_table([("state", "starting" if state == "running" else state), ("log", jobs.log(folder))]),
             *placed(None, None, None),
         )
     rows: list[tuple[str, object]] = [
@@ -192,4 +192,4 @@ def _progress_of(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
         rows.append(("end of its log", jobs.log(folder)[-600:] or summary.error))
     attributes = f'max="{summary.total}" value="{summary.shown}" style="width:100%" aria-label="Progress"'
     pngs = (newest_grid(summary.folder), kid_curve([summary.folder]), loss_curve(summary.folder))
-    return f"<progress {attributes}></progress>{html_facts(rows)}", *placed(*map(picture_of, pngs))
+    return f"<progress {attributes}></progress>{facts_table(rows)}", *placed(*map(picture_of, pngs))

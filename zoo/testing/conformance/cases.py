@@ -50,7 +50,7 @@ class ComponentCase(ABC):
     @property
     def registered(self) -> plugins.RegisteredComponent:
         """The component as its plugin registered it."""
-        return plugins.find(self.kind, self.component)
+        return plugins.find_component(self.kind, self.component)
 
     @property
     def settings(self) -> Any:

@@ -59,7 +59,7 @@ def imports_torch(*modules: str) -> bool:
 def same_component_by_id_and_by_case(case: ComponentCase) -> None:
     """The full id finds the component that the case names."""
     registered = case.registered
-    assert plugins.find(case.kind, registered.id).id == registered.id
+    assert plugins.find_component(case.kind, registered.id).id == registered.id
 
 
 COMPONENT_CHECKS = (
