@@ -12,8 +12,9 @@ Names are imported when they are first used: `import zoo` alone imports neither 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo._utils.lazy import attach
 
 if TYPE_CHECKING:
     from zoo.data.open import open_images as open_images
@@ -31,30 +32,5 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_LAZY = {
-    "zoo.data.open": "open_images",
-    "zoo.errors": "ZooError",
-    "zoo.networks.compose": "autoencoder gan",
-    "zoo.plugins": "components",
-    "zoo.registry.index": "models",
-    "zoo.registry.load": "load",
-    "zoo.remote.push": "push",
-    "zoo.training.api": "open_run resume train",
-    "zoo.training.pipeline": "run_recipe",
-    "zoo.training.recipe": "read_recipe",
-    "zoo.transfers.apply": "transfer",
-    "zoo.types": "DataSpec PartSpec",
-}
-_HOME = {name: module for module, names in _LAZY.items() for name in names.split()}
-
-__all__ = sorted(["__version__", *_HOME])
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__, _names = attach(__name__, __file__)
+__all__ = sorted(["__version__", *_names])

@@ -7,40 +7,40 @@ imported when it is first used. Other names in zoo are private and may change.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zoo.config import Setting, from_plain, settings_of, to_plain
+from zoo._utils.lazy import attach
+from zoo.config import Setting as Setting, from_plain as from_plain, settings_of as settings_of, to_plain as to_plain
 from zoo.errors import (
-    CompositionError,
-    ConfigError,
-    DataError,
-    Diverged,
-    IntegrityError,
-    PluginError,
-    ReleaseError,
-    RemoteError,
-    StorageError,
-    TrainingError,
-    TransferError,
-    UnknownName,
-    ZooError,
-    near,
+    CompositionError as CompositionError,
+    ConfigError as ConfigError,
+    DataError as DataError,
+    Diverged as Diverged,
+    IntegrityError as IntegrityError,
+    PluginError as PluginError,
+    ReleaseError as ReleaseError,
+    RemoteError as RemoteError,
+    StorageError as StorageError,
+    TrainingError as TrainingError,
+    TransferError as TransferError,
+    UnknownName as UnknownName,
+    ZooError as ZooError,
+    near as near,
 )
-from zoo.plugins.hookspecs import hook
+from zoo.plugins.hookspecs import hook as hook
 from zoo.types import (
-    Component,
-    DataSpec,
-    Event,
-    Kind,
-    Metric,
-    Origin,
-    PartLike,
-    PartSpec,
-    RunFacts,
-    Selection,
-    Watcher,
-    as_part,
+    Component as Component,
+    DataSpec as DataSpec,
+    Event as Event,
+    Kind as Kind,
+    Metric as Metric,
+    Origin as Origin,
+    PartLike as PartLike,
+    PartSpec as PartSpec,
+    RunFacts as RunFacts,
+    Selection as Selection,
+    Watcher as Watcher,
+    as_part as as_part,
 )
 
 if TYPE_CHECKING:
@@ -193,111 +193,4 @@ if TYPE_CHECKING:
         require_same_data as require_same_data,
     )
 
-_LAZY = {
-    "zoo._utils.distributed": "all_gather all_reduce_mean",
-    "zoo._utils.files": "locked open_regular read_regular sha256_of write_atomically write_folder_atomically",
-    "zoo._utils.html": "data_url facts_table html_table",
-    "zoo._utils.seeds": "per_sample seed_of seeded stream",
-    "zoo._utils.strict_json": "dump_json parse_json",
-    "zoo._utils.text": "front_matter",
-    "zoo.cli.completing": "complete_model complete_release",
-    "zoo.cli.options": "json_option out_option quiet_option",
-    "zoo.cli.show": "print_json print_lines print_table",
-    "zoo.data.convert": "convert_samples",
-    "zoo.data.grids": "captioned_grid grid png_bytes",
-    "zoo.data.images": "ImageSet",
-    "zoo.data.open": "open_images",
-    "zoo.data.pixels": "from_uint8 to_uint8",
-    "zoo.data.prepare": "fit_arrays",
-    "zoo.data.split": "select_images",
-    "zoo.data.types": "Dataset",
-    "zoo.losses.balance": "GradientBalance",
-    "zoo.losses.logits": "over_groups",
-    "zoo.losses.types": (
-        "AdversarialObjective AutoencoderObjective AuxiliaryLoss FeedbackSchedule Losses Regulariser Side StepContext"
-    ),
-    "zoo.metrics.types": "FeatureSpace",
-    "zoo.networks.autoencoder": "Autoencoder",
-    "zoo.networks.compose": "autoencoder build_autoencoder build_discriminator build_part gan",
-    "zoo.networks.discriminator": "EncoderDiscriminator",
-    "zoo.networks.flows": "FlowPrior",
-    "zoo.networks.gan": "GAN",
-    "zoo.networks.interpolation": "interpolate",
-    "zoo.networks.output": "output",
-    "zoo.networks.priors": "NormalPrior",
-    "zoo.networks.spectral": "keep_gains normalised",
-    "zoo.networks.types": "Bottleneck Discriminator DiscriminatorOutput Encoder Features Generator Posterior Prior",
-    "zoo.networks.utils": "evaluating",
-    "zoo.plugins": "RegisteredComponent components config_class find_component import_component normalise",
-    "zoo.registry.index": "Entry available_release models open_release",
-    "zoo.registry.load": "load",
-    "zoo.release.card": "hub_license",
-    "zoo.release.folder": "read_manifest read_manifest_bytes read_pinned verify_files",
-    "zoo.release.manifest": "MANIFEST Manifest PartEntry ROLES",
-    "zoo.release.snapshots": "snapshot_file",
-    "zoo.remote.cache": "cached_releases",
-    "zoo.report.curves": "curve",
-    "zoo.report.diagram": "transfer_diagram",
-    "zoo.training.api": "Run open_model open_run resume train",
-    "zoo.training.checkpoint": "latest_checkpoint",
-    "zoo.training.pipeline": "explain_recipe run_recipe",
-    "zoo.training.recipe": "AdversarialTraining AutoencoderTraining Recipe read_recipe",
-    "zoo.training.recipe_diff": "differences short_value",
-    "zoo.training.run_dir": "autoencoder_run_dir",
-    "zoo.training.summary": "Summary find_runs kid_curve loss_curve newest_grid summarise",
-    "zoo.training.task": "ImageTask",
-    "zoo.training.watchers": "Cost CostWatch read_costs read_spent",
-    "zoo.transfers.apply": "TransferResult transfer",
-    "zoo.transfers.density": "GaussianFit fit_gaussian fit_mixture memoize",
-    "zoo.transfers.layer_mapping": "activation_mismatch",
-    "zoo.transfers.plan": (
-        "ApplyContext Edit GANTask Schedule Slot Source TrainingPhase TransferPlan TransferStrategy edit_each"
-    ),
-    "zoo.transfers.weight_mapping": "fold_affine map_weights name_of require_same_data",
-}
-_HOME = {name: module for module, names in _LAZY.items() for name in names.split()}
-
-__all__ = [
-    "Component",
-    "CompositionError",
-    "ConfigError",
-    "DataError",
-    "DataSpec",
-    "Diverged",
-    "Event",
-    "IntegrityError",
-    "Kind",
-    "Metric",
-    "Origin",
-    "PartLike",
-    "PartSpec",
-    "PluginError",
-    "ReleaseError",
-    "RemoteError",
-    "RunFacts",
-    "Selection",
-    "Setting",
-    "StorageError",
-    "TrainingError",
-    "TransferError",
-    "UnknownName",
-    "Watcher",
-    "ZooError",
-    "as_part",
-    "from_plain",
-    "hook",
-    "near",
-    "settings_of",
-    "to_plain",
-    *_HOME,
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'zoo.plugin' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -9,8 +9,9 @@ without pytest.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo._utils.lazy import attach
 
 if TYPE_CHECKING:
     from zoo.testing.conformance.bottlenecks import BottleneckCase as BottleneckCase
@@ -38,25 +39,5 @@ if TYPE_CHECKING:
         TransferContract as TransferContract,
     )
 
-_LAZY = {
-    "conformance.bottlenecks": "BottleneckCase",
-    "conformance.cases": "DiscriminatorCase EncoderCase GeneratorCase",
-    "conformance.datasets": "DatasetCase",
-    "conformance.metrics": "MetricCase",
-    "conformance.objectives": "ObjectiveCase",
-    "conformance.priors": "PriorCase",
-    "conformance.regularisers": "RegulariserCase",
-    "conformance.transfers": "TransferCase",
-    "contracts": "BottleneckContract DatasetContract DiscriminatorContract EncoderContract GeneratorContract "
-    "MetricContract ObjectiveContract PriorContract RegulariserContract TransferContract",
-}
-_HOME = {name: module for module, names in _LAZY.items() for name in names.split()}
-
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: contracts import pytest, which `zoo plugins check` does not need."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'zoo.testing' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"zoo.testing.{_HOME[name]}"), name)
+# contracts import pytest, which `zoo plugins check` does not need
+__getattr__, __dir__, __all__ = attach(__name__, __file__)
