@@ -15,7 +15,7 @@ from small_transfers import first_context, make_trainer, run, transfer
 from torch import Tensor
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
 from zoo_transfer.configs.objectives import BEGANConfig, EBGANConfig
-from zoo_transfer.configs.priors import FlowPriorConfig
+from zoo_transfer.configs.priors import FittedFlowConfig
 from zoo_transfer.decoder_init import WarmStart
 from zoo_transfer.denoising_features import fit_denoiser
 from zoo_transfer.energy import BEGAN, EBGAN, pull_away
@@ -29,7 +29,7 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError, TransferError
 from zoo.losses.types import Side, StepContext
-from zoo.networks.configs import FlowPriorConfig as CoreFlowConfig, TruncatedPriorConfig, UniformPriorConfig
+from zoo.networks.configs import FittedFlowConfig as CoreFlowConfig, TruncatedPriorConfig, UniformPriorConfig
 from zoo.networks.flows import FlowPrior
 from zoo.networks.priors import TruncatedPrior, UniformPrior
 from zoo.networks.types import DiscriminatorOutput
@@ -495,7 +495,7 @@ def test_a_flow_is_a_density_that_its_samples_follow() -> None:
     flow = FlowPrior(CoreFlowConfig(layers=4, width=32), 2)
     angle = torch.rand(1000, generator=rng) * 2 * math.pi
     ring = torch.stack([angle.cos(), angle.sin()], 1) * 3 + 0.2 * torch.randn(1000, 2, generator=rng)
-    config = FlowPriorConfig(steps=400, learning_rate=3e-3)
+    config = FittedFlowConfig(steps=400, learning_rate=3e-3)
     standard = torch.distributions.MultivariateNormal(ring.mean(0), torch.cov(ring.T))
     with torch.no_grad():
         flow = fit_flow(flow, ring, config)

@@ -35,7 +35,8 @@ _COUNT = pytest.StashKey[dict[str, int]]()
 
 
 class Contract:
-    """The base class of contracts, with the contract's `checks`. An author's subclass has `cases`.
+    """The base class of contracts, with the contract's `checks`. An author's subclass has `cases`: `EncoderCase`s for
+    `EncoderContract`, and so on (a discriminator's may be encoders, which get a head of one logit).
 
     Defining a subclass that pytest would not collect, or one without cases, raises TypeError: zero checks must not look
     like success. The number of checks is printed at the end of the test run.
@@ -70,62 +71,42 @@ class Contract:
 
 
 class EncoderContract(Contract):
-    """Cases are `EncoderCase`s."""
-
     checks = ENCODER_CHECKS
 
 
 class GeneratorContract(Contract):
-    """Cases are `GeneratorCase`s."""
-
     checks = GENERATOR_CHECKS
 
 
 class DiscriminatorContract(Contract):
-    """Cases are `DiscriminatorCase`s: discriminator components, or encoders with a head of one logit."""
-
     checks = DISCRIMINATOR_CHECKS
 
 
 class BottleneckContract(Contract):
-    """Cases are `BottleneckCase`s."""
-
     checks = BOTTLENECK_CHECKS
 
 
 class PriorContract(Contract):
-    """Cases are `PriorCase`s."""
-
     checks = PRIOR_CHECKS
 
 
 class TransferContract(Contract):
-    """Cases are `TransferCase`s."""
-
     checks = TRANSFER_CHECKS
 
 
 class ObjectiveContract(Contract):
-    """Cases are `ObjectiveCase`s."""
-
     checks = OBJECTIVE_CHECKS
 
 
 class RegulariserContract(Contract):
-    """Cases are `RegulariserCase`s."""
-
     checks = REGULARISER_CHECKS
 
 
 class DatasetContract(Contract):
-    """Cases are `DatasetCase`s."""
-
     checks = DATASET_CHECKS
 
 
 class MetricContract(Contract):
-    """Cases are `MetricCase`s."""
-
     checks = METRIC_CHECKS
 
 

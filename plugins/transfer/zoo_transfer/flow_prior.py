@@ -19,7 +19,7 @@ from zoo.plugin import (
     build_part,
     stream,
 )
-from zoo_transfer.configs.priors import FlowPriorConfig
+from zoo_transfer.configs.priors import FittedFlowConfig
 from zoo_transfer.fitted_prior import plan_fitted_prior
 from zoo_transfer.gan_parts import require_same_latent
 
@@ -33,7 +33,7 @@ class FittedFlow(TransferStrategy):
     slots = frozenset({Slot.PRIOR})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
-    def __init__(self, config: FlowPriorConfig) -> None:
+    def __init__(self, config: FittedFlowConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
@@ -52,7 +52,7 @@ class FittedFlow(TransferStrategy):
         """None: no setting makes a fitted flow N(0, I) for every autoencoder."""
 
 
-def fit_flow(flow: FlowPrior, codes: Tensor, config: FlowPriorConfig) -> FlowPrior:
+def fit_flow(flow: FlowPrior, codes: Tensor, config: FittedFlowConfig) -> FlowPrior:
     """Maximise the likelihood of codes (N, d) with Adam. Raises TransferError if a code is not finite."""
     if not torch.isfinite(codes).all():
         raise TransferError("the autoencoder gives codes that are not finite numbers", "Check it: zoo verify NAME")

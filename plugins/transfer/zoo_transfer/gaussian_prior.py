@@ -26,7 +26,7 @@ from zoo.plugin import (
     memoize,
     name_of,
 )
-from zoo_transfer.configs.priors import GaussianPriorConfig
+from zoo_transfer.configs.priors import FittedGaussianConfig
 from zoo_transfer.fitted_prior import plan_fitted_prior
 
 __all__ = [
@@ -86,7 +86,7 @@ class FittedGaussian(TransferStrategy):
     slots = frozenset({Slot.PRIOR})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
-    def __init__(self, config: GaussianPriorConfig) -> None:
+    def __init__(self, config: FittedGaussianConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:

@@ -16,7 +16,7 @@ from zoo.plugin import (
     fit_mixture,
     stream,
 )
-from zoo_transfer.configs.priors import MixturePriorConfig
+from zoo_transfer.configs.priors import FittedMixtureConfig
 from zoo_transfer.fitted_prior import plan_fitted_prior
 from zoo_transfer.gan_parts import require_same_latent
 
@@ -30,7 +30,7 @@ class FittedMixture(TransferStrategy):
     slots = frozenset({Slot.PRIOR})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
-    def __init__(self, config: MixturePriorConfig) -> None:
+    def __init__(self, config: FittedMixtureConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from zoo.plugin import ConfigError
 from zoo_transfer.configs.ranges import check_ranges
 
-__all__ = ["FlowPriorConfig", "GaussianPriorConfig", "MixturePriorConfig"]
+__all__ = ["FittedFlowConfig", "FittedGaussianConfig", "FittedMixtureConfig"]
 
 
 @dataclass(frozen=True)
-class GaussianPriorConfig:
+class FittedGaussianConfig:
     """With `fold` the Gaussian is folded into the generator's first layer, and the GAN keeps the prior N(0, I). `ridge`
     is added to the covariance's diagonal."""
 
@@ -24,7 +24,7 @@ class GaussianPriorConfig:
 
 
 @dataclass(frozen=True)
-class MixturePriorConfig:
+class FittedMixtureConfig:
     """`components` Gaussians with full covariances. Each covariance is shrunk towards its diagonal by `shrinkage`, 0 to
     1, and `ridge` is added to the diagonal. `seed` draws the initial means."""
 
@@ -43,7 +43,7 @@ class MixturePriorConfig:
 
 
 @dataclass(frozen=True)
-class FlowPriorConfig:
+class FittedFlowConfig:
     """A flow of `layers` affine couplings with networks of `width`, fitted with Adam for `steps` of `batch` codes.
     `seed` draws its weights and the batches."""
 
