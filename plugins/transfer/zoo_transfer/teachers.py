@@ -62,12 +62,11 @@ def build_teacher(source: Autoencoder, gan: GAN, *, decoder: bool = False) -> Te
     encoder = build_part("encoder", specs["encoder"], "encoder", source.data, device=device)
     sizes = encoder.embedding_dim, source.latent_dim
     bottleneck = build_part("bottleneck", specs["bottleneck"], "bottleneck", *sizes, device=device)
-    if not decoder:
-        return Teacher(gan.data, encoder, bottleneck)
-    sample = source.data, source.latent_dim
-    return Teacher(
-        gan.data, encoder, bottleneck, build_part("generator", specs["decoder"], "decoder", *sample, device=device)
-    )
+    copied_decoder = None
+    if decoder:
+        sizes = source.data, source.latent_dim
+        copied_decoder = build_part("generator", specs["decoder"], "decoder", *sizes, device=device)
+    return Teacher(gan.data, encoder, bottleneck, copied_decoder)
 
 
 def teacher_edits(source: Autoencoder, teacher: Teacher, net: str) -> tuple[list[Edit], set[str]]:
