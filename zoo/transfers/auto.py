@@ -27,10 +27,11 @@ __all__ = ["Advice", "Evidence", "advise", "measure_evidence", "mixture_componen
 _GAUSSIAN = "gaussian-prior"
 _FEW_IMAGES = 1_000
 _MIXTURE_IMAGES = 100
-"""From this many images on, a mixture prior was as good as a Gaussian or better (docs/objectives.md); fewer images were
-not measured."""
+"""From this many images on, a mixture prior was as good as a Gaussian or better (docs/appendix/auto-thresholds.md);
+fewer images were not measured."""
 _PRIOR_GAP = 0.15
-"""At a gap of 0.11 a fitted prior was worse than N(0, I), at 0.20 equal, at 0.58 much better (docs/objectives.md)."""
+"""At a gap of 0.11 a fitted prior was worse than N(0, I), at 0.20 equal, at 0.58 much better
+(docs/appendix/auto-thresholds.md)."""
 _ANCHOR_ERROR = 0.25
 """Autoencoders with a relative error up to 0.12 made good anchors, one with 0.31 a poor one (RESULTS.md); values in
 between were not measured."""
