@@ -27,11 +27,7 @@ def parse_json(data: bytes, what: str, *, largest: int, deepest: int = 32, error
         text = data.decode("utf-8")
         _check_depth(text, deepest)
         value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_refuse_constant,
-            parse_float=_float,
-            parse_int=_integer,
+            text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_float, parse_int=_integer
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8")  # fails on lone surrogates
     except UnicodeError:

@@ -14,6 +14,7 @@ from zoo.errors import ConfigError
 
 __all__ = [
     "GIVE_ON",
+    "component",
     "data",
     "device",
     "json_option",
@@ -21,6 +22,7 @@ __all__ = [
     "out_option",
     "parse_settings",
     "quiet_option",
+    "running",
     "seed",
     "settings",
     "shape",
@@ -96,6 +98,18 @@ def training(command: Command) -> Command:
         click.option("--batch", type=int, help="Images a step."),
         click.option("--images", type=int, help="How many images to show."),
     ):  # the last one applied is the first that help names
+        command = option(command)
+    return command
+
+
+def component(flag: str, kind: str, help: str) -> Option:
+    """An option that names a component of a kind."""
+    return click.option(flag, shell_complete=completing.complete_component(kind), help=help)
+
+
+def running(command: Command) -> Command:
+    """What the commands that train share, in the order of help."""
+    for option in (quiet_option, json_option, seed, track, strict, device, settings):
         command = option(command)
     return command
 

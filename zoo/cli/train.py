@@ -20,32 +20,14 @@ __all__ = ["release", "resume", "train", "transfer"]
     "--data", shell_complete=completing.complete_data, help="A data set's name, a folder of images, or an .npz."
 )
 @options.out_option
-@click.option("--encoder", shell_complete=completing.complete_component("encoder"), help="The autoencoder's encoder.")
-@click.option(
-    "--generator",
-    shell_complete=completing.complete_component("generator"),
-    help="The decoder of an autoencoder, the generator of a GAN.",
-)
-@click.option(
-    "--discriminator",
-    shell_complete=completing.complete_component("encoder"),
-    help="The GAN's discriminator: any encoder, or a discriminator component.",
-)
-@click.option(
-    "--bottleneck",
-    shell_complete=completing.complete_component("bottleneck"),
-    help="What makes a code of the embedding.",
-)
+@options.component("--encoder", "encoder", "The autoencoder's encoder.")
+@options.component("--generator", "generator", "The decoder of an autoencoder, the generator of a GAN.")
+@options.component("--discriminator", "encoder", "The GAN's discriminator: any encoder, or a discriminator component.")
+@options.component("--bottleneck", "bottleneck", "What makes a code of the embedding.")
 @click.option("--latent-dim", type=int, help="How many values a code has.")
 @options.shape
 @options.training
-@options.settings
-@options.device
-@options.strict
-@options.track
-@options.seed
-@options.json_option
-@options.quiet_option
+@options.running
 def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, **given: Any) -> None:
     """Train an autoencoder, a GAN from scratch, or everything that a recipe names.
 
@@ -69,27 +51,13 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
     help="Strategies, joined by +; auto chooses.",
 )
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
-@click.option(
-    "--generator",
-    shell_complete=completing.complete_component("generator"),
-    help="Another generator than one like the decoder.",
-)
-@click.option(
-    "--discriminator",
-    shell_complete=completing.complete_component("encoder"),
-    help="Another discriminator than one like the encoder.",
-)
+@options.component("--generator", "generator", "Another generator than one like the decoder.")
+@options.component("--discriminator", "encoder", "Another discriminator than one like the encoder.")
 @options.shape
 @options.training
 @click.option("--adapt", type=int, metavar="IMAGES", help="First let the autoencoder learn so many of your images.")
 @click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
-@options.settings
-@options.device
-@options.strict
-@options.track
-@options.seed
-@options.json_option
-@options.quiet_option
+@options.running
 def transfer(
     source: str,
     strategy: str,

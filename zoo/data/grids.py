@@ -114,8 +114,7 @@ def _tiles(images: Any) -> NDArray[np.uint8]:
     array = np.asarray(images)
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3) or 0 in array.shape:
         raise DataError(
-            f"cannot draw a grid of {array.dtype} {array.shape}",
-            "Give uint8 images (N, C, H, W) with C of 1 or 3.",
+            f"cannot draw a grid of {array.dtype} {array.shape}", "Give uint8 images (N, C, H, W) with C of 1 or 3."
         )
     return np.broadcast_to(array, (array.shape[0], 3, *array.shape[2:])).transpose(0, 2, 3, 1)
 

@@ -65,12 +65,7 @@ def _to_size(picture: Image.Image, size: tuple[int, int], spec: DataSpec) -> Ima
     scale = max(size[0] / picture.width, size[1] / picture.height)
     kept_width, kept_height = size[0] / scale, size[1] / scale
     left, top = (picture.width - kept_width) / 2, (picture.height - kept_height) / 2
-    box = (
-        max(left, 0),
-        max(top, 0),
-        min(left + kept_width, picture.width),
-        min(top + kept_height, picture.height),
-    )
+    box = (max(left, 0), max(top, 0), min(left + kept_width, picture.width), min(top + kept_height, picture.height))
     return picture.resize(size, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
 
 

@@ -192,8 +192,7 @@ def _validate(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         raise DataError(f"features of shapes {list(a.shape)} and {list(b.shape)} cannot be compared")
     if min(len(a), len(b)) < 2:
         raise DataError(
-            f"{len(a)} and {len(b)} samples are too few for a distance",
-            "Give at least 2 of each, better 1,000.",
+            f"{len(a)} and {len(b)} samples are too few for a distance", "Give at least 2 of each, better 1,000."
         )
     a, b = a.detach().cpu().double(), b.detach().cpu().double()
     if not (torch.isfinite(a).all() and torch.isfinite(b).all()):

@@ -33,8 +33,7 @@ def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> Memorisation:
     fake_distance, held_out_distance = (nearest(rows, train)[1].median().item() for rows in (fake, held_out))
     if held_out_distance == 0:
         raise DataError(
-            "half of the held-out images are also training images",
-            "Split the images so that none is in both.",
+            "half of the held-out images are also training images", "Split the images so that none is in both."
         )
     return Memorisation(gap, fake_distance / held_out_distance)
 

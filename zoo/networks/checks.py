@@ -18,13 +18,7 @@ from zoo.networks.types import Discriminator, Encoder, Prior
 from zoo.networks.utils import evaluating
 from zoo.types import DataSpec
 
-__all__ = [
-    "check_bottleneck",
-    "check_discriminator",
-    "check_encoder",
-    "check_generator",
-    "check_prior",
-]
+__all__ = ["check_bottleneck", "check_discriminator", "check_encoder", "check_generator", "check_prior"]
 
 Result = TypeVar("Result")
 

@@ -32,6 +32,8 @@ __all__ = [
     "gan",
 ]
 
+Model = TypeVar("Model", bound=nn.Module)
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
@@ -60,9 +62,7 @@ def autoencoder(
         "bottleneck": plugins.normalise("bottleneck", as_part(bottleneck)),
         "decoder": plugins.normalise("generator", as_part(generator or encoder.component)),
     }
-    model = build_autoencoder(specs, _data(shape, data), latent_dim, seed=seed, device=device)
-    _fetch(model)
-    return model
+    return _fetched(build_autoencoder(specs, _data(shape, data), latent_dim, seed=seed, device=device))
 
 
 def gan(
@@ -95,9 +95,9 @@ def gan(
         "generator": plugins.normalise("generator", generator),
         "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
     }
-    model = build_gan(specs, _data(shape, data), 64 if latent_dim is None else latent_dim, seed=seed, device=device)
-    _fetch(model)
-    return model
+    return _fetched(
+        build_gan(specs, _data(shape, data), 64 if latent_dim is None else latent_dim, seed=seed, device=device)
+    )
 
 
 def build_autoencoder(
@@ -180,14 +180,14 @@ def build_discriminator(
         return EncoderDiscriminator(encoder)
 
 
-def _fetch(model: nn.Module) -> None:
-    """Let every part with pretrained weights fetch them. Only for newly composed models: loaded ones have weights."""
-    if any(parameter.is_meta for parameter in model.parameters()):
-        return
-    for module in model.modules():
-        fetch = getattr(module, "fetch", None)
-        if callable(fetch):
-            fetch()
+def _fetched(model: Model) -> Model:
+    """The newly composed model, with the weights that its parts bring from elsewhere."""
+    if not any(parameter.is_meta for parameter in model.parameters()):
+        for module in model.modules():
+            fetch = getattr(module, "fetch", None)
+            if callable(fetch):
+                fetch()
+    return model
 
 
 def _normalise_discriminator(spec: PartSpec) -> PartSpec:

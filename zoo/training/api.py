@@ -120,13 +120,7 @@ class Run:
         return open_run(self.folder, best=True)
 
     def release(
-        self,
-        folder: str | Path,
-        *,
-        license: str,
-        name: str | None = None,
-        version: str = "0.1.0",
-        best: bool = False,
+        self, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0", best: bool = False
     ) -> Manifest:
         """Write the run as a release folder, with what was measured of just these weights; see
         `zoo.training.release.write_pair`. `best` takes the best checkpoint in place of the last one."""

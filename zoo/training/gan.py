@@ -193,9 +193,7 @@ class GANTrainer:
         """D's loss. A penalty differentiates twice: with one due, everything is computed in float32 and eagerly."""
         inputs = penalty.inputs if penalty is not None else frozenset()
         batch = replace(
-            batch,
-            real=_with_grad(batch.real, "real" in inputs),
-            fake=_with_grad(batch.fake.detach(), "fake" in inputs),
+            batch, real=_with_grad(batch.real, "real" in inputs), fake=_with_grad(batch.fake.detach(), "fake" in inputs)
         )
         discriminate = self._discriminate if penalty is None else self.task.discriminate
         with self.engine.autocast(exact=penalty is not None):
@@ -227,12 +225,7 @@ class GANTrainer:
         return LossOutput(loss, {"g_loss": loss.detach()}, _drop_features(context))
 
     def _make_context(
-        self,
-        batch: MicroBatch,
-        shown: int,
-        discriminate: Callable[[Tensor], DiscriminatorOutput],
-        *,
-        with_real: bool,
+        self, batch: MicroBatch, shown: int, discriminate: Callable[[Tensor], DiscriminatorOutput], *, with_real: bool
     ) -> StepContext:
         augment = self.augmentation.sample(len(batch.rows), self.streams["augmentation"])
 

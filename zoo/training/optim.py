@@ -23,13 +23,7 @@ class ParameterOptimizer:
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        lr: float,
-        betas: tuple[float, float],
-        *,
-        gradient_limit: float = 0.0,
-        prefix: str = "",
+        self, engine: Engine, lr: float, betas: tuple[float, float], *, gradient_limit: float = 0.0, prefix: str = ""
     ) -> None:
         self.engine = engine
         self.lr = lr

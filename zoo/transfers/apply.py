@@ -86,12 +86,7 @@ def transfer(
 
 
 def explain(
-    source: Autoencoder,
-    gan: GAN,
-    strategy: Strategy = AUTO,
-    source_digest: str = "",
-    *,
-    data: ImageSet | None = None,
+    source: Autoencoder, gan: GAN, strategy: Strategy = AUTO, source_digest: str = "", *, data: ImageSet | None = None
 ) -> Report:
     """What would move where, from structure alone (both may be on the meta device). With `data`, `auto` also measures
     the source's values. Raises like `transfer`."""

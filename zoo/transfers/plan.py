@@ -78,14 +78,7 @@ class Slot(StrEnum):
     @property
     def exclusive(self) -> bool:
         """Whether only one strategy may use it; several may use the others."""
-        return self in (
-            Slot.SOURCE,
-            Slot.GENERATOR,
-            Slot.DISCRIMINATOR,
-            Slot.PRIOR,
-            Slot.OBJECTIVE,
-            Slot.TASK,
-        )
+        return self in (Slot.SOURCE, Slot.GENERATOR, Slot.DISCRIMINATOR, Slot.PRIOR, Slot.OBJECTIVE, Slot.TASK)
 
 
 class Source(StrEnum):

@@ -103,10 +103,7 @@ def fold_affine(
     def weight(context: ApplyContext) -> Tensor:
         return (layer.weight.double() @ affine(context)[0].double()).to(layer.weight.dtype)
 
-    return [
-        Edit(net, f"{name}.bias", "adapted", how, bias),
-        Edit(net, f"{name}.weight", "adapted", how, weight),
-    ]
+    return [Edit(net, f"{name}.bias", "adapted", how, bias), Edit(net, f"{name}.weight", "adapted", how, weight)]
 
 
 def name_of(layer: nn.Module, inside: nn.Module) -> str:

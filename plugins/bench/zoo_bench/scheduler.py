@@ -18,16 +18,7 @@ from typing import Any
 from zoo.plugin import ConfigError, TrainingError, ZooError, locked, write_atomically
 from zoo_bench.rows import best_settings, rows_of
 from zoo_bench.single_run import RunResult, check_unchanged, read_result, run_one
-from zoo_bench.suite import (
-    RunSpec,
-    Suite,
-    final_runs,
-    images_to_show,
-    parent_of,
-    source_runs,
-    trial_runs,
-    write_suite,
-)
+from zoo_bench.suite import RunSpec, Suite, final_runs, images_to_show, parent_of, source_runs, trial_runs, write_suite
 from zoo_bench.table import Row, write_table
 
 __all__ = ["RECIPES", "SUITE", "TABLE", "Progress", "collect", "run_suite", "tuned_settings"]

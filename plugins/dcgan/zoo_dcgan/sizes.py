@@ -42,6 +42,5 @@ def _check_shape(data: DataSpec, verb: str) -> None:
     side = next((size for size in SIZES if size >= max(height, width)), SIZES[-1])
     fits = 'padded (prepare="pad")' if max(height, width) <= side else 'scaled down (prepare="resize")'
     raise CompositionError(
-        f"{supported}; asked: {asked}",
-        f"Give shape ({colours}, {side}, {side}): {asked} images are then {fits}.",
+        f"{supported}; asked: {asked}", f"Give shape ({colours}, {side}, {side}): {asked} images are then {fits}."
     )

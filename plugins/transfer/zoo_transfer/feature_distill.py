@@ -38,11 +38,7 @@ class FeatureDistillLoss(AuxiliaryLoss):
     needs_real = True
 
     def __init__(
-        self,
-        config: FeatureDistillConfig,
-        teacher: Teacher,
-        student_channels: list[int],
-        teacher_channels: list[int],
+        self, config: FeatureDistillConfig, teacher: Teacher, student_channels: list[int], teacher_channels: list[int]
     ) -> None:
         super().__init__()
         self.config = config

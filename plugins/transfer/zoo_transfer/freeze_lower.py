@@ -7,16 +7,7 @@ import copy
 import torch
 from torch import nn
 
-from zoo.plugin import (
-    GAN,
-    Autoencoder,
-    DataSpec,
-    Slot,
-    TrainingPhase,
-    TransferError,
-    TransferPlan,
-    TransferStrategy,
-)
+from zoo.plugin import GAN, Autoencoder, DataSpec, Slot, TrainingPhase, TransferError, TransferPlan, TransferStrategy
 from zoo_transfer.configs.weights import FreezeLowerConfig
 
 __all__ = ["FreezeLower", "parameters_of_stage"]

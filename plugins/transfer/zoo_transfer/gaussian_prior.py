@@ -29,14 +29,7 @@ from zoo.plugin import (
 from zoo_transfer.configs.priors import FittedGaussianConfig
 from zoo_transfer.fitted_prior import plan_fitted_prior
 
-__all__ = [
-    "FittedGaussian",
-    "Projection",
-    "Whitening",
-    "principal_components",
-    "project_codes",
-    "projection_edits",
-]
+__all__ = ["FittedGaussian", "Projection", "Whitening", "principal_components", "project_codes", "projection_edits"]
 
 Fit = Callable[[ApplyContext], GaussianFit]
 

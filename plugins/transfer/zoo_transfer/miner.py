@@ -5,16 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import (
-    GAN,
-    Autoencoder,
-    DataSpec,
-    Generator,
-    Slot,
-    TransferPlan,
-    TransferStrategy,
-    build_part,
-)
+from zoo.plugin import GAN, Autoencoder, DataSpec, Generator, Slot, TransferPlan, TransferStrategy, build_part
 from zoo_transfer.configs.wrappers import MinedGeneratorConfig, MinerConfig
 from zoo_transfer.gan_parts import with_component
 from zoo_transfer.latent_gan import dense

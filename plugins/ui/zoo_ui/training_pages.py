@@ -39,13 +39,7 @@ def transfer_page(gr: Any, jobs: Jobs) -> None:
             allow_custom_value=True,
             elem_classes="zoo-wide",
         )
-        chosen = gr.Dropdown(
-            strategies,
-            value=[],
-            multiselect=True,
-            label="Strategies",
-            info="None: chosen by auto",
-        )
+        chosen = gr.Dropdown(strategies, value=[], multiselect=True, label="Strategies", info="None: chosen by auto")
     with gr.Row():
         adapt = gr.Number(
             12_800, label="Learn first", info="Images shown to the autoencoder before; 0: none", precision=0, minimum=0
