@@ -27,12 +27,12 @@ __all__ = ["CheckResult", "Verdict", "check_plugin"]
 _SAMPLES = tuple(DataSpec(shape) for shape in ((1, 8, 8), (3, 16, 16), (1, 32, 32), (3, 64, 64), (7,)))
 _FAMILY_SAMPLES = (DataSpec((3, 64, 64)),)
 
-_NETWORKS: dict[str, tuple[Callable[..., NetworkCase], Sequence[Check]]] = {
+NETWORKS: dict[str, tuple[Callable[..., NetworkCase], Sequence[Check]]] = {
     "encoder": (EncoderCase, ENCODER_CHECKS),
     "generator": (GeneratorCase, GENERATOR_CHECKS),
     "discriminator": (DiscriminatorCase, DISCRIMINATOR_CHECKS),
 }
-_OTHERS: dict[str, tuple[Callable[[str], ComponentCase], Sequence[Check]]] = {
+OTHERS: dict[str, tuple[Callable[[str], ComponentCase], Sequence[Check]]] = {
     "bottleneck": (BottleneckCase, BOTTLENECK_CHECKS),
     "prior": (PriorCase, PRIOR_CHECKS),
     "transfer": (TransferCase, TRANSFER_CHECKS),
@@ -131,13 +131,13 @@ def _cases(registered: RegisteredComponent, notes: list[str]) -> Iterator[tuple[
     if required := _required_settings(registered):
         notes.append(f"{kind} {id} has no default for {', '.join(required)}: give its contract in zoo.testing a case")
         return
-    if kind not in _NETWORKS:
-        make, all_checks = _OTHERS[kind]
+    if kind not in NETWORKS:
+        make, all_checks = OTHERS[kind]
         yield make(id), all_checks
         return
     refused = []
     for data in _FAMILY_SAMPLES if registered.component.names else _SAMPLES:
-        network, all_checks = _NETWORKS[kind]
+        network, all_checks = NETWORKS[kind]
         case = network(id, {}, data)
         try:
             case.build(device="meta")
