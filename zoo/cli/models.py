@@ -118,7 +118,7 @@ def _row(entry: Any) -> tuple[object, ...]:
 
 
 def _previews(entries: Any) -> None:
-    """A strip of samples of each, where they can be seen and are on this machine."""
+    """A strip of samples of each release on this machine, if the terminal can show pictures."""
     if not pictures.shows() or len(entries) > _PREVIEWED:
         return
     from zoo.registry.index import available_release

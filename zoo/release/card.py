@@ -114,7 +114,7 @@ def _origins(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _strategy_tags(manifest: Manifest) -> list[str]:
-    """The names of the strategies, without their settings: what one would look for on the Hub."""
+    """The names of the strategies, without their settings: as searched for on the Hub."""
     if manifest.lineage is None:
         return []
     bare = re.sub(r"\([^()]*\)", "", manifest.lineage.strategy)
@@ -123,7 +123,7 @@ def _strategy_tags(manifest: Manifest) -> list[str]:
 
 
 def _model_index(manifest: Manifest) -> _Ready:
-    """The figures as the Hub shows them beside a model, on one line of JSON, which is YAML."""
+    """The figures as the Hub shows them next to a model, on one line of JSON, which is YAML."""
     task = {"type": "unconditional-image-generation", "name": "Image generation"}
     results: dict[tuple[str, str], dict[str, Any]] = {}
     for one in manifest.metrics:
@@ -133,7 +133,7 @@ def _model_index(manifest: Manifest) -> _Ready:
         name = f"{_one_line(one.name)} ({_one_line(one.extractor)}, n={one.n})"
         result["metrics"].append({"type": _slug(one.name), "value": float(f"{one.value:.6g}"), "name": name})
     text = json.dumps([{"name": manifest.name, "results": list(results.values())}], ensure_ascii=False)
-    # Not that a stranger's word is a tag or a link for a reader that knows no front matter.
+    # Keep a stranger's text from becoming a tag or a link for a reader that does not parse front matter.
     return _Ready(text.replace("<", "\\u003c").replace("](", "]\\u0028"))
 
 

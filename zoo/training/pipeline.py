@@ -198,7 +198,7 @@ def _compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int,
 
 
 def _pretrained(section: AutoencoderSection) -> Autoencoder | None:
-    """The release's autoencoder that training goes on from, if any; its parts are those that the section names, or the
+    """The release's autoencoder that training starts from, if any; its parts are those that the section names, or the
     section names none."""
     if section.source is None:
         return None

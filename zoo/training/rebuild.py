@@ -252,7 +252,7 @@ def with_engine(recipe: Recipe, engine: Mapping[str, Any]) -> Recipe:
 
 
 def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) -> Recipe:
-    """Begin a run in `out` that goes on from `run_dir`'s last checkpoint with other `settings`; returns its recipe.
+    """Begin a run in `out` from `run_dir`'s last checkpoint with other `settings`; returns its recipe.
 
     Weights, moving average and optimisers go on. So do the random streams and the order of the data, unless the seed
     or the images are other ones: then they begin anew. Raises ConfigError for a setting that is unknown or does not fit

@@ -19,7 +19,7 @@ _DERIVED = ("transfer.structure.", "transfer.origin.", "transfer.sha256", "data.
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key such as `gan.training.images` with its old and new value; None where there is none."""
+    """A key such as `gan.training.images` with its old and new value; None if there is none."""
 
     key: str
     old: Any

@@ -266,7 +266,7 @@ def kid_curve(folders: Sequence[Path]) -> bytes | None:
         if points:
             series[folder.name] = points
     title = "against held-out images"
-    if len(folders) == 1 and series:  # its name is in the title, where there is room
+    if len(folders) == 1 and series:  # its name is in the title, which has room
         series, title = {"KID": series[folders[0].name]}, f"{folders[0].name}, {title}"
     return _plot(series, "KID (lower is better)", title, log=True)
 

@@ -1,4 +1,4 @@
-"""A strategy as it is written, and the parts that it names (torch-free; no plugin is looked up)."""
+"""A strategy as it is written, and the parts that it names (torch-free; no plugin is needed)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.types import PartLike, PartSpec, as_part
 __all__ = ["AUTO", "Strategy", "is_auto", "parse_strategy"]
 
 AUTO = "auto"
-"""In place of a strategy's name: it is chosen by looking at the nets and the images (`zoo.transfers.auto`)."""
+"""In place of a strategy's name: it is chosen by measuring the nets and the images (`zoo.transfers.auto`)."""
 
 Strategy = str | Sequence[PartLike | Mapping[str, Any]]
 """`"decoder-init+encoder-init"`, or a list of parts if settings are needed."""
