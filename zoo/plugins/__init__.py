@@ -5,41 +5,23 @@ Nothing here imports torch.
 
 from __future__ import annotations
 
-from zoo.plugins.failures import repair, strict
-from zoo.plugins.loading import host, load, plugins, registries
+from zoo.plugins.failures import repair as repair, strict as strict
+from zoo.plugins.loading import host as host, load as load, plugins as plugins, registries as registries
 from zoo.plugins.lookup import (
-    build,
-    components,
-    config_class,
-    configure,
-    find_component,
-    fresh,
-    import_component,
-    missing_members,
-    normalise,
-    require,
+    build as build,
+    components as components,
+    config_class as config_class,
+    configure as configure,
+    find_component as find_component,
+    fresh as fresh,
+    import_component as import_component,
+    missing_members as missing_members,
+    normalise as normalise,
+    require as require,
 )
-from zoo.plugins.types import BUNDLED, Host, Plugin, RegisteredComponent
-
-__all__ = [
-    "BUNDLED",
-    "Host",
-    "Plugin",
-    "RegisteredComponent",
-    "build",
-    "components",
-    "config_class",
-    "configure",
-    "find_component",
-    "fresh",
-    "host",
-    "import_component",
-    "load",
-    "missing_members",
-    "normalise",
-    "plugins",
-    "registries",
-    "repair",
-    "require",
-    "strict",
-]
+from zoo.plugins.types import (
+    BUNDLED as BUNDLED,
+    Host as Host,
+    Plugin as Plugin,
+    RegisteredComponent as RegisteredComponent,
+)
