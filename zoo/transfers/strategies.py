@@ -47,29 +47,29 @@ def check_strategy(strategy: Strategy) -> list[ResolvedStrategy] | None:
 
 def plan(source: Autoencoder, gan: GAN, resolved: Sequence[ResolvedStrategy]) -> TransferPlan:
     """One plan of all strategies. Reads no weight and no data: works on the meta device."""
-    whole = TransferPlan(gan)
+    merged = TransferPlan(gan)
     for spec, strategy in resolved:
-        step = _qualified(strategy.plan(source, whole.gan), spec.component)
-        for net, name in step.wraps.items():
-            _move_inside(whole, net, name)
-        whole.gan = step.gan
-        whole.edits += step.edits
-        for net, names in step.frozen.items():
-            whole.frozen.setdefault(net, set()).update(names)
-        for net, names in step.required_tensors.items():
-            whole.required_tensors.setdefault(net, set()).update(names)
-        for key, schedules in step.schedules.items():
-            whole.schedules.setdefault(key, []).extend(schedules)
-        whole.losses.update(step.losses)
-        _merge_recipe(whole, step, spec)
-        whole.objective = step.objective or whole.objective
-        whole.task = step.task or whole.task
-        whole.to_latent = step.to_latent or whole.to_latent
-        whole.phases += step.phases
-        whole.notes += step.notes
-    _refuse_terms_on_images(whole, resolved)
-    _refuse_missing_tensors(whole)
-    return whole
+        added = _qualified(strategy.plan(source, merged.gan), spec.component)
+        for net, name in added.wraps.items():
+            _move_inside(merged, net, name)
+        merged.gan = added.gan
+        merged.edits += added.edits
+        for net, names in added.frozen.items():
+            merged.frozen.setdefault(net, set()).update(names)
+        for net, names in added.required_tensors.items():
+            merged.required_tensors.setdefault(net, set()).update(names)
+        for key, schedules in added.schedules.items():
+            merged.schedules.setdefault(key, []).extend(schedules)
+        merged.losses.update(added.losses)
+        _merge_recipe(merged, added, spec)
+        merged.objective = added.objective or merged.objective
+        merged.task = added.task or merged.task
+        merged.to_latent = added.to_latent or merged.to_latent
+        merged.phases += added.phases
+        merged.notes += added.notes
+    _refuse_losses_on_images(merged, resolved)
+    _refuse_missing_tensors(merged)
+    return merged
 
 
 def _planning_order(resolved: ResolvedStrategy) -> tuple[int, int, str]:
@@ -77,23 +77,23 @@ def _planning_order(resolved: ResolvedStrategy) -> tuple[int, int, str]:
     return resolved.strategy.order, first_slot, resolved.spec.component
 
 
-def _qualified(step: TransferPlan, component: str) -> TransferPlan:
-    """The step with its terms named after their strategy, so that two strategies never share a name."""
+def _qualified(added: TransferPlan, component: str) -> TransferPlan:
+    """The plan with its losses named after their strategy, so that two strategies never share a name."""
 
     def net(name: str) -> str:
         return f"losses.{component}/{name.removeprefix('losses.')}" if name.startswith("losses.") else name
 
-    step.losses = {f"{component}/{name}": term for name, term in step.losses.items()}
-    step.edits = [replace(edit, net=net(edit.net)) for edit in step.edits]
-    step.frozen = {net(name): names for name, names in step.frozen.items()}
-    step.required_tensors = {net(name): names for name, names in step.required_tensors.items()}
-    return step
+    added.losses = {f"{component}/{name}": term for name, term in added.losses.items()}
+    added.edits = [replace(edit, net=net(edit.net)) for edit in added.edits]
+    added.frozen = {net(name): names for name, names in added.frozen.items()}
+    added.required_tensors = {net(name): names for name, names in added.required_tensors.items()}
+    return added
 
 
-def _move_inside(whole: TransferPlan, net: str, name: str) -> None:
+def _move_inside(merged: TransferPlan, net: str, name: str) -> None:
     """Rename what earlier strategies planned for a net that is now the child `name` of another."""
-    whole.edits = [replace(edit, tensor=f"{name}.{edit.tensor}") if edit.net == net else edit for edit in whole.edits]
-    for names in (whole.frozen, whole.required_tensors, *(phase.unfreezes for phase in whole.phases)):
+    merged.edits = [replace(edit, tensor=f"{name}.{edit.tensor}") if edit.net == net else edit for edit in merged.edits]
+    for names in (merged.frozen, merged.required_tensors, *(phase.unfreezes for phase in merged.phases)):
         if net in names:
             names[net] = {f"{name}.{tensor}" for tensor in names[net]}
 
@@ -109,19 +109,19 @@ def _refuse_clashes(resolved: Sequence[ResolvedStrategy]) -> None:
             owner[slot] = spec.component
 
 
-def _merge_recipe(whole: TransferPlan, step: TransferPlan, spec: PartSpec) -> None:
-    for key, value in step.recipe.items():
-        if key in whole.recipe and whole.recipe[key] != value:
+def _merge_recipe(merged: TransferPlan, added: TransferPlan, spec: PartSpec) -> None:
+    for key, value in added.recipe.items():
+        if key in merged.recipe and merged.recipe[key] != value:
             raise TransferError(
-                f"{spec.component} asks for {key} = {value!r}, another strategy for {whole.recipe[key]!r}"
+                f"{spec.component} asks for {key} = {value!r}, another strategy for {merged.recipe[key]!r}"
             )
-        whole.recipe[key] = value
-        whole.notes.append(f"{spec.component} sets {key} = {value!r}")
+        merged.recipe[key] = value
+        merged.notes.append(f"{spec.component} sets {key} = {value!r}")
 
 
-def _refuse_terms_on_images(whole: TransferPlan, resolved: Sequence[ResolvedStrategy]) -> None:
-    for name, term in whole.losses.items():
-        if whole.task is not None and term.needs_images:
+def _refuse_losses_on_images(merged: TransferPlan, resolved: Sequence[ResolvedStrategy]) -> None:
+    for name, term in merged.losses.items():
+        if merged.task is not None and term.needs_images:
             task = next(spec.component for spec, strategy in resolved if Slot.TASK in strategy.slots)
             raise TransferError(
                 f"{task} fills the slot 'task' with codes, and {name.rpartition('/')[0]} needs images",
@@ -129,10 +129,10 @@ def _refuse_terms_on_images(whole: TransferPlan, resolved: Sequence[ResolvedStra
             )
 
 
-def _refuse_missing_tensors(whole: TransferPlan) -> None:
-    for net, names in whole.required_tensors.items():
-        missing = names - {edit.tensor for edit in whole.edits if edit.net == net}
+def _refuse_missing_tensors(merged: TransferPlan) -> None:
+    for net, names in merged.required_tensors.items():
+        missing = names - {edit.tensor for edit in merged.edits if edit.net == net}
         if missing:
             raise TransferError(
-                f"{len(missing)} of {len(names)} tensors promised to the {net} get no value: {sorted(missing)[0]}, ..."
+                f"{len(missing)} of {len(names)} required tensors of the {net} get no value: {sorted(missing)[0]}, ..."
             )
