@@ -184,53 +184,53 @@ def test_a_gradient_far_above_its_usual_norm_is_told_with_its_side() -> None:
     assert "gradient_limit=3" in warning["advice"]
     held = TrainingMonitor(10_000)
     (told,) = [told for norm in (1.0, 500.0) for told in held.tick({"g_gradient": norm, "g_held": 0.1}, 0)]
-    assert "is held by gradient_limit" in told["advice"]
+    assert "gradient_limit clips it" in told["advice"]
     again = TrainingMonitor(10_000)
     again.load_state(json.loads(json.dumps(watch.state())))
-    (collapse,) = [told for at, recall in enumerate([0.6, 0.2, 0.1]) for told in again.measured({"recall": recall}, at)]
+    (collapse,) = [told for at, recall in enumerate([0.6, 0.2, 0.1]) for told in again.metrics({"recall": recall}, at)]
     assert "exploded before" in collapse["what"]
     assert "gradient_limit=3" in collapse["advice"]
 
 
 def test_samples_without_variety_and_a_rising_kid_are_told() -> None:
     watch = TrainingMonitor(10_000, real_std=0.5)
-    assert watch.spread(0.3) == []
-    assert kinds(watch.spread(0.05)) == ["collapsed"]
-    told = [kinds(watch.measured({"kid": kid}, at)) for at, kid in enumerate([0.5, 0.2, 0.4, 0.5])]
+    assert watch.sample_std(0.3) == []
+    assert kinds(watch.sample_std(0.05)) == ["collapsed"]
+    told = [kinds(watch.metrics({"kid": kid}, at)) for at, kid in enumerate([0.5, 0.2, 0.4, 0.5])]
     assert told == [[], [], [], ["falling"]]
 
 
 def test_a_falling_recall_is_a_collapse_and_takes_the_spreads_place() -> None:
     """Half of the best, twice in a row; with a saturated D the advice is another; a recall of nothing cannot fall."""
     watch = TrainingMonitor(10_000, real_std=0.5)
-    told = [watch.measured({"recall": value}, at) for at, value in enumerate([0.2, 0.6, 0.2, 0.5, 0.2, 0.1])]
+    told = [watch.metrics({"recall": value}, at) for at, value in enumerate([0.2, 0.6, 0.2, 0.5, 0.2, 0.1])]
     assert [kinds(warnings) for warnings in told] == [[], [], [], [], [], ["collapsed"]]
     assert "recall is 0.1, it was 0.6 after 1 images" in told[-1][0]["what"]
     assert "recon-anchor" in told[-1][0]["advice"]
-    assert watch.spread(0.001) == []
+    assert watch.sample_std(0.001) == []
     watch = TrainingMonitor(10_000)
     for shown in (0, 5000):
         watch.tick({"d_wins": 1.0}, shown)
-    (warning,) = [w for value in (0.6, 0.2, 0.1) for w in watch.measured({"recall": value}, 0)]
+    (warning,) = [w for value in (0.6, 0.2, 0.1) for w in watch.metrics({"recall": value}, 0)]
     assert "D saturates" in warning["what"]
     assert "gamma" in warning["advice"]
     low = TrainingMonitor(10_000)
-    assert [low.measured({"recall": value}, 0) for value in (0.04, 0.0, 0.0)] == [[], [], []]
+    assert [low.metrics({"recall": value}, 0) for value in (0.04, 0.0, 0.0)] == [[], [], []]
 
 
 def test_the_watch_goes_on_where_its_state_was_saved() -> None:
     """Through JSON: what it had told it does not tell again, what it had counted it goes on counting."""
     watch = TrainingMonitor(10_000, real_std=0.5)
     watch.tick({"d_wins": 0.99, "d_gradient": 1.0}, 0)
-    watch.spread(0.01)
+    watch.sample_std(0.01)
     for value in (0.2, 0.5):
-        watch.measured({"kid": value, "recall": 1 - value}, 100)
+        watch.metrics({"kid": value, "recall": 1 - value}, 100)
     again = TrainingMonitor(10_000, real_std=0.5)
     again.load_state(json.loads(json.dumps(watch.state())))
     assert again.state() == watch.state()
-    assert again.spread(0.01) == []
+    assert again.sample_std(0.01) == []
     assert kinds(again.tick({"d_wins": 0.99, "d_gradient": 1e3}, 2000)) == ["saturated", "exploding"]
-    assert kinds(again.measured({"kid": 0.5}, 200)) == ["falling"]
+    assert kinds(again.metrics({"kid": 0.5}, 200)) == ["falling"]
 
 
 def test_a_resumed_run_does_not_tell_the_same_warning_again(images: ImageSet, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_attention_is_differentiated_twice_where_a_penalty_is_due() -> None:
 
     with pytest.raises(RuntimeError, match="not implemented"):
         twice()
-    with Engine(EngineSection(device="cpu")).computing(exact=True):
+    with Engine(EngineSection(device="cpu")).autocast(exact=True):
         twice()
     assert x.grad is not None
 

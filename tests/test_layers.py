@@ -26,7 +26,7 @@ ROWS = [
     {"errors"},
 ]
 LEVEL = {name: i for i, row in enumerate(ROWS) for name in row}
-DOORS = {"__init__", "__main__"}
+DOORS = {"__init__", "__main__", "plugin"}
 
 
 def test_the_table_for_contributors_has_these_rows_and_they_hold_every_module() -> None:
@@ -71,6 +71,20 @@ def test_no_circle_of_imports() -> None:
         leaves = {name for name, needs in below.items() if not needs & set(below)}
         assert leaves, f"these import each other in a circle: {sorted(below)}"
         below = {name: needs for name, needs in below.items() if name not in leaves}
+
+
+def test_the_top_of_the_package_is_small() -> None:
+    assert len([path for path in ROOT.iterdir() if path.suffix == ".py"]) <= 8
+
+
+def test_a_training_step_is_short_enough_to_teach_from() -> None:
+    """Every function of the two trainers and of the optimizer has fewer than 50 lines, constructors aside."""
+    for name in ("gan", "autoencoder", "optim", "schedule", "loop", "task"):
+        tree = ast.parse((ROOT / "training" / f"{name}.py").read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name != "__init__":
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines < 50, f"{name}.{node.name} has {lines} lines"
 
 
 def test_the_core_names_no_bundled_plugin_in_its_code() -> None:

@@ -337,7 +337,7 @@ PARTS: dict[str, tuple[str, str, str]] = {
             def discriminate(self, x):
                 return DiscriminatorOutput(x.flatten(1)[:, :1], ())
         """,
-        "realness is (2, 1), declared (2, 2)",
+        "logits is (2, 1), declared (2, 2)",
     ),
     "a bottleneck's codes": (
         "bottleneck",

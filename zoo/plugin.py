@@ -228,7 +228,7 @@ _LAZY = {
     "zoo.training.run_dir": "autoencoder_run_dir",
     "zoo.training.summary": "Summary find_runs kid_curve loss_curve newest_grid summarise",
     "zoo.training.task": "ImageTask",
-    "zoo.training.watchers": "Cost CostWatch costs:read_costs kept_cost:read_spent",
+    "zoo.training.watchers": "Cost CostWatch read_costs read_spent",
     "zoo.transfers.apply": "TransferResult transfer",
     "zoo.transfers.density": "GaussianFit fit_gaussian fit_mixture memoize",
     "zoo.transfers.layer_mapping": "activation_mismatch",

@@ -1,9 +1,9 @@
 """The processes that train one model together, each on its part of every batch. One process is the usual case: then
 nothing here costs anything, and accelerate is not imported.
 
-Every process draws the same batch, codes and random numbers and takes its rows of them (`Engine.parts`); gradients are
-averaged by one flat all-reduce per optimiser step. DDP's wrappers are not used: they break on a penalty's double
-backward and on every method but `forward`.
+Every process draws the same batch, codes and random numbers and takes its rows of them (`Engine.micro_batches`);
+gradients are averaged by one flat all-reduce per optimiser step. DDP's wrappers are not used: they break on a penalty's
+double backward and on every method but `forward`.
 """
 
 from __future__ import annotations

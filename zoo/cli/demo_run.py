@@ -22,7 +22,7 @@ from zoo.networks.gan import GAN
 from zoo.registry.load import load
 from zoo.report.curves import curve
 from zoo.training.api import Run, train
-from zoo.training.watchers import Cost, CostWatch, costs, kept_cost
+from zoo.training.watchers import Cost, CostWatch, read_costs, read_spent
 from zoo.transfers.apply import TransferResult, transfer
 from zoo.types import Watcher
 
@@ -102,7 +102,7 @@ def demo(
     fresh = gan(like=pair.autoencoder, data=images.spec, seed=seed)
     began_transfer = Cost.now()
     transferred = transfer(pair.autoencoder, fresh, data=images, seed=seed)
-    before = {"transfer": kept_cost(adapted.folder)[1] + (Cost.now() - began_transfer), "scratch": Cost()}
+    before = {"transfer": read_spent(adapted.folder)[1] + (Cost.now() - began_transfer), "scratch": Cost()}
     starts: dict[str, GAN | TransferResult] = {"transfer": transferred, "scratch": fresh}
     points = sorted({round(scale.images * point) for point in scale.points})
     runs: dict[str, Run] = {}
@@ -134,7 +134,7 @@ def demo(
     runs["transfer"].release(files["release"], license=images.license, name="dcgan.demo")
     kid = {arm: _figures(run, "kid") for arm, run in runs.items()}
     fid = {arm: _figures(run, "fid") for arm, run in runs.items()}
-    seconds = {arm: [round(cost.cpu, 1) for cost in costs(out / arm).values()] for arm in runs}
+    seconds = {arm: [round(cost.cpu, 1) for cost in read_costs(out / arm).values()] for arm in runs}
     told = {
         arm: {"kid": list(kid[arm].values()), "fid": list(fid[arm].values()), "cpu_seconds": seconds[arm]}
         for arm in runs

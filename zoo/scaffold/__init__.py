@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 
-from zoo.plugin import ConfigError, StorageError
+from zoo.errors import ConfigError, StorageError
 
 __all__ = ["scaffold"]
 

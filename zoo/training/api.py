@@ -31,11 +31,12 @@ from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.registry.load import LoadedRelease, load
 from zoo.release.manifest import Manifest
-from zoo.training import checkpoint, loop
+from zoo.training import checkpoint
 from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
 from zoo.training.image_sample import ImageSample, keep_sample, read_sample, sample_of
+from zoo.training.loop import Budget, Callbacks, TrainingLoop
 from zoo.training.rebuild import (
     KEPT_FILES,
     build_networks,
@@ -59,7 +60,7 @@ from zoo.training.recipe import (
 from zoo.training.release import Trained, write_pair
 from zoo.training.run_dir import RECIPE, RunDirectory, is_run
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
-from zoo.training.trainer import restore
+from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import trackers
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
@@ -313,7 +314,7 @@ def _go(
     """Train to the end, from the last checkpoint unless the run is a fresh one."""
     training = trainer.training
     batches = batches_of(images, training.batch, trainer.streams["data"])
-    watch = loop.watch_over(trainer, training.images)
+    watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:
         shown = restore(trainer, batches, watch, checkpoint.latest(run_dir.checkpoints))
@@ -331,13 +332,12 @@ def _go(
         facts = {**facts, "recipe": to_plain(recipe)}
         return checkpoint.save(run_dir.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
 
-    budget = loop.Budget(
+    budget = Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
     )
     with run_dir.record_outcome(training.images):
-        shown = loop.train(
-            trainer, batches, budget, run_dir, watch, shown=shown, draw=draw, evaluate=evaluate, keep=keep
-        )
+        callbacks = Callbacks(draw, evaluate, keep)
+        shown = TrainingLoop(trainer, batches, budget, run_dir, watch, callbacks, shown=shown).run()
     for module in trainer.modules.values():
         module.cpu()
     model = trainer.model if isinstance(trainer, AutoencoderTrainer) else trainer.averaged_gan()

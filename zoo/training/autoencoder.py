@@ -36,7 +36,7 @@ class AutoencoderTrainer:
         engine: Engine | None = None,
     ) -> None:
         self.engine = engine or Engine()
-        self.engine.parts(training.batch)  # raises before anything is shown or written
+        self.engine.micro_batches(training.batch)  # raises before anything is shown or written
         self.model = model.train().requires_grad_(True)
         self.images = images.to(self.engine.device)
         self.training = training

@@ -1,11 +1,11 @@
-"""Checkpoints: each one folder of safetensors and plain JSON, whole or absent, named by the images shown.
+"""Checkpoints: folders of safetensors and plain JSON, each whole or absent, named by the images shown.
 
 checkpoints/000000025600/tensors.safetensors   weights, moving average, optimisers, random streams
 checkpoints/000000025600/state.json            images shown, the data order's position, the recipe, the tensors' sha256
-checkpoints/000000025600/metrics.json          what was measured at this moment, where something was
+checkpoints/000000025600/metrics.json          what was measured at this moment, if something was
 
-The last two are kept, and besides them the one with the best figure. Which one that is follows from the folders alone,
-so no kill can make it point elsewhere.
+The last two are kept, and the one with the best metric. Which one that is follows from the folders alone, so that no
+kill can make it point elsewhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from zoo.errors import IntegrityError, TrainingError
 __all__ = ["KEPT", "Best", "best", "facts_of", "latest", "load", "save", "tidy", "unusable"]
 
 KEPT = 2
-"""How many checkpoints a run keeps besides the best one."""
+"""How many checkpoints a run keeps, the best one not counted."""
 
 _TENSORS = "tensors.safetensors"
 _STATE = "state.json"
@@ -37,7 +37,7 @@ _METRICS = "metrics.json"
 
 
 class Best(NamedTuple):
-    """By which figure a checkpoint is the best: the metric's name, and whether `lower` or `higher` is better."""
+    """Which metric makes a checkpoint the best, and whether `lower` or `higher` is better."""
 
     metric: str
     better: str
@@ -52,9 +52,8 @@ def save(
     metrics: Sequence[Mapping[str, Any]] = (),
     by: Best | None = None,
 ) -> Path:
-    """Write the checkpoint of `shown` images, with the figures measured at that moment; drop all but the last `KEPT`
-    and the best `by` a figure. One of that moment that is there stays as it is and gets the figures. Raises
-    StorageError."""
+    """Write the checkpoint of `shown` images with the metrics measured at this step; remove all but the last `KEPT` and
+    the best `by` a metric. If a checkpoint for this step exists, only its metrics are updated. Raises StorageError."""
     path = folder / f"{shown:012d}"
     measured = {_METRICS: json.dumps(list(metrics), sort_keys=True).encode()} if metrics else {}
     if not path.exists():
@@ -67,19 +66,19 @@ def save(
     kept = {*_all(folder)[-KEPT:], best(folder, by) if by else None}
     for old in _all(folder):
         if old not in kept:
-            _put_aside(old)
+            _hide(old)
     tidy(folder)
     return path
 
 
 def tidy(folder: Path) -> None:
-    """Remove what a kill left half-written or half-removed."""
-    for rest in folder.glob(".*.partial") if folder.is_dir() else ():
-        shutil.rmtree(rest, ignore_errors=True)
+    """Remove folders that a kill left half-written or half-removed."""
+    for partial in folder.glob(".*.partial") if folder.is_dir() else ():
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def latest(folder: Path) -> Path:
-    """The newest checkpoint of a run. Raises TrainingError when there is none."""
+    """The newest checkpoint of a run. Raises TrainingError if there is none."""
     paths = _all(folder)
     if not paths:
         raise TrainingError(f"{folder} holds no checkpoint", "Start again, with the same command: nothing is lost.")
@@ -87,11 +86,11 @@ def latest(folder: Path) -> Path:
 
 
 def best(folder: Path, by: Best) -> Path | None:
-    """The checkpoint with the best figure, the earlier of two that are equal; None where none has that figure."""
-    figures = {path: figure for path in _all(folder) if (figure := _figure(path, by.metric)) is not None}
-    if not figures:
+    """The checkpoint with the best value of a metric, the earlier of two equal ones; None if none has that metric."""
+    values = {path: value for path in _all(folder) if (value := _metric(path, by.metric)) is not None}
+    if not values:
         return None
-    return min(figures, key=lambda path: figures[path] if by.better == "lower" else -figures[path])
+    return min(values, key=lambda path: values[path] if by.better == "lower" else -values[path])
 
 
 def facts_of(path: Path) -> tuple[int, str, dict[str, Any]]:
@@ -104,18 +103,19 @@ def facts_of(path: Path) -> tuple[int, str, dict[str, Any]]:
 
 
 def unusable(path: Path, why: str) -> IntegrityError:
-    """The error for a checkpoint that something happened to, with the way on from the one before it."""
+    """The error for a damaged checkpoint, with the command that continues from the one before it."""
     before = [other for other in _all(path.parent) if other < path]
     if not before:
-        return IntegrityError(f"checkpoint {path} {why}", "There is none before it: begin again, into another folder.")
+        return IntegrityError(f"checkpoint {path} {why}", "There is none before it. Start again, with another --out.")
     return IntegrityError(
         f"checkpoint {path} {why}",
-        f"Go on from the one before, of {int(before[-1].name):,} images: rm -r {path}; zoo resume {path.parent.parent}",
+        f"Continue from the one before, of {int(before[-1].name):,} images: "
+        f"rm -r {path}; zoo resume {path.parent.parent}",
     )
 
 
 def load(path: Path) -> tuple[int, dict[str, Tensor], dict[str, Any]]:
-    """The images shown, the tensors and the facts. Raises IntegrityError when the bytes are not those written."""
+    """The images shown, the tensors and the facts. Raises IntegrityError if the bytes are not those written."""
     shown, digest, facts = facts_of(path)
     try:
         data = (path / _TENSORS).read_bytes()
@@ -132,8 +132,8 @@ def _all(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and path.name.isdecimal())
 
 
-def _figure(path: Path, metric: str) -> float | None:
-    """A checkpoint without a figure of that name, or with one that is no number, is not the best."""
+def _metric(path: Path, metric: str) -> float | None:
+    """The value of a metric; None if the checkpoint has none that is a finite number."""
     try:
         rows = json.loads((path / _METRICS).read_bytes())
         values = [float(row["value"]) for row in rows if row["name"] == metric]
@@ -142,6 +142,6 @@ def _figure(path: Path, metric: str) -> float | None:
     return values[0] if values and math.isfinite(values[0]) else None
 
 
-def _put_aside(path: Path) -> None:
-    """Out of sight in one step, so that a half-removed folder is never taken for a checkpoint."""
+def _hide(path: Path) -> None:
+    """Rename in one step, so that a half-removed folder is never taken for a checkpoint."""
     os.rename(path, path.parent / f".{path.name}.{secrets.token_hex(6)}.partial")

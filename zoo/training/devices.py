@@ -1,4 +1,7 @@
-"""Where a computation runs."""
+"""How steps are computed: on which device, in which precision, in how many micro-batches.
+
+Results change only by rounding, except with batch-dependent layers.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,8 @@ _HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Engine:
-    """Serves a trainee. `accumulate` is how many parts this process cuts its share of a batch into."""
+    """Runs a trainer's computations as the recipe's [engine] section says. `accumulate` is the number of micro-batches
+    in which this process computes its share of a batch."""
 
     def __init__(self, settings: EngineSection | None = None) -> None:
         self.settings = settings or EngineSection()
@@ -61,24 +65,24 @@ class Engine:
             retain_freed_memory()
 
     def place(self, module: nn.Module) -> nn.Module:
-        """The module, moved to the device."""
+        """Move a module to the device, in the recipe's memory format."""
         if self.settings.channels_last:
             return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module.to(self.device)
 
     def take(self, x: Tensor) -> Tensor:
-        """A tensor of the host, on the device; images in the memory format of the nets."""
+        """Copy a tensor of the host to the device; images in the memory format of the networks."""
         if self.settings.channels_last and x.dim() == 4:
             return x.to(self.device, non_blocking=True, memory_format=torch.channels_last)
         return x.to(self.device, non_blocking=True)
 
     def compiled(self, function: Callable[P, R]) -> Callable[P, R]:
-        """The function as it is, or compiled where the recipe says so."""
+        """The function, compiled if the recipe says so."""
         return torch.compile(function) if self.settings.compile else function
 
     @contextmanager
     def autocast(self, *, exact: bool = False) -> Iterator[None]:
-        """Autocast in the recipe's precision; `exact` is fp32, with an attention that can be differentiated twice."""
+        """Compute in the recipe's precision. `exact` is float32, with an attention that can be differentiated twice."""
         half = _HALVES.get(self.settings.precision)
         with ExitStack() as stack:
             if exact:
@@ -87,9 +91,9 @@ class Engine:
                 stack.enter_context(torch.autocast(self.device.type, half))
             yield
 
-    def parts(self, n: int) -> list[slice]:
-        """This process's rows of a batch of n, in the parts that go through the nets one by one. Raises ConfigError
-        where n cannot be cut evenly."""
+    def micro_batches(self, n: int) -> list[slice]:
+        """This process's rows of a batch of n, one slice a micro-batch. Raises ConfigError if n cannot be divided
+        evenly."""
         pieces = distributed.world_size() * self.accumulate
         if n % pieces:
             raise ConfigError(
@@ -102,21 +106,27 @@ class Engine:
         return [slice(i * width, (i + 1) * width) for i in range(start, start + self.accumulate)]
 
     def each(self, n: int, streams: Sequence[Stream]) -> Iterator[slice]:
-        """The same parts one after the other, `streams` set for each; nothing is set where the batch is whole."""
-        parts = self.parts(n)
-        return in_parts(streams, parts, n) if parts != [slice(0, n)] else iter(parts)
+        """The same slices one after the other. Random `streams` are set for each, unless the batch is whole."""
+        slices = self.micro_batches(n)
+        return in_parts(streams, slices, n) if slices != [slice(0, n)] else iter(slices)
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
-_KEPT = 1 << 30
-_MAPPED = (1 << 28, 1 << 25)  # glibc before 2.35 takes no more than the second
+_RETAINED_BYTES = 1 << 30
+_MMAP_BYTES = (1 << 28, 1 << 25)  # glibc before 2.35 takes no more than the second
 
 
 def retain_freed_memory() -> bool:
-    """Tell glibc to keep up to 1 GiB of freed memory for this process, and to map only larger blocks than 256 MiB (or
-    32 MiB) apart. Whether it was told: not where the C library is another one, nor where the environment sets its
-    allocator already (MALLOC_..., GLIBC_TUNABLES). The peak of a process stays what it was."""
+    """Tell glibc to keep up to 1 GiB of freed memory for this process, and to map only blocks above 256 MiB (or 32 MiB)
+    separately. Returns whether it did: not with another C library, nor if the environment configures its allocator
+    (MALLOC_..., GLIBC_TUNABLES). The peak of a process stays the same.
+
+    Every step frees what the step before it allocated. glibc returns large blocks to the system at once, and the system
+    zeroes their pages again a moment later: a sixth of a small net's step on a CPU.
+    """
     if platform.libc_ver()[0] != "glibc" or any(key.startswith(("MALLOC_", "GLIBC_TUNABLES")) for key in os.environ):
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(_TRIM_THRESHOLD, _KEPT)) and any(mallopt(_MMAP_THRESHOLD, size) for size in _MAPPED)
+    return bool(mallopt(_TRIM_THRESHOLD, _RETAINED_BYTES)) and any(
+        mallopt(_MMAP_THRESHOLD, size) for size in _MMAP_BYTES
+    )

@@ -65,7 +65,7 @@ class GANTrainer:
         engine: Engine | None = None,
     ) -> None:
         self.engine = engine or Engine()
-        self.engine.parts(training.batch)  # raises before anything is shown or written
+        self.engine.micro_batches(training.batch)  # raises before anything is shown or written
         self.plan = plan
         self.gan = plan.gan
         self.training = training
@@ -173,7 +173,7 @@ class GANTrainer:
     def _make_micro_batches(self, rows: Tensor, z: Tensor, *, share_graph: bool) -> Callable[..., Iterator[MicroBatch]]:
         """A function that yields the batch in parts. A whole batch is generated once for both sides (with G's graph if
         `share_graph`); of several parts no graph is kept, so each side generates them anew."""
-        slices = self.engine.parts(len(rows))
+        slices = self.engine.micro_batches(len(rows))
         whole = self._make_micro_batch(rows, z, slices[0], with_grad=share_graph) if len(slices) == 1 else None
 
         def micro_batches(with_grad: bool) -> Iterator[MicroBatch]:

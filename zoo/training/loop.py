@@ -1,12 +1,13 @@
-"""The loop: shows batches to a trainee until the budget is spent, and keeps the record.
+"""The training loop: feeds batches to a trainer until the budget is spent, and writes events and checkpoints.
 
-What it writes at any moment is whole, so a run that is killed loses at most the images since its last
-checkpoint. Ctrl-C and SIGTERM end it at the next step, with a checkpoint. Where several processes train together,
-each runs this loop; the first one writes.
+Everything on disk is whole at any moment, so a run that is killed loses at most the images since its last checkpoint.
+Ctrl-C and SIGTERM end it after the current step, with a checkpoint. If several processes train together, each runs this
+loop, and the first one writes.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import platform
@@ -26,24 +27,21 @@ from torch import Tensor
 from zoo._utils import distributed
 from zoo.data.batches import Batches
 from zoo.errors import Diverged
-from zoo.training import checkpoint, out_of_memory as memory
+from zoo.training import checkpoint
 from zoo.training.monitor import TrainingMonitor
+from zoo.training.out_of_memory import fitting_micro_batches, is_out_of_memory, out_of_memory, stop_all_ranks
 from zoo.training.run_dir import RunDirectory
 from zoo.training.trainer import Trainer, restore, training_state
 from zoo.types import Event
 
-__all__ = ["Budget", "Interrupted", "SaveCheckpoint", "train", "watch_over"]
-
-SaveCheckpoint = Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, Any]]], Path]
-"""Writes the checkpoint of so many images shown: tensors, facts, and the figures measured at that moment."""
+__all__ = ["Budget", "Callbacks", "Interrupted", "TrainingLoop"]
 
 _TICK_SECONDS = 0.5
 _TICK_STEPS = 200
-"""How long, and how many steps, the losses may stay unread on the device."""
+"""How long, and for how many steps, scalars may stay on the device."""
 
-
-_AGREE_STEPS = 16
-"""After how many steps several processes ask each other whether one was told to stop."""
+_STOP_STEPS = 16
+"""After how many steps several processes ask each other whether one was asked to stop."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -52,7 +50,7 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many images to show, and after how many to write what. `evaluate_at` are counts of images shown."""
+    """How many images to show, and how often to write what. `evaluate_at` are counts of images shown."""
 
     images: int
     checkpoint_every: int
@@ -60,181 +58,206 @@ class Budget:
     evaluate_at: Sequence[int] = ()
 
 
-def train(
-    trainer: Trainer,
-    batches: Batches,
-    budget: Budget,
-    run_dir: RunDirectory,
-    watch: TrainingMonitor,
-    *,
-    shown: int = 0,
-    draw: Callable[[Tensor, int], None],
-    evaluate: Callable[[int], dict[str, Any]],
-    keep: SaveCheckpoint,
-) -> int:
-    """Train until `budget.images` are shown; returns how many were.
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """What the loop does not know how to do. All take the count of images shown.
 
-    `draw(images, shown)` writes a grid, `evaluate(shown)` gives figures for a metrics event, `keep` writes a checkpoint
-    (of every evaluation, so that the best one can be kept). Raises Diverged when a loss or weight is no longer finite
-    (the last good checkpoint stays), OutOfMemory when a batch does not fit and may not be cut into parts, StorageError,
-    or Interrupted.
+    `draw(samples, shown)` writes a grid. `evaluate(shown)` returns the facts of a metrics event. `save(shown, tensors,
+    facts, metrics)` writes a checkpoint with the metrics measured at that moment and returns its path.
     """
-    pending: list[dict[str, Tensor]] = []
-    began = last = time.monotonic()
-    began_at = last_at = shown
 
-    def tick() -> None:
-        nonlocal last, last_at
-        if not pending:
+    draw: Callable[[Tensor, int], None]
+    evaluate: Callable[[int], dict[str, Any]]
+    save: Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, Any]]], Path]
+
+
+class TrainingLoop:
+    """Trains from `shown` images until `budget.images` are shown."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        batches: Batches,
+        budget: Budget,
+        run_dir: RunDirectory,
+        monitor: TrainingMonitor,
+        callbacks: Callbacks,
+        *,
+        shown: int = 0,
+    ) -> None:
+        self.trainer = trainer
+        self.batches = batches
+        self.budget = budget
+        self.run_dir = run_dir
+        self.monitor = monitor
+        self.callbacks = callbacks
+        self.shown = shown
+        self._pending: list[dict[str, Tensor]] = []
+        self._restart_clock()
+
+    def run(self) -> int:
+        """Train; returns the images shown. Raises Diverged if a loss or weight is no longer finite (the last good
+        checkpoint stays), OutOfMemory if a batch does not fit and may not be split, StorageError, or Interrupted."""
+        start, start_shown = time.monotonic(), self.shown
+        self._write_start()
+        if self.shown == 0:
+            self._save_checkpoint()
+            self._save_samples()
+            if 0 in self.budget.evaluate_at:
+                self._save_checkpoint(self._evaluate())
+        steps = 0
+        with _stop_on_signal() as asked_to_stop:
+            while self.shown < self.budget.images:
+                if not self._step():
+                    continue
+                steps += 1
+                stop = self._write_what_is_due(functools.partial(self._stops, steps, asked_to_stop))
+                if stop and self.shown < self.budget.images:
+                    raise Interrupted
+        self._write("end", {"seconds": round(time.monotonic() - start, 2), "from": start_shown})
+        return self.shown
+
+    def _step(self) -> bool:
+        """Train on the next batch. False if memory ran out: then the last checkpoint was restored."""
+        rows = self.batches.next()
+        self._before = self.shown
+        scalars = _scalars_or_none(self.trainer, rows, self.shown)
+        if scalars is None:
+            self._recover_from_oom(rows)
+            return False
+        self._pending.append(scalars)
+        self.shown += len(rows)
+        if len(self._pending) >= _TICK_STEPS or time.monotonic() - self._tick_time > _TICK_SECONDS:
+            self._tick()
+        return True
+
+    def _write_what_is_due(self, stops: Callable[[], bool]) -> bool:
+        """Samples, metrics and a checkpoint, each if it is due after this step. Returns whether to stop."""
+        last = self.shown >= self.budget.images
+        if self._is_due(self.budget.sample_every) or last:
+            self._save_samples()
+        evaluate = any(self._before < at <= self.shown for at in self.budget.evaluate_at)
+        metrics: Sequence[Mapping[str, Any]] = ()
+        if evaluate:
+            self._tick()
+            metrics = self._evaluate()
+            self._restart_clock()
+        stop = stops()
+        if stop or evaluate or self._is_due(self.budget.checkpoint_every) or last:
+            self._save_checkpoint(metrics)
+            stop = stop or stops()
+        return stop
+
+    def _is_due(self, every: int) -> bool:
+        return self.shown // every > self._before // every
+
+    def _restart_clock(self) -> None:
+        """Images per second are counted from here."""
+        self._tick_time, self._tick_shown = time.monotonic(), self.shown
+
+    def _tick(self) -> None:
+        """Read the scalars of the steps since the last tick, and write their means."""
+        if not self._pending:
             return
-        facts: dict[str, Any] = _means(pending)
-        pending.clear()
-        now = time.monotonic()
-        facts["images_per_second"] = round((shown - last_at) / max(now - last, 1e-9), 1)
-        last, last_at = now, shown
-        _refuse_nan(facts, shown, run_dir)
-        run_dir.write(Event("tick", shown, budget.images, facts))
-        warn(watch.tick(facts, shown))
+        facts: dict[str, Any] = _means(self._pending)
+        self._pending.clear()
+        seconds = max(time.monotonic() - self._tick_time, 1e-9)
+        facts["images_per_second"] = round((self.shown - self._tick_shown) / seconds, 1)
+        self._restart_clock()
+        broken = next((key for key, value in facts.items() if not math.isfinite(value)), None)
+        if broken is not None:
+            raise self._diverged(f"{broken} is {facts[broken]}")
+        self._write("tick", facts)
+        self._warn(self.monitor.tick(facts, self.shown))
 
-    def warn(warnings: list[dict[str, str]]) -> None:
-        for warning in warnings:
-            run_dir.write(Event("warning", shown, budget.images, warning))
-
-    def save(metrics: Sequence[Mapping[str, Any]] = ()) -> None:
-        tick()
-        _refuse_broken_weights(trainer, shown, run_dir)
-        distributed.require_same(trainer.modules)
-        if run_dir.silent:
+    def _save_checkpoint(self, metrics: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._tick()
+        for name, module in self.trainer.modules.items():
+            for key, value in module.state_dict().items():
+                if value.is_floating_point() and not torch.isfinite(value).all():
+                    raise self._diverged(f"{name}.{key} is not finite")
+        distributed.require_same(self.trainer.modules)
+        if self.run_dir.silent:
             return
-        path = keep(shown, *training_state(trainer, batches, watch), metrics)
-        run_dir.write(Event("checkpoint", shown, budget.images, {"path": str(path.relative_to(run_dir.folder))}))
+        state = training_state(self.trainer, self.batches, self.monitor)
+        path = self.callbacks.save(self.shown, *state, metrics)
+        self._write("checkpoint", {"path": str(path.relative_to(self.run_dir.folder))})
 
-    def due(every: int, before: int) -> bool:
-        return shown // every > before // every
-
-    def save_samples() -> None:
-        if run_dir.silent:
+    def _save_samples(self) -> None:
+        if self.run_dir.silent:
             return
-        samples = trainer.preview()
-        draw(samples, shown)
-        run_dir.write(Event("sample", shown, budget.images, {"path": str(run_dir.sample_path(shown))}))
-        if shown:
-            warn(watch.spread(samples.std(0, unbiased=False).mean().item()))
+        samples = self.trainer.preview()
+        self.callbacks.draw(samples, self.shown)
+        self._write("sample", {"path": str(self.run_dir.sample_path(self.shown))})
+        if self.shown:
+            self._warn(self.monitor.sample_std(samples.std(0, unbiased=False).mean().item()))
 
-    def measure() -> Sequence[Mapping[str, Any]]:
-        if run_dir.silent:
+    def _evaluate(self) -> Sequence[Mapping[str, Any]]:
+        if self.run_dir.silent:
             return ()
-        facts = evaluate(shown)
-        run_dir.write(Event("metrics", shown, budget.images, facts))
-        figures: list[dict[str, Any]] = facts.get("metrics", [])
-        warn(watch.measured({figure["name"]: figure["value"] for figure in figures}, shown))
-        return figures
+        facts = self.callbacks.evaluate(self.shown)
+        self._write("metrics", facts)
+        metrics: list[dict[str, Any]] = facts.get("metrics", [])
+        self._warn(self.monitor.metrics({metric["name"]: metric["value"] for metric in metrics}, self.shown))
+        return metrics
 
-    def recover_from_oom() -> None:
-        """After a batch that did not fit: go back to the last checkpoint, and on in more parts, or say what fits."""
-        nonlocal shown, last, last_at
+    def _recover_from_oom(self, rows: Tensor) -> None:
+        """Restore the last checkpoint and continue in more micro-batches, or raise OutOfMemory with what would fit."""
         if distributed.world_size() > 1:
-            raise memory.refuse_together(trainer, rows, shown, run_dir.folder)
-        engine = trainer.engine
-        parts = memory.fitting(trainer, rows, shown)
-        trouble = memory.out_of_memory(len(rows), parts, engine.device, run_dir.folder)
+            raise stop_all_ranks(self.trainer, rows, self.shown, self.run_dir.folder)
+        engine = self.trainer.engine
+        parts = fitting_micro_batches(self.trainer, rows, self.shown)
+        error = out_of_memory(len(rows), parts, engine.device, self.run_dir.folder)
         if parts is None or engine.settings.when_full == "stop":
-            raise trouble
-        pending.clear()
-        shown = restore(trainer, batches, watch, checkpoint.latest(run_dir.checkpoints))
-        run_dir.forget_after(shown)
-        run_dir.set_accumulation(parts)
-        warn([{"warning": "memory", "what": trouble.message, "advice": f"Going on with accumulate = {parts}."}])
-        last, last_at = time.monotonic(), shown
+            raise error
+        self._pending.clear()
+        path = checkpoint.latest(self.run_dir.checkpoints)
+        self.shown = restore(self.trainer, self.batches, self.monitor, path)
+        self.run_dir.forget_after(self.shown)
+        self.run_dir.set_accumulation(parts)
+        advice = f"Going on with accumulate = {parts}."
+        self._warn([{"warning": "memory", "what": error.message, "advice": advice}])
+        self._restart_clock()
 
-    def stopping(steps: int) -> bool:
+    def _stops(self, steps: int, asked_to_stop: Callable[[], bool]) -> bool:
         if distributed.world_size() == 1:
             return asked_to_stop()
-        return steps % _AGREE_STEPS == 0 and distributed.any_rank(asked_to_stop(), trainer.engine.device)
+        return steps % _STOP_STEPS == 0 and distributed.any_rank(asked_to_stop(), self.trainer.engine.device)
 
-    where = {
-        "device": str(trainer.engine.device),
-        "processes": distributed.world_size(),
-        "accumulate": trainer.engine.accumulate,
-    }
-    run_dir.write(Event("start", shown, budget.images, {"host": platform.node(), "pid": os.getpid(), **where}))
-    if shown == 0:
-        save()
-        save_samples()
-        if 0 in budget.evaluate_at:
-            save(measure())
-    steps = 0
-    with _stop_on_signal() as asked_to_stop:
-        while shown < budget.images:
-            before = shown
-            rows = batches.next()
-            scalars = _step(trainer, rows, shown)
-            if scalars is None:
-                recover_from_oom()
-                continue
-            pending.append(scalars)
-            shown += len(rows)
-            steps += 1
-            if len(pending) >= _TICK_STEPS or time.monotonic() - last > _TICK_SECONDS:
-                tick()
-            if due(budget.sample_every, before) or shown >= budget.images:
-                save_samples()
-            figures: Sequence[Mapping[str, Any]] = ()
-            measured = any(before < at <= shown for at in budget.evaluate_at)
-            if measured:
-                tick()
-                figures = measure()
-                last, last_at = time.monotonic(), shown
-            stop = stopping(steps)
-            if stop or measured or due(budget.checkpoint_every, before) or shown >= budget.images:
-                save(figures)
-                stop = stop or stopping(steps)
-            if stop and shown < budget.images:
-                raise Interrupted
-    seconds = round(time.monotonic() - began, 2)
-    run_dir.write(Event("end", shown, budget.images, {"seconds": seconds, "from": began_at}))
-    return shown
+    def _write_start(self) -> None:
+        engine = self.trainer.engine
+        where = {"host": platform.node(), "pid": os.getpid(), "device": str(engine.device)}
+        self._write("start", {**where, "processes": distributed.world_size(), "accumulate": engine.accumulate})
+
+    def _write(self, kind: str, facts: Mapping[str, Any]) -> None:
+        self.run_dir.write(Event(kind, self.shown, self.budget.images, facts))
+
+    def _warn(self, warnings: Sequence[Mapping[str, str]]) -> None:
+        for warning in warnings:
+            self._write("warning", warning)
+
+    def _diverged(self, what: str) -> Diverged:
+        good = self.run_dir.checkpoints
+        return Diverged(
+            f"training diverged after {self.shown:,} images: {what}",
+            f"Lower the learning rate or raise the regulariser's gamma. The last good checkpoint: {good}",
+        )
 
 
-def _step(trainer: Trainer, rows: Tensor, shown: int) -> dict[str, Tensor] | None:
-    """A step's scalars; None where memory ran out, with all that the step held let go."""
+def _scalars_or_none(trainer: Trainer, rows: Tensor, shown: int) -> dict[str, Tensor] | None:
+    """A step's scalars; None if memory ran out. The error is dropped, since it holds the tensors of the step."""
     try:
         return trainer.step(rows, shown)
     except (MemoryError, RuntimeError) as error:
-        if not memory.ran_out(error):
+        if not is_out_of_memory(error):
             raise
         return None
 
 
-def watch_over(trainer: Trainer, images: int) -> TrainingMonitor:
-    """A watch for a run that shows so many images, which knows how real ones vary where the trainee does."""
-    return TrainingMonitor(images, getattr(trainer, "real_std", None))
-
-
-def _means(pending: list[dict[str, Tensor]]) -> dict[str, float]:
+def _means(pending: Sequence[Mapping[str, Tensor]]) -> dict[str, float]:
     keys = dict.fromkeys(key for scalars in pending for key in scalars)
     columns = {key: torch.stack([scalars[key] for scalars in pending if key in scalars]).mean() for key in keys}
     return {key: float(f"{value:.6g}") for key, value in columns.items()}
-
-
-def _refuse_nan(facts: dict[str, Any], shown: int, run_dir: RunDirectory) -> None:
-    broken = [key for key, value in facts.items() if not math.isfinite(value)]
-    if broken:
-        raise _diverged(f"{broken[0]} is {facts[broken[0]]}", shown, run_dir)
-
-
-def _refuse_broken_weights(trainer: Trainer, shown: int, run_dir: RunDirectory) -> None:
-    for name, module in trainer.modules.items():
-        for key, value in module.state_dict().items():
-            if value.is_floating_point() and not torch.isfinite(value).all():
-                raise _diverged(f"{name}.{key} is not finite", shown, run_dir)
-
-
-def _diverged(what: str, shown: int, run_dir: RunDirectory) -> Diverged:
-    return Diverged(
-        f"training diverged after {shown:,} images: {what}",
-        f"Lower the learning rate or raise the regulariser's gamma. The last good checkpoint: {run_dir.checkpoints}",
-    )
 
 
 @contextmanager

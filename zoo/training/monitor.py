@@ -1,4 +1,4 @@
-"""Says while a GAN trains that it goes wrong, and what to change. It looks at figures only and changes nothing."""
+"""Warns while a GAN trains that it goes wrong, and says what to change. It reads figures and changes nothing."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ _EXPLODED = 100.0
 _FALLEN = 1.5
 _THIN = 0.2
 _LOST = 0.5
-_SEEN = 0.05
-"""A best recall below this says nothing when it falls."""
+_MIN_RECALL = 0.05
+"""A fall from a lower recall than this means nothing."""
 
 
 class TrainingMonitor:
-    """Feed it ticks, samples' spreads and metrics; it gives warnings, each kind once until it has recovered.
+    """Give it ticks, the standard deviation of samples, and metrics; it returns warnings, each kind once until the run
+    has recovered.
 
     - `saturated`: D ranks 98 % of pairs right for a twentieth of the budget (and 2,000 images) without a break.
     - `exploding`: a side's gradient is 100 times its usual norm.
-    - `collapsed`: recall is half of its best in two measurements in a row; where no recall is measured, generated
+    - `collapsed`: recall is half of its best in two measurements in a row; if no recall is measured, generated
       samples vary a fifth as much as real ones do.
     - `falling`: KID is 1.5 times its best in two measurements in a row.
 
-    `state` is plain data for a checkpoint; a resumed run goes on with it.
+    `state` is plain data for a checkpoint; a resumed run continues with it.
     """
 
     def __init__(self, total: int, real_std: float | None = None) -> None:
@@ -33,37 +34,37 @@ class TrainingMonitor:
         self.real_std = real_std
         self._since: int | None = None
         self._usual: dict[str, float] = {}
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._best: dict[str, tuple[float, int]] = {}
         self._worse: dict[str, int] = {}
         self._exploded = False
 
     def state(self) -> dict[str, Any]:
-        """All that it remembers."""
+        """Everything to restore."""
         return {
             "since": self._since,
             "usual": dict(self._usual),
-            "told": sorted(self._told),
+            "told": sorted(self._warned),
             "best": {name: list(best) for name, best in self._best.items()},
             "worse": dict(self._worse),
             "exploded": self._exploded,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """What `state` gave."""
+        """Restore what `state` returned."""
         self._since = state["since"]
         self._usual = dict(state["usual"])
-        self._told = set(state["told"])
+        self._warned = set(state["told"])
         self._best = {name: (value, shown) for name, (value, shown) in state["best"].items()}
         self._worse = dict(state["worse"])
-        self._exploded = state.get("exploded", False)  # older checkpoints do not say
+        self._exploded = state.get("exploded", False)  # checkpoints of earlier versions lack it
 
     def tick(self, facts: Mapping[str, Any], shown: int) -> list[dict[str, str]]:
         """Warnings after a tick's mean figures."""
         wins = facts.get("d_wins")
         if wins is not None:
             self._since = None if wins < _SATURATED else self._since if self._since is not None else shown
-        warnings = self._state(
+        warnings = self._warn(
             "saturated",
             self._since is not None and shown - self._since >= self.patience,
             f"D tells {wins or 0:.0%} of real from generated images: G learns little from it",
@@ -74,22 +75,22 @@ class TrainingMonitor:
             if norm is None:
                 continue
             usual = self._usual.setdefault(side, norm)
-            warnings += self._state(
+            warnings += self._warn(
                 f"exploding/{side}",
                 usual > 0 and norm > _EXPLODED * usual,
                 f"{side.upper()}'s gradient norm is {norm:.3g}, usually {usual:.3g}",
-                "It is held by gradient_limit. If KID worsens: lower learning rates, or the regulariser's gamma raised."
+                "gradient_limit clips it. If KID gets worse, lower the learning rates or raise the regulariser's gamma."
                 if f"{side}_held" in facts
-                else "Both nets may be lost within ten steps. Begin again, or go on from an earlier checkpoint, with "
-                "gradient_limit=3, lower learning rates or a larger gamma of the regulariser.",
+                else "Both networks may diverge within ten steps. Start again, or continue from an earlier checkpoint "
+                "with gradient_limit=3, lower learning rates or a larger gamma of the regulariser.",
             )
-            self._exploded |= f"exploding/{side}" in self._told and f"{side}_held" not in facts
+            self._exploded |= f"exploding/{side}" in self._warned and f"{side}_held" not in facts
             self._usual[side] = 0.9 * usual + 0.1 * min(norm, 10 * usual)
         return warnings
 
-    def spread(self, value: float) -> list[dict[str, str]]:
-        """Warnings after a look at samples: `value` is their standard deviation, averaged over values. Nothing once a
-        recall was measured, which tells more."""
+    def sample_std(self, value: float) -> list[dict[str, str]]:
+        """Warnings for samples whose standard deviation, averaged over their values, is `value`. None once a recall was
+        measured, which is more reliable."""
         if not self.real_std or "recall" in self._best:
             return []
         return self._collapse(
@@ -97,14 +98,14 @@ class TrainingMonitor:
             f"generated samples vary {value / self.real_std:.0%} as much as real ones: modes are missing",
         )
 
-    def measured(self, figures: Mapping[str, float], shown: int) -> list[dict[str, str]]:
-        """Warnings after a measurement of `kid`, `recall` or both; other figures are not looked at."""
+    def metrics(self, figures: Mapping[str, float], shown: int) -> list[dict[str, str]]:
+        """Warnings after a measurement of `kid`, `recall` or both; other figures are ignored."""
         warnings = []
         if "kid" in figures:
             kid, best = figures["kid"], self._best.get("kid", (float("inf"), 0))
             self._compare("kid", kid, shown, better=kid < best[0], worse=best[0] > 0 and kid > _FALLEN * best[0])
             best = self._best["kid"]
-            warnings += self._state(
+            warnings += self._warn(
                 "falling",
                 self._worse["kid"] >= 2,
                 f"KID is {kid:.4g}, it was {best[0]:.4g} after {best[1]:,} images",
@@ -114,7 +115,7 @@ class TrainingMonitor:
             )
         if "recall" in figures:
             recall, best = figures["recall"], self._best.get("recall", (-1.0, 0))
-            lost = best[0] > _SEEN and recall < _LOST * best[0]
+            lost = best[0] > _MIN_RECALL and recall < _LOST * best[0]
             self._compare("recall", recall, shown, better=recall > best[0], worse=lost)
             best = self._best["recall"]
             warnings += self._collapse(
@@ -129,7 +130,7 @@ class TrainingMonitor:
         self._worse[name] = self._worse.get(name, 0) + 1 if worse and not better else 0
 
     def _collapse(self, wrong: bool, what: str) -> list[dict[str, str]]:
-        saturated = "saturated" in self._told
+        saturated = "saturated" in self._warned
         advice = (
             "Go back to an earlier checkpoint; add the strategy recon-anchor, or a relativistic loss with core/r1-r2."
         )
@@ -141,13 +142,13 @@ class TrainingMonitor:
             advice = (
                 "Go back to an earlier checkpoint; raise the regulariser's gamma or add augment=colour+translation."
             )
-        return self._state("collapsed", wrong, what, advice)
+        return self._warn("collapsed", wrong, what, advice)
 
-    def _state(self, kind: str, wrong: bool, what: str, advice: str) -> list[dict[str, str]]:
+    def _warn(self, kind: str, wrong: bool, what: str, advice: str) -> list[dict[str, str]]:
         if not wrong:
-            self._told.discard(kind)
+            self._warned.discard(kind)
             return []
-        if kind in self._told:
+        if kind in self._warned:
             return []
-        self._told.add(kind)
+        self._warned.add(kind)
         return [{"warning": kind.partition("/")[0], "what": what, "advice": advice}]

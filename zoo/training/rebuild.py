@@ -21,7 +21,7 @@ from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN
-from zoo.training import checkpoint, loop
+from zoo.training import checkpoint
 from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
@@ -40,7 +40,7 @@ from zoo.training.recipe import (
 )
 from zoo.training.recipe_diff import changes, format_changes, overridden
 from zoo.training.run_dir import RunDirectory
-from zoo.training.trainer import restore, restore_model, tensors_of, training_state
+from zoo.training.trainer import monitor_for, restore, restore_model, tensors_of, training_state
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.strategies import plan, resolve_strategies
@@ -276,7 +276,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     recipe = replace(recipe, data=images.pinned_config(), parent=section)
     trainer = rebuild(recipe, images)
     batches = Batches(images.train, training.batch, trainer.streams["data"])
-    watch = loop.watch_over(trainer, training.images)
+    watch = monitor_for(trainer, training.images)
     try:
         if recipe.seed == parent.seed and recipe.data == parent.data:
             restore(trainer, batches, watch, path)

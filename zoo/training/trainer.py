@@ -15,7 +15,7 @@ from zoo.training.devices import Engine
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.optim import ParameterOptimizer
 
-__all__ = ["Trainer", "restore", "restore_model", "tensors_of", "training_state"]
+__all__ = ["Trainer", "monitor_for", "restore", "restore_model", "tensors_of", "training_state"]
 
 
 class Trainer(Protocol):
@@ -34,6 +34,11 @@ class Trainer(Protocol):
 
     def preview(self) -> Tensor:
         """Samples to look at, the same ones each time but for what was learnt."""
+
+
+def monitor_for(trainer: Trainer, images: int) -> TrainingMonitor:
+    """A monitor of a run of so many images, which knows how real images vary if the trainer does."""
+    return TrainingMonitor(images, getattr(trainer, "real_std", None))
 
 
 def training_state(
