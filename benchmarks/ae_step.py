@@ -1,8 +1,9 @@
-"""An autoencoder's step beside pythae's trainer: the same VAE, batch, optimiser and images in memory.
+"""The time of an autoencoder's training step, compared with pythae: the same VAE, batch, optimiser and images in
+memory.
 
-    python benchmarks/ae_step.py --rounds 7 --steps 4 --write docs/speed.md      (pip install pythae)
+    python benchmarks/ae_step.py --rounds 7 --steps 4 --write docs/appendix/speed.md      (pip install pythae)
 
-What is timed of pythae is `BaseTrainer.train_step`: its loader and loop, without its checkpoints and logs.
+Of pythae, `BaseTrainer.train_step` is timed: its loader and loop, without checkpoints and logs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import torch
 from gan_step import torchs_layers
-from side_by_side import Maker, options, record, report
+from side_by_side import Setup, argument_parser, record, report
 from torch import Tensor, nn
 
 import zoo
@@ -30,7 +31,7 @@ BATCH, LATENT, RATE = 64, 64, 1e-3
 
 
 def model(arch: str, width: int, size: int) -> Autoencoder:
-    """A VAE of one channel: convolutions, or dense layers of `width` x 16."""
+    """A VAE of one-channel images: convolutions, or dense layers of `width` x 16."""
     config = {"width": width} if arch == "dcgan" else {"widths": [16 * width, 16 * width]}
     part = PartSpec(arch, config)
     return zoo.autoencoder(part, part, shape=(1, size, size), latent_dim=LATENT)
@@ -45,7 +46,7 @@ def images_of(size: int, count: int) -> ImageSet:
 
 
 def ours(net: Autoencoder, images: ImageSet, steps: int, **engine: Any) -> Callable[[], None]:
-    """The trainee's step, with the order of the data and the losses read at the end."""
+    """The trainer's step, with the order of the data; losses are read at the end, as the training loop does."""
     training = AutoencoderTraining(objective="core/vae", batch=BATCH, learning_rate=RATE)
     trainer = AutoencoderTrainer(net, images, training, 0, Engine(EngineSection(device="cpu", **engine)))
     batches = Batches(images.train, BATCH, trainer.streams["data"])
@@ -58,7 +59,7 @@ def ours(net: Autoencoder, images: ImageSet, steps: int, **engine: Any) -> Calla
 
 
 def pythae(net: Autoencoder, images: ImageSet, folder: str) -> Callable[[], None]:
-    """Its trainer over one epoch of the same number of batches."""
+    """pythae's trainer over one epoch of the same number of batches."""
     from pythae.data.datasets import BaseDataset
     from pythae.models import VAE, VAEConfig
     from pythae.models.base.base_utils import ModelOutput
@@ -100,8 +101,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def contest(name: str, arch: str, width: int, size: int, steps: int) -> Callable[[], None]:
-    """What is timed of a contestant; pythae computes the same net with torch's own layers, as its users do."""
+def prepare(name: str, arch: str, width: int, size: int, steps: int) -> Callable[[], None]:
+    """The function to time. pythae computes the same network with torch's own layers, as its users do."""
     net, images = model(arch, width, size), images_of(size, BATCH * steps)
     if name in OPTIONS:
         return ours(net, images, steps, **OPTIONS[name])
@@ -109,16 +110,16 @@ def contest(name: str, arch: str, width: int, size: int, steps: int) -> Callable
 
 
 def main() -> None:
-    """Compare at 1 and 2 threads, on nets of two sizes."""
-    given = options(__doc__, 8).parse_args()
+    """Compare dense and convolutional networks."""
+    options = argument_parser(__doc__, steps=8).parse_args()
     lines: list[str] = []
     for arch, width, size in (("mlp", 16, 32), ("dcgan", 32, 32)):
-        contestant = partial(contest, arch=arch, width=width, size=size, steps=given.steps)
+        setup = partial(prepare, arch=arch, width=width, size=size, steps=options.steps)
         names = (*OPTIONS, "pythae", *(("pythae, our layers",) if arch == "dcgan" else ()))
-        makers: dict[str, Maker] = {name: partial(contestant, name) for name in names}
+        setups: dict[str, Setup] = {name: partial(setup, name) for name in names}
         title = f"{arch}, width {width}; "
-        lines += report(makers, given, given.steps * BATCH, ("ours", "ours, bf16"), {"pythae": 1.2}, title)
-    record(given.write, "ae_step", lines)
+        lines += report(setups, options, options.steps * BATCH, ("ours", "ours, bf16"), {"pythae": 1.2}, title)
+    record(options.write, "ae_step", lines)
 
 
 if __name__ == "__main__":

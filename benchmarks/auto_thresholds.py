@@ -1,8 +1,8 @@
-"""The two thresholds of `auto` that matter most: how far codes must lie from N(0, I), how many images a mixture takes.
+"""Data for two thresholds of `auto`: how far codes must be from N(0, I), and how many images a mixture needs.
 
-`python benchmarks/auto_thresholds.py` decodes 1,000 codes drawn from each prior, with no training of a GAN, and writes
-benchmarks/auto_thresholds.csv: KID of the pictures against held-out images, the prior fitted to n images' codes. The
-sources are the bundled release and small dense autoencoders trained here (kept in --out), plain and variational.
+`python benchmarks/auto_thresholds.py` decodes 1,000 codes of each prior, without training a GAN, and writes
+benchmarks/auto_thresholds.csv: KID of these images against held-out ones, for priors fitted to the codes of n images.
+The sources are the bundled release and small dense autoencoders that are trained here into --out.
 """
 
 from __future__ import annotations
@@ -33,51 +33,51 @@ TRAINED = {
     "mlp, vae, beta 0.1": {"objective": {"component": "core/vae", "config": {"beta": 0.1}}},
     "mlp, rae": {"objective": "core/rae"},
 }
-"""Objectives of the dense autoencoders of letters; their codes lie at growing distances from N(0, I)."""
+"""Objectives of the dense autoencoders of glyphs, with codes at increasing distances from N(0, I)."""
 
 
 def main() -> None:
     """Measure every source on every set and write the CSV."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("runs/thresholds"))
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     with OUT.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(FIELDS)
-        for name, source in _sources(given.out):
+        for name, source in _sources(options.out):
             for images in (open_images(data, like=source.data) for data in SETS):
-                for row in _measured(name, source, images):
+                for row in _measure(name, source, images):
                     writer.writerow(row)
                     file.flush()
                     print(*row, flush=True)
 
 
 def _sources(out: Path) -> Iterator[tuple[str, Autoencoder]]:
-    pulled = zoo.load("dcgan.glyphs-sans32").autoencoder
-    assert pulled is not None
-    yield "dcgan.glyphs-sans32", pulled.eval()
+    release = zoo.load("dcgan.glyphs-sans32").autoencoder
+    assert release is not None
+    yield "dcgan.glyphs-sans32", release.eval()
     for name, settings in TRAINED.items():
         folder = out / name.replace(", ", "-").replace(" ", "-")
         if not (folder / "recipe.toml").is_file():
             model = zoo.autoencoder("mlp", "mlp", shape=SHAPE, latent_dim=LATENT)
             training = {**settings, "checkpoint_every": SHOWN, "sample_every": SHOWN}
             train(model, "glyphs-sans32", out=folder, images=SHOWN, training=training)
-        found = open_run(folder).autoencoder
-        assert found is not None
-        yield name, found.eval()
+        trained = open_run(folder).autoencoder
+        assert trained is not None
+        yield name, trained.eval()
 
 
 @torch.no_grad()
-def _measured(name: str, source: Autoencoder, images: ImageSet) -> Iterator[tuple[object, ...]]:
+def _measure(name: str, source: Autoencoder, images: ImageSet) -> Iterator[tuple[object, ...]]:
     evidence = measure_evidence(source, zoo.gan(like=source), images)
     facts = (name, images.name, f"{evidence.error:.2f}", f"{evidence.prior_gap:.2f}")
-    judge = reference(images, "judge")
+    metrics = reference(images, "judge")
     order = images.train[torch.randperm(len(images.train), generator=torch.Generator().manual_seed(0))]
     codes = torch.cat([source.encode(images.batch(rows)) for rows in order[: max(COUNTS)].split(512)])
 
-    def row(n: int, prior: str, draw: Tensor) -> tuple[object, ...]:
-        figure = judge.measure(source.decode(draw.float()))[0]
+    def row(n: int, prior: str, codes: Tensor) -> tuple[object, ...]:
+        figure = metrics.measure(source.decode(codes.float()))[0]
         return *facts, n, prior, f"{figure.value:.3f}", f"{figure.floor:.3f}"
 
     rng = torch.Generator().manual_seed(0)

@@ -1,17 +1,16 @@
-"""A GAN's step beside other people's loops: equal nets (DCGAN), equal losses, equal optimiser settings.
+"""The time of a GAN's training step, compared with other loops: equal networks (DCGAN), losses and optimiser settings.
 
-    python benchmarks/gan_step.py --rounds 7 --steps 4 --write docs/speed.md
+    python benchmarks/gan_step.py --rounds 7 --steps 4 --write docs/appendix/speed.md
 
-- ours: as it comes, and with one option more: `--set engine.channels_last=true`, `--set engine.precision=bf16`.
-- bare: a hand-written loop of the same algorithm (one forward of G for both sides, D's weights off in G's step, fused
-  Adam, a moving average of G), on the same bytes in memory, with our layers and our settings of the heap: what is left
-  is the framework.
-- examples: the loop of the PyTorch examples' dcgan/main.py (two backward passes for D, G's through D's weights, losses
-  read every step), on data in memory; and with its loader, as a user runs it: ImageFolder, transforms, workers.
-- torchgan: its `Trainer.train_iter`, where torchgan is installed (pip install torchgan).
+- ours: with default settings, `--set engine.channels_last=true` and `--set engine.precision=bf16`. - bare: a
+hand-written loop of the same algorithm (one forward pass of G for both sides, D's weights without gradient in G's step,
+fused Adam, a moving average of G), on the same images in memory, with our layers and allocator settings. The difference
+is the framework's overhead. - examples: the loop of the PyTorch examples' dcgan/main.py (two backward passes for D, G's
+through D's weights, losses read every step), on data in memory; and with its loader, as a user runs it: ImageFolder,
+transforms, workers. - torchgan: its `Trainer.train_iter`, if torchgan is installed (pip install torchgan).
 
-The last two compute the same nets with torch's own layers, as their users do; torchgan with ours is there beside it.
-`--memory` compares the peak of a process that trains, ours with a bare one (64 px).
+The last two compute the same networks with torch's own layers, as their users do; torchgan also with ours. `--memory`
+compares the peak memory of training processes, ours with a bare one (64 px).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from side_by_side import Maker, options, record, report
+from side_by_side import Setup, argument_parser, record, report
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from zoo_dcgan.strided import StridedConv2d, StridedConvTranspose2d
@@ -56,7 +55,7 @@ def nets(size: int, width: int, norm: str = "group") -> GAN:
 
 
 def torchs_layers(module: nn.Module) -> nn.Module:
-    """The module, its strided convolutions torch's own, with the same weights."""
+    """Replace the module's strided convolutions by torch's own, with the same weights; returns the module."""
     for name, child in module.named_children():
         if isinstance(child, (StridedConv2d, StridedConvTranspose2d)):
             kind = nn.Conv2d if isinstance(child, StridedConv2d) else nn.ConvTranspose2d
@@ -79,17 +78,17 @@ def bytes_of(size: int, count: int = 2_000) -> ImageSet:
 
 
 def training(**changes: Any) -> AdversarialTraining:
-    """Every contestant's algorithm."""
+    """The training settings that every implementation uses."""
     settings: dict[str, Any] = {"objective": "core/non-saturating", "regulariser": "none", "batch": BATCH}
     settings |= {"generator_lr": RATE, "discriminator_lr": RATE, "beta1": BETAS[0], "beta2": BETAS[1]}
-    settings["gradient_limit"] = 0.0  # the others hold no gradients
+    settings["gradient_limit"] = 0.0  # the others do not clip gradients
     return from_plain(AdversarialTraining, settings | changes, "training")
 
 
 def ours(
     gan: GAN, images: ImageSet, steps: int, engine: EngineSection | None = None, **changes: Any
 ) -> Callable[[], None]:
-    """The trainee's step, with the order of the data and the losses read at the end, as the loop does."""
+    """The trainer's step, with the order of the data; losses are read at the end, as the training loop does."""
     trainer = GANTrainer(TransferPlan(gan), images, training(**changes), 0, Engine(engine or EngineSection("cpu")))
     batches = Batches(images.train, BATCH, trainer.streams["data"])
     shown = 0
@@ -106,7 +105,7 @@ def ours(
 
 
 def bare(gan: GAN, images: ImageSet, steps: int) -> Callable[[], None]:
-    """What one writes by hand, knowing it all."""
+    """A hand-written loop with the same optimisations."""
     retain_freed_memory()
     generator, discriminator = gan.generator.train(), gan.discriminator.train()
     average = copy.deepcopy(generator).eval().requires_grad_(False)
@@ -118,8 +117,8 @@ def bare(gan: GAN, images: ImageSet, steps: int) -> Callable[[], None]:
         real = images.pixels[rows].float().div_(127.5).sub_(1)
         fake = generator(torch.randn(BATCH, LATENT))
         adams[1].zero_grad(set_to_none=True)
-        judged = softplus(-discriminator.discriminate(real).logits).mean()
-        (judged + softplus(discriminator.discriminate(fake.detach()).logits).mean()).backward()
+        loss = softplus(-discriminator.discriminate(real).logits).mean()
+        (loss + softplus(discriminator.discriminate(fake.detach()).logits).mean()).backward()
         adams[1].step()
         for weight in weights:
             weight.requires_grad_(False)
@@ -130,8 +129,8 @@ def bare(gan: GAN, images: ImageSet, steps: int) -> Callable[[], None]:
             weight.requires_grad_(True)
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(generator.parameters()), 0.01)
-            for kept, live in zip(average.buffers(), generator.buffers(), strict=True):
-                kept.copy_(live)
+            for averaged, live in zip(average.buffers(), generator.buffers(), strict=True):
+                averaged.copy_(live)
 
     def run() -> None:
         for _ in range(steps):
@@ -171,7 +170,7 @@ def examples(gan: GAN, batches: Callable[[], Iterator[Tensor]], steps: int) -> C
 
 
 def in_memory(images: ImageSet) -> Callable[[], Iterator[Tensor]]:
-    """Batches of floats that lie there already."""
+    """Batches of floats from memory."""
     floats = images.batch(images.train)
 
     def batches() -> Iterator[Tensor]:
@@ -198,8 +197,8 @@ def from_files(images: ImageSet, folder: Path, steps: int) -> Callable[[], Itera
             transforms.Normalize((0.5,) * 3, (0.5,) * 3),
         ]
     )
-    shown = datasets.ImageFolder(str(folder), change)
-    loader = torch.utils.data.DataLoader(shown, BATCH, shuffle=True, num_workers=2, multiprocessing_context="fork")
+    dataset = datasets.ImageFolder(str(folder), change)
+    loader = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, num_workers=2, multiprocessing_context="fork")
     return lambda: (x for x, _ in loader)
 
 
@@ -228,7 +227,7 @@ class _Discriminator(nn.Module):
 
 
 def torchgan(gan: GAN, images: ImageSet, steps: int, folder: str) -> Callable[[], None]:
-    """Its trainer's `train_iter` on the same nets; only this and setting the batch is timed."""
+    """torchgan's `train_iter` on the same networks; only this and setting the batch is timed."""
     from torchgan.losses import MinimaxDiscriminatorLoss, MinimaxGeneratorLoss
     from torchgan.trainer import Trainer
 
@@ -254,16 +253,16 @@ def torchgan(gan: GAN, images: ImageSet, steps: int, folder: str) -> Callable[[]
 
 
 def peak(which: str, size: int, steps: int) -> float:
-    """MiB that training adds at most, in a process of its own."""
+    """The MiB by which training raises the peak memory, in its own process."""
     code = f"import gan_step; gan_step.report_peak({which!r}, {size}, {steps})"
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parent, check=True, capture_output=True, text=True
     )
-    return float(found.stdout.split()[-1])
+    return float(done.stdout.split()[-1])
 
 
 def report_peak(which: str, size: int, steps: int) -> None:
-    """Print how far the process's peak rises while `which` trains."""
+    """Print by how many MiB the process's peak memory rises while `which` trains."""
     gan, images = nets(size, 32), bytes_of(size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     (ours if which == "ours" else bare)(gan, images, steps)()
@@ -271,26 +270,26 @@ def report_peak(which: str, size: int, steps: int) -> None:
 
 
 def main() -> None:
-    """Compare at 1 and 2 threads."""
-    parser = options(__doc__, 4)
+    """Compare the loops, or with --memory the peaks."""
+    parser = argument_parser(__doc__, steps=4)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--memory", action="store_true")
-    given = parser.parse_args()
-    if given.memory:
-        found = {which: peak(which, 64, 3) for which in ("ours", "bare")}
-        text = f"ours {found['ours']:.0f} MiB, bare {found['bare']:.0f} MiB: {found['ours'] / found['bare']:.2f} times"
-        record(given.write, "memory", [text])
+    options = parser.parse_args()
+    if options.memory:
+        peaks = {which: peak(which, 64, 3) for which in ("ours", "bare")}
+        text = f"ours {peaks['ours']:.0f} MiB, bare {peaks['bare']:.0f} MiB: {peaks['ours'] / peaks['bare']:.2f} times"
+        record(options.write, "memory", [text])
         return
     wanted = {"bare": 0.97, "torchgan": 1.3, "examples, in memory": 1.0, "examples, with its loader": 1.5}
-    contestant = partial(contest, size=given.size, width=given.width, steps=given.steps)
+    setup = partial(prepare, size=options.size, width=options.width, steps=options.steps)
     names = ["ours", *OPTIONS, "bare", "examples, in memory", "examples, with its loader"]
     if find_spec("torchgan") is None:
         print("torchgan is not installed: left out")
     else:
         names += ["torchgan", "torchgan, our layers"]
-    makers: dict[str, Maker] = {name: partial(contestant, name) for name in names}
-    record(given.write, "gan_step", report(makers, given, given.steps * BATCH, ("ours", "ours, bf16"), wanted))
+    setups: dict[str, Setup] = {name: partial(setup, name) for name in names}
+    record(options.write, "gan_step", report(setups, options, options.steps * BATCH, ("ours", "ours, bf16"), wanted))
 
 
 OPTIONS = {
@@ -299,8 +298,8 @@ OPTIONS = {
 }
 
 
-def contest(name: str, size: int, width: int, steps: int) -> Callable[[], None]:
-    """What is timed of a contestant."""
+def prepare(name: str, size: int, width: int, steps: int) -> Callable[[], None]:
+    """The function to time."""
     gan, images = nets(size, width), bytes_of(size)
     if name.startswith("ours"):
         return ours(gan, images, steps, OPTIONS.get(name))

@@ -1,15 +1,14 @@
-"""`zoo.load` beside three other ways to a model with its weights, about 25.6 million parameters each.
+"""The time of `zoo.load`, compared with three other ways to load a model of about 25.6 million parameters.
 
     pip install pythae
     python benchmarks/load.py --rounds 11
 
-All in one process, in turn, in another order each round, from files that the disk's cache holds. Every way ends with a
-whole model in eval mode; none of them draws on the network.
+All run in one process, in random order each round, from files in the disk's cache. Each gives a complete model in eval
+mode, without a network connection.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import statistics
@@ -23,6 +22,7 @@ from typing import Any
 import torch
 from pull import release
 from safetensors.torch import load_file, save_file
+from side_by_side import argument_parser
 from torch import nn
 
 import zoo
@@ -35,22 +35,20 @@ _PIXELS = 158
 
 
 def main() -> None:
-    """Print a table of the medians, and how much of a load is spent on integrity."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=11)
-    given = parser.parse_args()
+    """Print a table of the medians, and the share of a load that is spent on integrity checks."""
+    options = argument_parser(__doc__, rounds=11).parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as place:
         os.environ["ZOO_CACHE"] = f"{place}/cache"
         ways = {**_ours(Path(place)), **_timm(Path(place)), **_pythae(Path(place))}
-        time.sleep(2.5)  # what was written this moment is not remembered as checked
+        time.sleep(2.5)  # the hash cache skips files that were just written
         spent = _watch_integrity()
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         processor: dict[str, list[float]] = {name: [] for name in ways}
         integrity: dict[str, list[float]] = {name: [] for name in ways}
         sizes: dict[str, int] = {}
         rng = random.Random(0)
-        for turn in range(-1, given.rounds):
+        for turn in range(-1, options.rounds):
             for name in rng.sample(sorted(ways), len(ways)):
                 spent[0] = 0.0
                 started, used = time.perf_counter(), time.process_time()
@@ -70,7 +68,7 @@ def main() -> None:
                 f"| {name} | {sizes[name] / 1e6:.1f} | {statistics.median(seconds[name]):.3f} | {spread} "
                 f"| {statistics.median(processor[name]):.3f} | {100 * statistics.median(integrity[name]):.0f} % |"
             )
-        print(f"\n{given.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
+        print(f"\n{options.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
 
 
 def _ours(place: Path) -> dict[str, Callable[[], list[nn.Module]]]:
@@ -120,7 +118,7 @@ def _pythae(place: Path) -> dict[str, Callable[[], list[nn.Module]]]:
 
 
 def _watch_integrity() -> list[float]:
-    """The seconds that a load spends on hashing, on headers and on the notes of what was hashed, from now on."""
+    """The seconds that loads spend on hashing, on headers and on the hash cache, from now on."""
     spent = [0.0]
 
     @contextmanager
@@ -138,20 +136,20 @@ def _watch_integrity() -> list[float]:
 
         return call
 
-    real_notes = pairs.hash_cache
+    real_cache = pairs.hash_cache
 
     @contextmanager
-    def notes(folder: Path) -> Iterator[Any]:
+    def cache(folder: Path) -> Iterator[Any]:
         with ExitStack() as stack:
             with counted():
-                checked = stack.enter_context(real_notes(folder))
+                checked = stack.enter_context(real_cache(folder))
             yield checked
             with counted():
                 stack.close()
 
     release_module.sha256_of = timed(release_module.sha256_of)
     tensors.check_header = timed(tensors.check_header)
-    pairs.hash_cache = notes
+    pairs.hash_cache = cache
     return spent
 
 

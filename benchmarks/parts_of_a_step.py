@@ -1,6 +1,6 @@
-"""What single choices cost or save: R1 at every step and lazy, frozen lower blocks of D, sampling in chunks.
+"""The cost of single choices: R1 at every step or lazily, frozen lower layers of D, sampling in chunks.
 
-python benchmarks/parts_of_a_step.py --rounds 7 --write docs/speed.md
+python benchmarks/parts_of_a_step.py --rounds 7 --write docs/appendix/speed.md
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 from gan_step import BATCH, bytes_of, nets, ours, training
-from side_by_side import Maker, options, record, report
+from side_by_side import Setup, argument_parser, record, report
 
 from zoo.training.devices import retain_freed_memory
 from zoo.training.gan import GANTrainer
@@ -18,13 +18,13 @@ from zoo.transfers.plan import TransferPlan
 
 
 def penalised(interval: int | None, steps: int) -> Callable[[], None]:
-    """Steps of a GAN with R1 at every so many of them, or with none."""
+    """Steps of a GAN with R1 at every `interval`-th of them, or without."""
     regulariser = {"component": "core/r1", "config": {"interval": interval}} if interval else "none"
     return ours(nets(32, 32), bytes_of(32), steps, regulariser=regulariser)
 
 
 def frozen(share: float, steps: int) -> Callable[[], None]:
-    """Steps of a GAN whose D has that share of its encoder's layers frozen, from below."""
+    """Steps of a GAN with the share `share` of the parameters of D's encoder frozen, from the image on."""
     gan = nets(32, 32)
     names = [name for name, _ in gan.discriminator.named_parameters() if name.startswith("encoder.")]
     plan = TransferPlan(gan, frozen={"discriminator": set(names[: round(share * len(names))])})
@@ -39,7 +39,7 @@ def frozen(share: float, steps: int) -> Callable[[], None]:
 
 
 def sampling(batch: int | None, count: int) -> Callable[[], object]:
-    """`GAN.sample`, or the bare generator over the same codes in batches of a size."""
+    """`GAN.sample`, or the generator alone on the same codes in batches of `batch`."""
     gan = nets(32, 32).eval()
     retain_freed_memory()
 
@@ -52,27 +52,27 @@ def sampling(batch: int | None, count: int) -> Callable[[], object]:
 
 
 def main() -> None:
-    """Compare at 1 and 2 threads."""
-    given = options(__doc__, 4).parse_args()
-    steps = given.steps
-    penalties: dict[str, Maker] = {
+    """Compare penalties, freezing and sampling."""
+    options = argument_parser(__doc__, steps=4).parse_args()
+    steps = options.steps
+    penalties: dict[str, Setup] = {
         "no penalty": partial(penalised, None, steps),
         "r1, every step": partial(penalised, 1, steps),
         "r1, every 4th": partial(penalised, 4, steps),
     }
-    freezing: dict[str, Maker] = {
-        "all of D learns": partial(frozen, 0, steps),
-        "half of it frozen": partial(frozen, 0.5, steps),
-        "its whole encoder frozen": partial(frozen, 1, steps),
+    freezing: dict[str, Setup] = {
+        "all of D trained": partial(frozen, 0, steps),
+        "half of D frozen": partial(frozen, 0.5, steps),
+        "D's whole encoder frozen": partial(frozen, 1, steps),
     }
-    samplings: dict[str, Maker] = {
+    samplings: dict[str, Setup] = {
         "ours": partial(sampling, None, 512),
         **{f"bare, batch {n}": partial(sampling, n, 512) for n in (16, 64, 256)},
     }
     wanted = {f"bare, batch {n}": 0.95 for n in (16, 64, 256)}
-    record(given.write, "penalties", report(penalties, given, steps * BATCH, ("no penalty",), {}))
-    record(given.write, "freezing", report(freezing, given, steps * BATCH, ("all of D learns",), {}))
-    record(given.write, "sampling", report(samplings, given, 512, ("ours",), wanted))
+    record(options.write, "penalties", report(penalties, options, steps * BATCH, ("no penalty",), {}))
+    record(options.write, "freezing", report(freezing, options, steps * BATCH, ("all of D trained",), {}))
+    record(options.write, "sampling", report(samplings, options, 512, ("ours",), wanted))
 
 
 if __name__ == "__main__":

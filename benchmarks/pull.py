@@ -1,14 +1,13 @@
-"""`zoo pull` beside the client's own `snapshot_download` of the same repository, on a Hub on this machine.
+"""The time of `zoo pull`, compared with the client's `snapshot_download` of the same repository from a local Hub.
 
     python benchmarks/pull.py --megabytes 60 --rounds 9
 
-Both run in processes of their own on empty caches, in turn, each first in every other round; what is compared is the
-whole process, from its start to its end. The processor time beside it is what other work on the machine does not move.
+Both run in their own processes on empty caches, in alternating order. The whole process is timed, from its start to its
+end; processor time is less affected by other work on the machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import shutil
@@ -20,6 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from side_by_side import argument_parser
 from zoo_serve.folder import open_folder
 
 import zoo
@@ -48,7 +48,7 @@ def release(folder: Path, megabytes: float) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One process: the seconds that went by, and those that it had the processor."""
+    """The wall and processor seconds of one process."""
 
     wall: float
     processor: float
@@ -64,12 +64,11 @@ def run(command: list[str], env: dict[str, str]) -> Run:
 
 def main() -> None:
     """Print the medians of both and their ratio."""
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__, rounds=9)
     parser.add_argument("--megabytes", type=int, default=60)
-    parser.add_argument("--rounds", type=int, default=9)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        folder = release(Path(place) / "lab" / "mlp.big", given.megabytes)
+        folder = release(Path(place) / "lab" / "mlp.big", options.megabytes)
         size = sum(path.stat().st_size for path in folder.iterdir())
         server, _ = open_folder(folder.parent, port=0)
         server.verbose = False
@@ -78,27 +77,27 @@ def main() -> None:
             "snapshot_download": [sys.executable, "-c", download],
             "zoo pull": [sys.executable, "-m", "zoo", "pull", "hub:lab/mlp.big"],
         }
-        # Both with their bytecode, as an installer leaves it.
+        # both with compiled bytecode, as an installer leaves it
         shared = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         shared |= {"PYTHONPYCACHEPREFIX": f"{place}/bytecode", "HF_ENDPOINT": server.url, "HF_TOKEN": "hf_test_none"}
         shared |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
         runs: dict[str, list[Run]] = {name: [] for name in commands}
         with server:
-            for turn in range(-1, given.rounds):  # the first round fills the caches of bytecode and disk
+            for turn in range(-1, options.rounds):  # the first round fills the caches of bytecode and disk
                 for name in list(commands)[:: 1 if turn % 2 else -1]:
                     home = Path(place) / "home"
-                    found = run(commands[name], {**shared, "HF_HOME": str(home), "ZOO_CACHE": str(home / "zoo")})
+                    done = run(commands[name], {**shared, "HF_HOME": str(home), "ZOO_CACHE": str(home / "zoo")})
                     shutil.rmtree(home)
                     if turn >= 0:
-                        runs[name].append(found)
+                        runs[name].append(done)
         print("| way | seconds (median) | of all rounds | processor seconds (median) |\n|---|---:|---:|---:|")
-        wall = {name: statistics.median(one.wall for one in found) for name, found in runs.items()}
-        processor = {name: statistics.median(one.processor for one in found) for name, found in runs.items()}
-        for name, found in runs.items():
-            spread = f"{min(one.wall for one in found):.2f} to {max(one.wall for one in found):.2f}"
+        wall = {name: statistics.median(one.wall for one in done) for name, done in runs.items()}
+        processor = {name: statistics.median(one.processor for one in done) for name, done in runs.items()}
+        for name, done in runs.items():
+            spread = f"{min(one.wall for one in done):.2f} to {max(one.wall for one in done):.2f}"
             print(f"| {name} | {wall[name]:.2f} | {spread} | {processor[name]:.2f} |")
     ratios = [ours.wall / theirs.wall for ours, theirs in zip(runs["zoo pull"], runs["snapshot_download"], strict=True)]
-    print(f"\n{size:,} bytes, {given.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
+    print(f"\n{size:,} bytes, {options.rounds} rounds, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
     print(
         f"Ratio of the medians {wall['zoo pull'] / wall['snapshot_download']:.2f}, median of the rounds' ratios "
         f"{statistics.median(ratios):.2f}, of processor time "

@@ -1,8 +1,7 @@
-"""Things that do the same work, in turn, and compared: medians over rounds of CPU and wall time.
+"""Compare implementations of the same work: medians over rounds of CPU and wall time.
 
-Each has a process of its own, so that none lives on what another did to its process: an allocator's settings, memory
-already touched. They wait for one another. On a busy machine CPU time is the figure to read: wall time counts what
-others did meanwhile.
+They run in turn, each in its own process, so that none is affected by another's allocator settings or memory. On a busy
+machine read the CPU time: wall time includes what other programs did meanwhile.
 """
 
 from __future__ import annotations
@@ -20,94 +19,98 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["Maker", "compare", "options", "record", "report", "table"]
+__all__ = ["Setup", "argument_parser", "compare", "record", "report", "table"]
 
 Seconds = tuple[float, float]
 
 _LIVES = 3
 
-Maker = Callable[[], Callable[[], object]]
-"""Called in the process of its own, gives what is timed there: a module's function, or a functools.partial of one."""
+Setup = Callable[[], Callable[[], object]]
+"""Called in the process that is timed; returns the function to time. It must be picklable, like a function of a module
+or a functools.partial of one."""
 
 
-def options(doc: str | None, steps: int) -> argparse.ArgumentParser:
-    """What every comparison can be told: rounds, steps of a runner's turn, numbers of threads, the page to write."""
+def argument_parser(doc: str | None, *, rounds: int = 7, steps: int = 0) -> argparse.ArgumentParser:
+    """A parser with --rounds and --write; with default `steps` also --steps and --threads, which `report` needs."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=steps)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--write", type=Path)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--write", type=Path, metavar="PAGE")
+    if steps:
+        parser.add_argument("--steps", type=int, default=steps)
+        parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     return parser
 
 
 def report(
-    makers: Mapping[str, Maker],
-    given: argparse.Namespace,
+    setups: Mapping[str, Setup],
+    options: argparse.Namespace,
     images: int,
     ours: Sequence[str],
     wanted: Mapping[str, float],
     title: str = "",
 ) -> list[str]:
-    """Compare at each number of threads; Markdown, see `table`. A turn of each shows so many images."""
+    """Compare at each number of threads, as Markdown (see `table`). `images` is the number shown per turn."""
     lines: list[str] = []
-    for threads in given.threads:
-        found = compare(makers, given.rounds, threads)
-        lines += [f"{title}{threads} thread{'s' * (threads > 1)}; {conditions(given.rounds)}", ""]
-        lines += [*table(found, images, ours, wanted), ""]
+    for threads in options.threads:
+        seconds = compare(setups, options.rounds, threads)
+        lines += [f"{title}{threads} thread{'s' * (threads > 1)}; {conditions(options.rounds)}", ""]
+        lines += [*table(seconds, images, ours, wanted), ""]
     return lines
 
 
-def compare(makers: Mapping[str, Maker], rounds: int, threads: int) -> dict[str, list[Seconds]]:
-    """CPU seconds (all threads, ended child processes too) and wall seconds of each, round by round; each round goes
-    through all of them, once forwards and once backwards. Processes live for a third of the rounds, after two that are
-    not counted: where their memory happens to lie makes some quicker than others."""
-    found: dict[str, list[Seconds]] = {name: [] for name in makers}
+def compare(setups: Mapping[str, Setup], rounds: int, threads: int) -> dict[str, list[Seconds]]:
+    """CPU seconds (of all threads and of ended child processes) and wall seconds of each, by round.
+
+    A round runs all of them; the order is reversed from round to round. Processes are started anew for each third of
+    the rounds, as their memory layout affects the speed; the first two rounds of a process are not counted.
+    """
+    times: dict[str, list[Seconds]] = {name: [] for name in setups}
     for life in range(_LIVES):
         with ExitStack() as stack:
-            turns = {name: _start(maker, threads, stack) for name, maker in makers.items()}
+            turns = {name: _start(setup, threads, stack) for name, setup in setups.items()}
             for i in range(-2, len(range(life, rounds, _LIVES))):
                 for name in list(turns) if i % 2 else list(turns)[::-1]:
                     turns[name].send(None)
                     seconds = turns[name].recv()
                     if i >= 0:
-                        found[name].append(seconds)
-    return found
+                        times[name].append(seconds)
+    return times
 
 
-def _start(maker: Maker, threads: int, stack: ExitStack) -> Connection:
+def _start(setup: Setup, threads: int, stack: ExitStack) -> Connection:
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_take_turns, args=(maker, threads, there))
+    process = multiprocessing.get_context("spawn").Process(target=_take_turns, args=(setup, threads, there))
     process.start()
     there.close()
     stack.callback(process.join)
-    stack.callback(here.close)  # which ends it
+    stack.callback(here.close)  # this ends the process
     return here
 
 
-def _take_turns(maker: Maker, threads: int, told: Connection) -> None:
+def _take_turns(setup: Setup, threads: int, connection: Connection) -> None:
     torch.set_num_threads(threads)
-    run = maker()
+    run = setup()
     while True:
         try:
-            told.recv()
+            connection.recv()
         except EOFError:
             return
         cpu, wall = _cpu(), time.perf_counter()
         run()
-        told.send((_cpu() - cpu, time.perf_counter() - wall))
+        connection.send((_cpu() - cpu, time.perf_counter() - wall))
 
 
 def table(
-    found: Mapping[str, list[Seconds]], images: int, ours: Sequence[str], wanted: Mapping[str, float]
+    times: Mapping[str, list[Seconds]], images: int, ours: Sequence[str], wanted: Mapping[str, float]
 ) -> list[str]:
-    """Markdown: images a second of each, and how many times as fast each of `ours` is, as the median over rounds of the
-    ratio within one; `wanted` is the ratio that the first of them aims at."""
+    """Markdown: images per second of each, and how many times as fast each of `ours` is (the median over rounds of the
+    ratio within a round). `wanted` is the target ratio of the first of them."""
     faster = "".join(f" {name} is faster by (CPU) | (wall) |" for name in ours)
     lines = [f"| | images / CPU s | images / s |{faster} aim |", "|---" * (4 + 2 * len(ours)) + "|"]
-    for name, seconds in found.items():
+    for name, seconds in times.items():
         each = [statistics.median(images / one[k] for one in seconds) for k in (0, 1)]
         ratios = [
-            statistics.median(b[k] / a[k] for a, b in zip(found[own], seconds, strict=True))
+            statistics.median(b[k] / a[k] for a, b in zip(times[own], seconds, strict=True))
             for own in ours
             for k in (0, 1)
         ]
@@ -118,7 +121,7 @@ def table(
 
 
 def record(page: Path | None, section: str, lines: list[str]) -> None:
-    """Print the lines; put them into the page between `<!-- section -->` and `<!-- /section -->`, if one is given."""
+    """Print the lines; if a page is given, also write them there between `<!-- section -->` and `<!-- /section -->`."""
     text = "\n".join(lines).rstrip()
     print(text)
     if page is not None:

@@ -1,11 +1,11 @@
-"""How soon a run on a large folder of images starts, how fast it reads them, and how much memory it takes.
+"""The time until a run on a large folder of images starts, the speed at which it reads them, and its memory.
 
     python benchmarks/stream.py 100000
 
-Makes a folder of that many 32 px PNG files (once; give --folder to keep it), then trains a small autoencoder on it in
-a process of its own: streamed and, with --memory, also read into memory first. Prints one JSON object a process:
-seconds (wall and of the processor) from the call to the first losses, images read a second, and peak resident memory
-in MiB, before the images were opened and at the end.
+Writes that many 32 px PNG files into a folder (give --folder to keep them), then trains a small autoencoder on them in
+another process: streamed and, with --memory, also read into memory first. Prints one JSON object per process: wall and
+CPU seconds from the call to the first losses, images read per second, and peak resident memory in MiB, before the
+images were opened and at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 
 def make(folder: Path, count: int) -> None:
-    """Images in folders of 1,000, each other than the rest."""
+    """Write different images, in folders of 1,000."""
     import numpy as np
     from PIL import Image
 
@@ -37,7 +37,7 @@ def make(folder: Path, count: int) -> None:
 
 
 def measure(folder: Path, stream: bool, images: int) -> dict[str, object]:
-    """One run in this process."""
+    """Train in this process; the measurements."""
     import zoo
     from zoo.data.open import open_images
 
@@ -78,23 +78,23 @@ def _peak() -> int:
 
 
 def main() -> None:
-    """Measure in processes of their own, so that each has its own peak."""
+    """Measure each way in its own process, so that it has its own peak."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=100_000)
-    parser.add_argument("--folder", type=Path, help="Keep the images here, and use those that are there.")
+    parser.add_argument("--folder", type=Path, help="Write the images here, or use those that exist.")
     parser.add_argument("--images", type=int, default=2_048, help="Images to show.")
     parser.add_argument("--memory", action="store_true", help="Also read all into memory first.")
     parser.add_argument("--child", choices=("stream", "memory"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.child:
-        print(json.dumps(measure(given.folder, given.child == "stream", given.images)))
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(measure(options.folder, options.child == "stream", options.images)))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = given.folder or Path(scratch) / "images"
+        folder = options.folder or Path(scratch) / "images"
         if not folder.exists():
-            make(folder, given.count)
-        for kind in ("stream", "memory") if given.memory else ("stream",):
-            words = [str(given.count), "--folder", str(folder), "--images", str(given.images), "--child", kind]
+            make(folder, options.count)
+        for kind in ("stream", "memory") if options.memory else ("stream",):
+            words = [str(options.count), "--folder", str(folder), "--images", str(options.images), "--child", kind]
             subprocess.run([sys.executable, __file__, *words], check=True)
 
 

@@ -1,2 +1,2 @@
-// The theme's search is a dialog without a name, and a screen reader says the name.
+// The theme's search dialog has no accessible name; screen readers need one.
 document.querySelector(".md-search[role=dialog]")?.setAttribute("aria-label", "Search");

@@ -1,13 +1,13 @@
-"""The parts of docs/ that are computed: `python tests/generated_docs.py` writes them anew, `test_generated_docs.py` holds
-that they are current.
+"""The generated parts of docs/: `python tests/generated_docs.py` writes them, `test_generated_docs.py` checks that they are
+current.
 
-A computed part stands between `<!-- generated: WHAT -->` and `<!-- end -->`:
+A generated part is between `<!-- generated: WHAT -->` and `<!-- end -->`:
 settings KIND NAME    a component's settings, from its config class
 cost NAME             a strategy's time, from benchmarks/strategy_cost.csv
 strategies            the table of all strategies, from their pages
-thresholds            what the priors of several autoencoders draw
-targets WHICH         where the bundled autoencoder's weights can go: generators, discriminators
-Pictures of strategies are docs/strategies/images/NAME.svg.
+thresholds            KID of images that decoders draw from fitted priors, from benchmarks/auto_thresholds.csv
+targets WHICH         the bridges from the bundled autoencoder to other networks: generators, discriminators
+The pictures of strategies are docs/strategies/images/NAME.svg.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _PART = re.compile(r"<!-- generated: ([^\n]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def names() -> list[str]:
-    """Every bundled strategy's short name, in the order they are offered."""
+    """The short names of all bundled strategies, in the order of their plugins."""
     offers = plugins.components("transfer")
     return [registered.component.name for registered in offers if registered.plugin.distribution in plugins.BUNDLED]
 
 
 def pages() -> Iterator[Path]:
-    """The pages that hold a computed part."""
+    """The pages with a generated part."""
     yield from (page for page in sorted(DOCS.rglob("*.md")) if _PART.search(page.read_text("utf-8")))
 
 
 def generated(text: str) -> str:
-    """A page's text with every computed part computed anew."""
+    """The text of a page with every generated part computed again."""
 
     def part(found: re.Match[str]) -> str:
         verb, *words = found[1].split()
@@ -58,19 +58,19 @@ def generated(text: str) -> str:
 
 
 def costs() -> dict[str, dict[str, str]]:
-    """What was measured of each strategy, by its name."""
+    """The measured cost of each strategy, by its name."""
     with COSTS.open(encoding="utf-8", newline="") as file:
         return {row["strategy"]: row for row in csv.DictReader(file)}
 
 
 def _settings(kind: str, name: str) -> str:
-    cls = plugins.config_class(plugins.find(kind, name))
+    cls = plugins.config_class(plugins.find_component(kind, name))
     rows = settings_of(cls)
     if not rows:
         return "It has no settings."
     table = [f"| `{row.name}` | {_cell(row.type)} | `{row.default}` |" for row in rows]
-    told = " ".join((inspect.getdoc(cls) or "").split())
-    return "\n".join([told, "", "| setting | type | default |", "|---|---|---|", *table])
+    summary = " ".join((inspect.getdoc(cls) or "").split())
+    return "\n".join([summary, "", "| setting | type | default |", "|---|---|---|", *table])
 
 
 def _cell(text: str) -> str:
@@ -81,18 +81,18 @@ def _cost(name: str) -> str:
     row = costs().get(name)
     if row is None:
         return "Not measured yet."
-    once = f", and {float(row['once']):.1f} s once, before the first step" if float(row["once"]) >= 1 else ""
-    return f"A training step takes {row['ratio']} times scratch's ({row['low']} to {row['high']}, the quartiles over rounds){once}."
+    once = f" Before the first step it needs {float(row['once']):.1f} s." if float(row["once"]) >= 1 else ""
+    return f"A training step takes {row['ratio']} times as long as scratch's (quartiles over rounds: {row['low']} to {row['high']}).{once}"
 
 
 def _strategies() -> str:
-    table = ["| strategy | what moves | time per step |", "|---|---|---:|"]
+    table = ["| strategy | transfers | time per step |", "|---|---|---:|"]
     measured = costs()
     for name in names():
         text = (DOCS / "strategies" / f"{name}.md").read_text("utf-8")
-        moves = re.search(r"^- What moves: (.*)\.$", text, re.MULTILINE)
+        transfers = re.search(r"^- Transfers: (.*)\.$", text, re.MULTILINE)
         cost = measured[name]["ratio"] if name in measured else ""
-        table.append(f"| [{name}](strategies/{name}.md) | {moves[1] if moves else ''} | {cost} |")
+        table.append(f"| [{name}](strategies/{name}.md) | {transfers[1] if transfers else ''} | {cost} |")
     return "\n".join(table)
 
 
@@ -100,7 +100,15 @@ def _thresholds() -> str:
     with THRESHOLDS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     counts = sorted({int(row["n"]) for row in rows} - {0})
-    head = ["autoencoder", "images", "error", "gap", "N(0, I)", *(f"{n:,} images" for n in counts), "real images"]
+    head = [
+        "autoencoder",
+        "images",
+        "error / variance",
+        "gap to N(0, I)",
+        "N(0, I)",
+        *(f"{n:,} images" for n in counts),
+        "real images",
+    ]
     table = [f"| {' | '.join(head)} |", "|---|---|" + "---:|" * (len(head) - 2)]
     for source, images in dict.fromkeys((row["source"], row["images"]) for row in rows):
         here = [row for row in rows if (row["source"], row["images"]) == (source, images)]

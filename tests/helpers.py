@@ -52,7 +52,7 @@ def released(folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0") ->
         for role, module in model.parts.items():
             spec = model.specs[role]
             kind = {"decoder": "generator", "discriminator": "encoder"}.get(role, role)
-            plugin = plugins.find(kind, spec.component).plugin
+            plugin = plugins.find_component(kind, spec.component).plugin
             file = f"{role}.safetensors"
             files[file] = pack(module.state_dict(), {"role": role})
             pin = pin_file(files[file])

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from faults import Fault, Faults
+from starlette.types import ASGIApp
 from zoo_serve.access import Access, User, digest
-from zoo_serve.faults import Fault
 from zoo_serve.permissions import Hub
 from zoo_serve.server import Server
 from zoo_serve.store import Store
@@ -25,16 +26,29 @@ USERS = {
 }
 
 
-def hub(folder: Path, *, writes: bool = True) -> Server:
+class FaultyServer(Server):
+    """A server whose `faults` damage its responses."""
+
+    faults: Faults
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(hub, middleware=self._damaged)
+
+    def _damaged(self, app: ASGIApp) -> ASGIApp:
+        self.faults = Faults(app)
+        return self.faults
+
+
+def hub(folder: Path, *, writes: bool = True) -> FaultyServer:
     """A Hub with three users; not yet serving."""
-    return Server(Hub(Store(folder), Access(USERS), writes=writes))
+    return FaultyServer(Hub(Store(folder), Access(USERS), writes=writes))
 
 
 def environment(url: str, home: Path, token: str = ANN, **more: str) -> dict[str, str]:
     """What a process needs to reach that Hub, and nothing of this user's."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING", "ZOO_"))}
+    others = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING", "ZOO_"))}
     return {
-        **kept,
+        **others,
         "HF_ENDPOINT": url,
         "HF_TOKEN": token,
         "HF_HOME": str(home),
@@ -96,11 +110,11 @@ def push(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return run([*PUSH, *words], env)
 
 
-def kill_at(server: Server, request: str, command: list[str], env: dict[str, str]) -> None:
+def kill_at(server: FaultyServer, request: str, command: list[str], env: dict[str, str]) -> None:
     """Start a command and kill it while it waits for the answer to `METHOD path`, a pattern; that answer stalls."""
     server.faults.add(Fault(request, "stall"))
     with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while not any(re.search(request, f"{method} {path}") for method, path, _ in list(server.seen)):
+        while not any(re.search(request, f"{method} {path}") for method, path, _ in list(server.responses)):
             assert process.poll() is None, "it ended before that request"
             time.sleep(0.02)
         process.kill()

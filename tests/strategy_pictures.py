@@ -1,7 +1,7 @@
-"""What each strategy moves, drawn from its plan: one SVG a strategy.
+"""Pictures of what each strategy transfers, one SVG per strategy, computed from its plan.
 
-Left the autoencoder and the images, right the GAN, between them what a strategy adds (losses, maps, games). Every box,
-arrow and count is read from `plan`; nothing is drawn by hand. Colours are legible on white and on black.
+The autoencoder and the images are on the left, the GAN on the right, and what the strategy adds (losses, maps, tasks)
+in between. Every box, arrow and count comes from `plan`. Colours are legible on white and on black.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ALONGSIDE = {
     "ewc": "decoder-init",
     "miner": "decoder-init",
 }
-"""What a strategy that moves no weights itself is drawn with."""
+"""The strategy that is drawn together with one that transfers no weights itself."""
 
 _INK = "#6e7781"
 _FILL = {"source": "#6e4fb0", "trained": "#1a7f37", "frozen": "#0b62c4", "buffer": "#57606a", "loss": "#9a4a00"}
@@ -89,7 +89,7 @@ def picture(name: str) -> str:
     if ALONGSIDE.get(name):
         parts.append(_text(8, height + 12, f"drawn together with {ALONGSIDE[name]}", 12))
     parts.append(_legend(height + 30))
-    title = f"{name}: what moves from the autoencoder into the GAN"
+    title = f"What {name} transfers from the autoencoder to the GAN"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height + 46}" width="{_WIDTH}" '
         f'font-family="sans-serif" role="img"><title>{escape(title)}</title>\n' + "\n".join(parts) + "\n</svg>\n"
@@ -116,7 +116,7 @@ def _boxes(source: Autoencoder, transfer: TransferPlan) -> dict[str, _Box]:
     if "prior" not in boxes:
         boxes["prior"] = _Box(_title("prior", transfer), "gan")
     if transfer.task is not None and "discriminator" not in transfer.task.trained_modules(Side.DISCRIMINATOR):
-        boxes["discriminator"].lines = [("not in this game", "")]
+        boxes["discriminator"].lines = [("not used in this task", "")]
     for key, schedules in transfer.schedules.items():
         net = key.partition(".")[0]
         boxes[net].lines.append(("learning rate", f"{len(schedules)} schedule"))
@@ -125,26 +125,26 @@ def _boxes(source: Autoencoder, transfer: TransferPlan) -> dict[str, _Box]:
 
 
 def _groups(rows: list[tuple[str, str, str]]) -> list[tuple[str, str]]:
-    """Tensors that share an origin and a state are one line: their names, shortened, and what became of them."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """One line for the tensors that share an origin and a state: their shortened names, how many, origin and state."""
+    groups: dict[tuple[str, str], list[str]] = {}
     for tensor, origin, state in rows:
-        found.setdefault((origin, state), []).append(tensor)
+        groups.setdefault((origin, state), []).append(tensor)
     lines = []
-    for (origin, state), tensors in found.items():
-        others = {name for key, names in found.items() if key != (origin, state) for name in names}
+    for (origin, state), tensors in groups.items():
+        others = {name for key, names in groups.items() if key != (origin, state) for name in names}
         lines.append((_short(tensors, others), f"{len(tensors)} {origin}, {state}"))
     return lines
 
 
 def _short(tensors: list[str], others: set[str]) -> str:
-    """The shortest beginnings that tell these tensors from the others, else their last words."""
+    """The shortest prefixes that these tensors do not share with the others, else the last parts of their names."""
 
     def cut(names: Iterable[str], part: slice) -> list[str]:
         return list(dict.fromkeys(".".join(re.split(r"[./]", name)[part]) for name in names))
 
     parts = [slice(0, 1), slice(0, 2), slice(0, 3), slice(-1, None)]
-    told = (cut(tensors, part) for part in parts if not set(cut(tensors, part)) & set(cut(others, part)))
-    return ", ".join(next(told, cut(tensors, parts[0])))
+    distinct = (cut(tensors, part) for part in parts if not set(cut(tensors, part)) & set(cut(others, part)))
+    return ", ".join(next(distinct, cut(tensors, parts[0])))
 
 
 def _title(net: str, transfer: TransferPlan) -> str:
@@ -155,7 +155,7 @@ def _title(net: str, transfer: TransferPlan) -> str:
         return net.removeprefix("losses.transfer/").replace("/", ": ")
     if net == "objective":
         return f"objective: {type(transfer.objective).__name__}"
-    return {"to_latent": "codes to z", "task": f"game: {type(transfer.task).__name__}"}.get(net, net)
+    return {"to_latent": "codes to z", "task": f"task: {type(transfer.task).__name__}"}.get(net, net)
 
 
 def _arrows(transfer: TransferPlan) -> list[_Arrow]:
@@ -167,8 +167,8 @@ def _arrows(transfer: TransferPlan) -> list[_Arrow]:
     arrows = [
         _Arrow(start, end, "start" if start in _ORDER[1:] else kind, n) for (start, end, kind), n in counts.items()
     ]
-    for name, term in transfer.losses.items():
-        arrows.append(_Arrow(f"losses.{name}", str(cast(AuxiliaryLoss, term).side), "loss"))
+    for name, loss in transfer.losses.items():
+        arrows.append(_Arrow(f"losses.{name}", str(cast(AuxiliaryLoss, loss).side), "loss"))
     if isinstance(transfer.objective, nn.Module):
         arrows += [_Arrow("objective", side, "loss") for side in ("generator", "discriminator")]
     if isinstance(transfer.task, nn.Module):
@@ -179,12 +179,12 @@ def _arrows(transfer: TransferPlan) -> list[_Arrow]:
 def _origin(how: str, origin: str) -> str:
     """Which box a value comes from."""
     if re.match(r"(.*: )?(encoder|bottleneck|decoder)\.", how) and origin != "fitted":
-        found = re.search(r"\b(encoder|bottleneck|decoder)\.", how)
-        assert found is not None
-        return found[1]
-    taught = re.search(r"\bthe (encoder|bottleneck|decoder)'s\b", how)
-    if taught:
-        return taught[1]
+        copied = re.search(r"\b(encoder|bottleneck|decoder)\.", how)
+        assert copied is not None
+        return copied[1]
+    learnt = re.search(r"\bthe (encoder|bottleneck|decoder)'s\b", how)
+    if learnt:
+        return learnt[1]
     for net in ("generator", "discriminator"):
         if how.startswith(f"{net}.") or how.endswith(f"of the {net}"):
             return net
@@ -199,7 +199,7 @@ def _what(how: str) -> str:
     return "shuffled" if "shuffl" in how else "fresh"
 
 
-# ---------------------------------------------------------------- ink
+# ---------------------------------------------------------------- drawing
 
 
 def _place(boxes: dict[str, _Box]) -> int:
@@ -215,8 +215,8 @@ def _place(boxes: dict[str, _Box]) -> int:
 
 
 def _heading() -> str:
-    told = {"source": "autoencoder", "added": "added for training", "gan": "GAN"}
-    return "".join(_text(x, 18, told[column], 13, bold=True) for column, (x, _) in _COLUMNS.items())
+    titles = {"source": "autoencoder", "added": "added for training", "gan": "GAN"}
+    return "".join(_text(x, 18, titles[column], 13, bold=True) for column, (x, _) in _COLUMNS.items())
 
 
 def _drawn(box: _Box) -> str:
@@ -240,7 +240,8 @@ def _drawn(box: _Box) -> str:
 
 
 def _drawn_arrows(boxes: dict[str, _Box], arrows: list[_Arrow]) -> list[str]:
-    """Every arrow from and to a place of its own at its boxes; what leaves a box alike is labelled once, with the sum."""
+    """Every arrow from and to a place of its own at its boxes; what leaves a box alike is labelled once, with the
+    sum."""
     ends = [(arrow, side) for side in ("start", "end") for arrow in arrows]
     places: dict[tuple[_Arrow, str], float] = {}
     for key, box in boxes.items():
@@ -250,13 +251,13 @@ def _drawn_arrows(boxes: dict[str, _Box], arrows: list[_Arrow]) -> list[str]:
             for i, end in enumerate(here):
                 places[end] = box.top + box.height * (i + 1) / (len(here) + 1)
     labelled: set[tuple[str, str]] = set()
-    drawn = []
+    paths = []
     for arrow in arrows:
         alike = [other for other in arrows if (other.start, other.kind) == (arrow.start, arrow.kind)]
         label = "" if (arrow.start, arrow.kind) in labelled else _label(arrow.kind, sum(a.count for a in alike))
         labelled.add((arrow.start, arrow.kind))
-        drawn.append(_drawn_arrow(boxes, arrow, places[arrow, "start"], places[arrow, "end"], label))
-    return drawn
+        paths.append(_drawn_arrow(boxes, arrow, places[arrow, "start"], places[arrow, "end"], label))
+    return paths
 
 
 def _at_left(boxes: dict[str, _Box], arrow: _Arrow, side: str) -> bool:
@@ -269,7 +270,7 @@ def _at_left(boxes: dict[str, _Box], arrow: _Arrow, side: str) -> bool:
 
 
 def _label(kind: str, count: int) -> str:
-    return "loss" if kind == "loss" else f"{count} start values" if kind == "start" else f"{count} {kind}"
+    return "loss" if kind == "loss" else f"{count} initial values" if kind == "start" else f"{count} {kind}"
 
 
 def _drawn_arrow(boxes: dict[str, _Box], arrow: _Arrow, y1: float, y2: float, label: str) -> str:

@@ -1,7 +1,7 @@
-"""Where the bundled autoencoder's weights can go: every target's generator and discriminator, planned on the meta device.
+"""The bridges from the bundled autoencoder to other generators and discriminators, planned on the meta device.
 
-A generator's cell is what `decoder-init` would do, a discriminator's what `encoder-init` would: the bridges by name, or
-`taught` where only distillation carries it, or why the net cannot be composed at all.
+A cell of the generators shows what `decoder-init` would do, a cell of the discriminators what `encoder-init` would do: the names
+of the bridges, `taught` if only distillation is possible, or the reason why the network cannot be composed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def compose(generator: str, discriminator: str, channels: int, size: int, latent
 def generators() -> str:
     """The table of generators."""
     lines = [
-        "| generator | size | " + " | ".join(f"{n} values a code" for n in LATENTS) + " |",
+        "| generator | size | " + " | ".join(f"{n} values per code" for n in LATENTS) + " |",
         "|---|---|---|---|---|",
     ]
     for name in GENERATORS:
@@ -78,7 +78,7 @@ def discriminators() -> str:
 
 
 def _merged(generator: str, discriminator: str, size: int, latent: int, strategy: str, net: str) -> str:
-    """One cell for all channel counts; what only colours need stands in brackets."""
+    """One cell for all channel counts, with the bridges that only colours need in brackets."""
     grey, *colour = (_cell(generator, discriminator, c, size, latent, strategy, net) for c in CHANNELS)
     if all(other == grey for other in colour):
         return grey
@@ -102,8 +102,8 @@ def _cell(generator: str, discriminator: str, channels: int, size: int, latent: 
     rows = [row for row in report.rows if row.net == net]
     transferred = [row for row in rows if row.origin != "fresh"]
     bridges = dict.fromkeys(name for row in transferred if row.origin == "adapted" for name in _bridges(row.how))
-    told = ", ".join(bridges) or "copied"
-    return f"{told} ({len(transferred)}/{len(rows)})"
+    names = ", ".join(bridges) or "copied"
+    return f"{names} ({len(transferred)}/{len(rows)})"
 
 
 def _bridges(how: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from zoo.data.open import open_images
 from zoo.training.api import resume
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.run_dir import RunDirectory
-from zoo.transfers.auto import Evidence, advise, measure_evidence, probe_of
+from zoo.transfers.auto import Evidence, advise, measure_evidence, probe_accuracy
 from zoo.types import PartSpec
 
 
@@ -103,8 +103,8 @@ def test_the_evidence_is_what_its_words_say(images: ImageSet) -> None:
     assert found.probe > 0.9
     rng = torch.Generator().manual_seed(0)
     alike = torch.randn(400, 5, generator=rng)
-    assert probe_of(alike, torch.randn(400, 5, generator=rng)) == pytest.approx(0.5, abs=0.08)
-    assert probe_of(alike, torch.randn(400, 5, generator=rng) + 3) > 0.95
+    assert probe_accuracy(alike, torch.randn(400, 5, generator=rng)) == pytest.approx(0.5, abs=0.08)
+    assert probe_accuracy(alike, torch.randn(400, 5, generator=rng) + 3) > 0.95
 
 
 def test_where_the_first_layer_would_stay_fresh_the_decoders_images_are_learnt_instead() -> None:

@@ -1,4 +1,4 @@
-"""An added loss can be held to a share of the gradient of the loss that it is added to."""
+"""The gradient of an auxiliary loss can be scaled to a share of the adversarial loss's gradient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from helpers import autoencoder, states_equal
-from moving import move, run, trainer_of
+from small_transfers import make_trainer, run, transfer
 from torch import Tensor
 
 import zoo
@@ -27,16 +27,16 @@ def images(images_file: Path) -> ImageSet:
 
 def pull(images: ImageSet, arch: str, *parts: Any) -> Tensor:
     """What the generator's weights are pulled by in the first step, as one vector."""
-    trainer = trainer_of(move(images, "decoder-init", *parts, arch=arch), images)
+    trainer = make_trainer(transfer(images, "decoder-init", *parts, arch=arch), images)
     weights = list(trainer.gan.generator.parameters())
-    found: list[Tensor] = []
+    gradients: list[Tensor] = []
 
-    def look(*_: Any) -> None:
-        found.append(torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None]).double())
+    def record(*_: Any) -> None:
+        gradients.append(torch.cat([weight.grad.flatten() for weight in weights if weight.grad is not None]).double())
 
-    trainer.optimizers["generator"].adam.register_step_pre_hook(look)
+    trainer.optimizers["generator"].adam.register_step_pre_hook(record)
     run(trainer, images, 1)
-    return found[0]
+    return gradients[0]
 
 
 @both
@@ -70,7 +70,7 @@ def test_a_term_without_a_gradient_is_left_as_it_is() -> None:
 
 
 def test_a_balance_is_measured_at_every_sixteenth_step(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = trainer_of(move(images, ("recon-anchor", {"balance": 0.5})), images)
+    trainer = make_trainer(transfer(images, ("recon-anchor", {"balance": 0.5})), images)
     measured: list[int] = []
     monkeypatch.setattr(GradientBalance, "update", lambda *_: measured.append(1))
     run(trainer, images, 17)
@@ -88,7 +88,7 @@ def test_a_balanced_run_resumes_bit_for_bit(images: ImageSet, tmp_path: Path) ->
 
     whole = begin("whole", 160)
     resumed = zoo.resume(begin("cut", 96).folder, override={"images": 160}, out=tmp_path / "resumed")
-    last = [checkpoint.load(checkpoint.latest(one.folder / "checkpoints"))[1] for one in (whole, resumed)]
+    last = [checkpoint.load(checkpoint.latest_checkpoint(one.folder / "checkpoints"))[1] for one in (whole, resumed)]
     assert last[0]["modules.terms.transfer/recon-anchor/anchor.balance.norms"].min() > 0
     assert last[0].keys() == last[1].keys()
     assert all(torch.equal(last[0][key], last[1][key]) for key in last[0])
@@ -97,7 +97,7 @@ def test_a_balanced_run_resumes_bit_for_bit(images: ImageSet, tmp_path: Path) ->
 @both
 def test_a_balanced_anchor_of_weight_0_is_scratch_bit_for_bit(arch: str, images: ImageSet) -> None:
     trainers = [
-        trainer_of(move(images, part, arch=arch), images)
+        make_trainer(transfer(images, part, arch=arch), images)
         for part in ("scratch", ("recon-anchor", {"weight": 0.0, "balance": 0.5}))
     ]
     for trainer in trainers:

@@ -23,7 +23,7 @@ from scipy import stats
 from zoo_bench.cluster import Cluster
 from zoo_bench.compare import compare
 from zoo_bench.results_page import store
-from zoo_bench.scheduler import Progress, chosen_settings, run_suite
+from zoo_bench.scheduler import Progress, run_suite, tuned_settings
 from zoo_bench.single_run import read_result, run_one
 from zoo_bench.statistics import Crossing, bootstrap_interval, crossing, holm, iqm, log_mean, paired_p, restricted_mean
 from zoo_bench.suite import Suite, final_runs, read_suite, source_runs, training_of, trial_runs, write_suite
@@ -32,7 +32,7 @@ from zoo_bench.table import Row, read_table, write_table
 from zoo.cli import zoo
 from zoo.config import from_plain
 from zoo.data.open import open_images
-from zoo.data.split import select
+from zoo.data.split import select_images
 from zoo.errors import ConfigError, DataError
 from zoo.training.recipe import read_recipe
 from zoo.types import Event, Selection
@@ -173,23 +173,23 @@ def test_measurements_are_spaced_in_their_logarithm_from_start_to_end(tiny: Call
 
 def test_tuning_sees_no_held_out_row() -> None:
     whole = open_images("mnist5k", shape=(1, 8, 8))
-    part = select(whole, Selection(tuning=True))
+    part = select_images(whole, Selection(tuning=True))
     assert len(part) == len(whole.train)
     assert torch.equal(part.pixels, whole.pixels[whole.train])
     assert len(part.held_out) == round(0.2 * len(part))
-    assert torch.equal(select(whole, Selection(tuning=True)).train, part.train)
+    assert torch.equal(select_images(whole, Selection(tuning=True)).train, part.train)
 
 
 def test_fewer_rows_to_learn_from_keep_every_held_out_row() -> None:
     whole = open_images("mnist5k", shape=(1, 8, 8))
-    part = select(whole, Selection(learn_from=50, classes=(1, 2)))
+    part = select_images(whole, Selection(learn_from=50, classes=(1, 2)))
     assert part.labels is not None
     assert whole.labels is not None
     assert set(part.labels.tolist()) == {1, 2}
     assert len(part.train) == 50
     assert len(part.held_out) == torch.isin(whole.labels[whole.held_out], torch.tensor([1, 2])).sum()
     with pytest.raises(DataError, match="class 11"):
-        select(whole, Selection(classes=(11,)))
+        select_images(whole, Selection(classes=(11,)))
 
 
 # ---------------------------------------------------------------- running
@@ -218,7 +218,7 @@ def test_a_suite_fills_a_table_with_every_run_its_cost_and_its_recipe(finished: 
 def test_tuned_settings_are_used_by_the_finals_and_by_controls_like_them(
     tiny: Callable[..., Suite], finished: Path
 ) -> None:
-    chosen = chosen_settings(tiny(), finished)
+    chosen = tuned_settings(tiny(), finished)
     rows = [row for row in read_table(finished / "table.csv") if row.stage == "final"]
     for row in rows:
         assert row.tuned == chosen["dcgan4", "transfer" if row.arm == "shuffled" else row.arm]

@@ -12,7 +12,7 @@ import torch
 from helpers import autoencoder
 from PIL import Image
 from torch import Tensor
-from zoo_transfer.gaussian_prior import principal
+from zoo_transfer.gaussian_prior import principal_components
 
 import zoo
 from zoo.data.convert import convert_samples
@@ -266,7 +266,7 @@ def test_a_smaller_code_takes_the_codes_principal_components(arch: str, images_f
     gan = zoo.gan(like=source, latent_dim=4, seed=1)
     images = open_images(str(images_file), shape=(1, 8, 8))
     transferred = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
-    fit = principal(source.encode(images.batch(images.train)), 4)
+    fit = principal_components(source.encode(images.batch(images.train)), 4)
     noise = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     codes = (fit.mean + noise.double() @ fit.scale.T).float()
     torch.testing.assert_close(transferred.gan.generate(noise), source.decode(codes), rtol=1e-4, atol=1e-5)
@@ -279,8 +279,8 @@ def test_a_smaller_code_takes_the_codes_principal_components(arch: str, images_f
 @both
 @pytest.mark.parametrize("latent_dim", [4, 9])
 def test_another_latent_size_is_a_named_bridge(arch: str, latent_dim: int) -> None:
-    """More values: the added ones are not read, whatever they are. Fewer: the dropped ones count as 0. Nothing is fresh,
-    and a code finds its z."""
+    """More values: the added ones are not read, whatever they are. Fewer: the dropped ones count as 0. Nothing is
+    fresh, and a code finds its z."""
     source = make(arch, (1, 8, 8))
     transferred = zoo.transfer(source, zoo.gan(like=source, latent_dim=latent_dim, seed=1), "decoder-init")
     z = torch.randn(5, latent_dim, generator=torch.Generator().manual_seed(0))
@@ -300,7 +300,7 @@ def test_a_larger_code_holds_the_whole_gaussian_of_the_codes(arch: str, images_f
     images = open_images(str(images_file), shape=(1, 8, 8))
     gan = zoo.gan(like=source, latent_dim=9, seed=1)
     transferred = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
-    fit = principal(source.encode(images.batch(images.train)), 6)
+    fit = principal_components(source.encode(images.batch(images.train)), 6)
     noise = torch.randn(5, 9, generator=torch.Generator().manual_seed(0))
     expected = (fit.mean + noise[:, :6].double() @ fit.scale.T).float()
     torch.testing.assert_close(transferred.gan.generate(noise), source.decode(expected), rtol=1e-4, atol=1e-5)

@@ -194,15 +194,15 @@ def play(visit: Visit, upload: Path, name: str) -> None:
     visit.press("Add")
     visit.picture("Sum", other_than=seeds)
     visit.keep(f"{name}-arithmetic")
-    visit.tab("Judge")
-    visit.press("Ask the discriminator")
-    others = visit.picture("Realness of real and generated images")
+    visit.tab("Discriminate")
+    visit.press("Compute the logit")
+    others = visit.picture("Logits of real and generated images")
     visit.attach(upload)
-    visit.press("Ask the discriminator")
-    visit.picture("Realness of real and generated images", other_than=others)
-    words = visit.page.get_by_label("Realness of your image").input_value()
+    visit.press("Compute the logit")
+    visit.picture("Logits of real and generated images", other_than=others)
+    words = visit.page.get_by_label("Logit of your image").input_value()
     assert re.fullmatch(r"[+-][0-9.]+: more real than \d+% of real and \d+% of generated images\.", words), words
-    visit.keep(f"{name}-judge")
+    visit.keep(f"{name}-discriminate")
 
 
 @pytest.fixture

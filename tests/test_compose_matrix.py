@@ -1,6 +1,6 @@
 """Every encoder x generator x discriminator composes and takes a training step, or is refused with a reason.
 
-`python tests/test_compose_matrix.py` writes the table of docs/compose-matrix.md anew.
+`python tests/test_compose_matrix.py` writes docs/appendix/compose-matrix.md.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from zoo.training.recipe import AdversarialTraining, AutoencoderTraining
 from zoo.transfers.plan import TransferPlan
 from zoo.types import DataSpec, PartSpec
 
-PAGE = Path(__file__).parents[1] / "docs" / "compose-matrix.md"
+PAGE = Path(__file__).parents[1] / "docs" / "appendix" / "compose-matrix.md"
 SHAPES = ((1, 32, 32), (3, 16, 16), (1, 28, 28), (12,))
 SMALL = {"dcgan": {"width": 4}, "mlp": {"widths": [8]}, "r3gan": {"width": 4}, "timm": {"stages": [0, 1]}}
 MEMBERS = {"timm/*": ("timm/resnet10t", "timm/vit_tiny_patch16_224")}
-"""Those of a family that stand for it: one that convolves and one that attends."""
+"""The members that represent a family: one with convolutions and one with attention."""
 LATENT = 4
 
 
@@ -76,19 +76,21 @@ def rows() -> list[tuple[str, str, str, str, str]]:
 
     An autoencoder and a GAN share nothing but the generator's structure, so each pair is tried once.
     """
-    judges = parts("discriminator") + parts("encoder")
+    discriminators = parts("discriminator") + parts("encoder")
     found = []
     for shape in SHAPES:
         data = DataSpec(shape)
         pairs = list(product(parts("encoder"), parts("generator")))
         halves = {(e.component, g.component): autoencoder_step(e, g, data) for e, g in pairs}
-        others = {(g.component, d.component): gan_step(g, d, data) for g, d in product(parts("generator"), judges)}
-        for (encoder, generator), judge in product(pairs, judges):
+        others = {
+            (g.component, d.component): gan_step(g, d, data) for g, d in product(parts("generator"), discriminators)
+        }
+        for (encoder, generator), discriminator in product(pairs, discriminators):
             one = halves[encoder.component, generator.component]
-            two = others[generator.component, judge.component]
+            two = others[generator.component, discriminator.component]
             result = "trains" if one == two == "ok" else f"refused: {one if one != 'ok' else two}"
             sample = " x ".join(map(str, shape))
-            found.append((sample, encoder.component, generator.component, judge.component, result))
+            found.append((sample, encoder.component, generator.component, discriminator.component, result))
     return found
 
 
@@ -97,15 +99,16 @@ def page() -> str:
     table = rows()
     trains = sum(row[-1] == "trains" for row in table)
     lines = [
-        "# What composes with what",
+        "# Combinations of networks",
         "",
-        f"Every encoder, generator and discriminator of the bundled plugins at small sizes: {len(table)} combinations, "
-        f"of which {trains} compose and train a step of both models; the others are refused when composed, for "
-        "the reason given. Any encoder can judge. Of timm's family two stand for the rest.",
+        "*Generated page: `python tests/test_compose_matrix.py` writes it, and a test checks it.*",
         "",
-        "Written by `python tests/test_compose_matrix.py`; a test holds it.",
+        "This table has every combination of the bundled plugins' encoders, generators and discriminators, at small "
+        f"sizes. {trains} of the {len(table)} combinations compose, and both models train a step. Zoo refuses the others "
+        "when you compose them, with the reason given. Any encoder can be used as a discriminator. Two encoders "
+        "represent the family of timm.",
         "",
-        "| sample | encoder | generator | discriminator | |",
+        "| sample | encoder | generator | discriminator | result |",
         "|---|---|---|---|---|",
         *("| " + " | ".join(row) + " |" for row in table),
     ]
@@ -123,7 +126,7 @@ def test_every_encoder_generator_and_discriminator_is_in_the_table() -> None:
 
 
 def test_every_combination_trains_a_step_or_is_refused_as_the_page_says() -> None:
-    assert page() == PAGE.read_text("utf-8"), "write it anew: python tests/test_compose_matrix.py"
+    assert page() == PAGE.read_text("utf-8"), "write it again: python tests/test_compose_matrix.py"
 
 
 if __name__ == "__main__":

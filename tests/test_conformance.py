@@ -428,8 +428,8 @@ FAULTS: list[tuple[str, type, str]] = [
     ("generator", LeavesTheRange, "samples_stay_in_the_value_range"),
     ("generator", NamesAFirstThatIsNone, "a_linear_map_of_z_folds_into_first"),
     ("objective", FlipsD, "losses_point_the_right_way"),
-    ("transfer", IsNotNeutral, "a_neutral_strategy_equals_scratch"),
-    ("transfer", GivesNoReason, "a_neutral_strategy_equals_scratch"),
+    ("transfer", IsNotNeutral, "a_noop_strategy_equals_scratch"),
+    ("transfer", GivesNoReason, "a_noop_strategy_equals_scratch"),
     ("transfer", DrawsAtRandom, "applying_twice_gives_the_same_values"),
     ("transfer", ReadsWeights, "planning_reads_no_weight"),
     ("transfer", ChangesTheSource, "planning_changes_neither_source_nor_random_numbers"),
@@ -446,7 +446,7 @@ FAULTS: list[tuple[str, type, str]] = [
     ("regulariser", ReachesNoWeight, "the_penalty_is_a_finite_number_that_reaches_the_weights"),
     ("regulariser", RewardsSteepness, "the_penalty_is_a_finite_number_that_reaches_the_weights"),
     ("regulariser", HasAnothersGradient, "training_lowers_the_penalty"),
-    ("regulariser", DrawsFromTheGlobalStream, "it_draws_from_the_rounds_stream_and_changes_nothing"),
+    ("regulariser", DrawsFromTheGlobalStream, "it_uses_the_contexts_random_generator_and_changes_nothing"),
     ("metric", HasNoDigest, "its_weights_are_named_by_their_digest"),
     ("metric", IsRandom, "building_it_touches_nothing_outside"),
     ("metric", DeclaresAnotherDim, "features_have_the_declared_shape"),
@@ -490,7 +490,9 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, type], A
     def registered(kind: str, target: type) -> Any:
         plugin = plugins.Plugin("faulty", __name__, "faulty", "1.0", "ready")
         record = Component(kind, target.__name__, f"{__name__}:{target.__name__}", f"{__name__}:Config")  # type: ignore[arg-type]
-        host = plugins.Host(real.plugins, (*real.offers, plugins.RegisteredComponent(record, plugin)), real.registries)
+        host = plugins.Host(
+            real.plugins, (*real.components, plugins.RegisteredComponent(record, plugin)), real.registries
+        )
         monkeypatch.setattr("zoo.plugins.lookup.host", lambda: host)
         name = f"faulty/{target.__name__}"
         return OTHERS[kind](name) if kind in OTHERS else NETWORKS[kind](name, {}, DATA)

@@ -130,7 +130,7 @@ def test_denoising_shows_noisy_images_and_asks_for_clean_ones() -> None:
 
 def test_a_vae_without_a_variance_is_refused() -> None:
     model = autoencoder("mlp", bottleneck="linear")
-    with pytest.raises(CompositionError, match="gives a point"):
+    with pytest.raises(CompositionError, match="needs a variance"):
         plugins.build("objective", "vae").loss(model, torch.zeros(2, 1, 8, 8), torch.Generator())
 
 

@@ -1,4 +1,4 @@
-"""`decoder-distill`: a generator of any structure learns the decoder's images before the game begins."""
+"""`decoder-distill`: a generator of any architecture is trained on the decoder's images before adversarial training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 from helpers import SHAPE, autoencoder, states_equal
 from torch import Tensor
-from zoo_transfer.decoder_distill import around
+from zoo_transfer.decoder_distill import sample_codes
 
 import zoo
 from zoo._utils.seeds import stream
@@ -29,9 +29,9 @@ def images(images_file: Path) -> ImageSet:
     return open_images(str(images_file), shape=SHAPE)
 
 
-def distilled(source: Autoencoder, gan: GAN, images: ImageSet, beside: str = "", **settings: Any) -> TransferResult:
+def distilled(source: Autoencoder, gan: GAN, images: ImageSet, prior: str = "", **settings: Any) -> TransferResult:
     parts: list[Any] = [PartSpec("decoder-distill", {"steps": 60, "batch": 16, "learning_rate": 1e-2, **settings})]
-    return zoo.transfer(source, gan, [*parts, beside] if beside else parts, data=images)
+    return zoo.transfer(source, gan, [*parts, prior] if prior else parts, data=images)
 
 
 def gap(source: Autoencoder, gan: GAN, codes: Tensor, z: Tensor) -> float:
@@ -45,15 +45,16 @@ def gap(source: Autoencoder, gan: GAN, codes: Tensor, z: Tensor) -> float:
 @pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 @pytest.mark.parametrize("prior", ["", "gaussian-prior", "gmm-prior"])
 def test_another_generator_makes_the_decoders_images_of_the_same_codes(arch: str, prior: str, images: ImageSet) -> None:
-    """In both directions; a prior that is folded into its first layer afterwards changes what z means, not the images."""
+    """In both directions; a prior that is folded into its first layer afterwards changes what z means, not the
+    images."""
     source, net = autoencoder(arch), "mlp" if arch == "dcgan" else "dcgan"
     fresh = zoo.gan(net, net, like=source, seed=1)
-    kept = copy.deepcopy(source)
+    before = copy.deepcopy(source)
     transferred = distilled(source, fresh, images, prior)
     codes = source.encode(images.batch(images.train))
     z = codes if transferred.plan.to_latent is None else transferred.plan.to_latent(codes)
     assert gap(source, transferred.gan, codes, z) < 0.5 * gap(source, fresh, codes, codes)
-    assert states_equal(source.decoder, kept.decoder), "the source learns nothing"
+    assert states_equal(source.decoder, before.decoder), "the source is not trained"
     assert states_equal(transferred.gan.discriminator, fresh.discriminator)
     assert {row.origin for row in transferred.report.rows if row.net == "generator"} <= {"fitted", "adapted"}
 
@@ -80,7 +81,7 @@ def test_the_same_seed_gives_the_same_generator_and_another_one_another(images: 
 def test_codes_enter_a_generator_of_other_codes_by_their_principal_components(
     latent_dim: int, images: ImageSet
 ) -> None:
-    """Scaled to N(0, I), the prior that the GAN keeps; what a generator takes beyond them it learns to pass over."""
+    """Scaled to N(0, I), the prior that the GAN keeps; the generator learns to ignore further values."""
     source = autoencoder("mlp")
     fresh = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
     transferred = distilled(source, fresh, images)
@@ -102,29 +103,29 @@ def test_a_larger_coloured_generator_learns_the_decoders_images_as_it_would_show
 
 
 def test_codes_are_drawn_near_the_images_and_from_their_gaussian() -> None:
-    """Half lie on the lines between others' differences; half have the mean and covariance that were given."""
+    """Half are codes plus a multiple of a difference of others; half have the given mean and covariance."""
     rng = torch.Generator().manual_seed(0)
     codes = torch.tensor([[1.0, 0.0], [2.0, 0.0], [4.0, 0.0]])
     mean, scale = torch.tensor([5.0, -5.0]).double(), torch.tensor([[1.0, 0.0], [0.5, 0.2]]).double()
-    drawn = around(codes, mean, scale, 20_001, rng)
-    near, gaussian = drawn[:10_000], drawn[10_000:].double()
+    samples = sample_codes(codes, mean, scale, 20_001, rng)
+    near, gaussian = samples[:10_000], samples[10_000:].double()
     allowed = {round(a + 0.3 * (b - c), 4) for a in (1, 2, 4) for b in (1, 2, 4) for c in (1, 2, 4)}
     assert {round(value, 4) for value in near[:, 0].tolist()} == allowed
     torch.testing.assert_close(gaussian.mean(0), mean, rtol=0, atol=0.05)
     torch.testing.assert_close(torch.cov(gaussian.T), scale @ scale.T, rtol=0, atol=0.05)
 
 
-def test_what_takes_a_while_is_told_before_it_begins(images: ImageSet) -> None:
-    source, said = autoencoder("mlp"), []
+def test_long_fits_are_announced_before_they_begin(images: ImageSet) -> None:
+    source, messages = autoencoder("mlp"), []
     gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
     parts = [PartSpec("decoder-distill", {"steps": 2}), PartSpec("gmm-prior", {"components": 2})]
-    zoo.transfer(source, gan, parts, data=images, tell=said.append)
-    assert said == ["before the first step: 2 steps on the decoder's images; mixture of 2 fitted to the codes"]
-    zoo.transfer(source, zoo.gan(like=source), "decoder-init", tell=said.append)
-    assert len(said) == 1, "a copy takes no time"
+    zoo.transfer(source, gan, parts, data=images, tell=messages.append)
+    assert messages == ["before the first step: 2 steps on the decoder's images; mixture of 2 fitted to the codes"]
+    zoo.transfer(source, zoo.gan(like=source), "decoder-init", tell=messages.append)
+    assert len(messages) == 1, "a copy takes no time"
 
 
-def test_with_no_steps_nothing_moves_and_without_images_it_is_refused(images: ImageSet) -> None:
+def test_without_steps_nothing_changes_and_without_images_it_is_refused(images: ImageSet) -> None:
     source = autoencoder("mlp")
     gan = zoo.gan("dcgan", "dcgan", like=source, seed=1)
     assert states_equal(distilled(source, gan, images, steps=0).gan.generator, gan.generator)
@@ -144,7 +145,7 @@ def test_it_learns_by_the_mean_distance_with_a_rate_that_falls_as_a_cosine(image
     adam = torch.optim.Adam(generator.parameters(), 4e-3)
     for rate in (4e-3, 3e-3, 1e-3):
         adam.param_groups[0]["lr"] = rate
-        code = around(codes, codes.double().mean(0), torch.linalg.cholesky(covariance), 8, rng)
+        code = sample_codes(codes, codes.double().mean(0), torch.linalg.cholesky(covariance), 8, rng)
         difference = generator(code) - source.decode(code).detach()
         adam.zero_grad()
         (difference * difference.sign()).sum().div(difference.numel()).backward()

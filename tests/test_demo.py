@@ -27,7 +27,7 @@ def test_ctrl_c_says_how_to_begin_again(
         with pytest.raises(SystemExit) as done:
             main(["demo", "--quick", "--out", str(out)])
         assert done.value.code == 1
-        assert f"Begin again{' in a new folder' if trained else ''}: {step}" in capsys.readouterr().err
+        assert f"Start again{' in a new folder' if trained else ''}: {step}" in capsys.readouterr().err
 
 
 def test_the_quick_demo_shows_that_the_transfer_helps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,4 +53,4 @@ def test_the_quick_demo_shows_that_the_transfer_helps(tmp_path: Path, capsys: py
     with pytest.raises(SystemExit) as again:
         main(["demo", "--quick", "--out", str(out)])
     assert again.value.code == 2
-    assert "already holds something" in capsys.readouterr().err
+    assert "is not empty" in capsys.readouterr().err

@@ -39,12 +39,13 @@ def test_the_python_of_a_page_runs_as_printed(page: Path, tmp_path: Path, monkey
 
 def test_every_page_is_in_the_navigation() -> None:
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
-    named = set(re.findall(r"[\w-]+\.md", json.dumps(site["nav"])))
-    assert {page.name for page in DOCS.glob("*.md")} == named
+    named = set(re.findall(r'"([\w/-]+\.md)"', json.dumps(site["nav"])))
+    pages = [*DOCS.glob("*.md"), *(DOCS / "appendix").glob("*.md")]
+    assert {page.relative_to(DOCS).as_posix() for page in pages} == named
 
 
 def test_every_test_that_the_strategies_page_names_exists() -> None:
-    named = re.findall(r"`(test_\w+)::(test_\w+)`", (DOCS / "strategy-tests.md").read_text("utf-8"))
+    named = re.findall(r"`(test_\w+)::(test_\w+)`", (DOCS / "appendix" / "strategy-tests.md").read_text("utf-8"))
     assert len(named) > 50
     for module, name in named:
         defined = ast.parse((ROOT / "tests" / f"{module}.py").read_text("utf-8")).body
@@ -53,7 +54,7 @@ def test_every_test_that_the_strategies_page_names_exists() -> None:
 
 def test_every_strategy_is_on_the_page_of_its_tests() -> None:
     """By its name, in a heading or in the text."""
-    text = (DOCS / "strategy-tests.md").read_text("utf-8")
+    text = (DOCS / "appendix" / "strategy-tests.md").read_text("utf-8")
     for page in (DOCS / "strategies").glob("*.md"):
         assert re.search(rf"\b{page.stem}\b", text), page.stem
 

@@ -120,7 +120,7 @@ def test_a_batch_that_does_not_fit_says_what_does_and_the_run_goes_on(
     with pytest.raises(OutOfMemory, match="batch of 16 does not fit into the memory of cpu; 4 images") as caught:
         zoo.train(gan, str(images_file), out=tmp_path / "run", training=SMALL, engine={"device": "cpu"})
     assert "--accumulate 4" in caught.value.hint
-    assert checkpoint.load(checkpoint.latest(tmp_path / "run" / "checkpoints"))[0] in (0, 48)
+    assert checkpoint.load(checkpoint.latest_checkpoint(tmp_path / "run" / "checkpoints"))[0] in (0, 48)
     assert zoo.resume(tmp_path / "run", engine={"accumulate": 4}).shown == 64
     again = zoo.resume(tmp_path / "run")
     assert again.recipe.engine.accumulate == RunDirectory(tmp_path / "run").events("start")[-1]["accumulate"] == 4
@@ -189,7 +189,7 @@ def test_a_run_in_fp16_resumes_with_its_loss_scale_bit_for_bit(images_file: Path
         )  # fmt: skip
     resumed = zoo.resume(tmp_path / "cut")
     assert states_equal(whole.gan, resumed.gan)
-    tensors = checkpoint.load(checkpoint.latest(tmp_path / "cut" / "checkpoints"))[1]
+    tensors = checkpoint.load(checkpoint.latest_checkpoint(tmp_path / "cut" / "checkpoints"))[1]
     assert tensors["modules.scale.generator.scale"] > 1
 
 
@@ -305,7 +305,7 @@ def test_what_is_steered_by_a_measured_figure_turns_at_the_same_step(images_file
 
 def steered(folder: Path) -> dict[str, Tensor]:
     """What the settings of a run's last checkpoint keep."""
-    _, tensors, _ = checkpoint.load(checkpoint.latest(RunDirectory(folder).checkpoints))
+    _, tensors, _ = checkpoint.load(checkpoint.latest_checkpoint(RunDirectory(folder).checkpoints))
     return {name.rpartition(".")[2]: value for name, value in tensors.items() if "steered.0." in name}
 
 

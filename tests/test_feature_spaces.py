@@ -24,7 +24,7 @@ def test_any_timm_backbone_judges_by_the_file_of_its_weights(tmp_path: Path) -> 
     save_file({name: tensor.contiguous() for name, tensor in donor.state_dict().items()}, tmp_path / "net.safetensors")
     config = {"weights": str(tmp_path / "net.safetensors"), "side": 32}
     space: FeatureSpace = plugins.build("metric", PartSpec("timm/test_resnet", config))
-    plugins.require(plugins.find("metric", "timm/test_resnet"), space, FeatureSpace)
+    plugins.require(plugins.find_component("metric", "timm/test_resnet"), space, FeatureSpace)
     assert space.sha256 == hashlib.sha256((tmp_path / "net.safetensors").read_bytes()).hexdigest()
     real = open_images("mnist5k", limit=60)
     judge = Reference(real, space, "timm/test_resnet")

@@ -15,7 +15,7 @@ from zoo.errors import DataError
 from zoo.registry.edit import add
 from zoo.release.folder import read_manifest
 from zoo.release.manifest import Lineage, manifest_bytes
-from zoo.report.moves import moves
+from zoo.report.diagram import transfer_diagram
 from zoo.types import Origin
 
 
@@ -107,11 +107,11 @@ def test_the_picture_of_a_transfer_has_a_cell_a_tensor_and_an_arrow_a_source() -
 
     ae = autoencoder(device="meta")
     report = explain(ae, zoo.gan(like=ae, device="meta"), "decoder-init+encoder-init")
-    drawn = moves(report.plain(), report.strategy)
+    drawn = transfer_diagram(report.plain(), report.strategy)
     assert drawn.count("<title>") == len(report.rows)
     assert ">decoder</text>" in drawn
     assert ">encoder</text>" in drawn
     assert f"{report.count('generator')['copied']} copied" in drawn
-    assert "<script" not in moves(
+    assert "<script" not in transfer_diagram(
         [{"net": "<script>", "tensor": "a", "origin": "fresh", "state": "trained", "how": ""}]
     )

@@ -1,4 +1,4 @@
-"""The computed parts of docs/ are current, and every strategy has a whole page."""
+"""The generated parts of docs/ are current, and every strategy has a complete page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo import plugins
 from zoo.errors import TransferError
 from zoo.transfers.apply import explain
 
-ANEW = "write it anew: python tests/generated_docs.py"
+ANEW = "write it again: python tests/generated_docs.py"
 
 
 PAGES = [
@@ -38,7 +38,13 @@ def test_every_strategy_has_a_page_with_idea_equation_picture_cost_use_paper_and
     assert len(re.findall(r"[.!?](?:\s|$)", idea)) >= 2, "the idea takes two or three sentences"
     assert re.search(r"^```\n.+\n```$", text, re.MULTILINE), "an equation"
     assert f"(images/{name}.svg)" in text
-    for begin in ("- What moves: ", "- Use it: ", "- Not: ", "Paper: ", f"<!-- generated: cost {name} -->"):
+    for begin in (
+        "- Transfers: ",
+        "- When to use: ",
+        "- When not to use: ",
+        "Paper: ",
+        f"<!-- generated: cost {name} -->",
+    ):
         assert f"\n{begin}" in text, begin
     assert f"<!-- generated: settings transfer {name} -->" in text
     assert name in costs(), "measure it: python benchmarks/strategy_cost.py"

@@ -92,7 +92,7 @@ def test_a_run_with_a_limit_tells_what_it_held_and_resumes_bit_for_bit(images: I
     free = zoo.train(gan(), images, out=tmp_path / "free", images=192, training={**SMALL, "gradient_limit": 0.0})
     assert states_equal(whole.gan, resumed.gan)
     assert not states_equal(whole.gan, free.gan)
-    last = [checkpoint.load(checkpoint.latest(run.folder / "checkpoints"))[1] for run in (whole, resumed)]
+    last = [checkpoint.load(checkpoint.latest_checkpoint(run.folder / "checkpoints"))[1] for run in (whole, resumed)]
     assert all(torch.equal(last[0][key], last[1][key]) for key in last[0])
     ticks = RunDirectory(whole.folder).events("tick")
     assert any(tick["d_held"] + tick["g_held"] > 0 for tick in ticks)

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from helpers import released, states_equal
 
 import zoo
-from zoo._utils import hash_cache as checked
+from zoo._utils import hash_cache
 from zoo._utils.tensors import pack, unpack
 from zoo.cli import zoo as command
 from zoo.errors import ReleaseError, ZooError
@@ -44,7 +44,7 @@ def named(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 @pytest.mark.parametrize("flips", [60, pytest.param(1000, marks=pytest.mark.long)])
 def test_every_flipped_bit_is_refused(named: Path, monkeypatch: pytest.MonkeyPatch, flips: int) -> None:
     """In any file; also where the whole files were checked, loaded and remembered a moment before."""
-    monkeypatch.setattr(checked, "_SETTLED", 0)
+    monkeypatch.setattr(hash_cache, "_MIN_AGE", 0)
     load("dcgan.blobs")
     rng = random.Random(0)
     files = {path: path.read_bytes() for path in sorted(named.iterdir())}
@@ -66,7 +66,7 @@ def test_every_flipped_bit_is_refused(named: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_file_that_was_checked_is_not_hashed_again(named: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it changes, even if its size and time of change are put back."""
-    monkeypatch.setattr(checked, "_SETTLED", 0)
+    monkeypatch.setattr(hash_cache, "_MIN_AGE", 0)
     first = load("dcgan.blobs")
     hashed: list[int] = []
     from zoo.release import folder as release
@@ -90,8 +90,8 @@ def test_a_file_that_was_checked_is_not_hashed_again(named: Path, monkeypatch: p
 
 def test_a_file_written_this_very_moment_is_not_remembered(named: Path) -> None:
     load("dcgan.blobs")
-    with checked.hash_cache(named) as notes:
-        assert notes.notes == {}
+    with hash_cache.hash_cache(named) as cache:
+        assert cache.entries == {}
 
 
 def changed(folder: Path, place: Path, key: str) -> Path:
@@ -157,7 +157,7 @@ def test_a_registry_may_be_given_for_one_command(named: Path, tmp_path: Path, mo
     on_the_hub = re.sub("source = .*", f'source = "hub:ann/x@{"a" * 40}"', registry.read_text())
     address = served(on_the_hub.encode())
     assert listed("--registry", address) == "dcgan.blobs\n"
-    with pytest.warns(UserWarning, match="cannot be reached; using the copy of the last time"):
+    with pytest.warns(UserWarning, match="cannot be reached; using the copy that was fetched last"):
         assert listed("--registry", address) == "dcgan.blobs\n"
     assert listed() == ""
     for place, says in (

@@ -79,7 +79,7 @@ def die_at(operation: int) -> Callable[[], None]:
 
 def same(one: Path, other: Path) -> bool:
     """The whole of both runs' last state, bit for bit, the same figures, and the same checkpoints kept."""
-    left, right = (checkpoint.load(checkpoint.latest(run / "checkpoints"))[1] for run in (one, other))
+    left, right = (checkpoint.load(checkpoint.latest_checkpoint(run / "checkpoints"))[1] for run in (one, other))
     names = [sorted(path.name for path in (run / "checkpoints").iterdir()) for run in (one, other)]
     figures = [zoo.open_run(run).metrics for run in (one, other)]
     return (

@@ -92,7 +92,9 @@ def test_metrics_samples_augmentation_and_schedules_go_on_exactly(kind: str, ima
     with pytest.raises(RuntimeError, match="stopped by the test"):
         train(images_file, tmp_path / "cut", model=start(), watch=[stop(64, kind)])
     zoo.resume(tmp_path / "cut")
-    last = [checkpoint.load(checkpoint.latest(tmp_path / name / "checkpoints"))[1] for name in ("whole", "cut")]
+    last = [
+        checkpoint.load(checkpoint.latest_checkpoint(tmp_path / name / "checkpoints"))[1] for name in ("whole", "cut")
+    ]
     assert last[0].keys() == last[1].keys()
     assert any(key.startswith("streams.augmentation") for key in last[0])
     assert all(torch.equal(last[0][key], last[1][key]) for key in last[0])
@@ -124,7 +126,7 @@ def test_an_override_makes_a_new_run_that_equals_the_longer_one(run: Path, tmp_p
     lineage = child.recipe.parent
     assert lineage is not None
     assert (lineage.run, lineage.shown) == (str(run.resolve()), 96)
-    assert lineage.sha256 == checkpoint.facts_of(checkpoint.latest(run / "checkpoints"))[1]
+    assert lineage.sha256 == checkpoint.facts_of(checkpoint.latest_checkpoint(run / "checkpoints"))[1]
     assert lineage.overridden == {"images": 160}
     assert zoo.open_run(tmp_path / "child").recipe.parent == lineage
 
@@ -212,7 +214,7 @@ def test_figures_are_released_only_with_the_weights_that_were_measured(images_fi
 
 def test_a_half_removed_checkpoint_is_never_opened(run: Path) -> None:
     """What a kill leaves: a folder that was being written or removed, under a hidden name."""
-    latest = checkpoint.latest(run / "checkpoints")
+    latest = checkpoint.latest_checkpoint(run / "checkpoints")
     shutil.copytree(latest, run / "checkpoints" / ".000000000200.abc.partial")
     assert zoo.resume(run).shown == 96
     assert not list((run / "checkpoints").glob(".*"))

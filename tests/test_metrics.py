@@ -16,7 +16,7 @@ from zoo.errors import ConfigError, DataError, PluginError
 from zoo.metrics.distances import fid, fid_infinity, kid, kid_interval
 from zoo.metrics.evaluate import Reference, evaluate, features_of
 from zoo.metrics.manifolds import manifolds
-from zoo.metrics.memorisation import memory, nearest
+from zoo.metrics.memorisation import memorisation, nearest
 from zoo.metrics.own import refuse_own_features
 from zoo.metrics.slices import sliced_wasserstein
 from zoo.types import DataSpec, Metric
@@ -160,9 +160,9 @@ def test_fid_infinity_takes_the_bias_of_few_samples_away() -> None:
 def test_copies_of_what_was_learnt_are_told_from_new_images() -> None:
     train, held, new = (features(200, 6, seed=seed) for seed in (1, 2, 3))
     copied = train[:150] + 1e-3
-    assert memory(copied, train, held).nearness < 0.01
-    assert memory(copied, train, held).gap < memory(new, train, held).gap
-    assert 0.8 < memory(new, train, held).nearness < 1.25
+    assert memorisation(copied, train, held).nearness < 0.01
+    assert memorisation(copied, train, held).gap < memorisation(new, train, held).gap
+    assert 0.8 < memorisation(new, train, held).nearness < 1.25
     rows, distances = nearest(copied, train)
     assert torch.equal(rows, torch.arange(150))
     assert distances.max() < 0.01
@@ -261,7 +261,7 @@ def test_sets_that_cannot_be_compared_are_refused(measure: object) -> None:
         measure(features(1), features(5))
     with pytest.raises(DataError, match="cannot be compared"):
         measure(features(5, 3), features(5, 4))
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="not finite"):
         measure(torch.full((5, 6), math.nan), features(5))
 
 
@@ -384,7 +384,7 @@ def test_samples_that_cannot_be_measured_are_refused() -> None:
         judge.measure(torch.zeros(1, 1, 4, 4))
     with pytest.raises(DataError, match="not images"):
         judge.measure(torch.zeros(5, 3, 4, 4))
-    with pytest.raises(DataError, match="no numbers"):
+    with pytest.raises(DataError, match="not finite"):
         judge.measure(torch.full((5, 1, 4, 4), math.nan))
     with pytest.raises(DataError, match="1 held-out images"):
         Reference(image_set(held=1), Corners(), "x")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 from zoo_mlp.config import EncoderConfig, GeneratorConfig
-from zoo_mlp.encoder import MlpEncoder
-from zoo_mlp.generator import MlpGenerator
+from zoo_mlp.encoder import MLPEncoder
+from zoo_mlp.generator import MLPGenerator
 
 from zoo.config import from_plain
 from zoo.errors import ConfigError
@@ -41,7 +41,7 @@ def shapes(net: nn.Module) -> list[tuple[int, ...]]:
 
 def test_founding_encoder_is_one_relu_layer() -> None:
     """Dense(encoding, ReLU), the autoencoder's encoder and the body of its discriminator."""
-    net = MlpEncoder(EncoderConfig((ENCODING,), "relu"), UNIT)
+    net = MLPEncoder(EncoderConfig((ENCODING,), "relu"), UNIT)
     assert leaves(net) == ["Linear", "ReLU"]
     weight, bias = net.parameters()
     assert (weight.shape, bias.shape) == ((ENCODING, 784), (ENCODING,))
@@ -52,7 +52,7 @@ def test_founding_encoder_is_one_relu_layer() -> None:
 
 def test_founding_decoder_is_a_relu_layer_and_a_sigmoid_layer() -> None:
     """Dense(encoding, ReLU), Dense(input, sigmoid) on data in [0, 1]."""
-    net = MlpGenerator(GeneratorConfig((ENCODING,), "relu"), UNIT, ENCODING)
+    net = MLPGenerator(GeneratorConfig((ENCODING,), "relu"), UNIT, ENCODING)
     assert leaves(net) == ["Linear", "ReLU", "Linear", "Sigmoid"]
     assert shapes(net) == [(ENCODING, ENCODING), (ENCODING,), (784, ENCODING), (784,)]
     w1, b1, w2, b2 = net.parameters()
@@ -64,7 +64,7 @@ def test_founding_decoder_is_a_relu_layer_and_a_sigmoid_layer() -> None:
 
 def test_founding_generator_is_one_sigmoid_layer() -> None:
     """Dense(input, sigmoid) straight from a code of size encoding; that one layer is `first`."""
-    net = MlpGenerator(GeneratorConfig(()), UNIT, ENCODING)
+    net = MLPGenerator(GeneratorConfig(()), UNIT, ENCODING)
     assert leaves(net) == ["Linear", "Sequential", "Sigmoid"]  # the Sequential is empty
     assert shapes(net) == [(784, ENCODING), (784,)]
     z = torch.randn(3, ENCODING)
@@ -77,7 +77,7 @@ def test_founding_generator_is_one_sigmoid_layer() -> None:
 
 def test_stages_are_the_hidden_activations() -> None:
     """Each stage feeds the next layer, and the last one is the embedding."""
-    net = MlpEncoder(EncoderConfig((9, 6, 4)), UNIT)
+    net = MLPEncoder(EncoderConfig((9, 6, 4)), UNIT)
     embedding, stages = net.features(torch.rand(2, 1, 28, 28))
     assert [stage.shape for stage in stages] == [(2, 9), (2, 6), (2, 4)]
     assert torch.equal(net.layers[1](stages[0]), stages[1])
@@ -87,9 +87,9 @@ def test_stages_are_the_hidden_activations() -> None:
 def test_sample_shape_is_only_a_view() -> None:
     """An image and the vector of its values give the same embedding."""
     torch.manual_seed(0)
-    image = MlpEncoder(EncoderConfig((6,)), DataSpec((3, 4, 5)))
+    image = MLPEncoder(EncoderConfig((6,)), DataSpec((3, 4, 5)))
     torch.manual_seed(0)
-    vector = MlpEncoder(EncoderConfig((6,)), DataSpec((60,)))
+    vector = MLPEncoder(EncoderConfig((6,)), DataSpec((60,)))
     x = torch.randn(2, 3, 4, 5)
     assert torch.equal(image(x), vector(x.flatten(1)))
 
@@ -104,7 +104,7 @@ def test_sample_shape_is_only_a_view() -> None:
 )
 def test_output_activation_fits_the_range(low: float, high: float, expected: Any) -> None:
     """tanh for [-1, 1], sigmoid for [0, 1], else a scaled sigmoid; both ends are reached."""
-    net = MlpGenerator(GeneratorConfig(()), DataSpec((50,), low, high), 4)
+    net = MLPGenerator(GeneratorConfig(()), DataSpec((50,), low, high), 4)
     z = torch.randn(8, 4)
     assert net.first is not None
     assert torch.equal(net(z), expected(net.first(z)))
@@ -115,13 +115,13 @@ def test_output_activation_fits_the_range(low: float, high: float, expected: Any
 @pytest.mark.parametrize("widths", [(8,), (8, 6)])
 def test_spectral_entry_layer_cannot_be_folded(widths: tuple[int, ...]) -> None:
     """Under a spectral norm `first` is None, as it would undo a fold; a lone output layer is plain."""
-    assert MlpGenerator(GeneratorConfig(widths, norm="spectral"), UNIT, 4).first is None
-    assert MlpGenerator(GeneratorConfig((), norm="spectral"), UNIT, 4).first is not None
+    assert MLPGenerator(GeneratorConfig(widths, norm="spectral"), UNIT, 4).first is None
+    assert MLPGenerator(GeneratorConfig((), norm="spectral"), UNIT, 4).first is not None
 
 
 def test_spectral_layers_have_norm_one() -> None:
     """Each hidden layer's largest singular value is 1 after a few passes; the output layer keeps its own."""
-    net = MlpGenerator(GeneratorConfig((8, 6), norm="spectral"), UNIT, 4)
+    net = MLPGenerator(GeneratorConfig((8, 6), norm="spectral"), UNIT, 4)
     for _ in range(50):
         net(torch.randn(4, 4))
     linears = [part for part in net.modules() if isinstance(part, nn.Linear)]
@@ -132,15 +132,15 @@ def test_spectral_layers_have_norm_one() -> None:
 
 def test_batch_norm_takes_the_place_of_biases_but_not_of_the_entry_bias() -> None:
     """A bias that the normalisation subtracts is left out; a folded prior's mean needs the entry's."""
-    encoder = MlpEncoder(EncoderConfig((8, 6), norm="batch"), UNIT)
-    generator = MlpGenerator(GeneratorConfig((8, 6), norm="batch"), UNIT, 4)
+    encoder = MLPEncoder(EncoderConfig((8, 6), norm="batch"), UNIT)
+    generator = MLPGenerator(GeneratorConfig((8, 6), norm="batch"), UNIT, 4)
     assert [m.bias is None for m in encoder.modules() if isinstance(m, nn.Linear)] == [True, True]
     assert [m.bias is None for m in generator.modules() if isinstance(m, nn.Linear)] == [False, True, False]
 
 
 def test_dropout_acts_in_training_mode_only() -> None:
     """Two passes differ while training and agree bit for bit in eval mode."""
-    net = MlpEncoder(EncoderConfig((64,), dropout=0.5), UNIT)
+    net = MLPEncoder(EncoderConfig((64,), dropout=0.5), UNIT)
     x = torch.rand(2, 1, 28, 28)
     assert not torch.equal(net.train()(x), net(x))
     assert torch.equal(net.eval()(x), net(x))
@@ -151,7 +151,7 @@ def test_dropout_acts_in_training_mode_only() -> None:
 def test_signal_neither_fades_nor_explodes_with_depth(activation: Any, norm: Any) -> None:
     """Through eight fresh layers the root mean square stays within a factor of five."""
     torch.manual_seed(0)
-    net = MlpEncoder(EncoderConfig((128,) * 8, activation, norm), DataSpec((128,)))
+    net = MLPEncoder(EncoderConfig((128,) * 8, activation, norm), DataSpec((128,)))
     stages = net.features(torch.randn(64, 128)).stages
     first, last = (stage.square().mean().sqrt().item() for stage in (stages[0], stages[-1]))
     assert 0.2 < last / first < 5.0

@@ -16,7 +16,7 @@ from zoo import plugins
 from zoo.losses.augmentation import draw
 from zoo.losses.types import StepContext
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.spectral import Gain, leading
+from zoo.networks.spectral import Gain, leading_singular
 from zoo.networks.types import DiscriminatorOutput
 from zoo.types import DataSpec, PartSpec
 
@@ -279,7 +279,7 @@ def test_a_spectral_norm_divides_by_numpys_largest_singular_value_and_so_do_its_
     original = held.original.detach().numpy().copy()
     matrix = original.reshape(len(original), -1)
     left, values, right = np.linalg.svd(matrix, full_matrices=False)
-    u, v, sigma = (part.numpy() for part in leading(layer, held.original.detach()))
+    u, v, sigma = (part.numpy() for part in leading_singular(layer, held.original.detach()))
     assert sigma == pytest.approx(values[0], rel=1e-10)
     assert np.abs(u @ left[:, 0]) == pytest.approx(1.0)
     assert np.sign(u @ left[:, 0]) * v == pytest.approx(right[0])

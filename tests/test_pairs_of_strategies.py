@@ -33,8 +33,8 @@ CHEAP = {
 
 def test_the_matrix_in_the_docs_is_the_true_one() -> None:
     """Planning every pair on the meta device gives the page; each refusal names both strategies and the slot."""
-    written = (Path(__file__).parent.parent / "docs" / "strategy-matrix.md").read_text("utf-8")
-    assert written == page(), "run: python tests/strategy_matrix.py > docs/strategy-matrix.md"
+    written = (Path(__file__).parent.parent / "docs" / "appendix" / "strategy-matrix.md").read_text("utf-8")
+    assert written == page(), "run: python tests/strategy_matrix.py > docs/appendix/strategy-matrix.md"
 
 
 def test_every_strategy_has_a_page_with_all_its_settings_and_no_page_is_left_over() -> None:

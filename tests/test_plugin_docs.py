@@ -1,4 +1,4 @@
-"""The author's page is true: its blocks run in order, and it names every hook with its exact signature."""
+"""The pages for plugin authors: code blocks run in order, and every hook and every name of zoo.plugin is listed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from loopback import environment, hub
 
+import zoo.plugin
 from zoo.plugins import hookspecs
 from zoo.types import KINDS
 
@@ -78,3 +79,10 @@ def test_every_hook_is_named_with_its_exact_signature() -> None:
 def test_every_kind_of_component_is_in_the_table() -> None:
     text = PAGE.read_text("utf-8")
     assert all(f"`{kind}`" in text for kind in KINDS)
+
+
+def test_every_name_of_zoo_plugin_is_listed_once() -> None:
+    text = (PAGE.parent / "zoo-plugin.md").read_text("utf-8")
+    cells = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]
+    listed = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(listed) == sorted(zoo.plugin.__all__)

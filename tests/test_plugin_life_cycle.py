@@ -1,4 +1,4 @@
-"""A plugin may fail at any stage: it is recorded, told once, and stops nothing that does not need it."""
+"""A plugin may fail at any step of loading: it is recorded, reported once, and stops nothing that does not need it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ import pytest
 import zoo
 from zoo import plugins
 from zoo.errors import ConfigError, PluginError, UnknownName, ZooError
-from zoo.plugins.records import Plugin
+from zoo.plugins.types import Plugin
 
 GOOD = """
-    from zoo.plugins.hookspecs import hook
-    from zoo.types import Component
-    ZOO_API = 1
+    from zoo.plugin import Component, hook
+    ZOO_API = 2
     @hook
     def zoo_components():
         return [Component("encoder", "tiny", "NAME_net:Tiny", "NAME_config:Config", "a sample")]
@@ -81,7 +80,7 @@ def found(name: str) -> plugins.Plugin:
     return next(plugin for plugin in plugins.plugins() if plugin.name == name)
 
 
-HOOK = "from zoo.plugins.hookspecs import hook\nfrom zoo.types import Component\nZOO_API = 1\n@hook\ndef zoo_components():\n"
+HOOK = "from zoo.plugin import Component, hook\nZOO_API = 2\n@hook\ndef zoo_components():\n"
 RECORD = 'Component("encoder", "tiny", "a:b", "c:d")'
 
 BROKEN: dict[str, tuple[str, str, str]] = {
@@ -94,9 +93,17 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "import",
         "Odd",
     ),
-    "has-no-api": ("x = 1", "api", "ZOO_API is None; this zoo speaks 1"),
-    "has-another-api": ("ZOO_API = 2", "api", "ZOO_API is 2; this zoo speaks 1"),
-    "has-no-hook": ("ZOO_API = 1\ndef zoo_components(): return []", "register", "defines no hook"),
+    "has-no-api": (
+        "x = 1",
+        "api",
+        "zoo_broken does not set ZOO_API; this version of zoo needs plugins with ZOO_API = 2",
+    ),
+    "has-another-api": (
+        "ZOO_API = 1",
+        "api",
+        "is made for plugin API 1; this version of zoo needs plugins with ZOO_API = 2",
+    ),
+    "has-no-hook": ("ZOO_API = 2\ndef zoo_components(): return []", "register", "defines no hook"),
     "misspells-a-hook": (HOOK.replace("zoo_components", "zoo_component") + " return []", "register", "zoo_component"),
     "misspells-an-argument": (HOOK.replace("()", "(nmae)") + " return []", "register", "nmae"),
     "raises-in-its-hook": (HOOK + " raise KeyError('width')", "collect", "KeyError: 'width'"),
@@ -113,14 +120,14 @@ BROKEN: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_fault_is_recorded_with_its_stage_and_others_go_on(
+def test_a_fault_is_recorded_with_its_step_and_others_go_on(
     site: Site, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, stage, cause = BROKEN[fault]
+    code, step, cause = BROKEN[fault]
     site.add("broken", code)
     site.add("sound")
     plugin = found("broken")
-    assert (plugin.stage, plugin.distribution, plugin.version) == (stage, "zoo-broken", "1.2")
+    assert (plugin.step, plugin.distribution, plugin.version) == (step, "zoo-broken", "1.2")
     assert cause in plugin.error
     assert "\n" not in plugin.error
     assert found("sound").ready
@@ -135,7 +142,7 @@ def test_a_fault_is_recorded_with_its_stage_and_others_go_on(
 
 def test_a_missing_module_is_an_import_failure(site: Site) -> None:
     site.add("gone", target="no_such_module.plugin")
-    assert found("gone").stage == "import"
+    assert found("gone").step == "import"
     site.add("odd", target="not a module!")
     forget()
     assert found("odd").error
@@ -180,7 +187,7 @@ def test_two_distributions_with_one_name_are_both_left_out(site: Site) -> None:
     site.add("same", distribution="zoo-one")
     site.add("same", distribution="zoo-two")
     both = [plugin for plugin in plugins.plugins() if plugin.name == "same"]
-    assert [plugin.stage for plugin in both] == ["unique", "unique"]
+    assert [plugin.step for plugin in both] == ["unique", "unique"]
     assert all("zoo-one 1.2 and zoo-two 1.2" in plugin.error for plugin in both)
     assert not plugins.components("encoder", "same/*")
 
@@ -189,7 +196,7 @@ def test_no_plugin_can_take_the_name_of_the_core(site: Site) -> None:
     site.add("core", distribution="zoo-thief")
     mine = {plugin.distribution: plugin for plugin in plugins.plugins() if plugin.name == "core"}
     assert mine["aegan-zoo"].ready
-    assert mine["zoo-thief"].stage == "unique"
+    assert mine["zoo-thief"].step == "unique"
 
 
 def test_broken_metadata_is_a_plugin_of_unknown_origin(site: Site) -> None:
@@ -209,7 +216,7 @@ def test_a_disabled_plugin_is_not_imported_and_not_told_of(
     site.add("broken", "raise RuntimeError")
     monkeypatch.setenv("ZOO_DISABLE_PLUGINS", "broken, other")
     plugins.components()
-    assert (found("broken").stage, found("broken").error) == ("disabled", "")
+    assert (found("broken").step, found("broken").error) == ("disabled", "")
     assert capsys.readouterr().err == ""
     assert "zoo_broken" not in sys.modules
 
@@ -220,7 +227,7 @@ def test_disabling_one_of_two_of_a_name_disables_both_without_a_word(
     site.add("same", distribution="zoo-one")
     site.add("same", distribution="zoo-two")
     monkeypatch.setenv("ZOO_DISABLE_PLUGINS", "same")
-    assert {plugin.stage for plugin in plugins.plugins() if plugin.name == "same"} == {"disabled"}
+    assert {plugin.step for plugin in plugins.plugins() if plugin.name == "same"} == {"disabled"}
 
 
 def test_only_the_plugins_that_were_asked_for_are_loaded_and_the_core(
@@ -238,7 +245,7 @@ def test_strict_makes_a_broken_plugin_fatal_except_for_what_repairs_it(
     monkeypatch.setenv("ZOO_STRICT_PLUGINS", "1")
     with pytest.raises(PluginError, match="my own fault"):
         plugins.components()
-    assert found("broken").stage == "import"
+    assert found("broken").step == "import"
     done = site.run("components", ZOO_STRICT_PLUGINS="1")
     assert done.returncode == 1
     assert "error: plugin 'broken'" in done.stderr
@@ -422,9 +429,9 @@ def test_an_ambiguous_short_name_lists_the_full_ids(site: Site) -> None:
     site.add("one")
     site.add("two")
     with pytest.raises(UnknownName, match="'tiny' is ambiguous") as caught:
-        plugins.find("encoder", "tiny")
+        plugins.find_component("encoder", "tiny")
     assert "one/tiny, two/tiny" in caught.value.hint
-    assert plugins.find("encoder", "one/tiny").plugin.name == "one"
+    assert plugins.find_component("encoder", "one/tiny").plugin.name == "one"
 
 
 def test_a_misspelt_setting_offers_the_right_one(site: Site) -> None:
@@ -439,16 +446,16 @@ FAMILY = GOOD.replace('"tiny"', '"*"').replace('"a sample")', '"a sample", names
 
 def test_a_family_that_cannot_list_its_names_hides_nothing_else(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.add("family", FAMILY, names="def names(): raise RuntimeError('no list')")
-    assert plugins.find("encoder", "dcgan").id == "dcgan/dcgan"
+    assert plugins.find_component("encoder", "dcgan").id == "dcgan/dcgan"
     with pytest.raises(UnknownName):
-        plugins.find("encoder", "no-such-thing")
+        plugins.find_component("encoder", "no-such-thing")
     assert "cannot list its names" in capsys.readouterr().err
 
 
 def test_a_broken_plugin_is_named_when_what_it_would_offer_is_missing(site: Site) -> None:
     site.add("broken", "raise RuntimeError('my own fault')")
     with pytest.raises(UnknownName) as caught:
-        plugins.find("encoder", "broken/tiny")
+        plugins.find_component("encoder", "broken/tiny")
     assert "my own fault" in caught.value.hint
 
 
@@ -472,6 +479,13 @@ def test_a_malformed_registry_of_a_plugin_leaves_the_listing_whole(site: Site) -
 
 def test_whoever_writes_a_plugin_is_not_told_to_reinstall_it() -> None:
     """`pip install -e`: the next step is in the source."""
-    theirs = Plugin("tiny", "zoo_tiny.plugin", "zoo-tiny", "1.0", stage="import", error="NameError: x")
+    theirs = Plugin("tiny", "zoo_tiny.plugin", "zoo-tiny", "1.0", step="import", error="NameError: x")
     assert plugins.repair(theirs) == "pip install --force-reinstall zoo-tiny"
     assert plugins.repair(replace(theirs, editable=True)) == "correct its source, zoo_tiny.plugin"
+
+
+def test_a_plugin_for_another_api_is_upgraded_or_ported() -> None:
+    """An installed one is upgraded with zoo; the author of one is sent to the list of changes."""
+    old = Plugin("tiny", "zoo_tiny.plugin", "zoo-tiny", "1.0", step="api", error="PluginError: x")
+    assert plugins.repair(old) == "pip install --upgrade aegan-zoo zoo-tiny"
+    assert "CHANGELOG.md" in plugins.repair(replace(old, editable=True))

@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from faults import Fault
 from helpers import released
-from loopback import cli, client, environment, hf, hub, kill_at, run
-from zoo_serve.faults import Fault
-from zoo_serve.server import Server
+from loopback import FaultyServer, cli, client, environment, hf, hub, kill_at, run
 
 from zoo.errors import IntegrityError
 from zoo.release.folder import read_manifest, read_part, verify_files
 from zoo.release.names import pin_of
-from zoo.release.snapshots import file_in
+from zoo.release.snapshots import snapshot_file
 
 SAMPLES = """
 import hashlib, sys, zoo
@@ -45,19 +44,19 @@ def uploaded(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server(uploaded: Path, tmp_path: Path) -> Iterator[Server]:
+def server(uploaded: Path, tmp_path: Path) -> Iterator[FaultyServer]:
     shutil.copytree(uploaded, tmp_path / "store")
     with hub(tmp_path / "store") as running:
         yield running
 
 
 @pytest.fixture
-def env(server: Server, tmp_path: Path) -> dict[str, str]:
+def env(server: FaultyServer, tmp_path: Path) -> dict[str, str]:
     return environment(server.url, tmp_path / "hf")
 
 
 @pytest.fixture
-def commit(server: Server) -> str:
+def commit(server: FaultyServer) -> str:
     repository = server.hub.store.find("model", "ann/x")
     assert repository is not None
     return repository.head.id
@@ -70,20 +69,20 @@ def pulled(*words: str, env: dict[str, str]) -> Path:
 
 
 def test_a_pulled_release_samples_the_same_bit_for_bit(
-    server: Server, commit: str, release: Path, env: dict[str, str], tmp_path: Path
+    server: FaultyServer, commit: str, release: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
     """By an address without a revision and with one; `hf download` of what `hf upload` put there gives the same."""
     folder = pulled("hub:ann/x", env=env)
     assert folder.name == commit
     hf("download", "ann/x", "--local-dir", tmp_path / "plain", env=env)
-    server.seen.clear()
+    server.responses.clear()
     names = [f"hub:ann/x@{commit}", "hub:ann/x", str(folder), str(tmp_path / "plain")]
     for name in names[:3]:
         assert pulled(name, env=env) == folder
     samples = run([sys.executable, "-c", SAMPLES, str(release), *names], env).stdout.split()
     assert len(samples) == 5
     assert len(set(samples)) == 1
-    assert not server.seen
+    assert not server.responses
     server.stop()
     for name in ("hub:ann/x", str(tmp_path / "plain")):
         assert cli("verify", name, env=env).returncode == 0
@@ -106,7 +105,7 @@ def test_a_registry_pins_what_is_pulled(commit: str, release: Path, env: dict[st
     assert "pins sha256:000000000000" in done.stderr
 
 
-def test_a_new_commit_is_not_seen_until_asked_for(server: Server, commit: str, env: dict[str, str]) -> None:
+def test_a_new_commit_is_not_seen_until_asked_for(server: FaultyServer, commit: str, env: dict[str, str]) -> None:
     first = pulled("hub:ann/x", env=env)
     client('api.upload_file(path_or_fileobj=b"x", path_in_repo="notes.txt", repo_id="ann/x"); result = 1', env)
     assert pulled("hub:ann/x", env=env) == first
@@ -252,7 +251,7 @@ def test_only_a_snapshots_links_into_its_own_blobs_are_followed(release: Path, t
         read_part(snapshot, part)
     shutil.rmtree(repo / "blobs")
     (repo / "blobs").symlink_to(tmp_path)
-    assert file_in(snapshot, part.file) == link
+    assert snapshot_file(snapshot, part.file) == link
     plain = tmp_path / "other" / "deep" / part.file
     plain.symlink_to(f"../../blobs/{part.sha256}")
     with pytest.raises(IntegrityError, match="symbolic link"):
@@ -286,7 +285,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind}-{fault.on[-12:]}-{fault.times}-{fault.at}")
 def test_every_fault_ends_in_success_or_one_clear_error(
-    server: Server, commit: str, release: Path, env: dict[str, str], fault: Fault
+    server: FaultyServer, commit: str, release: Path, env: dict[str, str], fault: Fault
 ) -> None:
     """And never in a wrong file: what is loaded afterwards is the release, bit for bit, or nothing."""
     server.faults.add(fault)
@@ -305,7 +304,7 @@ def test_every_fault_ends_in_success_or_one_clear_error(
 
 
 def test_a_killed_pull_leaves_nothing_that_counts_as_a_release(
-    server: Server, commit: str, env: dict[str, str]
+    server: FaultyServer, commit: str, env: dict[str, str]
 ) -> None:
     kill_at(server, FILE, [sys.executable, "-m", "zoo", "pull", "hub:ann/x"], env)
     done = cli("pull", f"hub:ann/x@{commit}", env={**env, "HF_HUB_OFFLINE": "1"})
@@ -317,7 +316,7 @@ def test_a_killed_pull_leaves_nothing_that_counts_as_a_release(
 
 
 @pytest.mark.long
-def test_eight_processes_pull_at_once(server: Server, commit: str, env: dict[str, str]) -> None:
+def test_eight_processes_pull_at_once(server: FaultyServer, commit: str, env: dict[str, str]) -> None:
     """All succeed, and the cache holds one copy of each file."""
     import subprocess
 

@@ -10,11 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from faults import Fault
 from helpers import released
 from huggingface_hub import ModelCard
-from loopback import BOB, PUSH, READER, cli, environment, hf, hub, kill_at, push
-from zoo_serve.faults import Fault
-from zoo_serve.server import Server
+from loopback import BOB, PUSH, READER, FaultyServer, cli, environment, hf, hub, kill_at, push
 
 from zoo._utils.tensors import pack, unpack
 from zoo.release.card import card
@@ -29,20 +28,20 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[FaultyServer]:
     with hub(tmp_path / "store") as running:
         yield running
 
 
 @pytest.fixture
-def env(server: Server, tmp_path: Path) -> dict[str, str]:
+def env(server: FaultyServer, tmp_path: Path) -> dict[str, str]:
     made = environment(server.url, tmp_path / "hf")
     del made["HF_HUB_DISABLE_XET"]  # a server at a plain http address needs no switch
     return made
 
 
 def test_a_release_comes_back_as_it_was_pushed(
-    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
     """In one commit, tagged with its version; again changes nothing; on an empty cache both clients get the same."""
     first = cli("push", str(release), "ann/x", "--json", env=env)
@@ -64,13 +63,13 @@ def test_a_release_comes_back_as_it_was_pushed(
 
 
 def test_a_dry_run_writes_what_would_be_uploaded_and_sends_nothing(
-    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
     done = push(str(release), "ann/x", "--dry-run", "--out", str(tmp_path / "up"), env=env)
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(tmp_path / "up")) == sorted(os.listdir(release))
     assert all(name in done.stdout for name in os.listdir(release))
-    assert not server.seen
+    assert not server.responses
 
 
 def rewritten(release: Path, folder: Path, changes: dict[str, bytes], **facts: object) -> Path:
@@ -91,7 +90,7 @@ def rewritten(release: Path, folder: Path, changes: dict[str, bytes], **facts: o
 
 
 def test_what_cannot_be_proved_is_not_published(
-    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
     weights = unpack((release / "generator.safetensors").read_bytes(), "x")
     scaled = pack({name: value * 1.5 if value.is_floating_point() else value for name, value in weights.items()}, {})
@@ -109,10 +108,12 @@ def test_what_cannot_be_proved_is_not_published(
         assert done.returncode == 1
         assert says in done.stderr, done.stderr
         assert len(done.stderr.strip().splitlines()) == 2
-    assert not server.seen
+    assert not server.responses
 
 
-def test_a_version_means_one_thing_for_ever(server: Server, release: Path, env: dict[str, str], tmp_path: Path) -> None:
+def test_a_version_means_one_thing_for_ever(
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
     assert push(str(release), "ann/x", env=env).returncode == 0
     other = rewritten(release, tmp_path / "other", {"samples.png": b"\x89PNG other"})
     done = push(str(other), "ann/x", env=env)
@@ -137,16 +138,16 @@ def test_a_version_means_one_thing_for_ever(server: Server, release: Path, env: 
             for fault, says in (
                 (Fault(r"POST .*/commit/", "status", 9, 409), "exists already"),
                 (Fault(r"POST /api/repos/create", "status", 9, 401), "token"),
-                (Fault(r"PUT /lfs/", "status", 1, 413), "no room"),
-                (Fault(r"GET /api/models/ann/x", "status", 9, 429), "fewer requests"),
-                (Fault(r"GET /api/models/ann/x", "status", 9, 502), "in trouble"),
+                (Fault(r"PUT /lfs/", "status", 1, 413), "out of space"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 429), "limits the rate"),
+                (Fault(r"GET /api/models/ann/x", "status", 9, 502), "internal error"),
             )
         ),
     ],
     ids=lambda value: f"{value.status}" if isinstance(value, Fault) else "",
 )
 def test_a_refused_push_publishes_nothing_and_can_be_repeated(
-    server: Server, release: Path, env: dict[str, str], fault: Fault, says: str
+    server: FaultyServer, release: Path, env: dict[str, str], fault: Fault, says: str
 ) -> None:
     server.faults.add(fault)
     done = push(str(release), "ann/x", env=env)
@@ -155,7 +156,7 @@ def test_a_refused_push_publishes_nothing_and_can_be_repeated(
     assert len(done.stderr.strip().splitlines()) == 2, done.stderr
     repository = server.hub.store.find("model", "ann/x")
     assert repository is None or repository.head.files == {}
-    assert ("the new repository ann/x is there" in done.stderr) == (repository is not None)
+    assert ("the new repository ann/x was created" in done.stderr) == (repository is not None)
     server.faults.clear()
     assert push(str(release), "ann/x", env=env).returncode == 0
     assert server.hub.store.find("model", "ann/x").tags  # type: ignore[union-attr]
@@ -167,7 +168,7 @@ def test_a_refused_push_publishes_nothing_and_can_be_repeated(
     ids=["tag", "answer"],
 )
 def test_a_push_that_ended_after_its_commit_is_finished_by_the_next(
-    server: Server, release: Path, env: dict[str, str], fault: Fault
+    server: FaultyServer, release: Path, env: dict[str, str], fault: Fault
 ) -> None:
     """Before its tag, or before it heard that the commit was made."""
     server.faults.add(fault)
@@ -183,7 +184,7 @@ def test_a_push_that_ended_after_its_commit_is_finished_by_the_next(
 
 
 def test_a_killed_push_publishes_nothing_and_can_be_repeated(
-    server: Server, release: Path, env: dict[str, str]
+    server: FaultyServer, release: Path, env: dict[str, str]
 ) -> None:
     kill_at(server, "PUT /lfs/", [*PUSH, str(release), "ann/x"], env)
     repository = server.hub.store.find("model", "ann/x")
@@ -192,7 +193,7 @@ def test_a_killed_push_publishes_nothing_and_can_be_repeated(
     assert push(str(release), "ann/x", env=env).returncode == 0
 
 
-def test_who_may_not_write_is_told_so(server: Server, release: Path, env: dict[str, str]) -> None:
+def test_who_may_not_write_is_told_so(server: FaultyServer, release: Path, env: dict[str, str]) -> None:
     for token, says in ((READER, "may not"), (BOB, "may not"), ("hf_test_wrong", "token")):
         done = push(str(release), "ann/x", env={**env, "HF_TOKEN": token})
         assert done.returncode == 1
@@ -214,7 +215,7 @@ def test_the_hub_can_read_the_cards_figures_and_its_base_model(release: Path) ->
 
 
 def test_a_signature_holds_for_its_key_alone(
-    server: Server, release: Path, env: dict[str, str], tmp_path: Path
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
 ) -> None:
     pytest.importorskip("model_signing.signing", exc_type=ImportError)
     from cryptography.hazmat.primitives import serialization as pem

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from zoo_r3gan.config import ResidualConfig
-from zoo_r3gan.encoder import ResidualEncoder
-from zoo_r3gan.generator import ResidualGenerator
+from zoo_r3gan.encoder import R3GANEncoder
+from zoo_r3gan.generator import R3GANGenerator
 from zoo_r3gan.layers import Resample, ResidualBlock
 
 from zoo.errors import CompositionError, ConfigError
@@ -22,8 +22,8 @@ def test_a_fresh_block_is_the_identity() -> None:
 def test_every_size_composes_with_a_stage_a_resolution(size: int) -> None:
     data = DataSpec((3, size, size))
     with torch.device("meta"):
-        encoder = ResidualEncoder(ResidualConfig(width=4), data)
-        generator = ResidualGenerator(ResidualConfig(width=4), data, 5)
+        encoder = R3GANEncoder(ResidualConfig(width=4), data)
+        generator = R3GANGenerator(ResidualConfig(width=4), data, 5)
         stages = encoder.features(torch.empty(2, 3, size, size)).stages
         assert generator(torch.empty(2, 5)).shape == (2, 3, size, size)
     assert [stage.shape[-1] for stage in stages] == [size >> i for i in range(len(stages))]
@@ -47,8 +47,8 @@ def test_the_signal_keeps_its_size_through_a_deep_net() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         data = DataSpec((3, 64, 64))
-        x = ResidualGenerator(ResidualConfig(width=8, blocks=4), data, 32)(torch.randn(32, 32))
-        stages = ResidualEncoder(ResidualConfig(width=8, blocks=4), data).features(torch.randn(8, 3, 64, 64)).stages
+        x = R3GANGenerator(ResidualConfig(width=8, blocks=4), data, 32)(torch.randn(32, 32))
+        stages = R3GANEncoder(ResidualConfig(width=8, blocks=4), data).features(torch.randn(8, 3, 64, 64)).stages
     assert 0.2 < float(x.detach().std()) < 0.9
     assert all(0.05 < float(stage.std()) < 5 for stage in stages)
 
@@ -56,7 +56,7 @@ def test_the_signal_keeps_its_size_through_a_deep_net() -> None:
 def test_wrong_sizes_and_settings_are_refused() -> None:
     for shape in ((1, 28, 28), (1, 32, 64), (7,), (1, 512, 512)):
         with pytest.raises(CompositionError, match="r3gan reads square images"):
-            ResidualEncoder(ResidualConfig(), DataSpec(shape))
+            R3GANEncoder(ResidualConfig(), DataSpec(shape))
     for settings in ({"width": 0}, {"blocks": 1000}, {"group": 0}, {"width": 8, "max_width": 4}):
         with pytest.raises(ConfigError, match="r3gan"):
             ResidualConfig(**settings)

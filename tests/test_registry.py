@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from zoo import plugins
 from zoo.errors import IntegrityError, ReleaseError, RemoteError, UnknownName, ZooError
-from zoo.registry import index as registry
+from zoo.registry import index
 from zoo.registry.index import Registry, find, load_registry, locate, models, open_release, read_registry
 from zoo.release.folder import pin_file, write_release
 from zoo.release.manifest import MANIFEST, Manifest, PartEntry
@@ -47,7 +47,7 @@ def layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """A place of its own for each layer; nothing of this machine's user or plugins is seen."""
     paths = {name: tmp_path / name / "registry.toml" for name in ("builtin", "plugin", "user", "extra")}
     write(paths["builtin"])
-    monkeypatch.setattr(registry, "_built_in", lambda: paths["builtin"])
+    monkeypatch.setattr(index, "_built_in", lambda: paths["builtin"])
     monkeypatch.setattr(
         plugins, "registries", lambda: [("sample", path) for path in [paths["plugin"]] if path.exists()]
     )
@@ -76,7 +76,7 @@ def test_an_entry_reads_as_typed_facts(tmp_path: Path) -> None:
 
 def test_the_built_in_file_is_found_and_right() -> None:
     """In a checkout, an editable install and a wheel alike."""
-    path = registry._built_in()
+    path = index._built_in()
     assert path.name == "registry.toml"
     read_registry(path)
 
@@ -199,7 +199,7 @@ def test_a_name_given_twice_names_both_files(layers: dict[str, Path], clash: str
     second = {"alias": {"aliases": '["dcgan.x"]'}, "default": {"default": "true"}, "name": {}}[clash]
     write(layers["builtin"], table("dcgan.x", **first))
     write(layers["user"], table("dcgan.x" if clash == "name" else "dcgan.y", **second))
-    with pytest.raises(ReleaseError, match="answer to") as refused:
+    with pytest.raises(ReleaseError, match="two models have the name") as refused:
         load_registry()
     assert str(layers["builtin"]) in refused.value.message
     assert str(layers["user"]) in refused.value.message

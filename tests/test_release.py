@@ -355,9 +355,9 @@ def test_a_wrong_fact_is_refused_with_file_key_and_reason(
         (b'{"format": 1, "name": "\xff"}', "UTF-8"),
         (b'{"format": 1, "name": "\\ud800"}', "UTF-8"),
         (b"[]", "expected a table"),
-        (b"", "not the JSON"),
-        (b'{"format": 1} x', "not the JSON"),
-        (b'"' + b'\\"' * 400_000, "not the JSON"),
+        (b"", "not valid JSON"),
+        (b'{"format": 1} x', "not valid JSON"),
+        (b'"' + b'\\"' * 400_000, "not valid JSON"),
     ],
 )
 def test_json_that_two_readers_could_read_differently_is_refused(data: bytes, says: str) -> None:

@@ -61,7 +61,9 @@ def test_a_stopped_and_resumed_run_equals_an_undisturbed_one_bit_for_bit(
     for one, other in ((whole.gan, resumed.gan), (whole.autoencoder, resumed.autoencoder)):
         assert (one is None) == (other is None)
         assert one is None or states_equal(one, other)
-    last = [checkpoint.load(checkpoint.latest(tmp_path / run / "checkpoints"))[1] for run in ("whole", "cut")]
+    last = [
+        checkpoint.load(checkpoint.latest_checkpoint(tmp_path / run / "checkpoints"))[1] for run in ("whole", "cut")
+    ]
     assert last[0].keys() == last[1].keys()
     assert all(torch.equal(last[0][key], last[1][key]) for key in last[0])
 
@@ -71,7 +73,7 @@ def test_two_strategies_with_one_seed_see_the_same_batches_and_codes(images_file
     streams = []
     for kind in ("scratch", "decoder-init+encoder-init"):
         zoo.train(start(kind, data), data, out=tmp_path / kind, images=80, training=SMALL)
-        tensors = checkpoint.load(checkpoint.latest(tmp_path / kind / "checkpoints"))[1]
+        tensors = checkpoint.load(checkpoint.latest_checkpoint(tmp_path / kind / "checkpoints"))[1]
         streams.append({key: value for key, value in tensors.items() if key.startswith(("streams.", "batches."))})
     assert streams[0].keys() == streams[1].keys()
     assert all(torch.equal(streams[0][key], streams[1][key]) for key in streams[0])
@@ -154,7 +156,7 @@ def test_a_full_disk_is_one_clear_error_and_leaves_nothing_half_written(
 
 def test_a_changed_checkpoint_is_refused_and_the_one_before_it_goes_on(images_file: Path, tmp_path: Path) -> None:
     whole = zoo.train(start("scratch", ""), str(images_file), out=tmp_path / "run", images=64, training=SMALL)
-    broken = checkpoint.latest(tmp_path / "run" / "checkpoints")
+    broken = checkpoint.latest_checkpoint(tmp_path / "run" / "checkpoints")
     path = broken / "tensors.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -182,7 +184,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint(number: int, images_file: Path,
             training=SMALL,
             watch=[lambda event: os.kill(os.getpid(), number) if event.kind == "tick" else None],
         )
-    shown = checkpoint.load(checkpoint.latest(tmp_path / "run" / "checkpoints"))[0]
+    shown = checkpoint.load(checkpoint.latest_checkpoint(tmp_path / "run" / "checkpoints"))[0]
     assert 0 < shown < 100_000
 
 

@@ -1,4 +1,4 @@
-"""The starter sets and the judge, as any plugin's components are reached."""
+"""The starter data sets and the feature space `judge`, used like any plugin's components."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 import torch
 import zoo_starter
 from zoo_starter import judge as judge_module
-from zoo_starter.config import JudgeConfig, SetConfig
+from zoo_starter.config import DatasetConfig, JudgeConfig
+from zoo_starter.datasets import glyphs_sans32, typeface
 from zoo_starter.judge import Judge
-from zoo_starter.sets import glyphs_sans32, typeface
 
 from zoo import plugins
 from zoo.data.images import ImageSet
@@ -44,22 +44,22 @@ def judge() -> Judge:
 
 @pytest.mark.parametrize("name", SETS)
 def test_each_set_is_what_the_readme_says(name: str, sets: dict[str, ImageSet]) -> None:
-    shape, count, held, classes, license = SETS[name]
-    found = sets[name]
-    assert found.spec.shape == shape
-    assert (len(found), len(found.held_out), len(found.train)) == (count, held, count - held)
-    assert found.license == license
-    assert found.credit
-    assert found.labels is not None
-    for rows in (found.train, found.held_out):
-        assert sorted(set(found.labels[rows].tolist())) == list(range(classes))
+    shape, count, held_out, classes, license = SETS[name]
+    dataset = sets[name]
+    assert dataset.spec.shape == shape
+    assert (len(dataset), len(dataset.held_out), len(dataset.train)) == (count, held_out, count - held_out)
+    assert dataset.license == license
+    assert dataset.credit
+    assert dataset.labels is not None
+    for rows in (dataset.train, dataset.held_out):
+        assert sorted(set(dataset.labels[rows].tolist())) == list(range(classes))
 
 
-def test_held_out_typefaces_are_not_learnt_from() -> None:
-    """No weight, width or style of one typeface lies on both sides; the families' own names would not do."""
-    with np.load(PACKAGE / "data" / "glyphs-sans32.npz") as held:
-        faces = np.array([typeface(str(family)) for family in held["families"]])
-    train = glyphs_sans32(SetConfig()).train
+def test_held_out_typefaces_are_not_in_the_training_split() -> None:
+    """No weight, width or style of one typeface is in both splits; a split by family names would not ensure that."""
+    with np.load(PACKAGE / "data" / "glyphs-sans32.npz") as file:
+        faces = np.array([typeface(str(family)) for family in file["families"]])
+    train = glyphs_sans32(DatasetConfig()).train
     assert not set(faces[train]) & set(faces[~train])
     assert len(set(faces[~train])) == 13
     assert typeface("Roboto Condensed Light") == typeface("Roboto") == "roboto"
@@ -68,8 +68,8 @@ def test_held_out_typefaces_are_not_learnt_from() -> None:
 
 def test_digits_are_padded_and_emoji_stand_on_white(sets: dict[str, ImageSet]) -> None:
     digits, emoji = sets["mnist5k"], sets["emoji-noto64"]
-    with np.load(PACKAGE / "data" / "mnist5k.npz") as held:
-        assert np.array_equal(digits.pixels[:, 0, 2:-2, 2:-2].numpy(), held["images"])
+    with np.load(PACKAGE / "data" / "mnist5k.npz") as file:
+        assert np.array_equal(digits.pixels[:, 0, 2:-2, 2:-2].numpy(), file["images"])
     assert digits.pixels[:, :, :2].max() == 0
     assert emoji.spec.background == 255
     assert emoji.pixels[:, :, 0, 0].float().mean() > 250
@@ -90,21 +90,21 @@ def test_everything_is_found_by_the_entry_point() -> None:
     assert entry.dist.name == "zoo-starter"
 
 
-def test_judge_knows_the_held_out_images(judge: Judge, sets: dict[str, ImageSet]) -> None:
+def test_the_classifier_recognises_held_out_images(judge: Judge, sets: dict[str, ImageSet]) -> None:
     """The accuracies of its docstring, within what 326 to 1,000 images can tell."""
     first = {"mnist5k": (0, 0.97), "glyphs-sans32": (10, 0.85), "emoji-noto64": (72, 0.62)}
     for name, (offset, least) in first.items():
-        found = sets[name]
-        rows = found.held_out[:600]
-        assert found.labels is not None
+        dataset = sets[name]
+        rows = dataset.held_out[:600]
+        assert dataset.labels is not None
         with torch.no_grad():
-            guesses = judge.net.head(judge.net.raw(found.batch(rows))).argmax(1)
-        assert (guesses == found.labels[rows] + offset).float().mean() >= least, name
+            guesses = judge.net.head(judge.net.raw(dataset.batch(rows))).argmax(1)
+        assert (guesses == dataset.labels[rows] + offset).float().mean() >= least, name
 
 
 def test_judge_features_are_standardised(judge: Judge, sets: dict[str, ImageSet]) -> None:
     """Each set weighs the same in it: mean 0, deviation 1."""
-    features = torch.cat([judge.features(found.batch(found.train[:500])) for found in sets.values()])
+    features = torch.cat([judge.features(dataset.batch(dataset.train[:500])) for dataset in sets.values()])
     assert features.shape == (1500, 128)
     assert features.dtype == torch.float32
     assert features.mean(0).abs().max() < 0.25
@@ -135,15 +135,16 @@ def test_judge_is_the_same_in_training_mode_and_in_any_batch(sets: dict[str, Ima
 
 
 def test_judge_orders_damage(sets: dict[str, ImageSet]) -> None:
-    """Real digits lie near their floor; blurred ones and half of the classes farther, noise farthest."""
+    """Real digits have a distance near the floor; blurred ones and half of the classes a larger one, noise the
+    largest."""
     digits = sets["mnist5k"]
-    found = reference(digits, "judge")
+    metrics = reference(digits, "judge")
     assert digits.labels is not None
     rows = digits.train[:500]
     x = digits.batch(rows)
 
     def measured(samples: torch.Tensor) -> tuple[float, float]:
-        distance, frechet, *_ = found.measure(samples)
+        distance, frechet, *_ = metrics.measure(samples)
         return distance.value, frechet.value
 
     real = measured(x)
@@ -171,9 +172,9 @@ def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_records_name_the_judge_and_its_weights(sets: dict[str, ImageSet]) -> None:
-    found = reference(sets["emoji-noto64"], "judge")
-    assert isinstance(found, Reference)
-    assert found.extractor == f"starter/judge@{judge_module.WEIGHTS_SHA256[:12]}"
+    metrics = reference(sets["emoji-noto64"], "judge")
+    assert isinstance(metrics, Reference)
+    assert metrics.extractor == f"starter/judge@{judge_module.WEIGHTS_SHA256[:12]}"
 
 
 def test_package_is_small_and_carries_its_credits() -> None:

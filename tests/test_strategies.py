@@ -1,4 +1,4 @@
-"""What every transfer strategy promises, for each one that is registered, on mlp and dcgan parts of 8 px."""
+"""What must hold for every registered transfer strategy, on mlp and dcgan parts of 8 px."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import torch
 from helpers import SHAPE, autoencoder
+from small_transfers import make_trainer
 
 import zoo
 from zoo import plugins
-from zoo.config import from_plain, to_plain
+from zoo.config import to_plain
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
@@ -25,7 +26,6 @@ from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.training.api import resume
 from zoo.training.gan import GANTrainer
-from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.apply import TransferResult, explain
 from zoo.transfers.plan import Slot
 from zoo.transfers.report import nets_of
@@ -45,10 +45,8 @@ CHEAP: dict[str, dict[str, Any]] = {
 }
 """Settings that make a fit short enough for a test."""
 
-RESTING = {"transfer/autoencoder-prior"}
+WITHOUT_TRAINING = {"transfer/autoencoder-prior"}
 """Strategies that train no GAN at all."""
-
-TRAINING = {"batch": 8, "images": 160}
 
 each = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda name: name.rpartition("/")[2])
 both = pytest.mark.parametrize("arch", ARCHES)
@@ -67,17 +65,13 @@ def scratch(source: Autoencoder, seed: int = 1) -> GAN:
     return zoo.gan(like=source, seed=seed)
 
 
-def move(source: Autoencoder, strategy: Any, images: ImageSet, gan: GAN | None = None) -> TransferResult:
+def apply_strategy(source: Autoencoder, strategy: Any, images: ImageSet, gan: GAN | None = None) -> TransferResult:
     parts = [part(strategy)] if isinstance(strategy, str) else strategy
     return zoo.transfer(source, gan or scratch(source), parts, data=images)
 
 
-def training_of(transferred: TransferResult, **settings: Any) -> AdversarialTraining:
-    return from_plain(AdversarialTraining, {**TRAINING, **transferred.plan.recipe, **settings}, "training")
-
-
 def train(transferred: TransferResult, images: ImageSet, steps: int, **settings: Any) -> GANTrainer:
-    trainer = GANTrainer(transferred.plan, images, training_of(transferred, **settings), 0)
+    trainer = make_trainer(transferred, images, images=160, **settings)
     batches = Batches(images.train, trainer.training.batch, trainer.streams["data"])
     for i in range(steps):
         scalars = trainer.step(batches.next(), i * trainer.training.batch)
@@ -86,7 +80,7 @@ def train(transferred: TransferResult, images: ImageSet, steps: int, **settings:
 
 
 def outcome(trainer: GANTrainer, images: ImageSet) -> tuple[torch.Tensor, ...]:
-    """What a trained GAN gives: samples of the live and the averaged generator, verdicts on real images."""
+    """What a trained GAN gives: samples of the live and the averaged generator, logits of real images."""
     x = images.batch(images.held_out)
     return trainer.gan.sample(8), trainer.averaged_gan().sample(8), trainer.gan.score(x)
 
@@ -95,22 +89,22 @@ def assert_same_bits(a: tuple[torch.Tensor, ...], b: tuple[torch.Tensor, ...]) -
     assert all(torch.equal(left, right) for left, right in zip(a, b, strict=True))
 
 
-# ---------------------------------------------------------------- the same as scratch where it must be
+# ---------------------------------------------------------------- the same as scratch
 
 
 @both
 @each
-def test_neutral_config_equals_scratch_bit_for_bit(strategy: str, arch: str, images: ImageSet) -> None:
-    """Twenty steps in the neutral config give the weights of scratch; a strategy without one says why."""
+def test_the_noop_config_equals_scratch_bit_for_bit(strategy: str, arch: str, images: ImageSet) -> None:
+    """Twenty steps with `noop_config` give the weights of scratch; a strategy without one says why."""
     source = autoencoder(arch)
-    (chosen,) = resolve_strategies([part(strategy)])
-    noop_config = chosen.strategy.noop_config()
+    (resolved,) = resolve_strategies([part(strategy)])
+    noop_config = resolved.strategy.noop_config()
     if noop_config is None:
-        doc = type(chosen.strategy).noop_config.__doc__ or ""
-        assert doc.startswith("None:"), f"{strategy} has no neutral config and does not say why"
+        doc = type(resolved.strategy).noop_config.__doc__ or ""
+        assert doc.startswith("None:"), f"{strategy} has no noop_config and does not say why"
         return
-    plain = train(move(source, "transfer/scratch", images), images, 20)
-    transferred = move(source, [PartSpec(strategy, to_plain(noop_config))], images)
+    plain = train(apply_strategy(source, "transfer/scratch", images), images, 20)
+    transferred = apply_strategy(source, [PartSpec(strategy, to_plain(noop_config))], images)
     assert_same_bits(outcome(train(transferred, images, 20), images), outcome(plain, images))
 
 
@@ -121,7 +115,7 @@ def test_an_init_with_the_scratch_nets_own_weights_equals_scratch(strategy: str,
     source, gan = autoencoder(arch), scratch(autoencoder(arch))
     source.decoder.load_state_dict(gan.generator.state_dict())
     source.encoder.load_state_dict(gan.discriminator.encoder.state_dict())
-    plain = train(move(source, "transfer/scratch", images, copy.deepcopy(gan)), images, 20)
+    plain = train(apply_strategy(source, "transfer/scratch", images, copy.deepcopy(gan)), images, 20)
     transferred = zoo.transfer(source, gan, strategy, data=images)
     assert_same_bits(outcome(train(transferred, images, 20), images), outcome(plain, images))
 
@@ -135,8 +129,8 @@ def test_a_strategy_does_not_change_the_batches_or_the_codes(strategy: str, arch
     slots = resolve_strategies([part(strategy)])[0].strategy.slots
     settings = {} if Slot.TASK in slots else {"augment": "colour"}
     global_state = torch.get_rng_state()
-    trainer = train(move(source, strategy, images), images, 3, **settings)
-    plain = train(move(source, "transfer/scratch", images), images, 3, **settings)
+    trainer = train(apply_strategy(source, strategy, images), images, 3, **settings)
+    plain = train(apply_strategy(source, "transfer/scratch", images), images, 3, **settings)
     for name in ("data", "augmentation"):
         assert torch.equal(trainer.streams[name].get_state(), plain.streams[name].get_state())
     if Slot.PRIOR not in slots:
@@ -151,7 +145,7 @@ def test_a_strategy_does_not_change_the_batches_or_the_codes(strategy: str, arch
 @each
 def test_frozen_tensors_never_change_and_no_optimiser_holds_them(strategy: str, arch: str, images: ImageSet) -> None:
     """Ten steps leave every frozen tensor and every buffer of a frozen module as it was, in eval mode throughout."""
-    transferred = move(autoencoder(arch), strategy, images)
+    transferred = apply_strategy(autoencoder(arch), strategy, images)
     nets = nets_of(transferred.plan)
     frozen = {
         (net, name): tensor
@@ -172,7 +166,7 @@ def test_frozen_tensors_never_change_and_no_optimiser_holds_them(strategy: str, 
     for net, module in nets.items():
         for name, weight in module.named_parameters():
             assert id(weight) not in optimised or called.get((net, name), "trained") == "trained", f"{net}.{name}"
-    assert "trained" not in {state for (net, _), state in called.items() if net == "prior"}, "no game trains a prior"
+    assert "trained" not in {state for (net, _), state in called.items() if net == "prior"}, "a prior is never trained"
     for net, module in nets.items():
         names = transferred.plan.frozen.get(net, set())
         for prefix, inner in module.named_modules():
@@ -187,7 +181,7 @@ def test_the_source_is_not_changed(strategy: str, arch: str, images: ImageSet) -
     """Neither planning, applying nor training writes into the autoencoder or the GAN given."""
     source, gan = autoencoder(arch), scratch(autoencoder(arch))
     before = digest(source), digest(gan)
-    train(move(source, strategy, images, gan), images, 2)
+    train(apply_strategy(source, strategy, images, gan), images, 2)
     assert (digest(source), digest(gan)) == before
 
 
@@ -198,7 +192,7 @@ def test_the_source_is_not_changed(strategy: str, arch: str, images: ImageSet) -
 @each
 def test_the_report_lists_every_tensor_of_the_final_nets(strategy: str, arch: str, images: ImageSet) -> None:
     """One row per tensor, and an edited tensor is never called fresh."""
-    transferred = move(autoencoder(arch), strategy, images)
+    transferred = apply_strategy(autoencoder(arch), strategy, images)
     listed = {(row.net, row.tensor) for row in transferred.report.rows}
     for net, module in nets_of(transferred.plan).items():
         for name in module.state_dict():
@@ -212,11 +206,11 @@ def test_the_report_lists_every_tensor_of_the_final_nets(strategy: str, arch: st
 @both
 @each
 def test_explain_works_on_the_meta_device_and_says_the_same(strategy: str, arch: str, images: ImageSet) -> None:
-    """Without weights or data the plan is the one that would be carried out."""
+    """Without weights or data the plan is the one that would be applied."""
     source = autoencoder(arch, device="meta")
     gan = zoo.gan(like=source, device="meta")
     planned = explain(source, gan, [part(strategy)])
-    assert planned.rows == move(autoencoder(arch), strategy, images).report.rows
+    assert planned.rows == apply_strategy(autoencoder(arch), strategy, images).report.rows
 
 
 @both
@@ -225,7 +219,7 @@ def test_a_run_resumes_bit_for_bit_without_the_source(
     strategy: str, arch: str, images: ImageSet, tmp_path: Path
 ) -> None:
     """A run cut at its half and resumed ends like one that was not."""
-    transferred = move(autoencoder(arch), strategy, images)
+    transferred = apply_strategy(autoencoder(arch), strategy, images)
     training = {"batch": 8, "checkpoint_every": 40, "sample_every": 1000}
     run = zoo.train(transferred, images, out=tmp_path / "run", images=80, training=training)
     end = tmp_path / "run" / "checkpoints" / f"{80:012d}"
@@ -242,23 +236,23 @@ def test_a_run_resumes_bit_for_bit_without_the_source(
 @both
 @each
 def test_the_first_step_is_finite_and_reaches_the_generator(strategy: str, arch: str, images: ImageSet) -> None:
-    """At step 0 losses are finite and some trained weight of the generator's side moves, unless nothing is to train."""
-    transferred = move(autoencoder(arch), strategy, images)
-    trainer = GANTrainer(transferred.plan, images, training_of(transferred), 0)
+    """At step 0 losses are finite and some weight of the generator's side changes, unless nothing is trained."""
+    transferred = apply_strategy(autoencoder(arch), strategy, images)
+    trainer = make_trainer(transferred, images, images=160)
     before = [weight.detach().clone() for weight in trainer.optimizers[Side.GENERATOR].parameters]
     rows = images.train[: trainer.training.batch]
     scalars = trainer.step(rows, 0)
     assert all(math.isfinite(value) for value in scalars.values())
     after = trainer.optimizers[Side.GENERATOR].parameters
-    moved_some = any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
-    assert moved_some != (strategy in RESTING)
+    any_changed = any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert any_changed != (strategy in WITHOUT_TRAINING)
 
 
 @both
 @each
 def test_a_released_gan_loads_and_samples_the_same(strategy: str, arch: str, images: ImageSet, tmp_path: Path) -> None:
     """Whatever a strategy put inside the nets, the release rebuilds from its manifest."""
-    transferred = move(autoencoder(arch), strategy, images)
+    transferred = apply_strategy(autoencoder(arch), strategy, images)
     training = {"batch": 8, "checkpoint_every": 100, "sample_every": 100}
     run = zoo.train(transferred, images, out=tmp_path / "run", images=16, training=training)
     run.release(tmp_path / "release", license="CC0-1.0", name="tiny.test")

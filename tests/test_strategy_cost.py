@@ -21,7 +21,7 @@ SHAPE, WIDTH, BATCH = (1, 32, 32), 16, 8
 
 
 class Counter(TorchDispatchMode):
-    """Sums what every operation inside multiplies, by torch's own formulas (twice the multiplications)."""
+    """Sums the floating-point operations of everything inside, by torch's formulas (two per multiplication)."""
 
     total = 0
 
@@ -45,7 +45,7 @@ def source() -> Autoencoder:
 
 
 def multiplications(strategy: str, source: Autoencoder, images: ImageSet) -> int:
-    """Of four steps, R1 in one of them."""
+    """Floating-point operations of four steps, one of them with R1."""
     plan = zoo.transfer(source, zoo.gan(like=source), strategy, data=images).plan
     trainer = GANTrainer(plan, images, AdversarialTraining(batch=BATCH), 0)
     with Counter() as counter:
@@ -56,11 +56,11 @@ def multiplications(strategy: str, source: Autoencoder, images: ImageSet) -> int
 
 @pytest.mark.parametrize(
     ("strategy", "least", "most"),
-    [("feature-concat", 1.2, 1.35), ("recon-anchor", 1.3, 1.5), ("decoder-init+encoder-init+gmm-prior", 1.0, 1.0)],
+    [("feature-concat", 1.4, 1.55), ("recon-anchor", 1.3, 1.5), ("decoder-init+encoder-init+gmm-prior", 1.0, 1.0)],
 )
 def test_a_step_multiplies_no_more_than_its_page_says(
     strategy: str, least: float, most: float, source: Autoencoder, images: ImageSet
 ) -> None:
-    """Beside scratch's: frozen features at most 1.35 times, a copy and a fitted prior nothing."""
+    """Relative to scratch: frozen features at most 1.55 times, a copy and a fitted prior nothing."""
     ratio = multiplications(strategy, source, images) / multiplications("scratch", source, images)
     assert least <= round(ratio, 2) <= most

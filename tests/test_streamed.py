@@ -96,7 +96,9 @@ def test_training_on_a_stream_equals_training_in_memory_and_resumes_in_the_middl
     resumed = zoo.resume(tmp_path / "cut")
     assert resumed.recipe.data.stream is True
     assert states_equal(held.autoencoder, whole.autoencoder)
-    last = [checkpoint.load(checkpoint.latest(tmp_path / run / "checkpoints"))[1] for run in ("whole", "cut")]
+    last = [
+        checkpoint.load(checkpoint.latest_checkpoint(tmp_path / run / "checkpoints"))[1] for run in ("whole", "cut")
+    ]
     assert all(torch.equal(last[0][key], last[1][key]) for key in last[0])
 
 

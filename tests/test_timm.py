@@ -21,8 +21,8 @@ from zoo.types import DataSpec, PartSpec
 
 
 def case(name: str, size: int = 32, channels: int = 3, *, long: bool = False, **config: Any) -> Any:
-    made = EncoderCase(f"timm/{name}", config, DataSpec((channels, size, size)))
-    return pytest.param(made, marks=pytest.mark.long) if long else made
+    case = EncoderCase(f"timm/{name}", config, DataSpec((channels, size, size)))
+    return pytest.param(case, marks=pytest.mark.long) if long else case
 
 
 class TestBackbones(EncoderContract):
@@ -88,11 +88,11 @@ def test_a_family_is_one_line_until_a_pattern_asks_for_its_members() -> None:
 
 def test_a_misspelt_backbone_is_refused_with_near_matches() -> None:
     with pytest.raises(UnknownName, match="there is no encoder 'timm/resnet1O'") as caught:
-        plugins.find("encoder", "timm/resnet1O")
+        plugins.find_component("encoder", "timm/resnet1O")
     assert "resnet18" in caught.value.hint
     for name in ("*", "timm/*", "timm/"):
         with pytest.raises(UnknownName):
-            plugins.find("encoder", name)
+            plugins.find_component("encoder", name)
 
 
 def test_a_short_name_finds_the_member_and_its_full_id_is_stored() -> None:
@@ -177,10 +177,10 @@ def test_pretrained_weights_are_fetched_when_a_model_is_composed_and_the_tag_is_
 
 def test_a_gan_like_a_pretrained_autoencoder_starts_fresh_and_fetches_nothing(hub: list[str]) -> None:
     source = autoencoder(PRETRAINED, TINY, shape=(3, 32, 32), latent_dim=4)
-    made = gan(like=source)
+    composed = gan(like=source)
     assert len(hub) == 1
-    assert made.specs["discriminator"].config["pretrained"] == ""
-    transferred = zoo.transfer(source, made, "encoder-init")
+    assert composed.specs["discriminator"].config["pretrained"] == ""
+    transferred = zoo.transfer(source, composed, "encoder-init")
     assert all(
         torch.equal(a, b)
         for a, b in zip(source.encoder.parameters(), transferred.gan.discriminator.encoder.parameters(), strict=True)  # type: ignore[union-attr]
@@ -205,7 +205,7 @@ def test_a_release_of_pretrained_weights_loads_and_trains_on_without_fetching(hu
     assert torch.equal(pair.autoencoder.encode(x), run.autoencoder.encode(x))  # type: ignore[union-attr]
 
 
-def test_an_unknown_tag_and_an_unreachable_hub_are_told_apart() -> None:
+def test_an_unknown_tag_and_an_unreachable_hub_give_different_errors() -> None:
     with pytest.raises(ConfigError, match="no weights 'c3_in2k'") as caught:
         autoencoder(PartSpec("timm/resnet10t", {"pretrained": "c3_in2k"}), TINY, shape=(3, 32, 32))
     assert "c3_in1k" in caught.value.hint
@@ -216,24 +216,24 @@ def test_an_unknown_tag_and_an_unreachable_hub_are_told_apart() -> None:
 # ---------------------------------------------------------------- in training
 
 
-def test_a_vit_judges_under_r1(images_file: Path, tmp_path: Path) -> None:
+def test_a_vit_is_a_discriminator_under_r1(images_file: Path, tmp_path: Path) -> None:
     """Attention is differentiated twice in a whole training step."""
     from zoo.data.open import open_images
     from zoo.training.gan import GANTrainer
     from zoo.training.recipe import AdversarialTraining
     from zoo.transfers.plan import TransferPlan
 
-    judge = PartSpec("timm/vit_tiny_patch16_224", {"resize": 32, "stages": [0, 1]})
-    made = gan(PartSpec("dcgan", {"width": 2}), judge, shape=(1, 8, 8), latent_dim=4)
-    images = open_images(str(images_file), like=made.data)
-    trainer = GANTrainer(TransferPlan(made), images, AdversarialTraining(batch=4), seed=0)
+    discriminator = PartSpec("timm/vit_tiny_patch16_224", {"resize": 32, "stages": [0, 1]})
+    composed = gan(PartSpec("dcgan", {"width": 2}), discriminator, shape=(1, 8, 8), latent_dim=4)
+    images = open_images(str(images_file), like=composed.data)
+    trainer = GANTrainer(TransferPlan(composed), images, AdversarialTraining(batch=4), seed=0)
     scalars = trainer.step(images.train[:4], 0)
     assert float(scalars["penalty"]) > 0
     assert all(torch.isfinite(value) for value in scalars.values())
 
 
 def test_a_backbones_autoencoder_teaches_a_gan_of_another_architecture(images_file: Path) -> None:
-    """auto distils what cannot be copied, both ways of a step run, and no adapter is kept."""
+    """auto distils what cannot be copied, both sides are trained, and no adapter is released."""
     from zoo.data.open import open_images
     from zoo.training.gan import GANTrainer
     from zoo.training.recipe import AdversarialTraining

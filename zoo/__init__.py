@@ -12,8 +12,9 @@ Names are imported when they are first used: `import zoo` alone imports neither 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo._utils.lazy import attach
 
 if TYPE_CHECKING:
     from zoo.data.open import open_images as open_images
@@ -31,51 +32,5 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "DataSpec": "zoo.types",
-    "PartSpec": "zoo.types",
-    "ZooError": "zoo.errors",
-    "autoencoder": "zoo.networks.compose",
-    "components": "zoo.plugins",
-    "gan": "zoo.networks.compose",
-    "load": "zoo.registry.load",
-    "models": "zoo.registry.index",
-    "open_images": "zoo.data.open",
-    "open_run": "zoo.training.api",
-    "push": "zoo.remote.push",
-    "read_recipe": "zoo.training.recipe",
-    "resume": "zoo.training.api",
-    "run_recipe": "zoo.training.pipeline",
-    "train": "zoo.training.api",
-    "transfer": "zoo.transfers.apply",
-}
-
-__all__ = [
-    "DataSpec",
-    "PartSpec",
-    "ZooError",
-    "__version__",
-    "autoencoder",
-    "components",
-    "gan",
-    "load",
-    "models",
-    "open_images",
-    "open_run",
-    "push",
-    "read_recipe",
-    "resume",
-    "run_recipe",
-    "train",
-    "transfer",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__, _names = attach(__name__, __file__)
+__all__ = sorted(["__version__", *_names])

@@ -1,7 +1,7 @@
-"""Settings: dataclasses checked against plain data, with errors that name the key, the type and a near match.
+"""Settings: dataclasses from plain data, with errors that name the key, the type and similar keys.
 
-A component's config is a frozen dataclass. The same definition is what a manifest stores, what `zoo info
---component` prints and what command-line settings are checked against.
+A component's config is a frozen dataclass: manifests store it, `zoo info --component` prints it, and command-line
+settings are checked against it.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ __all__ = ["Setting", "describe", "from_plain", "settings_of", "to_plain"]
 
 T = TypeVar("T")
 
-_WORDS = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "a text"}
+_TYPE_NAMES = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "a text"}
 
 
 def from_plain(cls: type[T], values: Any, owner: str, *, error: type[ZooError] = ConfigError) -> T:
-    """Build the dataclass `cls` from plain data, strictly. `owner` says whose data it is, for the message.
+    """Build the dataclass `cls` from plain data, strictly. `owner` names the data's origin in messages.
 
-    Raises `error` for an unknown key, a missing one, a wrong type or a refused value. Settings (ConfigError) get hints
-    with near matches and defaults; other data gets the path of the key and what is allowed there.
+    Raises `error` for an unknown or missing key, a wrong type or a refused value. For settings (ConfigError) the hint
+    has similar keys and defaults; for other data the message has the key's path and what is allowed there.
     """
     settings = error is ConfigError
     if not isinstance(values, Mapping):
-        what = "a table of settings" if settings else "a table"
-        raise error(f"{owner}: expected {what}, got {type(values).__name__}")
+        table = "a table of settings" if settings else "a table"
+        raise error(f"{owner}: expected {table}, got {type(values).__name__}")
     for path, allowed in _unknown_keys(cls, values, ()):
         *parents, key = path
         if settings:
@@ -48,18 +48,18 @@ def from_plain(cls: type[T], values: Any, owner: str, *, error: type[ZooError] =
             raise cause from None
         if isinstance(cause, ZooError):
             raise error(f"{owner}: {cause.message}", cause.hint) from None
-        text, _, where = str(invalid).replace("`", "").partition(" - at $.")
+        text, _, key = str(invalid).replace("`", "").partition(" - at $.")
         text = text[:1].lower() + text[1:]
         if settings:
-            where = where or "settings"
-            raise error(f"{owner}: {where}: {text}", _wanted(_table_of(cls, where), where.split(".")[-1])) from None
-        raise error(f"{owner}: {where + ': ' if where else ''}{text}") from None
+            key = key or "settings"
+            raise error(f"{owner}: {key}: {text}", _setting_hint(_owner_of(cls, key), key.split(".")[-1])) from None
+        raise error(f"{owner}: {key + ': ' if key else ''}{text}") from None
 
 
 def to_plain(config: Any) -> Any:
-    """A config as plain data (dicts, lists, strings, numbers): every field written out, None left away."""
+    """A config as plain data (dicts, lists, strings, numbers), with every field except those that are None."""
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        # by field, not by msgspec: what it converts keeps defaults on the class, and writes them nowhere
+        # by field: msgspec would leave out defaults that are attributes of the class
         return to_plain({item.name: getattr(config, item.name) for item in dataclasses.fields(config)})
     if isinstance(config, Mapping):
         return {key: to_plain(value) for key, value in config.items() if value is not None}
@@ -80,15 +80,15 @@ class Setting:
 def settings_of(cls: type[Any]) -> tuple[Setting, ...]:
     """Every setting of a config class, in order."""
     hints = typing.get_type_hints(cls)
-    found = []
+    settings = []
     for item in dataclasses.fields(cls):
         default = "required"
         if item.default is not dataclasses.MISSING:
             default = repr(item.default)
         elif item.default_factory is not dataclasses.MISSING:
             default = repr(item.default_factory())
-        found.append(Setting(item.name, _type_name(hints[item.name]), default))
-    return tuple(found)
+        settings.append(Setting(item.name, _type_name(hints[item.name]), default))
+    return tuple(settings)
 
 
 def describe(cls: type[Any]) -> str:
@@ -97,7 +97,7 @@ def describe(cls: type[Any]) -> str:
 
 
 def _unknown_keys(hint: Any, value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """Each key that no dataclass has, by its path, with the keys allowed there: msgspec accepts them without a word."""
+    """The path of each unknown key, with the keys that are allowed there: msgspec ignores unknown keys."""
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         for option in options:
@@ -126,20 +126,20 @@ def _type_name(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
-def _table_of(cls: type[Any], key: str) -> type[Any]:
-    """The dataclass that holds the dotted `key`: its settings are the ones to look through."""
-    for word in key.split(".")[:-1]:
-        nested = _dataclass_in(typing.get_type_hints(cls).get(word))
+def _owner_of(cls: type[Any], key: str) -> type[Any]:
+    """The dataclass that has the last field of the dotted `key`."""
+    for name in key.split(".")[:-1]:
+        nested = _dataclass_in(typing.get_type_hints(cls).get(name))
         if nested is None:
             break
         cls = nested
     return cls
 
 
-def _wanted(cls: type[Any], name: str) -> str:
-    """What the setting takes; all settings where it is none of them."""
+def _setting_hint(cls: type[Any], name: str) -> str:
+    """A hint about the setting's type and default, or about all settings if there is none of that name."""
     for setting in settings_of(cls):
         if setting.name == name:
             default = "" if setting.default == "required" else f"; by default {setting.default}"
-            return f"Give {name} as {_WORDS.get(setting.type, setting.type)}{default}."
+            return f"Give {name} as {_TYPE_NAMES.get(setting.type, setting.type)}{default}."
     return f"Settings: {describe(cls)}"

@@ -1,22 +1,22 @@
-"""Everything that Zoo raises on purpose.
+"""The errors that zoo raises.
 
     ZooError
     ├── ConfigError          (ValueError)   a setting, a flag or a file's key is wrong
-    │   ├── UnknownName      (LookupError)  nothing is called that; near matches are shown
-    │   └── CompositionError                parts that do not fit each other
-    ├── PluginError          (ImportError)  a plugin, or the code behind a component, failed
-    ├── DataError            (ValueError)   images that cannot be read, or none at all
+    │   ├── UnknownName      (LookupError)  the name does not exist; similar names are shown
+    │   └── CompositionError                parts do not fit together
+    ├── PluginError          (ImportError)  a plugin, or the code of a component, failed
+    ├── DataError            (ValueError)   images are missing or cannot be read
     ├── ReleaseError         (ValueError)   a release folder is malformed
-    │   └── IntegrityError                  its bytes are not what the manifest pins
-    ├── RemoteError          (OSError)      the Hub, or the way to it, failed or refused
-    ├── TransferError        (ValueError)   a strategy cannot do what it promises
+    │   └── IntegrityError                  a file differs from its pin in the manifest
+    ├── RemoteError          (OSError)      the Hub or the network failed, or the Hub refused
+    ├── TransferError        (ValueError)   a strategy cannot be planned
     └── TrainingError        (RuntimeError) training had to stop
-        ├── Diverged                        losses are no longer numbers
-        ├── OutOfMemory      (MemoryError)  a batch does not fit; the message says what does
+        ├── Diverged                        losses are not finite
+        ├── OutOfMemory      (MemoryError)  a batch does not fit; the message says which one does
         └── StorageError     (OSError)      the disk is full or cannot be written
 
-Each holds one line that says what failed, whose it is and why, and a `hint`: the next thing to do.
-The command line prints both, exits with `exit_code`, and shows a traceback only when asked to.
+Each has a `message` of one line (what failed, where, and why) and a `hint`: the next thing to do. The command line
+prints both and exits with `exit_code`; it shows a traceback only with `--traceback`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class ZooError(Exception):
-    """A failure that Zoo understands: a message of one line and what to do next."""
+    """The base class: a message of one line, and a hint about what to do next."""
 
     exit_code = 1
 
@@ -58,7 +58,7 @@ class ZooError(Exception):
 
 
 class ConfigError(ZooError, ValueError):
-    """A setting is wrong: unknown key, wrong type, value out of range."""
+    """A setting is wrong: an unknown key, a wrong type, or a value out of range."""
 
     exit_code = 2
 
@@ -68,11 +68,11 @@ class UnknownName(ConfigError, LookupError):
 
 
 class CompositionError(ConfigError):
-    """Two parts do not fit: the message names the axis, both values and what would fit."""
+    """Two parts do not fit together; the message has the axis, both values, and what would fit."""
 
 
 class PluginError(ZooError, ImportError):
-    """A plugin or the code behind one of its components failed."""
+    """A plugin, or the code of one of its components, failed."""
 
 
 class DataError(ZooError, ValueError):
@@ -84,41 +84,41 @@ class ReleaseError(ZooError, ValueError):
 
 
 class IntegrityError(ReleaseError):
-    """A file of a release is not the one that its manifest pins."""
+    """A file of a release differs from its pin in the manifest."""
 
 
 class RemoteError(ZooError, OSError):
-    """The Hub cannot be reached, refused, or gave what it should not; nothing half-done was left behind."""
+    """The Hub cannot be reached, refused, or sent an invalid answer; no incomplete file was left behind."""
 
     def __str__(self) -> str:  # OSError would print only its first argument
         return ZooError.__str__(self)
 
 
 class TransferError(ZooError, ValueError):
-    """A transfer strategy cannot be planned, or gave less than it promises."""
+    """A transfer strategy cannot be planned, or a tensor that it must fill gets no value."""
 
 
 class TrainingError(ZooError, RuntimeError):
-    """Training had to stop; what was written until then is whole."""
+    """Training had to stop; the files written so far are complete."""
 
 
 class Diverged(TrainingError):
-    """A loss or a weight is no longer a finite number."""
+    """A loss or a weight is not finite."""
 
 
 class OutOfMemory(TrainingError, MemoryError):
-    """A batch does not fit into memory; the last checkpoint is whole."""
+    """A batch does not fit into memory; the last checkpoint is complete."""
 
 
 class StorageError(TrainingError, OSError):
-    """A file could not be written; nothing half-written was left behind."""
+    """A file could not be written; no incomplete file was left behind."""
 
     def __str__(self) -> str:  # OSError would print only its first argument
         return ZooError.__str__(self)
 
 
 def near(name: str, known: Iterable[str], limit: int = 3) -> str:
-    """A hint with the known names nearest to `name`, or all of them when they are few.
+    """A hint with the known names that are most similar to `name`, or else with up to 12 known names.
 
     >>> near("dcgn", ["dcgan", "mlp"])
     'Did you mean dcgan?'

@@ -1,46 +1,46 @@
-"""Everything that a plugin may import from zoo: contracts, plain facts, errors, helpers for networks and strategies,
-and what a command works with (images, runs, releases, output).
+"""Everything that a plugin may import from zoo: contracts, plain dataclasses, errors, and helpers for networks,
+strategies and commands.
 
-Importing this module does not import torch, so that plugin and config modules may use it; a name that needs torch is
-imported when it is first used. Names that are not listed here are private and may change.
+Importing this module does not import torch, so plugin and config modules can use it; a name that needs torch is
+imported when it is first used. Other names in zoo are private and may change.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zoo.config import Setting, from_plain, settings_of, to_plain
+from zoo._utils.lazy import attach
+from zoo.config import Setting as Setting, from_plain as from_plain, settings_of as settings_of, to_plain as to_plain
 from zoo.errors import (
-    CompositionError,
-    ConfigError,
-    DataError,
-    Diverged,
-    IntegrityError,
-    PluginError,
-    ReleaseError,
-    RemoteError,
-    StorageError,
-    TrainingError,
-    TransferError,
-    UnknownName,
-    ZooError,
-    near,
+    CompositionError as CompositionError,
+    ConfigError as ConfigError,
+    DataError as DataError,
+    Diverged as Diverged,
+    IntegrityError as IntegrityError,
+    PluginError as PluginError,
+    ReleaseError as ReleaseError,
+    RemoteError as RemoteError,
+    StorageError as StorageError,
+    TrainingError as TrainingError,
+    TransferError as TransferError,
+    UnknownName as UnknownName,
+    ZooError as ZooError,
+    near as near,
 )
-from zoo.plugins.hookspecs import hook
+from zoo.plugins.hookspecs import hook as hook
 from zoo.types import (
-    Component,
-    DataSpec,
-    Event,
-    Kind,
-    Metric,
-    Origin,
-    PartLike,
-    PartSpec,
-    RunFacts,
-    Selection,
-    Watcher,
-    as_part,
+    Component as Component,
+    DataSpec as DataSpec,
+    Event as Event,
+    Kind as Kind,
+    Metric as Metric,
+    Origin as Origin,
+    PartLike as PartLike,
+    PartSpec as PartSpec,
+    RunFacts as RunFacts,
+    Selection as Selection,
+    Watcher as Watcher,
+    as_part as as_part,
 )
 
 if TYPE_CHECKING:
@@ -53,15 +53,20 @@ if TYPE_CHECKING:
         write_atomically as write_atomically,
         write_folder_atomically as write_folder_atomically,
     )
+    from zoo._utils.html import data_url as data_url, facts_table as facts_table, html_table as html_table
     from zoo._utils.seeds import per_sample as per_sample, seed_of as seed_of, seeded as seeded, stream as stream
     from zoo._utils.strict_json import dump_json as dump_json, parse_json as parse_json
     from zoo._utils.text import front_matter as front_matter
+    from zoo.cli.completing import complete_model as complete_model, complete_release as complete_release
+    from zoo.cli.options import json_option as json_option, out_option as out_option, quiet_option as quiet_option
+    from zoo.cli.show import print_json as print_json, print_lines as print_lines, print_table as print_table
     from zoo.data.convert import convert_samples as convert_samples
-    from zoo.data.grids import grid as grid, png_bytes as png_bytes
+    from zoo.data.grids import captioned_grid as captioned_grid, grid as grid, png_bytes as png_bytes
     from zoo.data.images import ImageSet as ImageSet
     from zoo.data.open import open_images as open_images
     from zoo.data.pixels import from_uint8 as from_uint8, to_uint8 as to_uint8
     from zoo.data.prepare import fit_arrays as fit_arrays
+    from zoo.data.split import select_images as select_images
     from zoo.data.types import Dataset as Dataset
     from zoo.losses.balance import GradientBalance as GradientBalance
     from zoo.losses.logits import over_groups as over_groups
@@ -87,6 +92,7 @@ if TYPE_CHECKING:
     from zoo.networks.discriminator import EncoderDiscriminator as EncoderDiscriminator
     from zoo.networks.flows import FlowPrior as FlowPrior
     from zoo.networks.gan import GAN as GAN
+    from zoo.networks.interpolation import interpolate as interpolate
     from zoo.networks.output import output as output
     from zoo.networks.priors import NormalPrior as NormalPrior
     from zoo.networks.spectral import keep_gains as keep_gains, normalised as normalised
@@ -105,10 +111,13 @@ if TYPE_CHECKING:
         RegisteredComponent as RegisteredComponent,
         components as components,
         config_class as config_class,
+        find_component as find_component,
+        import_component as import_component,
         normalise as normalise,
     )
     from zoo.registry.index import (
         Entry as Entry,
+        available_release as available_release,
         models as models,
         open_release as open_release,
     )
@@ -121,7 +130,10 @@ if TYPE_CHECKING:
         verify_files as verify_files,
     )
     from zoo.release.manifest import MANIFEST as MANIFEST, ROLES as ROLES, Manifest as Manifest, PartEntry as PartEntry
+    from zoo.release.snapshots import snapshot_file as snapshot_file
+    from zoo.remote.cache import cached_releases as cached_releases
     from zoo.report.curves import curve as curve
+    from zoo.report.diagram import transfer_diagram as transfer_diagram
     from zoo.training.api import (
         Run as Run,
         open_model as open_model,
@@ -129,6 +141,7 @@ if TYPE_CHECKING:
         resume as resume,
         train as train,
     )
+    from zoo.training.checkpoint import latest_checkpoint as latest_checkpoint
     from zoo.training.pipeline import explain_recipe as explain_recipe, run_recipe as run_recipe
     from zoo.training.recipe import (
         AdversarialTraining as AdversarialTraining,
@@ -136,7 +149,7 @@ if TYPE_CHECKING:
         Recipe as Recipe,
         read_recipe as read_recipe,
     )
-    from zoo.training.recipe_diff import differences as differences
+    from zoo.training.recipe_diff import differences as differences, short_value as short_value
     from zoo.training.run_dir import autoencoder_run_dir as autoencoder_run_dir
     from zoo.training.summary import (
         Summary as Summary,
@@ -147,7 +160,12 @@ if TYPE_CHECKING:
         summarise as summarise,
     )
     from zoo.training.task import ImageTask as ImageTask
-    from zoo.training.watchers import Cost as Cost, CostWatch as CostWatch
+    from zoo.training.watchers import (
+        Cost as Cost,
+        CostWatch as CostWatch,
+        read_costs as read_costs,
+        read_spent as read_spent,
+    )
     from zoo.transfers.apply import TransferResult as TransferResult, transfer as transfer
     from zoo.transfers.density import (
         GaussianFit as GaussianFit,
@@ -175,117 +193,4 @@ if TYPE_CHECKING:
         require_same_data as require_same_data,
     )
 
-_LAZY = {
-    "zoo._utils.distributed": "all_gather all_reduce_mean",
-    "zoo._utils.files": "locked open_regular read_regular sha256_of write_atomically write_folder_atomically",
-    "zoo._utils.html": "data_address:data_url facts:html_facts table:html_table",
-    "zoo._utils.seeds": "per_sample seed_of seeded stream",
-    "zoo._utils.strict_json": "dump_json parse_json",
-    "zoo._utils.text": "front_matter",
-    "zoo.cli.completing": "models:complete_model releases:complete_release",
-    "zoo.cli.options": "json_flag:json_option out:out_option quiet:quiet_option",
-    "zoo.cli.show": "as_json:print_json lines:print_lines table:print_table",
-    "zoo.data.convert": "convert_samples",
-    "zoo.data.grids": "captioned:captioned_grid grid png_bytes",
-    "zoo.data.images": "ImageSet",
-    "zoo.data.open": "open_images",
-    "zoo.data.pixels": "from_uint8 to_uint8",
-    "zoo.data.prepare": "fit_arrays",
-    "zoo.data.split": "select:select_images",
-    "zoo.data.types": "Dataset",
-    "zoo.losses.balance": "GradientBalance",
-    "zoo.losses.logits": "over_groups",
-    "zoo.losses.types": (
-        "AdversarialObjective AutoencoderObjective AuxiliaryLoss FeedbackSchedule Losses Regulariser Side StepContext"
-    ),
-    "zoo.metrics.types": "FeatureSpace",
-    "zoo.networks.autoencoder": "Autoencoder",
-    "zoo.networks.compose": "autoencoder build_autoencoder build_discriminator build_part gan",
-    "zoo.networks.discriminator": "EncoderDiscriminator",
-    "zoo.networks.flows": "FlowPrior",
-    "zoo.networks.gan": "GAN",
-    "zoo.networks.interpolation": "walk:interpolate",
-    "zoo.networks.output": "output",
-    "zoo.networks.priors": "NormalPrior",
-    "zoo.networks.spectral": "keep_gains normalised",
-    "zoo.networks.types": "Bottleneck Discriminator DiscriminatorOutput Encoder Features Generator Posterior Prior",
-    "zoo.networks.utils": "evaluating",
-    "zoo.plugins": "RegisteredComponent components config_class find:find_component resolve:import_component normalise",
-    "zoo.registry.index": "Entry at_hand:available_releases models open_release",
-    "zoo.registry.load": "load",
-    "zoo.release.card": "hub_license",
-    "zoo.release.folder": "read_manifest read_manifest_bytes read_pinned verify_files",
-    "zoo.release.manifest": "MANIFEST Manifest PartEntry ROLES",
-    "zoo.release.snapshots": "file_in:snapshot_file",
-    "zoo.remote.cache": "kept:cached_releases",
-    "zoo.report.curves": "curve",
-    "zoo.report.moves": "moves:transfer_diagram",
-    "zoo.training.api": "Run open_model open_run resume train",
-    "zoo.training.checkpoint": "latest:latest_checkpoint",
-    "zoo.training.pipeline": "explain_recipe run_recipe",
-    "zoo.training.recipe": "AdversarialTraining AutoencoderTraining Recipe read_recipe",
-    "zoo.training.recipe_diff": "differences short:short_value",
-    "zoo.training.run_dir": "autoencoder_run_dir",
-    "zoo.training.summary": "Summary find_runs kid_curve loss_curve newest_grid summarise",
-    "zoo.training.task": "ImageTask",
-    "zoo.training.watchers": "Cost CostWatch read_costs read_spent",
-    "zoo.transfers.apply": "TransferResult transfer",
-    "zoo.transfers.density": "GaussianFit fit_gaussian fit_mixture memoize",
-    "zoo.transfers.layer_mapping": "activation_mismatch",
-    "zoo.transfers.plan": (
-        "ApplyContext Edit GANTask Schedule Slot Source TrainingPhase TransferPlan TransferStrategy edit_each"
-    ),
-    "zoo.transfers.weight_mapping": "fold_affine map_weights name_of require_same_data",
-}
-_HOME = {
-    name: (module, attribute)
-    for module, names in _LAZY.items()
-    for attribute, _, alias in (entry.partition(":") for entry in names.split())
-    for name in [alias or attribute]
-}
-
-__all__ = [
-    "Component",
-    "CompositionError",
-    "ConfigError",
-    "DataError",
-    "DataSpec",
-    "Diverged",
-    "Event",
-    "IntegrityError",
-    "Kind",
-    "Metric",
-    "Origin",
-    "PartLike",
-    "PartSpec",
-    "PluginError",
-    "ReleaseError",
-    "RemoteError",
-    "RunFacts",
-    "Selection",
-    "Setting",
-    "StorageError",
-    "TrainingError",
-    "TransferError",
-    "UnknownName",
-    "Watcher",
-    "ZooError",
-    "as_part",
-    "from_plain",
-    "hook",
-    "near",
-    "settings_of",
-    "to_plain",
-    *_HOME,
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'zoo.plugin' has no attribute {name!r}")
-    module, attribute = _HOME[name]
-    return getattr(importlib.import_module(module), attribute)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Plain facts that cross every border of the zoo: what a sample is, what a component is, what a part is.
+"""Plain dataclasses that all layers share: data specs, components, parts, metrics, events.
 
 Nothing here imports torch: manifests, listings and plugin modules are read without it.
 """
@@ -52,11 +52,11 @@ _LARGEST_SAMPLE = 2**28
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """What one sample is: its shape, its value range and how a source image becomes one.
+    """The shape and value range of a sample, and how an image of another size is converted.
 
-    `shape` is `(C, H, W)` for images and `(F,)` for vectors. Values lie in `[low, high]`.
-    `prepare` says how an image of another size is brought to `(H, W)`: `resize` scales the shorter side
-    with antialiasing and crops the centre; `pad` centres it on a canvas of the value `background` (0-255).
+    `shape` is `(C, H, W)` for images and `(F,)` for vectors. Values are in `[low, high]`. `prepare` converts images of
+    another size than `(H, W)`: `resize` scales the shorter side with antialiasing and crops the centre; `pad` centres
+    the image on a canvas of the value `background` (0-255). Raises ConfigError for invalid values.
     """
 
     shape: tuple[int, ...]
@@ -88,17 +88,17 @@ class DataSpec:
 
     @property
     def size(self) -> int:
-        """How many values a sample has."""
+        """The number of values of a sample."""
         return math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows of a set of images are used; by default all.
+    """The rows of an image set that are used; by default all.
 
-    `classes` keeps the images of those labels. `tuning` keeps the rows to learn from alone and splits them again, so
-    that settings can be chosen without a look at the held-out rows. `learn_from` keeps that many rows to learn from
-    (the same ones each time) and every held-out row. They apply in this order.
+    `classes` selects the images with those labels. `tuning` selects the training rows and splits them again, so that
+    settings can be tuned without the held-out rows. `learn_from` selects that many training rows (the same each time)
+    and every held-out row. They apply in this order.
     """
 
     classes: tuple[int, ...] = ()
@@ -112,11 +112,11 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One thing that a plugin offers. `target` and `config` are import strings, `"package.module:name"`.
+    """A component that a plugin offers. `target` and `config` are import strings, `"package.module:name"`.
 
-    `target` is a class or function that builds the component; `config` is a dataclass whose module imports
-    no torch. A record named `*` with `names="package.module:function"` stands for a family whose names that
-    torch-free function lists; its target gets the name as the config's `name` field.
+    `target` is a class or function that builds the component; `config` is a dataclass in a module that does not import
+    torch. A component named `*` with `names="package.module:function"` is a family: the function, which must not import
+    torch either, lists its names, and the config's field `name` selects one.
     """
 
     kind: Kind
@@ -130,7 +130,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class PartSpec:
-    """A component by id with its settings as plain data: what manifests and recipes store."""
+    """A component's id with its settings as plain data, as manifests and recipes store it."""
 
     component: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -161,11 +161,11 @@ def as_part(part: PartLike | Mapping[str, Any]) -> PartSpec:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One measured figure and all that is needed to read it.
+    """A measured value and how it was measured.
 
-    `n` is how many generated samples it was taken from, `reference` how many real ones; `floor` is the same
-    figure of real images against real ones at the same counts; `interval` a 95 % interval, where one was computed.
-    `extractor` is `<component id>@<first 12 hex of its weights' sha256>`; `split` the rows of `data` compared with.
+    `n` is the number of generated samples, `reference` that of real ones. `floor` is the value for real images against
+    other real images at the same counts, `interval` a 95 % interval, or None. `extractor` is `<component id>@<first 12
+    hex digits of its weights' SHA-256>`; `split` are the rows of `data` that the samples were compared with.
     """
 
     name: str
@@ -183,14 +183,14 @@ class Metric:
         interval = f"{self.interval[0]:.4g} to {self.interval[1]:.4g}" if self.interval else "none"
         floor = "none" if self.floor is None else f"{self.floor:.4g}"
         shown = [("95 % interval", interval), ("floor", floor), ("on", f"{self.data}, {self.split}, n={self.n}")]
-        return html.facts([(self.name, f"{self.value:.4g}"), *shown, ("features", self.extractor)])
+        return html.facts_table([(self.name, f"{self.value:.4g}"), *shown, ("features", self.extractor)])
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """The release that weights were loaded from; `manifest` pins its zoo.json as `sha256:<hex>`.
 
-    `source` is `hub:org/name@<commit>` where it came from the Hub, else empty. `adapted` counts the images that an
+    `source` is `hub:org/name@<commit>` for a release from the Hub, or empty. `adapted` is the number of images that the
     autoencoder was trained on since.
     """
 
@@ -203,10 +203,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`kind` is note (`text`: what a transfer says of itself), start, tick (losses), sample (a grid was written),
-    metrics, warning (`warning`, `what`, `advice`), checkpoint, end, stopped (Ctrl-C, SIGTERM) or failed (`error`).
+    """An event of a run. `kind` is note (`text`), start, tick (losses), sample (a grid was saved), metrics, warning
+    (`warning`, `what`, `advice`), checkpoint, end, stopped (Ctrl-C, SIGTERM) or failed (`error`).
 
-    `shown` of `total` images have been shown; `facts` hold JSON-able values (`images_per_second`, losses, a path, ...).
+    `shown` of `total` images have been shown; `facts` are JSON values (`images_per_second`, losses, a path, ...).
     """
 
     kind: str
@@ -217,7 +217,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Whose events they are: the run's folder, its name, and its recipe as plain data."""
+    """A run, for watchers of its events: its folder, its name, and its recipe as plain data."""
 
     folder: Path
     name: str

@@ -1,9 +1,9 @@
-"""The processes that train one model together, each on its part of every batch. One process is the usual case: then
-nothing here costs anything, and accelerate is not imported.
+"""Data-parallel training in several processes. With one process, the usual case, these functions do nothing, and
+accelerate is not imported.
 
-Every process draws the same batch, codes and random numbers and takes its rows of them (`Engine.micro_batches`);
-gradients are averaged by one flat all-reduce per optimiser step. DDP's wrappers are not used: they break on a penalty's
-double backward and on every method but `forward`.
+Every process draws the same batch, codes and random numbers and uses its rows of them (`Engine.micro_batches`);
+gradients are averaged by one flat all-reduce per optimiser step. DDP is not used: it does not support a penalty's
+double backward, or methods other than `forward`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """The number of processes that train together."""
     return distributed.get_world_size() if _is_distributed() else 1
 
 
@@ -52,39 +52,38 @@ def rank() -> int:
 
 
 def join(device: str) -> torch.device | None:
-    """Meet the other processes that `torchrun` or `accelerate launch` started; gives this one's device.
+    """Join the process group of `torchrun` or `accelerate launch`; this process's device, or None without a launcher.
 
-    None where it was started alone. Raises ConfigError without accelerate, TrainingError where fewer meet than were
-    started.
+    Raises ConfigError without accelerate, TrainingError if not all launched processes join.
     """
-    wanted = launched_world_size()
-    if wanted == 1:
+    launched = launched_world_size()
+    if launched == 1:
         return None
     try:
         from accelerate import PartialState
     except ImportError as error:
         raise ConfigError(
-            f"{wanted} processes were started, and accelerate is not installed", "pip install 'aegan-zoo[dist]'"
+            f"{launched} processes were started, and accelerate is not installed", "pip install 'aegan-zoo[dist]'"
         ) from error
-    met = distributed.is_initialized()
+    joined = distributed.is_initialized()
     state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
-    if state.num_processes != wanted:
+    if state.num_processes != launched:
         raise TrainingError(
-            f"{wanted} processes were started, {state.num_processes} met: each would train alone",
+            f"{launched} processes were started, {state.num_processes} joined: each would train alone",
             "Start them with torchrun, or accelerate launch --multi_gpu.",
         )
-    if not met:
-        atexit.register(_leave)
+    if not joined:
+        atexit.register(_destroy_group)
     return torch.device("cpu") if state.device.type == "cpu" else state.device
 
 
 def all_reduce_mean(value: Tensor) -> Tensor:
-    """The mean of a tensor over the processes; the tensor itself where there is one.
+    """The mean of a tensor over the processes; with one process, the tensor itself.
 
-    What steers a run and is computed from this process's images alone (a balance such as BEGAN's k, an accuracy that
-    ends a warm-up, an adaptive augmentation's strength, moving moments) goes through here before it is used, else
-    the processes drift apart, and the next checkpoint refuses them. Every process must call it, equally often. `after`
-    of an objective with buffers needs none of it: it sees the whole batch's judgement.
+    Every value that controls training and is computed from this process's images (BEGAN's k, an accuracy that ends a
+    warm-up, the strength of an adaptive augmentation, moving moments) must be averaged before it is used. Otherwise the
+    processes' weights diverge, which the next checkpoint detects. All processes must call it equally often. An
+    objective's `after_step` does not need it: its logits are of the whole batch.
     """
     if not _is_distributed():
         return value
@@ -95,13 +94,13 @@ def all_reduce_mean(value: Tensor) -> Tensor:
 
 
 def all_gather(value: Tensor) -> Tensor:
-    """Every process's rows (n, ...) in the order of the batch, (n * size, ...)."""
+    """The rows (n, ...) of all processes in the order of the batch, (n * world size, ...)."""
     if not _is_distributed():
         return value
-    found = [torch.empty_like(value) for _ in range(world_size())]
+    rows = [torch.empty_like(value) for _ in range(world_size())]
     with _peer_failures():
-        distributed.all_gather(found, value.detach().contiguous())
-    return torch.cat(found)
+        distributed.all_gather(rows, value.detach().contiguous())
+    return torch.cat(rows)
 
 
 def any_rank(flag: bool, device: torch.device) -> bool:
@@ -111,17 +110,15 @@ def any_rank(flag: bool, device: torch.device) -> bool:
 
 @torch.no_grad()
 def all_reduce_step(gradients: Sequence[Tensor], scalars: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Average gradients in place and scalars into a new mapping, over the processes, by one flat all-reduce."""
+    """Average over the processes by one flat all-reduce: gradients in place, scalars in a new mapping."""
     if not _is_distributed():
         return dict(scalars)
-    pieces = [*gradients, *scalars.values()]
-    flat = torch.cat([piece.float().flatten() for piece in pieces])
+    tensors = [*gradients, *scalars.values()]
+    flat = torch.cat([tensor.float().flatten() for tensor in tensors])
     with _peer_failures():
         distributed.all_reduce(flat)
-    means = [
-        part.view_as(piece)
-        for part, piece in zip((flat / world_size()).split([p.numel() for p in pieces]), pieces, strict=True)
-    ]
+    chunks = (flat / world_size()).split([tensor.numel() for tensor in tensors])
+    means = [chunk.view_as(tensor) for chunk, tensor in zip(chunks, tensors, strict=True)]
     for gradient, mean in zip(gradients, means[: len(gradients)], strict=True):
         gradient.copy_(mean)
     return dict(zip(scalars, means[len(gradients) :], strict=True))
@@ -129,27 +126,27 @@ def all_reduce_step(gradients: Sequence[Tensor], scalars: Mapping[str, Tensor]) 
 
 @torch.no_grad()
 def require_same(modules: Mapping[str, nn.Module]) -> None:
-    """Hold every process's weights against the first one's. Raises TrainingError naming the net that drifted."""
+    """Compare every process's weights with rank zero's. Raises TrainingError with the net that differs."""
     if not _is_distributed():
         return
     for name, module in modules.items():
         weights = [weight.double().flatten() for weight in module.parameters()]
         if not weights:
             continue
-        ours = torch.stack([part.sum() for part in weights] + [part.abs().sum() for part in weights])
-        theirs = ours.clone()
+        sums = torch.stack([weight.sum() for weight in weights] + [weight.abs().sum() for weight in weights])
+        rank_zero_sums = sums.clone()
         with _peer_failures():
-            distributed.broadcast(theirs, 0)
-        if any_rank(not torch.equal(ours, theirs), ours.device):
+            distributed.broadcast(rank_zero_sums, 0)
+        if any_rank(not torch.equal(sums, rank_zero_sums), sums.device):
             raise TrainingError(
                 f"the processes' weights of {name} are no longer the same",
-                "Something that steers the run is not averaged: zoo.plugin.all_reduce_mean. Tell its author.",
+                "A value that controls training is not averaged (zoo.plugin.all_reduce_mean). Tell its author.",
             )
 
 
 def rank_zero_first(first: Callable[[], T], then: Callable[[], T]) -> T:
-    """`first` in the first process, and when that is done `then` in the others. Raises TrainingError in these where it
-    was not."""
+    """Run `first` in rank zero, and `then` in the other processes afterwards. In these, raises TrainingError if `first`
+    failed."""
     if rank() == 0:
         value = first()
         _barrier()
@@ -159,8 +156,8 @@ def rank_zero_first(first: Callable[[], T], then: Callable[[], T]) -> T:
 
 
 def leave() -> bool:
-    """Train no longer with the others, who then wait for this process's last word; whether that could be."""
-    if not _is_distributed() or distributed.get_backend() != "gloo":  # others cannot be woken without a GPU's timeout
+    """Leave the process group, so that the others wait for this process's error. False if that is not possible."""
+    if not _is_distributed() or distributed.get_backend() != "gloo":  # NCCL's collectives cannot be interrupted
         return False
     announce_failure()
     distributed.destroy_process_group()
@@ -173,16 +170,16 @@ def _is_distributed() -> bool:
 
 @contextmanager
 def _peer_failures() -> Iterator[None]:
-    """Where another process has left, its last word is the error."""
+    """If a collective fails because another process left the group, raise that process's error."""
     try:
         yield
     except RuntimeError as error:
-        said = receive_failure(rank())
-        if said is not None:
-            raise said from error
+        failure = receive_failure(rank())
+        if failure is not None:
+            raise failure from error
         raise TrainingError(
-            f"process {rank()} lost the others",
-            "The first error among the processes' output says why. Then go on: zoo resume RUN, started as before.",
+            f"process {rank()} lost the connection to the others",
+            "The first error in the processes' output is the cause. Then: zoo resume RUN, started as before.",
         ) from error
 
 
@@ -192,41 +189,41 @@ def _barrier() -> None:
             distributed.barrier()
 
 
-def _leave() -> None:
+def _destroy_group() -> None:
     if _is_distributed():
         distributed.destroy_process_group()
 
 
-_TROUBLE, _WORD, _DONE = "zoo/trouble", "zoo/word", "zoo/done"
-_MEET = timedelta(seconds=5)
-_THINKING = timedelta(minutes=5)
-"""How long others wait for one that finds out what fits into its memory."""
+_FAILED, _ERROR, _DONE = "zoo/trouble", "zoo/word", "zoo/done"
+_CONNECT_TIMEOUT = timedelta(seconds=5)
+_ERROR_TIMEOUT = timedelta(minutes=5)
+"""How long processes wait for the error of one that measures which batch fits into its memory."""
 
 
 def announce_failure() -> None:
-    """Before leaving: there will be a last word."""
-    _store().set(_TROUBLE, "")
+    """Announce, before leaving the group, that an error will be published."""
+    _store().set(_FAILED, "")
 
 
 def publish_failure(error: OutOfMemory, rank: int, size: int) -> None:
-    """The last word of process `rank` of `size`. The first process stays until the others heard it: the store may be
-    its own."""
+    """Send the error of process `rank` of `size` to the others. Rank zero waits until they have received it, as it may
+    host the store."""
     store = _store()
-    store.set(_WORD, json.dumps([error.message, error.hint]))
+    store.set(_ERROR, json.dumps([error.message, error.hint]))
     store.set(f"{_DONE}/{rank}", "")
     if rank == 0:
-        with suppress(RuntimeError):  # they may be gone already
-            store.wait([f"{_DONE}/{other}" for other in range(size)], _MEET)
+        with suppress(RuntimeError):  # they may have ended already
+            store.wait([f"{_DONE}/{other}" for other in range(size)], _CONNECT_TIMEOUT)
 
 
 def receive_failure(rank: int) -> OutOfMemory | None:
-    """What another process said before it left; None where it left without a word."""
+    """The error of a process that left the group; None if it published none."""
     try:
         store = _store()
-        if not store.check([_TROUBLE]):
+        if not store.check([_FAILED]):
             return None
-        store.wait([_WORD], _THINKING)
-        message, hint = json.loads(store.get(_WORD))
+        store.wait([_ERROR], _ERROR_TIMEOUT)
+        message, hint = json.loads(store.get(_ERROR))
         store.set(f"{_DONE}/{rank}", "")
     except (RuntimeError, ValueError):
         return None
@@ -234,7 +231,7 @@ def receive_failure(rank: int) -> OutOfMemory | None:
 
 
 def _store() -> Any:
-    """A line of one's own to where the processes met."""
+    """A separate connection to the store of the process group."""
     return distributed.TCPStore(  # type: ignore[attr-defined]
-        os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=_MEET
+        os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=_CONNECT_TIMEOUT
     )

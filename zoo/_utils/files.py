@@ -1,7 +1,4 @@
-"""Files that are either whole or absent, whatever happens in between: write aside, fsync, rename.
-
-Used for releases, checkpoints and pictures. Reading goes through descriptors that follow no symbolic link.
-"""
+"""Atomic writing of files and folders: write to a temporary path, fsync, rename. Reading follows no symbolic link."""
 
 from __future__ import annotations
 
@@ -30,47 +27,47 @@ __all__ = [
 
 _CHUNK = 1 << 20
 _LOCK_SECONDS = 0.5
-"""Whoever asks whether a lock is held holds it for a moment."""
+"""How long to wait for a lock: a process that tests whether it is held takes it for a moment."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, replacing what was there; a reader sees the old bytes or the new ones.
+    """Write `data` to `path` and replace an existing file; readers see the old bytes or the new ones.
 
-    Makes missing parent folders. Raises StorageError, with nothing left behind, when the disk is full or the
-    place cannot be written.
+    Makes missing parent folders. Raises StorageError if the disk is full or the path cannot be written; then no
+    temporary file is left.
     """
-    aside = _aside(path)
+    temporary = _temporary_path(path)
     with _storage_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_new(aside, data)
-            os.replace(aside, path)
+            _write_new(temporary, data)
+            os.replace(temporary, path)
             _sync_folder(path.parent)
         finally:
-            aside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def write_folder_atomically(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of plain files, all or nothing. `path` must be absent or an empty folder.
+    """Write a folder of plain files, all of them or none. `path` must be absent or an empty folder.
 
-    Raises StorageError, with nothing left behind, when the disk is full, the place cannot be written, or
-    `path` was filled meanwhile (its `__cause__` then has errno ENOTEMPTY).
+    Raises StorageError if the disk is full, the path cannot be written, or `path` was filled meanwhile (its `__cause__`
+    then has errno ENOTEMPTY); then no temporary folder is left.
     """
-    aside = _aside(path)
+    temporary = _temporary_path(path)
     with _storage_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside.mkdir()
+            temporary.mkdir()
             for name, data in files.items():
-                _write_new(aside / name, data)
-            _sync_folder(aside)
+                _write_new(temporary / name, data)
+            _sync_folder(temporary)
             if path.is_dir():
-                path.rmdir()  # refuses a folder that is not empty; Windows cannot rename over an empty one
-            os.rename(aside, path)
+                path.rmdir()  # fails for a folder that is not empty; Windows cannot rename over an empty one
+            os.rename(temporary, path)
             _sync_folder(path.parent)
         finally:
-            # Gone after the rename; after a failure the first error is the one to tell.
-            shutil.rmtree(aside, ignore_errors=True)
+            # after the rename there is nothing to remove; after an error, that error matters and not this one
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_regular(path: Path, largest: int) -> bytes:
@@ -91,20 +88,20 @@ def sha256_of(data: bytes) -> str:
 
 
 def hash_file(path: Path) -> tuple[str, int]:
-    """The SHA-256 (hex) and the size of a regular file, read once in pieces. Raises OSError."""
+    """The SHA-256 (hex) and the size of a regular file, read once in chunks. Raises OSError."""
     digest, size = hashlib.sha256(), 0
     with open_regular(path) as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-            size += len(piece)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
     return digest.hexdigest(), size
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A regular file, to be read. Raises OSError; symbolic links are refused."""
+    """Open a regular file for reading. Raises OSError; symbolic links are refused."""
     if stat.S_ISLNK(os.lstat(path).st_mode):
         raise OSError(errno.ELOOP, "it is a symbolic link", str(path))
-    # O_NONBLOCK: opening a named pipe would wait for a writer.
+    # without O_NONBLOCK, opening a named pipe would wait for a writer
     flags = os.O_RDONLY
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # not every system has all three
         flags |= getattr(os, name, 0)
@@ -116,12 +113,12 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 @contextlib.contextmanager
-def locked(path: Path, busy: ZooError, elsewhere: str) -> Iterator[None]:
+def locked(path: Path, busy: ZooError, hint: str) -> Iterator[None]:
     """Hold the lock file `path` while the block runs; makes missing parent folders.
 
-    Raises `busy` when another process holds it, StorageError with the hint `elsewhere` when it cannot be written.
+    Raises `busy` if another process holds it, StorageError with `hint` if it cannot be written.
     """
-    import filelock  # it brings asyncio, and a listing locks nothing
+    import filelock  # imports asyncio, which a listing does not need
 
     lock = filelock.FileLock(path)
     try:
@@ -130,14 +127,14 @@ def locked(path: Path, busy: ZooError, elsewhere: str) -> Iterator[None]:
     except filelock.Timeout:
         raise busy from None
     except OSError as error:
-        raise StorageError(f"cannot write {path.parent}: {error.strerror or error}", elsewhere) from error
+        raise StorageError(f"cannot write {path.parent}: {error.strerror or error}", hint) from error
     try:
         yield
     finally:
         lock.release()
 
 
-def _aside(path: Path) -> Path:
+def _temporary_path(path: Path) -> Path:
     return path.parent / f".{path.name}.{secrets.token_hex(6)}.partial"
 
 

@@ -1,8 +1,8 @@
-"""Which files were hashed in which state, so that a file that has not changed is not hashed at every load.
+"""A cache of files' hashes, so that a file that has not changed is not hashed at every load.
 
-A file counts as the same while its size, inode and both times (to the nanosecond) are. One that was written within
-the last two seconds is never remembered: it could change again without its time showing it. `zoo verify` and
-`zoo pull` don't ask here. Notes lie in `$ZOO_CACHE`, or the platform's cache folder; losing them costs one hashing.
+A file counts as unchanged if its size, inode and both times (to the nanosecond) are the same. A file that was written
+within the last two seconds is not cached: it could change again with the same time. `zoo verify` and `zoo pull` do not
+use the cache. It is in `$ZOO_CACHE`, or the platform's cache folder; without it, files are hashed once more.
 """
 
 from __future__ import annotations
@@ -23,53 +23,53 @@ from zoo.errors import StorageError, ZooError
 __all__ = ["HashCache", "cache_folder", "hash_cache"]
 
 _LARGEST = 1_000_000
-_SETTLED = 2_000_000_000
+_MIN_AGE = 2_000_000_000
 
 
 class HashCache:
-    """The notes on one folder's files."""
+    """The hashes of one folder's files."""
 
-    def __init__(self, notes: dict[str, list[object]]) -> None:
-        self._notes = notes
+    def __init__(self, entries: dict[str, list[object]]) -> None:
+        self._entries = entries
         self.changed = False
 
     def knows(self, name: str, state: os.stat_result, sha256: str) -> bool:
-        """Whether the file was hashed in this very state and gave this digest."""
-        return self._notes.get(name) == [*_figures(state), sha256]
+        """Whether the file had this digest when it was hashed in this state."""
+        return self._entries.get(name) == [*_state(state), sha256]
 
-    def note(self, name: str, state: os.stat_result, sha256: str) -> None:
-        """Remember that the file in this state has this digest."""
-        if max(state.st_mtime_ns, state.st_ctime_ns) + _SETTLED < time.time_ns():
-            self._notes[name] = [*_figures(state), sha256]
+    def add(self, name: str, state: os.stat_result, sha256: str) -> None:
+        """Store the digest of the file in this state."""
+        if max(state.st_mtime_ns, state.st_ctime_ns) + _MIN_AGE < time.time_ns():
+            self._entries[name] = [*_state(state), sha256]
             self.changed = True
 
     @property
-    def notes(self) -> dict[str, list[object]]:
-        """Everything remembered, as plain data."""
-        return self._notes
+    def entries(self) -> dict[str, list[object]]:
+        """The whole cache as plain data."""
+        return self._entries
 
 
 @contextmanager
 def hash_cache(folder: Path) -> Iterator[HashCache]:
-    """The notes on a folder, written back afterwards if they grew; what can't be read or kept is done without."""
+    """The cache of a folder, saved after the block if it changed; errors in reading or saving it are ignored."""
     path = cache_folder() / "checked" / f"{sha256_of(os.fsencode(folder.absolute()))[:32]}.json"
     try:
-        notes = parse_json(read_regular(path, _LARGEST), str(path), largest=_LARGEST)
+        entries = parse_json(read_regular(path, _LARGEST), str(path), largest=_LARGEST)
     except (OSError, ZooError):
-        notes = {}
-    checked = HashCache(notes if isinstance(notes, dict) else {})
-    yield checked
-    if checked.changed:
+        entries = {}
+    cache = HashCache(entries if isinstance(entries, dict) else {})
+    yield cache
+    if cache.changed:
         try:
-            write_atomically(path, json.dumps(checked.notes).encode())
+            write_atomically(path, json.dumps(cache.entries).encode())
         except StorageError:
-            return  # a cache that cannot be written only costs time
+            return  # without a cache, files are hashed again
 
 
 def cache_folder() -> Path:
-    """Where Zoo keeps what it can find out again."""
+    """The folder of zoo's caches."""
     return Path(os.environ.get("ZOO_CACHE") or platformdirs.user_cache_dir("zoo", appauthor=False))
 
 
-def _figures(state: os.stat_result) -> list[object]:
+def _state(state: os.stat_result) -> list[object]:
     return [state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns]

@@ -1,4 +1,4 @@
-"""How many processes a launcher started, as it says in the environment (torch-free)."""
+"""The number of processes that a launcher started, from its environment variables. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ __all__ = ["is_rank_zero", "launched_world_size"]
 
 
 def is_rank_zero() -> bool:
-    """Whether this process is the one that writes and speaks; true before the processes have met, too."""
+    """Whether this process writes files and output; known before the process group exists."""
     return launched_world_size() == 1 or os.environ.get("RANK", "0") == "0"
 
 
 def launched_world_size() -> int:
-    """How many processes were started to train together, whether they have met or not. Raises ConfigError where the
-    environment says nothing that can be."""
-    said = os.environ.get("WORLD_SIZE", "1")
-    if not said.isdecimal() or int(said) < 1:
+    """The number of processes that were started to train together. Raises ConfigError for an invalid WORLD_SIZE."""
+    size = os.environ.get("WORLD_SIZE", "1")
+    if not size.isdecimal() or int(size) < 1:
         raise ConfigError(
-            f"the variable WORLD_SIZE is {said!r}, not a count of processes",
+            f"the variable WORLD_SIZE is {size!r}, not a count of processes",
             "A launcher such as torchrun sets it; to train in one process: unset WORLD_SIZE RANK",
         )
-    return int(said)
+    return int(size)

@@ -1,4 +1,4 @@
-"""Every module is initialised in a random stream of its own, so that adding one never changes another."""
+"""Independent random streams, so that adding a module or a loss does not change the random numbers of the others."""
 
 from __future__ import annotations
 
@@ -13,32 +13,31 @@ __all__ = ["Stream", "in_parts", "per_sample", "seed_of", "seeded", "stream"]
 
 
 def seed_of(seed: int, name: str) -> int:
-    """A 63-bit seed that depends on the user's seed and on what it is for."""
+    """A 63-bit seed from the user's seed and the stream's name."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 class Stream(torch.Generator):
-    """A random number generator that may serve one part of a batch: `part` says which rows, `whole` how many there are
-    in all. See `per_sample`."""
+    """A random number generator that can be restricted to the rows `part` of a batch of `whole`; see `per_sample`."""
 
     part: slice | None = None
     whole: int = 0
 
 
 def stream(seed: int, name: str) -> Stream:
-    """A random number generator of its own for `name` (data order, codes, augmentation, ...), on the CPU."""
-    made = Stream()
-    made.manual_seed(seed_of(seed, name))
-    return made
+    """The random number generator for `name` (data order, codes, augmentation, ...), on the CPU."""
+    rng = Stream()
+    rng.manual_seed(seed_of(seed, name))
+    return rng
 
 
 def per_sample(make: Callable[[int], Tensor], n: int, rng: torch.Generator | None) -> Tensor:
-    """Random numbers for a batch's n samples: `make(m)` draws them from `rng` for m samples, the first dimension m.
+    """Random numbers for a batch's n samples: `make(m)` draws them from `rng` for m samples, (m, ...).
 
-    Draw like this in losses and penalties. Where a batch is cut into parts (gradient accumulation, several processes)
-    every part then draws the whole batch's numbers and takes its own, so that the parts together see what the whole
-    batch would have seen.
+    Losses and penalties must draw random numbers with this function. If a batch is split (gradient accumulation,
+    several processes), each part draws the numbers of the whole batch and uses those of its rows, so that splitting
+    does not change them.
     """
     if isinstance(rng, Stream) and rng.part is not None and rng.part.stop - rng.part.start == n:
         return make(rng.whole)[rng.part]
@@ -46,8 +45,8 @@ def per_sample(make: Callable[[int], Tensor], n: int, rng: torch.Generator | Non
 
 
 def in_parts(streams: Sequence[Stream], parts: Sequence[slice], whole: int) -> Iterator[slice]:
-    """The parts of a batch of `whole` samples, one after the other; every one of them finds `streams` as the first did,
-    and leaves them as the whole batch would."""
+    """Iterate over the parts of a batch of `whole` samples. Each part starts with the same state of `streams`; at last
+    they are in the state that the whole batch would leave."""
     before = [rng.get_state() for rng in streams]
     for i, part in enumerate(parts):
         for rng, state in zip(streams, before, strict=True):
@@ -61,7 +60,7 @@ def in_parts(streams: Sequence[Stream], parts: Sequence[slice], whole: int) -> I
 
 @contextmanager
 def seeded(seed: int, name: str) -> Iterator[None]:
-    """Run with torch's global generator seeded for `name`; the generator is as before afterwards."""
+    """Seed torch's global generator for `name` while the block runs; restore its state at the end."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(seed, name))
         yield

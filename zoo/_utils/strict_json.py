@@ -1,4 +1,4 @@
-"""Plain data from strangers, read strictly; and our own JSON, in which equal values are equal bytes."""
+"""Strict parsing of untrusted JSON, and canonical JSON: equal values give equal bytes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from zoo.errors import ZooError
 
 __all__ = ["dump_json", "parse_json"]
 
-_MARKS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[][{}]', re.DOTALL)
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[][{}]', re.DOTALL)
 _LARGEST_INT = 2**63
 
 
 def parse_json(data: bytes, what: str, *, largest: int, deepest: int = 32, error: type[ZooError] = ZooError) -> Any:
-    """Parse bytes that may be hostile.
+    """Parse untrusted bytes.
 
-    Refused with `error`, whose message starts with `what`: more than `largest` bytes, text that is not UTF-8,
-    nesting beyond `deepest`, a key given twice, NaN and infinities, integers beyond 64 bits, lone surrogates.
+    Raises `error`, with a message that starts with `what`, for more than `largest` bytes, text that is not UTF-8,
+    nesting deeper than `deepest`, duplicate keys, NaN and infinities, integers beyond 64 bits, and lone surrogates.
     """
     if len(data) > largest:
         raise error(f"{what}: {len(data):,} bytes; at most {largest:,} are read")
@@ -37,27 +37,26 @@ def parse_json(data: bytes, what: str, *, largest: int, deepest: int = 32, error
     except UnicodeError:
         raise error(f"{what}: the text is not valid UTF-8") from None
     except ValueError as cause:
-        raise error(f"{what}: not the JSON that is allowed here: {cause}") from None
+        raise error(f"{what}: not valid JSON: {cause}") from None
     return value
 
 
 def dump_json(value: Any) -> bytes:
     """Plain data as UTF-8 JSON: sorted keys, two spaces, a final newline, no NaN.
 
-    Raises ValueError or TypeError for anything that JSON cannot say.
+    Raises ValueError or TypeError for other values.
     """
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _check_depth(text: str, deepest: int) -> None:
     depth = 0
-    for match in _MARKS.finditer(text):
-        mark = match[0]
-        if mark in ("[", "{"):
+    for match in _BRACKETS.finditer(text):
+        if match[0] in ("[", "{"):
             depth += 1
             if depth > deepest:
                 raise ValueError(f"nested deeper than {deepest} levels")
-        elif mark in ("]", "}"):
+        elif match[0] in ("]", "}"):
             depth -= 1
 
 

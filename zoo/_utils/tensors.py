@@ -1,7 +1,7 @@
-"""Weights as safetensors: the same tensors give the same bytes, and bytes from outside are checked first.
+"""Weights as safetensors: equal tensors give equal bytes, and untrusted bytes are checked before they are parsed.
 
-`check_header` needs no torch. There is one metadata key, `zoo`, with sorted JSON, because readers and writers
-of several keys do not keep their order.
+`check_header` does not need torch. There is one metadata key, `zoo`, with sorted JSON, as the order of several keys is
+not preserved.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ __all__ = ["Header", "TensorFacts", "check_header", "pack", "unpack"]
 
 _KEY = "zoo"
 _LARGEST_HEADER = 10_000_000
-_MOST_DIMENSIONS = 8
-_MOST_VALUES = 2**48
+_MAX_DIMENSIONS = 8
+_MAX_VALUES = 2**48
 _ITEM_SIZES = {
     "BOOL": 1,
     "U8": 1,
@@ -46,7 +46,7 @@ _ITEM_SIZES = {
 
 @dataclass(frozen=True, slots=True)
 class TensorFacts:
-    """A tensor as a header tells it: the type (`F32`), the shape, and its span of the data in bytes."""
+    """A tensor's entry in a header: the type (`F32`), the shape, and the span of its data in bytes."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -56,39 +56,39 @@ class TensorFacts:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a safetensors file holds: its tensors by name and the facts that `pack` was given."""
+    """The header of a safetensors file: its tensors by name, and the facts that were given to `pack`."""
 
     tensors: dict[str, TensorFacts]
     facts: dict[str, Any]
 
 
 def pack(tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> bytes:
-    """Tensors of any device, stride or sharing, and plain facts, as safetensors bytes.
+    """Tensors of any device and stride, also shared ones, and plain facts, as safetensors bytes.
 
-    Equal tensors and facts give equal bytes, in whatever order they come. Raises ReleaseError for a tensor
-    without values (meta device), a sparse or quantised one, and for facts that are not plain.
+    Equal tensors and facts give equal bytes in any order. Raises ReleaseError for tensors on the meta device, sparse or
+    quantised tensors, and facts that are not plain data.
     """
     import safetensors.torch
     import torch
 
-    whole = {}
+    contiguous = {}
     for name, tensor in sorted(tensors.items()):
         if tensor.is_meta or tensor.layout != torch.strided or tensor.is_quantized:
             raise ReleaseError(f"tensor {name!r} cannot be saved: it is on meta, sparse or quantised")
-        whole[name] = tensor.detach().cpu().contiguous().clone()
+        contiguous[name] = tensor.detach().cpu().contiguous().clone()
     try:
         text = json.dumps(dict(facts), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ReleaseError(f"the facts beside the weights are not plain data: {error}") from None
-    data: bytes = safetensors.torch.save(whole, metadata={_KEY: text})
-    check_header(data, "packed weights")  # what is written can be read
+    data: bytes = safetensors.torch.save(contiguous, metadata={_KEY: text})
+    check_header(data, "packed weights")  # never write a file that cannot be read
     return data
 
 
 def unpack(data: bytes, what: str) -> dict[str, Tensor]:
-    """safetensors bytes as CPU tensors that own their memory. `what` names the file in errors.
+    """Tensors on the CPU from safetensors bytes. `what` names the file in errors. Raises IntegrityError.
 
-    Cloned, because unaligned views of the bytes change CPU results by a bit. Raises IntegrityError.
+    They are cloned: CPU results with unaligned views of the bytes differ in the last bit.
     """
     check_header(data, what)
     import safetensors
@@ -102,11 +102,11 @@ def unpack(data: bytes, what: str) -> dict[str, Tensor]:
 
 
 def check_header(data: bytes, what: str) -> Header:
-    """Check safetensors bytes before any parser in native code sees them.
+    """Check safetensors bytes before a native parser reads them.
 
-    The header must lie within the file and under 10 MB, name each tensor once with a known type, a shape of
-    its span's size, and spans that cover the data without gap or overlap; truth values are 0 or 1; the one
-    metadata key is `zoo`. Raises IntegrityError, whose message starts with `what`.
+    The header must be inside the file and smaller than 10 MB. Each tensor must occur once, with a known type and a
+    shape that matches its span; the spans must cover the data without gaps or overlaps; booleans must be 0 or 1; the
+    only metadata key is `zoo`. Raises IntegrityError with a message that starts with `what`.
     """
     if len(data) < 8:
         raise IntegrityError(f"{what}: {len(data)} bytes are too few for a safetensors file")
@@ -132,20 +132,20 @@ def check_header(data: bytes, what: str) -> Header:
 
 
 def _tensor(name: str, entry: Any, what: str) -> TensorFacts:
-    whose = f"{what}: tensor {name[:80]!r}"
+    prefix = f"{what}: tensor {name[:80]!r}"
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise IntegrityError(f"{whose} needs exactly dtype, shape and data_offsets")
+        raise IntegrityError(f"{prefix} needs exactly dtype, shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _ITEM_SIZES:
-        raise IntegrityError(f"{whose} has an unknown dtype {str(dtype)[:40]!r}")
-    possible = _are_counts(shape) and len(shape) <= _MOST_DIMENSIONS
-    if not possible or math.prod(n or 1 for n in shape) > _MOST_VALUES:
-        raise IntegrityError(f"{whose} has an impossible shape {str(shape)[:80]}")
+        raise IntegrityError(f"{prefix} has an unknown dtype {str(dtype)[:40]!r}")
+    possible = _are_counts(shape) and len(shape) <= _MAX_DIMENSIONS
+    if not possible or math.prod(n or 1 for n in shape) > _MAX_VALUES:
+        raise IntegrityError(f"{prefix} has an impossible shape {str(shape)[:80]}")
     if not _are_counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise IntegrityError(f"{whose} has impossible data_offsets {str(offsets)[:80]}")
+        raise IntegrityError(f"{prefix} has impossible data_offsets {str(offsets)[:80]}")
     begin, end = offsets
     if math.prod(shape) * _ITEM_SIZES[dtype] != end - begin:
-        raise IntegrityError(f"{whose}, {dtype} of shape {shape}, does not fill its {end - begin:,} bytes")
+        raise IntegrityError(f"{prefix}, {dtype} of shape {shape}, does not fill its {end - begin:,} bytes")
     return TensorFacts(dtype, tuple(shape), begin, end)
 
 
@@ -155,7 +155,7 @@ def _are_counts(value: Any) -> bool:
 
 def _facts(metadata: Any, what: str) -> dict[str, Any]:
     if not isinstance(metadata, dict) or not set(metadata) <= {_KEY}:
-        raise IntegrityError(f"{what}: its metadata may hold the key {_KEY!r} only")
+        raise IntegrityError(f"{what}: its metadata may have the key {_KEY!r} only")
     text = metadata.get(_KEY, "{}")
     if not isinstance(text, str):
         raise IntegrityError(f"{what}: its metadata {_KEY!r} is not text")

@@ -1,4 +1,4 @@
-"""The command line. Commands are named here and imported when they are run, so `zoo --help` stays light."""
+"""The command line. Commands are listed here and imported when they run, so that `zoo --help` is fast."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ import click
 from click.shell_completion import CompletionItem
 
 from zoo._utils.text import sanitize
-from zoo.cli.extra import load_command, plugin_commands, whose
+from zoo.cli.extra import distributions_of, load_command, plugin_commands
 from zoo.errors import ConfigError, ZooError, near
 
 __all__ = ["ADD_ONS", "COMMANDS", "AddOn", "main", "zoo"]
 
 COMMANDS = {
-    "demo": ("zoo.cli.demo:demo", "Transfer the starter autoencoder to digits and show the gain."),
+    "demo": ("zoo.cli.demo:demo", "Transfer the bundled autoencoder to digits and show the gain."),
     "list": ("zoo.cli.models:list_models", "List the releases of the registries."),
     "info": ("zoo.cli.models:info", "Show a release, or a component's settings."),
-    "pull": ("zoo.cli.pull:pull", "Get a release onto this machine, every byte checked."),
-    "push": ("zoo.cli.push:push", "Prove a release and publish it on the Hub."),
-    "search": ("zoo.cli.hub:search", "Look for releases on the Hub."),
-    "cache": ("zoo.cli.hub:cache", "List, check and remove what was pulled."),
+    "pull": ("zoo.cli.pull:pull", "Get a release and check every byte of it."),
+    "push": ("zoo.cli.push:push", "Check a release and publish it on the Hub."),
+    "search": ("zoo.cli.hub:search", "Search for releases on the Hub."),
+    "cache": ("zoo.cli.hub:cache", "List, check and remove pulled releases."),
     "registry": ("zoo.cli.registry:registry", "Give releases names, and check the named ones."),
     "verify": ("zoo.cli.models:verify", "Check a release's files and replay its test vectors."),
     "train": ("zoo.cli.train:train", "Train an autoencoder, a GAN, or a recipe."),
-    "transfer": ("zoo.cli.train:transfer", "Hand an autoencoder's knowledge to a GAN and train it."),
+    "transfer": ("zoo.cli.train:transfer", "Initialise a GAN from an autoencoder and train it."),
     "resume": ("zoo.cli.train:resume", "Continue a run from its last checkpoint."),
     "runs": ("zoo.cli.runs:runs", "List runs, show one, compare several."),
-    "release": ("zoo.cli.train:release", "Make a release folder of a finished run."),
+    "release": ("zoo.cli.train:release", "Make a release folder from a finished run."),
     "sample": ("zoo.cli.images:sample", "Draw images from a GAN."),
-    "encode": ("zoo.cli.images:encode", "Turn images into codes."),
-    "reconstruct": ("zoo.cli.images:reconstruct", "Pass images through an autoencoder."),
-    "interpolate": ("zoo.cli.images:interpolate", "Walk between codes."),
+    "encode": ("zoo.cli.images:encode", "Encode images."),
+    "reconstruct": ("zoo.cli.images:reconstruct", "Reconstruct images with an autoencoder."),
+    "interpolate": ("zoo.cli.images:interpolate", "Interpolate between codes."),
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
-    "components": ("zoo.cli.plugins:components", "List what the plugins offer."),
-    "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, begin a new one."),
-    "doctor": ("zoo.cli.doctor:doctor", "Say what is installed, where things are, and what is wrong."),
+    "components": ("zoo.cli.plugins:components", "List the components of plugins."),
+    "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, start a new one."),
+    "doctor": ("zoo.cli.doctor:doctor", "Show what is installed, the folders in use, and problems."),
     "completion": ("zoo.cli.completion:completion", "Print a script that completes names in your shell."),
 }
-"""Every command: where it is, and what it does in one line."""
+"""Every command: its import path, and a summary in one line."""
 
 
 class AddOn(NamedTuple):
-    """A command that a distribution of its own brings, from this repository too; help lists it next to `after`."""
+    """A command of another distribution from this repository; help lists it after the command `after`."""
 
     distribution: str
     summary: str
@@ -56,52 +56,53 @@ class AddOn(NamedTuple):
 
     @property
     def install(self) -> str:
-        """What installs it, typed in a checkout of the repository."""
+        """The command that installs it, in a checkout of the repository."""
         return f"pip install ./plugins/{self.distribution.removeprefix('zoo-')}"
 
 
 ADD_ONS = {
     "serve": AddOn("zoo-serve", "Serve a folder of releases as a Hub, for labs without internet.", "cache"),
     "bench": AddOn("zoo-bench", "Compare ways to train: a suite of paired runs, and its report.", "evaluate"),
-    "ui": AddOn("zoo-ui", "Play, transfer and compare runs in the browser.", "plugins"),
-    "gallery": AddOn("zoo-ui", "Write a site of the releases: no server, no request.", "ui"),
+    "ui": AddOn("zoo-ui", "Sample, transfer and compare runs in the browser.", "plugins"),
+    "gallery": AddOn("zoo-ui", "Write a static site of the releases.", "ui"),
 }
-"""The commands of those distributions, by name. One that `COMMANDS` has is the program's own."""
+"""The commands of those distributions, by name; `COMMANDS` takes precedence."""
 
 
 class LazyGroup(click.Group):
-    """Imports a command only when it is run or its own help is asked for."""
+    """Imports a command only when it runs or shows its own help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The program's own and those of installed add-ons in the order of help, then those of plugins."""
-        offered = _offered()
-        listed = _summaries(offered)
-        return [*listed, *(name for name in offered if name not in listed)]
+        """zoo's own commands and those of installed add-ons in the order of help, then those of plugins."""
+        installed = _plugin_commands()
+        listed = _summaries(installed)
+        return [*listed, *(name for name in installed if name not in listed)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command, or say what installs it or what it might have been; nothing while a line is completed."""
+        """Import the command. If there is none, raise an error with the way to install it or with similar names; during
+        shell completion return None."""
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name][0].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-        offered = _offered()
-        if cmd_name in offered:
-            return load_command(cmd_name, offered[cmd_name])
+        installed = _plugin_commands()
+        if cmd_name in installed:
+            return load_command(cmd_name, installed[cmd_name])
         if ctx.resilient_parsing:
             return None
         if cmd_name in ADD_ONS:
             missing = ADD_ONS[cmd_name]
             raise ConfigError(
-                f"the command {cmd_name!r} is not installed: {missing.distribution} brings it",
+                f"the command {cmd_name!r} is not installed: it comes with {missing.distribution}",
                 f"In a checkout of Zoo's repository: {missing.install}",
             )
-        raise click.UsageError(f"there is no command {cmd_name!r}. {near(cmd_name, [*_order(), *offered])}", ctx)
+        raise click.UsageError(f"there is no command {cmd_name!r}. {near(cmd_name, [*_order(), *installed])}", ctx)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        """From the tables alone too."""
+        """Complete names of commands from the tables and metadata; nothing is imported."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        summaries = _summaries(_offered())
+        summaries = _summaries(_plugin_commands())
         return [
             CompletionItem(name, help=summaries.get(name, ""))
             for name in self.list_commands(ctx)
@@ -109,15 +110,15 @@ class LazyGroup(click.Group):
         ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the tables and the installed distributions' metadata: nothing is imported."""
-        offered = _offered()
-        summaries = _summaries(offered)
+        """List the commands from the tables and the installed distributions' metadata; nothing is imported."""
+        installed = _plugin_commands()
+        summaries = _summaries(installed)
         with formatter.section("Commands"):
             formatter.write_dl(list(summaries.items()))
-        extra = {name: points for name, points in offered.items() if name not in summaries}
+        extra = {name: points for name, points in installed.items() if name not in summaries}
         if extra:
             with formatter.section("Commands of plugins"):
-                formatter.write_dl([(name, f"From {whose(points)}.") for name, points in extra.items()])
+                formatter.write_dl([(name, f"From {distributions_of(points)}.") for name, points in extra.items()])
         missing = [name for name in _order() if name not in summaries]
         if missing:
             with formatter.section("Not installed (install them in a checkout of Zoo's repository)"):
@@ -126,12 +127,12 @@ class LazyGroup(click.Group):
                 )
 
 
-def _offered() -> dict[str, tuple[EntryPoint, ...]]:
+def _plugin_commands() -> dict[str, tuple[EntryPoint, ...]]:
     return plugin_commands(COMMANDS, {name: add_on.distribution for name, add_on in ADD_ONS.items()})
 
 
 def _order() -> list[str]:
-    """Every name of both tables, as help lists them."""
+    """Every name of both tables, in the order of help."""
     names = list(COMMANDS)
     for name, add_on in ADD_ONS.items():
         if name not in COMMANDS:
@@ -139,39 +140,39 @@ def _order() -> list[str]:
     return names
 
 
-def _summaries(offered: Mapping[str, object]) -> dict[str, str]:
-    """The program's own commands and those of installed add-ons, with their summaries, in the order of help."""
-    texts = {name: add_on.summary for name, add_on in ADD_ONS.items() if name in offered}
+def _summaries(installed: Mapping[str, object]) -> dict[str, str]:
+    """zoo's own commands and those of installed add-ons with their summaries, in the order of help."""
+    texts = {name: add_on.summary for name, add_on in ADD_ONS.items() if name in installed}
     texts |= {name: text for name, (_, text) in COMMANDS.items()}
     return {name: texts[name] for name in _order() if name in texts}
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--traceback", is_flag=True, help="Show a traceback when something fails.")
+@click.option("--traceback", is_flag=True, help="Show the traceback of an error.")
 @click.option("--registry", "registries", multiple=True, metavar="PATH_OR_URL", help="One more registry.toml to read.")
 @click.version_option(package_name="aegan-zoo", prog_name="zoo")
 @click.pass_context
 def zoo(ctx: click.Context, traceback: bool, registries: tuple[str, ...]) -> None:
-    """Pull a pretrained autoencoder, hand what it learnt to a GAN, and get a better GAN sooner.
+    """Pull a pretrained autoencoder, initialise a GAN from it, and get a better GAN sooner.
 
     \b
     zoo demo --quick
     zoo transfer dcgan.glyphs-sans32 --data my-images/ --out runs/mine
     """
     if registries:
-        from zoo.registry.fetch import added
+        from zoo.registry.fetch import extra_registries
 
-        ctx.with_resource(added(registries))
+        ctx.with_resource(extra_registries(registries))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the program: exit code 0, 1 (failed) or 2 (wrong usage); errors are a line and a hint."""
-    _mend_streams()
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    traceback = "--traceback" in given
-    given = [word for word in given if word != "--traceback"]
+    """Run the program: exit code 0, 1 (an error) or 2 (wrong usage). Errors are printed as a line and a hint."""
+    _make_streams_safe()
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    traceback = "--traceback" in arguments
+    arguments = [argument for argument in arguments if argument != "--traceback"]
     try:
-        code: Any = zoo.main(args=given, prog_name="zoo", standalone_mode=False, obj={"traceback": traceback})
+        code: Any = zoo.main(args=arguments, prog_name="zoo", standalone_mode=False, obj={"traceback": traceback})
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
@@ -181,10 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except ZooError as error:
         if traceback:
             raise
-        _complain(error.message, error.hint)
+        _print_error(error.message, error.hint)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        _complain("stopped", str(error))
+        _print_error("stopped", str(error))
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
@@ -192,17 +193,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if traceback:
             raise
-        known = _of_the_machine(error)
-        if known is not None:
-            _complain(*known)
+        problem = _machine_problem(error)
+        if problem is not None:
+            _print_error(*problem)
             sys.exit(1)
         text = (str(error).strip().splitlines() or [""])[0]
-        _complain(f"{type(error).__name__}: {text}", "This is a bug in zoo or a plugin. See it whole: add --traceback.")
+        hint = "This is a bug in zoo or a plugin. For the traceback: add --traceback."
+        _print_error(f"{type(error).__name__}: {text}", hint)
         sys.exit(1)
 
 
-def _mend_streams() -> None:
-    """Closed streams swallow what is written; what a stream's encoding cannot say becomes a question mark."""
+def _make_streams_safe() -> None:
+    """Discard output to closed streams, and print a question mark for characters that the encoding does not have."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -211,19 +213,19 @@ def _mend_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _of_the_machine(error: Exception) -> tuple[str, str] | None:
-    """What is said of a failure that is the machine's: memory, or a file that nothing closer explained."""
+def _machine_problem(error: Exception) -> tuple[str, str] | None:
+    """Message and hint for an error of the machine: memory, a connection, or a file; None for any other."""
     text = str(error).lower()
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(word in text for word in _FULL)):
-        return "memory ran out", "Take fewer or smaller images at a time; what was written until now is whole."
+        return "memory ran out", "Use fewer or smaller images at a time; files written so far are complete."
     if isinstance(error, RuntimeError) and any(word in text for word in _LINKS):
         return (
             "the connection to another process of this run broke",
-            "Its own words say why. Go on with all of them: zoo resume RUN. More: add --traceback.",
+            "That process's output says why. Resume with all processes: zoo resume RUN. More: add --traceback.",
         )
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename is not None else ""
-        return f"{error.strerror}{where}", "Check the path, its rights and the free space. More: add --traceback."
+        return f"{error.strerror}{where}", "Check the path, its permissions and the free space. More: add --traceback."
     return None
 
 
@@ -231,7 +233,7 @@ _LINKS = ("gloo/transport", "nccl error", "connection closed by peer", "connecti
 _FULL = ("out of memory", "not enough memory", "can't allocate memory")
 
 
-def _complain(message: str, hint: str) -> None:
+def _print_error(message: str, hint: str) -> None:
     click.echo(f"error: {sanitize(message)}", err=True)
     if hint:
         click.echo(f"  {sanitize(hint)}", err=True)

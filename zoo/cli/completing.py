@@ -1,7 +1,7 @@
-"""What a shell offers when Tab is pressed: names of releases and components, read without torch.
+"""Shell completion of names of releases and components, without torch.
 
-Completion must never disturb the line that is being typed: what is broken (a registry, a plugin) offers nothing here,
-prints nothing, and is told by the command itself when it runs.
+Completion must not disturb the line that is being typed: a registry or plugin that fails gives no completions and no
+output here; the command reports it when it runs.
 """
 
 from __future__ import annotations
@@ -19,50 +19,59 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from zoo.plugins import RegisteredComponent
 
-__all__ = ["any_component", "components", "data", "kinds", "models", "plugins", "releases", "strategies"]
+__all__ = [
+    "any_component",
+    "complete_component",
+    "complete_data",
+    "complete_model",
+    "complete_release",
+    "complete_strategy",
+    "kinds",
+    "plugins",
+]
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
 
-_MOST = 200
-"""A family such as timm's has more names than a shell should print."""
+_MOST_NAMES = 200
+"""The most completions of a component: timm's family has more names than a shell should print."""
 
 
-def releases(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Names of the registries."""
-    return _quietly(lambda: _releases(incomplete))
+def complete_release(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Names of releases in the registries."""
+    return _silently(lambda: _releases(incomplete))
 
 
-def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Names of the registries, else folders: releases or runs."""
-    return [CompletionItem(incomplete, type="dir"), *releases(ctx, param, incomplete)]
+def complete_model(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Names of releases in the registries, or else folders of releases or runs."""
+    return [CompletionItem(incomplete, type="dir"), *complete_release(ctx, param, incomplete)]
 
 
-def data(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Data sets, else files and folders."""
-    return [CompletionItem(incomplete, type="file"), *components("dataset")(ctx, param, incomplete)]
+def complete_data(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Data sets, or else files and folders."""
+    return [CompletionItem(incomplete, type="file"), *complete_component("dataset")(ctx, param, incomplete)]
 
 
-def components(kind: str) -> Completer:
-    """Short names of one kind, and full ids once a slash is typed."""
-    return lambda ctx, param, incomplete: _quietly(lambda: _components(kind, incomplete))
+def complete_component(kind: str) -> Completer:
+    """Short names of components of one kind, and full ids after a slash."""
+    return lambda ctx, param, incomplete: _silently(lambda: _components(kind, incomplete))
 
 
 def any_component(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """What `zoo info` takes: components where --component is given, else releases."""
+    """The argument of `zoo info`: components with --component, or else releases."""
     if ctx.params.get("component"):
-        return _quietly(lambda: _components(None, incomplete))
-    return models(ctx, param, incomplete)
+        return _silently(lambda: _components(None, incomplete))
+    return complete_model(ctx, param, incomplete)
 
 
-def strategies(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+def complete_strategy(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Strategies, also after a `+`; none twice."""
-    written, plus, last = incomplete.rpartition("+")
-    taken = set(written.split("+"))
-    found = _quietly(lambda: [*_words(["auto"], "" if plus else last), *_components("transfer", last)])
+    before, plus, last = incomplete.rpartition("+")
+    used = set(before.split("+"))
+    items = _silently(lambda: [*_matching(["auto"], "" if plus else last), *_components("transfer", last)])
     return [
-        CompletionItem(f"{written}{plus}{item.value}", help=item.help)
-        for item in found
-        if item.value not in taken and not (plus and item.value == "auto")
+        CompletionItem(f"{before}{plus}{item.value}", help=item.help)
+        for item in items
+        if item.value not in used and not (plus and item.value == "auto")
     ]
 
 
@@ -70,14 +79,14 @@ def kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     """The kinds of components."""
     from zoo.types import KINDS
 
-    return _words(KINDS, incomplete)
+    return _matching(KINDS, incomplete)
 
 
 def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Names of plugins, broken ones too."""
+    """Names of plugins, including those that failed."""
     from zoo.plugins import load
 
-    return _quietly(lambda: _words((plugin.name for plugin in load().plugins), incomplete))
+    return _silently(lambda: _matching((plugin.name for plugin in load().plugins), incomplete))
 
 
 def _releases(incomplete: str) -> list[CompletionItem[str]]:
@@ -94,19 +103,19 @@ def _components(kind: str | None, incomplete: str) -> list[CompletionItem[str]]:
     from zoo.plugins import components as offered
 
     pattern = f"{incomplete}*" if incomplete else "*"
-    found = {_name(registered, incomplete): registered.component.summary for registered in offered(kind, pattern)}
-    return [CompletionItem(name, help=text) for name, text in list(found.items())[:_MOST] if "*" not in name]
+    summaries = {_name(registered, incomplete): registered.component.summary for registered in offered(kind, pattern)}
+    return [CompletionItem(name, help=text) for name, text in list(summaries.items())[:_MOST_NAMES] if "*" not in name]
 
 
 def _name(registered: RegisteredComponent, incomplete: str) -> str:
     return registered.id if "/" in incomplete else registered.component.name
 
 
-def _words(known: Iterable[str], incomplete: str) -> list[CompletionItem[str]]:
-    return [CompletionItem(word) for word in known if word.startswith(incomplete)]
+def _matching(known: Iterable[str], incomplete: str) -> list[CompletionItem[str]]:
+    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
 
-def _quietly(find: Callable[[], list[CompletionItem[str]]]) -> list[CompletionItem[str]]:
+def _silently(find: Callable[[], list[CompletionItem[str]]]) -> list[CompletionItem[str]]:
     with contextlib.redirect_stderr(io.StringIO()):
         try:
             return find()

@@ -10,10 +10,10 @@ __all__ = ["doctor"]
 
 
 @click.command()
-@options.json_flag
+@options.json_option
 def doctor(as_json: bool) -> None:
-    """Print what a bug report needs (versions, plugins, devices, folders, registries) and what is wrong; exit code 1 if
-    anything is. Asks no server.
+    """Print what a bug report needs (versions, plugins, devices, folders, registries), and problems; exit code 1 if
+    there are any. Sends no request.
 
     \b
     zoo doctor
@@ -21,29 +21,28 @@ def doctor(as_json: bool) -> None:
     """
     from zoo.cli.doctor_checks import diagnose
 
-    found = diagnose()
+    diagnosis = diagnose()
     if as_json:
-        show.as_json(found.plain())
+        show.print_json(diagnosis.plain())
     else:
-        _section("versions", list(found.versions.items()))
-        _section("plugins", [(one.name, f"{one.distribution} {one.version}  {one.stage}") for one in found.plugins])
-        _section("devices", [(name, "") for name in found.devices])
+        _section("versions", list(diagnosis.versions.items()))
+        _section("plugins", [(plugin.name, f"{plugin.release}  {plugin.step}") for plugin in diagnosis.plugins])
+        _section("devices", [(name, "") for name in diagnosis.devices])
         _section(
             "folders",
-            [(one.use, f"{one.path}  {one.free / 1e9:.1f} GB free{_read_only(one)}") for one in found.folders],
+            [
+                (f.use, f"{f.path}  {f.free / 1e9:.1f} GB free{'' if f.writable else ', cannot be written'}")
+                for f in diagnosis.folders
+            ],
         )
-        _section("registries", [(f"{len(one.entries)} models", one.path) for one in found.registries])
-        _section("variables", list(found.variables.items()))
-        click.echo(click.style("what is wrong", bold=True))
-        show.lines(f"  {one.what}\n    {one.repair}" for one in found.problems)
-        if not found.problems:
-            click.echo("  nothing that could be found")
-    if found.problems:
+        _section("registries", [(f"{len(layer.entries)} models", layer.path) for layer in diagnosis.registries])
+        _section("variables", list(diagnosis.variables.items()))
+        click.echo(click.style("problems", bold=True))
+        show.print_lines(f"  {problem.what}\n    {problem.repair}" for problem in diagnosis.problems)
+        if not diagnosis.problems:
+            click.echo("  none found")
+    if diagnosis.problems:
         raise SystemExit(1)
-
-
-def _read_only(folder: object) -> str:
-    return "" if getattr(folder, "writable", True) else ", cannot be written"
 
 
 def _section(title: str, rows: list[tuple[str, object]]) -> None:

@@ -1,6 +1,6 @@
-"""What a bug report needs: versions, plugins and their failures, devices, folders, registries, and what is wrong.
+"""Collect what a bug report needs: versions, plugins, devices, folders, registries, and problems.
 
-Facts are gathered one by one and none may stop the others: a broken registry is what one runs this for. No network.
+The checks are independent: an invalid registry, for example, must not stop the others. No network.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ import platform
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo import plugins
 from zoo._utils.hash_cache import cache_folder
 from zoo.errors import RemoteError, ZooError
-from zoo.registry.index import Layer, Registry, layers, locate
+from zoo.registry.index import Layer, Registry, layers, locate, user_registry
 from zoo.remote.address import SCHEME
-from zoo.remote.calls import check_address
+from zoo.remote.client import check_address
 
 __all__ = ["Diagnosis", "Folder", "Problem", "diagnose"]
 
-_LITTLE_SPACE = 1_000_000_000
+_MIN_FREE_BYTES = 1_000_000_000
 _SECRET = re.compile("TOKEN|KEY|SECRET|PASSWORD")
 _PREFIXES = ("ZOO_", "HF_", "CUDA_", "OMP_", "PYTORCH_")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong, in one line, and the next thing to do about it."""
+    """A problem in one line, and how to repair it."""
 
     what: str
     repair: str
@@ -40,7 +40,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that Zoo writes to: what for, where, and how many bytes are free there."""
+    """A folder that zoo writes to: its use, its path, and the bytes that are free there."""
 
     use: str
     path: str
@@ -50,8 +50,8 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything that was found. `versions` are of Python, Zoo and what it stands on; `devices` what torch can use;
-    `variables` those of the environment that steer Zoo (secrets are named, not shown)."""
+    """The results. `versions` are of Python, zoo and its dependencies; `devices` are those that torch can use;
+    `variables` are environment variables that affect zoo (the values of secrets are not shown)."""
 
     versions: dict[str, str]
     plugins: tuple[plugins.Plugin, ...]
@@ -66,47 +66,52 @@ class Diagnosis:
         return {
             "versions": self.versions,
             "plugins": [
-                {key: getattr(one, key) for key in ("name", "distribution", "version", "editable", "stage", "error")}
-                for one in self.plugins
+                {key: plain[key] for key in ("name", "distribution", "version", "editable", "stage", "error")}
+                for plain in (plugin.plain() for plugin in self.plugins)
             ],
             "devices": list(self.devices),
-            "folders": [{key: getattr(one, key) for key in Folder.__slots__} for one in self.folders],
+            "folders": [asdict(folder) for folder in self.folders],
             "registries": [
-                {"path": str(one.path), "plugin": one.plugin, "models": len(one.entries), "problem": one.problem}
-                for one in self.registries
+                {
+                    "path": str(layer.path),
+                    "plugin": layer.plugin,
+                    "models": len(layer.entries),
+                    "problem": layer.problem,
+                }
+                for layer in self.registries
             ],
             "variables": self.variables,
-            "problems": [{"what": one.what, "repair": one.repair} for one in self.problems],
+            "problems": [asdict(problem) for problem in self.problems],
         }
 
 
 def diagnose() -> Diagnosis:
-    """Look at everything. Raises nothing that is wrong with the installation: that is in `problems`."""
-    found = plugins.plugins()
+    """Run all checks. Problems of the installation are in `problems` and not raised."""
+    installed = plugins.plugins()
     devices, device_problems = _devices()
-    address_problems = _of_address()
-    folders = _folders(hub=not address_problems)
+    endpoint_problems = _endpoint_problems()
+    folders = _folders(hub=not endpoint_problems)
     registries = layers()
     problems = [
-        *_of_plugins(found),
+        *_plugin_problems(installed),
         *device_problems,
-        *address_problems,
-        *_of_folders(folders),
-        *_of_registries(registries),
+        *endpoint_problems,
+        *_folder_problems(folders),
+        *_registry_problems(registries),
     ]
-    return Diagnosis(_versions(found), found, devices, folders, registries, _variables(), tuple(problems))
+    return Diagnosis(_versions(installed), installed, devices, folders, registries, _variables(), tuple(problems))
 
 
-def _versions(found: tuple[plugins.Plugin, ...]) -> dict[str, str]:
-    """Python, the core, its requirements and those of its extras that are installed, and every plugin."""
+def _versions(installed: tuple[plugins.Plugin, ...]) -> dict[str, str]:
+    """Versions of Python, zoo, its requirements and installed extras, and every plugin."""
     versions = {"python": platform.python_version(), "platform": platform.platform()}
-    named = ["aegan-zoo", *(_name(line) for line in importlib.metadata.requires("aegan-zoo") or ()), "timm"]
-    named += ["torchvision", *(one.distribution for one in found)]
-    for name in dict.fromkeys(named):
+    names = ["aegan-zoo", *(_name(line) for line in importlib.metadata.requires("aegan-zoo") or ()), "timm"]
+    names += ["torchvision", *(plugin.distribution for plugin in installed)]
+    for name in dict.fromkeys(names):
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            continue  # an extra that was not asked for
+            continue  # an extra that is not installed
     return versions
 
 
@@ -119,7 +124,7 @@ def _name(requirement: str) -> str:
 def _devices() -> tuple[tuple[str, ...], list[Problem]]:
     try:
         import torch
-    except Exception as error:  # a torch that cannot be imported is a finding
+    except Exception as error:  # a broken torch is a problem to report
         text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return (), [Problem(f"torch cannot be imported: {text}", "pip install --force-reinstall torch")]
     devices = [f"cpu: {platform.machine()}, {os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"]
@@ -133,19 +138,19 @@ def _devices() -> tuple[tuple[str, ...], list[Problem]]:
     try:
         importlib.import_module("torchvision")
     except ModuleNotFoundError:
-        pass  # only timm needs it, and says so
+        pass  # only timm needs it, and reports that itself
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         problems.append(
             Problem(
-                f"torchvision does not fit torch {torch.__version__}: {text}",
+                f"torchvision does not match torch {torch.__version__}: {text}",
                 "pip install --upgrade torch torchvision",
             )
         )
     return tuple(devices), problems
 
 
-def _of_address() -> list[Problem]:
+def _endpoint_problems() -> list[Problem]:
     try:
         check_address()
     except RemoteError as error:
@@ -154,10 +159,8 @@ def _of_address() -> list[Problem]:
 
 
 def _folders(hub: bool) -> tuple[Folder, ...]:
-    from zoo.registry.edit import user_registry
-
-    folders = [_folder("notes and judges", cache_folder()), _folder("your registry", user_registry().parent)]
-    if hub:  # else its client cannot even be imported
+    folders = [_folder("cache", cache_folder()), _folder("your registry", user_registry().parent)]
+    if hub:  # with an invalid HF_ENDPOINT its client cannot be imported
         from huggingface_hub import constants
 
         folders.insert(1, _folder("pulled releases", Path(constants.HF_HUB_CACHE)))
@@ -165,9 +168,9 @@ def _folders(hub: bool) -> tuple[Folder, ...]:
 
 
 def _folder(use: str, path: Path) -> Folder:
-    there = next(one for one in (path, *path.resolve().parents) if one.exists())
-    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-    return Folder(use, str(path), writable, shutil.disk_usage(there).free)
+    existing = next(folder for folder in (path, *path.resolve().parents) if folder.exists())
+    writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    return Folder(use, str(path), writable, shutil.disk_usage(existing).free)
 
 
 def _variables() -> dict[str, str]:
@@ -178,24 +181,26 @@ def _variables() -> dict[str, str]:
     }
 
 
-def _of_plugins(found: tuple[plugins.Plugin, ...]) -> Iterator[Problem]:
-    for plugin in found:
+def _plugin_problems(installed: tuple[plugins.Plugin, ...]) -> Iterator[Problem]:
+    for plugin in installed:
         if plugin.error:
-            what = f"plugin {plugin.name!r} ({plugin.distribution} {plugin.version}) failed at stage {plugin.stage}"
+            what = f"plugin {plugin.name!r} ({plugin.release}) failed at the step {plugin.step}"
             yield Problem(f"{what}: {plugin.error}", plugins.repair(plugin))
-    if not any(plugin.ready and plugin.distribution != "aegan-zoo" for plugin in found):
-        yield Problem("no plugin brings networks", f"pip install {' '.join(plugins.BUNDLED)}")
+    if not any(plugin.ready and plugin.distribution != "aegan-zoo" for plugin in installed):
+        yield Problem("no plugin with networks is installed", f"pip install {' '.join(plugins.BUNDLED)}")
 
 
-def _of_folders(folders: tuple[Folder, ...]) -> Iterator[Problem]:
+def _folder_problems(folders: tuple[Folder, ...]) -> Iterator[Problem]:
     for folder in folders:
         if not folder.writable:
-            yield Problem(f"{folder.path} ({folder.use}) cannot be written", "Correct its rights or choose another.")
-        elif folder.free < _LITTLE_SPACE:
+            yield Problem(
+                f"{folder.path} ({folder.use}) cannot be written", "Correct its permissions or choose another."
+            )
+        elif folder.free < _MIN_FREE_BYTES:
             yield Problem(f"{folder.path} ({folder.use}) has only {folder.free / 1e6:.0f} MB left", "Free some space.")
 
 
-def _of_registries(registries: tuple[Layer, ...]) -> Iterator[Problem]:
+def _registry_problems(registries: tuple[Layer, ...]) -> Iterator[Problem]:
     for layer in registries:
         if layer.problem:
             yield Problem(layer.problem, f"It is {layer.path}. Check it: zoo registry check {layer.path}")
@@ -206,7 +211,7 @@ def _of_registries(registries: tuple[Layer, ...]) -> Iterator[Problem]:
         yield Problem(error.message, error.hint)
     for entry in entries:
         if entry.source.startswith(SCHEME):
-            continue  # it may well not be here yet
+            continue  # it may not have been pulled yet
         try:
             locate(entry)
         except ZooError as error:

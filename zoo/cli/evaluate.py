@@ -15,13 +15,13 @@ _PICTURED = 32
 
 
 @click.command()
-@click.argument("name", metavar="NAME|DIR", shell_complete=completing.models)
+@click.argument("name", metavar="NAME|DIR", shell_complete=completing.complete_model)
 @options.data
 @click.option(
     "--metric",
     default="judge",
     show_default=True,
-    shell_complete=completing.components("metric"),
+    shell_complete=completing.complete_component("metric"),
     help="The feature space: a metric component.",
 )
 @click.option(
@@ -49,7 +49,7 @@ _PICTURED = 32
 @click.option("--version", help="The version of what --write writes, which must be new.")
 @options.seed
 @options.device
-@options.json_flag
+@options.json_option
 def evaluate(
     name: str,
     data: str,
@@ -94,9 +94,9 @@ def evaluate(
     if write is not None and version is not None:
         _write(model, name, write, version, figures)
     if as_json:
-        show.as_json([to_plain(figure) for figure in figures])
+        show.print_json([to_plain(figure) for figure in figures])
         return
-    show.table(
+    show.print_table(
         ("metric", "value", "95 % interval", "floor", "samples", "real", "features"),
         [
             (f.name, f"{f.value:.4g}", _interval(f), _floor(f), f.n, f"{f.reference} {f.split}", f.extractor)
@@ -116,14 +116,14 @@ def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
     import torch
 
     from zoo._utils.files import write_atomically
-    from zoo.data.grids import captioned, grid, png_bytes
+    from zoo.data.grids import captioned_grid, grid, png_bytes
     from zoo.data.images import to_uint8
 
     ours, theirs = to_uint8(samples, images.spec), judge.neighbours(samples)
     real = images.pixels[images.held_out[: 2 * len(samples)]]
     pairs = torch.stack([ours, theirs], 1).flatten(0, 1)
     panels = [("sample, nearest image learnt from", grid(pairs, 8)), ("held-out images", grid(real, 8))]
-    write_atomically(path, png_bytes(captioned(panels)))
+    write_atomically(path, png_bytes(captioned_grid(panels)))
 
 
 def _write(model: Any, name: str, folder: Path, version: str, figures: Any) -> None:

@@ -1,4 +1,4 @@
-"""Commands that plugins add (entry points of the group `zoo.commands`): listed from metadata, imported when run."""
+"""Commands of plugins (entry points of the group `zoo.commands`): listed from metadata, imported when they run."""
 
 from __future__ import annotations
 
@@ -10,37 +10,41 @@ import click
 
 from zoo.errors import PluginError
 
-__all__ = ["GROUP", "load_command", "plugin_commands", "whose"]
+__all__ = ["GROUP", "distributions_of", "load_command", "plugin_commands"]
 
 GROUP = "zoo.commands"
 
 
-def plugin_commands(taken: Collection[str], owners: Mapping[str, str]) -> dict[str, tuple[EntryPoint, ...]]:
-    """By name, whoever offers it. A name of `taken` is the program's own, and a name of `owners` belongs to one
-    distribution: what others offer under it is left out."""
-    offered: dict[str, tuple[EntryPoint, ...]] = {}
-    for entry_point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda point: point.name):
+def plugin_commands(reserved: Collection[str], owners: Mapping[str, str]) -> dict[str, tuple[EntryPoint, ...]]:
+    """The entry points of each command, by name. Names in `reserved` are left out, and names in `owners` count only for
+    the distribution that they belong to."""
+    commands: dict[str, tuple[EntryPoint, ...]] = {}
+    for entry_point in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda entry_point: entry_point.name):
         name = entry_point.name
-        if name in taken or (name in owners and (entry_point.dist is None or entry_point.dist.name != owners[name])):
+        if name in reserved or (name in owners and (entry_point.dist is None or entry_point.dist.name != owners[name])):
             continue
-        if entry_point not in offered.get(name, ()):
-            offered[name] = (*offered.get(name, ()), entry_point)
-    return offered
+        if entry_point not in commands.get(name, ()):
+            commands[name] = (*commands.get(name, ()), entry_point)
+    return commands
 
 
-def whose(points: tuple[EntryPoint, ...]) -> str:
-    """The distributions that offer a command, with their versions."""
-    return " and ".join(f"{point.dist.name} {point.dist.version}" if point.dist else "unknown" for point in points)
+def distributions_of(entry_points: tuple[EntryPoint, ...]) -> str:
+    """The distributions of a command's entry points, with their versions."""
+    return " and ".join(
+        f"{entry_point.dist.name} {entry_point.dist.version}" if entry_point.dist else "unknown"
+        for entry_point in entry_points
+    )
 
 
-def load_command(name: str, points: tuple[EntryPoint, ...]) -> click.Command:
-    """Import a plugin's command. Raises PluginError when it cannot be had, naming whose it is."""
-    if len(points) > 1:
-        raise PluginError(f"the command {name!r} is offered by {whose(points)}", "Uninstall one of the two.")
-    owner = f"It is {points[0].value} of {whose(points)}."
+def load_command(name: str, entry_points: tuple[EntryPoint, ...]) -> click.Command:
+    """Import a plugin's command. Raises PluginError, with the distribution, if it is ambiguous or fails."""
+    distributions = distributions_of(entry_points)
+    if len(entry_points) > 1:
+        raise PluginError(f"the command {name!r} is offered by {distributions}", "Uninstall one of the two.")
+    owner = f"It is {entry_points[0].value} of {distributions}."
     try:
-        command = points[0].load()
-    except (Exception, SystemExit) as error:  # a stranger's code
+        command = entry_points[0].load()
+    except (Exception, SystemExit) as error:  # the plugin's code may raise anything
         text = " ".join(str(error).split())[:400]
         raise PluginError(f"the command {name!r} cannot be loaded: {type(error).__name__}: {text}", owner) from error
     if not isinstance(command, click.Command):

@@ -13,9 +13,9 @@ __all__ = ["cache", "search"]
 
 @click.command()
 @click.argument("text", default="")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
-@options.json_flag
-@options.quiet
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="The most results to show.")
+@options.json_option
+@options.quiet_option
 def search(text: str, limit: int, as_json: bool, quiet: bool) -> None:
     """Look on the Hub for releases with TEXT in their name.
 
@@ -23,23 +23,23 @@ def search(text: str, limit: int, as_json: bool, quiet: bool) -> None:
     zoo search digits
     zoo search --limit 5 --json
     """
-    from zoo.remote.search import search as look
+    from zoo.remote.search import search as search_hub
 
-    found = look(text, limit=limit)
+    results = search_hub(text, limit=limit)
     if as_json:
-        show.as_json([asdict(one) for one in found])
+        show.print_json([asdict(result) for result in results])
     elif quiet:
-        show.lines(one.address for one in found)
-    elif found:
-        rows = [(one.address, one.license, one.changed[:10], " ".join(one.tags)) for one in found]
-        show.table(("release", "license", "changed", "tags"), rows)
+        show.print_lines(result.address for result in results)
+    elif results:
+        rows = [(result.address, result.license, result.changed[:10], " ".join(result.tags)) for result in results]
+        show.print_table(("release", "license", "changed", "tags"), rows)
     else:
         click.echo(f"Nothing with {text!r} in its name carries the tag aegan-zoo.", err=True)
 
 
 @click.group()
 def cache() -> None:
-    """List, check and remove what was pulled.
+    """List, check and remove pulled releases.
 
     \b
     zoo cache ls
@@ -48,33 +48,32 @@ def cache() -> None:
 
 
 @cache.command("ls", short_help="List the releases in the Hub's cache.")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def list_cache(as_json: bool, quiet: bool) -> None:
-    """List the releases in the Hub's cache; nothing else that lies there.
+    """List the releases in the Hub's cache, and nothing else in it.
 
     \b
     zoo cache ls
     zoo cache ls --quiet
     """
-    from zoo.remote.cache import kept
+    from zoo.remote.cache import cached_releases
 
-    found = kept()
+    releases = cached_releases()
     if as_json:
-        show.as_json([asdict(one) | {"folder": str(one.folder)} for one in found])
+        show.print_json([asdict(release) | {"folder": str(release.folder)} for release in releases])
     elif quiet:
-        show.lines(one.address for one in found)
+        show.print_lines(release.address for release in releases)
     else:
         rows = [
-            (one.name or "?", one.version, f"{one.size:,}", "whole" if one.whole else "not whole", one.address)
-            for one in found
+            (r.name or "?", r.version, f"{r.size:,}", "whole" if r.whole else "not whole", r.address) for r in releases
         ]
-        show.table(("name", "version", "bytes", "state", "from"), rows)
+        show.print_table(("name", "version", "bytes", "state", "from"), rows)
 
 
 @cache.command("rm")
 @click.argument("names", nargs=-1, required=True)
-@click.option("--dry-run", is_flag=True, help="Say what would go.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     """Remove releases by name, address or folder.
@@ -86,7 +85,7 @@ def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
     from zoo.remote.cache import plan_removal, remove
 
     plan = plan_removal(names)
-    show.lines(f"{one.address}  {one.folder}" for one in plan.releases)
+    show.print_lines(f"{release.address}  {release.folder}" for release in plan.releases)
     if dry_run:
         click.echo(f"Would free {plan.frees:,} bytes.")
         return
@@ -97,7 +96,7 @@ def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
 
 
 @cache.command("verify")
-@options.json_flag
+@options.json_option
 def verify_cache(as_json: bool) -> None:
     """Hash every file of every release in the cache.
 
@@ -105,14 +104,14 @@ def verify_cache(as_json: bool) -> None:
     zoo cache verify
     zoo cache verify --json
     """
-    from zoo.remote.cache import check, kept
+    from zoo.remote.cache import cached_releases, check
 
-    found = [(one, check(one)) for one in kept()]
+    problems = {release.address: check(release) for release in cached_releases()}
     if as_json:
-        show.as_json([{"address": one.address, "problem": problem} for one, problem in found])
-    elif found:
-        show.lines(f"{one.address}  {problem or 'whole'}" for one, problem in found)
+        show.print_json([{"address": address, "problem": problem} for address, problem in problems.items()])
+    elif problems:
+        show.print_lines(f"{address}  {problem or 'whole'}" for address, problem in problems.items())
     else:
-        click.echo("The cache holds nothing: no release was pulled so far.", err=True)
-    if any(problem for _, problem in found):
+        click.echo("The cache is empty: no release was pulled so far.", err=True)
+    if any(problems.values()):
         raise SystemExit(1)

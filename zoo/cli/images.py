@@ -12,7 +12,7 @@ from zoo.errors import ConfigError
 
 __all__ = ["encode", "interpolate", "reconstruct", "sample"]
 
-_model = click.argument("name", metavar="NAME|DIR", shell_complete=completing.models)
+_model = click.argument("name", metavar="NAME|DIR", shell_complete=completing.complete_model)
 _picture = click.option(
     "--out",
     "-o",
@@ -28,8 +28,8 @@ _picture = click.option(
 @_picture
 @options.seed
 @options.device
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_json: bool, quiet: bool) -> None:
     """Draw images from the GAN of a release or run; the same seed gives the same images.
 
@@ -56,8 +56,8 @@ def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_j
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .npz to write.")
 @options.strict
 @options.device
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as_json: bool, quiet: bool) -> None:
     """Turn every image into its code: `codes` (N, latent_dim) in an .npz.
 
@@ -94,8 +94,8 @@ def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as
 @click.option("-n", "count", type=click.IntRange(1, 10_000), default=32, show_default=True, help="How many images.")
 @_picture
 @options.device
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def reconstruct(name: str, data: str, count: int, out: Path, device: str | None, as_json: bool, quiet: bool) -> None:
     """Pass held-out images through the autoencoder: each image beside what is left of it.
 
@@ -123,8 +123,8 @@ def reconstruct(name: str, data: str, count: int, out: Path, device: str | None,
 @_picture
 @options.seed
 @options.device
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def interpolate(
     name: str, rows: int, steps: int, out: Path, seed: int, device: str | None, as_json: bool, quiet: bool
 ) -> None:
@@ -134,11 +134,11 @@ def interpolate(
     zoo interpolate runs/mine -o walk.png
     zoo interpolate release/ --rows 4 --steps 12 -o walk.png
     """
-    from zoo.networks.interpolation import walk
+    from zoo.networks.interpolation import interpolate
 
     gan = _part(options.open_model(name, device), "gan", name)
     ends = gan.draw(2 * rows, seed)
-    images = gan.generate(walk(ends[:rows], ends[rows:], steps).flatten(0, 1))
+    images = gan.generate(interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1))
     _write(images, gan.data, out, columns=steps)
     _report(out, rows * steps, as_json, quiet)
 
@@ -179,8 +179,8 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8) -> None:
 
 def _report(out: Path, count: int, as_json: bool, quiet: bool) -> None:
     if as_json:
-        show.as_json({"file": str(out), "count": count})
+        show.print_json({"file": str(out), "count": count})
     elif quiet:
-        show.lines([out])
+        show.print_lines([out])
     else:
         click.echo(f"{out} ({count:,})")

@@ -16,16 +16,16 @@ _PREVIEWED = 12
 
 
 @click.command("list")
-@click.argument("pattern", default="*", shell_complete=completing.releases)
+@click.argument("pattern", default="*", shell_complete=completing.complete_release)
 @click.option(
     "--fits",
     "autoencoder",
     metavar="NAME",
-    shell_complete=completing.releases,
+    shell_complete=completing.complete_release,
     help="What goes with that release's autoencoder, and why not.",
 )
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: bool) -> None:
     """List the releases of the registries, by a glob over their names.
 
@@ -42,12 +42,12 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
 
     entries = models(pattern)
     if as_json:
-        show.as_json([to_plain(entry) | {"origin": str(entry.origin)} for entry in entries])
+        show.print_json([to_plain(entry) | {"origin": str(entry.origin)} for entry in entries])
     elif quiet:
-        show.lines(entry.name for entry in entries)
+        show.print_lines(entry.name for entry in entries)
     elif entries:
         head = ("name", "version", "holds", "sample", "code", "license")
-        show.table(head, [_row(entry) for entry in entries])
+        show.print_table(head, [_row(entry) for entry in entries])
         for entry in entries:
             if entry.default:
                 click.echo(f"* {entry.name.partition('.')[0]} alone means this one")
@@ -61,7 +61,7 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
 @click.argument("name", shell_complete=completing.any_component)
 @click.option("--component", is_flag=True, help="NAME is a component: show its settings.")
 @click.option("--kind", shell_complete=completing.kinds, help="The component's kind, where several have the name.")
-@options.json_flag
+@options.json_option
 def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
     """Show what is known of a release or a run, or with --component the settings of a component.
 
@@ -80,10 +80,10 @@ def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", shell_complete=completing.models)
+@click.argument("name", shell_complete=completing.complete_model)
 @click.option("--files", is_flag=True, help="Check the files alone; imports no torch.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the first tensor that differs, as it was and is.")
-@options.json_flag
+@options.json_option
 def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     """Check every byte of a release and replay its test vectors, offline.
 
@@ -99,7 +99,7 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     differences, first = ([], "") if files else _replay(folder, manifest, save)
     if as_json:
         facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
-        show.as_json(facts | {"first": first, "differences": differences})
+        show.print_json(facts | {"first": first, "differences": differences})
     elif differences:
         click.echo(f"{manifest.name}: every file is whole, but {len(differences)} test vectors differ.")
         click.echo(f"It begins at {first}:")
@@ -121,10 +121,10 @@ def _previews(entries: Any) -> None:
     """A strip of samples of each release on this machine, if the terminal can show pictures."""
     if not pictures.shows() or len(entries) > _PREVIEWED:
         return
-    from zoo.registry.index import at_hand
+    from zoo.registry.index import available_release
 
     for entry in entries:
-        found = at_hand(entry)
+        found = available_release(entry)
         if found is not None:
             click.echo(f"\n{entry.name}")
             pictures.samples(*found, tiles=4, rows=1)
@@ -138,7 +138,7 @@ def _release(name: str, as_json: bool) -> None:
     if as_json:
         import json
 
-        show.as_json(json.loads(manifest_bytes(manifest)) | {"folder": str(folder)})
+        show.print_json(json.loads(manifest_bytes(manifest)) | {"folder": str(folder)})
         return
     rows: list[tuple[str, object]] = [
         ("name", manifest.name),
@@ -174,7 +174,7 @@ def _run(folder: Path, as_json: bool) -> None:
 
     summary = summarise(folder)
     if as_json:
-        show.as_json(summary.plain())
+        show.print_json(summary.plain())
     else:
         show.facts(facts_of(summary))
 
@@ -205,7 +205,7 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
         for registered in offers
     ]
     if as_json:
-        show.as_json(found)
+        show.print_json(found)
         return
     for registered, record in zip(offers, found, strict=True):
         click.echo(click.style(f"{record['kind']} {record['id']}", bold=True) + f"  {registered.component.summary}")
@@ -218,14 +218,14 @@ def _replay(folder: Path, manifest: Any, save: Path | None) -> tuple[list[dict[s
 
     from zoo._utils.files import write_atomically
     from zoo._utils.tensors import pack
-    from zoo.networks.vectors import stage
+    from zoo.networks.vectors import describe_vector
     from zoo.registry.load import replay_vectors
 
     replayed = replay_vectors(folder, manifest)
     differences = [asdict(difference) for difference in replayed.differences]
     if save is not None and replayed.differences:
         write_atomically(save, pack(replayed.first(), {"release": manifest.name}))
-    return differences, stage(differences[0]["name"]) if differences else ""
+    return differences, describe_vector(differences[0]["name"]) if differences else ""
 
 
 def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:
@@ -234,16 +234,16 @@ def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:
 
     from zoo.errors import ConfigError
     from zoo.registry.load import load
-    from zoo.transfers.compatibility import fits
+    from zoo.transfers.compatibility import check_compatibility
 
     autoencoder = load(name).autoencoder
     if autoencoder is None:
         raise ConfigError(f"{name} holds no autoencoder", "zoo list shows what each release holds.")
-    found = [fit for fit in fits(autoencoder) if fnmatch.fnmatchcase(fit.name, pattern)]
+    found = [fit for fit in check_compatibility(autoencoder) if fnmatch.fnmatchcase(fit.name, pattern)]
     if as_json:
-        show.as_json([asdict(fit) for fit in found])
+        show.print_json([asdict(fit) for fit in found])
     elif quiet:
-        show.lines(fit.name for fit in found if fit.fits)
+        show.print_lines(fit.name for fit in found if fit.fits)
     else:
         rows = [(fit.kind, fit.name, "yes" if fit.weights else "no", fit.why or "fits") for fit in found]
-        show.table(("kind", "name", "takes weights", ""), rows)
+        show.print_table(("kind", "name", "takes weights", ""), rows)

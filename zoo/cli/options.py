@@ -16,11 +16,11 @@ __all__ = [
     "GIVE_ON",
     "data",
     "device",
-    "json_flag",
+    "json_option",
     "open_model",
-    "out",
+    "out_option",
     "parse_settings",
-    "quiet",
+    "quiet_option",
     "seed",
     "settings",
     "shape",
@@ -41,19 +41,21 @@ class Option(Protocol):
     def __call__(self, command: Command, /) -> Command: ...
 
 
-json_flag: Option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
-quiet: Option = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
+json_option: Option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
+quiet_option: Option = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
 seed = click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random draw.")
 data = click.option(
     "--data",
     required=True,
-    shell_complete=completing.data,
+    shell_complete=completing.complete_data,
     help="A data set's name, a folder of images, or an .npz.",
 )
 device = click.option(
     "--device", metavar="auto|cpu|cuda|mps", help="Where to compute; auto, the default, takes a GPU if there is one."
 )
-out: Option = click.option("--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder to write.")
+out_option: Option = click.option(
+    "--out", "-o", type=click.Path(path_type=Path), required=True, help="The folder to write."
+)
 settings = click.option(
     "--set",
     "given",
@@ -88,7 +90,7 @@ def training(command: Command) -> Command:
         click.option("--every", type=int, help="Measure after so many images."),
         click.option(
             "--metric",
-            shell_complete=completing.components("metric"),
+            shell_complete=completing.complete_component("metric"),
             help="Measure KID and FID in this feature space along the way (GANs).",
         ),
         click.option("--batch", type=int, help="Images a step."),

@@ -16,10 +16,10 @@ __all__ = ["components", "plugins"]
 @click.command()
 @click.argument("kind", required=False, shell_complete=completing.kinds)
 @click.argument("pattern", default="*")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> None:
-    """List what the plugins offer, by kind and by a glob over names.
+    """List the components of plugins, by kind and by a glob over names.
 
     \b
     zoo components
@@ -28,20 +28,20 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
     """
     from zoo import plugins as host
 
-    offers = host.components(kind, pattern)
+    listed = host.components(kind, pattern)
     if as_json:
-        show.as_json(
+        show.print_json(
             [
                 asdict(registered.component) | {"id": registered.id, "plugin": registered.plugin.name}
-                for registered in offers
+                for registered in listed
             ]
         )
     elif quiet:
-        show.lines(registered.id for registered in offers)
-    elif offers:
-        show.table(
+        show.print_lines(registered.id for registered in listed)
+    elif listed:
+        show.print_table(
             ("kind", "name", "plugin", ""),
-            [(o.component.kind, o.component.name, o.plugin.name, o.component.summary) for o in offers],
+            [(c.component.kind, c.component.name, c.plugin.name, c.component.summary) for c in listed],
         )
     else:
         click.echo(f"No component matches. Bundled plugins: pip install {' '.join(host.BUNDLED)}", err=True)
@@ -49,7 +49,7 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
 
 @click.group(invoke_without_command=False)
 def plugins() -> None:
-    """List the installed plugins, check one, begin a new one.
+    """List the installed plugins, check one, start a new one.
 
     \b
     zoo plugins list
@@ -57,11 +57,11 @@ def plugins() -> None:
     """
 
 
-@plugins.command("list", short_help="List every plugin that was found.")
-@options.json_flag
-@options.quiet
+@plugins.command("list", short_help="List every installed plugin.")
+@options.json_option
+@options.quiet_option
 def list_plugins(as_json: bool, quiet: bool) -> None:
-    """List every plugin that was found, how far it came, and why it stopped.
+    """List every installed plugin, the step of loading that it reached, and its problem, if any.
 
     \b
     zoo plugins list
@@ -70,44 +70,46 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
     from zoo import plugins as host
     from zoo.registry.index import plugin_problems
 
-    wrong = plugin_problems()
-    found = [
-        replace(plugin, stage="registry", error=wrong[plugin.name]) if plugin.ready and plugin.name in wrong else plugin
+    problems = plugin_problems()
+    listed = [
+        replace(plugin, step="registry", error=problems[plugin.name])
+        if plugin.ready and plugin.name in problems
+        else plugin
         for plugin in host.plugins()
     ]
     if as_json:
-        show.as_json([{k: v for k, v in asdict(plugin).items() if k != "traceback"} for plugin in found])
+        show.print_json([plugin.plain() for plugin in listed])
         return
     if quiet:
-        show.lines(plugin.name for plugin in found)
+        show.print_lines(plugin.name for plugin in listed)
         return
-    show.table(
-        ("plugin", "distribution", "version", "stage", "components", "problem"),
+    show.print_table(
+        ("plugin", "distribution", "version", "step", "components", "problem"),
         [
             (
                 p.name,
                 p.distribution,
                 p.version + (" (editable)" if p.editable else ""),
-                p.stage,
-                sum(o.plugin.name == p.name for o in host.load().offers),
+                p.step,
+                sum(c.plugin.name == p.name for c in host.load().components),
                 p.error,
             )
-            for p in found
+            for p in listed
         ],
     )
-    missing = [name for name in host.BUNDLED if name not in {plugin.distribution for plugin in found}]
+    missing = [name for name in host.BUNDLED if name not in {plugin.distribution for plugin in listed}]
     if missing:
         click.echo(f"Not installed: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
 
 
-@plugins.command("check", short_help="Check that a plugin keeps its promises.")
+@plugins.command("check", short_help="Run the conformance checks on a plugin.")
 @click.argument("name", shell_complete=completing.plugins)
-@click.option("--component", default="", help="Check only this component, such as one of a family.")
-@click.option("--traceback", is_flag=True, help="Show where each failure was raised.")
-@options.json_flag
+@click.option("--component", default="", help="Check only this component, for example one of a family.")
+@click.option("--traceback", is_flag=True, help="Show the traceback of each failure.")
+@options.json_option
 @click.pass_obj
 def check(root: dict[str, bool] | None, name: str, component: str, traceback: bool, as_json: bool) -> None:
-    """Load a plugin, build what it offers and run the conformance checks on it; exit code 1 if any fails.
+    """Load a plugin and run the conformance checks on its components; exit code 1 if any fails.
 
     \b
     zoo plugins check dcgan
@@ -115,22 +117,22 @@ def check(root: dict[str, bool] | None, name: str, component: str, traceback: bo
     """
     from zoo.testing.conformance.plugin import check_plugin
 
-    traceback = traceback or (root or {}).get("traceback", False)  # the program takes the flag out of any command
+    traceback = traceback or (root or {}).get("traceback", False)  # `main` removes the flag from the command line
     verdict = check_plugin(name, component)
     if as_json:
-        show.as_json(_plain(verdict, traceback))
+        show.print_json(_plain(verdict, traceback))
     else:
         _print(verdict, traceback)
     if not verdict.passed:
         raise click.exceptions.Exit(1)
 
 
-@plugins.command("new", short_help="Begin a plugin.")
+@plugins.command("new", short_help="Start a plugin.")
 @click.argument("name")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write; zoo-NAME by default.")
-@options.quiet
+@options.quiet_option
 def new(name: str, out: Path | None, quiet: bool) -> None:
-    """Begin a plugin: a distribution that installs, passes its tests and trains as it is.
+    """Write a new plugin from a template: it installs, passes its tests and trains.
 
     \b
     zoo plugins new my-nets
@@ -141,18 +143,18 @@ def new(name: str, out: Path | None, quiet: bool) -> None:
     folder = out or Path(f"zoo-{name}")
     files = scaffold(name, folder)
     if quiet:
-        show.lines([folder])
+        show.print_lines([folder])
         return
-    show.lines(file.relative_to(folder) for file in files)
+    show.print_lines(file.relative_to(folder) for file in files)
     click.echo(f"Next: pip install -e {folder} && zoo plugins check {name}; with pytest installed: pytest {folder}")
 
 
 def _plain(verdict: Any, traceback: bool) -> dict[str, Any]:
     hidden = set() if traceback else {"traceback"}
     return {
-        "plugin": {k: v for k, v in asdict(verdict.plugin).items() if k not in hidden},
+        "plugin": verdict.plugin.plain(traceback=traceback),
         "passed": verdict.passed,
-        "checks": len(verdict.findings),
+        "checks": len(verdict.results),
         "failures": [{k: v for k, v in asdict(f).items() if k not in hidden} for f in verdict.failures],
         "notes": list(verdict.notes),
     }
@@ -164,20 +166,20 @@ def _print(verdict: Any, traceback: bool) -> None:
     plugin = verdict.plugin
     click.echo(click.style(f"{plugin.name}", bold=True) + f"  {plugin.distribution} {plugin.version}  {plugin.target}")
     if not plugin.ready:
-        click.echo(f"  {plugin.stage}: {plugin.error}" if plugin.error else f"  {plugin.stage}")
+        click.echo(f"  {plugin.step}: {plugin.error}" if plugin.error else f"  {plugin.step}")
         if plugin.error:
             click.echo(plugin.traceback if traceback else f"  Repair: {repair(plugin)}    Where: --traceback")
         return
-    for component in dict.fromkeys(finding.component for finding in verdict.findings):
-        rows = [finding for finding in verdict.findings if finding.component == component]
-        failed = [finding for finding in rows if finding.error]
+    for component in dict.fromkeys(result.component for result in verdict.results):
+        rows = [result for result in verdict.results if result.component == component]
+        failed = [result for result in rows if result.error]
         click.echo(f"  {component}  {len(rows) - len(failed)} of {len(rows)} checks passed")
-        for error in dict.fromkeys(finding.error for finding in failed):
-            alike = [finding for finding in failed if finding.error == error]
-            show.lines(f"    {finding.check} [{finding.case}]" for finding in alike)
-            show.lines([f"      {error}"])
+        for error in dict.fromkeys(result.error for result in failed):
+            alike = [result for result in failed if result.error == error]
+            show.print_lines(f"    {result.check} [{result.case}]" for result in alike)
+            show.print_lines([f"      {error}"])
             if traceback:
                 click.echo(alike[0].traceback)
-    show.lines(f"  note: {note}" for note in verdict.notes)
-    count = len(verdict.findings)
+    show.print_lines(f"  note: {note}" for note in verdict.notes)
+    count = len(verdict.results)
     click.echo(f"{count} checks, {len(verdict.failures)} failed" if count else "no check ran: that is a failure")

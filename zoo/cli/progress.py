@@ -1,4 +1,4 @@
-"""A progress bar for a run: images shown, images a second, losses, time left; one line an event when piped."""
+"""A progress bar for a run: images shown, images per second, losses, time left. Lines of text if stderr is piped."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from zoo.types import Event, Watcher
 __all__ = ["watching"]
 
 
-_SHOWN = ("loss", "mse", "kl", "mmd", "features", "critic", "d_loss", "penalty", "d_wins", "g_loss")
+_LOSSES = ("loss", "mse", "kl", "mmd", "features", "critic", "d_loss", "penalty", "d_wins", "g_loss")
 
 
 @contextmanager
 def watching(quiet: bool = False) -> Iterator[Callable[[str], Watcher]]:
-    """Gives a watcher for each title: what it is told is drawn on stderr while the block runs."""
-    console = Console(stderr=True, markup=False)  # a name or a path may hold [brackets]
+    """A function that makes a watcher with a title; it shows its events on stderr while the block runs."""
+    console = Console(stderr=True, markup=False)  # a name or a path may contain [brackets]
     if quiet:
         yield lambda title: lambda event: None
     elif console.is_terminal:
@@ -58,9 +58,9 @@ class _Bar:
         else:
             self.progress.update(self.task, completed=event.shown, note=note)
         if event.kind == "metrics":
-            self.progress.console.print(f"  {self.title}: {_figures(event)}", highlight=False)
+            self.progress.console.print(f"  {self.title}: {_metrics(event)}", highlight=False)
         elif event.kind in ("note", "warning"):
-            self.progress.console.print(f"  {self.title}: {_said(event)}", highlight=False, soft_wrap=True)
+            self.progress.console.print(f"  {self.title}: {_message(event)}", highlight=False, soft_wrap=True)
 
 
 class _Lines:
@@ -71,9 +71,9 @@ class _Lines:
 
     def __call__(self, event: Event) -> None:
         if event.kind == "metrics":
-            self.console.print(f"{self.title}: {_figures(event)}", highlight=False)
+            self.console.print(f"{self.title}: {_metrics(event)}", highlight=False)
         elif event.kind in ("note", "warning"):
-            self.console.print(f"{self.title}: {_said(event)}", highlight=False, soft_wrap=True)
+            self.console.print(f"{self.title}: {_message(event)}", highlight=False, soft_wrap=True)
         elif event.kind == "tick" and event.shown / event.total >= self.last + 0.1:
             self.last = event.shown / event.total
             text = f"{self.title}: {event.shown:,}/{event.total:,} images, {_losses(event)}"
@@ -81,16 +81,16 @@ class _Lines:
 
 
 def _losses(event: Event) -> str:
-    losses = [f"{key} {value:.3g}" for key, value in event.facts.items() if key in _SHOWN]
+    losses = [f"{key} {value:.3g}" for key, value in event.facts.items() if key in _LOSSES]
     return f"{event.facts['images_per_second']:,.0f}/s  {' '.join(losses)}"
 
 
-def _said(event: Event) -> str:
+def _message(event: Event) -> str:
     if event.kind == "note":
         return str(event.facts["text"])
     return f"warning after {event.shown:,} images: {event.facts['what']}. {event.facts['advice']}"
 
 
-def _figures(event: Event) -> str:
+def _metrics(event: Event) -> str:
     figures = [f"{row['name'].upper()} {row['value']:.4g}" for row in event.facts["metrics"]]
     return f"{event.shown:,} images: {', '.join(figures)}"

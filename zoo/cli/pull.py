@@ -12,13 +12,13 @@ __all__ = ["pull"]
 
 
 @click.command()
-@click.argument("name", shell_complete=completing.releases)
-@click.option("--refresh", is_flag=True, help="Look up anew what a branch or tag means.")
+@click.argument("name", shell_complete=completing.complete_release)
+@click.option("--refresh", is_flag=True, help="Look up the branch's or tag's commit again.")
 @click.option("--verify-key", "key", type=click.Path(path_type=Path), help="A public key that must have signed it.")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool) -> None:
-    """Get a release onto this machine, every byte checked: by its name, or hub:org/name[@revision].
+    """Get a release, by name or hub:org/name[@revision], and check every byte of it.
 
     \b
     zoo pull dcgan.glyphs-sans32
@@ -26,20 +26,21 @@ def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool)
     """
     from zoo.registry.index import get
 
-    found = get(name, refresh=refresh)
+    release = get(name, refresh=refresh)
+    manifest = release.manifest
     if key is not None:
         from zoo.remote.signing import check_signature
 
-        check_signature(found.folder, key)
+        check_signature(release.folder, key)
     if as_json:
-        show.as_json(
-            {"name": found.manifest.name, "version": found.manifest.version, "folder": str(found.folder)}
-            | {"commit": found.commit, "requested": found.requested}
+        show.print_json(
+            {"name": manifest.name, "version": manifest.version, "folder": str(release.folder)}
+            | {"commit": release.commit, "requested": release.requested}
         )
     elif quiet:
-        show.lines([found.folder])
+        show.print_lines([release.folder])
     else:
-        how = "pulled and checked" if found.requested else "already here, checked"
-        at = f" at {found.commit[:12]}" if found.commit else ""
-        click.echo(f"{found.manifest.name} {found.manifest.version}{at}: {how}.")
-        click.echo(f"  {found.folder}")
+        how = "pulled and checked" if release.requested else "already here, checked"
+        commit = f" at {release.commit[:12]}" if release.commit else ""
+        click.echo(f"{manifest.name} {manifest.version}{commit}: {how}.")
+        click.echo(f"  {release.folder}")

@@ -14,7 +14,7 @@ __all__ = ["registry"]
 
 @click.group()
 def registry() -> None:
-    """Give releases names, and check that named releases are right.
+    """Give releases names, and check the named releases.
 
     \b
     zoo registry add release/
@@ -34,15 +34,16 @@ def add(source: str, file: Path | None, default: bool) -> None:
     zoo registry add hub:ann/digits@v1.0.0 --file registry.toml
     """
     from zoo.registry import edit as registry_edit
+    from zoo.registry.index import user_registry
 
-    entry = registry_edit.add(source, file or registry_edit.user_registry(), default=default)
+    entry = registry_edit.add(source, file or user_registry(), default=default)
     click.echo(f"{entry.name} {entry.version} is named in {entry.origin}: {entry.source}")
 
 
 @registry.command(short_help="Check the registries and every release that they name.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--online", is_flag=True, help="Pull and check what is on the Hub too.")
-@options.json_flag
+@options.json_option
 def check(file: Path | None, online: bool, as_json: bool) -> None:
     """Check a registry file, or all layers, and every release that they name.
 
@@ -52,12 +53,12 @@ def check(file: Path | None, online: bool, as_json: bool) -> None:
     """
     from zoo.registry import edit as registry_edit
 
-    found = registry_edit.check(file, online=online)
+    results = registry_edit.check(file, online=online)
     if as_json:
-        show.as_json([asdict(one) | {"origin": str(one.origin)} for one in found])
+        show.print_json([asdict(result) | {"origin": str(result.origin)} for result in results])
     else:
-        state = {True: "not looked at: --online", False: "whole"}
-        rows = [(one.name, one.problem or state[one.skipped], one.source) for one in found]
-        show.table(("name", "state", "source"), rows)
-    if any(one.problem for one in found):
+        state = {True: "not checked: --online", False: "whole"}
+        rows = [(result.name, result.problem or state[result.skipped], result.source) for result in results]
+        show.print_table(("name", "state", "source"), rows)
+    if any(result.problem for result in results):
         raise SystemExit(1)

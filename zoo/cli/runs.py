@@ -29,8 +29,8 @@ def runs() -> None:
 
 @runs.command("ls", short_help="List the runs below a folder.")
 @click.argument("folder", type=click.Path(path_type=Path), default="runs")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def list_runs(folder: Path, as_json: bool, quiet: bool) -> None:
     """List the runs in FOLDER (runs/ by default) and below it, with what became of each.
 
@@ -42,15 +42,15 @@ def list_runs(folder: Path, as_json: bool, quiet: bool) -> None:
 
     found = find_runs(folder)
     if quiet:
-        show.lines(found)
+        show.print_lines(found)
         return
     summaries = [summarise(path) for path in found]
     if as_json:
-        show.as_json([summary.plain() for summary in summaries])
+        show.print_json([summary.plain() for summary in summaries])
     elif not summaries:
         click.echo(f"{folder} holds no run. Begin one: zoo train gan --data mnist5k --out {folder}/first")
     else:
-        show.table(
+        show.print_table(
             ("run", "state", "shown", "of", "best", "strategy", "source", "data"),
             [_row(summary, folder) for summary in summaries],
         )
@@ -60,7 +60,7 @@ def list_runs(folder: Path, as_json: bool, quiet: bool) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--figure", help="What to draw: a metric or a loss. By default the metric that decides.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the curve here too.")
-@options.json_flag
+@options.json_option
 def show_run(run: Path, figure: str | None, png: Path | None, as_json: bool) -> None:
     """Show the run in RUN: its state, where it comes from, what was measured, and its curve.
 
@@ -75,7 +75,7 @@ def show_run(run: Path, figure: str | None, png: Path | None, as_json: bool) -> 
     if png is not None:
         _write_png([summary], name, png)
     if as_json:
-        show.as_json(summary.plain())
+        show.print_json(summary.plain())
         return
     show.facts(facts_of(summary))
     if name:
@@ -86,7 +86,7 @@ def show_run(run: Path, figure: str | None, png: Path | None, as_json: bool) -> 
 @click.argument("folders", metavar="RUN RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--figure", help="What to compare: a metric or a loss. By default the metric that decides.")
 @click.option("--png", type=click.Path(path_type=Path), help="Write the curves here too.")
-@options.json_flag
+@options.json_option
 def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_json: bool) -> None:
     """Set runs side by side: what was measured, the settings in which they differ, and their curves.
 
@@ -94,7 +94,7 @@ def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_
     zoo runs compare runs/scratch runs/transfer
     zoo runs compare runs/* --figure fid --png fid.png
     """
-    from zoo.training.recipe_diff import differences, short
+    from zoo.training.recipe_diff import differences, short_value
     from zoo.training.summary import summarise
 
     summaries = [summarise(folder) for folder in dict.fromkeys(folders)]
@@ -103,7 +103,7 @@ def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_
     if png is not None:
         _write_png(summaries, name, png)
     if as_json:
-        show.as_json(
+        show.print_json(
             {
                 "figure": name,
                 "runs": [summary.plain() for summary in summaries],
@@ -114,7 +114,9 @@ def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_
     _table(summaries, name)
     if differing:
         click.echo()
-        show.table(("setting", *_labels(summaries)), [(key, *map(short, values)) for key, values in differing])
+        show.print_table(
+            ("setting", *_labels(summaries)), [(key, *map(short_value, values)) for key, values in differing]
+        )
     if name:
         click.echo()
         _draw(summaries, name)
@@ -179,7 +181,7 @@ def _table(summaries: Sequence[Summary], name: str | None) -> None:
             row.append(f"{next(f.shown for f in found if sign * f.value <= sign * level):,}")
         rows.append(row)
     head = ["run", "state", "shown", f"last {name or ''}".strip(), "best"]
-    show.table([*head, f"reaches {level:.4g} at"] if level is not None else head, rows)
+    show.print_table([*head, f"reaches {level:.4g} at"] if level is not None else head, rows)
 
 
 def _draw(summaries: Sequence[Summary], name: str) -> None:

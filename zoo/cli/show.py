@@ -1,6 +1,6 @@
-"""How the commands print: tables and lines for people, one JSON value for programs, bare names for pipes.
+"""Output of commands: tables and lines for people, one JSON value for programs, bare names for pipes.
 
-Much of it is others' text: of plugins, of releases, of the Hub. None of it keeps its control characters.
+Text from plugins, releases and the Hub is not trusted: its control characters are removed.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import click
 
 from zoo._utils.text import sanitize
 
-__all__ = ["as_json", "facts", "lines", "moved", "report_table", "skipped", "table"]
+__all__ = ["facts", "moved_tensors", "print_json", "print_lines", "print_table", "report_table", "skipped"]
 
 _LATE_CONTROLS = re.compile(r"[\x7f-\x9f]")
 
 
-def as_json(value: Any) -> None:
-    """One JSON value; control characters are written as JSON escapes, also those that JSON would let through."""
+def print_json(value: Any) -> None:
+    """One JSON value; all control characters are escaped, also those that JSON allows unescaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    click.echo(_LATE_CONTROLS.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text))
+    click.echo(_LATE_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
-def lines(names: Iterable[object]) -> None:
-    """One name a line."""
+def print_lines(names: Iterable[object]) -> None:
+    """One name per line."""
     for name in names:
         click.echo(sanitize(str(name)))
 
@@ -39,8 +39,8 @@ def facts(rows: Sequence[tuple[str, object]]) -> None:
         click.echo(sanitize(f"{key:<{width}}  {value}").rstrip())
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns as wide as their widest cell; nothing is cut."""
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Aligned columns, as wide as their widest cell."""
     cells = [[sanitize(str(cell)) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     for i, row in enumerate(cells):
@@ -49,31 +49,31 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def skipped(files: Sequence[Any]) -> None:
-    """The files of a folder that could not be used, on stderr."""
+    """A warning on stderr about the files of a folder that could not be used."""
     if files:
-        told = "; ".join(f"{item.path}: {item.reason}" for item in files[:5])
+        reasons = "; ".join(f"{file.path}: {file.reason}" for file in files[:5])
         more = f"; {len(files) - 5} more" if len(files) > 5 else ""
         count = "1 file was" if len(files) == 1 else f"{len(files):,} files were"
-        click.echo(sanitize(f"warning: {count} skipped ({told}{more})"), err=True)
+        click.echo(sanitize(f"warning: {count} skipped ({reasons}{more})"), err=True)
 
 
 def report_table(rows: Sequence[Any]) -> None:
-    """A transfer report: every tensor, its origin and its state."""
-    table(
+    """A transfer report: every tensor with its origin and state."""
+    print_table(
         ("tensor", "shape", "origin", "state", "how"),
         [(f"{r.net}.{r.tensor}", "x".join(map(str, r.shape)) or "-", r.origin, r.state, r.how) for r in rows],
     )
 
 
-def moved(report: Sequence[Mapping[str, Any]]) -> None:
-    """What a run's transfer moved: how many tensors of each net and how, and by name those that passed a bridge."""
+def moved_tensors(report: Sequence[Mapping[str, Any]]) -> None:
+    """A summary of a run's transfer: the number of tensors of each net by origin, and the names of adapted tensors."""
     counts: dict[str, Counter[str]] = {}
     for row in report:
         counts.setdefault(row["net"], Counter())[row["origin"]] += 1
-    came = sum(row["origin"] != "fresh" for row in report)
-    click.echo(f"  {came} of {len(report)} tensors came from the autoencoder:")
+    transferred = sum(row["origin"] != "fresh" for row in report)
+    click.echo(f"  {transferred} of {len(report)} tensors came from the autoencoder:")
     facts(
         [(f"    {net}", ", ".join(f"{n} {origin}" for origin, n in origins.items())) for net, origins in counts.items()]
     )
-    bridged = [row for row in report if row["origin"] == "adapted"]
-    facts([(f"      {row['net']}.{row['tensor']}", f"adapted  {row['how']}") for row in bridged])
+    adapted = [row for row in report if row["origin"] == "adapted"]
+    facts([(f"      {row['net']}.{row['tensor']}", f"adapted  {row['how']}") for row in adapted])

@@ -16,21 +16,25 @@ __all__ = ["release", "resume", "train", "transfer"]
 
 @click.command()
 @click.argument("what", metavar="autoencoder|gan|RECIPE.toml")
-@click.option("--data", shell_complete=completing.data, help="A data set's name, a folder of images, or an .npz.")
-@options.out
-@click.option("--encoder", shell_complete=completing.components("encoder"), help="The autoencoder's encoder.")
+@click.option(
+    "--data", shell_complete=completing.complete_data, help="A data set's name, a folder of images, or an .npz."
+)
+@options.out_option
+@click.option("--encoder", shell_complete=completing.complete_component("encoder"), help="The autoencoder's encoder.")
 @click.option(
     "--generator",
-    shell_complete=completing.components("generator"),
+    shell_complete=completing.complete_component("generator"),
     help="The decoder of an autoencoder, the generator of a GAN.",
 )
 @click.option(
     "--discriminator",
-    shell_complete=completing.components("encoder"),
+    shell_complete=completing.complete_component("encoder"),
     help="The GAN's discriminator: any encoder, or a discriminator component.",
 )
 @click.option(
-    "--bottleneck", shell_complete=completing.components("bottleneck"), help="What makes a code of the embedding."
+    "--bottleneck",
+    shell_complete=completing.complete_component("bottleneck"),
+    help="What makes a code of the embedding.",
 )
 @click.option("--latent-dim", type=int, help="How many values a code has.")
 @options.shape
@@ -40,8 +44,8 @@ __all__ = ["release", "resume", "train", "transfer"]
 @options.strict
 @options.track
 @options.seed
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, **given: Any) -> None:
     """Train an autoencoder, a GAN from scratch, or everything that a recipe names.
 
@@ -55,24 +59,24 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
 
 
 @click.command()
-@click.argument("source", shell_complete=completing.models)
+@click.argument("source", shell_complete=completing.complete_model)
 @options.data
 @click.option(
     "--strategy",
     default="auto",
     show_default=True,
-    shell_complete=completing.strategies,
+    shell_complete=completing.complete_strategy,
     help="Strategies, joined by +; auto chooses.",
 )
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
 @click.option(
     "--generator",
-    shell_complete=completing.components("generator"),
+    shell_complete=completing.complete_component("generator"),
     help="Another generator than one like the decoder.",
 )
 @click.option(
     "--discriminator",
-    shell_complete=completing.components("encoder"),
+    shell_complete=completing.complete_component("encoder"),
     help="Another discriminator than one like the encoder.",
 )
 @options.shape
@@ -84,8 +88,8 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
 @options.strict
 @options.track
 @options.seed
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def transfer(
     source: str,
     strategy: str,
@@ -121,8 +125,8 @@ def transfer(
 @click.option("--accumulate", type=click.IntRange(1), help="Cut every batch into so many parts from here on.")
 @options.device
 @options.track
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def resume(
     run: Path,
     override: tuple[str, ...],
@@ -161,8 +165,8 @@ def resume(
 @click.option("--name", help="arch.tag; by default from the generator and the data.")
 @click.option("--version", default="0.1.0", show_default=True, help="The release's, X.Y.Z.")
 @click.option("--best", is_flag=True, help="The best checkpoint by the recipe's figure, not the last one.")
-@options.json_flag
-@options.quiet
+@options.json_option
+@options.quiet_option
 def release(
     run: Path, folder: Path, license: str, name: str | None, version: str, best: bool, as_json: bool, quiet: bool
 ) -> None:
@@ -178,9 +182,9 @@ def release(
     opened = open_run(run, best=best)
     manifest = opened.release(folder, license=license, name=name, version=version)
     if as_json:
-        show.as_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
+        show.print_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
     elif quiet:
-        show.lines([folder])
+        show.print_lines([folder])
     else:
         click.echo(f"{manifest.name} {manifest.version} is in {folder}. Check it: zoo verify {folder}")
         if opened.autoencoder is not None and AUTOENCODER[0] not in manifest.parts:
@@ -213,17 +217,17 @@ def _report(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome
         return
     show.skipped(list(dict.fromkeys(file for run in runs.values() for file in run.images.skipped)))
     if as_json:
-        show.as_json({name: _plain_run(run) for name, run in runs.items()} | _plain_outcome(outcome))
+        show.print_json({name: _plain_run(run) for name, run in runs.items()} | _plain_outcome(outcome))
         return
     if quiet:
-        show.lines(run.folder for run in runs.values())
+        show.print_lines(run.folder for run in runs.values())
         return
     for name, run in runs.items():
         click.echo(f"{name}: {run.shown:,} images shown, in {run.folder}")
         for shown, figures in run.metrics.items():
             click.echo(f"  {shown:>9,} images  " + "  ".join(f"{m.name} {m.value:.4g}" for m in figures))
         if run.report:
-            show.moved(run.report)
+            show.moved_tensors(run.report)
     if outcome is not None and outcome.samples is not None:
         click.echo(f"samples: {outcome.samples}")
     if outcome is not None and outcome.verdict is not None:
@@ -256,13 +260,13 @@ def _explain(recipe: Any, as_json: bool) -> None:
 
     report = explain_recipe(recipe)
     if as_json:
-        show.as_json({"strategy": report.strategy, "tensors": report.plain(), "notes": list(report.notes)})
+        show.print_json({"strategy": report.strategy, "tensors": report.plain(), "notes": list(report.notes)})
         return
     show.report_table(report.rows)
-    show.lines(
+    show.print_lines(
         ["", f"strategy {report.strategy}: " + ", ".join(f"{n} {origin}" for origin, n in report.count().items())]
     )
-    show.lines(report.notes)
+    show.print_lines(report.notes)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image, ImageFont
 
-__all__ = ["captioned", "grid", "labelled_grids", "png_bytes"]
+__all__ = ["captioned_grid", "grid", "labelled_grids", "png_bytes"]
 
 _PAPER = (255, 255, 255)
 _GAP_COLOUR = (225, 225, 225)
@@ -61,10 +61,12 @@ def labelled_grids(
     gap: int = 2,
 ) -> Image.Image:
     """Several grids with a caption above each; `panels` are (caption, uint8 images (N, C, H, W)). See `captioned`."""
-    return captioned([(text, grid(images, columns, scale=scale, gap=gap)) for text, images in panels], across=across)
+    return captioned_grid(
+        [(text, grid(images, columns, scale=scale, gap=gap)) for text, images in panels], across=across
+    )
 
 
-def captioned(panels: Sequence[tuple[str, Image.Image]], *, across: int | None = None) -> Image.Image:
+def captioned_grid(panels: Sequence[tuple[str, Image.Image]], *, across: int | None = None) -> Image.Image:
     """Pictures with a caption above each, `across` of them side by side (all in one row by default).
 
     Long captions are wrapped to their picture's width. Raises DataError when there is none.

@@ -20,7 +20,7 @@ from zoo.data.images import ImageSet, Skipped
 from zoo.data.npz import LARGEST, check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
 from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
-from zoo.data.split import limit_rows, limit_split, select, split
+from zoo.data.split import limit_rows, limit_split, select_images, split
 from zoo.data.streamed import Files, Streamed
 from zoo.data.types import Dataset
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
@@ -81,7 +81,7 @@ def open_images(
 def open_data(config: DataConfig, like: DataSpec | None = None) -> ImageSet:
     """The images that `config` names, in the value range of `like` and, unless the config has a shape, in its shape.
     Raises like `open_images`; the config's `sha256` is not checked."""
-    return select(_open(config, config.samples(like)), config.select)
+    return select_images(_open(config, config.samples(like)), config.select)
 
 
 def _open(config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -111,7 +111,7 @@ def _as_path(source: str) -> Path | None:
 
 def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:
     try:
-        registered = plugins.find("dataset", config.source)
+        registered = plugins.find_component("dataset", config.source)
     except UnknownName as error:
         raise UnknownName(f"{error.message}, and no folder {config.source} exists", error.hint) from None
     built = plugins.build("dataset", registered.id)

@@ -15,7 +15,7 @@ from zoo.data.images import ImageSet
 from zoo.errors import ConfigError, DataError
 from zoo.types import Selection
 
-__all__ = ["limit_rows", "limit_split", "select", "split"]
+__all__ = ["limit_rows", "limit_split", "select_images", "split"]
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -67,7 +67,7 @@ def _by_hash(keys: Sequence[str], salt: str = "") -> list[int]:
     return sorted(range(len(keys)), key=digests.__getitem__)
 
 
-def select(images: ImageSet, selection: Selection | None) -> ImageSet:
+def select_images(images: ImageSet, selection: Selection | None) -> ImageSet:
     """The rows that `selection` asks for, with the selection in its config; the same ones on every machine.
 
     Raises DataError if the set has no labels, none of a class, or no training row is left.

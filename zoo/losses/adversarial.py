@@ -1,4 +1,4 @@
-"""Adversarial losses, of D and of G, on logits (higher is more real)."""
+"""Adversarial losses of D and of G on logits (higher is more real)."""
 
 from __future__ import annotations
 

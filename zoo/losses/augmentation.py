@@ -1,5 +1,5 @@
-"""Differentiable augmentation in front of the discriminator (DiffAugment: Zhao et al. 2020, "Differentiable
-augmentation for data-efficient GAN training"). A draw is made once and applied to real and generated images alike.
+"""Differentiable augmentation of the discriminator's inputs (DiffAugment: Zhao et al. 2020, "Differentiable
+augmentation for data-efficient GAN training"). Real and generated images get the same random augmentation.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ KINDS = ("colour", "translation", "cutout")
 
 _SHIFT = 0.125
 _HOLE = 0.5
-"""Largest translation and side of the hole, as shares of the image's side."""
+"""The largest translation and the side of the cutout, as fractions of the image's side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Random numbers for N images: uniform (N, 3) for the colours, whole pixels (N, 2) for translation and hole.
-    `applied` (N, 3) says which kinds, in the order of `KINDS`, an image gets; None: all."""
+    """Random numbers for N images: uniform (N, 3) for the colours, whole pixels (N, 2) for translation and cutout.
+    `applied` (N, 3) says which of `KINDS` an image gets; None means all."""
 
     colours: Tensor | None
     shifts: Tensor | None
@@ -37,21 +37,21 @@ class Draw:
 
 
 def parse(names: str) -> tuple[str, ...]:
-    """`"colour+cutout"` -> its kinds; `"none"` -> none. Raises ConfigError for another word."""
+    """The kinds named in `"colour+cutout"`; none for `"none"`. Raises ConfigError for an unknown name."""
     if names == "none":
         return ()
-    chosen = tuple(name.strip() for name in names.split("+"))
-    for name in chosen:
+    kinds = tuple(name.strip() for name in names.split("+"))
+    for name in kinds:
         if name not in KINDS:
             raise ConfigError(f"augmentation {name!r} is unknown", near(name, (*KINDS, "none")))
-    return chosen
+    return kinds
 
 
 def draw(
     kinds: tuple[str, ...], n: int, data: DataSpec, rng: torch.Generator | None, probability: float | None = None
 ) -> Draw:
-    """Random numbers for n images, each of which gets each kind with `probability` (None: always, without a draw).
-    Raises ConfigError for samples that are not images."""
+    """Random numbers for n images. Each image gets each kind with `probability`; None means always, and consumes no
+    random number. Raises ConfigError for samples that are not images."""
     if not data.is_image:
         raise ConfigError("augmentation is for images (C, H, W)", "Use augment=none.")
     height, width = data.shape[1:]
@@ -72,27 +72,27 @@ def draw(
     )
 
 
-def augment(x: Tensor, drawn: Draw, data: DataSpec) -> Tensor:
-    """Images (N, C, H, W) -> the same shape; what is uncovered or cut out takes the middle of the value range."""
+def augment(x: Tensor, sampled: Draw, data: DataSpec) -> Tensor:
+    """Images (N, C, H, W) -> the same shape; empty pixels get the middle of the value range."""
     middle, half = (data.low + data.high) / 2, (data.high - data.low) / 2
     u = (x - middle) / half
-    if drawn.colours is not None:
-        u = _where(drawn, 0, _coloured(u, drawn.colours.to(u)), u)
-    if drawn.shifts is not None:
-        u = _where(drawn, 1, _shifted(u, drawn.shifts.to(u.device)), u)
-    if drawn.holes is not None:
-        u = _where(drawn, 2, _cut(u, drawn.holes.to(u.device)), u)
+    if sampled.colours is not None:
+        u = _select(sampled, 0, _jitter(u, sampled.colours.to(u)), u)
+    if sampled.shifts is not None:
+        u = _select(sampled, 1, _translate(u, sampled.shifts.to(u.device)), u)
+    if sampled.holes is not None:
+        u = _select(sampled, 2, _cut_out(u, sampled.holes.to(u.device)), u)
     return u * half + middle
 
 
-def _where(drawn: Draw, kind: int, changed: Tensor, u: Tensor) -> Tensor:
-    """The images that get the kind changed, the others as they are."""
-    if drawn.applied is None:
+def _select(sampled: Draw, kind: int, changed: Tensor, u: Tensor) -> Tensor:
+    """`changed` for the images that get this kind, `u` for the others."""
+    if sampled.applied is None:
         return changed
-    return torch.where(drawn.applied[:, kind, None, None, None].to(u.device), changed, u)
+    return torch.where(sampled.applied[:, kind, None, None, None].to(u.device), changed, u)
 
 
-def _coloured(u: Tensor, uniform: Tensor) -> Tensor:
+def _jitter(u: Tensor, uniform: Tensor) -> Tensor:
     """Brightness + (r - 1/2), saturation x 2 r, contrast x (r + 1/2), each with its own r in 0 to 1."""
     brightness, saturation, contrast = (uniform[:, i, None, None, None] for i in range(3))
     u = u + brightness - 0.5
@@ -102,8 +102,8 @@ def _coloured(u: Tensor, uniform: Tensor) -> Tensor:
     return (u - level) * (contrast + 0.5) + level
 
 
-def _shifted(u: Tensor, shifts: Tensor) -> Tensor:
-    """Image i moves down by shifts[i, 0] and right by shifts[i, 1] pixels."""
+def _translate(u: Tensor, shifts: Tensor) -> Tensor:
+    """Move image i down by shifts[i, 0] and right by shifts[i, 1] pixels."""
     n, _, height, width = u.shape
     rows = torch.arange(height, device=u.device)[None] - shifts[:, :1]  # (N, H): where each row comes from
     columns = torch.arange(width, device=u.device)[None] - shifts[:, 1:]
@@ -113,8 +113,8 @@ def _shifted(u: Tensor, shifts: Tensor) -> Tensor:
     return moved.permute(0, 3, 1, 2) * inside[:, None]
 
 
-def _cut(u: Tensor, holes: Tensor) -> Tensor:
-    """A square hole of half the side whose centre lies holes[i] away from the image's."""
+def _cut_out(u: Tensor, holes: Tensor) -> Tensor:
+    """Cut a rectangle of half the side, its centre at holes[i] pixels from the image's centre."""
     height, width = u.shape[2:]
     top = height // 2 + holes[:, :1] - round(height * _HOLE) // 2
     left = width // 2 + holes[:, 1:] - round(width * _HOLE) // 2
@@ -126,11 +126,11 @@ def _cut(u: Tensor, holes: Tensor) -> Tensor:
 
 
 class AdaptiveProbability(FeedbackSchedule):
-    """p in [0, 1]: raised while r_t = E sign(D(x)) on (augmented) real images is above `target`, lowered while below.
+    """The probability p in [0, 1], raised while r_t = E sign(D(x)) on augmented real images is above `target`, else
+    lowered (ADA: Karras et al. 2020, "Training generative adversarial networks with limited data").
 
-    Every four steps it moves by the images of those steps over `images`: from 0 to 1 in `images` at the least (ADA:
-    Karras et al. 2020, "Training generative adversarial networks with limited data"; their target is 0.6, and their
-    code takes 500,000 images, 100,000 when it starts from trained nets). p is a buffer.
+    Every four steps p changes by the number of images in those steps over `images`, so it takes at least `images` from
+    0 to 1. The paper's target is 0.6; its code uses 500,000 images, and 100,000 for transfer. p is a buffer.
     """
 
     figure = "d_sign"
@@ -144,14 +144,14 @@ class AdaptiveProbability(FeedbackSchedule):
         self.register_buffer("p", torch.zeros((), dtype=torch.float64, device="cpu"))  # read at every step
 
     def update(self, value: float, shown: int, images: int) -> None:
-        """`value`: r_t over the last `images`, -1 to 1."""
+        """`value` is r_t over the last `images`, -1 to 1."""
         step = images / self.images
         self.p.add_(step if value > self.target else -step if value < self.target else 0.0).clamp_(0.0, 1.0)
 
 
 class Augmentation:
-    """What D sees images through: the `kinds` named in `names` (`"colour+cutout"`, or `"none"`), each with the given
-    `probability`, or with one that adapts to `target` over `images`. Raises ConfigError for an unknown name."""
+    """Augments D's inputs by the kinds in `names` (`"colour+cutout"`, or `"none"`), each with the given `probability`,
+    or with one that adapts to `target` over `images`. Raises ConfigError for an unknown name."""
 
     def __init__(
         self, names: str, data: DataSpec, probability: float | Literal["adaptive"], *, target: float, images: int
@@ -162,12 +162,12 @@ class Augmentation:
         self.adaptive = AdaptiveProbability(target, images) if probability == "adaptive" else None
 
     def sample(self, n: int, rng: torch.Generator) -> Callable[[Tensor], Tensor] | None:
-        """One random augmentation of n images, applied to real and generated ones alike; None if there are no kinds."""
+        """A random augmentation of n images, for real and generated ones alike; None if there are no kinds."""
         if not self.kinds:
             return None
         if self.adaptive is not None:
             probability: float | None = float(self.adaptive.p)
         else:
             probability = None if self.probability == 1.0 else float(self.probability)
-        drawn = draw(self.kinds, n, self.data, rng, probability)
-        return lambda x: augment(x, drawn, self.data)
+        sampled = draw(self.kinds, n, self.data, rng, probability)
+        return lambda x: augment(x, sampled, self.data)

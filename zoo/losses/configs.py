@@ -1,4 +1,4 @@
-"""Settings of the objectives and regularisers that come with the core (torch-free)."""
+"""Settings of zoo's own objectives and regularisers. Imports no torch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ReconstructionConfig:
-    """`noise` is the standard deviation of the Gaussian noise added to the input, in units of the value range."""
+    """`noise` is the standard deviation of the Gaussian noise added to the input, as a fraction of the value range;
+    `code_penalty` weighs ||z||^2 / 2."""
 
     noise: float = 0.0
     code_penalty: float = 0.0
@@ -41,9 +42,9 @@ class ReconstructionConfig:
 
 @dataclass(frozen=True)
 class VariationalConfig:
-    """`beta` weighs the KL term: it is a Gaussian likelihood of variance beta / 2 per value. At 1 images blur and a GAN
-    that begins with the decoder starts far behind (docs/objectives.md). Each value of the code may hold
-    `free_bits` nats that are not penalised."""
+    """`beta` weighs the KL term; it corresponds to a Gaussian likelihood of variance beta / 2 per value. With 1, images
+    are blurred, and the decoder is a poor initialisation of a generator (docs/objectives.md). `free_bits` is the KL of
+    each value of the code, in nats, that is not penalised."""
 
     beta: float = 0.1
     free_bits: float = 0.0
@@ -66,7 +67,7 @@ class MatchedCodesConfig:
 
 @dataclass(frozen=True)
 class RegularisedConfig:
-    """`code_penalty` weighs ||z||^2 / 2; `decoder` chooses what keeps the decoder smooth, with `decoder_weight`."""
+    """`code_penalty` weighs ||z||^2 / 2; `decoder` is the decoder's regulariser, with the weight `decoder_weight`."""
 
     code_penalty: float = 1e-3
     decoder: Literal["l2", "gradient", "none"] = "l2"
@@ -79,19 +80,19 @@ class RegularisedConfig:
 
 @dataclass(frozen=True)
 class AdversarialCodesConfig:
-    """`weight` of the critic on codes, which has two layers of `width`."""
+    """`weight` of the encoder's loss against the critic of codes, which has two hidden layers of `width`."""
 
     weight: float = 0.01
     width: int = 128
 
     def __post_init__(self) -> None:
         if self.weight < 0 or not 1 <= self.width <= 8192:
-            raise ConfigError("weight must not be negative, width lies within 1 to 8,192")
+            raise ConfigError("weight must not be negative, and width must be within 1 to 8,192")
 
 
 @dataclass(frozen=True)
 class AdversarialVariationalConfig:
-    """`beta` as in vae; `adversary` weighs the critic of images against the error in its features."""
+    """`beta` weighs the KL term as in vae; `adversary` weighs the decoder's loss against D."""
 
     beta: float = 1.0
     adversary: float = 0.1
@@ -103,8 +104,8 @@ class AdversarialVariationalConfig:
 
 @dataclass(frozen=True)
 class PerceptualConfig:
-    """`encoder`: whose stages are compared, with the weights that it is built with. `pixels` weighs the MSE beside
-    them, `code_penalty` weighs ||z||^2 / 2."""
+    """`encoder` is the encoder whose stages are compared, with the weights that it is built with. `pixels` weighs the
+    MSE, `code_penalty` weighs ||z||^2 / 2."""
 
     encoder: PartSpec
     pixels: float = 0.1
@@ -132,7 +133,7 @@ class WassersteinConfig:
 
 @dataclass(frozen=True)
 class GradientPenaltyConfig:
-    """`gamma` weighs the squared distance of the gradient's norm from 1; computed every `interval` steps."""
+    """`gamma` weighs the squared difference of the gradient's norm from 1; it is computed every `interval` steps."""
 
     gamma: float = 10.0
     interval: int = 1
@@ -144,7 +145,7 @@ class GradientPenaltyConfig:
 
 @dataclass(frozen=True)
 class ConsistencyConfig:
-    """`gamma` weighs how much a logit changes when its image is augmented by `augment`."""
+    """`gamma` weighs the squared change of the logits under `augment`; it is computed every `interval` steps."""
 
     gamma: float = 10.0
     augment: str = "translation"
@@ -159,7 +160,7 @@ class ConsistencyConfig:
 
 @dataclass(frozen=True)
 class NonSaturatingConfig:
-    """The original GAN's loss with the generator's -log D."""
+    """The loss of the original GAN, with -log D for the generator."""
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,8 @@ class RelativisticConfig:
 
 @dataclass(frozen=True)
 class R1Config:
-    """`gamma` weighs the squared gradient norm (times 1/2); `auto` is 0.0002 x pixels / batch. It is computed every
-    `interval` steps."""
+    """`gamma` / 2 weighs the squared gradient norm; `auto` is 0.0002 x pixels / batch. It is computed every `interval`
+    steps."""
 
     gamma: float | Literal["auto"] = 1.0
     interval: int = 4

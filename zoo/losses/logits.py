@@ -1,4 +1,4 @@
-"""How the k logits of a judgement become one number."""
+"""Reduce a loss per logit to a scalar."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ __all__ = ["over_groups"]
 
 
 def over_groups(losses: Tensor, groups: tuple[int, ...]) -> Tensor:
-    """losses (N, k) -> scalar: the mean inside each group of logits, summed over the groups."""
+    """losses (N, k) -> scalar: the mean over each group of logits, summed over the groups."""
     return torch.stack([group.mean() for group in losses.split(list(groups), dim=1)]).sum()

@@ -16,16 +16,15 @@ __all__ = ["R1", "R1R2", "R2", "Consistency", "GradientPenalty"]
 
 
 class GradientNormPenalty:
-    """What R1 and R2 share: `gamma` and how often they are due."""
+    """The base class of R1 and R2, with their weight `gamma` and `interval` in steps."""
 
     def __init__(self, config: R1Config) -> None:
         self.gamma: float | None = None if config.gamma == "auto" else config.gamma
         self.interval = config.interval
 
     def prepare(self, data: DataSpec, batch: int) -> None:
-        """Before training on `data` in batches of `batch`: an automatic gamma becomes 0.0002 H W / batch, the heuristic
-        of StyleGAN2-ADA's code (Karras et al. 2020; H = W there). Raises ConfigError for samples that are not images.
-        """
+        """Set an automatic gamma before training: 0.0002 H W / batch, the heuristic of StyleGAN2-ADA's code (Karras et
+        al. 2020; H = W there). Raises ConfigError for samples that are not images."""
         if self.gamma is not None:
             return
         if not data.is_image:
@@ -33,22 +32,22 @@ class GradientNormPenalty:
         self.gamma = 0.0002 * data.shape[1] * data.shape[2] / batch
 
     def weighted(self, *squared_norms: Tensor) -> Tensor:
-        """Squared gradient norms (N,) of one or more batches -> scalar."""
-        assert self.gamma is not None, "an automatic gamma is settled before training"
+        """gamma/2 times the sum of the means of squared gradient norms (N,), one tensor per batch; a scalar."""
+        assert self.gamma is not None, "prepare comes first"
         return 0.5 * self.gamma * torch.stack([norms.mean() for norms in squared_norms]).sum()
 
 
 class R1(GradientNormPenalty):
     """gamma/2 E ||grad_x D(x)||^2 on real samples (Mescheder et al. 2018, equation 9).
 
-    Computed every `interval` steps; the loop weighs it `interval` times then (lazy regularisation, Karras et al. 2020).
-    With several logits their sum is differentiated.
+    It is computed every `interval` steps with `interval` times the weight (lazy regularisation, Karras et al. 2020).
+    The gradient is that of the sum of all logits.
     """
 
     inputs = frozenset({"real"})
 
     def penalty(self, context: StepContext) -> Tensor:
-        """Scalar. `game.real` carries gradients and its judgement was computed from it."""
+        """Scalar. `context.real` must require gradients, and its logits must be computed from it."""
         return self.weighted(_squared_gradient(context.real_logits, context.real))
 
 
@@ -58,17 +57,17 @@ class R2(GradientNormPenalty):
     inputs = frozenset({"fake"})
 
     def penalty(self, context: StepContext) -> Tensor:
-        """Scalar. `game.fake` carries gradients and its judgement was computed from it."""
+        """Scalar. `context.fake` must require gradients, and its logits must be computed from it."""
         return self.weighted(_squared_gradient(context.fake_output.logits, context.fake))
 
 
 class R1R2(GradientNormPenalty):
-    """R1 + R2, which a relativistic loss needs both of to converge (R3GAN: Huang et al. 2024)."""
+    """R1 + R2: a relativistic loss needs both to converge (R3GAN: Huang et al. 2024)."""
 
     inputs = frozenset({"real", "fake"})
 
     def penalty(self, context: StepContext) -> Tensor:
-        """Scalar. Both batches carry gradients."""
+        """Scalar. Both batches must require gradients."""
         real = _squared_gradient(context.real_logits, context.real)
         return self.weighted(real, _squared_gradient(context.fake_output.logits, context.fake))
 
@@ -90,14 +89,14 @@ class GradientPenalty:
             lambda m: torch.rand(m, *ones, generator=context.rng, dtype=torch.float64), len(real), context.rng
         ).to(real)
         between = (mix * real + (1 - mix) * fake).requires_grad_()
-        # the root's slope is infinite at 0
+        # the square root's derivative is infinite at 0
         norm = (_squared_gradient(context.discriminate(between).logits, between) + 1e-12).sqrt()
         return self.gamma * (norm - 1).square().mean()
 
 
 class Consistency:
-    """gamma E (D(x) - D(T(x)))^2 on real and generated samples, T an augmentation of images in [-1, 1] (Zhang et al.
-    2020, "Consistency regularization for generative adversarial networks"; on both: Zhao et al. 2021)."""
+    """gamma E (D(x) - D(T(x)))^2 on real and generated samples, where T is an augmentation of images in [-1, 1] (Zhang
+    et al. 2020, "Consistency regularization for generative adversarial networks"; on both: Zhao et al. 2021)."""
 
     inputs: frozenset[str] = frozenset()
 
@@ -111,15 +110,15 @@ class Consistency:
         if context.real.dim() != 4:
             raise ConfigError("core/consistency is for images (C, H, W)", "Use core/r1.")
         spec = DataSpec(tuple(context.real.shape[1:]))
-        drawn = draw(self.kinds, len(context.real), spec, context.rng)
+        sampled = draw(self.kinds, len(context.real), spec, context.rng)
         total = context.real.new_zeros(())
         for x, logits in ((context.real, context.real_logits), (context.fake, context.fake_output.logits)):
-            again = context.discriminate(augment(x.detach(), drawn, spec))
-            total = total + (again.logits - logits).square().mean()
+            augmented = context.discriminate(augment(x.detach(), sampled, spec))
+            total = total + (augmented.logits - logits).square().mean()
         return self.gamma * total
 
 
 def _squared_gradient(logits: Tensor, x: Tensor) -> Tensor:
-    """||grad_x sum of logits||^2 per sample, (N,), differentiable again."""
+    """||grad_x (sum of logits)||^2 per sample, (N,), differentiable."""
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient.square().flatten(1).sum(1)

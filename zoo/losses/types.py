@@ -1,4 +1,4 @@
-"""What losses are given, and what they must have."""
+"""The contracts of objectives, regularisers and auxiliary losses, and the context that they get in a step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Losses(NamedTuple):
-    """A loss to minimise, and the figures that it is made of; all scalars."""
+    """A loss to minimise, and its terms for the log; all scalars."""
 
     total: Tensor
     parts: Mapping[str, Tensor]
@@ -41,11 +41,11 @@ class Side(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class StepContext:
-    """What a loss of one side can use in a training step.
+    """What a loss can use in a training step of one side.
 
-    `real` and `fake` are the discriminator's inputs, `(N, ...)`; `z` the codes of `fake`; `indices` the rows of the
-    data set that `real` came from (for cached codes); `shown` how many real images were shown before this step.
-    `real_output` is None unless the objective or a loss needs it. `groups` are the discriminator's logit groups.
+    `real` and `fake` are the discriminator's inputs, `(N, ...)`; `z` are the codes of `fake`; `indices` are the rows of
+    `real` in the data set; `shown` counts the real images before this step. `real_output` is None unless the objective
+    or a loss needs it. `groups` are the discriminator's logit groups.
     """
 
     real: Tensor
@@ -64,34 +64,34 @@ class StepContext:
 
     @property
     def real_logits(self) -> Tensor:
-        """The real batch's logits (N, k): D's losses have them, and G's if they ask for them."""
+        """The logits of the real batch (N, k): D's losses always have them, G's only if one asks for them."""
         assert self.real_output is not None, "set `paired` or `needs_real` to use the real batch's logits"
         return self.real_output.logits
 
     def augmented(self, x: Tensor) -> Tensor:
-        """Images as the discriminator sees them in this step: augmented like `real` and `fake`."""
+        """Images with the augmentation that `real` and `fake` have in this step."""
         return x if self.augmentation is None else self.augmentation(x)
 
     def latent(self, code: Tensor) -> Tensor:
-        """A code of the source autoencoder as this GAN's z."""
+        """Codes of the source autoencoder, mapped to this GAN's z."""
         return code if self.to_latent is None else self.to_latent(code)
 
 
 @runtime_checkable
 class AutoencoderObjective(Protocol):
-    """What an autoencoder minimises. Built by `objective(config)`.
+    """The loss of an autoencoder. Built by `objective(config)`.
 
-    One that is an `nn.Module` has `prepare(autoencoder)`, called once, which builds its nets for the autoencoder; their
-    parameters are trained too and saved with the run.
+    If it is an `nn.Module`, it has `prepare(autoencoder)`, called once, which builds its own nets; their parameters are
+    trained too and saved with the run.
     """
 
     def loss(self, autoencoder: Autoencoder, x: Tensor, rng: Rng) -> Losses: ...
 
 
 class AdversarialObjective(nn.Module):
-    """What the two sides of a GAN minimise; state that must be saved is a buffer. Built by `objective(config)`.
+    """The losses of a GAN's two sides. State to be saved must be a buffer. Built by `objective(config)`.
 
-    `paired` says that the generator's loss needs the real batch's logits too.
+    `paired`: the generator's loss needs the logits of the real batch too.
     """
 
     paired: bool = False
@@ -105,16 +105,16 @@ class AdversarialObjective(nn.Module):
         raise NotImplementedError
 
     def after_step(self, context: StepContext) -> None:
-        """Called once a step, after both sides were trained, with the context of the last one: the logits of the whole
-        batch, even if it was split into micro-batches or over processes, and no features. Does nothing by default."""
+        """Called once a step after both sides were trained. `context` has the logits of the whole batch, even if it was
+        split into micro-batches or over processes, and no features. Does nothing by default."""
 
 
 @runtime_checkable
 class Regulariser(Protocol):
     """A penalty on the discriminator, added every `interval` steps with the weight `interval`.
 
-    `inputs` names what must carry gradients then: `"real"`, `"fake"`. Built by `regulariser(config)`. One that has
-    `prepare(data, batch)` gets the data spec and the batch size before training.
+    `inputs` names the batches that must require gradients: `"real"`, `"fake"`. Built by `regulariser(config)`. If it
+    has `prepare(data, batch)`, that is called before training with the data spec and the batch size.
     """
 
     interval: int
@@ -126,8 +126,8 @@ class Regulariser(Protocol):
 class AuxiliaryLoss(nn.Module):
     """A loss that a strategy adds to one side. Inherit from it.
 
-    `needs_real` asks for the real batch's logits; `needs_images` says that it uses `real` or `fake` as images, so that
-    it does not fit a task on codes. With a `balance` its gradient keeps a fixed share of the side's own.
+    `needs_real`: it needs the logits of the real batch. `needs_images`: it uses `real` or `fake` as images, and cannot
+    be combined with a GAN on codes. A `balance` keeps its gradient's norm in proportion to the adversarial loss's.
     """
 
     side: Side
@@ -139,7 +139,7 @@ class AuxiliaryLoss(nn.Module):
         self.balance: GradientBalance | None = None
 
     def weight(self, shown: int) -> float:
-        """Its factor after `shown` images. At 0 it is not computed."""
+        """The loss's factor after `shown` images; at 0 the loss is not computed."""
         raise NotImplementedError
 
     def forward(self, context: StepContext) -> Tensor:
@@ -148,8 +148,8 @@ class AuxiliaryLoss(nn.Module):
 
 
 class FeedbackSchedule(nn.Module):
-    """A setting that follows a measured figure, such as a warm-up that ends early. Inherit from it; what it keeps is a
-    buffer.
+    """A schedule that depends on a measured scalar, such as a warm-up that ends early. Inherit from it; its state must
+    be buffers.
 
     `figure` is one of a step's scalars (`d_wins`, `d_sign`, ...), averaged over `every` steps and all processes.
     """
@@ -158,9 +158,9 @@ class FeedbackSchedule(nn.Module):
     every: int
 
     def wants(self, shown: int) -> bool:
-        """Whether to count the figure of a step that begins after `shown` images. True by default."""
+        """Whether to include the step that begins after `shown` images in the average. True by default."""
         return True
 
     def update(self, value: float, shown: int, images: int) -> None:
-        """Use the mean over the last `images`; `shown` images were shown, these included."""
+        """Update with the mean `value` over the last `images`; `shown` counts all images so far."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Settings of the core's feature spaces. Imports no torch."""
+"""Settings of zoo's own feature spaces. Imports no torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["InceptionConfig"]
 
 @dataclass(frozen=True, slots=True)
 class InceptionConfig:
-    """`weights` is the file of torch-fidelity's Inception v3; by default where torch.hub keeps what it fetched."""
+    """`weights` is the file of torch-fidelity's Inception v3 weights; by default, the one in torch.hub's cache."""
 
     weights: str = ""

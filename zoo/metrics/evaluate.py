@@ -1,4 +1,4 @@
-"""Measuring samples against real images: features of a frozen network, then figures with their floors."""
+"""Measure samples against real images in the features of a frozen network: metrics, each with its floor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo.data.images import ImageSet, from_uint8
 from zoo.errors import ConfigError, DataError, PluginError
 from zoo.metrics.distances import fid, fid_infinity, kid, kid_interval
 from zoo.metrics.manifolds import NEIGHBOURS, manifolds
-from zoo.metrics.memorisation import memory, nearest
+from zoo.metrics.memorisation import memorisation, nearest
 from zoo.metrics.slices import sliced_wasserstein
 from zoo.metrics.types import FeatureSpace
 from zoo.networks.utils import evaluating
@@ -28,9 +28,9 @@ SPLITS = ("held-out", "train")
 def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int = 256) -> Tensor:
     """Images `(N, *spec.shape)`, uint8 or in `[spec.low, spec.high]` -> features `(N, dim)`, float32, CPU.
 
-    Runs in eval mode without gradients, `chunk` images at a time; samples outside the range are clamped, as a
-    picture of them would be. Raises DataError for another shape, for vectors and for values that are no
-    numbers, PluginError where the space gives anything but finite `(n, dim)`.
+    Runs in eval mode without gradients, `chunk` images at a time. Values outside the range are clamped, as in an image
+    file. Raises DataError for another shape, for vectors and for values that are not finite, PluginError unless the
+    space returns finite `(n, dim)`.
     """
     if not spec.is_image or tuple(images.shape[1:]) != spec.shape:
         raise DataError(
@@ -40,16 +40,16 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
     out = []
     mode = evaluating(space) if isinstance(space, nn.Module) else nullcontext()
     with torch.no_grad(), mode:
-        for part in torch.split(images, chunk):
-            values = from_uint8(part, spec) if part.dtype == torch.uint8 else part.float()
+        for batch in torch.split(images, chunk):
+            values = from_uint8(batch, spec) if batch.dtype == torch.uint8 else batch.float()
             if not torch.isfinite(values).all():
-                raise DataError("samples hold values that are no numbers", "Has training diverged?")
+                raise DataError("samples hold values that are not finite", "Has training diverged?")
             unit = (values - spec.low) / (spec.high - spec.low)
             features = space.features((unit * 2 - 1).clamp(-1, 1).to(_device(space)))
-            if tuple(features.shape) != (len(part), space.dim) or not torch.isfinite(features).all():
+            if tuple(features.shape) != (len(batch), space.dim) or not torch.isfinite(features).all():
                 raise PluginError(
-                    f"feature space {type(space).__name__} gave {list(features.shape)} for {len(part)}, "
-                    f"not finite values of shape {[len(part), space.dim]}"
+                    f"feature space {type(space).__name__} returned {list(features.shape)} for {len(batch)} images, "
+                    f"not finite values of shape {[len(batch), space.dim]}"
                 )
             out.append(features.float().cpu())
     return torch.cat(out) if out else torch.empty(0, space.dim)
@@ -61,12 +61,12 @@ def _device(space: FeatureSpace) -> torch.device:
 
 
 class Reference:
-    """Real images as seen by one feature space, kept: measuring again costs only the samples' features.
+    """The features of real images, computed once: each measurement computes only the samples' features.
 
-    `space_id` is the metric component's id. `split` says which rows samples are compared with. The floor is
-    the same figure of the other rows against them, drawn with a generator of its own and as many as there are
-    samples. With fewer, KID's floor uses all of them (it is unbiased at any count) and FID has none.
-    Raises ConfigError for an unknown split, DataError where it has fewer than two rows.
+    `space_id` is the metric component's id. `split` says which rows samples are compared with. A metric's floor is its
+    value for the other rows, as many as there are samples, chosen with a fixed seed. If there are fewer, KID's floor
+    uses all of them (it is unbiased at any count) and FID has none.
+    Raises ConfigError for an unknown split, DataError if it has fewer than two rows.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Reference:
         rows, others = (real.held_out, real.train) if split == "held-out" else (real.train, real.held_out)
         if len(rows) < 2:
             raise DataError(
-                f"{real.name} has {len(rows)} {split} images to compare with, at least 2 are needed",
+                f"{real.name} has {len(rows)} {split} images to compare with; at least 2 are needed",
                 "Add images, or hold out a larger share.",
             )
         self.real = real
@@ -92,11 +92,11 @@ class Reference:
 
     def measure(self, samples: Tensor, seeds: Sequence[int] = (0,), *, whole: bool = False) -> tuple[Metric, ...]:
         """KID (with a 95 % interval, `kid_interval`), FID, precision and recall of samples `(N, *shape)` in the spec's
-        range; `whole` adds FID-infinity, density, coverage, the sliced Wasserstein distance and, where this compares
-        with held-out rows, what `memory` tells. Those that need more images than there are are left out.
+        range. `whole` adds FID-infinity, density, coverage, the sliced Wasserstein distance and, for the split
+        `held-out`, `memorisation`. Metrics that need more images than there are are left out.
 
-        `seeds` are those that the samples were drawn with; they go into the records. Raises DataError for
-        fewer than two samples, another shape, or values that are no numbers.
+        `seeds` are the samples' seeds, for the results. Raises DataError for fewer than two samples, another shape, or
+        values that are not finite.
         """
         if len(samples) < 2:
             raise DataError(f"{len(samples)} samples cannot be measured", "Draw at least 2, better 1,000.")
@@ -105,7 +105,7 @@ class Reference:
         value, interval = kid_interval(fake, self._features)
         figures = [_Figure("kid", value, len(fake)), *_biased(fake, self._features, whole)]
         if whole and self.split == "held-out" and len(self._others) > 1:
-            gap, nearness = memory(fake, self._learnt(), self._features)
+            gap, nearness = memorisation(fake, self._train_features(), self._features)
             figures += [_Figure("memorisation_gap", gap, len(fake)), _Figure("nearness", nearness, len(fake))]
         return tuple(
             Metric(
@@ -124,20 +124,19 @@ class Reference:
         )
 
     def neighbours(self, samples: Tensor) -> Tensor:
-        """Of each sample the image to learn from whose features are nearest, uint8 `(N, *shape)`."""
-        rows = self.real.train
-        learnt = self._learnt() if self.split == "held-out" else self._features
-        found, _ = nearest(features_of(samples, self.real.spec, self.space, self._chunk), learnt)
-        return self.real.pixels[rows[found]]
+        """For each sample, the training image with the nearest features, uint8 `(N, *shape)`."""
+        train = self._train_features() if self.split == "held-out" else self._features
+        indices, _ = nearest(features_of(samples, self.real.spec, self.space, self._chunk), train)
+        return self.real.pixels[self.real.train[indices]]
 
-    def _learnt(self) -> Tensor:
+    def _train_features(self) -> Tensor:
         """The features of all training rows."""
         if self._train is None:
             self._train = features_of(self.real.pixels[self.real.train], self.real.spec, self.space, self._chunk)
         return self._train
 
     def _floor(self, samples: int, whole: bool) -> dict[str, float]:
-        """The same figures of real images; those that depend on the count only where there are as many."""
+        """The metrics of real images; those that depend on the count only if there are as many as samples."""
         count = min(samples, len(self._others))
         if count < 2:
             return {}
@@ -147,16 +146,16 @@ class Reference:
             features = features_of(self.real.pixels[rows], self.real.spec, self.space, self._chunk)
             others = {f.name: (f.value, f.n) for f in _biased(features, self._features, whole)}
             self._floors[count, whole] = {"kid": (kid(features, self._features), count), **others}
-        wanted = min(samples, len(self._features))
+        equal = min(samples, len(self._features))
         return {
             name: value
             for name, (value, n) in self._floors[count, whole].items()
-            if name == "kid" or n == (wanted if name in _EQUAL_COUNTS else samples)
+            if name == "kid" or n == (equal if name in _EQUAL_COUNTS else samples)
         } | ({"memorisation_gap": 0.0, "nearness": 1.0} if whole else {})
 
 
 class _Figure(NamedTuple):
-    """A figure and how many samples it was taken from."""
+    """A metric's value and the number of samples that it was computed from."""
 
     name: str
     value: float
@@ -164,30 +163,30 @@ class _Figure(NamedTuple):
 
 
 _EQUAL_COUNTS = frozenset({"precision", "recall", "density", "coverage", "sliced_wasserstein"})
-"""Compared at equal counts of samples and real images: the first rows of both."""
+"""Computed from equal counts of samples and real images: the first rows of both."""
 
 
 def _biased(fake: Tensor, real: Tensor, whole: bool) -> list[_Figure]:
-    """The figures whose value depends on the counts."""
+    """The metrics whose expectation depends on the counts."""
     figures = [_Figure("fid", fid(fake, real), len(fake))]
     if whole and len(fake) >= 30:
         figures.append(_Figure("fid_infinity", fid_infinity(fake, real), len(fake)))
     count = min(len(fake), len(real))
     if count > NEIGHBOURS:
-        found = manifolds(real[:count], fake[:count])
+        values = manifolds(real[:count], fake[:count])
         names = ("precision", "recall", "density", "coverage") if whole else ("precision", "recall")
-        figures += [_Figure(name, getattr(found, name), count) for name in names]
+        figures += [_Figure(name, getattr(values, name), count) for name in names]
     if whole:
         figures.append(_Figure("sliced_wasserstein", sliced_wasserstein(fake[:count], real[:count]), count))
     return figures
 
 
 def reference(real: ImageSet, metric: str, *, split: str = "held-out", device: torch.device | str = "cpu") -> Reference:
-    """A `Reference` in the features of the metric component `metric`, by id or short name, computed on `device`.
+    """A `Reference` in the features of the metric component `metric` (id or short name), computed on `device`.
 
-    Raises UnknownName for one that does not exist, and what `Reference` raises.
+    Raises UnknownName for an unknown component, and like `Reference`.
     """
-    registered = plugins.find("metric", metric)
+    registered = plugins.find_component("metric", metric)
     space: FeatureSpace = plugins.build("metric", registered.id)
     plugins.require(registered, space, FeatureSpace)
     if isinstance(space, nn.Module):
@@ -204,5 +203,5 @@ def evaluate(
     split: str = "held-out",
     seeds: Sequence[int] = (0,),
 ) -> tuple[Metric, ...]:
-    """KID, FID, precision and recall of samples `(N, *real.spec.shape)` in the spec's range, once; see `Reference`."""
+    """KID, FID, precision and recall of samples `(N, *real.spec.shape)` in the spec's range; see `Reference`."""
     return Reference(real, space, space_id, split=split).measure(samples, seeds)

@@ -1,9 +1,8 @@
-"""Precision, recall, density and coverage: which part of each set of features lies where the other one lies.
+"""Precision, recall, density and coverage: the overlap of two sets of features.
 
-The manifold of a set is the union of balls around its rows, each as wide as the distance to the row's k-th nearest
-neighbour in its own set (Kynkäänniemi et al. 2019, "Improved Precision and Recall"; Naeem et al.
-2020, "Reliable Fidelity and Diversity Metrics"). All four depend on the counts: compare them at
-equal ones only, with the floor beside them.
+The manifold of a set is the union of balls around its rows; the radius is the distance to the row's k-th nearest
+neighbour in its own set (Kynkäänniemi et al. 2019, "Improved Precision and Recall"; Naeem et al. 2020, "Reliable
+Fidelity and Diversity Metrics"). All four depend on the counts: compare them at equal counts only, and with the floor.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ _BLOCK = 2048
 
 
 class Manifolds(NamedTuple):
-    """`precision`: the share of fake rows inside the real manifold; `recall`: of real rows inside the fake one.
+    """`precision`: the fraction of fake rows in the real manifold; `recall`: of real rows in the fake manifold.
 
-    `density`: how many real balls a fake row lies in, over k (may exceed 1); `coverage`: the share of real balls that
-    hold a fake row. All are at least 0.
+    `density`: the mean number of real balls that a fake row is in, over k (it may exceed 1); `coverage`: the fraction
+    of real balls with a fake row. All are at least 0.
     """
 
     precision: float
@@ -67,5 +66,4 @@ def manifolds(real: Tensor, fake: Tensor, k: int = NEIGHBOURS) -> Manifolds:
 
 def _radii(rows: Tensor, k: int) -> Tensor:
     """The distance of each row to its k-th nearest other row."""
-    parts = [torch.cdist(part, rows).kthvalue(k + 1, 1).values for part in rows.split(_BLOCK)]
-    return torch.cat(parts)
+    return torch.cat([torch.cdist(block, rows).kthvalue(k + 1, 1).values for block in rows.split(_BLOCK)])

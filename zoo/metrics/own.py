@@ -1,4 +1,4 @@
-"""A judge must not be the judged: the features of the nets that were trained are refused."""
+"""Refuse to measure a model in the features of its own networks."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from zoo.metrics.types import FeatureSpace
 
 __all__ = ["refuse_own_features"]
 
-_LEAST = 64
-"""A tensor with fewer values (a bias of zeros) may be equal by chance."""
+_MIN_VALUES = 64
+"""A smaller tensor (a bias of zeros) may be equal by chance."""
 
 
 def refuse_own_features(space: FeatureSpace, nets: Mapping[str, nn.Module], name: str = "") -> None:
-    """Raise ConfigError where a tensor of weights of `space` is, value for value, one of `nets`.
+    """Raise ConfigError if a weight tensor of `space` equals one of `nets`, value for value.
 
-    A GAN learns to please the features that its discriminator has, or began from, so distances in them flatter it
-    (Kynkäänniemi et al. 2023, "The Role of ImageNet Classes in FID").
+    A GAN learns to match the features of its discriminator, or those that it was initialised from, so distances in them
+    are too small (Kynkäänniemi et al. 2023, "The Role of ImageNet Classes in FID").
     """
     if not isinstance(space, nn.Module):
         return
-    own = [p for p in space.parameters() if p.numel() >= _LEAST and p.unique().numel() > 1]
+    weights = [p for p in space.parameters() if p.numel() >= _MIN_VALUES and p.unique().numel() > 1]
     for role, net in nets.items():
-        for key, theirs in net.named_parameters():
-            if any(p.shape == theirs.shape and torch.equal(p.cpu(), theirs.detach().cpu()) for p in own):
+        for key, weight in net.named_parameters():
+            if any(p.shape == weight.shape and torch.equal(p.cpu(), weight.detach().cpu()) for p in weights):
                 raise ConfigError(
                     f"the features of {name or type(space).__name__} are those of the model's own {role} ({key}): they "
-                    "cannot judge it",
+                    "cannot measure it",
                     "Use another metric: zoo components metric",
                 )

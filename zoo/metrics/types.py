@@ -11,10 +11,10 @@ __all__ = ["FeatureSpace"]
 
 @runtime_checkable
 class FeatureSpace(Protocol):
-    """A frozen network in whose features distances are measured (`metric` components). Built by `metric(config)`.
+    """A frozen network whose features are used for metrics (`metric` components). Built by `metric(config)`.
 
-    `sha256` identifies its weights; `features` takes images `(N, C, H, W)` in [-1, 1], any C and size, and gives
-    `(N, dim)` float32 in eval mode.
+    `sha256` identifies its weights. `features` takes images `(N, C, H, W)` in [-1, 1], with any C, H and W, and returns
+    `(N, dim)` in float32.
     """
 
     sha256: str

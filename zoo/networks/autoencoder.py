@@ -15,8 +15,8 @@ __all__ = ["Autoencoder"]
 
 
 class Autoencoder(nn.Module):
-    """x -> code -> x. `specs` maps the roles encoder, bottleneck and decoder to the components they were built from;
-    `origin` is the release that the weights came from, if any."""
+    """x -> code -> x. `specs` maps the roles encoder, bottleneck and decoder to the components that they were built
+    from; `origin` is the release of the weights, if any."""
 
     def __init__(
         self,
@@ -35,12 +35,12 @@ class Autoencoder(nn.Module):
 
     @property
     def data(self) -> DataSpec:
-        """What a sample is."""
+        """Shape and value range of a sample."""
         return self.decoder.data
 
     @property
     def latent_dim(self) -> int:
-        """How many values a code has."""
+        """The size of a code."""
         return self.decoder.latent_dim
 
     @property
@@ -49,7 +49,7 @@ class Autoencoder(nn.Module):
         return {"encoder": self.encoder, "bottleneck": self.bottleneck, "decoder": self.decoder}
 
     def posterior(self, x: Tensor) -> Posterior:
-        """x (N, *data.shape) -> the code's distribution; differentiable, in the current mode."""
+        """x (N, *data.shape) -> the distribution of its code; differentiable, in the current mode."""
         return self.bottleneck(self.encoder.features(x).embedding)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -61,15 +61,15 @@ class Autoencoder(nn.Module):
         """x (N, *data.shape) in the value range -> mean codes (N, latent_dim), in eval mode, on the CPU."""
         device = next(self.encoder.parameters()).device
         with evaluating(self):
-            return torch.cat([self.posterior(part.to(device)).mean.cpu() for part in x.split(chunk)])
+            return torch.cat([self.posterior(batch.to(device)).mean.cpu() for batch in x.split(chunk)])
 
     @torch.no_grad()
     def decode(self, z: Tensor, chunk: int = 64) -> Tensor:
         """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
         device = next(self.decoder.parameters()).device
         with evaluating(self):
-            return torch.cat([self.decoder(part.to(device)).cpu() for part in z.split(chunk)])
+            return torch.cat([self.decoder(batch.to(device)).cpu() for batch in z.split(chunk)])
 
     def reconstruct(self, x: Tensor, chunk: int = 64) -> Tensor:
-        """x (N, *data.shape) -> what is left of it after coding and decoding, in eval mode."""
+        """x (N, *data.shape) -> its reconstruction, in eval mode, on the CPU."""
         return self.decode(self.encode(x, chunk), chunk)

@@ -1,4 +1,4 @@
-"""From an embedding to a code: the identity, a linear map, or a diagonal Gaussian."""
+"""Bottlenecks, from an embedding to a code: the identity, a linear map, or a diagonal Gaussian."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class IdentityBottleneck(nn.Module):
         self.latent_dim = latent_dim
 
     def forward(self, embedding: Tensor) -> Posterior:
-        """(N, latent_dim) -> a point."""
+        """(N, latent_dim) -> the same as a code without variance."""
         return Posterior(embedding, None)
 
 
@@ -38,7 +38,7 @@ class LinearBottleneck(nn.Module):
         self.mean = nn.Linear(embedding_dim, latent_dim)
 
     def forward(self, embedding: Tensor) -> Posterior:
-        """(N, embedding_dim) -> a point (N, latent_dim)."""
+        """(N, embedding_dim) -> a code (N, latent_dim) without variance."""
         return Posterior(self.mean(embedding), None)
 
 

@@ -1,19 +1,20 @@
-"""Hold a component to its contract: attributes, signatures, then the shapes that it gives on the meta device.
+"""Check a component against its contract: attributes, signatures, and the shapes of its outputs on the meta device.
 
-A component that breaks its own contract is its plugin's fault (PluginError); parts that are each right but do
-not fit each other are a CompositionError. With `shapes=False` nothing is run: attributes and signatures alone.
+A component that violates its own contract raises PluginError; components that are valid but do not fit together raise
+CompositionError. `shapes=False` checks attributes and signatures only, without running the component.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from zoo.errors import PluginError, ZooError
+from zoo.networks.types import Discriminator, Encoder, Prior
 from zoo.networks.utils import evaluating
 from zoo.types import DataSpec
 
@@ -31,61 +32,63 @@ _BATCH = 2
 
 
 def check_encoder(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:
-    """`features(x)` gives the declared embedding and stages, in one pass."""
+    """`features(x)` returns the declared embedding and stages. Raises PluginError."""
     _require(module, what, data=DataSpec, stage_channels=tuple, embedding_dim=int)
     _require_method(module, "features", 1, what)
     if not shapes:
         return
-    embedding, stages = _run(lambda: module.features(_samples(module, data)), module, what)  # type: ignore[operator]
-    _same(what, "embedding", tuple(embedding.shape), (_BATCH, module.embedding_dim))
-    _same(what, "number of stages", len(stages), len(module.stage_channels))  # type: ignore[arg-type]
-    for i, (stage, channels) in enumerate(zip(stages, module.stage_channels, strict=True)):  # type: ignore[arg-type]
-        _same(what, f"stage {i}'s batch and channels", tuple(stage.shape[:2]), (_BATCH, channels))
+    encoder = cast(Encoder, module)
+    embedding, stages = _run(lambda: encoder.features(_samples(module, data)), module, what)
+    _check_equal(what, "embedding", tuple(embedding.shape), (_BATCH, encoder.embedding_dim))
+    _check_equal(what, "number of stages", len(stages), len(encoder.stage_channels))
+    for i, (stage, channels) in enumerate(zip(stages, encoder.stage_channels, strict=True)):
+        _check_equal(what, f"stage {i}'s batch and channels", tuple(stage.shape[:2]), (_BATCH, channels))
 
 
 def check_generator(module: nn.Module, data: DataSpec, latent_dim: int, what: str, *, shapes: bool = True) -> None:
-    """`forward(z)` gives one sample of the declared shape per code."""
+    """`forward(z)` returns one sample of the declared shape per code. Raises PluginError."""
     _require(module, what, data=DataSpec, latent_dim=int)
     if not hasattr(module, "first") or not isinstance(module.first, nn.Linear | None):
-        raise PluginError(f"{what} has no `first`", "It is the nn.Linear that z enters, or None.")
-    _same(what, "latent_dim", module.latent_dim, latent_dim)
+        raise PluginError(f"{what} has no `first`", "It is the nn.Linear that reads z, or None.")
+    _check_equal(what, "latent_dim", module.latent_dim, latent_dim)
     if not shapes:
         return
     z = torch.empty(_BATCH, latent_dim, device=_device(module))
     sample = _run(lambda: module(z), module, what)
-    _same(what, "sample", tuple(sample.shape), (_BATCH, *data.shape))
+    _check_equal(what, "sample", tuple(sample.shape), (_BATCH, *data.shape))
 
 
 def check_discriminator(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:
-    """`judge(x)` gives as many logits as its groups say."""
+    """`discriminate(x)` returns as many logits as `logit_groups` declares. Raises PluginError."""
     _require(module, what, data=DataSpec, logit_groups=tuple)
     _require_method(module, "discriminate", 1, what)
     if not shapes:
         return
-    output = _run(lambda: module.discriminate(_samples(module, data)), module, what)  # type: ignore[operator]
-    _same(what, "logits", tuple(output.logits.shape), (_BATCH, sum(module.logit_groups)))  # type: ignore[arg-type]
+    discriminator = cast(Discriminator, module)
+    output = _run(lambda: discriminator.discriminate(_samples(module, data)), module, what)
+    _check_equal(what, "logits", tuple(output.logits.shape), (_BATCH, sum(discriminator.logit_groups)))
 
 
 def check_bottleneck(module: nn.Module, embedding_dim: int, latent_dim: int, what: str, *, shapes: bool = True) -> None:
-    """`forward(embedding)` gives a posterior over codes of the declared size."""
+    """`forward(embedding)` returns a posterior over codes of the declared size. Raises PluginError."""
     _require(module, what, latent_dim=int)
     if not shapes:
         return
     embedding = torch.empty(_BATCH, embedding_dim, device=_device(module))
     mean, logvar = _run(lambda: module(embedding), module, what)
-    _same(what, "mean", tuple(mean.shape), (_BATCH, latent_dim))
+    _check_equal(what, "mean", tuple(mean.shape), (_BATCH, latent_dim))
     if logvar is not None:
-        _same(what, "logvar", tuple(logvar.shape), (_BATCH, latent_dim))
+        _check_equal(what, "logvar", tuple(logvar.shape), (_BATCH, latent_dim))
 
 
 def check_prior(module: nn.Module, latent_dim: int, what: str, *, shapes: bool = True) -> None:
-    """`sample(n, rng)` gives n codes of the declared size (drawn only where its buffers have values)."""
+    """`sample(n, rng)` returns n codes of the declared size (not sampled on meta). Raises PluginError."""
     _require(module, what, latent_dim=int)
     _require_method(module, "sample", 2, what)
-    _same(what, "latent_dim", module.latent_dim, latent_dim)
+    _check_equal(what, "latent_dim", module.latent_dim, latent_dim)
     if shapes and _device(module).type != "meta":
-        codes = _run(lambda: module.sample(_BATCH, torch.Generator()), module, what)  # type: ignore[operator]
-        _same(what, "codes", tuple(codes.shape), (_BATCH, latent_dim))
+        codes = _run(lambda: cast(Prior, module).sample(_BATCH, torch.Generator()), module, what)
+        _check_equal(what, "codes", tuple(codes.shape), (_BATCH, latent_dim))
 
 
 def _device(module: nn.Module) -> torch.device:
@@ -130,6 +133,6 @@ def _require_method(module: nn.Module, name: str, arguments: int, what: str) -> 
         raise PluginError(f"{what} breaks its contract: `{name}` cannot be called with {times}: {error}") from None
 
 
-def _same(what: str, axis: str, got: object, declared: object) -> None:
-    if got != declared:
-        raise PluginError(f"{what} breaks its contract: {axis} is {got}, declared {declared}")
+def _check_equal(what: str, axis: str, actual: object, declared: object) -> None:
+    if actual != declared:
+        raise PluginError(f"{what} breaks its contract: {axis} is {actual}, declared {declared}")

@@ -1,7 +1,7 @@
-"""Put parts together: `zoo.autoencoder(...)` and `zoo.gan(...)`.
+"""Compose networks: `zoo.autoencoder(...)` and `zoo.gan(...)`.
 
-Everything is built and checked on the meta device first, so parts that do not fit fail before a weight is
-drawn or a byte is downloaded. Each part is then initialised in a random stream of its own.
+Everything is built and checked on the meta device first, so that parts that do not fit fail before a weight is
+initialised or a byte is downloaded. Then each part is initialised with a random stream of its own.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def autoencoder(
     seed: int = 0,
     device: str = "cpu",
 ) -> Autoencoder:
-    """Compose an autoencoder; `generator` is its decoder (by default the one named like the encoder).
+    """Compose an autoencoder; `generator` is its decoder (by default the one with the encoder's name).
 
-    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a whole `data` spec. Weights are fresh,
-    drawn from `seed`, except where a part asks for pretrained ones. Raises UnknownName, ConfigError,
-    CompositionError or PluginError, before any weight is drawn.
+    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. Weights are fresh, from `seed`, unless
+    a part's settings ask for pretrained ones. Raises UnknownName, ConfigError, CompositionError or PluginError before
+    any weight is initialised.
 
     >>> zoo.autoencoder(encoder="mlp", generator="dcgan", shape=(1, 32, 32), latent_dim=64)  # doctest: +SKIP
     """
@@ -79,10 +79,10 @@ def gan(
 ) -> GAN:
     """Compose a GAN with fresh weights from `seed`.
 
-    `like` takes what is not given from an autoencoder: G's component and settings from the decoder, D's from the
-    encoder, the data spec and `latent_dim`; pretrained weights that those asked for are left out. Any encoder can
-    judge: it gets a head of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError, before any
-    weight is drawn.
+    Arguments that are not given come from the autoencoder `like`, if there is one: G's component and settings from the
+    decoder, D's from the encoder (without their pretrained weights), the data spec and `latent_dim`. An encoder can be
+    the discriminator: it gets a head of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError
+    before any weight is initialised.
     """
     if like is not None:
         generator = generator or plugins.fresh("generator", like.specs["decoder"])
@@ -109,8 +109,8 @@ def build_autoencoder(
     device: str = "cpu",
     shapes: bool = True,
 ) -> Autoencoder:
-    """An autoencoder from normalised specs of the roles encoder, bottleneck and decoder; checked on meta first.
-    `shapes=False` runs no part to see what it gives."""
+    """An autoencoder from normalised specs of the roles encoder, bottleneck and decoder; checked on meta first, with
+    `shapes=False` without a forward pass."""
     _check_latent(latent_dim)
 
     def assemble(device: str) -> Autoencoder:
@@ -140,8 +140,8 @@ def build_gan(
     device: str = "cpu",
     shapes: bool = True,
 ) -> GAN:
-    """A GAN from normalised specs of the roles prior, generator and discriminator; checked on meta first.
-    `shapes=False` runs no part to see what it gives."""
+    """A GAN from normalised specs of the roles prior, generator and discriminator; checked on meta first, with
+    `shapes=False` without a forward pass."""
     _check_latent(latent_dim)
 
     def assemble(device: str) -> GAN:
@@ -160,7 +160,7 @@ def build_gan(
 
 
 def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> Any:
-    """One component of a kind, initialised in the random stream of its role, on `device`."""
+    """One component of a kind on `device`, initialised from the random stream of its role."""
     with seeded(seed, role), torch.device(device):
         return plugins.build(kind, spec, *arguments)
 
@@ -168,7 +168,7 @@ def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int 
 def build_discriminator(
     spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu", shapes: bool = True
 ) -> Discriminator:
-    """A discriminator component, or an encoder of that id under a head of one logit."""
+    """A discriminator component, or an encoder component with a head of one logit."""
     if discriminator_kind(spec.component) == "discriminator":
         discriminator: Discriminator = build_part(
             "discriminator", spec, "discriminator", data, seed=seed, device=device
@@ -181,7 +181,7 @@ def build_discriminator(
 
 
 def _fetch(model: nn.Module) -> None:
-    """Let every part that asks for weights from elsewhere bring them; only a model composed anew comes here."""
+    """Let every part with pretrained weights fetch them. Only for newly composed models: loaded ones have weights."""
     if any(parameter.is_meta for parameter in model.parameters()):
         return
     for module in model.modules():
@@ -195,12 +195,14 @@ def _normalise_discriminator(spec: PartSpec) -> PartSpec:
 
 
 def discriminator_kind(name: str) -> str:
-    """The kind that a discriminator's component is of: `discriminator`, else `encoder`. Raises UnknownName."""
+    """The kind of the component that `name` means as a discriminator: `discriminator`, or else `encoder`.
+
+    Raises UnknownName."""
     try:
-        plugins.find("discriminator", name)
+        plugins.find_component("discriminator", name)
     except UnknownName as unknown:
         try:
-            plugins.find("encoder", name)
+            plugins.find_component("encoder", name)
         except UnknownName as error:
             raise error if "ambiguous" not in unknown.message else unknown from None
         return "encoder"

@@ -1,4 +1,4 @@
-"""Any encoder can judge: a discriminator is an encoder with a head of one logit."""
+"""A discriminator from any encoder, with a head of one logit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["EncoderDiscriminator"]
 
 
 class EncoderDiscriminator(Discriminator):
-    """realness = head(embedding). The head is N(0, 0.02) with zero bias (DCGAN, Radford et al. 2016).
+    """logit = head(embedding). The head's weights are from N(0, 0.02^2), its bias is 0 (DCGAN, Radford et al. 2016).
 
-    On a 4x4 feature map that is flattened into the embedding this head is DCGAN's last convolution.
+    If the embedding is a flattened 4x4 feature map, this head equals DCGAN's last convolution.
     """
 
     logit_groups: tuple[int, ...] = (1,)
@@ -26,10 +26,10 @@ class EncoderDiscriminator(Discriminator):
         nn.init.zeros_(self.head.bias)
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
-        """x (N, *data.shape) -> realness (N, 1) and the encoder's stages."""
+        """x (N, *data.shape) -> logits (N, 1) and the encoder's stages."""
         embedding, stages = self.encoder.features(x)
         return DiscriminatorOutput(self.head(embedding), stages)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, *data.shape) -> realness (N, 1)."""
+        """x (N, *data.shape) -> logits (N, 1)."""
         return self.discriminate(x).logits

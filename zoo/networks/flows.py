@@ -1,8 +1,9 @@
-"""A prior with a learnt shape: affine couplings between N(0, I) and the codes."""
+"""A normalising flow as prior: affine couplings between N(0, I) and the codes."""
 
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ __all__ = ["FlowPrior"]
 
 
 class _Coupling(nn.Module):
-    """Half of the values stay and say how the other half is scaled and moved; the identity at the start."""
+    """Half of the values stay; a net computes scale and shift of the other half from them. At first the identity."""
 
     mask: Tensor
 
@@ -27,21 +28,23 @@ class _Coupling(nn.Module):
             nn.ReLU(),
             nn.Linear(width, 2 * latent_dim),
         )
-        nn.init.zeros_(self.net[-1].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.net[-1].bias)  # type: ignore[arg-type]
+        last = cast(nn.Linear, self.net[-1])
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
-    def _affine(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        log_scale, shift = self.net(kept).chunk(2, dim=1)
-        free = 1 - self.mask
-        return torch.tanh(log_scale) * free, shift * free
+    def _affine(self, masked: Tensor) -> tuple[Tensor, Tensor]:
+        """Log scale and shift (N, d); 0 for the values that stay."""
+        log_scale, shift = self.net(masked).chunk(2, dim=1)
+        other = 1 - self.mask
+        return torch.tanh(log_scale) * other, shift * other
 
     def forward(self, noise: Tensor) -> Tensor:
-        """Towards the codes, (N, d)."""
+        """One step from noise to codes, (N, d)."""
         log_scale, shift = self._affine(noise * self.mask)
         return noise * log_scale.exp() + shift
 
     def inverse(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        """Towards the noise, (N, d), and log |det| (N,)."""
+        """One step from codes to noise, (N, d), and its log |det J| (N,)."""
         log_scale, shift = self._affine(code * self.mask)
         return (code - shift) * (-log_scale).exp(), -log_scale.sum(1)
 
@@ -49,7 +52,7 @@ class _Coupling(nn.Module):
 class FlowPrior(nn.Module):
     """z = mean + scale f(e), e ~ N(0, I), f a stack of affine couplings (RealNVP, Dinh et al. 2017).
 
-    Fitted by a transfer and frozen in training. Until then it is N(0, I).
+    A transfer fits it, and it is frozen in training. Before that it is N(0, I).
     """
 
     mean: Tensor
@@ -75,6 +78,6 @@ class FlowPrior(nn.Module):
         noise = (code - self.mean) / self.scale
         total = -self.scale.log().sum().expand(len(code))
         for coupling in reversed(self.couplings):
-            noise, change = coupling.inverse(noise)  # type: ignore[operator]
-            total = total + change
+            noise, log_det = cast(_Coupling, coupling).inverse(noise)
+            total = total + log_det
         return total - 0.5 * noise.square().sum(1) - 0.5 * self.latent_dim * math.log(2 * math.pi)

@@ -17,12 +17,11 @@ from zoo.types import DataSpec, PartSpec
 __all__ = ["CHUNK", "GAN"]
 
 CHUNK = 64
-"""How many codes go through the generator at once: part of the sampling contract, as another batch size rounds
-differently."""
+"""How many codes the generator gets at once. It affects the samples, as rounding depends on the batch size."""
 
 
 class GAN(nn.Module):
-    """z ~ prior -> generator -> image; the discriminator judges. `specs` maps the roles to their components."""
+    """Prior, generator and discriminator. `specs` maps these roles to the components that they were built from."""
 
     def __init__(
         self, prior: Prior, generator: Generator, discriminator: Discriminator, specs: Mapping[str, PartSpec]
@@ -35,12 +34,12 @@ class GAN(nn.Module):
 
     @property
     def data(self) -> DataSpec:
-        """What a sample is."""
+        """Shape and value range of a sample."""
         return self.generator.data
 
     @property
     def latent_dim(self) -> int:
-        """How many values a code has."""
+        """The size of a code."""
         return self.generator.latent_dim
 
     @property
@@ -57,22 +56,22 @@ class GAN(nn.Module):
         """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
         device = next(self.generator.parameters()).device
         with evaluating(self.generator):
-            return torch.cat([self.generator(part.to(device)).cpu() for part in z.split(chunk)])
+            return torch.cat([self.generator(batch.to(device)).cpu() for batch in z.split(chunk)])
 
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """n images (n, *data.shape) in the value range; the same seed gives the same images, bit for bit."""
         return self.generate(self.draw(n, seed))
 
     def _repr_png_(self) -> bytes | None:
-        """Sixteen samples, for a notebook; None where there is nothing to see: vectors, or a GAN without values."""
+        """A grid of 16 samples for a notebook; None for vectors and for a GAN on the meta device."""
         if not self.data.is_image or any(weight.is_meta for weight in self.parameters()):
             return None
         return png_bytes(grid(to_uint8(self.sample(16), self.data), 8))
 
     @torch.no_grad()
     def score(self, x: Tensor, chunk: int = CHUNK) -> Tensor:
-        """x (N, *data.shape) -> the discriminator's mean logit (N,), higher is more real, in eval mode."""
+        """x (N, *data.shape) -> the discriminator's mean logit (N,), in eval mode; higher is more real."""
         device = next(self.discriminator.parameters()).device
         with evaluating(self.discriminator):
-            logits = [self.discriminator.discriminate(part.to(device)).logits.cpu() for part in x.split(chunk)]
+            logits = [self.discriminator.discriminate(batch.to(device)).logits.cpu() for batch in x.split(chunk)]
         return torch.cat(logits).mean(1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["walk"]
+__all__ = ["interpolate"]
 
 
-def walk(start: Tensor, end: Tensor, steps: int) -> Tensor:
-    """Spherical interpolation (Shoemake 1985) between codes (N, d) and (N, d): (N, steps, d), both ends included.
+def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Spherical interpolation (Shoemake 1985) between codes (N, d) and (N, d): (N, steps, d), with both ends.
 
-    Codes of a Gaussian prior lie near a sphere, which straight lines leave. Parallel codes are joined by a line.
+    Codes from a Gaussian prior lie near a sphere, and linear interpolation would leave it. Parallel codes are
+    interpolated linearly.
     """
     t = torch.linspace(0, 1, steps)[None, :, None]
     a, b = start[:, None].double(), end[:, None].double()

@@ -1,4 +1,4 @@
-"""The last step of a generator: from any number into the data's value range."""
+"""The output activation of a generator: from any number into the data's value range."""
 
 from __future__ import annotations
 

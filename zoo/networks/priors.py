@@ -1,6 +1,6 @@
-"""What codes are drawn from. Fitted values are buffers: they are saved, moved and digested like weights.
+"""Priors: distributions of codes. Fitted values are buffers, so that they are saved, moved and hashed like weights.
 
-A fitted prior starts as N(0, I) and is filled by a transfer's edits (`zoo.transfers.density` computes the values).
+A fitted prior starts as N(0, I); a transfer's edits fill it (`zoo.transfers.density` computes the values).
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class UniformPrior(nn.Module):
 
 
 class TruncatedPrior(nn.Module):
-    """N(0, I) with every value redrawn until it lies within the threshold (Brock et al. 2019, "BigGAN"),
-    by the inverse of the distribution function, so that one draw gives one value."""
+    """N(0, I) truncated to values within the threshold (Brock et al. 2019, "BigGAN"). They are computed by the inverse
+    distribution function instead of redrawn, so that each value takes one random number."""
 
     def __init__(self, config: TruncatedPriorConfig, latent_dim: int) -> None:
         super().__init__()
@@ -98,11 +98,11 @@ class MixturePrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, latent_dim), drawn on the CPU."""
-        which = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
+        components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
         noise = torch.randn(n, self.latent_dim, generator=rng)
-        # (n, d, d) @ (n, d, 1) would copy a matrix a sample: go through the components instead
-        codes = self.means.cpu()[which]
-        for component in which.unique().tolist():
-            rows = which == component
+        # a loop over components: (n, d, d) @ (n, d, 1) would copy a matrix per sample
+        codes = self.means.cpu()[components]
+        for component in components.unique().tolist():
+            rows = components == component
             codes[rows] += noise[rows] @ self.scales[component].cpu().T
         return codes

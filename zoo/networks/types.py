@@ -1,8 +1,8 @@
-"""Two kinds of network, what is composed of them, and what they return.
+"""The contracts of networks, and the types that they return.
 
-An encoder turns a sample into features, a generator turns a code into a sample; everything else is made of the two. A
-component is an `nn.Module` with the members listed here. It may inherit from these classes, which tells a type checker;
-it need not: `zoo.networks.checks` compares members and shapes.
+An encoder maps a sample to features, a generator a code to a sample. A component is an `nn.Module` with the members
+listed here. It may inherit from these classes, for type checkers; it need not, as `zoo.networks.checks` compares
+members and shapes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Features(NamedTuple):
-    """What an encoder finds in a batch: the embedding `(N, embedding_dim)` and its stages, fine to coarse.
+    """The output of an encoder: the embedding `(N, embedding_dim)` and the feature stages, fine to coarse.
 
     Stage i is `(N, stage_channels[i], ...)`: channels always come second, never last.
     """
@@ -36,7 +36,7 @@ class Features(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """A code's distribution: mean `(N, latent_dim)` and log-variance of the same shape, or None for a point."""
+    """The distribution of a code: mean `(N, latent_dim)` and log-variance of the same shape, or None if it has none."""
 
     mean: Tensor
     logvar: Tensor | None
@@ -57,14 +57,14 @@ class Encoder(nn.Module):
     embedding_dim: int
 
     def features(self, x: Tensor) -> Features:
-        """Everything in one pass."""
+        """Embedding and stages in one pass."""
         raise NotImplementedError
 
 
 class Generator(nn.Module):
     """z `(N, latent_dim)` -> x `(N, *data.shape)` in the value range. Built by `generator(config, data, latent_dim)`.
 
-    `first` is the entry layer that a linear map of z can be folded into; None if there is none.
+    `first` is the first layer, into which a linear map of z can be folded; None if there is no such layer.
     """
 
     data: DataSpec
@@ -79,10 +79,10 @@ class Bottleneck(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """x `(N, *data.shape)` -> logits. Built by `discriminator(config, data)`; one that is built from an encoder has
-    `.encoder` and `.head`.
+    """x `(N, *data.shape)` -> logits. Built by `discriminator(config, data)`; one built from an encoder has `.encoder`
+    and `.head`.
 
-    `logit_groups` gives the number of logits of each group: objectives average within a group and sum over groups.
+    `logit_groups` is the number of logits of each group: objectives average within a group and sum over groups.
     """
 
     data: DataSpec
@@ -94,7 +94,7 @@ class Discriminator(nn.Module):
 
 
 class Prior(nn.Module):
-    """The distribution of codes; whatever is fitted is a buffer. Built by `prior(config, latent_dim)`."""
+    """A distribution of codes; fitted values are buffers. Built by `prior(config, latent_dim)`."""
 
     latent_dim: int
 

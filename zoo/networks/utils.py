@@ -1,4 +1,4 @@
-"""Eval mode for the length of a block, every module back in its own mode afterwards."""
+"""Helpers for modules: eval mode, frozen tensors, finite weights, building without initialisation, hashing."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ __all__ = ["SkipInit", "always_frozen", "check_finite", "digest", "evaluating"]
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put `module` and all inside it in eval mode; restore each one's own mode at the end."""
-    modes = [(part, part.training) for part in module.modules()]
+    """Put `module` in eval mode while the block runs; restore the mode of every submodule at the end."""
+    modes = [(submodule, submodule.training) for submodule in module.modules()]
     module.eval()
     try:
         yield
     finally:
-        for part, training in modes:
-            part.training = training
+        for submodule, training in modes:
+            submodule.training = training
 
 
 def always_frozen(net: nn.Module) -> set[str]:
-    """The names of all tensors that lie in children which a module inside `net` lists in its attribute `fixed`.
+    """The names of all tensors in children that a module of `net` lists in its attribute `always_frozen`.
 
-    A plan's `frozen` belongs to one transfer; this belongs to the net, so that a released GAN that is trained on keeps
-    them too.
+    Unlike a plan's `frozen`, which belongs to one transfer, it belongs to the net: the tensors also stay frozen if a
+    released GAN is trained further.
     """
     names: set[str] = set()
-    for prefix, part in net.named_modules():
-        children: tuple[str, ...] = getattr(part, "always_frozen", ())
+    for prefix, module in net.named_modules():
+        children: tuple[str, ...] = getattr(module, "always_frozen", ())
         for child in children:
             path = f"{prefix}.{child}" if prefix else child
             names |= {f"{path}.{tensor}" for tensor in net.get_submodule(path).state_dict()}
@@ -44,40 +44,40 @@ def always_frozen(net: nn.Module) -> set[str]:
 
 
 def check_finite(module: nn.Module, what: str) -> None:
-    """Raise IntegrityError, naming `what` and the tensor, for a weight that is NaN or infinite or a buffer that is NaN.
+    """Raise IntegrityError, with `what` and the tensor's name, if a weight is NaN or infinite or a buffer is NaN.
 
-    A buffer may be infinite (a mask). Tensors without values (meta) are passed over.
+    A buffer may be infinite (a mask). Tensors on the meta device are skipped.
     """
     for name, weight in module.named_parameters():
-        if _odd(weight) and not torch.isfinite(weight).all():
-            raise _broken(what, name, weight)
+        if _has_nonfinite_sum(weight) and not torch.isfinite(weight).all():
+            raise _nonfinite_error(what, name, weight)
     for name, buffer in module.named_buffers():
-        if _odd(buffer) and torch.isnan(buffer).any():
-            raise _broken(what, name, buffer)
+        if _has_nonfinite_sum(buffer) and torch.isnan(buffer).any():
+            raise _nonfinite_error(what, name, buffer)
 
 
-def _odd(tensor: Tensor) -> bool:
-    """Whether to look closer: NaN and infinity survive a sum, which is the cheapest look at all values."""
+def _has_nonfinite_sum(tensor: Tensor) -> bool:
+    """Whether some value may be NaN or infinite: both survive a sum, the cheapest operation on all values."""
     if not tensor.is_floating_point() or tensor.device.type == "meta":
         return False
-    wide = torch.promote_types(tensor.dtype, torch.float32)  # a sum of halves overflows
+    wide = torch.promote_types(tensor.dtype, torch.float32)  # a sum in fp16 overflows
     return not bool(torch.isfinite(tensor.detach().sum(dtype=wide)))
 
 
-def _broken(what: str, name: str, tensor: Tensor) -> IntegrityError:
-    broken = int((~torch.isfinite(tensor)).sum())
+def _nonfinite_error(what: str, name: str, tensor: Tensor) -> IntegrityError:
+    count = int((~torch.isfinite(tensor)).sum())
     return IntegrityError(
-        f"{what}: {broken:,} of {tensor.numel():,} values of {name} are not finite numbers",
+        f"{what}: {count:,} of {tensor.numel():,} values of {name} are not finite numbers",
         "Its training diverged. Take an earlier checkpoint (zoo release --best), or train again with lower rates.",
     )
 
 
-_FILLS = {Tensor.normal_, Tensor.uniform_, Tensor.zero_, Tensor.fill_, Tensor.bernoulli_, Tensor.exponential_}
+_FILL_METHODS = {Tensor.normal_, Tensor.uniform_, Tensor.zero_, Tensor.fill_, Tensor.bernoulli_, Tensor.exponential_}
 
 
 class SkipInit(TorchFunctionMode):
-    """Within it, tensors on the meta device are not filled: there is nothing to fill, and to find that out torch
-    imports its compiler, seconds that the first `zoo.load` of a process would wait."""
+    """Skips the initialisation of tensors on the meta device: they have no values, but torch would import its compiler
+    to find that out, which takes seconds in the first `zoo.load` of a process."""
 
     def __torch_function__(
         self,
@@ -86,18 +86,18 @@ class SkipInit(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """The tensor as it is, where it has no values and `func` would only give it some."""
-        named = args or tuple((kwargs or {}).values())
-        fills = func in _FILLS or getattr(func, "__module__", None) == torch.nn.init.__name__
-        if fills and named and isinstance(named[0], Tensor) and named[0].is_meta:
-            return named[0]
+        """Return a meta tensor unchanged if `func` would only fill it."""
+        values = args or tuple((kwargs or {}).values())
+        fills = func in _FILL_METHODS or getattr(func, "__module__", None) == torch.nn.init.__name__
+        if fills and values and isinstance(values[0], Tensor) and values[0].is_meta:
+            return values[0]
         if func is torch.eye and kwargs and str(kwargs.get("device")) == "meta":
             return torch.empty(args[0], args[-1], **kwargs)
         return func(*args, **(kwargs or {}))
 
 
 def digest(module: nn.Module) -> str:
-    """sha256 over the names, types, shapes and bytes of a module's state dict, in sorted order."""
+    """SHA-256 (hex) of the names, types, shapes and bytes of a module's state dict, in sorted order."""
     sha = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

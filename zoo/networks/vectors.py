@@ -1,6 +1,6 @@
-"""Test vectors: what a pair gave for fixed inputs when it was released, so that anyone can see that it still does.
+"""Test vectors: the outputs of a release for fixed inputs, so that anyone can check that it still computes the same.
 
-Flat names: `x`, `code`, `reconstruction`, `z`, `sample`, `logits`, and for every module that ran
+Flat names: `x`, `code`, `reconstruction`, `z`, `sample`, `realness` (the logits), and for every module that ran
 `statistic/<role>/<order>/<module>` with the mean, standard deviation and largest magnitude of its output.
 """
 
@@ -17,12 +17,12 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.utils import evaluating
 
-__all__ = ["Difference", "compare", "record_vectors", "stage"]
+__all__ = ["Difference", "compare", "describe_vector", "record_vectors"]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One vector that was not reproduced: how many of its values lie outside the tolerance, and the largest error."""
+    """A vector that was not reproduced: how many of its values are outside the tolerance, and the largest error."""
 
     name: str
     outside: int
@@ -32,7 +32,7 @@ class Difference:
 
 @torch.no_grad()
 def record_vectors(autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, z: Tensor | None) -> dict[str, Tensor]:
-    """Run the pair on samples x (N, *data.shape) and, with a GAN, codes z (N, latent_dim), in eval mode."""
+    """The vectors for samples x (N, *data.shape) and, with a GAN, codes z (N, latent_dim), in eval mode."""
     vectors: dict[str, Tensor] = {"x": x}
     if autoencoder is not None:
         with evaluating(autoencoder):
@@ -55,16 +55,16 @@ def record_vectors(autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, 
 def compare(
     recorded: Mapping[str, Tensor], given: Mapping[str, Tensor], *, rtol: float, atol: float, per_million: int
 ) -> list[Difference]:
-    """The vectors that differ, in the order in which the modules ran (statistics first, then the results).
+    """The vectors that differ, in the order of the modules (statistics first, then the results).
 
-    A vector may have `per_million` of its values outside `atol + rtol |recorded|`. One that is missing on either side
-    differs in all its values.
+    A vector may have `per_million` of its values outside `atol + rtol |recorded|`. A vector that is missing on either
+    side differs in all its values.
     """
     differences = []
     for name in sorted(set(recorded) | set(given), key=_order):
         a, b = recorded.get(name), given.get(name)
         if a is None or b is None or a.shape != b.shape:
-            n = (a if a is not None else b).numel()  # type: ignore[union-attr]
+            n = next(vector.numel() for vector in (a, b) if vector is not None)
             differences.append(Difference(name, n, n, float("inf")))
             continue
         error = (a.double() - b.double()).abs()
@@ -74,39 +74,39 @@ def compare(
     return differences
 
 
-def stage(name: str) -> str:
-    """A vector's name as words: the module whose output it describes, or the result."""
-    parts = name.split("/", 3)
-    return f"module {parts[3]} of the {parts[1]}" if parts[0] == "statistic" and len(parts) == 4 else f"the {name}"
+def describe_vector(name: str) -> str:
+    """A vector's name for messages: the module that it describes, or the result."""
+    fields = name.split("/", 3)
+    return f"module {fields[3]} of the {fields[1]}" if fields[0] == "statistic" and len(fields) == 4 else f"the {name}"
 
 
 _ROLES = ("encoder", "bottleneck", "decoder", "generator", "discriminator")
 
 
 def _order(name: str) -> tuple[int, str]:
-    parts = name.split("/")
-    return (_ROLES.index(parts[1]), name) if parts[0] == "statistic" and parts[1] in _ROLES else (len(_ROLES), name)
+    fields = name.split("/")
+    return (_ROLES.index(fields[1]), name) if fields[0] == "statistic" and fields[1] in _ROLES else (len(_ROLES), name)
 
 
 @contextmanager
-def _statistics(module: nn.Module, role: str, into: dict[str, Tensor]) -> Iterator[None]:
-    """Note each inner module's first output while the block runs."""
-    seen: set[str] = set()
+def _statistics(net: nn.Module, role: str, vectors: dict[str, Tensor]) -> Iterator[None]:
+    """Record statistics of each submodule's first output while the block runs."""
+    recorded: set[str] = set()
     handles = []
 
-    def watch(name: str, part: nn.Module) -> None:
-        def note(_module: nn.Module, _inputs: object, output: object) -> None:
-            if isinstance(output, Tensor) and name not in seen:
+    def observe(name: str, module: nn.Module) -> None:
+        def record(_module: nn.Module, _inputs: object, output: object) -> None:
+            if isinstance(output, Tensor) and name not in recorded:
                 values = output.double()
-                figures = torch.stack([values.mean(), values.std(correction=0), values.abs().max()])
-                into[f"statistic/{role}/{len(seen):04d}/{name}"] = figures
-                seen.add(name)
+                statistics = torch.stack([values.mean(), values.std(correction=0), values.abs().max()])
+                vectors[f"statistic/{role}/{len(recorded):04d}/{name}"] = statistics
+                recorded.add(name)
 
-        handles.append(part.register_forward_hook(note))
+        handles.append(module.register_forward_hook(record))
 
-    for name, part in module.named_modules():
+    for name, module in net.named_modules():
         if name:
-            watch(name, part)
+            observe(name, module)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The plugin host: what is installed (`loading`), what it offers (`lookup`), how its failures are told (`failures`).
+"""Plugins: which are installed (`loading`), what they offer (`lookup`), and messages for failures (`failures`).
 
 Nothing here imports torch.
 """
@@ -12,14 +12,14 @@ from zoo.plugins.lookup import (
     components,
     config_class,
     configure,
-    find,
+    find_component,
     fresh,
+    import_component,
     missing_members,
     normalise,
     require,
-    resolve,
 )
-from zoo.plugins.records import BUNDLED, Host, Plugin, RegisteredComponent
+from zoo.plugins.types import BUNDLED, Host, Plugin, RegisteredComponent
 
 __all__ = [
     "BUNDLED",
@@ -30,9 +30,10 @@ __all__ = [
     "components",
     "config_class",
     "configure",
-    "find",
+    "find_component",
     "fresh",
     "host",
+    "import_component",
     "load",
     "missing_members",
     "normalise",
@@ -40,6 +41,5 @@ __all__ = [
     "registries",
     "repair",
     "require",
-    "resolve",
     "strict",
 ]

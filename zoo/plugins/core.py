@@ -1,169 +1,101 @@
-"""What the core itself offers, through the same entry point as any plugin."""
+"""The components of zoo itself, offered through the same entry point as those of any plugin."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from zoo.plugins.hookspecs import hook
-from zoo.types import Component
+from zoo.types import Component, Kind
 
-ZOO_API = 1
+ZOO_API = 2
 
-_CONFIGS = "zoo.networks.configs"
-_LOSSES = "zoo.losses.configs"
+_PACKAGES: dict[Kind, str] = {
+    "bottleneck": "zoo.networks",
+    "prior": "zoo.networks",
+    "objective": "zoo.losses",
+    "regulariser": "zoo.losses",
+    "metric": "zoo.metrics",
+}
+"""Each kind's package; the configs are in its module `configs`."""
+
+# kind, name, target, config, summary
+_COMPONENTS: tuple[tuple[Kind, str, str, str, str], ...] = (
+    ("bottleneck", "identity", "bottlenecks:IdentityBottleneck", "NoConfig", "embedding = code"),
+    ("bottleneck", "linear", "bottlenecks:LinearBottleneck", "NoConfig", "an affine map"),
+    ("bottleneck", "gaussian", "bottlenecks:GaussianBottleneck", "NoConfig", "mean and variance"),
+    ("prior", "normal", "priors:NormalPrior", "NormalPriorConfig", "N(0, I)"),
+    ("prior", "gaussian", "priors:GaussianPrior", "GaussianPriorConfig", "fitted, full covariance"),
+    ("prior", "gmm", "priors:MixturePrior", "MixturePriorConfig", "fitted Gaussian mixture"),
+    ("prior", "uniform", "priors:UniformPrior", "UniformPriorConfig", "uniform in a cube"),
+    ("prior", "truncated", "priors:TruncatedPrior", "TruncatedPriorConfig", "N(0, I) within a threshold"),
+    ("prior", "flow", "flows:FlowPrior", "FlowPriorConfig", "fitted normalising flow (RealNVP)"),
+    ("objective", "ae", "reconstruction:MeanSquaredError", "ReconstructionConfig", "autoencoder: MSE"),
+    ("objective", "vae", "reconstruction:Variational", "VariationalConfig", "autoencoder: ELBO"),
+    (
+        "objective",
+        "wae-mmd",
+        "reconstruction:MatchedCodes",
+        "MatchedCodesConfig",
+        "autoencoder: codes matched to N(0, I) by MMD",
+    ),
+    ("objective", "rae", "reconstruction:Regularised", "RegularisedConfig", "autoencoder: regularised, deterministic"),
+    (
+        "objective",
+        "perceptual",
+        "reconstruction:Perceptual",
+        "PerceptualConfig",
+        "autoencoder: error in a frozen encoder's features",
+    ),
+    (
+        "objective",
+        "aae",
+        "adversaries:AdversarialCodes",
+        "AdversarialCodesConfig",
+        "autoencoder: codes matched to N(0, I) by a critic",
+    ),
+    (
+        "objective",
+        "vae-gan",
+        "adversaries:AdversarialVariational",
+        "AdversarialVariationalConfig",
+        "autoencoder: ELBO in a discriminator's features",
+    ),
+    ("objective", "non-saturating", "adversarial:NonSaturating", "NonSaturatingConfig", "GAN: Goodfellow et al. 2014"),
+    ("objective", "relativistic", "adversarial:Relativistic", "RelativisticConfig", "GAN: paired softplus"),
+    ("objective", "hinge", "adversarial:Hinge", "HingeConfig", "GAN: hinge"),
+    ("objective", "least-squares", "adversarial:LeastSquares", "LeastSquaresConfig", "GAN: Mao et al. 2017"),
+    ("objective", "wasserstein", "adversarial:Wasserstein", "WassersteinConfig", "GAN: difference of means"),
+    ("regulariser", "r1", "regularisers:R1", "R1Config", "gradient penalty on real samples"),
+    ("regulariser", "r2", "regularisers:R2", "R1Config", "gradient penalty on generated samples"),
+    ("regulariser", "r1-r2", "regularisers:R1R2", "R1Config", "gradient penalty on both"),
+    (
+        "regulariser",
+        "gradient-penalty",
+        "regularisers:GradientPenalty",
+        "GradientPenaltyConfig",
+        "gradients of norm 1 in between (WGAN-GP)",
+    ),
+    (
+        "regulariser",
+        "consistency",
+        "regularisers:Consistency",
+        "ConsistencyConfig",
+        "logits do not change under augmentation",
+    ),
+    (
+        "metric",
+        "inception",
+        "inception:Inception",
+        "InceptionConfig",
+        "Inception v3 of torch-fidelity: the FID and KID of papers",
+    ),
+)
 
 
 @hook
 def zoo_components() -> Iterable[Component]:
     """Bottlenecks, priors, objectives, regularisers and a feature space."""
-    bottlenecks = "zoo.networks.bottlenecks"
-    priors = "zoo.networks.priors"
-    reconstruction = "zoo.losses.reconstruction"
-    adversarial = "zoo.losses.adversarial"
     return [
-        Component(
-            "bottleneck", "identity", f"{bottlenecks}:IdentityBottleneck", f"{_CONFIGS}:NoConfig", "embedding = code"
-        ),
-        Component("bottleneck", "linear", f"{bottlenecks}:LinearBottleneck", f"{_CONFIGS}:NoConfig", "an affine map"),
-        Component(
-            "bottleneck", "gaussian", f"{bottlenecks}:GaussianBottleneck", f"{_CONFIGS}:NoConfig", "mean and variance"
-        ),
-        Component("prior", "normal", f"{priors}:NormalPrior", f"{_CONFIGS}:NormalPriorConfig", "N(0, I)"),
-        Component(
-            "prior", "gaussian", f"{priors}:GaussianPrior", f"{_CONFIGS}:GaussianPriorConfig", "fitted, full covariance"
-        ),
-        Component(
-            "prior", "gmm", f"{priors}:MixturePrior", f"{_CONFIGS}:MixturePriorConfig", "fitted Gaussian mixture"
-        ),
-        Component("prior", "uniform", f"{priors}:UniformPrior", f"{_CONFIGS}:UniformPriorConfig", "uniform in a cube"),
-        Component(
-            "prior",
-            "truncated",
-            f"{priors}:TruncatedPrior",
-            f"{_CONFIGS}:TruncatedPriorConfig",
-            "N(0, I) within a threshold",
-        ),
-        Component(
-            "prior",
-            "flow",
-            "zoo.networks.flows:FlowPrior",
-            f"{_CONFIGS}:FlowPriorConfig",
-            "fitted normalising flow (RealNVP)",
-        ),
-        Component(
-            "objective",
-            "ae",
-            f"{reconstruction}:MeanSquaredError",
-            f"{_LOSSES}:ReconstructionConfig",
-            "autoencoder: MSE",
-        ),
-        Component(
-            "objective", "vae", f"{reconstruction}:Variational", f"{_LOSSES}:VariationalConfig", "autoencoder: ELBO"
-        ),
-        Component(
-            "objective",
-            "non-saturating",
-            f"{adversarial}:NonSaturating",
-            f"{_LOSSES}:NonSaturatingConfig",
-            "GAN: Goodfellow et al. 2014",
-        ),
-        Component(
-            "objective",
-            "relativistic",
-            f"{adversarial}:Relativistic",
-            f"{_LOSSES}:RelativisticConfig",
-            "GAN: paired softplus",
-        ),
-        Component(
-            "regulariser",
-            "r1",
-            "zoo.losses.regularisers:R1",
-            f"{_LOSSES}:R1Config",
-            "gradient penalty on real samples",
-        ),
-        Component(
-            "objective",
-            "wae-mmd",
-            "zoo.losses.reconstruction:MatchedCodes",
-            f"{_LOSSES}:MatchedCodesConfig",
-            "autoencoder: codes matched to N(0, I) by MMD",
-        ),
-        Component(
-            "objective",
-            "rae",
-            "zoo.losses.reconstruction:Regularised",
-            f"{_LOSSES}:RegularisedConfig",
-            "autoencoder: regularised, deterministic",
-        ),
-        Component(
-            "objective",
-            "perceptual",
-            "zoo.losses.reconstruction:Perceptual",
-            f"{_LOSSES}:PerceptualConfig",
-            "autoencoder: error in a frozen encoder's features",
-        ),
-        Component(
-            "objective",
-            "aae",
-            "zoo.losses.adversaries:AdversarialCodes",
-            f"{_LOSSES}:AdversarialCodesConfig",
-            "autoencoder: codes matched to N(0, I) by a critic",
-        ),
-        Component(
-            "objective",
-            "vae-gan",
-            "zoo.losses.adversaries:AdversarialVariational",
-            f"{_LOSSES}:AdversarialVariationalConfig",
-            "autoencoder: ELBO in a discriminator's features",
-        ),
-        Component("objective", "hinge", "zoo.losses.adversarial:Hinge", f"{_LOSSES}:HingeConfig", "GAN: hinge"),
-        Component(
-            "objective",
-            "least-squares",
-            "zoo.losses.adversarial:LeastSquares",
-            f"{_LOSSES}:LeastSquaresConfig",
-            "GAN: Mao et al. 2017",
-        ),
-        Component(
-            "objective",
-            "wasserstein",
-            "zoo.losses.adversarial:Wasserstein",
-            f"{_LOSSES}:WassersteinConfig",
-            "GAN: difference of means",
-        ),
-        Component(
-            "regulariser",
-            "r2",
-            "zoo.losses.regularisers:R2",
-            f"{_LOSSES}:R1Config",
-            "gradient penalty on generated samples",
-        ),
-        Component(
-            "regulariser",
-            "r1-r2",
-            "zoo.losses.regularisers:R1R2",
-            f"{_LOSSES}:R1Config",
-            "gradient penalty on both",
-        ),
-        Component(
-            "regulariser",
-            "gradient-penalty",
-            "zoo.losses.regularisers:GradientPenalty",
-            f"{_LOSSES}:GradientPenaltyConfig",
-            "gradients of norm 1 in between (WGAN-GP)",
-        ),
-        Component(
-            "regulariser",
-            "consistency",
-            "zoo.losses.regularisers:Consistency",
-            f"{_LOSSES}:ConsistencyConfig",
-            "logits do not change under augmentation",
-        ),
-        Component(
-            "metric",
-            "inception",
-            "zoo.metrics.inception:Inception",
-            "zoo.metrics.configs:InceptionConfig",
-            "Inception v3 of torch-fidelity: the FID and KID of papers",
-        ),
+        Component(kind, name, f"{_PACKAGES[kind]}.{target}", f"{_PACKAGES[kind]}.configs:{config}", summary)
+        for kind, name, target, config, summary in _COMPONENTS
     ]

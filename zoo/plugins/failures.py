@@ -1,4 +1,4 @@
-"""How a plugin's failure is told: whose it is, what went wrong in one line, and the next command."""
+"""Error messages for plugins that failed: the distribution, the cause in one line, and the next command."""
 
 from __future__ import annotations
 
@@ -9,42 +9,43 @@ from collections.abc import Iterable
 
 from zoo._utils.text import sanitize
 from zoo.errors import PluginError, ZooError
-from zoo.plugins.records import Plugin, RegisteredComponent
+from zoo.plugins.hookspecs import API
+from zoo.plugins.types import Plugin, RegisteredComponent
 
-__all__ = ["fault", "one_line", "repair", "strict", "warn", "whole", "whose"]
+__all__ = ["component_error", "format_traceback", "one_line", "repair", "report_failures", "strict"]
 
 _LONGEST = 400
 
 
 def strict() -> bool:
-    """Whether a broken plugin is to stop everything (`ZOO_STRICT_PLUGINS`)."""
+    """Whether any plugin that failed is fatal (`ZOO_STRICT_PLUGINS`)."""
     return os.environ.get("ZOO_STRICT_PLUGINS", "") not in ("", "0")
 
 
 def repair(plugin: Plugin) -> str:
-    """What to do next for a plugin that failed: one that is installed from its own source (`pip install -e`) is in the
-    hands of who asks."""
-    if plugin.stage == "unique":
+    """What to do next about a plugin that failed. The user of an editable install (`pip install -e`) has its source."""
+    if plugin.step == "unique":
         return f"pip uninstall {plugin.distribution}"
-    if plugin.stage == "api":
-        return f"pip install --upgrade aegan-zoo {plugin.distribution}"
     if plugin.editable:
-        return f"correct its source, {plugin.target}"
+        ported = f" (CHANGELOG.md of zoo lists what plugin API {API} changes)" if plugin.step == "api" else ""
+        return f"correct its source, {plugin.target}{ported}"
+    if plugin.step == "api":
+        return f"pip install --upgrade aegan-zoo {plugin.distribution}"
     return f"pip install --force-reinstall {plugin.distribution}"
 
 
-def warn(found: Iterable[Plugin]) -> None:
-    """Tell each broken plugin once on stderr, with the repair. Raises PluginError for the first if `strict()`."""
-    broken = [plugin for plugin in found if plugin.error]
-    if broken and strict():
-        first = broken[0]
-        raise PluginError(
-            f"plugin {first.name!r} ({whose(first)}) failed at stage {first.stage}: {first.error}",
-            f"Repair: {repair(first)}    Go on without: unset ZOO_STRICT_PLUGINS",
-        )
-    for plugin in broken:
+def report_failures(plugins: Iterable[Plugin]) -> None:
+    """Print each plugin that failed on stderr, with the repair. Raises PluginError for the first one if `strict()`."""
+    for plugin in plugins:
+        if not plugin.error:
+            continue
+        if strict():
+            raise PluginError(
+                f"plugin {plugin.name!r} ({plugin.release}) failed at the step {plugin.step}: {plugin.error}",
+                f"Repair: {repair(plugin)}    Go on without: unset ZOO_STRICT_PLUGINS",
+            )
         print(
-            f"warning: plugin {plugin.name!r} ({whose(plugin)}) was skipped at stage {plugin.stage}\n"
+            f"warning: plugin {plugin.name!r} ({plugin.release}) was skipped at the step {plugin.step}\n"
             f"  {plugin.error}\n"
             f"  Repair: {repair(plugin)}    Details: zoo plugins check {plugin.name} --traceback    "
             f"Silence: ZOO_DISABLE_PLUGINS={plugin.name}",
@@ -52,22 +53,17 @@ def warn(found: Iterable[Plugin]) -> None:
         )
 
 
-def whose(plugin: Plugin) -> str:
-    """Its distribution and version."""
-    return f"{plugin.distribution} {plugin.version}"
-
-
-def fault(registered: RegisteredComponent, what: str, path: str) -> PluginError:
-    """The error for a component whose own code, at `path`, did `what`."""
+def component_error(registered: RegisteredComponent, problem: str, path: str) -> PluginError:
+    """The error for a `problem` in a component's own code, which is at the import path `path`."""
     return PluginError(
-        f"{registered.component.kind} {registered.id}: {what}",
-        f"The code is {path} of {whose(registered.plugin)}. "
+        f"{registered.component.kind} {registered.id}: {problem}",
+        f"The code is {path} of {registered.plugin.release}. "
         f"Details: zoo plugins check {registered.plugin.name} --traceback",
     )
 
 
 def one_line(error: BaseException) -> str:
-    """A plugin may raise anything, even an error that cannot be printed."""
+    """The error's type and message on one line; a plugin may raise anything, even an error that cannot be printed."""
     try:
         text = " ".join(sanitize(error.message if isinstance(error, ZooError) else str(error)).split())
     except Exception:
@@ -75,8 +71,8 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:_LONGEST]}" if text else type(error).__name__
 
 
-def whole(error: BaseException) -> str:
-    """Its traceback, or its name where even that cannot be printed."""
+def format_traceback(error: BaseException) -> str:
+    """The error's traceback, or its type if even that cannot be printed."""
     try:
         return sanitize("".join(traceback.format_exception(error)))
     except Exception:

@@ -1,11 +1,10 @@
-"""The hooks that a plugin module may define. Each exists because a bundled plugin needs it.
+"""The hooks that a plugin module may define; bundled plugins use each of them.
 
-A plugin module sets `ZOO_API = 1` and decorates its functions with `zoo.plugins.hookspecs.hook`:
+A plugin module sets `ZOO_API = 2` and decorates its functions with `zoo.plugin.hook`:
 
-    from zoo.plugins.hookspecs import hook
-    from zoo.types import Component
+    from zoo.plugin import Component, hook
 
-    ZOO_API = 1
+    ZOO_API = 2
 
     @hook
     def zoo_components():
@@ -27,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["API", "GROUP", "hook", "zoo_components", "zoo_registries", "zoo_run_event"]
 
-API = 1
+API = 2
+"""The version of the plugin API: raised if plugins have to change (CHANGELOG.md says how)."""
 GROUP = "zoo.plugins"
+"""The entry point group of plugins."""
 
 hook = pluggy.HookimplMarker("zoo")
 _spec = pluggy.HookspecMarker("zoo")
@@ -36,7 +37,7 @@ _spec = pluggy.HookspecMarker("zoo")
 
 @_spec
 def zoo_components() -> Iterable[Component]:  # type: ignore[empty-body]
-    """The components that this plugin offers, as frozen records. Must not import torch."""
+    """The components that this plugin offers. Must not import torch."""
 
 
 @_spec
@@ -46,5 +47,5 @@ def zoo_registries() -> Iterable[Path]:  # type: ignore[empty-body]
 
 @_spec
 def zoo_run_event(run: RunFacts, event: Event) -> None:
-    """One event of a run that asked for this plugin by name (`--track NAME`). What it raises is told once, and the
-    plugin hears no more of that run."""
+    """Called with each event of a run that names this plugin (`--track NAME`). If it raises, the error is reported once
+    and the plugin is not called again in that run."""

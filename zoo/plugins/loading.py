@@ -1,8 +1,8 @@
-"""The plugin host: finds plugins by entry point and imports them one at a time.
+"""Find plugins by entry point and import them one at a time.
 
-A plugin that fails at any step is recorded as data (stage, distribution, cause) and told once on stderr; it
-never stops work that does not need it. `ZOO_PLUGINS` and `ZOO_DISABLE_PLUGINS` (comma-separated names) choose
-which are loaded; `ZOO_STRICT_PLUGINS=1` makes any failure fatal. Nothing here imports torch.
+A plugin that fails at some step is recorded as data (step, distribution, cause) and reported once on stderr; it never
+stops a command that does not need it. `ZOO_PLUGINS` and `ZOO_DISABLE_PLUGINS` (comma-separated names) choose which
+plugins are loaded; `ZOO_STRICT_PLUGINS=1` makes any failure fatal. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -25,8 +25,8 @@ import pluggy
 
 from zoo.errors import PluginError, near
 from zoo.plugins import hookspecs
-from zoo.plugins.failures import one_line, warn, whole, whose
-from zoo.plugins.records import Host, Plugin, RegisteredComponent
+from zoo.plugins.failures import format_traceback, one_line, report_failures
+from zoo.plugins.types import Host, Plugin, RegisteredComponent
 from zoo.types import KINDS, Component
 
 __all__ = ["host", "load", "plugins", "registries"]
@@ -38,52 +38,53 @@ _IMPORT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 @functools.cache
 def host() -> Host:
-    """Every plugin of this process, loaded and told of once. Raises PluginError for a broken one if
+    """Every plugin of this process; failures are reported once. Raises PluginError for the first one that failed if
     `ZOO_STRICT_PLUGINS` is set."""
     loaded = load()
-    warn(loaded.plugins)
+    report_failures(loaded.plugins)
     return loaded
 
 
 @functools.cache
 def load() -> Host:
-    """Discover and import every plugin, once a process; failures are data in it, nothing is printed or raised."""
-    manager = pluggy.PluginManager("zoo")
-    manager.add_hookspecs(hookspecs)
-    found: list[Plugin] = []
-    offers: list[RegisteredComponent] = []
+    """Discover and import every plugin, once a process. Failures are data in the result: nothing is printed or
+    raised."""
+    loaded: list[Plugin] = []
+    components: list[RegisteredComponent] = []
     registries: list[tuple[str, Path]] = []
+    event_hooks: dict[str, Callable[..., Any]] = {}
     for plugin, entry_point in _discover():
-        if plugin.error or plugin.stage == "disabled":
-            found.append(plugin)
+        if plugin.error or plugin.step == "disabled":
+            loaded.append(plugin)
             continue
-        stage = "import"
+        step = "import"
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # what it prints must not spoil what a command prints
+            with contextlib.redirect_stdout(sys.stderr):  # a plugin's print must not end up in a command's JSON
                 module = _import(entry_point)
-                stage = "api"
+                step = "api"
                 _check_api(module)
-                stage = "register"
-                _register(manager, module, plugin.name)
-                stage = "collect"
-                new_offers, new_registries = _collect(manager, module, plugin)
+                step = "register"
+                manager = _register(module)
+                step = "collect"
+                offered, paths = _collect(manager, module)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(
                 f"That was while plugin {plugin.name!r} was loaded. Without it: ZOO_DISABLE_PLUGINS={plugin.name}"
             ) from stop
-        except (Exception, SystemExit) as error:  # a stranger's code: whatever it does is data here
-            _unregister(manager, plugin.name)
-            found.append(replace(plugin, stage=stage, error=one_line(error), traceback=whole(error)))
+        except (Exception, SystemExit) as error:  # another author's code may raise anything
+            loaded.append(replace(plugin, step=step, error=one_line(error), traceback=format_traceback(error)))
             continue
-        ready = replace(plugin, stage="ready")
-        found.append(ready)
-        offers += [replace(registered, plugin=ready) for registered in new_offers]
-        registries += new_registries
-    return Host(tuple(found), tuple(offers), tuple(registries), _event_hooks(manager, found))
+        plugin = replace(plugin, step="ready")
+        loaded.append(plugin)
+        components += [RegisteredComponent(component, plugin) for component in offered]
+        registries += [(plugin.name, path) for path in paths]
+        if manager.hook.zoo_run_event.get_hookimpls():
+            event_hooks[plugin.name] = manager.hook.zoo_run_event
+    return Host(tuple(loaded), tuple(components), tuple(registries), event_hooks)
 
 
 def plugins() -> tuple[Plugin, ...]:
-    """Every discovered plugin, ready or not; what is wrong with them is told in the records alone."""
+    """Every discovered plugin, ready or not; nothing is printed."""
     return load().plugins
 
 
@@ -102,19 +103,18 @@ def _discover() -> list[tuple[Plugin, importlib.metadata.EntryPoint]]:
     for entry_point in importlib.metadata.entry_points(group=hookspecs.GROUP):
         plugin = Plugin(entry_point.name, entry_point.value, *_distribution(entry_point.dist))
         if entry_point.name in unwanted or (wanted and entry_point.name not in wanted | {"core"}):
-            plugin = replace(plugin, stage="disabled")
+            plugin = replace(plugin, step="disabled")
         rows.append((plugin, entry_point))
     rows = list(dict.fromkeys(rows))  # an editable install can be listed twice
-    enabled = [plugin for plugin, _ in rows if plugin.stage != "disabled"]
+    enabled = [plugin for plugin, _ in rows if plugin.step != "disabled"]
     return sorted(
-        ((_unique(plugin, enabled) if plugin.stage != "disabled" else plugin, ep) for plugin, ep in rows),
+        ((_unique(plugin, enabled) if plugin.step != "disabled" else plugin, ep) for plugin, ep in rows),
         key=lambda row: (row[0].name, row[0].distribution),
     )
 
 
 def _distribution(dist: importlib.metadata.Distribution | None) -> tuple[str, str, str, str, bool]:
-    """Name, version, and whether it is an editable install (PEP 610), with the record's defaults between; a broken
-    folder of metadata gives `unknown`."""
+    """The fields of a `Plugin` from `distribution` to `editable` (PEP 610); `unknown` if the metadata is broken."""
     name = version = "unknown"
     editable = False
     with contextlib.suppress(Exception):
@@ -127,15 +127,16 @@ def _distribution(dist: importlib.metadata.Distribution | None) -> tuple[str, st
 
 
 def _unique(plugin: Plugin, enabled: list[Plugin]) -> Plugin:
-    """Of two plugins of one name neither is used; `core` is the core's."""
-    own = plugin.target == _CORE
+    """The plugin, or its failure if it shares its name: then neither of the two is used. `core` is zoo's own."""
     if plugin.name == "core":
-        return plugin if own else replace(plugin, stage="unique", error="the name 'core' is taken by the core itself")
-    owners = sorted(whose(other) for other in enabled if other.name == plugin.name)
+        if plugin.target == _CORE:
+            return plugin
+        return replace(plugin, step="unique", error="the name 'core' belongs to zoo itself")
+    owners = sorted(other.release for other in enabled if other.name == plugin.name)
     if len(owners) == 1:
         return plugin
     error = f"{len(owners)} distributions call a plugin {plugin.name!r}: {' and '.join(owners)}"
-    return replace(plugin, stage="unique", error=error)
+    return replace(plugin, step="unique", error=error)
 
 
 def _import(entry_point: importlib.metadata.EntryPoint) -> ModuleType:
@@ -148,76 +149,52 @@ def _import(entry_point: importlib.metadata.EntryPoint) -> ModuleType:
 def _check_api(module: ModuleType) -> None:
     version = getattr(module, "ZOO_API", None)
     if version != hookspecs.API:
-        raise PluginError(f"{module.__name__}.ZOO_API is {version!r}; this zoo speaks {hookspecs.API}")
+        made_for = f"is made for plugin API {version}" if version else "does not set ZOO_API"
+        raise PluginError(
+            f"{module.__name__} {made_for}; this version of zoo needs plugins with ZOO_API = {hookspecs.API}"
+        )
 
 
-def _register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:
-    manager.register(module, name=name)
+def _register(module: ModuleType) -> pluggy.PluginManager:
+    """The plugin's hooks, in a manager of its own: pluggy may refuse it half-way, and no other plugin is affected."""
+    manager = pluggy.PluginManager("zoo")
+    manager.add_hookspecs(hookspecs)
+    manager.register(module)
     manager.check_pending()
     if not manager.get_hookcallers(module):
-        raise PluginError(
-            f"{module.__name__} defines no hook (decorate zoo_components with zoo.plugins.hookspecs.hook)"
-        )
+        raise PluginError(f"{module.__name__} defines no hook (decorate zoo_components with zoo.plugin.hook)")
+    return manager
 
 
-def _unregister(manager: pluggy.PluginManager, name: str) -> None:
-    """Take a plugin out again, also one that pluggy refused half-way."""
-    module = manager.get_plugin(name)
-    if module is None:
-        return
-    for caller in manager.get_hookcallers(module) or ():
-        with contextlib.suppress(ValueError):
-            caller._remove_plugin(module)
-    manager.unregister(name=name)
-
-
-def _collect(
-    manager: pluggy.PluginManager, module: ModuleType, plugin: Plugin
-) -> tuple[list[RegisteredComponent], list[tuple[str, Path]]]:
-    others = [p for p in manager.get_plugins() if p is not module]
-    offers: list[RegisteredComponent] = []
-    given = manager.subset_hook_caller("zoo_components", others)()
-    if not given and hasattr(module, "zoo_components"):
+def _collect(manager: pluggy.PluginManager, module: ModuleType) -> tuple[list[Component], list[Path]]:
+    """The components and the registry files that the plugin offers."""
+    results = manager.hook.zoo_components()
+    if not results and hasattr(module, "zoo_components"):
         raise PluginError(f"{module.__name__}.zoo_components returned None")
-    for records in given:
-        for record in records:
-            _check_component(record)
-            offers.append(RegisteredComponent(record, plugin))
-    twice = [key for key, n in Counter((o.component.kind, o.id) for o in offers).items() if n > 1]
-    if twice:
-        raise PluginError(f"it offers {twice[0][0]} {twice[0][1]} twice")
-    paths = [
-        (plugin.name, Path(path)) for group in manager.subset_hook_caller("zoo_registries", others)() for path in group
-    ]
-    return offers, paths
+    components = [component for result in results for component in result]
+    for component in components:
+        _check_component(component)
+    for (kind, name), count in Counter((c.kind, c.name) for c in components).items():
+        if count > 1:
+            raise PluginError(f"it offers the {kind} {name} twice")
+    return components, [Path(path) for result in manager.hook.zoo_registries() for path in result]
 
 
-def _event_hooks(manager: pluggy.PluginManager, found: Iterable[Plugin]) -> dict[str, Callable[..., Any]]:
-    """Each ready plugin's own `zoo_run_event`, where it has one."""
-    hooks: dict[str, Callable[..., Any]] = {}
-    for plugin in found:
-        module = manager.get_plugin(plugin.name) if plugin.ready else None
-        if module is not None and any(c.name == "zoo_run_event" for c in manager.get_hookcallers(module) or ()):
-            others = [other for other in manager.get_plugins() if other is not module]
-            hooks[plugin.name] = manager.subset_hook_caller("zoo_run_event", others)
-    return hooks
-
-
-def _check_component(record: object) -> None:
-    if not isinstance(record, Component):
-        raise PluginError(f"zoo_components gave a {type(record).__name__}, not a zoo.types.Component")
-    if record.kind not in KINDS:
+def _check_component(component: object) -> None:
+    if not isinstance(component, Component):
+        raise PluginError(f"zoo_components gave a {type(component).__name__}, not a zoo.types.Component")
+    if component.kind not in KINDS:
         raise PluginError(
-            f"component {record.name!r} has the unknown kind {record.kind!r}. {near(str(record.kind), KINDS)}"
+            f"component {component.name!r} has the unknown kind {component.kind!r}. {near(str(component.kind), KINDS)}"
         )
-    if bool(record.names) != (record.name == "*"):
-        raise PluginError(f"component {record.name!r}: a family is called '*' and has `names`")
-    for name in (record.name, *record.aliases):
-        if not isinstance(name, str) or not (_NAME.fullmatch(name) or (name == "*" and record.names)):
+    if bool(component.names) != (component.name == "*"):
+        raise PluginError(f"component {component.name!r}: a family is called '*' and has `names`")
+    for name in (component.name, *component.aliases):
+        if not isinstance(name, str) or not (_NAME.fullmatch(name) or (name == "*" and component.names)):
             raise PluginError(f"component {name!r}: a name is letters, digits, '.', '_' and '-'")
-    for path in (record.target, record.config, *filter(None, [record.names])):
+    for path in (component.target, component.config, *filter(None, [component.names])):
         if not isinstance(path, str) or not _IMPORT.fullmatch(path):
-            raise PluginError(f"component {record.name!r}: {path!r} is not of the form 'package.module:name'")
+            raise PluginError(f"component {component.name!r}: {path!r} is not of the form 'package.module:name'")
 
 
 def _names(variable: str) -> set[str]:

@@ -1,1 +1,1 @@
-"""Which releases have names, and how a name becomes networks."""
+"""The registry of named releases, and loading one as networks."""

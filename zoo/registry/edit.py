@@ -1,4 +1,4 @@
-"""Add a release to a registry file, with its pins; check that what registries name is there and right."""
+"""Add a release to a registry file with its pins, and check that registered releases exist and match their pins."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from zoo.release.manifest import MANIFEST
 from zoo.release.names import pin_of
 from zoo.remote.address import SCHEME
 
-__all__ = ["Checkup", "add", "check", "user_registry"]
+__all__ = ["CheckResult", "add", "check"]
 
 _LARGEST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Checkup:
-    """What became of one entry; `problem` is empty where all is well, `skipped` if it was not looked at."""
+class CheckResult:
+    """The check of one entry; `problem` is empty if there is none, `skipped` if it was not checked."""
 
     name: str
     source: str
@@ -36,21 +36,21 @@ class Checkup:
 def add(source: str, path: Path, *, default: bool = False) -> Entry:
     """Append a release, a folder or `hub:org/name[@revision]`, to a registry file; return its entry.
 
-    The release is checked whole first (and pulled). A folder is written relative to the file where it lies below it.
-    Raises ReleaseError, with the file unchanged, when the name is taken in any layer or the release is not right.
+    The release is checked (and pulled) first. The path of a folder below the file's own is written relative to it.
+    Raises ReleaseError if the release fails the check or any layer uses its name; then the file is unchanged.
     """
-    got = get(source)
-    manifest = got.manifest
-    if got.commit:
+    release = get(source)
+    manifest = release.manifest
+    if release.commit:
         repo = source.removeprefix(SCHEME).partition("@")[0]
-        where = f"{SCHEME}{repo}@{got.commit}"
+        pinned_source = f"{SCHEME}{repo}@{release.commit}"
     else:
-        folder, base = got.folder.resolve(), path.resolve().parent
-        where = f"dir:{folder.relative_to(base) if folder.is_relative_to(base) else folder}"
+        folder, base = release.folder.resolve(), path.resolve().parent
+        pinned_source = f"dir:{folder.relative_to(base) if folder.is_relative_to(base) else folder}"
     table = {
         "version": manifest.version,
-        "source": where,
-        "manifest": pin_of(read_manifest_bytes(got.folder)),
+        "source": pinned_source,
+        "manifest": pin_of(read_manifest_bytes(release.folder)),
         "parts": list(manifest.holds),
         "data": {"shape": list(manifest.data.shape), "kind": "image" if manifest.data.is_image else "vector"},
         "latent_dim": manifest.latent_dim,
@@ -58,44 +58,36 @@ def add(source: str, path: Path, *, default: bool = False) -> Entry:
     }
     if default:
         table["default"] = True
-    text = "\n" + tomli_w.dumps({"models": {manifest.name: table}})
-    old = read_regular(path.resolve(), _LARGEST).decode("utf-8") if path.exists() else "format = 1\n"
-    whole = (old + text).encode()
-    _require_valid(whole, path)
-    write_atomically(path, whole)
+    before = read_regular(path.resolve(), _LARGEST) if path.exists() else b"format = 1\n"
+    after = before + b"\n" + tomli_w.dumps({"models": {manifest.name: table}}).encode()
+    _require_valid(after, path)
+    write_atomically(path, after)
     return next(entry for entry in read_registry(path) if entry.name == manifest.name)
 
 
-def check(path: Path | None = None, *, online: bool = False) -> list[Checkup]:
-    """Check every entry of one file, or of all layers: its release is there, pinned and whole.
+def check(path: Path | None = None, *, online: bool = False) -> list[CheckResult]:
+    """Check every entry of one file, or of all layers: its release exists, is complete and matches its pins.
 
-    What is on the Hub is looked at with `online` only: then it is pulled. Raises ReleaseError for a wrong file.
+    With `online`, releases on the Hub are pulled and checked too. Raises ReleaseError for an invalid registry file.
     """
     entries = read_registry(path) if path is not None else load_registry().entries
     return [_check(entry, online) for entry in entries]
 
 
-def user_registry() -> Path:
-    """The user's own registry file."""
-    import platformdirs
-
-    return Path(os.environ.get("ZOO_CONFIG") or platformdirs.user_config_dir("zoo", appauthor=False)) / "registry.toml"
-
-
-def _check(entry: Entry, online: bool) -> Checkup:
+def _check(entry: Entry, online: bool) -> CheckResult:
     if entry.source.startswith(SCHEME) and not online:
-        return Checkup(entry.name, entry.source, entry.origin, skipped=True)
+        return CheckResult(entry.name, entry.source, entry.origin, skipped=True)
     try:
         if not os.path.lexists(locate(entry) / MANIFEST):
             raise ReleaseError(f"{entry.source} has no {MANIFEST}")
         verify_files(*open_release(locate(entry)))
     except ZooError as error:
-        return Checkup(entry.name, entry.source, entry.origin, error.message)
-    return Checkup(entry.name, entry.source, entry.origin)
+        return CheckResult(entry.name, entry.source, entry.origin, error.message)
+    return CheckResult(entry.name, entry.source, entry.origin)
 
 
 def _require_valid(data: bytes, path: Path) -> None:
-    """The file as it would be, beside all the other layers."""
+    """Check the new contents of a registry file, alone and together with all other layers. Raises ReleaseError."""
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / path.name
         trial.write_bytes(data)
@@ -104,8 +96,8 @@ def _require_valid(data: bytes, path: Path) -> None:
         except ReleaseError as error:
             raise ReleaseError(error.message.replace(str(trial), str(path)), error.hint) from None
     others = [file for _, file in registry_files() if file.resolve() != path.resolve()]
-    taken = {name: file for file in others for entry in read_registry(file) for name in entry.answers_to}
+    taken = {name: file for file in others for entry in read_registry(file) for name in entry.all_names}
     for entry in added:
-        clash = sorted(entry.answers_to & set(taken))
+        clash = sorted(entry.all_names & set(taken))
         if clash:
             raise ReleaseError(f"{clash[0]} is already in {taken[clash[0]]}", "Give the release another name.")

@@ -1,4 +1,4 @@
-"""Registries that lie elsewhere: fetched once a command, kept for when there is no network."""
+"""Registries at URLs: fetched once per command, with a cached copy for use without a network."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from zoo._utils.hash_cache import cache_folder
 from zoo.errors import ConfigError, ReleaseError, RemoteError
 from zoo.registry.file import read_registry
 
-__all__ = ["added", "fetch"]
+__all__ = ["extra_registries", "fetch"]
 
 _LARGEST = 1_000_000
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 
 
 @contextmanager
-def added(places: Sequence[str]) -> Iterator[None]:
-    """Have these files and addresses read as the last layers of the registry while the block runs."""
+def extra_registries(places: Sequence[str]) -> Iterator[None]:
+    """Read these files and URLs as the last layers of the registry while the block runs."""
     before = os.environ.get("ZOO_REGISTRY")
     paths = [str(fetch(place)) if "://" in place else place for place in places]
     os.environ["ZOO_REGISTRY"] = os.pathsep.join([before, *paths] if before else paths)
@@ -38,22 +38,22 @@ def added(places: Sequence[str]) -> Iterator[None]:
 
 
 def fetch(url: str) -> Path:
-    """A registry.toml from an https address (or this machine's own http), as a local file.
+    """Fetch a registry.toml from an https URL (or http on this machine); the local file.
 
-    Without a network the copy of the last time is used, with a warning. Raises ConfigError, RemoteError, or
-    ReleaseError for a file that is not a registry or that names a folder: that means something else on each machine.
+    Without a network the cached copy is used, with a warning. Raises ConfigError, RemoteError, or ReleaseError for a
+    file that is not a registry or that names a folder: a path means something else on each machine.
     """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         raise ConfigError(f"registry {url[:200]!r} is not an https address", "Give a path or https://...")
     path = cache_folder() / "registries" / f"{sha256_of(url.encode())[:32]}.toml"
     try:
-        with urllib.request.urlopen(url, timeout=_PATIENCE) as reply:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as reply:
             data = reply.read(_LARGEST + 1)
     except (OSError, ValueError) as error:
         if not path.exists():
             raise RemoteError(f"registry {url[:200]} cannot be fetched: {error}", "Check the address.") from None
-        warnings.warn(f"{url} cannot be reached; using the copy of the last time", stacklevel=2)
+        warnings.warn(f"{url} cannot be reached; using the copy that was fetched last", stacklevel=2)
         return path
     if len(data) > _LARGEST:
         raise ReleaseError(f"registry {url[:200]} has more than {_LARGEST:,} bytes")

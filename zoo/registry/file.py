@@ -1,4 +1,4 @@
-"""One registry.toml, format 1: its entries as checked facts. No torch, no network.
+"""Parse one registry.toml, format 1, into checked entries. No torch, no network.
 
 format = 1
 
@@ -40,7 +40,7 @@ _SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a model's samples are, in brief: `image` of shape (C, H, W) or `vector` of shape (F,)."""
+    """The kind and shape of a model's samples: `image` of shape (C, H, W) or `vector` of shape (F,)."""
 
     shape: tuple[int, ...]
     kind: Literal["image", "vector"] = "image"
@@ -55,10 +55,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A named release: where it is and the pin of its zoo.json, which pins every other file.
+    """A named release: its source and the pin of its zoo.json, which pins every other file.
 
-    `aliases` are other names that find it and are not listed. `deprecated` says what to use instead; such an
-    entry loads with a warning and is not listed. `origin` is the registry file that names it.
+    `aliases` are other names for it, which are not listed. `deprecated` says what to use instead; such an entry loads
+    with a warning and is not listed. `origin` is the registry file that has the entry.
     """
 
     name: str
@@ -89,12 +89,12 @@ class Entry:
 
     @property
     def arch(self) -> str:
-        """The part of the name before the tag."""
+        """The name up to the tag."""
         return self.name.partition(".")[0]
 
     @property
-    def answers_to(self) -> frozenset[str]:
-        """Every name that finds it: its own, its aliases, and the arch alone if it is the default."""
+    def all_names(self) -> frozenset[str]:
+        """Every name that it can be found by: its own, its aliases, and the arch alone if it is the default."""
         return frozenset({self.name, *self.aliases, *([self.arch] if self.default else [])})
 
 
@@ -130,7 +130,7 @@ def _entry(name: str, table: Any, path: Path) -> Entry:
             raise ReleaseError(f"{what}: unknown key {key!r}", "The name is the key of the table.")
     if table and all(isinstance(value, dict) for value in table.values()):
         raise ReleaseError(f"{what} holds tables only", 'A dot in a name needs quotes: [models."arch.tag"].')
-    # The path is added afterwards: it is a fact about the file, not in it.
+    # set afterwards: a registry file does not contain its own path
     entry = from_plain(Entry, {"name": name, **table}, what, error=ReleaseError)
     object.__setattr__(entry, "origin", path)
     return entry

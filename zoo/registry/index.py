@@ -1,9 +1,9 @@
-"""The registry: which releases have names, from layered registry.toml files. No torch; the network only for a
-release on the Hub that is not on this machine yet.
+"""The registry: named releases from layered registry.toml files. No torch; the network is used only for a release on
+the Hub that is not on this machine yet.
 
 Layers, in this order: built-in, each plugin's (`zoo_registries()`), the user's (`$ZOO_CONFIG/registry.toml`,
 or the platform's config folder), then the paths in `$ZOO_REGISTRY` and those given by the caller. No layer
-shadows another: a name given twice is an error that names both files.
+shadows another: if two layers have the same name, the error names both files.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from zoo.release.folder import read_manifest, read_manifest_bytes, verify_files
 from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.release.names import pin_of
 from zoo.remote.address import SCHEME, parse_address
-from zoo.remote.pull import Pulled, cached, pull
+from zoo.remote.pull import PulledRelease, find_cached, pull
 
 __all__ = [
     "Entry",
     "Layer",
     "Registry",
     "Sample",
-    "at_hand",
+    "available_release",
     "find",
     "get",
     "layers",
@@ -46,6 +46,7 @@ __all__ = [
     "plugin_problems",
     "read_registry",
     "registry_files",
+    "user_registry",
 ]
 
 FILE = "registry.toml"
@@ -53,40 +54,41 @@ FILE = "registry.toml"
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All entries of all layers, in layer order. Raises ReleaseError when two answer to one name."""
+    """All entries of all layers, in layer order. Raises ReleaseError if two share a name."""
 
     entries: tuple[Entry, ...]
 
     def __post_init__(self) -> None:
-        named: dict[str, Entry] = {}
+        by_name: dict[str, Entry] = {}
         for entry in self.entries:
-            for name in sorted(entry.answers_to):
-                if name in named:
-                    first = named[name]
-                    raise _clash(name, first, entry)
-                named[name] = entry
+            for name in sorted(entry.all_names):
+                if name in by_name:
+                    raise _clash(name, by_name[name], entry)
+                by_name[name] = entry
 
     def models(self, pattern: str = "*") -> tuple[Entry, ...]:
         """Entries whose name matches a glob, in natural order; one without a dot may match the arch alone."""
-        wanted = pattern.casefold()
-        listed = [entry for entry in self.entries if not entry.deprecated]
-        chosen = [
+        pattern = pattern.casefold()
+        matching = [
             entry
-            for entry in listed
-            if fnmatch.fnmatchcase(entry.name, wanted)
-            or ("." not in wanted and fnmatch.fnmatchcase(entry.arch, wanted))
+            for entry in self.entries
+            if not entry.deprecated
+            and (
+                fnmatch.fnmatchcase(entry.name, pattern)
+                or ("." not in pattern and fnmatch.fnmatchcase(entry.arch, pattern))
+            )
         ]
-        return tuple(sorted(chosen, key=lambda entry: _natural(entry.name)))
+        return tuple(sorted(matching, key=lambda entry: _natural(entry.name)))
 
     def find(self, name: str) -> Entry:
         """The entry of a name, an alias, or an arch with a default; `NAME@VERSION` checks the version.
 
-        Raises UnknownName with near matches. A deprecated entry is given with a FutureWarning.
+        Raises UnknownName with near matches. For a deprecated entry there is a FutureWarning.
         """
-        wanted, at, version = name.casefold().partition("@")
-        entry = next((entry for entry in self.entries if wanted in entry.answers_to), None)
+        bare, at, version = name.casefold().partition("@")
+        entry = next((entry for entry in self.entries if bare in entry.all_names), None)
         if entry is None:
-            raise self._unknown(name, wanted)
+            raise self._unknown(name, bare)
         if at and version != entry.version:
             raise UnknownName(
                 f"{entry.name} is version {entry.version} in {entry.origin}, not {version!r}",
@@ -96,12 +98,12 @@ class Registry:
             warnings.warn(f"{entry.name} is deprecated: {entry.deprecated}", FutureWarning, stacklevel=2)
         return entry
 
-    def _unknown(self, name: str, wanted: str) -> UnknownName:
-        tags = [entry.name for entry in self.models() if entry.arch == wanted]
+    def _unknown(self, name: str, bare: str) -> UnknownName:
+        tags = [entry.name for entry in self.models() if entry.arch == bare]
         if tags:
             return UnknownName(f"{name!r} has no default", f"Choose one: {', '.join(tags)}.")
         known = {known for entry in self.models() for known in (entry.name, *entry.aliases)}
-        hint = near(wanted, known) or "No model is registered; pip install zoo-starter brings some."
+        hint = near(bare, known) or "No model is registered; pip install zoo-starter brings some."
         return UnknownName(f"there is no model {name[:100]!r}", hint)
 
 
@@ -116,25 +118,25 @@ def find(name: str) -> Entry:
 
 
 def load_registry(extra: Iterable[Path] = ()) -> Registry:
-    """Read every layer; `extra` paths come last. Raises ReleaseError naming the file and its wrong key.
+    """Read every layer; `extra` paths come last. Raises ReleaseError with the file and its invalid key.
 
-    A plugin's file that is wrong, or that takes a name which another file has, is left out, with a warning; with
-    `ZOO_STRICT_PLUGINS` it is an error like any other.
+    If a plugin's file is invalid or has a name of another file, it is left out, with a warning; with
+    `ZOO_STRICT_PLUGINS` that is an error too.
     """
     from zoo import plugins
 
     files = registry_files(extra)
     registry, problems = _read_layers(files)
     for owner, problem in problems.items():
-        silence = f"It came with plugin {owner!r}; to go on without: ZOO_DISABLE_PLUGINS={owner}"
+        source = f"It came with plugin {owner!r}; to go on without: ZOO_DISABLE_PLUGINS={owner}"
         if plugins.strict():
-            raise ReleaseError(problem.message, f"{problem.hint} {silence}".strip())
-        _tell(f"warning: {problem.message}\n  Its models are left out. {silence}")
+            raise ReleaseError(problem.message, f"{problem.hint} {source}".strip())
+        _warn_once(f"warning: {problem.message}\n  Its models are left out. {source}")
     return registry
 
 
 def plugin_problems() -> dict[str, str]:
-    """What is wrong with the registry files of plugins, by plugin; nothing is printed or raised."""
+    """The problems of plugins' registry files, by plugin; nothing is printed or raised."""
     from zoo import plugins
 
     files = [("", _built_in()), *((owner, path) for owner, path in plugins.load().registries)]
@@ -143,14 +145,14 @@ def plugin_problems() -> dict[str, str]:
 
 def registry_files(extra: Iterable[Path] = ()) -> tuple[tuple[str, Path], ...]:
     """The registry files in layer order, each with the plugin that brought it ('' for the others)."""
-    from zoo import plugins  # the host imports every plugin module: not before it is needed
+    from zoo import plugins  # imports every plugin module: not before it is needed
 
     return _files(plugins.registries(), extra)
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One registry file: the plugin that brought it ('' for the others), what it names, or what is wrong with it."""
+    """One registry file: the plugin that brought it ('' for the others), and its entries or its problem."""
 
     path: Path
     plugin: str
@@ -159,46 +161,50 @@ class Layer:
 
 
 def layers() -> tuple[Layer, ...]:
-    """Every registry file in layer order, each read for itself; nothing is printed, and nothing wrong is raised."""
+    """Every registry file in layer order, each read alone; nothing is printed, and an invalid file is not raised."""
     from zoo import plugins
 
-    found = []
+    layers = []
     for owner, path in _files(plugins.load().registries):
         try:
-            found.append(Layer(path, owner, read_registry(path)))
+            layers.append(Layer(path, owner, read_registry(path)))
         except ReleaseError as error:
-            found.append(Layer(path, owner, problem=error.message))
-    return tuple(found)
+            layers.append(Layer(path, owner, problem=error.message))
+    return tuple(layers)
 
 
-def _files(brought: Iterable[tuple[str, Path]], extra: Iterable[Path] = ()) -> tuple[tuple[str, Path], ...]:
-    files = [("", _built_in()), *brought]
-    users = Path(os.environ.get("ZOO_CONFIG") or platformdirs.user_config_dir("zoo", appauthor=False)) / FILE
-    if users.exists():
-        files.append(("", users))
+def user_registry() -> Path:
+    """The user's own registry file."""
+    return Path(os.environ.get("ZOO_CONFIG") or platformdirs.user_config_dir("zoo", appauthor=False)) / FILE
+
+
+def _files(of_plugins: Iterable[tuple[str, Path]], extra: Iterable[Path] = ()) -> tuple[tuple[str, Path], ...]:
+    files = [("", _built_in()), *of_plugins]
+    if user_registry().exists():
+        files.append(("", user_registry()))
     listed = [Path(path) for path in os.environ.get("ZOO_REGISTRY", "").split(os.pathsep) if path]
     files.extend(("", path) for path in (*listed, *extra))
     return tuple(files)
 
 
 def locate(entry: Entry) -> Path:
-    """The folder of a registered release, its zoo.json held to the registry's pin.
+    """The folder of a registered release; a release on the Hub is pulled if it is not on this machine.
 
-    Raises ReleaseError when it is not on this machine, IntegrityError when zoo.json is another one.
+    Raises ReleaseError if it cannot be had, IntegrityError if its zoo.json is not the one that the registry pins.
     """
     folder, _ = _pinned_manifest(entry)
     return folder
 
 
-def at_hand(entry: Entry) -> tuple[Path, Manifest] | None:
-    """A registered release that lies on this machine: folder and manifest, held to the registry's pin. Asks no server.
+def available_release(entry: Entry) -> tuple[Path, Manifest] | None:
+    """Folder and manifest of a registered release that is on this machine and matches the registry's pin. No request.
 
-    None where it would have to be pulled or is not what the registry says; `open_release` tells why.
+    None if it would have to be pulled or differs from the registry; `open_release` raises the reason.
     """
     try:
         if entry.source.startswith(SCHEME):
             address = parse_address(entry.source)
-            return cached(address.repo, address.revision, entry.manifest)
+            return find_cached(address.repo, address.revision, entry.manifest)
         folder, data = _pinned_manifest(entry)
         manifest = parse_manifest(data, str(folder / MANIFEST))
         _require_agreement(entry, manifest)
@@ -208,10 +214,10 @@ def at_hand(entry: Entry) -> tuple[Path, Manifest] | None:
 
 
 def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> tuple[Path, Manifest]:
-    """A release by folder (one that has a zoo.json), registry name or `hub:org/name[@revision]`: folder and manifest.
+    """Folder and manifest of a release, given a folder with a zoo.json, a registry name or `hub:org/name[@revision]`.
 
-    A folder comes before a name. What is on the Hub is pulled unless it is whole on this machine. For a name the
-    manifest is held to the registry's pin and must say the same facts.
+    A folder takes precedence over a name. A release on the Hub is pulled unless it is complete on this machine. For a
+    name, the manifest must match the registry's pin and facts.
 
     Raises UnknownName, ReleaseError, IntegrityError, RemoteError.
     """
@@ -239,7 +245,7 @@ def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> t
 
 
 def _read_layers(files: Iterable[tuple[str, Path]]) -> tuple[Registry, dict[str, ReleaseError]]:
-    """The registry of the files that are right, and per plugin what is wrong with its own."""
+    """The registry of the valid files, and the problem of each plugin's file that is left out."""
     problems: dict[str, ReleaseError] = {}
     layers: list[tuple[str, tuple[Entry, ...]]] = []
     for owner, path in files:
@@ -249,36 +255,37 @@ def _read_layers(files: Iterable[tuple[str, Path]]) -> tuple[Registry, dict[str,
             if not owner:
                 raise
             problems[owner] = error
-    named: dict[str, tuple[str, Entry]] = {}
+    by_name: dict[str, tuple[str, Entry]] = {}
     for owner, entries in layers:
         for entry in entries:
-            for name in sorted(entry.answers_to):
-                other, first = named.setdefault(name, (owner, entry))
+            for name in sorted(entry.all_names):
+                other, first = by_name.setdefault(name, (owner, entry))
                 if first is not entry and (owner or other):
-                    # Neither plugin may shadow the other, nor take a name of the user's or of the core.
+                    # neither plugin may shadow the other, or use a name of the user's or of zoo's own registry
                     clash = _clash(name, first, entry)
                     problems |= {plugin: clash for plugin in (owner, other) if plugin}
-    kept = [entry for owner, entries in layers if owner not in problems for entry in entries]
-    return Registry(tuple(kept)), problems
+    valid = [entry for owner, entries in layers if owner not in problems for entry in entries]
+    return Registry(tuple(valid)), problems
 
 
 def _clash(name: str, first: Entry, second: Entry) -> ReleaseError:
     return ReleaseError(
-        f"two models answer to {name!r}: {first.name} in {first.origin}, {second.name} in {second.origin}",
-        "Rename or remove one, or take its default = true or alias away.",
+        f"two models have the name {name!r}: {first.name} in {first.origin}, {second.name} in {second.origin}",
+        "Rename or remove one of them, or its default = true or its alias.",
     )
 
 
 @functools.cache
-def _tell(text: str) -> None:
-    """Once a process."""
+def _warn_once(text: str) -> None:
+    """Print a warning on stderr, once a process."""
     print(text, file=sys.stderr)
 
 
-def get(name: str, *, refresh: bool = False) -> Pulled:
-    """Bring a release onto this machine if it is not there, and check every byte of it.
+def get(name: str, *, refresh: bool = False) -> PulledRelease:
+    """Pull a release if it is not on this machine, and check every byte of it.
 
-    `name` as in `open_release`; of a release that is not on the Hub the commit is empty. Raises what that raises.
+    `name` is as in `open_release`; the commit is empty for a release that is not on the Hub. Raises like
+    `open_release`.
     """
     source = name if name.startswith(SCHEME) else ""
     pin = None
@@ -290,11 +297,11 @@ def get(name: str, *, refresh: bool = False) -> Pulled:
         return pull(parse_address(source), pin, refresh=refresh)
     folder, manifest = open_release(name)
     verify_files(folder, manifest)
-    return Pulled(folder, "", manifest, requested=False)
+    return PulledRelease(folder, "", manifest, requested=False)
 
 
 def _built_in() -> Path:
-    """In a wheel the file lies in the package; in a source checkout beside it."""
+    """The built-in registry file: inside the package in a wheel, beside the package in a source checkout."""
     package = Path(__file__).resolve().parents[1]
     for path in (package / FILE, package.parent / FILE):
         if path.is_file():
@@ -316,17 +323,16 @@ def _folder(entry: Entry) -> Path:
     if spec is None or not spec.submodule_search_locations:
         hint = f"pip install {package.replace('_', '-')}"
         raise ReleaseError(f"{entry.name} comes with package {package!r}, which is not installed", hint)
-    places = [Path(place) / inside for place in spec.submodule_search_locations]
-    return next((place for place in places if place.is_dir()), places[0])
+    folders = [Path(location) / inside for location in spec.submodule_search_locations]
+    return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
 def _pinned_manifest(entry: Entry) -> tuple[Path, bytes]:
     folder = _folder(entry)
     data = read_manifest_bytes(folder)
-    found = pin_of(data)
-    if found != entry.manifest:
+    if (actual := pin_of(data)) != entry.manifest:
         raise IntegrityError(
-            f"{folder / MANIFEST} is {found[:19]}...; {entry.origin} pins {entry.manifest[:19]}...",
+            f"{folder / MANIFEST} is {actual[:19]}...; {entry.origin} pins {entry.manifest[:19]}...",
             "Install the release again, or correct the registry if the release is yours.",
         )
     return folder, data
@@ -341,15 +347,15 @@ def _require_agreement(entry: Entry, manifest: Manifest) -> None:
         ("data.shape", entry.data.shape, manifest.data.shape),
         ("parts", tuple(sorted(entry.parts)), manifest.holds),
     )
-    for key, registered, told in pairs:
-        if registered != told:
+    for key, registered, actual in pairs:
+        if registered != actual:
             raise ReleaseError(
-                f"{entry.origin} says {key} = {registered!r} of {entry.name}; its {MANIFEST} says {told!r}",
+                f"{entry.origin} says {key} = {registered!r} of {entry.name}; its {MANIFEST} says {actual!r}",
                 "Correct the registry.",
             )
 
 
 def _natural(name: str) -> list[list[tuple[bool, int, str]]]:
-    """The arch before the tag, and mnist9 before mnist10: runs of digits compare as numbers."""
-    words = [re.split(r"([0-9]+)", word) for word in name.split(".")]
-    return [[(piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in word] for word in words]
+    """A sort key: the arch before the tag, and mnist9 before mnist10 (runs of digits compare as numbers)."""
+    runs = [re.split(r"([0-9]+)", field) for field in name.split(".")]
+    return [[(run.isdigit(), int(run) if run.isdigit() else 0, run) for run in field] for field in runs]

@@ -1,14 +1,15 @@
-"""`zoo.load(...)`: a release as networks, every byte checked, strictly and without a network.
+"""`zoo.load(...)`: load a release's networks strictly, with every byte checked and without a network.
 
-The bytes that are hashed are the bytes that are used; parts are built on the meta device, every name, shape and type is
-compared, then the values are put in place. Nothing of a release is executed.
+The bytes that are hashed are the bytes that are used. Networks are built on the meta device; the name, shape and type
+of every tensor are compared before the values are assigned. Nothing in a release is executed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,9 +28,11 @@ from zoo.release.folder import read_manifest_bytes, read_part, read_pinned
 from zoo.release.manifest import AUTOENCODER, GAN, Manifest
 from zoo.release.names import pin_of
 from zoo.release.snapshots import repository_of
-from zoo.types import Origin
+from zoo.types import Origin, PartSpec
 
 __all__ = ["VECTORS", "LoadedRelease", "Replay", "load", "load_folder", "replay", "replay_vectors"]
+
+Model = TypeVar("Model", bound=nn.Module)
 
 VECTORS = "vectors.safetensors"
 """The file of a release that holds its test vectors."""
@@ -37,7 +40,7 @@ VECTORS = "vectors.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class LoadedRelease:
-    """A loaded release: the autoencoder, the GAN, or both, in eval mode, with the manifest and the folder."""
+    """A loaded release: the autoencoder, the GAN, or both, in eval mode, with manifest and folder."""
 
     manifest: Manifest
     folder: Path
@@ -52,40 +55,31 @@ class LoadedRelease:
         if m.lineage is not None:
             rows.append(("transfer", m.lineage.strategy))
         pin = m.files.get("samples.png")
-        seen = html.picture(read_pinned(self.folder, "samples.png", pin), f"Samples of {m.name}") if pin else ""
-        figures = "".join(metric._repr_html_() for metric in m.metrics)
-        return html.facts(rows) + figures + seen
+        samples = html.picture(read_pinned(self.folder, "samples.png", pin), f"Samples of {m.name}") if pin else ""
+        return html.facts_table(rows) + "".join(metric._repr_html_() for metric in m.metrics) + samples
 
 
 def load(name_or_folder: str | Path) -> LoadedRelease:
-    """Load a release by its registry name or its folder.
+    """Load a release by registry name, folder or `hub:org/name[@revision]`.
 
-    Raises UnknownName, ReleaseError (also when a plugin is missing, saying which to install) or IntegrityError
-    naming the file that is not what the manifest pins.
+    Raises UnknownName, ReleaseError (if a plugin is missing, with the one to install) or IntegrityError, with the file
+    that differs from its pin.
     """
     folder, manifest = open_release(name_or_folder)
     return load_folder(folder, manifest)
 
 
 def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
-    """Load a release whose manifest was read and is trusted (pinned by a registry, or the user's own)."""
-    with hash_cache(folder) as checked:
-        tensors = {role: _read(folder, manifest, role, checked) for role in manifest.parts}
+    """Load a release with a trusted manifest (pinned by a registry, or the user's own)."""
+    with hash_cache(folder) as hashes:
+        tensors = {role: _read(folder, manifest, role, hashes) for role in manifest.parts}
     specs = {role: part.spec for role, part in manifest.parts.items()}
     try:
         autoencoder = gan = None
         if AUTOENCODER[0] in specs:
-            chosen = {role: specs[role] for role in AUTOENCODER}
-            with SkipInit():
-                autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim, device="meta", shapes=False)
-            if not _assignable(autoencoder):
-                autoencoder = build_autoencoder(chosen, manifest.data, manifest.latent_dim)
+            autoencoder = _build(build_autoencoder, {role: specs[role] for role in AUTOENCODER}, manifest)
         if GAN[0] in specs:
-            chosen = {role: specs[role] for role in GAN}
-            with SkipInit():
-                gan = build_gan(chosen, manifest.data, manifest.latent_dim, device="meta", shapes=False)
-            if not _assignable(gan):
-                gan = build_gan(chosen, manifest.data, manifest.latent_dim)
+            gan = _build(build_gan, {role: specs[role] for role in GAN}, manifest)
     except UnknownName as error:
         raise _missing_plugin(manifest, error) from error
     for model in (autoencoder, gan):
@@ -101,27 +95,27 @@ def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The test vectors as they were recorded and as they come out now; what differs, in the order of the modules."""
+    """The test vectors as recorded and as computed now, and their differences in the order of the modules."""
 
     differences: list[Difference]
     recorded: Mapping[str, Tensor]
     given: Mapping[str, Tensor]
 
     def first(self) -> dict[str, Tensor]:
-        """The first whole result that differs (of a module's figures, the figures), as `recorded` and `given`."""
-        names = [one.name for one in self.differences]
+        """The first result that differs, or else the first module's statistics, as `recorded` and `given`."""
+        names = [difference.name for difference in self.differences]
         name = next((name for name in names if "/" not in name), names[0])
-        sides = {"recorded": self.recorded.get(name), "given": self.given.get(name)}
-        return {f"{side}.{name}": tensor for side, tensor in sides.items() if tensor is not None}
+        both = {"recorded": self.recorded.get(name), "given": self.given.get(name)}
+        return {f"{side}.{name}": tensor for side, tensor in both.items() if tensor is not None}
 
 
 def replay(folder: Path, manifest: Manifest) -> list[Difference]:
-    """Run the release's test vectors again; what differs beyond its tolerances, in the order in which modules run."""
+    """Compute the release's test vectors again; the differences beyond its tolerances, in the order of the modules."""
     return replay_vectors(folder, manifest).differences
 
 
 def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
-    """`replay`, with the tensors of both sides. Raises ReleaseError or IntegrityError where vectors are missing."""
+    """`replay`, with the tensors of both sides. Raises ReleaseError or IntegrityError if vectors are missing."""
     pair = load_folder(folder, manifest)
     pin = manifest.files.get(VECTORS)
     if pin is None:
@@ -136,29 +130,37 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
     return Replay(differences, recorded, given)
 
 
-def _read(folder: Path, manifest: Manifest, role: str, checked: HashCache) -> dict[str, Tensor]:
+def _build(build: Callable[..., Model], specs: Mapping[str, PartSpec], manifest: Manifest) -> Model:
+    """The networks on the meta device; on the CPU if not every tensor would get a value from the state dict."""
+    with SkipInit():
+        model = build(specs, manifest.data, manifest.latent_dim, device="meta", shapes=False)
+    return model if _assignable(model) else build(specs, manifest.data, manifest.latent_dim)
+
+
+def _read(folder: Path, manifest: Manifest, role: str, hashes: HashCache) -> dict[str, Tensor]:
     part = manifest.parts[role]
-    return unpack(read_part(folder, part, checked), str(folder / part.file))
+    return unpack(read_part(folder, part, hashes), str(folder / part.file))
 
 
 def _assignable(model: nn.Module) -> bool:
-    """Whether every tensor of the model is in its state dict: other buffers would stay without a value on meta."""
+    """Whether every tensor of the model is in its state dict: on meta, other buffers would get no value."""
     return len(model.state_dict()) == sum(1 for _ in model.named_parameters()) + sum(1 for _ in model.named_buffers())
 
 
 def _fill(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
+    """Assign the tensors of the file `what`, strictly. Raises IntegrityError or ReleaseError."""
     expected = module.state_dict()
     missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
     if missing or extra:
         raise IntegrityError(
-            f"{what} lacks the tensor {missing[0]!r}" if missing else f"{what} holds a tensor {extra[0]!r} too many",
-            "The release does not fit this version of its plugin.",
+            f"{what} lacks the tensor {missing[0]!r}" if missing else f"{what} has an extra tensor {extra[0]!r}",
+            "The release does not match this version of its plugin.",
         )
     for name, tensor in expected.items():
-        given = tensors[name]
-        if (given.shape, given.dtype) != (tensor.shape, tensor.dtype):
+        stored = tensors[name]
+        if (stored.shape, stored.dtype) != (tensor.shape, tensor.dtype):
             raise IntegrityError(
-                f"{what}: {name} is {given.dtype} {list(given.shape)}, expected {tensor.dtype} {list(tensor.shape)}"
+                f"{what}: {name} is {stored.dtype} {list(stored.shape)}, expected {tensor.dtype} {list(tensor.shape)}"
             )
     module.load_state_dict(dict(tensors), strict=True, assign=True)
     check_finite(module, what)

@@ -1,7 +1,7 @@
-"""A release folder on disk: read what its manifest pins, check it, write it whole or not at all.
+"""Release folders: read pinned files, verify them, and write a complete folder or none.
 
-The bytes that are used are the bytes that were hashed; no file is opened through a symbolic link (of a snapshot in the
-Hub's cache the blobs themselves are opened). No network, no torch.
+The bytes that are used are the bytes that were hashed. No file is opened through a symbolic link (for a snapshot in the
+Hub's cache, the blobs themselves are opened). No network, no torch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zoo._utils.files import hash_file, open_regular, read_regular, sha256_of, w
 from zoo._utils.hash_cache import HashCache
 from zoo.errors import IntegrityError, ReleaseError, StorageError
 from zoo.release.manifest import MANIFEST, FileEntry, Manifest, PartEntry, manifest_bytes, parse_manifest
-from zoo.release.snapshots import file_in
+from zoo.release.snapshots import snapshot_file
 
 __all__ = [
     "is_as_pinned",
@@ -32,14 +32,14 @@ _AGAIN = "Pull the release again; if that does not help, its publisher must repa
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The checked manifest of a folder. Raises ReleaseError naming the file, the key and what is allowed."""
+    """The manifest of a folder, checked. Raises ReleaseError with the file, the key and what is allowed."""
     return parse_manifest(read_manifest_bytes(folder), str(folder / MANIFEST))
 
 
 def read_manifest_bytes(folder: Path) -> bytes:
-    """The bytes of a folder's zoo.json, at most 1 MB; whoever pins them hashes these. Raises ReleaseError."""
+    """The bytes of a folder's zoo.json, at most 1 MB, as pins hash them. Raises ReleaseError."""
     try:
-        return read_regular(file_in(folder, MANIFEST), _LARGEST_MANIFEST)
+        return read_regular(snapshot_file(folder, MANIFEST), _LARGEST_MANIFEST)
     except FileNotFoundError:
         raise ReleaseError(
             f"{folder} is not a release: it has no {MANIFEST}", "Give the folder that holds it, or a name."
@@ -49,10 +49,10 @@ def read_manifest_bytes(folder: Path) -> bytes:
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:
-    """Check that the folder holds every pinned file, byte for byte, and nothing else.
+    """Check that the folder has every pinned file, byte for byte, and no other.
 
-    Hidden entries (`.gitattributes`, `.cache`) are passed over. Raises IntegrityError naming the first file
-    that is missing, differs, is not a regular file or is not pinned.
+    Hidden entries (`.gitattributes`, `.cache`) are skipped. Raises IntegrityError with the first file that is missing,
+    differs, is not a regular file or is not pinned.
     """
     for name in sorted(manifest.pinned):
         _verify_file(folder, name, manifest.pinned[name])
@@ -67,27 +67,27 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
 
 
 def is_as_pinned(folder: Path, name: str, entry: FileEntry) -> bool:
-    """Whether a file has the pinned bytes; it is hashed in pieces. Raises IntegrityError for one that is missing."""
+    """Whether a file has the pinned bytes; it is hashed in chunks. Raises IntegrityError if it cannot be read."""
     try:
-        digest, size = hash_file(file_in(folder, name))
+        digest, size = hash_file(snapshot_file(folder, name))
     except OSError as error:
         raise _unreadable(folder / name, error) from None
     return (digest, size) == (entry.sha256, entry.size)
 
 
-def read_part(folder: Path, entry: PartEntry, checked: HashCache | None = None) -> bytes:
-    """The bytes of a part's file, read once; these very bytes were hashed. Raises IntegrityError."""
-    return read_pinned(folder, entry.file, entry.pin, checked)
+def read_part(folder: Path, entry: PartEntry, hashes: HashCache | None = None) -> bytes:
+    """The bytes of a part's file, read once; the same bytes were hashed. Raises IntegrityError."""
+    return read_pinned(folder, entry.file, entry.pin, hashes)
 
 
-def read_pinned(folder: Path, name: str, entry: FileEntry, checked: HashCache | None = None) -> bytes:
-    """The bytes of any pinned file, read once; these very bytes were hashed. Raises IntegrityError.
+def read_pinned(folder: Path, name: str, entry: FileEntry, hashes: HashCache | None = None) -> bytes:
+    """The bytes of a pinned file, read once; the same bytes were hashed. Raises IntegrityError.
 
-    With `checked`, a file that was hashed before and has not changed since is not hashed again.
+    With `hashes`, a file that was hashed before and has not changed since is not hashed again.
     """
     path = folder / name
     try:
-        with open_regular(file_in(folder, name)) as file:
+        with open_regular(snapshot_file(folder, name)) as file:
             before = os.fstat(file.fileno())
             data = file.read(entry.size + 1) if before.st_size == entry.size else b""
             after = os.fstat(file.fileno())
@@ -95,51 +95,49 @@ def read_pinned(folder: Path, name: str, entry: FileEntry, checked: HashCache | 
         raise _unreadable(path, error) from None
     if before.st_size != entry.size or len(data) != entry.size:
         _compare(path, entry, "", before.st_size if before.st_size != entry.size else len(data))
-    still = _state(before) == _state(after)
-    if checked is not None and still and checked.knows(name, after, entry.sha256):
+    unchanged = _state(before) == _state(after)
+    if hashes is not None and unchanged and hashes.knows(name, after, entry.sha256):
         return data
     _compare(path, entry, sha256_of(data), len(data))
-    if checked is not None and still:
-        checked.note(name, after, entry.sha256)
+    if hashes is not None and unchanged:
+        hashes.add(name, after, entry.sha256)
     return data
 
 
 def pin_file(data: bytes) -> FileEntry:
-    """How a manifest pins these bytes."""
+    """The manifest entry that pins these bytes."""
     return FileEntry(sha256_of(data), len(data))
 
 
 def write_release(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Write a release folder, whole or not at all. `files` holds every pinned file and not zoo.json.
+    """Write a complete release folder or none. `files` are all pinned files, without zoo.json.
 
-    A folder that already holds these very bytes is left as it is. Raises IntegrityError when `files` are not
-    what the manifest pins, ReleaseError when the folder holds anything else, StorageError when it cannot be
-    written.
+    A folder with the same bytes is left unchanged. Raises IntegrityError if `files` differ from the manifest's pins,
+    ReleaseError if the folder has other contents, StorageError if it cannot be written.
     """
     pinned = manifest.pinned
-    odd = sorted(set(pinned) ^ set(files))
-    if odd:
-        state = "is pinned but not given" if odd[0] in pinned else "is given but not pinned"
-        raise IntegrityError(f"{manifest.name}: {odd[0]} {state}")
+    if unmatched := sorted(set(pinned) ^ set(files)):
+        state = "is pinned but not given" if unmatched[0] in pinned else "is given but not pinned"
+        raise IntegrityError(f"{manifest.name}: {unmatched[0]} {state}")
     for name, entry in pinned.items():
         _compare(folder / name, entry, sha256_of(files[name]), len(files[name]))
-    whole = {**files, MANIFEST: manifest_bytes(manifest)}
-    if _occupied(folder):
-        _require_same(folder, whole)
+    contents = {**files, MANIFEST: manifest_bytes(manifest)}
+    if _is_occupied(folder):
+        _require_same(folder, contents)
         return
     try:
-        write_folder_atomically(folder, whole)
+        write_folder_atomically(folder, contents)
     except StorageError as error:
-        if not _occupied(folder):
+        if not _is_occupied(folder):
             raise
-        # Someone else published here meanwhile: fine if it is the same release.
+        # another process wrote here meanwhile, perhaps the same release
         try:
-            _require_same(folder, whole)
-        except ReleaseError as taken:
-            raise taken from error
+            _require_same(folder, contents)
+        except ReleaseError as different:
+            raise different from error
 
 
-def _occupied(folder: Path) -> bool:
+def _is_occupied(folder: Path) -> bool:
     try:
         return any(folder.iterdir())
     except FileNotFoundError:
@@ -148,25 +146,25 @@ def _occupied(folder: Path) -> bool:
         raise ReleaseError(f"{folder} cannot become a release folder: {error.strerror or error}") from None
 
 
-def _require_same(folder: Path, whole: Mapping[str, bytes]) -> None:
+def _require_same(folder: Path, contents: Mapping[str, bytes]) -> None:
     problem = ReleaseError(
         f"{folder} already exists and holds something else",
         "Versions are immutable: raise the version or choose another folder.",
     )
-    sanitize = {name for name in os.listdir(folder) if not name.startswith(".")}
-    if sanitize != set(whole):
+    present = {name for name in os.listdir(folder) if not name.startswith(".")}
+    if present != set(contents):
         raise problem
-    for name, data in whole.items():
+    for name, data in contents.items():
         try:
             same = read_regular(folder / name, len(data)) == data
         except OSError:
-            same = False  # larger, a link or unreadable: not the same release in any case
+            same = False  # larger, a link or unreadable: not the same file in any case
         if not same:
             raise problem
 
 
 def _verify_file(folder: Path, name: str, entry: FileEntry) -> None:
-    path = file_in(folder, name)
+    path = snapshot_file(folder, name)
     try:
         size = os.lstat(path).st_size
         digest, read = hash_file(path) if size == entry.size else ("", size)
@@ -183,8 +181,7 @@ def _compare(path: Path, entry: FileEntry, digest: str, size: int) -> None:
     if size != entry.size:
         raise IntegrityError(f"{path} has {size:,} bytes; its manifest pins {entry.size:,}", _AGAIN)
     if digest != entry.sha256:
-        found, pinned = digest[:12], entry.sha256[:12]
-        raise IntegrityError(f"{path} has sha256 {found}...; its manifest pins {pinned}...", _AGAIN)
+        raise IntegrityError(f"{path} has sha256 {digest[:12]}...; its manifest pins {entry.sha256[:12]}...", _AGAIN)
 
 
 def _unreadable(path: Path, error: OSError) -> IntegrityError:

@@ -1,8 +1,8 @@
-"""The manifest of a release, `zoo.json`, format 1: facts, checked wherever they come from.
+"""The manifest of a release, `zoo.json`, format 1, and its checks.
 
-A manifest names every file of its folder with size and SHA-256, so that pinning zoo.json pins the release; its own
-`sha256` covers the rest of itself, so that a flipped bit shows even where nothing pins it.
-Reading refuses unknown keys and other formats. No I/O here, and no torch.
+A manifest has the size and SHA-256 of every file of its folder, so that pinning zoo.json pins the release. Its own
+`sha256` covers the rest of the manifest, so that a flipped bit is detected even without a pin. Unknown keys and other
+formats are refused. No I/O here, and no torch.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ GAN = ("generator", "discriminator", "prior")
 ROLES = AUTOENCODER + GAN
 
 _LARGEST = 1_000_000
-_SEAL = "sha256"
-"""The manifest's key for its own digest: a release that no registry pins is still whole or refused."""
+_DIGEST_KEY = "sha256"
+"""The key of the manifest's own digest, which also protects releases that no registry pins."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """A pinned file: the SHA-256 of its bytes (hex) and how many there are."""
+    """A pinned file: the SHA-256 of its bytes (hex), and its size in bytes."""
 
     sha256: str
     size: int
@@ -75,11 +75,11 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class PartEntry:
-    """One network of a release: what builds it and the file that holds its weights.
+    """One network of a release: the component that builds it, and the file with its weights.
 
-    `component` is the full id `<plugin>/<name>`; `plugin` the distribution that offered it, `name==version`;
-    `config` its settings as plain data; `parameters` how many trainable values it has. In zoo.json the role
-    is the key of the table and is not repeated inside.
+    `component` is the full id `<plugin>/<name>`; `plugin` its distribution, `name==version`; `config` its settings as
+    plain data; `parameters` the number of trainable values. In zoo.json the role is the key of the table and not
+    repeated inside.
     """
 
     role: str
@@ -115,13 +115,13 @@ class PartEntry:
 
     @property
     def spec(self) -> PartSpec:
-        """The component and its settings, as composing takes them."""
+        """The component with its settings, for composing."""
         return PartSpec(self.component, self.config)
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How samples are made: whether the generator's weights are an EMA, codes per forward, eval mode."""
+    """How to sample: with `chunk` codes per forward pass, in `eval` mode; `ema`: the generator's weights are an EMA."""
 
     ema: bool = True
     chunk: int = 64
@@ -134,11 +134,11 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """How a GAN was transferred: the strategy, the images shown since, and the autoencoder that it came from.
+    """The transfer that a GAN comes from: the strategy, the images shown since, and the autoencoder.
 
-    `weights` is the SHA-256 of the autoencoder's weights; `source` the release that held them, or None when
-    it was trained in the same run. `tensors` is the transfer's report as rows of plain values, one per tensor
-    of the final networks.
+    `weights` is the SHA-256 of the autoencoder's weights; `source` is their release, or None if the autoencoder was
+    trained in the same run. `tensors` is the transfer's report as rows of plain values, one per tensor of the final
+    networks.
     """
 
     strategy: str
@@ -163,7 +163,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class RecipeEntry:
-    """The file with everything needed to train the release again; `files` pins it with the same digest."""
+    """The file with the recipe that trains the release again; `files` pins it with the same digest."""
 
     file: str
     sha256: str
@@ -171,7 +171,7 @@ class RecipeEntry:
 
 @dataclass(frozen=True, slots=True)
 class Tolerances:
-    """How near the test vectors must come back: relative and absolute, and how many in a million may miss."""
+    """Tolerances of the test vectors: relative and absolute, and how many values per million may exceed them."""
 
     rtol: float = 1e-3
     atol: float = 1e-4
@@ -186,11 +186,11 @@ class Tolerances:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that is known of a release. Raises ReleaseError when the facts contradict each other.
+    """The contents of a zoo.json. Raises ReleaseError if they are inconsistent.
 
-    `parts` has the whole autoencoder, the whole GAN, or both. `sampling` is there when the GAN is. `files`
-    pins every other file of the folder but zoo.json itself. `credits` name the data's makers. Settings, rows
-    and metrics are plain data; their numbers are finite.
+    `parts` has all networks of the autoencoder, of the GAN, or of both. `sampling` is present if the GAN is. `files`
+    pins the other files of the folder, except zoo.json itself. `credits` name the data's authors. Settings, rows and
+    metrics are plain data with finite numbers.
     """
 
     name: str
@@ -223,13 +223,13 @@ class Manifest:
 
     @property
     def holds(self) -> tuple[str, ...]:
-        """`autoencoder`, `gan` or both: what a registry calls `parts`."""
-        held = (("autoencoder", AUTOENCODER), ("gan", GAN))
-        return tuple(name for name, roles in held if roles[0] in self.parts)
+        """`autoencoder`, `gan` or both, as in the key `parts` of a registry."""
+        models = (("autoencoder", AUTOENCODER), ("gan", GAN))
+        return tuple(name for name, roles in models if roles[0] in self.parts)
 
     @property
     def pinned(self) -> dict[str, FileEntry]:
-        """Every file of the folder but zoo.json, by name."""
+        """Every file of the folder except zoo.json, by name."""
         return {part.file: part.pin for part in self.parts.values()} | self.files
 
     def _check_parts(self) -> None:
@@ -237,7 +237,7 @@ class Manifest:
             raise ReleaseError("parts is empty", f"Allowed roles: {', '.join(ROLES)}.")
         for role, part in self.parts.items():
             if role != part.role:
-                raise ReleaseError(f"parts.{role} holds the part of role {part.role!r}")
+                raise ReleaseError(f"parts.{role} has the role {part.role!r}")
         for group in (AUTOENCODER, GAN):
             missing = [role for role in group if role not in self.parts]
             if 0 < len(missing) < len(group):
@@ -251,12 +251,12 @@ class Manifest:
 
     def _check_files(self) -> None:
         names = [part.file for part in self.parts.values()] + list(self.files)
-        seen = {MANIFEST}
+        pinned_names = {MANIFEST}
         for name in names:
             check_file_name(name)
-            if name.lower() in seen:
+            if name.lower() in pinned_names:
                 raise ReleaseError(f"file {name!r} is pinned twice (compared without case)")
-            seen.add(name.lower())
+            pinned_names.add(name.lower())
         if self.recipe is None:
             return
         pinned = self.files.get(self.recipe.file)
@@ -265,7 +265,7 @@ class Manifest:
 
 
 def parse_manifest(data: bytes, what: str) -> Manifest:
-    """The bytes of a zoo.json as a checked Manifest. `what` names the file in errors. Raises ReleaseError."""
+    """Parse and check the bytes of a zoo.json. `what` names the file in errors. Raises ReleaseError."""
     plain = parse_json(data, what, largest=_LARGEST, error=ReleaseError)
     if not isinstance(plain, dict):
         raise ReleaseError(f"{what}: expected a table, got {type(plain).__name__}")
@@ -276,9 +276,9 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
             "Upgrade Zoo if the release is newer: pip install --upgrade aegan-zoo",
         )
     manifest = from_plain(
-        Manifest, _with_roles({key: plain[key] for key in plain if key != _SEAL}, what), what, error=ReleaseError
+        Manifest, _with_roles({key: plain[key] for key in plain if key != _DIGEST_KEY}, what), what, error=ReleaseError
     )
-    if data != _sealed(plain):
+    if data != _with_digest(plain):
         raise IntegrityError(f"{what} was changed: its own sha256 does not fit", "Get the release again.")
     return manifest
 
@@ -290,21 +290,21 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         plain = {key: value for key, value in plain.items() if value is not None}
         for part in plain["parts"].values():
             del part["role"]
-        data = _sealed(plain)
+        data = _with_digest(plain)
     except (TypeError, ValueError) as error:
         raise ReleaseError(f"{manifest.name}: its manifest is not plain data: {error}") from None
-    parse_manifest(data, f"{manifest.name}'s {MANIFEST}")  # what is written can be read
+    parse_manifest(data, f"{manifest.name}'s {MANIFEST}")  # never write a manifest that cannot be read
     return data
 
 
-def _sealed(plain: dict[str, Any]) -> bytes:
-    """The bytes of these facts with the sha256 of those without it: a flipped bit anywhere breaks one of both."""
-    facts = {key: value for key, value in plain.items() if key != _SEAL}
-    return dump_json(facts | {_SEAL: sha256_of(dump_json(facts))})
+def _with_digest(plain: dict[str, Any]) -> bytes:
+    """The bytes of a manifest with the SHA-256 of its other keys."""
+    facts = {key: value for key, value in plain.items() if key != _DIGEST_KEY}
+    return dump_json(facts | {_DIGEST_KEY: sha256_of(dump_json(facts))})
 
 
 def _with_roles(plain: dict[str, Any], what: str) -> dict[str, Any]:
-    """The role is written once, as the key; `PartEntry` carries it as a field."""
+    """Copy each part's role from its key into the part, as `PartEntry` has it as a field."""
     parts = plain.get("parts")
     if not isinstance(parts, dict):
         return plain

@@ -1,7 +1,7 @@
-"""What releases, versions, licences, digests and files may be called. Every check raises ReleaseError.
+"""Checks of names, versions, licences, digests and file names. Every check raises ReleaseError.
 
-These strings come from strangers' manifests and registries and end up in paths, pages and shell lines:
-each has a small grammar, and nothing else passes.
+These strings come from untrusted manifests and registries and are used in paths, pages and shell commands: each must
+match a small grammar.
 """
 
 from __future__ import annotations
@@ -61,45 +61,45 @@ def check_digest(digest: str) -> None:
 
 
 def check_pin(pin: str) -> None:
-    """`sha256:` and 64 lower-case hex digits: how one file pins a manifest."""
+    """`sha256:` and 64 lower-case hex digits, the pin of a manifest."""
     kind, _, digest = pin.partition(":")
     if kind != "sha256" or not _DIGEST.fullmatch(digest):
         raise ReleaseError(f"manifest {_short(pin)} is not 'sha256:' and 64 lower-case hex digits")
 
 
 def check_hub_source(source: str) -> None:
-    """`hub:org/name@<40 hex digits>`, or empty where a release is not on the Hub."""
+    """`hub:org/name@<40 hex digits>`, or empty for a release that is not on the Hub."""
     if source and not _HUB_SOURCE.fullmatch(source):
         raise ReleaseError(f"source {_short(source)} is not hub:org/name@<40 hex digits>")
 
 
 def check_plugin(plugin: str) -> None:
-    """The distribution that a part came from, written `name==version`."""
+    """The distribution of a part's component, written `name==version`."""
     if len(plugin) > 200 or not _PLUGIN.fullmatch(plugin):
         raise ReleaseError(f"plugin {_short(plugin)} is not name==version", "For example zoo-dcgan==0.1.0.")
 
 
 def check_file_name(name: str) -> None:
-    """A plain name inside the release folder, of a kind that is only ever read as data.
+    """A plain name in the release folder, of a file type that is only read as data.
 
-    No separators, no leading dot, no name that another system treats as a device, and a known suffix: nothing
-    in a release can be imported or run.
+    It has no separator, no leading dot and a known suffix, and is no device name of another system: nothing in a
+    release can be imported or run.
     """
     plain = len(name) <= 100 and _FILE.fullmatch(name) and name.split(".")[0].lower() not in _DEVICE_NAMES
     if not plain:
         raise ReleaseError(
             f"file {_short(name)} is not a plain file name",
-            "Files lie in the release folder itself; use letters, digits, '.', '-' and '_'.",
+            "Files must be in the release folder itself; use letters, digits, '.', '-' and '_'.",
         )
     if not name.endswith(SUFFIXES) and name not in _BARE_FILES:
         allowed = ", ".join((*SUFFIXES, *_BARE_FILES))
-        raise ReleaseError(f"file {name!r} is of a kind that no release holds", f"Allowed: {allowed}.")
+        raise ReleaseError(f"file {name!r} has a type that is not allowed in a release", f"Allowed: {allowed}.")
 
 
 def check_license(text: str) -> None:
     """An SPDX licence expression: ids joined by AND, OR, WITH and parentheses. There is no default.
 
-    Only the grammar is checked, since the list of ids grows; `LicenseRef-name` says "a licence of my own".
+    Only the grammar is checked, as the list of ids grows; `LicenseRef-name` is a custom licence.
     """
     hint = "Use an SPDX expression, for example Apache-2.0, CC-BY-SA-3.0 or MIT OR Apache-2.0."
     if not text.strip():
@@ -113,44 +113,44 @@ def check_license(text: str) -> None:
 
 
 def pin_of(data: bytes) -> str:
-    """How a registry or a lineage pins these bytes of a zoo.json."""
+    """The pin of these bytes of a zoo.json, as in registries and lineages."""
     return f"sha256:{sha256_of(data)}"
 
 
 def _license_tokens(text: str) -> list[str] | None:
     if len(text) > 200:
         return None
-    tokens, at = [], 0
-    while at < len(text.rstrip()):
-        match = _LICENSE_TOKEN.match(text, at)
+    tokens, position = [], 0
+    while position < len(text.rstrip()):
+        match = _LICENSE_TOKEN.match(text, position)
         if match is None:
             return None
         tokens.append(match[1])
-        at = match.end()
+        position = match.end()
     return tokens
 
 
 def _is_expression(tokens: list[str]) -> bool:
-    """Whether operands and operators alternate and parentheses close; an exception after WITH is one id."""
-    depth, want_operand, after_with = 0, True, False
+    """Whether operands and operators alternate and parentheses match; WITH is followed by one id."""
+    depth, expects_operand, after_with = 0, True, False
     for token in tokens:
-        word = token in ("AND", "OR", "WITH")
-        if want_operand:
+        is_operator = token in ("AND", "OR", "WITH")
+        if expects_operand:
             if token == "(" and not after_with:
                 depth += 1
                 continue
-            if word or token in "()":
+            if is_operator or token in "()":
                 return False
-            want_operand, after_with = False, False
+            expects_operand, after_with = False, False
         elif token == ")":
             depth -= 1
             if depth < 0:
                 return False
-        elif word:
-            want_operand, after_with = True, token == "WITH"
+        elif is_operator:
+            expects_operand, after_with = True, token == "WITH"
         else:
             return False
-    return depth == 0 and not want_operand
+    return depth == 0 and not expects_operand
 
 
 def _short(text: str) -> str:

@@ -1,8 +1,8 @@
-"""Where the bytes of a file of a release lie: in the folder itself, or, in the Hub client's cache, among its blobs.
+"""Paths of a release's files: in the folder itself or, in the cache of the Hub's client, in the repository's blobs.
 
-A snapshot in that cache, `models--org--name/snapshots/<commit>/`, holds links `../../blobs/<digest>`. Just these are
-followed, once, and only into the blobs of the same repository; every other symbolic link stays refused by whoever
-opens the file. No network.
+A snapshot in that cache, `models--org--name/snapshots/<commit>/`, has links `../../blobs/<digest>`. Only such a link is
+followed, once, into the blobs of the same repository; any other symbolic link is refused when the file is opened. No
+network.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 
 from zoo._utils.files import sha256_of
 
-__all__ = ["COMMIT", "file_in", "is_named_after", "is_snapshot", "repository_of"]
+__all__ = ["COMMIT", "is_named_after", "is_snapshot", "repository_of", "snapshot_file"]
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _UP = os.path.join("..", "..", "blobs", "")
 
 
-def file_in(folder: Path, name: str) -> Path:
-    """The path to open for a release's file; it may still be missing, or a link that is then refused."""
+def snapshot_file(folder: Path, name: str) -> Path:
+    """The path to open for a release's file. It may be missing, or a symbolic link, which opening refuses."""
     path = folder / name
     if not is_snapshot(folder):
         return path
@@ -39,7 +39,7 @@ def file_in(folder: Path, name: str) -> Path:
 
 
 def is_snapshot(folder: Path) -> bool:
-    """Whether a folder lies where the Hub client keeps the files of one commit."""
+    """Whether a folder is a snapshot of one commit in the cache of the Hub's client."""
     return bool(
         COMMIT.fullmatch(folder.name)
         and folder.parent.name == "snapshots"
@@ -48,7 +48,7 @@ def is_snapshot(folder: Path) -> bool:
 
 
 def repository_of(folder: Path) -> str:
-    """`hub:org/name@commit` of a snapshot's folder; empty for any other."""
+    """`hub:org/name@commit` of a snapshot's folder; empty for any other folder."""
     if not is_snapshot(folder):
         return ""
     repo = folder.parent.parent.name.removeprefix("models--").replace("--", "/", 1)
@@ -56,7 +56,7 @@ def repository_of(folder: Path) -> str:
 
 
 def is_named_after(path: Path, data: bytes) -> bool:
-    """Whether a blob of the cache has the bytes that its name says: the client names it by git's id or by SHA-256."""
+    """Whether a blob's bytes match its name, which is git's object id or the SHA-256."""
     if not _DIGEST.fullmatch(path.name):
         return True
     if len(path.name) == 64:

@@ -1,1 +1,1 @@
-"""The Hub from this side: pull, push, search, and what is in its cache. Everything goes through huggingface_hub."""
+"""The Hub's client: pull, push, search and the cache. Everything goes through huggingface_hub."""

@@ -25,7 +25,7 @@ class Address:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the revision is a commit, which can never mean anything else."""
+        """Whether the revision is a commit: unlike a branch or a tag, it cannot move."""
         return COMMIT.fullmatch(self.revision) is not None
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class Address:
 
 
 def check_repo(repo: str) -> None:
-    """A repository is `namespace/name`. Raises ConfigError."""
+    """Raise ConfigError unless `repo` is `namespace/name`."""
     if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo:
         raise ConfigError(
             f"{repo[:120]!r} is not a repository of the Hub", "Write namespace/name, for example ann/digits."

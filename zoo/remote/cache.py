@@ -1,4 +1,4 @@
-"""What of the Hub client's cache are releases of Zoo: list, check, remove. Everything else in it is left alone."""
+"""The releases in the cache of the Hub's client: list, check, remove. Other repositories there are left alone."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from zoo.release.folder import read_manifest, verify_files
 from zoo.release.manifest import MANIFEST, Manifest
 from zoo.release.snapshots import repository_of
 from zoo.remote.address import SCHEME, parse_address
-from zoo.remote.calls import check_address
-from zoo.remote.pull import cached
-from zoo.remote.records import forget, read_records
+from zoo.remote.client import check_address
+from zoo.remote.pull import find_cached
+from zoo.remote.revisions import delete_revision, read_revisions
 
 if TYPE_CHECKING:
     from huggingface_hub import DeleteCacheStrategy
 
-__all__ = ["CachedRelease", "Removal", "check", "kept", "plan_removal", "remove"]
+__all__ = ["CachedRelease", "RemovalPlan", "cached_releases", "check", "plan_removal", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
 class CachedRelease:
-    """A release in the cache, at one commit; `name` and `version` are empty where its zoo.json cannot be read.
+    """A release in the cache at one commit. `size` is in bytes; `name` and `version` are empty if zoo.json is invalid.
 
-    One that is not `whole` lacks files: its pull was interrupted. Nothing loads it; pulling again goes on with it.
+    `whole` is false if files are missing because a pull was interrupted: it cannot be loaded, and pulling again fetches
+    the rest.
     """
 
     address: str
@@ -38,26 +39,26 @@ class CachedRelease:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
-    """What would go, and how many bytes that frees."""
+class RemovalPlan:
+    """The releases to remove, and how many bytes that frees."""
 
     releases: tuple[CachedRelease, ...]
     frees: int
 
 
-def kept() -> list[CachedRelease]:
-    """The releases in the cache. No request."""
-    found = []
+def cached_releases() -> list[CachedRelease]:
+    """The releases in the cache, by address. Sends no request."""
+    releases = []
     for folder, size in _snapshots():
         manifest = _manifest(folder)
         name, version = (manifest.name, manifest.version) if manifest else ("", "")
         address = repository_of(folder)
-        found.append(CachedRelease(address, folder, name, version, size, _is_whole(address)))
-    return sorted(found, key=lambda one: one.address)
+        releases.append(CachedRelease(address, folder, name, version, size, _is_whole(address)))
+    return sorted(releases, key=lambda release: release.address)
 
 
 def check(release: CachedRelease) -> str:
-    """Hash every file; what is wrong in one line, or nothing."""
+    """Hash every file; the first problem in one line, or an empty string."""
     try:
         verify_files(release.folder, read_manifest(release.folder))
     except ReleaseError as error:
@@ -65,32 +66,31 @@ def check(release: CachedRelease) -> str:
     return ""
 
 
-def plan_removal(names: Iterable[str]) -> Removal:
-    """The releases of these names, addresses (any commit, or one) or folders. Raises UnknownName."""
-    there = kept()
-    chosen: dict[str, CachedRelease] = {}
+def plan_removal(names: Iterable[str]) -> RemovalPlan:
+    """The releases that match names, addresses (with or without a commit) or folders. Raises UnknownName."""
+    cached = cached_releases()
+    selected: dict[str, CachedRelease] = {}
     for name in names:
-        matching = [one for one in there if _is_meant(name, one)]
+        matching = {release.address: release for release in cached if _matches(name, release)}
         if not matching:
-            raise UnknownName(
-                f"{name!r} is not in the cache", near(name, [one.address for one in there]) or "It holds nothing."
-            )
-        chosen |= {one.address: one for one in matching}
-    return Removal(tuple(chosen.values()), _strategy(chosen.values()).expected_freed_size if chosen else 0)
+            hint = near(name, [release.address for release in cached]) or "The cache is empty."
+            raise UnknownName(f"{name!r} is not in the cache", hint)
+        selected |= matching
+    return RemovalPlan(tuple(selected.values()), _strategy(selected.values()).expected_freed_size if selected else 0)
 
 
-def remove(removal: Removal) -> None:
-    """Delete them, the blobs that nothing else uses, and the notes about them."""
-    if not removal.releases:
+def remove(plan: RemovalPlan) -> None:
+    """Delete the releases, blobs that nothing else uses, and the revisions that were resolved to these commits."""
+    if not plan.releases:
         return
-    _strategy(removal.releases).execute()
-    gone = {one.address for one in removal.releases}
-    for record in read_records():
-        if f"{SCHEME}{record.repo}@{record.commit}" in gone:
-            forget(record)
+    _strategy(plan.releases).execute()
+    removed = {release.address for release in plan.releases}
+    for revision in read_revisions():
+        if f"{SCHEME}{revision.repo}@{revision.commit}" in removed:
+            delete_revision(revision)
 
 
-def _is_meant(name: str, release: CachedRelease) -> bool:
+def _matches(name: str, release: CachedRelease) -> bool:
     if name in (release.address, release.name, f"{release.name}@{release.version}", str(release.folder)):
         return True
     return (
@@ -118,8 +118,8 @@ def _snapshots() -> list[tuple[Path, int]]:
 
 def _is_whole(address: str) -> bool:
     try:
-        at = parse_address(address)
-        return cached(at.repo, at.revision) is not None
+        parsed = parse_address(address)
+        return find_cached(parsed.repo, parsed.revision) is not None
     except (ConfigError, ReleaseError):
         return False
 
@@ -134,4 +134,4 @@ def _manifest(folder: Path) -> Manifest | None:
 def _strategy(releases: Iterable[CachedRelease]) -> DeleteCacheStrategy:
     from huggingface_hub import scan_cache_dir
 
-    return scan_cache_dir().delete_revisions(*(one.folder.name for one in releases))
+    return scan_cache_dir().delete_revisions(*(release.folder.name for release in releases))

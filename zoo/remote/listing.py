@@ -1,4 +1,4 @@
-"""What a repository holds at a revision: its commit and its files."""
+"""The commit and the files of a repository at a revision."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import urllib.parse
 from dataclasses import dataclass
 
 from zoo.release.snapshots import COMMIT
-from zoo.remote.question import NotAHub, api_get
+from zoo.remote.api import NotAHub, api_get
 
 __all__ = ["Listing", "read_listing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A commit, and the size in bytes of each of its files; None where the Hub does not say."""
+    """A commit, and the size in bytes of each of its files; None if the Hub does not say."""
 
     commit: str
     sizes: dict[str, int | None]
 
 
 def read_listing(repo: str, revision: str) -> Listing:
-    """Ask the Hub once. Raises what `ask` raises."""
+    """One request. Raises like `api_get`."""
     plain = api_get(f"models/{repo}/revision/{urllib.parse.quote(revision, safe='')}", blobs="true")
     facts = plain if isinstance(plain, dict) else {}
     commit, files = facts.get("sha"), facts.get("siblings")

@@ -1,4 +1,4 @@
-"""Publish a release: proved first in a process of its own, then one commit, then a tag for its version."""
+"""Publish a release: verify it in a new process, upload it in one commit, and tag its version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zoo.errors import IntegrityError, ReleaseError, RemoteError
 from zoo.release.folder import read_manifest, read_manifest_bytes, read_pinned, verify_files
 from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.remote.address import check_repo
-from zoo.remote.calls import hub_errors, use_plain_uploads, with_retries
+from zoo.remote.client import hub_errors, use_plain_uploads, with_retries
 from zoo.remote.signing import SIGNATURE, sign
 
 if TYPE_CHECKING:
@@ -27,13 +27,16 @@ __all__ = ["Published", "prove", "push"]
 
 _CARD = "README.md"
 _PICTURE = "samples.png"
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 _LARGEST_MANIFEST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What is on the Hub now, or with a dry run would be: the files by name with their sizes."""
+    """The release on the Hub (as it would be, for a dry run): its files by name with their sizes in bytes.
+
+    `already`: the same release was there before.
+    """
 
     repo: str
     version: str
@@ -53,11 +56,11 @@ def push(
 ) -> Published:
     """Publish a release folder as `namespace/name` on the Hub, as the user that the Hub's client is logged in as.
 
-    Proves first: files as pinned, strict load and test vectors in a fresh process, a complete card. Then one commit on
-    top of the one that was looked at, tagged `v<version>`. The same bytes again change nothing; the same version with
-    other bytes is refused. `dry_run` is a folder to write exactly what would be uploaded; nothing is sent then.
-    `sign_key` is a private key to sign with. `private` says how the repository is made; one that exists stays as it is.
-    Raises ReleaseError, IntegrityError or RemoteError, with nothing published.
+    It is checked first: pinned files, a complete card, and a strict load with test vectors in a new process. Then one
+    commit on top of the current one is tagged `v<version>`. Pushing the same bytes again changes nothing; the same
+    version with other bytes is refused. `dry_run` is a folder to write the upload to; then nothing is sent. `sign_key`
+    is a private key to sign with. `private` applies to a new repository only.
+    Raises ReleaseError, IntegrityError or RemoteError; then nothing was published.
     """
     check_repo(repo)
     folder = Path(folder)
@@ -85,7 +88,7 @@ def push(
 
 
 def prove(folder: Path) -> Manifest:
-    """Everything that can be checked before publishing. Raises ReleaseError or IntegrityError."""
+    """Check everything that can be checked before publishing. Raises ReleaseError or IntegrityError."""
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
     _check_card(folder, manifest)
@@ -94,18 +97,18 @@ def prove(folder: Path) -> Manifest:
     try:
         differences = json.loads(done.stdout)["differences"]
     except (ValueError, KeyError, TypeError):
-        said = next((line for line in done.stderr.splitlines() if line.startswith("error: ")), "error: it crashed")
-        raise ReleaseError(f"{folder} does not load in a fresh process: {said[7:]}", f"zoo verify {folder}") from None
+        error = next((line for line in done.stderr.splitlines() if line.startswith("error: ")), "error: it crashed")
+        raise ReleaseError(f"{folder} does not load in a new process: {error[7:]}", f"zoo verify {folder}") from None
     if differences:
         raise IntegrityError(
-            f"{folder}: a fresh process gives another {differences[0]['name']} than the test vectors",
-            f"zoo verify {folder}  says where it begins. Make the release again on this machine.",
+            f"{folder}: a new process computes another {differences[0]['name']} than the test vectors",
+            f"zoo verify {folder}  shows the first difference. Make the release again on this machine.",
         )
     return manifest
 
 
 def _check_card(folder: Path, manifest: Manifest) -> None:
-    again = "Make the release again with `zoo release`: it writes a whole card."
+    again = "Make the release again with `zoo release`: it writes a complete card."
     pin = manifest.files.get(_CARD)
     if pin is None:
         raise ReleaseError(f"{folder} has no {_CARD}", again)
@@ -116,22 +119,22 @@ def _check_card(folder: Path, manifest: Manifest) -> None:
         raise ReleaseError(f"{folder / _CARD}: {error}", again) from None
     tags = head.get("tags")
     missing = [
-        what
-        for what, there in (
+        item
+        for item, present in (
             ("license", bool(head.get("license"))),
             ("library_name", head.get("library_name") == "aegan-zoo"),
             ("the tag aegan-zoo", isinstance(tags, list) and "aegan-zoo" in tags),
             ("model-index", not manifest.metrics or _has_metrics(head)),
             (_PICTURE, not manifest.data.is_image or _PICTURE in manifest.files),
         )
-        if not there
+        if not present
     ]
     if missing:
         raise ReleaseError(f"{folder / _CARD} is not complete: it lacks {', '.join(missing)}", again)
 
 
 def _has_metrics(head: Mapping[str, Any]) -> bool:
-    """Whether the Hub's own reader finds figures in the card."""
+    """Whether the Hub's own parser finds metrics in the card."""
     from huggingface_hub.repocard_data import model_index_to_eval_results
 
     try:
@@ -141,50 +144,50 @@ def _has_metrics(head: Mapping[str, Any]) -> bool:
 
 
 def _send(repo: str, manifest: Manifest, files: dict[str, bytes], private: bool, message: str) -> tuple[str, bool]:
-    """The commit that holds the release, and whether it was there before. Raises ReleaseError or RemoteError."""
+    """Upload; the release's commit, and whether it was there before. Raises ReleaseError or RemoteError."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
 
     api = HfApi()
     with hub_errors(f"push to {repo}"):
         try:
-            info: ModelInfo | None = with_retries(lambda: api.model_info(repo, timeout=_PATIENCE))
+            info: ModelInfo | None = with_retries(lambda: api.model_info(repo, timeout=_TIMEOUT))
         except RepositoryNotFoundError:
             info = None
             with_retries(lambda: api.create_repo(repo, private=private, exist_ok=True))
     try:
         with hub_errors(f"push to {repo}"):
-            seen = info or with_retries(lambda: api.model_info(repo, timeout=_PATIENCE))
-            return _publish(api, repo, seen, manifest, files, message)
+            current = info or with_retries(lambda: api.model_info(repo, timeout=_TIMEOUT))
+            return _publish(api, repo, current, manifest, files, message)
     except RemoteError as error:
         if info is not None:
             raise
-        # Not deleted: someone else may have begun to use it.
+        # not deleted: somebody may be using it already
         raise RemoteError(
-            f"{error.message} (the new repository {repo} is there already)",
-            f"{error.hint} Pushing again goes on from here; to remove it: hf repos delete {repo}",
+            f"{error.message} (the new repository {repo} was created)",
+            f"{error.hint} Push again to continue; to remove it: hf repos delete {repo}",
         ) from error
 
 
 def _publish(
-    api: HfApi, repo: str, seen: ModelInfo, manifest: Manifest, files: dict[str, bytes], message: str
+    api: HfApi, repo: str, current: ModelInfo, manifest: Manifest, files: dict[str, bytes], message: str
 ) -> tuple[str, bool]:
     from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
 
-    parent, there = str(seen.sha), {one.rfilename for one in seen.siblings or ()}
+    parent, present = str(current.sha), {file.rfilename for file in current.siblings or ()}
     tag = f"v{manifest.version}"
     tags = {ref.name: ref.target_commit for ref in with_retries(lambda: api.list_repo_refs(repo)).tags}
     if tag in tags:
         _require_same(api, repo, tags[tag], manifest, files[MANIFEST])
         return tags[tag], True
-    if MANIFEST in there and _published(api, repo, parent, manifest, files[MANIFEST]):
-        # An earlier push ended between its commit and its tag.
+    if MANIFEST in present and _is_published(api, repo, parent, manifest, files[MANIFEST]):
+        # an earlier push was interrupted between its commit and its tag
         with_retries(lambda: api.create_tag(repo, tag=tag, revision=parent, exist_ok=True))
         return parent, True
-    gone = sorted(name for name in there if name not in files and (name == SIGNATURE or not name.startswith(".")))
+    obsolete = sorted(name for name in present if name not in files and (name == SIGNATURE or not name.startswith(".")))
     operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
         *(CommitOperationAdd(name, data) for name, data in sorted(files.items())),
-        *(CommitOperationDelete(name) for name in gone),
+        *(CommitOperationDelete(name) for name in obsolete),
     ]
     title = message or f"{manifest.name} {manifest.version}"
     commit = with_retries(
@@ -194,27 +197,27 @@ def _publish(
     return commit.oid, False
 
 
-def _published(api: HfApi, repo: str, commit: str, manifest: Manifest, data: bytes) -> bool:
+def _is_published(api: HfApi, repo: str, commit: str, manifest: Manifest, data: bytes) -> bool:
     """Whether the commit holds this very release; False if it holds another version of it. Raises ReleaseError."""
-    found = Path(api.hf_hub_download(repo, MANIFEST, revision=commit)).read_bytes()
-    if found == data:
+    published_data = Path(api.hf_hub_download(repo, MANIFEST, revision=commit)).read_bytes()
+    if published_data == data:
         return True
-    if len(found) > _LARGEST_MANIFEST:
+    if len(published_data) > _LARGEST_MANIFEST:
         raise ReleaseError(f"{repo} holds something that is not a release", "Choose another repository.")
-    held = parse_manifest(found, f"{repo}: {MANIFEST}")
-    if held.name != manifest.name:
-        raise ReleaseError(f"{repo} holds {held.name}, not {manifest.name}", "One repository holds one model.")
-    if held.version == manifest.version:
-        raise _used(repo, manifest)
+    published = parse_manifest(published_data, f"{repo}: {MANIFEST}")
+    if published.name != manifest.name:
+        raise ReleaseError(f"{repo} holds {published.name}, not {manifest.name}", "One repository holds one model.")
+    if published.version == manifest.version:
+        raise _version_taken(repo, manifest)
     return False
 
 
 def _require_same(api: HfApi, repo: str, commit: str, manifest: Manifest, data: bytes) -> None:
     if Path(api.hf_hub_download(repo, MANIFEST, revision=commit)).read_bytes() != data:
-        raise _used(repo, manifest)
+        raise _version_taken(repo, manifest)
 
 
-def _used(repo: str, manifest: Manifest) -> ReleaseError:
+def _version_taken(repo: str, manifest: Manifest) -> ReleaseError:
     return ReleaseError(
         f"{repo} has a version {manifest.version} with other bytes",
         "Versions are immutable: release again with a higher --version.",

@@ -1,21 +1,21 @@
-"""Releases that others published on the Hub."""
+"""Search the Hub for releases."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from zoo.remote.calls import hub_errors, with_retries
-from zoo.remote.question import NotAHub, api_get
+from zoo.remote.api import NotAHub, api_get
+from zoo.remote.client import hub_errors, with_retries
 
-__all__ = ["Found", "search"]
+__all__ = ["SearchResult", "search"]
 
 _TAG = "aegan-zoo"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A repository of the Hub with Zoo's tag: where it is, its tags, its licence, when it last changed (ISO 8601)."""
+class SearchResult:
+    """A repository of the Hub with zoo's tag: address, tags, licence, and when it last changed (ISO 8601)."""
 
     address: str
     tags: tuple[str, ...]
@@ -24,25 +24,25 @@ class Found:
     downloads: int
 
 
-def search(text: str = "", *, limit: int = 50) -> list[Found]:
-    """At most `limit` models with the tag `aegan-zoo` whose name has `text` in it. Raises RemoteError."""
-    wanted = {"filter": _TAG, "limit": str(limit), "full": "true"} | ({"search": text} if text else {})
+def search(text: str = "", *, limit: int = 50) -> list[SearchResult]:
+    """At most `limit` models with the tag `aegan-zoo` whose name contains `text`. Raises RemoteError."""
+    query = {"filter": _TAG, "limit": str(limit), "full": "true"} | ({"search": text} if text else {})
     with hub_errors("search"):
-        rows = with_retries(lambda: api_get("models", **wanted))
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_shown(row.get("id")) for row in rows):
+        rows = with_retries(lambda: api_get("models", **query))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_printable(row.get("id")) for row in rows):
         raise NotAHub("the answer to the search is not a Hub's")
-    return [_found(row) for row in rows[:limit]]
+    return [_result(row) for row in rows[:limit]]
 
 
-def _found(row: dict[str, Any]) -> Found:
-    tags = [tag for tag in row.get("tags") or () if _is_shown(tag)]
+def _result(row: dict[str, Any]) -> SearchResult:
+    tags = [tag for tag in row.get("tags") or () if _is_printable(tag)]
     license = next((tag.partition(":")[2] for tag in tags if tag.startswith("license:")), "")
     plain = tuple(tag for tag in tags if ":" not in tag and tag != _TAG)
     changed, downloads = row.get("lastModified"), row.get("downloads")
-    when, count = changed if _is_shown(changed) else "", downloads if isinstance(downloads, int) else 0
-    return Found(f"hub:{row['id']}", plain, license, when, count)
+    when, count = changed if _is_printable(changed) else "", downloads if isinstance(downloads, int) else 0
+    return SearchResult(f"hub:{row['id']}", plain, license, when, count)
 
 
-def _is_shown(value: object) -> TypeGuard[str]:
-    """Text without anything that a terminal would obey."""
+def _is_printable(value: object) -> TypeGuard[str]:
+    """Whether a value is text without control characters."""
     return isinstance(value, str) and value.isprintable()

@@ -1,1 +1,1 @@
-"""Plots and pictures made from measured facts. Drawing libraries are imported when something is drawn."""
+"""Plots and diagrams from plain data. Drawing libraries are imported when something is drawn."""

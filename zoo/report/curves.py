@@ -1,4 +1,4 @@
-"""Line charts of a figure over images shown or seconds: clear in print, in grey and to the colour-blind."""
+"""Line charts of a metric over images or seconds, readable in print, in grey and by the colour-blind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Points", "curve"]
 
 Points = Sequence[tuple[float, float] | tuple[float, float, float, float]]
 
-# Okabe and Ito (2008), without the yellow that vanishes on white; dashes tell lines apart without colour.
+# Okabe and Ito (2008), without yellow, which is hard to see on white; dashes distinguish lines without colour
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _DASHES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -27,11 +27,10 @@ _INK = "#1e1e1e"
 
 
 def curve(series: Mapping[str, Points], *, xlabel: str, ylabel: str, title: str, log: bool = True) -> bytes:
-    """One line per label, as PNG bytes that are the same for the same points.
+    """A chart with one line per label, as PNG bytes; the same points give the same bytes.
 
-    Points are (x, y) or (x, y, low, high); low and high are drawn as a band. Each line is labelled at the
-    height of its end beside a piece of itself. `log` makes the y axis logarithmic where all y are positive.
-    Raises DataError when there is nothing to draw.
+    Points are (x, y) or (x, y, low, high); low and high are drawn as a band. Each line's label is beside its end.
+    `log` makes the y axis logarithmic if all y are positive. Raises DataError if a line has no points.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -52,8 +51,8 @@ def curve(series: Mapping[str, Points], *, xlabel: str, ylabel: str, title: str,
         _plain_ticks(axes)
     axes.set_ylabel(_literal(ylabel))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    if len(places := {point[0] for points in series.values() for point in points}) == 1:
-        axes.set_xticks([*places])  # around a single place matplotlib would count in thousandths
+    if len(positions := {point[0] for points in series.values() for point in points}) == 1:
+        axes.set_xticks([*positions])  # around a single x matplotlib would place ticks at thousandths
     axes.grid(True, which="major", color="#dddddd", linewidth=0.7)
     _label_ends(figure, axes, series)
     buffer = io.BytesIO()
@@ -64,15 +63,15 @@ def curve(series: Mapping[str, Points], *, xlabel: str, ylabel: str, title: str,
 def _draw(axes: Axes, points: Points, i: int) -> None:
     ordered = sorted(points)
     x, y = [point[0] for point in ordered], [point[1] for point in ordered]
-    axes.plot(x, y, markevery=max(1, len(x) // 12), **_look(i))
+    axes.plot(x, y, markevery=max(1, len(x) // 12), **_style(i))
     banded = [point for point in ordered if len(point) == 4]
     if banded:
         xs, _, low, high = zip(*banded, strict=True)
-        axes.fill_between(xs, low, high, color=_look(i)["color"], alpha=0.15, linewidth=0)
+        axes.fill_between(xs, low, high, color=_style(i)["color"], alpha=0.15, linewidth=0)
 
 
 def _plain_ticks(axes: Axes) -> None:
-    """Numbers such as 0.02 and not powers of ten, also between decades, so that the scale can be read."""
+    """Label a logarithmic axis with plain numbers (0.02), also between powers of ten."""
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     low, high = axes.get_ylim()
@@ -84,7 +83,7 @@ def _plain_ticks(axes: Axes) -> None:
 
 
 def _label_ends(figure: Figure, axes: Axes, series: Mapping[str, Points]) -> None:
-    """Labels beside a piece of their line, at its last height, moved apart where they would touch."""
+    """Labels with a sample of their line, at the height of its end, moved apart if they would touch."""
     figure.canvas.draw()
     pixels = _LABEL_SIZE * figure.dpi / 72
     ends = []
@@ -92,31 +91,31 @@ def _label_ends(figure: Figure, axes: Axes, series: Mapping[str, Points]) -> Non
         x, y = max(points)[:2]
         ends.append((float(axes.transData.transform((x, y))[1]), i, _literal(_short(label))))
     ends.sort()
-    # Near labels become one pile that is centred on its lines, so each stays close to its own end.
-    piles: list[list[int]] = [[k] for k in range(len(ends))]
+    # labels that would touch form a group centred on its lines' ends, so that each stays close to its own end
+    groups: list[list[int]] = [[k] for k in range(len(ends))]
 
-    def spread(pile: list[int]) -> list[float]:
-        middle = sum(ends[k][0] for k in pile) / len(pile)
-        return [middle + (j - (len(pile) - 1) / 2) * 1.35 * pixels for j in range(len(pile))]
+    def spread(group: list[int]) -> list[float]:
+        centre = sum(ends[k][0] for k in group) / len(group)
+        return [centre + (j - (len(group) - 1) / 2) * 1.35 * pixels for j in range(len(group))]
 
     while True:
-        gaps = [spread(above)[0] - spread(below)[-1] for below, above in pairwise(piles)]
-        near = next((k for k, gap in enumerate(gaps) if gap < 1.35 * pixels), None)
-        if near is None:
+        gaps = [spread(above)[0] - spread(below)[-1] for below, above in pairwise(groups)]
+        close = next((k for k, gap in enumerate(gaps) if gap < 1.35 * pixels), None)
+        if close is None:
             break
-        piles[near : near + 2] = [piles[near] + piles[near + 1]]
+        groups[close : close + 2] = [groups[close] + groups[close + 1]]
     bottom, top = axes.transAxes.transform([(0, 0), (0, 1)])[:, 1]
-    for pile in piles:
-        for k, at in zip(pile, spread(pile), strict=True):
+    for group in groups:
+        for k, y in zip(group, spread(group), strict=True):
             _, i, label = ends[k]
-            height = (at - bottom) / (top - bottom)
+            height = (y - bottom) / (top - bottom)
             beside = axes.transAxes
-            axes.plot([1.015, 1.055], [height] * 2, markevery=[1], transform=beside, clip_on=False, **_look(i))
+            axes.plot([1.015, 1.055], [height] * 2, markevery=[1], transform=beside, clip_on=False, **_style(i))
             axes.text(1.068, height, label, transform=beside, va="center", fontsize=_LABEL_SIZE, color=_INK)
 
 
-def _look(i: int) -> dict[str, Any]:
-    """How line number i is told from the others: by colour, dash and marker."""
+def _style(i: int) -> dict[str, Any]:
+    """Colour, dash and marker of line number i."""
     return {
         "color": _COLOURS[i % len(_COLOURS)],
         "linestyle": _DASHES[i % len(_DASHES)],
@@ -127,10 +126,10 @@ def _look(i: int) -> dict[str, Any]:
 
 
 def _short(label: str) -> str:
-    """A long label would leave no room for its line: its middle goes, since names of runs differ at their ends."""
+    """Cut the middle out of a long label, which leaves the chart no room; names of runs differ at their ends."""
     return label if len(label) <= _LONGEST_LABEL else f"{label[:18]}...{label[-18:]}"
 
 
 def _literal(text: str) -> str:
-    """A dollar sign would start a formula."""
+    """Escape dollar signs, which would start a formula."""
     return text.replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""`zoo plugins new`: a plugin that installs, passes its tests and trains as it is. The template lies beside it."""
+"""`zoo plugins new`: a new plugin from the template beside this file. It installs, passes its tests and trains."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from zoo.errors import ConfigError, StorageError
 __all__ = ["scaffold"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_TAKEN = ("core", "zoo", "aegan-zoo")
+_RESERVED = ("core", "zoo", "aegan-zoo")
 
 
 def scaffold(name: str, folder: Path) -> list[Path]:
-    """Write a distribution `zoo-<name>` into `folder`, which must not exist or be empty; gives the files.
+    """Write a distribution `zoo-<name>` into `folder`, which must be absent or empty; return the files.
 
-    Raises ConfigError for a name or folder that cannot be taken, StorageError when it cannot be written.
+    Raises ConfigError for a name that is not allowed or a folder that is in use, StorageError if writing fails.
     """
-    if not _NAME.fullmatch(name) or name in _TAKEN or len(name) > 50:
+    if not _NAME.fullmatch(name) or name in _RESERVED or len(name) > 50:
         raise ConfigError(f"{name!r} cannot name a plugin", "Use small letters, digits and '-', for example my-nets.")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there already", "Give another folder: --out DIR.")
-    words = {
+        raise ConfigError(f"{folder} already exists", "Give another folder: --out DIR.")
+    placeholders = {
         "name": name,
         "package": f"zoo_{name.replace('-', '_')}",
         "cls": "".join(word.capitalize() for word in name.split("-")),
@@ -33,9 +33,9 @@ def scaffold(name: str, folder: Path) -> list[Path]:
     written = []
     try:
         for path, source in _templates(files("zoo.scaffold") / "template", ""):
-            target = folder / path.replace("package/", f"{words['package']}/").removesuffix(".tmpl")
+            target = folder / path.replace("package/", f"{placeholders['package']}/").removesuffix(".tmpl")
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(Template(source.read_text("utf-8")).substitute(words), "utf-8")
+            target.write_text(Template(source.read_text("utf-8")).substitute(placeholders), "utf-8")
             written.append(target)
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror or error}") from error
@@ -43,10 +43,10 @@ def scaffold(name: str, folder: Path) -> list[Path]:
 
 
 def _templates(folder: Traversable, prefix: str) -> list[tuple[str, Traversable]]:
-    found = []
+    templates = []
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.is_dir():
-            found += _templates(entry, f"{prefix}{entry.name}/")
+            templates += _templates(entry, f"{prefix}{entry.name}/")
         elif entry.name.endswith(".tmpl"):
-            found.append((f"{prefix}{entry.name}", entry))
-    return found
+            templates.append((f"{prefix}{entry.name}", entry))
+    return templates

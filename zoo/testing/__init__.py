@@ -1,80 +1,43 @@
-"""The conformance kit for plugin authors: subclass a contract in a test file, give one fixture, run pytest.
+"""Conformance tests for plugin authors: subclass a contract in a test file, give it cases, and run pytest.
 
     class TestTiny(EncoderContract):
         cases = [EncoderCase("tiny", {"width": 4}, DataSpec((1, size, size))) for size in (8, 16, 32)]
 
-Every case is put through every check of its contract, each a test of its own. pytest is imported here and
-nowhere else; `zoo plugins check NAME` runs the same checks without it.
+Every check of the contract runs on every case, as a test of its own. `zoo plugins check NAME` runs the same checks
+without pytest.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from zoo._utils.lazy import attach
 
 if TYPE_CHECKING:
-    from zoo.testing.conformance.bottlenecks import BottleneckCase
-    from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
-    from zoo.testing.conformance.datasets import DatasetCase
-    from zoo.testing.conformance.metrics import MetricCase
-    from zoo.testing.conformance.objectives import ObjectiveCase
-    from zoo.testing.conformance.priors import PriorCase
-    from zoo.testing.conformance.regularisers import RegulariserCase
-    from zoo.testing.conformance.transfers import TransferCase
+    from zoo.testing.conformance.bottlenecks import BottleneckCase as BottleneckCase
+    from zoo.testing.conformance.cases import (
+        DiscriminatorCase as DiscriminatorCase,
+        EncoderCase as EncoderCase,
+        GeneratorCase as GeneratorCase,
+    )
+    from zoo.testing.conformance.datasets import DatasetCase as DatasetCase
+    from zoo.testing.conformance.metrics import MetricCase as MetricCase
+    from zoo.testing.conformance.objectives import ObjectiveCase as ObjectiveCase
+    from zoo.testing.conformance.priors import PriorCase as PriorCase
+    from zoo.testing.conformance.regularisers import RegulariserCase as RegulariserCase
+    from zoo.testing.conformance.transfers import TransferCase as TransferCase
     from zoo.testing.contracts import (
-        BottleneckContract,
-        DatasetContract,
-        DiscriminatorContract,
-        EncoderContract,
-        GeneratorContract,
-        MetricContract,
-        ObjectiveContract,
-        PriorContract,
-        RegulariserContract,
-        TransferContract,
+        BottleneckContract as BottleneckContract,
+        DatasetContract as DatasetContract,
+        DiscriminatorContract as DiscriminatorContract,
+        EncoderContract as EncoderContract,
+        GeneratorContract as GeneratorContract,
+        MetricContract as MetricContract,
+        ObjectiveContract as ObjectiveContract,
+        PriorContract as PriorContract,
+        RegulariserContract as RegulariserContract,
+        TransferContract as TransferContract,
     )
 
-__all__ = [
-    "BottleneckCase",
-    "BottleneckContract",
-    "DatasetCase",
-    "DatasetContract",
-    "DiscriminatorCase",
-    "DiscriminatorContract",
-    "EncoderCase",
-    "EncoderContract",
-    "GeneratorCase",
-    "GeneratorContract",
-    "MetricCase",
-    "MetricContract",
-    "ObjectiveCase",
-    "ObjectiveContract",
-    "PriorCase",
-    "PriorContract",
-    "RegulariserCase",
-    "RegulariserContract",
-    "TransferCase",
-    "TransferContract",
-]
-
-
-_CASES = {
-    "BottleneckCase": "bottlenecks",
-    "DatasetCase": "datasets",
-    "DiscriminatorCase": "cases",
-    "EncoderCase": "cases",
-    "GeneratorCase": "cases",
-    "MetricCase": "metrics",
-    "ObjectiveCase": "objectives",
-    "PriorCase": "priors",
-    "RegulariserCase": "regularisers",
-    "TransferCase": "transfers",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: contracts import pytest, which `zoo plugins check` does not need."""
-    if name not in __all__:
-        raise AttributeError(f"module 'zoo.testing' has no attribute {name!r}")
-    home = f"conformance.{_CASES[name]}" if name in _CASES else "contracts"
-    return getattr(importlib.import_module(f"zoo.testing.{home}"), name)
+# contracts import pytest, which `zoo plugins check` does not need
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

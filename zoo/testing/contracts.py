@@ -1,4 +1,4 @@
-"""The contracts as pytest classes: `cases` of a subclass times the checks of its kind."""
+"""The contracts as pytest classes: each check of a contract on each case of a subclass."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ _COUNT = pytest.StashKey[dict[str, int]]()
 
 
 class Contract:
-    """`cases` is all that an author gives; `checks` are the contract's.
+    """The base class of contracts, with the contract's `checks`. An author's subclass has `cases`: `EncoderCase`s for
+    `EncoderContract`, and so on (a discriminator's may be encoders, which get a head of one logit).
 
-    A subclass that pytest would not collect, or that has no case, is an error where it is defined: zero checks must
-    not look like success. How many checks ran is told at the end of the test run.
+    Defining a subclass that pytest would not collect, or one without cases, raises TypeError: zero checks must not look
+    like success. The number of checks is printed at the end of the test run.
     """
 
     checks: ClassVar[Sequence[Check]] = ()
@@ -54,80 +55,60 @@ class Contract:
             raise TypeError(f"{cls.__name__} would check nothing: give it `cases = [...]`")
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Every case, under every check; an author's own tests may ask for `case` too."""
+        """Parametrise over cases and checks; an author's own tests may have the argument `case` too."""
         if "case" in metafunc.fixturenames:
             metafunc.parametrize("case", self.cases, ids=str)
         if "check" in metafunc.fixturenames:
             metafunc.parametrize("check", self.checks, ids=lambda check: check.__name__)
 
     def test_promise(self, check: Check, case: Any, request: pytest.FixtureRequest) -> None:
-        """Each check states its own promise."""
+        """Run one check on one case; the check's docstring says what it requires."""
         check(case)
         count = request.config.stash.setdefault(_COUNT, {})
         if not count:
-            request.config.add_cleanup(lambda: print(_told(count)))
+            request.config.add_cleanup(lambda: print(_summary(count)))
         count[type(self).__name__] = count.get(type(self).__name__, 0) + 1
 
 
 class EncoderContract(Contract):
-    """Cases are `EncoderCase`s."""
-
     checks = ENCODER_CHECKS
 
 
 class GeneratorContract(Contract):
-    """Cases are `GeneratorCase`s."""
-
     checks = GENERATOR_CHECKS
 
 
 class DiscriminatorContract(Contract):
-    """Cases are `DiscriminatorCase`s: discriminator components, or encoders under a head of one logit."""
-
     checks = DISCRIMINATOR_CHECKS
 
 
 class BottleneckContract(Contract):
-    """Cases are `BottleneckCase`s."""
-
     checks = BOTTLENECK_CHECKS
 
 
 class PriorContract(Contract):
-    """Cases are `PriorCase`s."""
-
     checks = PRIOR_CHECKS
 
 
 class TransferContract(Contract):
-    """Cases are `TransferCase`s."""
-
     checks = TRANSFER_CHECKS
 
 
 class ObjectiveContract(Contract):
-    """Cases are `ObjectiveCase`s."""
-
     checks = OBJECTIVE_CHECKS
 
 
 class RegulariserContract(Contract):
-    """Cases are `RegulariserCase`s."""
-
     checks = REGULARISER_CHECKS
 
 
 class DatasetContract(Contract):
-    """Cases are `DatasetCase`s."""
-
     checks = DATASET_CHECKS
 
 
 class MetricContract(Contract):
-    """Cases are `MetricCase`s."""
-
     checks = METRIC_CHECKS
 
 
-def _told(count: dict[str, int]) -> str:
+def _summary(count: dict[str, int]) -> str:
     return f"zoo.testing: {sum(count.values())} checks of {len(count)} contracts passed"

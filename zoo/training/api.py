@@ -158,7 +158,7 @@ class Run:
             ("data", public_source(self.recipe.data.source) if sample is None else sample.name),
         ]
         drawn = "".join(html.picture(png, alt) for alt, png in pictures.items() if png is not None)
-        return html.facts(rows) + self.metrics._repr_html_() + drawn
+        return html.facts_table(rows) + self.metrics._repr_html_() + drawn
 
 
 def train(
@@ -245,7 +245,7 @@ def resume(
             return _go_on(recipe, child, engine, track)
     with run_dir.locked():
         recipe = run_dir.recipe()  # as it is now that no other process may change it
-        path = checkpoint.latest(run_dir.checkpoints)
+        path = checkpoint.latest_checkpoint(run_dir.checkpoints)
         check_unchanged(run_dir, recipe, path, checkpoint.facts_of(path)[2])
         return _go_on(recipe, run_dir, engine, track)
 
@@ -255,7 +255,7 @@ def open_run(folder: str | Path, *, best: bool = False) -> Run:
     used. Raises ConfigError if the folder holds no run."""
     run_dir = RunDirectory(Path(folder))
     recipe = run_dir.recipe()
-    path = _best_of(run_dir, recipe) if best else checkpoint.latest(run_dir.checkpoints)
+    path = _best_of(run_dir, recipe) if best else checkpoint.latest_checkpoint(run_dir.checkpoints)
     shown, tensors, facts = checkpoint.load(path)
     check_unchanged(run_dir, recipe, path, facts)
     return _run(build_networks(recipe, tensors), recipe, run_dir.folder, shown)
@@ -317,7 +317,7 @@ def _go(
     watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:
-        shown = restore(trainer, batches, watch, checkpoint.latest(run_dir.checkpoints))
+        shown = restore(trainer, batches, watch, checkpoint.latest_checkpoint(run_dir.checkpoints))
         run_dir.forget_after(shown)
     if not run_dir.silent:
         checkpoint.tidy(run_dir.checkpoints)

@@ -26,7 +26,7 @@ from zoo._utils.files import write_atomically, write_folder_atomically
 from zoo._utils.tensors import pack, unpack
 from zoo.errors import IntegrityError, TrainingError
 
-__all__ = ["KEPT", "Best", "best", "facts_of", "latest", "load", "save", "tidy", "unusable"]
+__all__ = ["KEPT", "Best", "best", "facts_of", "latest_checkpoint", "load", "save", "tidy", "unusable"]
 
 KEPT = 2
 """How many checkpoints a run keeps, the best one not counted."""
@@ -77,7 +77,7 @@ def tidy(folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def latest(folder: Path) -> Path:
+def latest_checkpoint(folder: Path) -> Path:
     """The newest checkpoint of a run. Raises TrainingError if there is none."""
     paths = _all(folder)
     if not paths:

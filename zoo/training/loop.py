@@ -211,7 +211,7 @@ class TrainingLoop:
         if parts is None or engine.settings.when_full == "stop":
             raise error
         self._pending.clear()
-        path = checkpoint.latest(self.run_dir.checkpoints)
+        path = checkpoint.latest_checkpoint(self.run_dir.checkpoints)
         self.shown = restore(self.trainer, self.batches, self.monitor, path)
         self.run_dir.forget_after(self.shown)
         self.run_dir.set_accumulation(parts)

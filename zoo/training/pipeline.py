@@ -109,7 +109,7 @@ def _check_names(recipe: Recipe) -> None:
     if recipe.transfer is not None:
         check_strategy(recipe.transfer.strategies)
     if recipe.evaluation is not None:
-        plugins.find("metric", recipe.evaluation.metric)
+        plugins.find_component("metric", recipe.evaluation.metric)
 
 
 def explain_recipe(recipe: Recipe) -> Report:

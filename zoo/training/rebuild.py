@@ -258,13 +258,13 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     or the images are other ones: then they begin anew. Raises ConfigError for a setting that is unknown or does not fit
     the checkpoint, and when there is nothing left to show.
     """
-    path = checkpoint.latest(run_dir.checkpoints)
+    path = checkpoint.latest_checkpoint(run_dir.checkpoints)
     parent = run_dir.recipe()
     shown, digest, facts = checkpoint.facts_of(path)
     check_unchanged(run_dir, parent, path, facts)
     recipe = _normalised(overridden(parent, settings))
     if recipe.evaluation is not None:
-        plugins.find("metric", recipe.evaluation.metric)  # else the new run is there before this is found out
+        plugins.find_component("metric", recipe.evaluation.metric)  # else the new run is there before this is found out
     training = recipe.training
     if shown >= training.images:
         raise ConfigError(

@@ -10,7 +10,7 @@ from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, near
 from zoo.training.recipe import Recipe
 
-__all__ = ["Change", "changes", "differences", "flat", "format_changes", "overridden", "short"]
+__all__ = ["Change", "changes", "differences", "flat", "format_changes", "overridden", "short_value"]
 
 _MOST_LISTED = 6
 _DERIVED = ("transfer.structure.", "transfer.origin.", "transfer.sha256", "data.sha256", "parent.", "name")
@@ -26,7 +26,7 @@ class Change:
     new: Any
 
     def __str__(self) -> str:
-        return f"{self.key} {short(self.old)} -> {short(self.new)}"
+        return f"{self.key} {short_value(self.old)} -> {short_value(self.new)}"
 
 
 def changes(old: Recipe, new: Recipe) -> tuple[Change, ...]:
@@ -108,7 +108,7 @@ def _flat(value: Any, key: str = "") -> dict[str, Any]:
     return {key: value}
 
 
-def short(value: Any) -> str:
+def short_value(value: Any) -> str:
     """A setting's value in at most 40 characters."""
     text = "none" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:12]}...{text[-12:]}" if " " not in text else f"{text[:37]}..."

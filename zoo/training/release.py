@@ -129,7 +129,7 @@ def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> P
     kind = {"decoder": "generator"}.get(role, role)
     if role == "discriminator":
         kind = discriminator_kind(spec.component)
-    plugin = plugins.find(kind, spec.component).plugin
+    plugin = plugins.find_component(kind, spec.component).plugin
     file = f"{role}.safetensors"
     files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})
     pin = pin_file(files[file])

@@ -16,7 +16,7 @@ from typing import Any
 
 import filelock
 
-from zoo._utils.html import table
+from zoo._utils.html import html_table
 from zoo.errors import ConfigError
 from zoo.report.curves import Points, curve
 from zoo.training.recipe import Recipe
@@ -232,7 +232,7 @@ class MetricHistory(dict[int, tuple[Metric, ...]]):
     def _repr_html_(self) -> str:
         head = ("images shown", "figure", "value", "95 % interval", "floor", "on", "n")
         rows = [(f"{shown:,}", *_cells(one)) for shown, figures in self.items() for one in figures]
-        return table(head, rows, "Lower is better; the floor is real images against real ones.")
+        return html_table(head, rows, "Lower is better; the floor is real images against real ones.")
 
 
 def _cells(one: Metric) -> tuple[object, ...]:

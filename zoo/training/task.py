@@ -63,7 +63,7 @@ def regulariser_of(training: AdversarialTraining, data: DataSpec) -> Regulariser
         return None
     part = as_part(training.regulariser)
     regulariser: Regulariser = plugins.build("regulariser", part)
-    plugins.require(plugins.find("regulariser", part.component), regulariser, Regulariser)
+    plugins.require(plugins.find_component("regulariser", part.component), regulariser, Regulariser)
     prepare: Callable[[DataSpec, int], None] | None = getattr(regulariser, "prepare", None)
     if prepare is not None:
         prepare(data, training.batch)

@@ -1,4 +1,4 @@
-"""Which generators, discriminators and released GANs go with an autoencoder, and why the others do not."""
+"""Which generators, discriminators and released GANs are compatible with an autoencoder, and why others are not."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan
 from zoo.registry.index import load_registry
 
-__all__ = ["Fit", "fits"]
+__all__ = ["Compatibility", "check_compatibility"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """A component or a release; it fits if `why` is empty. `weights`: whether it can take the weights as they are."""
+class Compatibility:
+    """A component or a release; `why` is the reason why it is not compatible, or empty. `weights`: whether it has the
+    layers of the autoencoder's own network, so that the weights can be copied unchanged."""
 
     kind: str
     name: str
@@ -29,21 +30,22 @@ class Fit:
         return not self.why
 
 
-def fits(autoencoder: Autoencoder) -> list[Fit]:
-    """Every generator and discriminator by its default settings, composed on the meta device; every released GAN.
-
-    Families of components (many names under one) are left out.
+def check_compatibility(autoencoder: Autoencoder) -> list[Compatibility]:
+    """Check every generator and discriminator with its default settings, on the meta device, and every released GAN;
+    compatible ones come first. Families of components are left out.
     """
-    found = []
+    results = []
     for kind in ("generator", "discriminator", "encoder"):
         same = autoencoder.specs["decoder" if kind == "generator" else "encoder"].component
         for registered in plugins.components(kind):
             if registered.component.names:
                 continue
-            given = {"generator" if kind == "generator" else "discriminator": registered.id}
-            needs = [one.name for one in settings_of(plugins.config_class(registered)) if one.default == "required"]
-            why = f"a strategy puts it around another {needs[0]}" if needs else _why(autoencoder, given)
-            found.append(Fit(kind, registered.id, registered.id == same, why))
+            needs = [s.name for s in settings_of(plugins.config_class(registered)) if s.default == "required"]
+            if needs:
+                why = f"a strategy puts it around another {needs[0]}"
+            else:
+                why = _why(autoencoder, "generator" if kind == "generator" else "discriminator", registered.id)
+            results.append(Compatibility(kind, registered.id, registered.id == same, why))
     for entry in load_registry().models():
         if "gan" in entry.parts:
             reasons = []
@@ -51,18 +53,15 @@ def fits(autoencoder: Autoencoder) -> list[Fit]:
                 reasons.append(f"samples are {list(entry.data.shape)}, not {list(autoencoder.data.shape)}")
             if entry.latent_dim != autoencoder.latent_dim:
                 reasons.append(f"codes have {entry.latent_dim} values, not {autoencoder.latent_dim}")
-            found.append(Fit("release", entry.name, not reasons, "; ".join(reasons)))
-    return sorted(found, key=lambda fit: not fit.fits)
+            results.append(Compatibility("release", entry.name, not reasons, "; ".join(reasons)))
+    return sorted(results, key=lambda result: not result.fits)
 
 
-def _why(autoencoder: Autoencoder, given: dict[str, str]) -> str:
+def _why(autoencoder: Autoencoder, role: str, component: str) -> str:
+    """Why the component cannot be composed with the rest of the autoencoder; empty if it can."""
+    is_generator = role == "generator"
     try:
-        gan(
-            given.get("generator"),
-            given.get("discriminator"),
-            like=autoencoder,
-            device="meta",
-        )
+        gan(component if is_generator else None, None if is_generator else component, like=autoencoder, device="meta")
     except ZooError as error:
         return error.message
     return ""

@@ -1,4 +1,4 @@
-"""Distributions fitted to codes, in float64: a Gaussian and a mixture of Gaussians."""
+"""Fit a Gaussian or a mixture of Gaussians to codes, in float64."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["GaussianFit", "MixtureFit", "fit_gaussian", "fit_mixture", "memoize"
 
 Fit = TypeVar("Fit")
 
-_NEAR = 16
-"""With hundreds of components a code has a density worth counting at very few of them."""
+_NEAREST_COMPONENTS = 16
+"""Only the nearest components are evaluated for a code: with hundreds of them, the others' density is negligible."""
 
 
 class GaussianFit(NamedTuple):
@@ -36,19 +36,19 @@ class MixtureFit(NamedTuple):
 
 
 def memoize(fit: Callable[[ApplyContext], Fit]) -> Callable[[ApplyContext], Fit]:
-    """The same fit, computed at the first call and shared by every edit that asks for it."""
-    made: list[Fit] = []
+    """The same fit, computed at the first call only, so that several edits can share it."""
+    results: list[Fit] = []
 
-    def shared(context: ApplyContext) -> Fit:
-        if not made:
-            made.append(fit(context))
-        return made[0]
+    def memoized(context: ApplyContext) -> Fit:
+        if not results:
+            results.append(fit(context))
+        return results[0]
 
-    return shared
+    return memoized
 
 
 def fit_gaussian(codes: Tensor, ridge: float = 1e-4) -> GaussianFit:
-    """codes (N, d) -> their Gaussian, `ridge` added to the covariance's diagonal. Raises TransferError for N < 2."""
+    """codes (N, d) -> their Gaussian; `ridge` is added to the covariance's diagonal. Raises TransferError for N < 2."""
     _check(codes, 2)
     codes = codes.double()
     covariance = torch.cov(codes.T).reshape(codes.shape[1], codes.shape[1])
@@ -65,14 +65,15 @@ def fit_mixture(
     steps: int = 100,
     tolerance: float = 1e-3,
 ) -> MixtureFit:
-    """codes (N, d) -> k Gaussians by expectation-maximisation from a k-means++ start.
+    """codes (N, d) -> k Gaussians by expectation-maximisation, initialised by k-means++.
 
-    Each covariance is shrunk towards the diagonal of its own values: (1 - shrinkage) S + shrinkage diag(S) + ridge I.
-    Stops once the mean log-likelihood gains less than `tolerance`. Raises TransferError for fewer than 2 k codes.
+    Each covariance S is shrunk towards its diagonal: (1 - shrinkage) S + shrinkage diag(S) + ridge I.
+    Stops after `steps`, or once the mean log-likelihood changes by less than `tolerance`. Raises TransferError for
+    fewer than 2 k codes.
     """
     _check(codes, 2 * k)
     codes = codes.double()
-    responsibility = torch.nn.functional.one_hot(_nearest(codes, _spread(codes, k, rng)), k).double()
+    responsibility = torch.nn.functional.one_hot(_nearest(codes, _initial_centres(codes, k, rng)), k).double()
     history: list[float] = []
     for _ in range(steps):
         weights, means, scales = _maximise(codes, responsibility, shrinkage, ridge)
@@ -100,26 +101,25 @@ def _maximise(codes: Tensor, responsibility: Tensor, shrinkage: float, ridge: fl
 
 
 def _log_density(codes: Tensor, weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
-    """(N, k): the log of weight times density, for each code at the `_NEAR` components whose means are nearest; -inf at
-    the others, which would be nothing beside those."""
-    near = torch.cdist(codes, means).topk(min(_NEAR, len(means)), largest=False).indices
-    mine = torch.zeros(len(codes), len(means), dtype=torch.bool).scatter_(1, near, True)
-    found = torch.full(mine.shape, -torch.inf, dtype=torch.float64)
+    """(N, k): the log of weight times density of each code at the components with the nearest means; -inf at others."""
+    nearest = torch.cdist(codes, means).topk(min(_NEAREST_COMPONENTS, len(means)), largest=False).indices
+    evaluated = torch.zeros(len(codes), len(means), dtype=torch.bool).scatter_(1, nearest, True)
+    log_density = torch.full(evaluated.shape, -torch.inf, dtype=torch.float64)
     for j in range(len(means)):
-        rows = mine[:, j].nonzero().squeeze(1)
+        rows = evaluated[:, j].nonzero().squeeze(1)
         component = torch.distributions.MultivariateNormal(means[j], scale_tril=scales[j], validate_args=False)
-        found[rows, j] = component.log_prob(codes[rows]) + weights[j].log()
-    return found
+        log_density[rows, j] = component.log_prob(codes[rows]) + weights[j].log()
+    return log_density
 
 
-def _spread(codes: Tensor, k: int, rng: torch.Generator) -> Tensor:
-    """k-means++ (Arthur and Vassilvitskii 2007): each centre drawn in proportion to the squared distance."""
+def _initial_centres(codes: Tensor, k: int, rng: torch.Generator) -> Tensor:
+    """k-means++ (Arthur and Vassilvitskii 2007): each centre is drawn in proportion to the squared distance."""
     centres = codes[torch.randint(len(codes), (1,), generator=rng)]
     distance = torch.full((len(codes),), torch.inf, dtype=codes.dtype)
     for _ in range(k - 1):
         distance = torch.minimum(distance, torch.cdist(codes, centres[-1:]).squeeze(1).square())
-        chosen = torch.multinomial(distance + 1e-12, 1, generator=rng)
-        centres = torch.cat([centres, codes[chosen]])
+        row = torch.multinomial(distance + 1e-12, 1, generator=rng)
+        centres = torch.cat([centres, codes[row]])
     return centres
 
 
@@ -131,4 +131,4 @@ def _check(codes: Tensor, least: int) -> None:
     if len(codes) < least:
         raise TransferError(f"{len(codes)} codes are too few to fit a prior that needs {least}", "Give more images.")
     if not torch.isfinite(codes).all():
-        raise TransferError("the autoencoder gives codes that are not finite numbers", "Check it: zoo verify NAME")
+        raise TransferError("the autoencoder's codes are not finite numbers", "Check it: zoo verify NAME")

@@ -1,8 +1,9 @@
-"""Encoders read and filled as the plain layers that they compute: spectral norms and batch norms folded.
+"""Fold spectral norms and batch norms, so that encoders can be mapped as nets of plain layers.
 
-In eval mode a spectrally normalised layer is one with the weight W / sigma, and a layer under batch norm is one with
-the weight W g / s and the bias (b - m) g / s + h, s = sqrt(v + eps) (m, v the running statistics, g, h the affine). A
-discriminator's own spectral norm is filled with the plain weight, its singular vectors and its sigma as a fixed gain.
+In eval mode a spectrally normalised layer equals a plain one with the weight W / sigma, and a layer with batch norm one
+with the weight W g / s and the bias (b - m) g / s + h, where s = sqrt(v + eps), m and v are the running statistics, and
+g and h the affine parameters. A target with a spectral norm gets the plain weight, its singular vectors, and its sigma
+as a fixed gain.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo.networks.spectral import effective, gained, leading, normalised
+from zoo.networks.spectral import effective, has_gain, leading_singular, normalised
 from zoo.networks.types import Encoder
 
 __all__ = [
     "TensorSource",
     "TensorTarget",
+    "foldable_norms",
     "tensor_sources",
     "tensor_targets",
-    "without_norms",
     "without_parametrizations",
 ]
 
@@ -33,14 +34,14 @@ _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
 class TensorSource(NamedTuple):
-    """How a tensor of the plain net is made of the real one's state; `bridges` names what was folded."""
+    """Computes a tensor of the plain net from the real net's state; `bridges` says what was folded."""
 
     bridges: tuple[str, ...]
     make: Callable[[State], Tensor]
 
 
 class TensorTarget(NamedTuple):
-    """Where a tensor of the plain net goes in the real one: the name there and what becomes of the value."""
+    """A tensor of the real net that is computed from a tensor of the plain net."""
 
     tensor: str
     bridges: tuple[str, ...]
@@ -48,111 +49,111 @@ class TensorTarget(NamedTuple):
 
 
 def without_parametrizations(net: nn.Module, folded: Mapping[str, str]) -> nn.Module:
-    """The net on the meta device with plain weights, and without the batch norms that `folded` names."""
-    shadow = copy.deepcopy(net).to("meta")
-    for name, layer in normalised(shadow).items():
-        # not parametrize.remove_parametrizations: it takes the weight from the class, which copies share
-        _replace(shadow, name, _bare(layer, layer.bias is not None))
+    """The plain net, on the meta device: without spectral norms, and without the batch norms in `folded`."""
+    plain = copy.deepcopy(net).to("meta")
+    for name, layer in normalised(plain).items():
+        # not parametrize.remove_parametrizations: it deletes an attribute of the class, which copies share
+        _replace(plain, name, _plain_layer(layer, layer.bias is not None))
     for norm, name in folded.items():
-        _replace(shadow, name, _bare(shadow.get_submodule(name), bias=True))
-        _replace(shadow, norm, nn.Identity())
-    return shadow
+        _replace(plain, name, _plain_layer(plain.get_submodule(name), bias=True))
+        _replace(plain, norm, nn.Identity())
+    return plain
 
 
-def _replace(net: nn.Module, name: str, part: nn.Module) -> None:
+def _replace(net: nn.Module, name: str, module: nn.Module) -> None:
     parent, _, child = name.rpartition(".")
-    setattr(net.get_submodule(parent), child, part)
+    setattr(net.get_submodule(parent), child, module)
 
 
-def _bare(layer: nn.Module, bias: bool) -> nn.Module:
-    """A layer of the same kind and sizes with a plain weight, on the meta device."""
+def _plain_layer(layer: nn.Module, bias: bool) -> nn.Module:
+    """A layer of the same class and sizes with a plain weight, on the meta device."""
     if isinstance(layer, nn.Linear):
         return nn.Linear(layer.in_features, layer.out_features, bias, device="meta")
     kind = next(kind for kind in type(layer).__mro__ if kind.__module__ == nn.Conv2d.__module__)  # torch's own
     sizes = (layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-    made: nn.Module = kind(*sizes, layer.groups, bias, device="meta")
-    return made
+    plain: nn.Module = kind(*sizes, layer.groups, bias, device="meta")
+    return plain
 
 
-def without_norms(net: nn.Module) -> dict[str, str]:
-    """Every batch norm of an encoder, and the layer whose output it takes as it is; none where one takes another's."""
-    norms = [name for name, part in net.named_modules() if isinstance(part, _BatchNorm)]
-    found = _followed(net)
-    foldable = len(found) == len(norms) == len(set(found.values()))
-    return found if foldable else {}
+def foldable_norms(net: nn.Module) -> dict[str, str]:
+    """Every batch norm of an encoder with the layer that it directly follows; empty if any of them cannot be folded."""
+    norms = [name for name, module in net.named_modules() if isinstance(module, _BatchNorm)]
+    inputs = _norm_inputs(net)
+    foldable = len(inputs) == len(norms) == len(set(inputs.values()))
+    return inputs if foldable else {}
 
 
 def tensor_sources(net: nn.Module, folded: Mapping[str, str]) -> dict[str, TensorSource]:
-    """How the tensors of the plain net that are not simply those of the real one are made."""
-    found: dict[str, TensorSource] = {}
+    """The plain net's tensors that differ from the real net's, with how to compute them."""
+    sources: dict[str, TensorSource] = {}
     for name, layer in normalised(net).items():
-        found[f"{name}.weight"] = TensorSource(("spectral norm folded",), _effective(name, layer))
+        sources[f"{name}.weight"] = TensorSource(("spectral norm folded",), _effective(name, layer))
     for norm, name in folded.items():
-        part, layer = net.get_submodule(norm), net.get_submodule(name)
-        assert isinstance(part, _BatchNorm)
-        before = found.get(f"{name}.weight", TensorSource((), _plainly(f"{name}.weight")))
+        module, layer = net.get_submodule(norm), net.get_submodule(name)
+        assert isinstance(module, _BatchNorm)
+        before = sources.get(f"{name}.weight", TensorSource((), _unchanged(f"{name}.weight")))
         bridges = (*before.bridges, "batch norm folded")
-        has_bias = layer.bias is not None
-        found[f"{name}.weight"] = TensorSource(bridges, _scaled(norm, part.eps, before.make))
-        found[f"{name}.bias"] = TensorSource(bridges, _shifted(norm, part.eps, f"{name}.bias" if has_bias else None))
-    return found
+        bias = f"{name}.bias" if layer.bias is not None else None
+        sources[f"{name}.weight"] = TensorSource(bridges, _scaled(norm, module.eps, before.make))
+        sources[f"{name}.bias"] = TensorSource(bridges, _shifted(norm, module.eps, bias))
+    return sources
 
 
 def tensor_targets(net: nn.Module, name: str) -> list[TensorTarget] | None:
-    """Where the plain net's tensor `name` goes; None where the spectral norm there has no gain to keep its scale."""
+    """The real net's tensors that the plain net's tensor `name` fills; None for a spectral norm without a gain, which
+    would lose the weight's scale."""
     layer_name, _, key = name.rpartition(".")
     layer = normalised(net).get(layer_name)
     if layer is None or key != "weight":
         return [TensorTarget(name, (), lambda value: value)]
-    if not gained(layer):
+    if not has_gain(layer):
         return None
-    inside = f"{layer_name}.parametrizations.weight"
-    kept = ("spectral norm, gain kept",)
+    prefix = f"{layer_name}.parametrizations.weight"
+    bridges = ("spectral norm, gain kept",)
     return [
-        TensorTarget(f"{inside}.original", (), lambda value: value),
-        TensorTarget(f"{inside}.0._u", kept, lambda value: leading(layer, value)[0]),
-        TensorTarget(f"{inside}.0._v", kept, lambda value: leading(layer, value)[1]),
-        TensorTarget(f"{inside}.1.gain", kept, lambda value: leading(layer, value)[2]),
+        TensorTarget(f"{prefix}.original", (), lambda value: value),
+        TensorTarget(f"{prefix}.0._u", bridges, lambda value: leading_singular(layer, value)[0]),
+        TensorTarget(f"{prefix}.0._v", bridges, lambda value: leading_singular(layer, value)[1]),
+        TensorTarget(f"{prefix}.1.gain", bridges, lambda value: leading_singular(layer, value)[2]),
     ]
 
 
-def _followed(net: nn.Module) -> dict[str, str]:
-    """Batch norm -> the layer whose very output it gets, seen by running the net on the meta device."""
-    shadow = copy.deepcopy(net).to("meta").eval()
-    made: list[tuple[Tensor, str]] = []
-    found: dict[str, str] = {}
+def _norm_inputs(net: nn.Module) -> dict[str, str]:
+    """For each batch norm, the layer whose output is its input, observed in a pass on the meta device."""
+    encoder = cast(Encoder, copy.deepcopy(net).to("meta").eval())
+    outputs: list[tuple[Tensor, str]] = []
+    layers: dict[str, str] = {}
 
-    def watch(name: str, part: nn.Module) -> None:
-        if isinstance(part, _LAYERS):
-            part.register_forward_hook(lambda module, inputs, output: made.append((output, name)))
-        elif isinstance(part, _BatchNorm):
+    def observe(name: str, module: nn.Module) -> None:
+        if isinstance(module, _LAYERS):
+            module.register_forward_hook(lambda module, inputs, output: outputs.append((output, name)))
+        elif isinstance(module, _BatchNorm):
 
-            def look(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-                for output, layer in made:
+            def find_layer(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+                for output, layer in outputs:
                     if output is inputs[0]:
-                        found[name] = layer
+                        layers[name] = layer
 
-            part.register_forward_pre_hook(look)
+            module.register_forward_pre_hook(find_layer)
 
-    for name, part in shadow.named_modules():
-        watch(name, part)
-    data = cast(Encoder, net).data
-    cast(Encoder, shadow).features(torch.empty(2, *data.shape, device="meta"))
-    return found
+    for name, module in encoder.named_modules():
+        observe(name, module)
+    encoder.features(torch.empty(2, *encoder.data.shape, device="meta"))
+    return layers
 
 
-def _plainly(name: str) -> Callable[[State], Tensor]:
+def _unchanged(name: str) -> Callable[[State], Tensor]:
     return lambda state: state[name]
 
 
 def _effective(name: str, layer: nn.Module) -> Callable[[State], Tensor]:
-    inside = f"{name}.parametrizations.weight"
-    has_gain = gained(layer)
+    prefix = f"{name}.parametrizations.weight"
+    with_gain = has_gain(layer)
 
     def make(state: State) -> Tensor:
-        weight, u, v = (state[f"{inside}.{key}"] for key in ("original", "0._u", "0._v"))
+        weight, u, v = (state[f"{prefix}.{key}"] for key in ("original", "0._u", "0._v"))
         value = effective(layer, weight, u, v)
-        return value * state[f"{inside}.1.gain"] if has_gain else value
+        return value * state[f"{prefix}.1.gain"] if with_gain else value
 
     return make
 

@@ -1,4 +1,4 @@
-"""What a transfer may change, and how a strategy plans it."""
+"""Transfer plans: what a strategy may change in a GAN, and the values to write into it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Slot(StrEnum):
 
 
 class Source(StrEnum):
-    """What a strategy uses of the autoencoder, and of the images to learn from (`codes`, `images`)."""
+    """What a strategy uses of the autoencoder and of the training images (`codes`, `images`)."""
 
     ENCODER = "encoder"
     BOTTLENECK = "bottleneck"
@@ -99,7 +99,7 @@ class Source(StrEnum):
 
     @property
     def needs_data(self) -> bool:
-        """Whether the target's images must be at hand."""
+        """Whether training images of the target are needed."""
         return self in (Source.CODES, Source.IMAGES)
 
 
@@ -189,7 +189,7 @@ class TransferPlan:
 
 
 class TransferStrategy:
-    """What moves from an autoencoder into a GAN. Built by `transfer(config)`. Inherit from it.
+    """Plans what moves from an autoencoder into a GAN. Built by `transfer(config)`. Inherit from it.
 
     Strategies are planned by ascending `order`, then in the order of their slots.
     """

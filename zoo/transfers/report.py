@@ -1,4 +1,4 @@
-"""What happened to every tensor: where it came from, and what training may do to it."""
+"""The report on a transfer: the origin of every tensor, and whether it is trained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from zoo._utils import html
 from zoo.networks.utils import always_frozen
-from zoo.report.moves import moves
+from zoo.report.diagram import transfer_diagram
 from zoo.transfers.plan import TransferPlan
 
 __all__ = ["Report", "Row", "nets_of", "report_on"]
@@ -20,8 +20,8 @@ __all__ = ["Report", "Row", "nets_of", "report_on"]
 class Row:
     """One tensor of the final nets.
 
-    `origin` is copied, adapted, fitted or fresh; `how` the source tensor, bridge or fit, all of them in order;
-    `state` is trained, frozen or buffer.
+    `origin` is copied, adapted, fitted or fresh; `how` lists the source tensors, mappings or fits in order; `state` is
+    trained, frozen or buffer.
     """
 
     net: str
@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every tensor of a transferred GAN. `source` is the sha256 of the autoencoder that it was planned from."""
+    """Every tensor of a transferred GAN. `source` is the SHA-256 of the autoencoder that it was planned from."""
 
     rows: tuple[Row, ...]
     source: str
@@ -50,11 +50,12 @@ class Report:
         return [asdict(row) | {"shape": list(row.shape)} for row in self.rows]
 
     def _repr_html_(self) -> str:
-        counted = ", ".join(f"{n} {origin}" for origin, n in self.count().items())
+        counts = ", ".join(f"{n} {origin}" for origin, n in self.count().items())
         rows = [(f"{r.net}.{r.tensor}", "x".join(map(str, r.shape)), r.origin, r.state, r.how) for r in self.rows]
-        every = html.table(("tensor", "shape", "origin", "state", "how"), rows, f"{self.strategy}: {counted}")
+        table = html.html_table(("tensor", "shape", "origin", "state", "how"), rows, f"{self.strategy}: {counts}")
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"{moves(self.plain(), self.strategy)}{notes}<details><summary>Every tensor</summary>{every}</details>"
+        diagram = transfer_diagram(self.plain(), self.strategy)
+        return f"{diagram}{notes}<details><summary>Every tensor</summary>{table}</details>"
 
     def __str__(self) -> str:
         width = max((len(f"{row.net}.{row.tensor}") for row in self.rows), default=0)
@@ -65,35 +66,35 @@ class Report:
         return "\n".join([f"strategy {self.strategy}, source {self.source[:12]}", *lines, *self.notes])
 
 
-def nets_of(transfer: TransferPlan) -> dict[str, nn.Module]:
-    """Every net whose tensors an edit may name."""
-    nets: dict[str, nn.Module] = dict(transfer.gan.parts)
-    if transfer.to_latent is not None:
-        nets["to_latent"] = transfer.to_latent
-    if transfer.objective is not None:
-        nets["objective"] = transfer.objective
-    task: object = transfer.task
+def nets_of(plan: TransferPlan) -> dict[str, nn.Module]:
+    """Every net of a plan that an edit may change, by name."""
+    nets: dict[str, nn.Module] = dict(plan.gan.parts)
+    if plan.to_latent is not None:
+        nets["to_latent"] = plan.to_latent
+    if plan.objective is not None:
+        nets["objective"] = plan.objective
+    task: object = plan.task
     if isinstance(task, nn.Module):
         nets["task"] = task
-    return nets | {f"losses.{name}": term for name, term in transfer.losses.items()}
+    return nets | {f"losses.{name}": loss for name, loss in plan.losses.items()}
 
 
-def report_on(transfer: TransferPlan, strategy: str, source: str) -> Report:
-    """The report of a plan; tensors shared by two names are listed once, under the first."""
+def report_on(plan: TransferPlan, strategy: str, source: str) -> Report:
+    """The report on a plan; a tensor with two names is listed once, under the first."""
     origins: dict[tuple[str, str], tuple[str, str]] = {}
-    for edit in transfer.edits:
+    for edit in plan.edits:
         _, before = origins.get((edit.net, edit.tensor), ("", ""))
         origins[edit.net, edit.tensor] = (edit.origin, f"{before}, then {edit.how}" if before else edit.how)
     rows: list[Row] = []
-    seen: set[int] = set()
-    for net, module in nets_of(transfer).items():
+    listed: set[int] = set()
+    for net, module in nets_of(plan).items():
         trainable = dict(module.named_parameters())
-        frozen = transfer.frozen.get(net, set()) | always_frozen(module)
+        frozen = plan.frozen.get(net, set()) | always_frozen(module)
         for name, tensor in module.state_dict(keep_vars=True).items():
-            if id(tensor) in seen:
+            if id(tensor) in listed:
                 continue
-            seen.add(id(tensor))
+            listed.add(id(tensor))
             state = "frozen" if name in frozen else "trained" if name in trainable else "buffer"
             origin, how = origins.get((net, name), ("fresh", ""))
             rows.append(Row(net, name, tuple(tensor.shape), origin, how, state))
-    return Report(tuple(rows), source, strategy, tuple(transfer.notes))
+    return Report(tuple(rows), source, strategy, tuple(plan.notes))

@@ -1,9 +1,9 @@
-"""The networks keep Zoo's contracts."""
+"""The networks pass Zoo's conformance checks."""
 
 from __future__ import annotations
 
+from zoo.plugin import DataSpec
 from zoo.testing import EncoderCase, EncoderContract, GeneratorCase, GeneratorContract
-from zoo.types import DataSpec
 
 SIZES = [DataSpec((1, 8, 8)), DataSpec((3, 16, 16), low=0.0, high=1.0), DataSpec((1, 32, 32))]
 

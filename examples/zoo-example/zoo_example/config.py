@@ -11,7 +11,7 @@ __all__ = ["ExampleConfig"]
 
 @dataclass(frozen=True)
 class ExampleConfig:
-    """`width` is the number of channels at half the image's side. Raises ConfigError for one below 1."""
+    """`width` is the number of channels at half the image's side, 1 to 4,096. Raises ConfigError for any other."""
 
     width: int = 16
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import CompositionError, DataSpec, Features
+from zoo.plugin import CompositionError, DataSpec, Encoder, Features, Generator
 from zoo_example.config import ExampleConfig
 
 __all__ = ["ExampleEncoder", "ExampleGenerator"]
 
 
-class ExampleEncoder(nn.Module):
-    """Images (N, C, H, W) -> embedding (N, 2 width H/4 W/4); stages at half and a quarter of the side."""
+class ExampleEncoder(Encoder):
+    """Images (N, C, H, W) -> embedding (N, 2 width H/4 W/4), and stages at a half and a quarter of the side."""
 
     def __init__(self, config: ExampleConfig, data: DataSpec) -> None:
         super().__init__()
@@ -34,8 +34,10 @@ class ExampleEncoder(nn.Module):
         return self.features(x).embedding
 
 
-class ExampleGenerator(nn.Module):
-    """Codes (N, latent_dim) -> images (N, C, H, W) within [data.low, data.high]."""
+class ExampleGenerator(Generator):
+    """Codes (N, latent_dim) -> images (N, C, H, W) in [data.low, data.high]."""
+
+    first: nn.Linear
 
     def __init__(self, config: ExampleConfig, data: DataSpec, latent_dim: int) -> None:
         super().__init__()
@@ -43,13 +45,12 @@ class ExampleGenerator(nn.Module):
         self.data = data
         self.latent_dim = latent_dim
         self.base = (2 * config.width, height // 4, width // 4)
-        self.first: nn.Linear | None = nn.Linear(latent_dim, self.base[0] * self.base[1] * self.base[2])
+        self.first = nn.Linear(latent_dim, self.base[0] * self.base[1] * self.base[2])
         self.middle = nn.ConvTranspose2d(2 * config.width, config.width, 4, stride=2, padding=1)
         self.last = nn.ConvTranspose2d(config.width, channels, 4, stride=2, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         """z (N, latent_dim) -> x (N, C, H, W)."""
-        assert self.first is not None
         x = nn.functional.leaky_relu(self.first(z), 0.2).unflatten(1, self.base)  # (N, 2 width, H/4, W/4)
         x = nn.functional.leaky_relu(self.middle(x), 0.2)  # (N, width, H/2, W/2)
         unit = torch.sigmoid(self.last(x))  # (N, C, H, W)
@@ -60,8 +61,8 @@ class ExampleGenerator(nn.Module):
 def _image(data: DataSpec) -> tuple[int, int, int]:
     if not data.is_image or data.shape[1] % 4 or data.shape[2] % 4:
         raise CompositionError(
-            f"example makes images whose sides are multiples of 4; asked: {list(data.shape)}",
-            "Give such a shape, for example (1, 32, 32).",
+            f"example needs images with sides that are multiples of 4, not {list(data.shape)}",
+            "For example (1, 32, 32).",
         )
     channels, height, width = data.shape
     return channels, height, width

@@ -1,4 +1,4 @@
-"""What zoo-example offers. Imports no torch."""
+"""The components of zoo-example. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from zoo.plugin import Component, hook
 
-ZOO_API = 1
+ZOO_API = 2
 
 
 @hook
@@ -15,5 +15,5 @@ def zoo_components() -> Iterable[Component]:
     config = "zoo_example.config:ExampleConfig"
     return [
         Component("encoder", "example", "zoo_example.net:ExampleEncoder", config, "two strided convolutions"),
-        Component("generator", "example", "zoo_example.net:ExampleGenerator", config, "doubled twice"),
+        Component("generator", "example", "zoo_example.net:ExampleGenerator", config, "two transposed convolutions"),
     ]

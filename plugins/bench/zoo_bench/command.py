@@ -55,12 +55,12 @@ def run(suite: Path, out: Path, workers: int, address: str | None, dry_run: bool
     wanted = read_suite(suite)
     if dry_run:
         specs = [*source_runs(wanted), *trial_runs(wanted), *final_runs(wanted, {})]
-        rows = [(spec.id, images_to_show(wanted, spec)) for spec in specs]
+        planned = [(spec.id, images_to_show(wanted, spec)) for spec in specs]
         if as_json:
-            print_json([{"cell": name, "images": images} for name, images in rows])
+            print_json([{"cell": name, "images": images} for name, images in planned])
         else:
-            print_table(("run", "images"), rows)
-            click.echo(f"{len(rows)} runs, {sum(images for _, images in rows):,} images")
+            print_table(("run", "images"), planned)
+            click.echo(f"{len(planned)} runs, {sum(images for _, images in planned):,} images")
         return
     from zoo_bench.cluster import Cluster
     from zoo_bench.scheduler import TABLE, run_suite
@@ -68,22 +68,22 @@ def run(suite: Path, out: Path, workers: int, address: str | None, dry_run: bool
     cluster = Cluster(address, wanted.threads) if address is not None else None
     slots = workers if cluster is None else cluster.slots
     with _watching(wanted.name, quiet or as_json) as watch:
-        found = run_suite(wanted, out.resolve(), workers=slots, watch=watch, executor=cluster)
+        rows = run_suite(wanted, out.resolve(), workers=slots, watch=watch, executor=cluster)
     if as_json:
-        print_json({"table": str(out / TABLE), "rows": len(found)})
+        print_json({"table": str(out / TABLE), "rows": len(rows)})
     elif quiet:
         print_lines([out / TABLE])
     else:
-        click.echo(f"{len(found):,} rows in {out / TABLE}. Next: zoo bench report {out}")
+        click.echo(f"{len(rows):,} rows in {out / TABLE}. Next: zoo bench report {out}")
 
 
-@bench.command(short_help="Draw and tabulate what suites gave.")
+@bench.command(short_help="Tabulate and plot the results of suites.")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
 @click.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path),
-    help="Keep tables, recipes and pictures in this folder, and write RESULTS.md beside it.",
+    help="Write tables, recipes and pictures to this folder, and RESULTS.md next to it.",
 )
 @json_option
 @quiet_option

@@ -131,7 +131,7 @@ def compare(rows: Sequence[Row], baseline: str = "scratch") -> list[Comparison]:
 def arm_runs(rows: Sequence[Row]) -> list[ArmRuns]:
     """The rows of one data set and architecture by arm and autoencoder, in the table's order."""
     keys = dict.fromkeys((row.arm, row.autoencoder) for row in rows)
-    found = []
+    arms = []
     for arm, autoencoder in keys:
         own = [row for row in rows if (row.arm, row.autoencoder) == (arm, autoencoder)]
         curves: dict[str, dict[int, list[tuple[int, float]]]] = {}
@@ -141,8 +141,8 @@ def arm_runs(rows: Sequence[Row]) -> list[ArmRuns]:
             cpu.setdefault(row.seed, {})[row.images] = row.cpu_seconds
         source = {row.seed: row.source_cpu_seconds for row in own if row.source_cpu_seconds is not None}
         diverged = len({row.seed for row in own if row.status == "diverged"})
-        found.append(ArmRuns(arm, autoencoder, curves, cpu, source, own[0].source_images, diverged))
-    return found
+        arms.append(ArmRuns(arm, autoencoder, curves, cpu, source, own[0].source_images, diverged))
+    return arms
 
 
 def _comparison(data: str, architecture: str, rows: list[Row], baseline: str) -> Comparison:
@@ -187,7 +187,7 @@ def _result(
     best, images, cpu, budget = at_best
     last, recall = runs.last("kid"), runs.last("recall")
     common = [seed for seed in runs.seeds if seed in base.seeds]
-    theirs = base.last("kid")
+    baseline = base.last("kid")
     return ArmResult(
         runs,
         start=median(list(runs.first("kid").values())),
@@ -199,7 +199,7 @@ def _result(
         recall_interval=bootstrap_interval([list(recall.values())]),
         precision=iqm(list(runs.last("precision").values())),
         log_mean=median([log_mean(points, SMALLEST_KID) for points in runs.curves["kid"].values()]),
-        gain=median([max(theirs[seed], SMALLEST_KID) / max(last[seed], SMALLEST_KID) for seed in common]),
+        gain=median([max(baseline[seed], SMALLEST_KID) / max(last[seed], SMALLEST_KID) for seed in common]),
         p=p,
         holm=adjusted,
         times_to_threshold=tuple(_time_to(runs, factor, factor * best, images, cpu, budget) for factor in _FACTORS),
@@ -207,30 +207,34 @@ def _result(
 
 
 def _time_to(runs: ArmRuns, factor: float, threshold: float, images: float, cpu: float, budget: int) -> TimeToThreshold:
-    found: dict[int, Crossing] = {seed: crossing(runs.curves["kid"][seed], threshold) for seed in runs.seeds}
-    at = median([c.cost if c.reached else math.inf for c in found.values()])
-    seconds = median([runs.cpu[s][int(c.cost)] if c.reached else math.inf for s, c in found.items()])
-    cold = math.nan
+    crossings: dict[int, Crossing] = {seed: crossing(runs.curves["kid"][seed], threshold) for seed in runs.seeds}
+    at = median([c.cost if c.reached else math.inf for c in crossings.values()])
+    seconds = median([runs.cpu[s][int(c.cost)] if c.reached else math.inf for s, c in crossings.items()])
+    with_source = math.nan
     if all(seed in runs.source for seed in runs.seeds):
-        cold = median([runs.cpu[s][int(c.cost)] + runs.source[s] if c.reached else math.inf for s, c in found.items()])
+        with_source = median(
+            [runs.cpu[s][int(c.cost)] + runs.source[s] if c.reached else math.inf for s, c in crossings.items()]
+        )
     elif not runs.autoencoder:
-        cold = seconds
+        with_source = seconds
     return TimeToThreshold(
         factor,
         threshold,
-        sum(c.reached for c in found.values()),
+        sum(c.reached for c in crossings.values()),
         at,
         seconds,
-        cold,
+        with_source,
         at / images,
         seconds / cpu,
-        cold / cpu,
-        restricted_mean(list(found.values()), budget),
+        with_source / cpu,
+        restricted_mean(list(crossings.values()), budget),
     )
 
 
 def _p(base: ArmRuns, runs: ArmRuns) -> float:
-    """Of the paired permutation test on the last KIDs of the seeds that both have."""
-    ours, theirs = runs.last("kid"), base.last("kid")
-    pairs = [math.log(max(ours[s], SMALLEST_KID)) - math.log(max(theirs[s], SMALLEST_KID)) for s in ours if s in theirs]
+    """p of the paired permutation test on the logarithms of the last KIDs, over the seeds that both have."""
+    log_kids, baseline = (
+        {seed: math.log(max(kid, SMALLEST_KID)) for seed, kid in one.last("kid").items()} for one in (runs, base)
+    )
+    pairs = [kid - baseline[seed] for seed, kid in log_kids.items() if seed in baseline]
     return paired_p(pairs) if len(pairs) > 1 else math.nan

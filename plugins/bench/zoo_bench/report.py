@@ -1,4 +1,4 @@
-"""The report of a suite: learning curves and Markdown, made from its stored table alone."""
+"""The report of a suite: learning curves and Markdown, computed from its stored table alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.plugin import DataError, curve
-from zoo_bench.compare import SMALLEST_KID, ArmResult, Comparison, arm_runs, compare
+from zoo_bench.compare import SMALLEST_KID, ArmResult, ArmRuns, Comparison, arm_runs, compare
 from zoo_bench.statistics import median
 from zoo_bench.suite import Suite, read_suite
 from zoo_bench.table import Row, read_table
@@ -43,8 +43,7 @@ def curves_png(rows: Sequence[Row], data: str, architecture: str, metric: str = 
             for images, value in points:
                 if images:
                     at.setdefault(images, []).append(max(value, SMALLEST_KID) if metric == "kid" else value)
-        label = f"{runs.arm} ({runs.autoencoder})" if several and runs.autoencoder else runs.arm
-        series[label] = [(images, median(v), min(v), max(v)) for images, v in sorted(at.items())]
+        series[_label(runs, several)] = [(images, median(v), min(v), max(v)) for images, v in sorted(at.items())]
     name = {"kid": "KID (lower is better)", "fid": "FID (lower is better)"}.get(metric, f"{metric} (higher is better)")
     count = len({row.seed for row in finals})
     what = f"median of up to {count} seeds, band from least to most" if count > 1 else "one seed"
@@ -56,14 +55,13 @@ def markdown(stored: StoredSuite, pictures: str = "") -> str:
     """One suite as Markdown: what was run, what was tuned, and per data set the arms' last metrics and what they took
     to the baseline's best. `pictures` is the path of its folder as seen from the page."""
     suite, rows = stored.suite, stored.rows
-    found = compare(rows, suite.baseline)
     lines = [f"## {suite.title or suite.name}", ""]
     if suite.about:
         lines += [suite.about.strip(), ""]
     lines += _setting(suite, rows)
     lines += _tuning(suite, rows)
-    for one in found:
-        lines += _comparison(one, suite.baseline, pictures)
+    for comparison in compare(rows, suite.baseline):
+        lines += _comparison(comparison, suite.baseline, pictures)
     return "\n".join(lines)
 
 
@@ -76,8 +74,8 @@ def _setting(suite: Suite, rows: Sequence[Row]) -> list[str]:
     lines = [
         f"{finals} runs, {trials} trials, {len({(r.autoencoder, r.seed) for r in sources})} autoencoders trained; "
         f"{len(diverged)} runs diverged. Measured with {suite.measuring.samples:,} samples at "
-        f"{suite.measuring.points} counts of images shown; {suite.threads} thread a run. "
-        f"Table: `{suite.name}/table.csv`, recipes beside it.",
+        f"{suite.measuring.points} points of training, with {suite.threads} thread per run. "
+        f"Table: `{suite.name}/table.csv`, with the recipes in the same folder.",
         "",
     ]
     if sources:
@@ -106,9 +104,9 @@ def _tuning(suite: Suite, rows: Sequence[Row]) -> list[str]:
     names = sorted({name for settings in suite.tuning.settings() for name in settings})
     arms = list(dict.fromkeys((row.architecture, row.arm) for row in trials))
     lines = [
-        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images a trial, on rows to "
-        "learn from that were split again; the same trials for each arm. Median of each trial's last three KIDs "
-        "(each arm's best in bold):",
+        f"Tuned on {suite.tuning.data}, seed {suite.tuning.seed}, {suite.tuning.images:,} images per trial, on a "
+        "second split of the training images, with the same trials for each arm. The cells give the median of a "
+        "trial's last three KIDs; the best of each arm is in bold:",
         "",
         "| " + " | ".join([*names, *(arm for _, arm in arms)]) + " |",
         "|" + "---|" * (len(names) + len(arms)),
@@ -130,9 +128,9 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
         f"### {one.data}, {one.architecture}",
         "",
         f"KID against {one.reference:,} held-out images in `{one.extractor}`; real against real: {one.floor:.4f}. "
-        f"Up to {seeds} paired seeds, {one.budget:,} images a run. The median best KID of `{baseline}` is "
+        f"Up to {seeds} paired seeds, {one.budget:,} images per run. The median best KID of `{baseline}` is "
         f"{one.baseline_best:.4f}, "
-        f"at a median of {one.baseline_images:,.0f} images and {one.baseline_cpu:.0f} CPU seconds.",
+        f"reached after a median of {one.baseline_images:,.0f} images and {one.baseline_cpu:.0f} CPU seconds.",
         "",
         f"![learning curves]({pictures}{one.data}-{one.architecture}-kid.png)",
         f"![recall]({pictures}{one.data}-{one.architecture}-recall.png)",
@@ -144,8 +142,9 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
     lines += [_end_row(arm, several) for arm in one.arms]
     lines += [
         "",
-        f"How soon: three measurements in a row at or below that KID times the factor; the share is of what "
-        f"`{baseline}` took to its best, in images, in CPU seconds, and in CPU seconds with the autoencoder's counted.",
+        f"Time to a threshold: three measurements in a row at or below that KID times the factor. A share is relative "
+        f"to what `{baseline}` needed for its best KID: in images, in CPU seconds, and in CPU seconds with the "
+        "autoencoder.",
         "",
         "| arm | factor | reached | images | share of images | share of CPU | share with autoencoder | mean images |",
         "|" + "---|" * 8,
@@ -154,15 +153,14 @@ def _comparison(one: Comparison, baseline: str, pictures: str) -> list[str]:
     return [*lines, ""]
 
 
-def _name(arm: ArmResult, several: bool) -> str:
-    runs = arm.runs
+def _label(runs: ArmRuns, several: bool) -> str:
     return f"{runs.arm} ({runs.autoencoder})" if several and runs.autoencoder else runs.arm
 
 
 def _end_row(arm: ArmResult, several: bool) -> str:
     seeds = f"{len(arm.runs.seeds)}" + (f" ({arm.runs.diverged} diverged)" if arm.runs.diverged else "")
     cells = [
-        _name(arm, several),
+        _label(arm.runs, several),
         seeds,
         f"{arm.start:.3f}",
         f"{arm.best:.4f}",
@@ -181,7 +179,7 @@ def _time_rows(arm: ArmResult, several: bool) -> list[str]:
     rows = []
     for time in arm.times_to_threshold:
         cells = [
-            _name(arm, several),
+            _label(arm.runs, several),
             f"{time.factor:g}",
             f"{time.reached} of {len(arm.runs.seeds)}",
             _number(time.images, ",.0f"),

@@ -13,10 +13,10 @@ __all__ = ["page_text", "store", "write_page"]
 
 _HEAD = """# Results
 
-Written by `zoo bench report` from the tables under `results/`; every row there names its run's whole recipe, which lies
-beside the table, and `zoo bench results/SUITE/suite.toml` makes them all again. KID is unbiased: equal distributions
-give 0 on average, and values below 0.001 count as 0.001 where a logarithm is taken. p values are of paired sign-flip
-permutation tests on the logarithm of the last KID; five pairs cannot give less than 0.0625.
+`zoo bench report` writes this page from the tables in `results/`. Every row of a table names the complete recipe of its
+run, which is in the same folder. `zoo bench results/SUITE/suite.toml` repeats all runs of a suite. KID is unbiased: for
+equal distributions it is 0 on average. If a logarithm is taken, values below 0.001 count as 0.001. The p values are
+those of paired sign-flip permutation tests on the logarithm of the last KID; five pairs cannot give less than 0.0625.
 """
 
 

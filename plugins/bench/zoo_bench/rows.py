@@ -59,8 +59,8 @@ def rows_of(suite: Suite, spec: RunSpec, result: RunResult, source: RunResult | 
 
 
 def best_settings(trials: Sequence[tuple[RunSpec, RunResult]]) -> dict[str, Any]:
-    """The settings of the trial whose last three KIDs have the lowest median. The end of a trial is judged, not its
-    best moment: one that was good and then collapsed must not win. A diverged one never wins."""
+    """The settings of the trial whose last three KIDs have the lowest median. The last ones count and not the best, so
+    that a trial that collapsed cannot win; a diverged one never wins."""
 
     def score(result: RunResult) -> tuple[bool, float]:
         kids = [f["value"] for at in result.measured for f in at["metrics"] if f["name"] == "kid" and at["images"]]

@@ -1,4 +1,4 @@
-"""Makes the runs of a suite: autoencoders, then trials, then the final runs. A stopped suite is continued."""
+"""Run a suite: autoencoders, then trials, then the final runs. A stopped suite is continued."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from zoo_bench.suite import (
 )
 from zoo_bench.table import Row, write_table
 
-__all__ = ["RECIPES", "SUITE", "TABLE", "Progress", "chosen_settings", "collect", "run_suite"]
+__all__ = ["RECIPES", "SUITE", "TABLE", "Progress", "collect", "run_suite", "tuned_settings"]
 
 _LOCK = ".lock"
 SUITE = "suite.toml"
@@ -64,13 +64,13 @@ def run_suite(
     watch: Watch = lambda progress: None,
     executor: Executor | None = None,
 ) -> list[Row]:
-    """Make every run of `suite` in the folder `root` and its table (`table.csv`, `recipes/`); returns the rows.
+    """Run every run of `suite` in the folder `root` and its table (`table.csv`, `recipes/`); returns the rows.
 
     Finished runs are only read, an interrupted one is resumed from its checkpoint, and the table is rewritten after
-    each run. `workers` runs are made at a time; `executor` replaces the local processes. Raises TrainingError after all
-    others are done if runs failed for another reason than diverging (at once if a process was killed), ConfigError if
-    the folder holds runs of other settings or another process runs a suite in it, StorageError if it cannot be written,
-    and KeyboardInterrupt after Ctrl-C (with checkpoints written).
+    each run. `workers` runs are executed at a time; `executor` replaces the local processes. Raises TrainingError after
+    all others are done if runs failed for another reason than diverging (at once if a process was killed), ConfigError
+    if the folder holds runs of other settings or another process runs a suite in it, StorageError if it cannot be
+    written, and KeyboardInterrupt after Ctrl-C (with checkpoints written).
     """
     clock = _Clock(suite, root)
     failures: dict[str, BaseException] = {}
@@ -132,21 +132,21 @@ def _with_parent_cost(suite: Suite, root: Path, spec: RunSpec) -> RunResult | No
     return replace(result, cost=result.cost + before.cost, images=result.images + before.images)
 
 
-def chosen_settings(suite: Suite, root: Path) -> dict[tuple[str, str], dict[str, Any]]:
+def tuned_settings(suite: Suite, root: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """What tuning chose, by (architecture, arm); empty until every trial of an arm is finished."""
     results: dict[tuple[str, str], list[tuple[RunSpec, RunResult | None]]] = {}
     for spec in trial_runs(suite):
         results.setdefault((spec.architecture, spec.arm), []).append((spec, read_result(root, spec)))
-    chosen = {}
+    tuned = {}
     for key, trials in results.items():
         finished = [(spec, result) for spec, result in trials if result is not None]
         if len(finished) == len(trials):
-            chosen[key] = best_settings(finished)
-    return chosen
+            tuned[key] = best_settings(finished)
+    return tuned
 
 
 def _finals(suite: Suite, root: Path) -> list[RunSpec]:
-    return final_runs(suite, chosen_settings(suite, root))
+    return final_runs(suite, tuned_settings(suite, root))
 
 
 def _run_all(

@@ -1,4 +1,4 @@
-"""One run of a suite, made in the calling process: started, resumed, or read if it is finished."""
+"""One run of a suite in the calling process: started, resumed, or read if it is finished."""
 
 from __future__ import annotations
 
@@ -198,10 +198,10 @@ def _source(suite: Suite, root: Path, spec: RunSpec) -> Autoencoder | None:
     if not spec.autoencoder:
         return None
     release = suite.autoencoders[spec.autoencoder].release
-    found = load(release).autoencoder if release is not None else open_run(root / spec.source / _RUN).autoencoder
-    if found is None:
+    source = load(release).autoencoder if release is not None else open_run(root / spec.source / _RUN).autoencoder
+    if source is None:
         raise TransferError(f"{release} holds no autoencoder", "Choose another source: zoo list")
-    return found
+    return source
 
 
 def _images(suite: Suite, spec: RunSpec) -> ImageSet:

@@ -1,5 +1,5 @@
 """A suite: which strategies, data sets, architectures, autoencoders and seeds are compared, as one TOML file
-(torch-free), and the specifications of its runs: `source_runs`, `trial_runs`, `final_runs`, to be made in that order.
+(torch-free), and the specifications of its runs: `source_runs`, `trial_runs`, `final_runs`, to be run in that order.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class Tuning:
     the held-out ones stay unseen) with a seed of its own; the one whose last three KIDs have the lowest median is used.
 
     `grid` lists values by setting: fields of the training, `learning_rate` for both sides, or `gamma` of the
-    regulariser. All combinations are tried, or `trials` of them, drawn once for all arms; then each of `more`, for a
-    best that was found at the grid's edge.
+    regulariser. All combinations are tried, or `trials` of them, drawn once for all arms; then each of `more`, for an
+    optimum at the edge of the grid.
     """
 
     data: str
@@ -223,7 +223,7 @@ class Suite:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What one run is made of. `stage` is autoencoder, trial or final; `id` is its folder inside the suite's."""
+    """The inputs of one run. `stage` is autoencoder, trial or final; `id` is its folder inside the suite's."""
 
     stage: str
     data: str
@@ -274,14 +274,14 @@ def source_runs(suite: Suite) -> list[RunSpec]:
     """The autoencoders to train, one run per seed and architecture: those that an arm transfers from, and those whose
     weights another one begins with, which come first."""
     wanted = {spec.source: spec for spec in (*trial_runs(suite), *final_runs(suite, {})) if spec.autoencoder}
-    found: dict[str, RunSpec] = {}
+    runs: dict[str, RunSpec] = {}
     for spec in wanted.values():
         entry = suite.autoencoders[spec.autoencoder]
         if entry.data is not None and spec.autoencoder_seed is not None:
             parent = parent_of(suite, spec)
             for one in ([] if parent is None else [parent]) + [_source_run(suite, spec)]:
-                found.setdefault(one.id, one)
-    return sorted(found.values(), key=lambda spec: parent_of(suite, spec) is not None)
+                runs.setdefault(one.id, one)
+    return sorted(runs.values(), key=lambda spec: parent_of(suite, spec) is not None)
 
 
 def parent_of(suite: Suite, spec: RunSpec) -> RunSpec | None:
@@ -318,16 +318,16 @@ def trial_runs(suite: Suite) -> list[RunSpec]:
     return specs
 
 
-def final_runs(suite: Suite, chosen: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[RunSpec]:
-    """The runs that are compared, seed by seed, so that a suite that is stopped early has pairs. `chosen` are the tuned
-    settings by (architecture, arm)."""
+def final_runs(suite: Suite, tuned: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[RunSpec]:
+    """The runs that are compared, seed by seed, so that a suite that is stopped early has pairs. `tuned` are the
+    settings that tuning chose, by (architecture, arm)."""
     specs = []
     for i, seed in enumerate(suite.seeds):
         for data, architecture in itertools.product(suite.data, suite.architectures):
             for name, arm in suite.arms.items():
                 if (arm.data and data not in arm.data) or (arm.seeds and seed not in arm.seeds):
                     continue
-                settings = chosen.get((architecture, arm.like or name), {})
+                settings = tuned.get((architecture, arm.like or name), {})
                 for source in _sources(suite, arm, data):
                     seeds = suite.autoencoders[source].seeds if source else (None,)
                     specs.append(

@@ -13,16 +13,14 @@ Norm = Literal["none", "batch", "spectral", "group"]
 Upsampling = Literal["transposed", "nearest"]
 Activation = Literal["relu", "leaky_relu"]
 
-# Far above any use, far below what would exhaust a machine that reads a stranger's manifest.
+# far above any use, and far below what would exhaust the memory of a machine that loads a stranger's manifest
 _WIDEST = 8192
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Stages have `width`, 2 `width`, 4 `width`, ... channels, at most `max_width` (8 `width` if not given).
-
-    `slope` is that of LeakyReLU below zero, 0 to 1. Raises ConfigError for a value out of range.
-    """
+    """Stages have `width`, 2 `width`, 4 `width`, ... channels, at most `max_width` (8 `width` if not given). `slope` is
+    that of LeakyReLU below zero, 0 to 1. Raises ConfigError for a value out of range."""
 
     width: int = 32
     max_width: int | None = None
@@ -38,10 +36,8 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Stages have the encoder's channels in reverse: ..., 4 `width`, 2 `width`, `width`, then the image's.
-
-    Raises ConfigError for a value out of range.
-    """
+    """Stages have the encoder's channels in reverse: ..., 4 `width`, 2 `width`, `width`, then the image's. Raises
+    ConfigError for a value out of range."""
 
     width: int = 32
     max_width: int | None = None

@@ -1,4 +1,4 @@
-"""x -> strided convolutions -> 4x4. DCGAN's discriminator without its last layer."""
+"""DCGAN's discriminator without its last layer, as an encoder: strided convolutions down to 4x4."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from zoo.plugin import DataSpec, Encoder, Features
 from zoo_dcgan.config import EncoderConfig
 from zoo_dcgan.layers import halving, norm_layer, relu_gain
-from zoo_dcgan.pyramid import BASE, channels
+from zoo_dcgan.sizes import BASE, channels
 
-__all__ = ["DcganEncoder"]
+__all__ = ["DCGANEncoder"]
 
 
-class DcganEncoder(Encoder):
+class DCGANEncoder(Encoder):
     """Images (N, C, S, S) -> embedding (N, stage_channels[-1] * 16).
 
     Stage i is (N, stage_channels[i], S / 2^(i+1), S / 2^(i+1)), so the last one is 4x4.
 
-    Radford et al. 2016, sections 3 and 4: convolutions of stride 2, LeakyReLU, no norm on the first one. A
-    spectral norm sits on every convolution, the first one too (Miyato et al. 2018). Raises
-    CompositionError unless the images are square with a side of 8, 16, 32, 64, 128 or 256.
+    Convolutions of stride 2 and LeakyReLU; the first one has no batch norm (Radford et al. 2016, sections 3 and 4). A
+    spectral norm is on every convolution (Miyato et al. 2018). Raises CompositionError unless the images are square
+    with a side of 8, 16, 32, 64, 128 or 256.
     """
 
     def __init__(self, config: EncoderConfig, data: DataSpec) -> None:

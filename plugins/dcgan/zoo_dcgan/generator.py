@@ -1,4 +1,4 @@
-"""z -> 4x4 -> doubled until the image is whole. DCGAN's generator."""
+"""DCGAN's generator: a linear layer to 4x4, then transposed convolutions that double the side."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor, nn
 from zoo.plugin import DataSpec, Generator, output
 from zoo_dcgan.config import GeneratorConfig, Norm
 from zoo_dcgan.layers import Doubling, initialise, norm_layer, relu_gain
-from zoo_dcgan.pyramid import BASE, channels
+from zoo_dcgan.sizes import BASE, channels
 
-__all__ = ["DcganGenerator"]
+__all__ = ["DCGANGenerator"]
 
 _SLOPE = 0.2
 
 
-class DcganGenerator(Generator):
+class DCGANGenerator(Generator):
     """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
 
-    Radford et al. 2016, section 3. `first` is a plain linear map and `last` a plain convolution whatever
-    the norm, so that a prior folds into the one and a change of value range into the other. Raises
-    CompositionError unless the images are square with a side of 8, 16, 32, 64, 128 or 256.
+    Radford et al. 2016, section 3. `first` and `last` have no batch norm, so that a prior can be folded into the one
+    and a change of the value range into the other. Raises CompositionError unless the images are square with a side of
+    8, 16, 32, 64, 128 or 256.
     """
 
     def __init__(self, config: GeneratorConfig, data: DataSpec, latent_dim: int) -> None:
@@ -45,7 +45,7 @@ class DcganGenerator(Generator):
             )
             for n_in, n_out in pairwise(widths)
         )
-        # Nothing normalises the image itself, so its layer starts scaled under any norm but DCGAN's own.
+        # no norm follows the last layer, so it needs the scaled initialisation unless DCGAN's own is used
         start: Norm = "batch" if config.norm == "batch" else "none"
         self.last = Doubling(widths[-1], data.shape[0], config.upsample, start, gain=1.0)
         self.output = output(data)
@@ -60,5 +60,5 @@ class DcganGenerator(Generator):
 
 
 def _activation(config: GeneratorConfig) -> nn.Module:
-    # Never in place: a hook may still hold the value before.
+    # not in place: a hook may still use the input
     return nn.ReLU() if config.activation == "relu" else nn.LeakyReLU(_SLOPE)

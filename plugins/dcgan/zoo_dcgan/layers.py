@@ -1,9 +1,8 @@
-"""The convolutions that halve and double a map, their normalisation and how they start.
+"""Convolutions that halve or double the side of a feature map, their normalisation and their initialisation.
 
-Under batch norm weights start with DCGAN's standard deviation of 0.02 (Radford et al. 2016, section 4).
-Elsewhere, an encoder's first convolution included, that would shrink the signal two- to fourfold a layer;
-there they start as N(0, gain^2 / fan-in) (He et al. 2015, equation 10), where the fan-in is what one output
-value really sums over.
+Under batch norm, weights are initialised as in DCGAN, with standard deviation 0.02 (Radford et al. 2016, section 4).
+Without it, and in an encoder's first convolution, that would shrink the signal two- to fourfold per layer. There they
+are N(0, gain^2 / fan-in) (He et al. 2015, equation 10); the fan-in counts the values that one output value sums over.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ def halving(n_in: int, n_out: int, norm: Norm, gain: float, *, bias: bool) -> nn
 
 
 class Doubling(nn.Module):
-    """(N, n_in, s, s) -> (N, n_out, 2s, 2s): a transposed convolution, or pixels repeated and a 3x3 one.
+    """(N, n_in, s, s) -> (N, n_out, 2s, 2s): a transposed convolution, or nearest-neighbour upsampling and a 3x3 one.
 
-    A spectrally normalised layer is multiplied by `gain / reach`: one output value of a transposed
-    convolution sees a quarter of the taps (`reach` 0.5 in amplitude) and the activation halves the rest,
-    so that without it a fresh net's 128 px images would be one flat grey.
+    A spectrally normalised layer is multiplied by `gain / reach`. One output value of a transposed convolution uses a
+    quarter of the taps (`reach` 0.5 in amplitude), and the activation halves the second moment; without this factor the
+    128 px images of a fresh generator would be uniformly grey.
     """
 
     def __init__(
@@ -37,7 +36,7 @@ class Doubling(nn.Module):
     ) -> None:
         super().__init__()
         if upsample == "transposed":
-            # 4x4 taps a stride of 2 apart: each output value sums over 2x2 of them.
+            # with 4x4 taps and stride 2 each output value sums over 2x2 of them
             self.repeat: nn.Module = nn.Identity()
             conv: nn.Conv2d | nn.ConvTranspose2d
             conv = StridedConvTranspose2d(n_in, n_out, bias=bias)
@@ -57,14 +56,14 @@ class Doubling(nn.Module):
 
 
 def initialise(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, fan_in: int, norm: Norm, gain: float) -> None:
-    """Fresh weights for the layer, zero for its bias."""
+    """Draw the layer's weights and set its bias to 0."""
     nn.init.normal_(layer.weight, 0.0, 0.02 if norm == "batch" else gain / fan_in**0.5)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
 
 
 def norm_layer(norm: Norm, width: int) -> nn.Module:
-    """What follows a convolution of `width` channels; a spectral norm sits on the weights instead."""
+    """The layer that follows a convolution of `width` channels; a spectral norm is applied to its weights instead."""
     if norm == "batch":
         layer = nn.BatchNorm2d(width)
         nn.init.normal_(layer.weight, 1.0, 0.02)
@@ -75,10 +74,10 @@ def norm_layer(norm: Norm, width: int) -> nn.Module:
 
 
 def relu_gain(slope: float) -> float:
-    """What keeps the second moment through a (leaky) ReLU of that slope."""
+    """The gain that keeps the second moment through a LeakyReLU of that slope (0: ReLU)."""
     return nn.init.calculate_gain("leaky_relu", slope)
 
 
 def _groups(width: int) -> int:
-    # Four channels a group or more: fewer would be instance norm, which wipes out a channel's mean.
+    # at least four channels per group: instance norm, with one, would remove each channel's mean
     return max(n for n in range(1, 9) if width % n == 0 and (n == 1 or width // n >= 4))

@@ -1,4 +1,4 @@
-"""What zoo-dcgan offers. Imports no torch."""
+"""The components of zoo-dcgan. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Iterable
 
 from zoo.plugin import Component, hook
 
-ZOO_API = 1
+ZOO_API = 2
 
 
 @hook
 def zoo_components() -> Iterable[Component]:
-    """A convolutional encoder and its mirror image."""
+    """DCGAN's discriminator as an encoder, and its generator."""
     return [
         Component(
             "encoder",
             "dcgan",
-            "zoo_dcgan.encoder:DcganEncoder",
+            "zoo_dcgan.encoder:DCGANEncoder",
             "zoo_dcgan.config:EncoderConfig",
             "strided convolutions down to 4x4, 8 to 256 px",
         ),
         Component(
             "generator",
             "dcgan",
-            "zoo_dcgan.generator:DcganGenerator",
+            "zoo_dcgan.generator:DCGANGenerator",
             "zoo_dcgan.config:GeneratorConfig",
-            "4x4 and doubled up to 8 to 256 px",
+            "transposed convolutions from 4x4 to 8 to 256 px",
         ),
     ]

@@ -1,12 +1,12 @@
-"""4x4 convolutions of stride 2, to half and to double the side, quick on a CPU at both ends of a net.
+"""4x4 convolutions of stride 2 that are faster on a CPU than torch's at the first and last layers of a network.
 
-torch's CPU kernels are slow at two shapes, where the same sums are taken in another order.
+torch's CPU kernels are slow for two shapes. For these the same sums are computed in another order:
 
-- To images: a transposed convolution to 1, 3 or 4 channels, and the gradient by such an image, reach a sixth of the
-  usual speed. Both are the same map, `_Grow`. Here it is a 2x2 convolution to four times the channels, whose result is
-  spread over 2x2 pixels (the sub-pixel form of Shi et al. 2016, section 2.2).
-- To 4x4 maps: a convolution, and the gradient of a transposed one by its input, take a fifth to a half longer than with
-  channels last, both conversions counted (`_to_small`). To larger maps they do not.
+- To images: a transposed convolution to 1, 3 or 4 channels, and the gradient with respect to such an image, reach a
+  sixth of the usual speed. Both are the same linear map, `_Grow`. Here it is a 2x2 convolution to four times the
+  channels, followed by a pixel shuffle (the sub-pixel form of Shi et al. 2016, section 2.2).
+- To 4x4 maps: a convolution, and the gradient of a transposed one with respect to its input, take a fifth to a half
+  longer than in the memory format channels_last, both conversions included (`_to_small`). Larger maps do not.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from torch.nn.grad import conv2d_weight
 __all__ = ["StridedConv2d", "StridedConvTranspose2d"]
 
 _FEW = 4
-"""An image has so many channels at most."""
+"""The largest number of channels of an image."""
 
 _SMALL = 4
-"""A small map has so many rows and columns at most."""
+"""The largest side of a small map."""
 
 
 class StridedConv2d(nn.Conv2d):
-    """(N, n_in, 2s, 2s) -> (N, n_out, s, s). Weights and result are nn.Conv2d's, the latter up to rounding."""
+    """(N, n_in, 2s, 2s) -> (N, n_out, s, s). Weights are nn.Conv2d's; so are results, up to rounding."""
 
     equivalent_to = nn.Conv2d
 
@@ -48,7 +48,8 @@ class StridedConv2d(nn.Conv2d):
 
 
 class StridedConvTranspose2d(nn.ConvTranspose2d):
-    """(N, n_in, s, s) -> (N, n_out, 2s, 2s). Weights and result are nn.ConvTranspose2d's, the latter up to rounding."""
+    """(N, n_in, s, s) -> (N, n_out, 2s, 2s). Weights are nn.ConvTranspose2d's; so are results, up to
+    rounding."""
 
     equivalent_to = nn.ConvTranspose2d
 
@@ -73,103 +74,103 @@ def _eager_on_cpu(x: Tensor) -> bool:
     return not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
 
 
-# Three maps, each linear in both of its arguments, and the gradients of each are the other two: an image
-# (N, few, 2s, 2s), a map (N, many, s, s) and taps (many, few, 4, 4). So derivatives of any order exist.
+# Three bilinear functions of an image (N, few, 2s, 2s), a feature map (N, many, s, s) and weights (many, few, 4, 4).
+# The gradients of each are the other two, so derivatives of any order exist.
 
 
 class _Shrink(torch.autograd.Function):
-    """An image and taps -> a map."""
+    """An image and weights -> a map."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, taps: Tensor) -> Tensor:
-        ctx.save_for_backward(image, taps)
-        return conv2d(image, taps, stride=2, padding=1)
+    def forward(ctx: Any, image: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(image, weights)
+        return conv2d(image, weights, stride=2, padding=1)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        image, taps = ctx.saved_tensors
-        by_image, by_taps = ctx.needs_input_grad
-        return _Grow.apply(slope, taps) if by_image else None, _Taps.apply(image, slope) if by_taps else None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        image, weights = ctx.saved_tensors
+        for_image, for_weights = ctx.needs_input_grad
+        return _Grow.apply(grad, weights) if for_image else None, _Weights.apply(image, grad) if for_weights else None
 
 
 class _Grow(torch.autograd.Function):
-    """A map and taps -> an image."""
+    """A map and weights -> an image."""
 
     @staticmethod
-    def forward(ctx: Any, small: Tensor, taps: Tensor) -> Tensor:
-        ctx.save_for_backward(small, taps)
-        many, few = taps.shape[:2]
-        # taps (row, column) = (2a + i, 2b + j) add to pixel (i, j) of the 2x2 pixels that block (a, b) away makes
-        blocks = taps.view(many, few, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4).reshape(many, few * 4, 2, 2)
+    def forward(ctx: Any, small: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(small, weights)
+        many, few = weights.shape[:2]
+        # the weight at (2a + i, 2b + j) adds to pixel (i, j) of the 2x2 pixels at offset (a, b)
+        blocks = weights.view(many, few, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4).reshape(many, few * 4, 2, 2)
         return pixel_shuffle(conv_transpose2d(small, blocks), 2)[:, :, 1:-1, 1:-1].contiguous()
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        small, taps = ctx.saved_tensors
-        by_small, by_taps = ctx.needs_input_grad
-        return _Shrink.apply(slope, taps) if by_small else None, _Taps.apply(slope, small) if by_taps else None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        small, weights = ctx.saved_tensors
+        for_small, for_weights = ctx.needs_input_grad
+        return _Shrink.apply(grad, weights) if for_small else None, _Weights.apply(grad, small) if for_weights else None
 
 
-class _Taps(torch.autograd.Function):
-    """An image and a map -> taps."""
+class _Weights(torch.autograd.Function):
+    """An image and a map -> weights."""
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, small: Tensor) -> Tensor:
         ctx.save_for_backward(image, small)
         shape = (small.shape[1], image.shape[1], 4, 4)
-        taps: Tensor = conv2d_weight(image, shape, small, stride=2, padding=1)
-        return taps
+        weights: Tensor = conv2d_weight(image, shape, small, stride=2, padding=1)
+        return weights
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         image, small = ctx.saved_tensors
-        by_image, by_small = ctx.needs_input_grad
-        return _Grow.apply(small, slope) if by_image else None, _Shrink.apply(image, slope) if by_small else None
+        for_image, for_small = ctx.needs_input_grad
+        return _Grow.apply(small, grad) if for_image else None, _Shrink.apply(image, grad) if for_small else None
 
 
-# Two maps whose gradients are torch's own, but for `_to_small`.
+# Two functions whose gradients are torch's own, except for `_to_small`.
 
 
-def _to_small(image: Tensor, taps: Tensor, bias: Tensor | None = None) -> Tensor:
-    laid = image.contiguous(memory_format=torch.channels_last)
-    return conv2d(laid, taps, bias, stride=2, padding=1).contiguous()
+def _to_small(image: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
+    converted = image.contiguous(memory_format=torch.channels_last)
+    return conv2d(converted, weights, bias, stride=2, padding=1).contiguous()
 
 
 class _ToSmall(torch.autograd.Function):
-    """An image, taps and a bias -> a map."""
+    """An image, weights and a bias -> a map."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, taps: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(image, taps)
-        return _to_small(image, taps, bias)
+    def forward(ctx: Any, image: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(image, weights)
+        return _to_small(image, weights, bias)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        image, taps = ctx.saved_tensors
-        return _gradients(slope, image, taps, ctx.needs_input_grad, transposed=False)
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        image, weights = ctx.saved_tensors
+        return _gradients(grad, image, weights, ctx.needs_input_grad, transposed=False)
 
 
 class _FromSmall(torch.autograd.Function):
-    """A map, taps and a bias -> an image."""
+    """A map, weights and a bias -> an image."""
 
     @staticmethod
-    def forward(ctx: Any, small: Tensor, taps: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(small, taps)
-        return conv_transpose2d(small, taps, bias, stride=2, padding=1)
+    def forward(ctx: Any, small: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(small, weights)
+        return conv_transpose2d(small, weights, bias, stride=2, padding=1)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        small, taps = ctx.saved_tensors
-        by_small, *others = ctx.needs_input_grad
-        _, by_taps, by_bias = _gradients(slope, small, taps, (False, *others), transposed=True)
-        return _to_small(slope, taps) if by_small else None, by_taps, by_bias
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        small, weights = ctx.saved_tensors
+        for_small, *others = ctx.needs_input_grad
+        _, for_weights, for_bias = _gradients(grad, small, weights, (False, *others), transposed=True)
+        return _to_small(grad, weights) if for_small else None, for_weights, for_bias
 
 
 def _gradients(
-    slope: Tensor, x: Tensor, taps: Tensor, wanted: tuple[bool, ...], *, transposed: bool
+    grad: Tensor, x: Tensor, weights: Tensor, wanted: tuple[bool, ...], *, transposed: bool
 ) -> tuple[Tensor | None, ...]:
-    biases, stride, one, none = [slope.shape[1]], [2, 2], [1, 1], [0, 0]
-    found: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
-        slope, x, taps, biases, stride, one, one, transposed, none, 1, wanted
+    biases, stride, one, none = [grad.shape[1]], [2, 2], [1, 1], [0, 0]
+    gradients: tuple[Tensor | None, ...] = torch.ops.aten.convolution_backward(
+        grad, x, weights, biases, stride, one, one, transposed, none, 1, wanted
     )
-    return found
+    return gradients

@@ -12,17 +12,15 @@ __all__ = ["Activation", "EncoderConfig", "GeneratorConfig", "Norm"]
 Activation = Literal["relu", "leaky_relu", "tanh", "gelu", "silu"]
 Norm = Literal["none", "batch", "layer", "spectral"]
 
-# Far above any use, far below what would exhaust a machine that reads a stranger's manifest.
+# far above any use, and far below what would exhaust the memory of a machine that loads a stranger's manifest
 _WIDEST = 65_536
 _DEEPEST = 64
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Hidden layers of the encoder; the last one's activation is the embedding.
-
-    `widths` needs at least one entry, each 1 to 65,536. Raises ConfigError for a value out of range.
-    """
+    """Hidden layers of `widths`, at least one, each 1 to 65,536; the last one's output is the embedding. Raises
+    ConfigError for a value out of range."""
 
     widths: tuple[int, ...] = (256, 256)
     activation: Activation = "leaky_relu"
@@ -41,11 +39,8 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Hidden layers between the code and the output layer.
-
-    `widths=()` leaves a single linear map and the output activation. Raises ConfigError for a value out of
-    range.
-    """
+    """Hidden layers of `widths` between the code and the output layer; with none, a single linear layer remains. Raises
+    ConfigError for a value out of range."""
 
     widths: tuple[int, ...] = (256, 256)
     activation: Activation = "relu"

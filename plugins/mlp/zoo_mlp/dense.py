@@ -10,17 +10,16 @@ from zoo_mlp.config import Activation, EncoderConfig, GeneratorConfig, Norm
 __all__ = ["SLOPE", "dense", "linear"]
 
 SLOPE = 0.2
-"""Of `leaky_relu` below zero, as in DCGAN's discriminator."""
+"""The slope of `leaky_relu` below zero, as in DCGAN's discriminator."""
 
 
 def dense(n_in: int, n_out: int, config: EncoderConfig | GeneratorConfig, *, bias: bool = False) -> list[nn.Module]:
-    """(N, n_in) -> (N, n_out), as the modules to run one after another; the first one is the `nn.Linear`.
+    """(N, n_in) -> (N, n_out), as a list of modules to run in order; the first one is the `nn.Linear`.
 
-    A batch-normalised layer has no bias of its own (the normalisation subtracts it again) unless `bias`
-    asks for it.
+    A layer before batch norm, which would subtract a bias again, has none unless `bias` asks for it.
     """
-    entry = linear(n_in, n_out, _gain(config.activation), bias=bias or config.norm != "batch")
-    layers = [spectral_norm(entry) if config.norm == "spectral" else entry]
+    layer = linear(n_in, n_out, _gain(config.activation), bias=bias or config.norm != "batch")
+    layers = [spectral_norm(layer) if config.norm == "spectral" else layer]
     layers += _norm(config.norm, n_out)
     layers.append(_activation(config.activation))
     if config.dropout:
@@ -29,7 +28,7 @@ def dense(n_in: int, n_out: int, config: EncoderConfig | GeneratorConfig, *, bia
 
 
 def linear(n_in: int, n_out: int, gain: float, *, bias: bool = True) -> nn.Linear:
-    """An affine map with weights N(0, gain^2 / n_in) and zero bias (He et al. 2015, equation 10)."""
+    """A linear layer with weights N(0, gain^2 / n_in) and zero bias (He et al. 2015, equation 10)."""
     layer = nn.Linear(n_in, n_out, bias=bias)
     nn.init.normal_(layer.weight, 0.0, gain / n_in**0.5)
     if layer.bias is not None:
@@ -40,7 +39,7 @@ def linear(n_in: int, n_out: int, gain: float, *, bias: bool = True) -> nn.Linea
 def _gain(activation: Activation) -> float:
     if activation == "leaky_relu":
         return nn.init.calculate_gain("leaky_relu", SLOPE)
-    # GELU and SiLU halve the second moment about as ReLU does.
+    # GELU and SiLU reduce the second moment about as much as ReLU
     return nn.init.calculate_gain("tanh" if activation == "tanh" else "relu")
 
 
@@ -53,7 +52,7 @@ def _norm(norm: Norm, width: int) -> list[nn.Module]:
 
 
 def _activation(name: Activation) -> nn.Module:
-    # Never in place: a stage or a hook may still hold the value before.
+    # not in place: a stage or a hook may still use the input
     match name:
         case "relu":
             return nn.ReLU()

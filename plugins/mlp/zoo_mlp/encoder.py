@@ -1,4 +1,4 @@
-"""x -> flatten -> dense layers. Each layer is a stage, the last one is the embedding."""
+"""A dense encoder: each layer's output is a stage, the last one's is the embedding."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from zoo.plugin import DataSpec, Encoder, Features
 from zoo_mlp.config import EncoderConfig
 from zoo_mlp.dense import dense
 
-__all__ = ["MlpEncoder"]
+__all__ = ["MLPEncoder"]
 
 
-class MlpEncoder(Encoder):
+class MLPEncoder(Encoder):
     """Samples (N, *data.shape) of any shape -> embedding (N, widths[-1]); stage i is (N, widths[i]).
 
-    With `widths=(k,)` and `activation="relu"` this is the encoder of the first AE-GAN nets, `Dense(k, relu)`.
+    With `widths=(k,)` and `activation="relu"` it is a single layer `Dense(k, relu)`.
     """
 
     def __init__(self, config: EncoderConfig, data: DataSpec) -> None:

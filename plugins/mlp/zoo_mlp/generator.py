@@ -1,4 +1,4 @@
-"""z -> dense layers -> a sample of any shape."""
+"""A dense generator of samples of any shape."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from zoo.plugin import DataSpec, Generator, output
 from zoo_mlp.config import GeneratorConfig
 from zoo_mlp.dense import dense, linear
 
-__all__ = ["MlpGenerator"]
+__all__ = ["MLPGenerator"]
 
 
-class MlpGenerator(Generator):
+class MLPGenerator(Generator):
     """Codes (N, latent_dim) -> samples (N, *data.shape) within [data.low, data.high].
 
-    `first` is the linear map that z enters; it is the only layer when `widths` is empty. A spectral norm
-    on it would undo a map folded into it, so `first` is None then and the whole net is `rest`. The output
-    layer is never normalised.
+    `first` is the first linear layer, and the only one if `widths` is empty. With a spectral norm on it, a linear map
+    folded into it would be rescaled; then `first` is None, and `rest` is the whole network. The output layer is never
+    normalised.
     """
 
     def __init__(self, config: GeneratorConfig, data: DataSpec, latent_dim: int) -> None:
@@ -29,7 +29,7 @@ class MlpGenerator(Generator):
         sizes = (latent_dim, *config.widths)
         layers: list[nn.Module] = []
         for a, b in pairwise(sizes):
-            # The entry keeps its bias under batch norm too: a folded prior's mean goes there.
+            # the first layer has a bias under batch norm too: a folded prior's mean is added to it
             layers += dense(a, b, config, bias=not layers)
         layers.append(linear(sizes[-1], data.size, gain=1.0))
         spectral = config.norm == "spectral" and bool(config.widths)

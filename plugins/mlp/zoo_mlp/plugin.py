@@ -1,4 +1,4 @@
-"""What zoo-mlp offers. Imports no torch."""
+"""The components of zoo-mlp. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from zoo.plugin import Component, hook
 
-ZOO_API = 1
+ZOO_API = 2
 
 
 @hook
@@ -16,14 +16,14 @@ def zoo_components() -> Iterable[Component]:
         Component(
             "encoder",
             "mlp",
-            "zoo_mlp.encoder:MlpEncoder",
+            "zoo_mlp.encoder:MLPEncoder",
             "zoo_mlp.config:EncoderConfig",
             "dense layers over the flattened sample",
         ),
         Component(
             "generator",
             "mlp",
-            "zoo_mlp.generator:MlpGenerator",
+            "zoo_mlp.generator:MLPGenerator",
             "zoo_mlp.config:GeneratorConfig",
             "dense layers from the code to the sample",
         ),

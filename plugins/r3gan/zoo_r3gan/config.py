@@ -1,4 +1,4 @@
-"""Settings of the residual networks, and the channels of each resolution. Imports no torch."""
+"""Settings of the residual networks, and their channels at each resolution. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DEEPEST = 32
 class ResidualConfig:
     """`width` channels at the image's side, doubled whenever the side halves, at most `max_width` (8 `width` if not
     given). Each resolution has `blocks` residual blocks, `expansion` times as wide inside, in groups of `group`
-    channels (one group where they do not divide). Raises ConfigError for a value out of range.
+    channels (one group if they do not divide evenly). Raises ConfigError for a value out of range.
     """
 
     width: int = 32
@@ -37,7 +37,7 @@ class ResidualConfig:
 
 
 def channels(config: ResidualConfig, data: DataSpec, verb: str) -> tuple[int, ...]:
-    """Channels at the image's side, at half of it, ... down to 4x4.
+    """The channels at the image's side, at half of it, ... down to 4x4.
 
     Raises CompositionError unless images are square with a side in `SIZES`.
 

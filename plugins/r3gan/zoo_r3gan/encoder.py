@@ -1,4 +1,4 @@
-"""x -> residual blocks at every resolution -> one value a channel. R3GAN's discriminator without its last layer."""
+"""R3GAN's discriminator without its last layer, as an encoder: residual blocks at every resolution down to 4x4."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from zoo.plugin import DataSpec, Encoder, Features
 from zoo_r3gan.config import ResidualConfig, channels
 from zoo_r3gan.layers import Resample, blocks, conv
 
-__all__ = ["ResidualEncoder"]
+__all__ = ["R3GANEncoder"]
 
 
-class ResidualEncoder(Encoder):
+class R3GANEncoder(Encoder):
     """Images (N, C, S, S) -> embedding (N, stage_channels[-1]).
 
-    Stage i is (N, stage_channels[i], S / 2^i, S / 2^i): what the blocks of that resolution give, the last one 4x4. A
-    4x4 convolution of each channel by itself makes the embedding (Huang et al. 2024). Raises CompositionError unless
-    the images are square with a side of 8 to 256 that is a power of two.
+    Stage i is (N, stage_channels[i], S / 2^i, S / 2^i), the output of the blocks of that resolution; the last one is
+    4x4. A depthwise 4x4 convolution gives the embedding (Huang et al. 2024). Raises CompositionError unless the images
+    are square with a side of 8 to 256 that is a power of two.
     """
 
     def __init__(self, config: ResidualConfig, data: DataSpec) -> None:
@@ -31,7 +31,7 @@ class ResidualEncoder(Encoder):
         self.stages = nn.ModuleList(blocks(width, config, depth) for width in self.stage_channels)
         self.down = nn.ModuleList(Resample(a, b, 0.5) for a, b in pairwise(self.stage_channels))
         self.basis = nn.Conv2d(self.embedding_dim, self.embedding_dim, 4, groups=self.embedding_dim, bias=False)
-        nn.init.normal_(self.basis.weight, 0.0, 0.25)  # 16 values a channel
+        nn.init.normal_(self.basis.weight, 0.0, 0.25)  # each output value sums over 16 values
 
     def features(self, x: Tensor) -> Features:
         """x (N, C, S, S) -> embedding and stages."""

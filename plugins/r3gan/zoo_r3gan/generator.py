@@ -1,4 +1,4 @@
-"""z -> a learnt 4x4 basis -> residual blocks, doubled until the image is whole. R3GAN's generator."""
+"""R3GAN's generator: a learnt 4x4 basis scaled by z, then residual blocks at every resolution."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from zoo.plugin import DataSpec, Generator
 from zoo_r3gan.config import ResidualConfig, channels
 from zoo_r3gan.layers import Resample, blocks, conv, to_range
 
-__all__ = ["ResidualGenerator"]
+__all__ = ["R3GANGenerator"]
 
 
-class ResidualGenerator(Generator):
+class R3GANGenerator(Generator):
     """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
 
-    `first` maps z to one value a channel, which scales a learnt 4x4 basis (Huang et al. 2024). Their generator ends in
-    a linear layer; here the value range follows it. Raises CompositionError unless the images are square with a side
-    of 8 to 256 that is a power of two.
+    `first` maps z to one value per channel, which scales a learnt 4x4 basis (Huang et al. 2024). Unlike theirs, the
+    output is mapped into the value range. Raises CompositionError unless the images are square with a side of 8 to 256
+    that is a power of two.
     """
 
     def __init__(self, config: ResidualConfig, data: DataSpec, latent_dim: int) -> None:

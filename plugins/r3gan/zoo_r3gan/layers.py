@@ -19,9 +19,9 @@ _GAIN: float = nn.init.calculate_gain("leaky_relu", SLOPE)
 class ResidualBlock(nn.Module):
     """x + f(x), (N, c, s, s) -> the same shape; f is 1x1, grouped 3x3, 1x1 with LeakyReLU between.
 
-    The last convolution starts at zero, so that a fresh block is the identity; the others start scaled by
-    `depth`^(-1/4), `depth` blocks in the net, so that the residual branches' sum keeps its variance (Zhang et al. 2019,
-    "Fixup initialization").
+    The last convolution is initialised to zero, so that a fresh block is the identity. The others are scaled by
+    `depth`^(-1/4), with `depth` the number of blocks in the network, so that the sum of the residual branches keeps its
+    variance (Zhang et al. 2019, "Fixup initialization").
     """
 
     def __init__(self, width: int, config: ResidualConfig, depth: int) -> None:
@@ -42,8 +42,8 @@ class ResidualBlock(nn.Module):
 
 
 class Resample(nn.Module):
-    """(N, a, s, s) -> (N, b, s factor, s factor): the bilinear filter (1, 3, 3, 1) / 8, and a 1x1 convolution where the
-    channels change; on the side where there are fewer values."""
+    """(N, a, s, s) -> (N, b, s factor, s factor): resampling by the bilinear filter (1, 3, 3, 1) / 8, and a 1x1
+    convolution if a and b differ. The convolution runs on the smaller map."""
 
     def __init__(self, n_in: int, n_out: int, factor: float) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Resample(nn.Module):
         self.change = conv(n_in, n_out, 1, 1.0) if n_in != n_out else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Widen or narrow before doubling, after halving."""
+        """(N, a, s, s) -> (N, b, s factor, s factor)."""
         if self.factor > 1:
             return _resize(self.change(x), self.factor)
         return self.change(_resize(x, self.factor))
@@ -61,12 +61,12 @@ class Resample(nn.Module):
 
 
 def blocks(width: int, config: ResidualConfig, depth: int) -> nn.Sequential:
-    """The blocks of one resolution; `depth` is how many the whole net has."""
+    """The blocks of one resolution; `depth` is the number of blocks in the whole network."""
     return nn.Sequential(*(ResidualBlock(width, config, depth) for _ in range(config.blocks)))
 
 
 def conv(n_in: int, n_out: int, kernel: int, gain: float, *, groups: int = 1, bias: bool = False) -> nn.Conv2d:
-    """A convolution that keeps the map's size, weights N(0, gain^2 / fan-in), bias zero."""
+    """A convolution that keeps the map's size, with weights N(0, gain^2 / fan-in) and zero bias."""
     layer = nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2, groups=groups, bias=bias)
     nn.init.normal_(layer.weight, 0.0, gain / (n_in // groups * kernel * kernel) ** 0.5)
     if layer.bias is not None:
@@ -75,7 +75,7 @@ def conv(n_in: int, n_out: int, kernel: int, gain: float, *, groups: int = 1, bi
 
 
 def to_range(u: Tensor, data: DataSpec) -> Tensor:
-    """Any numbers into [data.low, data.high]: tanh for [-1, 1], else a scaled sigmoid."""
+    """Map real numbers into [data.low, data.high]: by tanh for [-1, 1], else by a scaled sigmoid."""
     if (data.low, data.high) == (-1.0, 1.0):
         return torch.tanh(u)
     return (data.low + (data.high - data.low) * torch.sigmoid(u)).clamp(data.low, data.high)

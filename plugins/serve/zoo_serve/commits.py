@@ -28,12 +28,12 @@ def list_commits(request: Request) -> Response:
     """The commits that led to a revision, the newest first."""
     repository = readable(request)
     commit = revision(repository, part(request, "rev"))
-    found = []
+    commits = []
     while True:
         facts = {"id": commit.id, "title": commit.title, "message": commit.message, "date": commit.date}
-        found.append({**facts, "authors": [{"user": commit.author}]})
+        commits.append({**facts, "authors": [{"user": commit.author}]})
         if commit.parent is None:
-            return JSONResponse(found)
+            return JSONResponse(commits)
         commit = repository.commits[commit.parent]
 
 
@@ -48,19 +48,19 @@ def _commit(request: Request, body: bytes) -> Response:
     lines = [_line(text) for text in body.splitlines() if text.strip()]
     header = next((value for key, value in lines if key == "header"), {})
 
-    def edit(found: Repository) -> Repository:
-        if branch not in found.branches:
+    def edit(old: Repository) -> Repository:
+        if branch not in old.branches:
             raise Refusal(404, f"Invalid rev id: {branch[:100]}", "RevisionNotFound")
-        head = found.commits[found.branches[branch]]
+        head = old.commits[old.branches[branch]]
         expected = header.get("parentCommit")
         if expected is not None and expected != head.id:
             raise Refusal(412, "A commit has happened since. Please refresh and try again.")
-        files = _files(store, found, head.files, lines)
+        files = _files(store, old, head.files, lines)
         if files == head.files:
-            return found
+            return old
         title, message = str(header.get("summary", "")), str(header.get("description", ""))
-        made = Commit.new(files, head.id, title, message, user.name)
-        return replace(found, commits={**found.commits, made.id: made}, branches={**found.branches, branch: made.id})
+        new = Commit.new(files, head.id, title, message, user.name)
+        return replace(old, commits={**old.commits, new.id: new}, branches={**old.branches, branch: new.id})
 
     changed = store.change(*key_of(request), edit)
     oid = changed.branches[branch]
@@ -96,7 +96,7 @@ def _files(
             raise Refusal(400, f"operation {key[:40]!r} is unknown")
     clash = next((name for name in files for at in range(len(name)) if name[at] == "/" and name[:at] in files), None)
     if clash:
-        raise Refusal(400, f"{clash[:100]!r} lies in a folder that is a file")
+        raise Refusal(400, f"{clash[:100]!r} is in a folder that is a file")
     return files
 
 

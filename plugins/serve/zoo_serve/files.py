@@ -9,10 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from zoo_serve.permissions import hub_of, key_of, readable, revision, writable
 from zoo_serve.repository import Repository, StoredFile, is_large
@@ -20,8 +18,9 @@ from zoo_serve.requests import Refusal, flag, json_object, json_objects, part, r
 
 __all__ = ["lfs_batch", "list_folder", "paths_info", "preupload", "resolve", "upload", "xet_token"]
 
+_CHUNK = 1 << 18
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_ONE_RANGE = re.compile(r"bytes=(?!-$)([0-9]{0,18})-([0-9]{0,18})")
+_ONE_RANGE = re.compile(r"bytes=(?!-$)[0-9]{0,18}-[0-9]{0,18}")
 
 
 def list_folder(request: Request) -> Response:
@@ -58,52 +57,35 @@ def resolve(request: Request) -> Response:
     file = commit.files.get(path)
     if file is None:
         raise Refusal(404, f"{path} does not exist", "EntryNotFound", {"X-Repo-Commit": commit.id})
-    _check_range(request.headers.get("range", ""), file.size)
+    if not _ONE_RANGE.fullmatch(request.headers.get("range", "")):
+        # ignore any other Range header, as HTTP asks for: Starlette would respond with 400
+        request.scope["headers"] = [header for header in request.scope["headers"] if header[0] != b"range"]
     headers = {"X-Repo-Commit": commit.id, "ETag": f'"{file.etag}"'}
     headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     if file.large:
         headers |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size)}
     blob = hub_of(request).store.path(file.sha256)
-    found = blob.lstat()
-    if not stat.S_ISREG(found.st_mode):
+    status = blob.lstat()
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{blob} is not a regular file")
     name = path.rpartition("/")[2]
-    return _Blob(blob, 200, headers, "application/octet-stream", filename=name, stat_result=found)
-
-
-def _check_range(header: str, length: int) -> None:
-    """Raises Refusal 416 if the range has no byte of the file."""
-    match = _ONE_RANGE.fullmatch(header)
-    if match:
-        first, last = match.groups()
-        start = int(first) if first else length - int(last)
-        if start >= length or (first and last and start > int(last)):
-            raise Refusal(416, "Range Not Satisfiable", headers={"Content-Range": f"bytes */{length}"})
-
-
-class _Blob(FileResponse):
-    """A file. A Range header that is not one plain range is ignored: Starlette would respond with 400."""
-
-    chunk_size = 1 << 18
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _ONE_RANGE.fullmatch(Headers(scope=scope).get("range", "")):
-            scope = {**scope, "headers": [header for header in scope["headers"] if header[0] != b"range"]}
-        await super().__call__(scope, receive, send)
+    response = FileResponse(blob, 200, headers, "application/octet-stream", filename=name, stat_result=status)
+    response.chunk_size = _CHUNK
+    return response
 
 
 @with_json
 def preupload(request: Request, body: dict[str, Any]) -> Response:
     """Which files go into the commit, which are uploaded before it, and which are there already."""
     files = revision(writable(request), part(request, "rev")).files
-    answers = []
+    entries = []
     for file in json_objects(body.get("files")):
         path = str(file.get("path"))
         known, large = files.get(path), is_large(path, int(file.get("size", 0)))
-        answers.append({"path": path, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False})
+        entries.append({"path": path, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False})
         if known is not None and known.large == large:
-            answers[-1]["oid"] = known.etag
-    return JSONResponse({"files": answers})
+            entries[-1]["oid"] = known.etag
+    return JSONResponse({"files": entries})
 
 
 @with_json
@@ -112,17 +94,17 @@ def lfs_batch(request: Request, body: dict[str, Any]) -> Response:
     repository, hub = writable(request), hub_of(request)
     if body.get("operation") != "upload":
         raise Refusal(400, "only uploads go this way; download with /resolve/")
-    answers: list[dict[str, Any]] = []
-    for wanted in json_objects(body.get("objects")):
-        oid, declared = str(wanted.get("oid")), int(wanted.get("size", -1))
+    entries: list[dict[str, Any]] = []
+    for item in json_objects(body.get("objects")):
+        oid, declared = str(item.get("oid")), int(item.get("size", -1))
         if not _DIGEST.fullmatch(oid) or not 0 <= declared <= hub.largest_file:
             raise Refusal(422, f"{oid[:80]!r} of {declared:,} bytes cannot be uploaded")
-        answers.append({"oid": oid, "size": declared})
+        entries.append({"oid": oid, "size": declared})
         if not repository.holds(oid):
             path = f"/lfs/{repository.kind}s/{repository.id}/{oid}/{declared}"
             href = str(request.url.replace(path=path, query=hub.access.sign(path)))
-            answers[-1]["actions"] = {"upload": {"href": href}}
-    return JSONResponse({"transfer": "basic", "objects": answers}, media_type="application/vnd.git-lfs+json")
+            entries[-1]["actions"] = {"upload": {"href": href}}
+    return JSONResponse({"transfer": "basic", "objects": entries}, media_type="application/vnd.git-lfs+json")
 
 
 async def upload(request: Request) -> Response:
@@ -138,8 +120,9 @@ async def upload(request: Request) -> Response:
     if not await hub.store.receive(stream(request), declared, oid):
         raise Refusal(400, f"the bytes do not have the sha256 {oid[:12]}...")
 
-    def add(found: Repository) -> Repository:
-        return found if oid in found.uploaded else replace(found, uploaded=(*found.uploaded, oid))
+    def add(repository: Repository) -> Repository:
+        known = oid in repository.uploaded
+        return repository if known else replace(repository, uploaded=(*repository.uploaded, oid))
 
     await run_in_threadpool(hub.store.change, *key, add)
     return JSONResponse({})

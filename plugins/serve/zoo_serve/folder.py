@@ -41,23 +41,23 @@ def open_folder(
     Pushed repositories are stored in `<folder>/.zoo-hub`. An address that other machines can reach is refused unless
     ZOO_SERVE_TOKEN is set; reading there needs the token too. Raises ConfigError, ReleaseError or RemoteError.
     """
-    given = os.environ.get(TOKEN, "")
-    if given and not re.fullmatch(r"hf_[A-Za-z0-9_]{8,}", given):
+    chosen = os.environ.get(TOKEN, "")
+    if chosen and not re.fullmatch(r"hf_[A-Za-z0-9_]{8,}", chosen):
         raise ConfigError(f"{TOKEN} is not a token", "Write hf_ and at least 8 letters and digits.")
-    if not given and not _is_loopback(host):
+    if not chosen and not _is_loopback(host):
         raise ConfigError(
             f"{host} can be reached from other machines, and no token is set",
             f"Set {TOKEN} to hf_ and some random letters, or serve at 127.0.0.1.",
         )
-    token = given or (f"hf_{secrets.token_hex(20)}" if allow_push else "")
+    token = chosen or (f"hf_{secrets.token_hex(20)}" if allow_push else "")
     fixed: dict[Key, Repository] = {}
     paths: dict[str, Path] = {}
-    for repository, places in read_releases(folder):
+    for repository, blobs in read_releases(folder):
         fixed["model", repository.id] = repository
-        paths |= places
+        paths |= blobs
     users = {digest(token): User("lab", writes=allow_push, orgs=("*",))} if token else {}
     store = Store(folder / _STORE, fixed, paths)
-    hub = Hub(store, Access(users), writes=allow_push, members_only=bool(given) and not _is_loopback(host))
+    hub = Hub(store, Access(users), writes=allow_push, members_only=bool(chosen) and not _is_loopback(host))
     try:
         return Server(hub, host, port, names, verbose=True), token if allow_push else ""
     except OSError as error:
@@ -65,32 +65,33 @@ def open_folder(
 
 
 def read_releases(folder: Path) -> Iterator[tuple[Repository, dict[str, Path]]]:
-    """Every release in the folder, or one or two folders below, after a check of its files; and the paths of these.
+    """Every release in the folder, or one or two folders below it, with the paths of its files by SHA-256.
 
-    A release is named by its last two folders: `releases/dcgan.digits`. Raises ReleaseError, IntegrityError.
+    Its files are verified. It is named by its last two folders: `releases/dcgan.digits`. Raises ReleaseError,
+    IntegrityError.
     """
     folder = folder.resolve()
     below = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern))
-    for place in (folder, *below):
-        if place.name.startswith(".") or place.parent.name.startswith(".") or not (place / MANIFEST).is_file():
+    for path in (folder, *below):
+        if path.name.startswith(".") or path.parent.name.startswith(".") or not (path / MANIFEST).is_file():
             continue
-        identifier = f"{place.parent.name}/{place.name}"
+        identifier = f"{path.parent.name}/{path.name}"
         if not check_id(identifier):
             raise ReleaseError(
-                f"{place} cannot be served as {identifier!r}", "Rename the folders: letters, digits, . _ -"
+                f"{path} cannot be served as {identifier!r}", "Rename the folders: letters, digits, . _ -"
             )
-        manifest = read_manifest(place)
-        verify_files(place, manifest)
+        manifest = read_manifest(path)
+        verify_files(path, manifest)
         files: dict[str, StoredFile] = {}
-        places: dict[str, Path] = {}
+        blobs: dict[str, Path] = {}
         for name in (MANIFEST, *manifest.pinned):
-            path = snapshot_file(place, name)
-            files[name] = _stored(path, name, manifest.pinned[name].sha256 if name in manifest.pinned else "")
-            places[files[name].sha256] = path
+            file = snapshot_file(path, name)
+            files[name] = _stored(file, name, manifest.pinned[name].sha256 if name in manifest.pinned else "")
+            blobs[files[name].sha256] = file
         title = f"{manifest.name} {manifest.version}"
-        made = Commit.new(files, None, title, "", place.parent.name, _DATE)
-        tags = {f"v{manifest.version}": made.id}
-        yield Repository("model", identifier, False, _DATE, {made.id: made}, {"main": made.id}, tags), places
+        commit = Commit.new(files, None, title, "", path.parent.name, _DATE)
+        tags = {f"v{manifest.version}": commit.id}
+        yield Repository("model", identifier, False, _DATE, {commit.id: commit}, {"main": commit.id}, tags), blobs
 
 
 def _stored(path: Path, name: str, sha256: str) -> StoredFile:

@@ -42,16 +42,16 @@ def list_repositories(request: Request) -> Response:
     query, store, user = request.query_params, hub_of(request).store, user_of(request)
     search, author = query.get("search", "").casefold(), query.get("author")
     wanted = {word for word in (*query.getlist("filter"), *query.getlist("pipeline_tag")) if word}
-    found = []
+    matches = []
     for repository in store.all(kind_of(request)):
         if not may_see(repository, user) or (author and repository.namespace != author):
             continue
         facts = _facts(store, repository, repository.head)
         if search in repository.id.casefold() and wanted <= {*facts["tags"], facts["pipeline_tag"]}:
-            found.append(facts)
+            matches.append(facts)
     skip, limit = _number(query.get("skip", ""), 0), _number(query.get("limit", ""), _PAGE)
-    response = JSONResponse(found[skip : skip + limit])
-    if skip + limit < len(found):
+    response = JSONResponse(matches[skip : skip + limit])
+    if skip + limit < len(matches):
         response.headers["Link"] = f'<{request.url.include_query_params(skip=skip + limit)}>; rel="next"'
     return response
 
@@ -78,8 +78,8 @@ def list_refs(request: Request) -> Response:
     def rows(names: dict[str, str], where: str) -> list[dict[str, str]]:
         return [{"name": n, "ref": f"refs/{where}/{n}", "targetCommit": commit} for n, commit in names.items()]
 
-    found = {"branches": rows(repository.branches, "heads"), "tags": rows(repository.tags, "tags"), "converts": []}
-    return JSONResponse(found | ({"pullRequests": []} if flag(request, "include_prs") else {}))
+    refs = {"branches": rows(repository.branches, "heads"), "tags": rows(repository.tags, "tags"), "converts": []}
+    return JSONResponse(refs | ({"pullRequests": []} if flag(request, "include_prs") else {}))
 
 
 def _facts(store: Store, repository: Repository, commit: Commit) -> dict[str, Any]:

@@ -30,9 +30,9 @@ def create(request: Request, body: dict[str, Any]) -> Response:
         raise Refusal(400, f"type {kind[:40]!r} is unknown")
     first = Commit.new({}, None, "initial commit", "", user.name)
     private = body.get("visibility") == "private" or body.get("private") is True
-    made = Repository(kind, identifier, private, first.date, {first.id: first}, {"main": first.id})
-    url = f"{request.base_url}{made.path}"
-    if not hub_of(request).store.add(made):
+    repository = Repository(kind, identifier, private, first.date, {first.id: first}, {"main": first.id})
+    url = f"{request.base_url}{repository.path}"
+    if not hub_of(request).store.add(repository):
         return JSONResponse({"error": "You already created this repo", "url": url}, 409)
     return JSONResponse({"url": url, "name": identifier, "id": first.id[:24]})
 
@@ -65,9 +65,9 @@ def change_settings(request: Request, body: dict[str, Any]) -> Response:
     """Make a repository private, public or gated."""
     writable(request)
 
-    def edit(found: Repository) -> Repository:
-        private = body.get("private", body.get("visibility", "private" if found.private else "public") == "private")
-        return replace(found, private=bool(private), gated=bool(body.get("gated", found.gated)))
+    def edit(old: Repository) -> Repository:
+        private = body.get("private", body.get("visibility", "private" if old.private else "public") == "private")
+        return replace(old, private=bool(private), gated=bool(body.get("gated", old.gated)))
 
     hub_of(request).store.change(*key_of(request), edit)
     return JSONResponse({})
@@ -90,8 +90,8 @@ def _change_refs(request: Request, field: str, new: str, target: str) -> Respons
     writable(request)
     name = part(request, "ref")
 
-    def edit(found: Repository) -> Repository:
-        refs = found.branches if field == "branches" else found.tags
+    def edit(old: Repository) -> Repository:
+        refs = old.branches if field == "branches" else old.tags
         if request.method == "DELETE":
             if name not in refs or (field, name) == ("branches", "main"):
                 raise Refusal(403 if name in refs else 404, f"{name[:100]} cannot be deleted", "RevisionNotFound")
@@ -99,10 +99,10 @@ def _change_refs(request: Request, field: str, new: str, target: str) -> Respons
         else:
             if not _REF.fullmatch(new) or ".." in new or new.endswith(("/", ".lock")):
                 raise Refusal(400, f"{new[:100]!r} is not a name for a branch or a tag")
-            if new in found.branches or new in found.tags:
+            if new in old.branches or new in old.tags:
                 raise Refusal(409, f"Reference already exists: {new}")
-            changed = {**refs, new: revision(found, target).id}
-        return replace(found, branches=changed) if field == "branches" else replace(found, tags=changed)
+            changed = {**refs, new: revision(old, target).id}
+        return replace(old, branches=changed) if field == "branches" else replace(old, tags=changed)
 
     hub_of(request).store.change(*key_of(request), edit)
     return JSONResponse({})

@@ -7,12 +7,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from zoo_serve.app import application
-from zoo_serve.faults import Faults
 from zoo_serve.gate import Gate
 from zoo_serve.permissions import Hub
 from zoo_serve.requests import printable
@@ -23,20 +23,26 @@ __all__ = ["Server"]
 class Server:
     """A Hub at `http://host:port`; port 0 takes a free one. Use it as a context manager, or call `run`.
 
-    `names` are further hosts by which clients reach it. `seen` are the last responses as `(method, path, status)`;
-    `faults` are for tests. Raises OSError if it cannot listen at the address.
+    `names` are further host names that clients use for it. `middleware` wraps the application. `responses` are the last
+    ones as `(method, path, status)`. Raises OSError if it cannot listen at the address.
     """
 
     def __init__(
-        self, hub: Hub, host: str = "127.0.0.1", port: int = 0, names: Iterable[str] = (), *, verbose: bool = False
+        self,
+        hub: Hub,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        names: Iterable[str] = (),
+        *,
+        verbose: bool = False,
+        middleware: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
         self.hub, self.verbose = hub, verbose
-        self.faults = Faults(application(hub))
-        self.seen: deque[tuple[str, str, int]] = deque(maxlen=10_000)
+        self.responses: deque[tuple[str, str, int]] = deque(maxlen=10_000)
         self._socket = socket.create_server((host, port))
         self.server_address: tuple[str, int] = self._socket.getsockname()
         hosts = {f"{name}:{self.server_address[1]}" for name in (host, "127.0.0.1", "localhost", *names)} | {*names}
-        self._config = _config(Gate(self.faults, hub, hosts, self._record))
+        self._config = _config(Gate(middleware(application(hub)), hub, hosts, self._record))
         self._uvicorn = uvicorn.Server(self._config)
         self._thread: threading.Thread | None = None
 
@@ -70,7 +76,7 @@ class Server:
         self.stop()
 
     def _record(self, method: str, path: str, status: int) -> None:
-        self.seen.append((method, path, status))
+        self.responses.append((method, path, status))
         if self.verbose:
             print(time.strftime("%H:%M:%S"), printable(f"{method} {path} {status}"), file=sys.stderr, flush=True)
 

@@ -1,6 +1,6 @@
 """Where repositories are stored: a folder with one JSON file for each repository, and one file for each blob.
 
-A change is made to a copy of a repository under a lock, written whole, and only then seen by readers.
+A change is made to a copy of a repository under a lock, and written to disk before readers get it.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Store:
 
     def all(self, kind: str) -> list[Repository]:
         """Every repository of a kind, the one with the newest commit first."""
-        found = [repository for (of, _), repository in list(self._repositories.items()) if of == kind]
-        return sorted(found, key=lambda one: one.head.date, reverse=True)
+        repositories = [one for (of, _), one in list(self._repositories.items()) if of == kind]
+        return sorted(repositories, key=lambda one: one.head.date, reverse=True)
 
     def is_fixed(self, kind: str, identifier: str) -> bool:
         """Whether nobody can change the repository."""
@@ -130,12 +130,12 @@ class Store:
 
 
 def _read_all(folder: Path) -> dict[Key, Repository]:
-    found: dict[Key, Repository] = {}
+    repositories: dict[Key, Repository] = {}
     for kind in KINDS:
         for path in sorted((folder / f"{kind}s").glob("*.json")):
             plain = parse_json(path.read_bytes(), str(path), largest=_LARGEST_RECORD, error=ReleaseError)
             repository = from_plain(Repository, plain, str(path), error=ReleaseError)
             if repository.kind != kind or not check_id(repository.id) or "main" not in repository.branches:
                 raise ReleaseError(f"{path} is not the record of a {kind}", "Move it away, or restore it from a copy.")
-            found[kind, repository.id] = repository
-    return found
+            repositories[kind, repository.id] = repository
+    return repositories

@@ -1,9 +1,9 @@
-"""Make a release of two runs, an autoencoder's and the GAN's that began with it: the whole recipe, every figure.
+"""Make a release of two runs, an autoencoder's and that of the GAN initialised from it, with one recipe for both.
 
     python tools/make_release.py dcgan.mnist5k 1.1.0 runs/autoencoder runs/gan zoo_starter/releases/dcgan.mnist5k
 
-The GAN's run alone knows the autoencoder by its digest; the recipe written here trains both. Give `-` for the
-autoencoder's run where the GAN began with a release: then the recipe names that.
+The GAN's run names the autoencoder by its digest only; the recipe written here trains both. If the GAN was initialised
+from a release, give `-` for the autoencoder's run; the recipe then names the release.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ SAMPLES = 2000
 
 
 def main() -> None:
-    """Read both runs, measure, write."""
+    """Read both runs, evaluate the GAN, write the release."""
     name, version, source, run, folder = sys.argv[1:]
     gan = open_run(run)
     assert gan.gan is not None, f"{run} holds no GAN"
     recipe = replace(gan.recipe, name=name)
     assert recipe.gan is not None
-    if gan.shown < recipe.gan.training.images:  # stopped before its end: training that many gives the same weights
+    if gan.shown < recipe.gan.training.images:  # stopped early: training on that many gives the same weights
         training = replace(recipe.gan.training, images=gan.shown)
         recipe = replace(recipe, gan=replace(recipe.gan, training=training))
     if source != "-":
         before = open_run(source).recipe
-        assert before.data.sha256 == recipe.data.sha256, "the two runs learnt from other images"
+        assert before.data.sha256 == recipe.data.sha256, "the two runs were trained on different images"
         assert recipe.transfer is not None
         recipe = replace(
             recipe, autoencoder=before.autoencoder, transfer=replace(recipe.transfer, source="autoencoder")

@@ -1,4 +1,4 @@
-"""Trains the judge of zoo-starter from the three bundled sets and writes its weights; prints what to pin.
+"""Train the classifier of the feature space `judge` on the three bundled data sets; write its weights, print their pin.
 
     python plugins/starter/tools/train_judge.py --out plugins/starter/zoo_starter/judge.safetensors
 
@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
-from zoo_starter.config import SetConfig
-from zoo_starter.judge import JudgeNet
-from zoo_starter.sets import BundledSet, emoji_noto64, glyphs_sans32, mnist5k
+from zoo_starter.config import DatasetConfig
+from zoo_starter.datasets import BundledDataset, emoji_noto64, glyphs_sans32, mnist5k
+from zoo_starter.judge import ClassifierNet
 
 _SETS = {"mnist5k": (mnist5k, 0), "glyphs-sans32": (glyphs_sans32, 10), "emoji-noto64": (emoji_noto64, 72)}
 _SHARES = {"mnist5k": 0.25, "glyphs-sans32": 0.55, "emoji-noto64": 0.20}
@@ -37,7 +37,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     torch.use_deterministic_algorithms(True)
 
-    sets = {name: _at_32(build(SetConfig()), first) for name, (build, first) in _SETS.items()}
+    sets = {name: _at_32(build(DatasetConfig()), first) for name, (build, first) in _SETS.items()}
     net = _train(sets, options.steps, options.batch, options.seed)
     _standardise(net, sets)
     for name, (images, labels, train) in sets.items():
@@ -48,9 +48,9 @@ def main() -> None:
     print(f'WEIGHTS_SHA256 = "{hashlib.sha256(content).hexdigest()}"')
 
 
-def _at_32(held: BundledSet, first_class: int) -> tuple[Tensor, Tensor, Tensor]:
+def _at_32(dataset: BundledDataset, first_class: int) -> tuple[Tensor, Tensor, Tensor]:
     """Images `(N, 3, 32, 32)` in [-1, 1], labels counted from `first_class`, the mask of training rows."""
-    x = torch.from_numpy(held.images).float()
+    x = torch.from_numpy(dataset.images).float()
     x = x.permute(0, 3, 1, 2) if x.dim() == 4 else x[:, None]
     if x.shape[2] < 32:
         x = functional.pad(x, [(32 - x.shape[3]) // 2] * 2 + [(32 - x.shape[2]) // 2] * 2)
@@ -58,14 +58,14 @@ def _at_32(held: BundledSet, first_class: int) -> tuple[Tensor, Tensor, Tensor]:
         x = functional.interpolate(x, (32, 32), mode="bilinear", antialias=True, align_corners=False)
     return (
         (x / 127.5 - 1).expand(-1, 3, -1, -1).contiguous(),
-        torch.from_numpy(held.labels) + first_class,
-        torch.from_numpy(held.train),
+        torch.from_numpy(dataset.labels) + first_class,
+        torch.from_numpy(dataset.train),
     )
 
 
-def _train(sets: dict[str, tuple[Tensor, Tensor, Tensor]], steps: int, batch: int, seed: int) -> JudgeNet:
+def _train(sets: dict[str, tuple[Tensor, Tensor, Tensor]], steps: int, batch: int, seed: int) -> ClassifierNet:
     rng = torch.Generator().manual_seed(seed)
-    net = JudgeNet().to(memory_format=torch.channels_last)
+    net = ClassifierNet().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda i: min((i + 1) / 100, 0.5 * (1 + math.cos(math.pi * i / steps)))
@@ -75,12 +75,12 @@ def _train(sets: dict[str, tuple[Tensor, Tensor, Tensor]], steps: int, batch: in
     for step in range(steps):
         images, labels = [], []
         for name, share in _SHARES.items():
-            drawn = rows[name][torch.randint(len(rows[name]), (round(share * batch),), generator=rng)]
-            images.append(_augment(sets[name][0][drawn], rng))
-            labels.append(sets[name][1][drawn])
+            batch_rows = rows[name][torch.randint(len(rows[name]), (round(share * batch),), generator=rng)]
+            images.append(_augment(sets[name][0][batch_rows], rng))
+            labels.append(sets[name][1][batch_rows])
         raw = net.raw(torch.cat(images).contiguous(memory_format=torch.channels_last))
-        kept = torch.rand(raw.shape, generator=rng) > 0.2
-        loss = functional.cross_entropy(net.head(raw * kept / 0.8), torch.cat(labels), label_smoothing=0.05)
+        dropout = torch.rand(raw.shape, generator=rng) > 0.2
+        loss = functional.cross_entropy(net.head(raw * dropout / 0.8), torch.cat(labels), label_smoothing=0.05)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()
@@ -91,7 +91,7 @@ def _train(sets: dict[str, tuple[Tensor, Tensor, Tensor]], steps: int, batch: in
 
 
 def _augment(x: Tensor, rng: torch.Generator) -> Tensor:
-    """Shifts up to 2.5 px, rotations up to 10 degrees, scales within 12 %; noise on half of the images."""
+    """Shift by up to 2.5 px, rotate by up to 10 degrees, scale within 12 %; add noise to half of the images."""
     n = len(x)
     angle, size = _uniform(n, math.pi / 18, rng), 1 + _uniform(n, 0.12, rng)
     theta = torch.zeros(n, 2, 3)
@@ -99,9 +99,9 @@ def _augment(x: Tensor, rng: torch.Generator) -> Tensor:
     theta[:, 0, 1], theta[:, 1, 0] = -size * angle.sin(), size * angle.sin()
     theta[:, :, 2] = torch.stack([_uniform(n, 5 / 32, rng), _uniform(n, 5 / 32, rng)], 1)
     grid = functional.affine_grid(theta, list(x.shape), align_corners=False)
-    moved = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
-    noise = torch.randn(moved.shape, generator=rng) * 0.1 * torch.rand(n, 1, 1, 1, generator=rng)
-    return moved + noise * (torch.rand(n, 1, 1, 1, generator=rng) < 0.5)
+    transformed = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    noise = torch.randn(transformed.shape, generator=rng) * 0.1 * torch.rand(n, 1, 1, 1, generator=rng)
+    return transformed + noise * (torch.rand(n, 1, 1, 1, generator=rng) < 0.5)
 
 
 def _uniform(n: int, most: float, rng: torch.Generator) -> Tensor:
@@ -109,8 +109,8 @@ def _uniform(n: int, most: float, rng: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def _standardise(net: JudgeNet, sets: dict[str, tuple[Tensor, Tensor, Tensor]]) -> None:
-    """Mean and deviation of the features over all training images, each set weighing the same."""
+def _standardise(net: ClassifierNet, sets: dict[str, tuple[Tensor, Tensor, Tensor]]) -> None:
+    """Set the features' mean and standard deviation over all training images; each data set has the same weight."""
     per_set = [
         torch.cat([net.raw(part) for part in torch.split(x[train], 512)]).double() for x, _, train in sets.values()
     ]
@@ -121,7 +121,7 @@ def _standardise(net: JudgeNet, sets: dict[str, tuple[Tensor, Tensor, Tensor]]) 
 
 
 @torch.no_grad()
-def _accuracy(net: JudgeNet, images: Tensor, labels: Tensor) -> float:
+def _accuracy(net: ClassifierNet, images: Tensor, labels: Tensor) -> float:
     guesses = torch.cat([net.head(net.raw(part)).argmax(1) for part in torch.split(images, 512)])
     return (guesses == labels).float().mean().item()
 

@@ -1,17 +1,17 @@
-"""Settings of the starter components: there are none, the data and the weights are what they are."""
+"""The components of zoo-starter have no settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["JudgeConfig", "SetConfig"]
+__all__ = ["DatasetConfig", "JudgeConfig"]
 
 
 @dataclass(frozen=True, slots=True)
-class SetConfig:
-    """A bundled image set takes no settings."""
+class DatasetConfig:
+    """A bundled data set has no settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeConfig:
-    """The judge takes no settings: two figures compare only if its weights are the same."""
+    """The judge has no settings: metrics compare only if its weights are the same."""

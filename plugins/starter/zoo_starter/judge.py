@@ -1,10 +1,10 @@
-"""The judge: a small classifier in whose features distances between image sets are measured.
+"""The feature space `judge`: KID and FID are measured in the features of a small classifier.
 
-It learnt the labels of the training rows of all three bundled sets at once (one softmax over 10 digits, 62
-glyphs and 8 emoji categories). No GAN, autoencoder or discriminator of the zoo uses it, so that it may judge
-them. It knows nothing else: on natural photographs it is a weak judge.
+The classifier was trained on the labels of the three bundled data sets at once (one softmax over 10 digits, 62 glyphs
+and 8 emoji categories). No GAN or autoencoder of the zoo is trained with it, so it can be used to evaluate them. Its
+features say little about other images, such as photographs.
 
-Accuracy on rows that it did not learn from, as `tools/train_judge.py` printed it (3,400 steps, seed 0):
+Accuracy on held-out rows, as printed by `tools/train_judge.py` (3,400 steps, seed 0):
 
     mnist5k: 98.6 % of 1000 held out
     glyphs-sans32: 90.3 % of 3136 held out
@@ -25,17 +25,17 @@ from torch.nn import functional
 from zoo.plugin import DataError, IntegrityError
 from zoo_starter.config import JudgeConfig
 
-__all__ = ["WEIGHTS_SHA256", "Judge", "JudgeNet"]
+__all__ = ["WEIGHTS_SHA256", "ClassifierNet", "Judge"]
 
 WEIGHTS_SHA256 = "8432edf722ed137ddd6cd27ea4bced84d8ce5a3ea308653b6e9c9145054f2c78"
 _WEIGHTS = Path(__file__).parent / "judge.safetensors"
 _REPAIR = "Repair: pip install --force-reinstall zoo-starter"
 
 
-class JudgeNet(nn.Module):
+class ClassifierNet(nn.Module):
     """Images `(N, C, H, W)` in [-1, 1] -> features `(N, 128)`, standardised; `head` -> logits `(N, 80)`.
 
-    GroupNorm only, no dropout: training and evaluation mode give the same values, in any batch.
+    With GroupNorm and without dropout, train and eval mode give the same values, for any batch.
     """
 
     dim = 128
@@ -59,32 +59,33 @@ class JudgeNet(nn.Module):
         self.register_buffer("std", torch.ones(self.dim))
 
     def raw(self, images: Tensor) -> Tensor:
-        """The features before they are standardised, `(N, 128)`."""
+        """Images `(N, C, H, W)` in [-1, 1] -> features `(N, 128)` before standardisation."""
         out: Tensor = functional.silu(self.trunk(_three_by_32(images)))
         return out
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features with mean 0 and deviation 1 over the training images, `(N, 128)`."""
+        """Images `(N, C, H, W)` in [-1, 1] -> features `(N, 128)`, with mean 0 and standard deviation 1 over the
+        training images."""
         return (self.raw(images) - self.mean) / self.std
 
 
 class Judge(nn.Module):
-    """A `zoo.metrics.types.FeatureSpace` with the weights that came with the package.
+    """A `zoo.plugin.FeatureSpace` with the weights that come with the package.
 
-    Raises IntegrityError when the file of weights is missing or not the one pinned in this module.
+    Raises IntegrityError if the file of weights is missing, or if it is not the one pinned in this module.
     """
 
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
         self.sha256 = WEIGHTS_SHA256
-        self.dim = JudgeNet.dim
-        self.net = JudgeNet()
+        self.dim = ClassifierNet.dim
+        self.net = ClassifierNet()
         self.net.load_state_dict(_pinned_weights())
         self.net.requires_grad_(False).eval()
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
-        """Images `(N, C, H, W)` in [-1, 1], any C, H and W -> `(N, 128)` float32, on the judge's device.
+        """Images `(N, C, H, W)` in [-1, 1], any C, H and W -> `(N, 128)` float32, on the classifier's device.
 
         One channel is repeated, three are taken as RGB, any other number is averaged to grey.
         """
@@ -114,10 +115,10 @@ def _pinned_weights() -> dict[str, Tensor]:
         content = _WEIGHTS.read_bytes()
     except OSError as error:
         raise IntegrityError(f"the judge's weights cannot be read: {error}", _REPAIR) from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != WEIGHTS_SHA256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != WEIGHTS_SHA256:
         raise IntegrityError(
-            f"the judge's weights have sha256 {found[:12]}, zoo-starter pins {WEIGHTS_SHA256[:12]}", _REPAIR
+            f"the judge's weights have sha256 {digest[:12]}, zoo-starter pins {WEIGHTS_SHA256[:12]}", _REPAIR
         )
     try:
         return load(content)

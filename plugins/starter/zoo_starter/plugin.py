@@ -1,4 +1,5 @@
-"""What zoo-starter offers: three image sets, a judge, and the registry of its releases. Imports no torch."""
+"""The components of zoo-starter: three data sets, a feature space, and the registry of its releases. Imports no
+torch."""
 
 from __future__ import annotations
 
@@ -6,34 +7,34 @@ from pathlib import Path
 
 from zoo.plugin import Component, hook
 
-ZOO_API = 1
+ZOO_API = 2
 
-_SET = "zoo_starter.config:SetConfig"
+_NO_SETTINGS = "zoo_starter.config:DatasetConfig"
 
 
 @hook
 def zoo_components() -> list[Component]:
-    """The components of this plugin."""
+    """Three data sets, and a feature space for metrics."""
     return [
         Component(
             "dataset",
             "mnist5k",
-            "zoo_starter.sets:mnist5k",
-            _SET,
+            "zoo_starter.datasets:mnist5k",
+            _NO_SETTINGS,
             "5,000 handwritten digits, grey, 28 px padded to 32 (CC-BY-SA-3.0)",
         ),
         Component(
             "dataset",
             "glyphs-sans32",
-            "zoo_starter.sets:glyphs_sans32",
-            _SET,
+            "zoo_starter.datasets:glyphs_sans32",
+            _NO_SETTINGS,
             "16,278 letters and digits of sans-serif typefaces, grey, 32 px (OFL-1.1 AND Apache-2.0)",
         ),
         Component(
             "dataset",
             "emoji-noto64",
-            "zoo_starter.sets:emoji_noto64",
-            _SET,
+            "zoo_starter.datasets:emoji_noto64",
+            _NO_SETTINGS,
             "1,631 emoji on white, RGB, 64 px (Apache-2.0)",
         ),
         Component(

@@ -1,4 +1,5 @@
-"""timm's feature extractors, made fit to be trained twice differentiably, copied, saved and built on meta."""
+"""timm's feature extractors, changed so that they are twice differentiable and can be copied, saved and built on the
+meta device."""
 
 from __future__ import annotations
 
@@ -39,8 +40,11 @@ def build(
 
 
 def statistics(name: str, channels: int) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation, for values in [0, 1], that the backbone was made for; repeated as timm repeats its
-    first convolution where there are other than three channels, averaged for one."""
+    """The mean and the standard deviation, per channel and for values in [0, 1], that the backbone was trained with.
+
+    For one channel they are averaged; for other numbers than three they are repeated, as timm repeats the weights of
+    its first convolution.
+    """
     config = get_pretrained_cfg(name)
     mean, std = (tuple(config.mean), tuple(config.std)) if config is not None else ((0.5,) * 3, (0.5,) * 3)
     if channels == 1:
@@ -49,7 +53,7 @@ def statistics(name: str, channels: int) -> tuple[list[float], list[float]]:
 
 
 def channels_last(net: nn.Module) -> bool:
-    """Whether the stages come as (N, H, W, C)."""
+    """Whether the stages are (N, H, W, C)."""
     return str(getattr(net, "output_fmt", "NCHW")).endswith("NHWC")
 
 
@@ -71,7 +75,7 @@ def _create(name: str, options: dict[str, Any]) -> nn.Module:
         return _create_here(name, options)
     try:
         return _create_here(name, options)
-    except (RuntimeError, NotImplementedError):  # some read a tensor's values while they are built
+    except (RuntimeError, NotImplementedError):  # some models read tensor values while they are built
         with torch.device("cpu"):
             return _create_here(name, options).to("meta")
 
@@ -87,7 +91,7 @@ def _create_here(name: str, options: dict[str, Any]) -> nn.Module:
 
 
 def _require_whole_patches(net: nn.Module, size: tuple[int, int]) -> None:
-    """A patch embedding would leave out the pixels behind the last whole patch without a word."""
+    """Raises ValueError if a patch embedding would silently ignore the pixels behind the last whole patch."""
     for module in net.modules():
         conv = getattr(module, "proj", None)
         if hasattr(module, "patch_size") and isinstance(conv, nn.Conv2d):
@@ -99,22 +103,22 @@ def _require_whole_patches(net: nn.Module, size: tuple[int, int]) -> None:
 
 def _make_twice_differentiable(net: nn.Module) -> None:
     for module in list(net.modules()):
-        # What a stage or a hook still holds must not be overwritten.
+        # a stage or a hook may still use the input
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]
-        # The fused attention kernels have no second derivative, which R1 needs.
+        # fused attention kernels have no second derivative, which R1 needs
         if getattr(module, "fused_attn", False) is True:
             module.fused_attn = False  # type: ignore[assignment]
-        # Nor has PyTorch's hard sigmoid one.
+        # nor has PyTorch's hard sigmoid
         for key, child in module.named_children():
             if type(child).__name__.lower() == "hardsigmoid":
                 setattr(module, key, HardSigmoid())
-        # Buffers that a state dict leaves out would have no value after a build on the meta device.
+        # a buffer that is not in the state dict would have no value after a build on the meta device
         module._non_persistent_buffers_set.clear()
 
 
 def _drop_unused(net: nn.Module, x: Tensor) -> None:
-    """Some models keep, and run, the blocks behind the last stage asked for; no gradient would ever reach them."""
+    """Remove the blocks behind the last stage: some models keep and run them, and they would get no gradient."""
     with evaluating(net), torch.enable_grad():
         total = torch.stack([stage.sum() for stage in net(x)]).sum()
         names, weights = zip(*net.named_parameters(), strict=True)

@@ -16,9 +16,9 @@ _LARGEST_GRID = 64
 class TimmConfig:
     """`name` is timm's. `pretrained` is the tag of the weights to start from (`a1_in1k`), empty for fresh ones.
 
-    `stages` are timm's feature indices (the backbone's own by default). The coarsest map is averaged down to at
-    most `grid` x `grid` and flattened into the embedding; 1 gives its mean. `resize` brings images to that side
-    (bilinear) before the backbone reads them. Raises ConfigError for a value out of range.
+    `stages` are timm's feature indices, by default the backbone's own. The coarsest map is average-pooled to at most
+    `grid` x `grid` and flattened into the embedding; 1 gives its mean. With `resize` images are first resized to that
+    side in pixels (bilinear). Raises ConfigError for a value out of range.
     """
 
     name: str
@@ -47,8 +47,8 @@ class TimmConfig:
 
 @dataclass(frozen=True)
 class TimmSpaceConfig:
-    """`name` is timm's; `pretrained` the tag of its weights (by default timm's own choice), or `weights` a file of them
-    as a feature extractor's state, in safetensors. Images are brought to `side` x `side`."""
+    """`name` is timm's; `pretrained` is the tag of its weights, by default timm's own choice. Instead, `weights` can be
+    a safetensors file with the state dict of a feature extractor. Images are resized to `side` x `side` pixels."""
 
     name: str
     pretrained: str = ""

@@ -17,8 +17,8 @@ __all__ = ["TimmEncoder"]
 class TimmEncoder(Encoder):
     """Images (N, C, H, W) in [data.low, data.high] -> embedding (N, stage_channels[-1] * h * w), h and w <= `grid`.
 
-    Stage i is (N, stage_channels[i], H_i, W_i), fine to coarse (a plain ViT's stages have one size). The images are
-    brought to the mean and standard deviation that the backbone was made for. Weights are fresh until `fetch` is
+    Stage i is (N, stage_channels[i], H_i, W_i), fine to coarse; a plain ViT's stages have one size. Images are
+    normalised to the mean and standard deviation that the backbone was trained with. Weights are fresh until `fetch` is
     called. Raises CompositionError for vectors and for images that the backbone cannot read.
     """
 
@@ -45,11 +45,11 @@ class TimmEncoder(Encoder):
             with torch.no_grad(), evaluating(self):
                 maps = self._maps(self.scale.new_zeros(1, *data.shape))  # type: ignore[operator]
         except (AssertionError, IndexError, RuntimeError, ValueError, ZeroDivisionError) as error:
-            raise _refusal(config, self.size, error) from error
+            raise _error(config, self.size, error) from error
         self.stage_channels = tuple(int(stage.shape[1]) for stage in maps)
         rows, columns = (min(config.grid, side) for side in maps[-1].shape[-2:])
         if rows < 1 or columns < 1:
-            raise _refusal(config, self.size, ValueError("its coarsest map would be empty"))
+            raise _error(config, self.size, ValueError("its coarsest map would be empty"))
         self.grid = (rows, columns)
         self.embedding_dim = self.stage_channels[-1] * rows * columns
 
@@ -66,15 +66,15 @@ class TimmEncoder(Encoder):
         return self.features(x).embedding
 
     def fetch(self) -> None:
-        """Bring the pretrained weights that the config names, from timm's own place on the Hub or its cache.
+        """Load the pretrained weights that the config names, from timm's repository on the Hub or from the cache.
 
-        Raises PluginError when they cannot be had. Called when a model is composed, never when one is loaded.
+        It is called when a model is composed, not when one is loaded. Raises PluginError if they cannot be fetched.
         """
         if not self.config.pretrained:
             return
         file = weights_file(self.config.name, self.config.pretrained)
-        donor = backbone.build(self.config.name, self.data.shape[0], self.size, self.config.stages, file)
-        self.backbone.load_state_dict(donor.state_dict())
+        pretrained = backbone.build(self.config.name, self.data.shape[0], self.size, self.config.stages, file)
+        self.backbone.load_state_dict(pretrained.state_dict())
 
     def _maps(self, x: Tensor) -> tuple[Tensor, ...]:
         x = x * self.scale + self.shift  # type: ignore[operator]
@@ -86,7 +86,7 @@ class TimmEncoder(Encoder):
         return tuple(maps)
 
 
-def _refusal(config: TimmConfig, size: tuple[int, int], error: Exception) -> CompositionError:
+def _error(config: TimmConfig, size: tuple[int, int], error: Exception) -> CompositionError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     hint = "Set resize to a side that it reads, such as 224 (its images are then scaled), or use other stages."
     return CompositionError(f"timm/{config.name} cannot read {size[0]} x {size[1]} px images: {reason}", hint)

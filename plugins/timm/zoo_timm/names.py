@@ -17,7 +17,7 @@ _MODEL = re.compile(rb"^@register_model\s*\ndef (\w+)\(", re.MULTILINE)
 @functools.cache
 def names() -> tuple[str, ...]:
     """Every name that timm registers, sorted. Raises PluginError when timm is not installed."""
-    spec = importlib.util.find_spec("timm")  # a top-level name: found without running its code
+    spec = importlib.util.find_spec("timm")  # finds a top-level package without running its code
     if spec is None or not spec.submodule_search_locations:
         raise PluginError("timm is not installed", "pip install 'timm>=1.0.20'")
     models = Path(spec.submodule_search_locations[0]) / "models"

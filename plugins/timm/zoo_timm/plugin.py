@@ -1,4 +1,4 @@
-"""What zoo-timm offers. Imports neither torch nor timm."""
+"""The components of zoo-timm. Imports neither torch nor timm."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from zoo.plugin import Component, hook
 
-ZOO_API = 1
+ZOO_API = 2
 
 
 @hook
 def zoo_components() -> Iterable[Component]:
-    """Two families: every model name of the installed timm, as an encoder and as a judge."""
+    """Every model of the installed timm, as an encoder and as a feature space for metrics."""
     return [
         Component(
             "encoder",

@@ -1,4 +1,4 @@
-"""Any timm backbone with pretrained weights as a judge: the mean of its coarsest feature map."""
+"""A feature space for metrics: the mean of a pretrained timm backbone's coarsest feature map."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["TimmSpace"]
 
 
 class TimmSpace(nn.Module):
-    """A `zoo.metrics.types.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, dim)` float32.
+    """A `zoo.plugin.FeatureSpace`: images `(N, C, H, W)` in [-1, 1] -> `(N, dim)` float32.
 
-    One channel is repeated, three are taken as RGB, any other number is averaged to grey; images are resized to `side`
+    One channel is repeated, three are taken as RGB, any other number is averaged to grey. Images are resized to `side`
     (bilinear, with antialiasing). `sha256` is that of the file of weights. Raises ConfigError for a backbone without
-    pretrained weights: untrained features measure nothing that anybody could repeat.
+    pretrained weights: metrics in untrained features could not be compared.
     """
 
     def __init__(self, config: TimmSpaceConfig) -> None:
@@ -33,11 +33,11 @@ class TimmSpace(nn.Module):
         self.sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         side = config.side
         self.net = TimmEncoder(TimmConfig(config.name, grid=1, resize=side), DataSpec((3, side, side)))
-        # timm would look for the classifier's weights too, which a feature extractor does not have
-        donor = backbone.build(config.name, 3, (side, side), None, None if config.weights else file)
+        # a file of one's own has no classifier, which timm would require
+        pretrained = backbone.build(config.name, 3, (side, side), None, None if config.weights else file)
         if config.weights:
-            donor.load_state_dict(load_file(file), strict=True)
-        self.net.backbone.load_state_dict(donor.state_dict())
+            pretrained.load_state_dict(load_file(file), strict=True)
+        self.net.backbone.load_state_dict(pretrained.state_dict())
         self.net.requires_grad_(False).eval()
         self.dim = self.net.embedding_dim
 

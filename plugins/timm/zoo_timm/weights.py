@@ -1,4 +1,4 @@
-"""Pretrained weights: named by timm's tag, fetched from timm's repositories, as safetensors alone."""
+"""Pretrained weights by timm's tag, fetched as safetensors from timm's repositories on the Hub."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _FILE = "model.safetensors"
 
 
 def weights_file(name: str, tag: str) -> Path:
-    """The file of `<name>.<tag>`, from the cache if it is there, else fetched.
+    """The file of `<name>.<tag>`, from the cache or else from the Hub.
 
-    Raises ConfigError for a tag that timm does not have, PluginError when the file cannot be fetched.
+    Raises ConfigError for a tag that timm does not have, and PluginError if the file cannot be fetched.
     """
     tags = [full.partition(".")[2] for full in list_pretrained(f"{name}.*")]
     config = get_pretrained_cfg(f"{name}.{tag}") if tag in tags else None

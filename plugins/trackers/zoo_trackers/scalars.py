@@ -1,4 +1,4 @@
-"""The numbers of an event, by the name that a tracker shows. Imports no torch."""
+"""The scalars of an event, as trackers show them. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 __all__ = ["ENDS", "scalars"]
 
 ENDS = ("end", "stopped", "failed")
-"""The kinds of event after which nothing comes."""
+"""The kinds of a run's last event."""
 
 
 def scalars(event: Event) -> dict[str, float]:
-    """Losses as `loss/<name>`, figures as `metric/<name>`; nothing of other events."""
+    """Losses as `loss/<name>` and metrics as `metric/<name>`; empty for other events."""
     if event.kind == "metrics":
         return {f"metric/{row['name']}": float(row["value"]) for row in event.facts["metrics"]}
     if event.kind == "tick":

@@ -1,4 +1,4 @@
-"""The tracker `tensorboard`. Imports neither torch nor TensorBoard until a run asks for it."""
+"""The tracker `tensorboard`. Imports torch and TensorBoard only when a run uses it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from zoo.plugin import ConfigError, hook
 if TYPE_CHECKING:
     from zoo.plugin import Event, RunFacts
 
-ZOO_API = 1
+ZOO_API = 2
 
 
 @hook
 def zoo_run_event(run: RunFacts, event: Event) -> None:
-    """Scalars, grids of samples and notes into `tensorboard/` in the run's folder."""
+    """Write scalars, grids of samples and notes to `tensorboard/` in the run's folder."""
     from zoo_trackers.scalars import ENDS, scalars
 
     writers = _writers()
@@ -37,7 +37,7 @@ def zoo_run_event(run: RunFacts, event: Event) -> None:
 
 @functools.cache
 def _writers() -> dict[Path, Any]:
-    """The open files, by run."""
+    """The open writers, by the run's folder."""
     return {}
 
 
@@ -48,7 +48,7 @@ def _writer(folder: Path, shown: int) -> Any:
         raise ConfigError(
             "TensorBoard is not installed", "Install it: pip install 'zoo-trackers[tensorboard]'"
         ) from error
-    # what a run that was cut short wrote beyond this point is hidden
+    # hide what an interrupted run wrote after its last checkpoint
     return SummaryWriter(str(folder), purge_step=shown or None)
 
 

@@ -1,4 +1,4 @@
-"""The tracker `trackio`. Imports it only when a run asks for it."""
+"""The tracker `trackio`. Imports trackio only when a run uses it."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from zoo.plugin import ConfigError, hook
 if TYPE_CHECKING:
     from zoo.plugin import Event, RunFacts
 
-ZOO_API = 1
+ZOO_API = 2
 
 
 @hook
 def zoo_run_event(run: RunFacts, event: Event) -> None:
-    """Scalars into trackio's project `zoo`, the run named as its folder; the recipe is its config."""
+    """Log scalars to trackio's project `zoo`, in a run named like the folder, with the recipe as its config."""
     from zoo_trackers.scalars import ENDS, scalars
 
-    with contextlib.redirect_stdout(sys.stderr):  # what trackio prints must not spoil what a command prints
-        opened = _opened()
-        if run.folder not in opened:
-            opened[run.folder] = _trackio().init(
+    with contextlib.redirect_stdout(sys.stderr):  # a command's standard output is for its result
+        runs = _runs()
+        if run.folder not in runs:
+            runs[run.folder] = _trackio().init(
                 project="zoo", name=run.folder.resolve().name, config=dict(run.recipe), resume="allow"
             )
         numbers = scalars(event)
         if numbers:
-            opened[run.folder].log(numbers, step=event.shown)
+            runs[run.folder].log(numbers, step=event.shown)
         if event.kind in ENDS:
-            opened.pop(run.folder).finish()
+            runs.pop(run.folder).finish()
 
 
 @functools.cache
-def _opened() -> dict[Path, Any]:
-    """The open trackio runs, by run."""
+def _runs() -> dict[Path, Any]:
+    """The open trackio runs, by the run's folder."""
     return {}
 
 

@@ -1,17 +1,17 @@
-"""The baseline that a GAN must beat: the decoder fed by a density fitted to its codes."""
+"""A baseline without adversarial training: the decoder, with a mixture fitted to its codes as the prior."""
 
 from __future__ import annotations
 
 from zoo.plugin import GAN, Autoencoder, Slot, Source, TransferPlan, TransferStrategy, activation_mismatch, map_weights
 from zoo_transfer.configs.controls import AutoencoderPriorConfig
-from zoo_transfer.configs.priors import MixturePriorConfig
+from zoo_transfer.configs.priors import FittedMixtureConfig
 from zoo_transfer.gmm_prior import FittedMixture
 
 __all__ = ["AutoencoderPrior"]
 
 
 class AutoencoderPrior(TransferStrategy):
-    """G = Dec, z from a mixture of Gaussians fitted to the codes, and no GAN: neither side learns (Ghosh et al. 2020,
+    """G = Dec, z from a mixture of Gaussians fitted to the codes; neither G nor D is trained (Ghosh et al. 2020,
     "From variational to deterministic autoencoders")."""
 
     slots = frozenset({Slot.GENERATOR, Slot.DISCRIMINATOR, Slot.PRIOR, Slot.FREEZE})
@@ -21,17 +21,15 @@ class AutoencoderPrior(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """The decoder's weights, the prior's three buffers, and everything frozen."""
+        """The decoder's weights and the mixture's; both networks are frozen."""
         config = self.config
-        edits = map_weights(source.decoder, "decoder", gan.generator, "generator")
-        mixture = MixturePriorConfig(config.components, config.shrinkage, config.ridge, config.seed)
-        fitted = FittedMixture(mixture).plan(source, gan)
-        frozen = {net: set(fitted.gan.parts[net].state_dict()) for net in ("generator", "discriminator")}
-        required_tensors = {"generator": set(gan.generator.state_dict()), **fitted.required_tensors}
-        notes = activation_mismatch(source.decoder, gan.generator, "autoencoder-prior")
-        return TransferPlan(
-            fitted.gan, edits + fitted.edits, frozen=frozen, required_tensors=required_tensors, notes=notes
-        )
+        mixture = FittedMixtureConfig(config.components, config.shrinkage, config.ridge, config.seed)
+        planned = FittedMixture(mixture).plan(source, gan)
+        planned.edits[:0] = map_weights(source.decoder, "decoder", gan.generator, "generator")
+        planned.frozen = {net: set(gan.parts[net].state_dict()) for net in ("generator", "discriminator")}
+        planned.required_tensors["generator"] = set(gan.generator.state_dict())
+        planned.notes = activation_mismatch(source.decoder, gan.generator, "autoencoder-prior")
+        return planned
 
     def noop_config(self) -> None:
         """None: it trains no GAN."""

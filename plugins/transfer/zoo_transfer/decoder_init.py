@@ -1,4 +1,4 @@
-"""The decoder becomes the generator."""
+"""The decoder's weights initialise the generator."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from zoo.plugin import (
 )
 from zoo_transfer.configs.weights import DecoderInitConfig
 
-__all__ = ["DecoderInit", "Resized", "WarmStart", "warm_start"]
+__all__ = ["DecoderInit", "ResizedCode", "WarmStart", "warm_start"]
 
 
 class WarmStart(FeedbackSchedule):
-    """0 while `warmup` images are shown, then linearly from `start` to 1 over `ramp` images.
+    """A factor of the generator's learning rate: 0 for `warmup` images, then linear from `start` to 1 over `ramp`.
 
-    The warm-up ends early once D ranks more than `accuracy` of the pairs (real, generated) right; 1 never ends it. When
-    it ended is a buffer, so a resumed run remembers.
+    The warm-up ends early once D ranks more than the share `accuracy` of the pairs (real, generated) correctly; 1
+    disables this. The image count at its end is a buffer, so a resumed run continues in the same place.
     """
 
     figure = "d_wins"
@@ -40,10 +40,11 @@ class WarmStart(FeedbackSchedule):
         self.ramp = ramp
         self.start = start
         self.accuracy = accuracy
-        self.register_buffer("ended", torch.tensor(warmup, device="cpu"))  # read at every step: never on a GPU
+        # read on the CPU at every step: on a GPU each read would synchronise
+        self.register_buffer("ended", torch.tensor(warmup, device="cpu"))
 
     def forward(self, shown: int) -> float:
-        """The multiplier after `shown` images."""
+        """The factor, 0 to 1, after `shown` images."""
         ended = int(self.ended)
         if shown < ended:
             return 0.0
@@ -51,17 +52,17 @@ class WarmStart(FeedbackSchedule):
         return self.start + (1.0 - self.start) * done
 
     def wants(self, shown: int) -> bool:
-        """While D learns alone, unless nothing ends that early."""
+        """True during a warm-up that can end early."""
         return self.accuracy < 1.0 and shown < int(self.ended)
 
     def update(self, value: float, shown: int, images: int) -> None:
-        """`value`: the share of pairs that D ranks right."""
+        """`value` is the share of pairs that D ranks correctly."""
         if value > self.accuracy:
             self.ended.fill_(shown)
 
 
-class Resized(nn.Module):
-    """A source code as the z of a generator with more values (zeros are added) or fewer (the last ones go)."""
+class ResizedCode(nn.Module):
+    """A source code as the z of a generator with another latent dimension: zeros are appended, or values cut off."""
 
     def __init__(self, source_dim: int, latent_dim: int) -> None:
         super().__init__()
@@ -76,10 +77,11 @@ class DecoderInit(TransferStrategy):
     """theta_G := theta_Dec, so that G(z) = Dec(z) bit for bit before training (Mariani et al. 2018, "BAGAN"; dos Santos
     et al. 2019, "Learning implicit generative models by matching perceptual features").
 
-    The prior must be where the decoder was trained: N(0, I) for a VAE; for other autoencoders add `gaussian-prior` or
-    `gmm-prior`. A generator of other widths, channels, value range or depth is filled through bridges. Where a fresh
-    discriminator ruins a good generator, give it `warmup_images` alone, and the generator a slow start. The warm-up
-    ends early where D tells real from generated images well enough: more would leave the generator no slope.
+    The prior should match the codes that the decoder was trained on: N(0, I) for a VAE; for other autoencoders add
+    `gaussian-prior` or `gmm-prior`. If the generator differs in width, depth, channels or value range, the weights are
+    adapted. A fresh discriminator can ruin a good generator; then train D alone for `warmup_images` and raise the
+    generator's learning rate slowly. The warm-up ends early if D separates real from generated images well: a longer
+    one would leave the generator no gradient.
     """
 
     slots = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
@@ -89,25 +91,27 @@ class DecoderInit(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """Every tensor of the generator gets a value, or those that the bridges reach."""
+        """Edits of every tensor of the generator that a tensor of the decoder can be mapped to."""
         edits = map_weights(source.decoder, "decoder", gan.generator, "generator")
-        config = self.config
         planned = TransferPlan(gan, edits, required_tensors={"generator": {edit.tensor for edit in edits}})
         planned.notes += activation_mismatch(source.decoder, gan.generator, "decoder-init")
-        ours, theirs = source.latent_dim, gan.latent_dim
-        if ours != theirs:
-            planned.to_latent = Resized(ours, theirs)
-            told = "the added values read nothing yet" if theirs > ours else "the last ones count as 0"
-            planned.notes.append(f"decoder-init: codes of {ours} values enter a generator that takes {theirs}: {told}")
-        planned.schedules = warm_start(config)
+        if source.latent_dim != gan.latent_dim:
+            planned.to_latent = ResizedCode(source.latent_dim, gan.latent_dim)
+            wider = gan.latent_dim > source.latent_dim
+            effect = "the added values read nothing yet" if wider else "the last ones count as 0"
+            planned.notes.append(
+                f"decoder-init: codes of {source.latent_dim} values enter a generator that takes {gan.latent_dim}: "
+                f"{effect}"
+            )
+        planned.schedules = warm_start(self.config)
         return planned
 
     def noop_config(self) -> None:
-        """None: the copy is the strategy. Given the scratch generator's own weights as a decoder it equals scratch."""
+        """None: the copy is the strategy. If the decoder has the scratch generator's weights, it equals scratch."""
 
 
 def warm_start(config: DecoderInitConfig) -> dict[str, list[Schedule]]:
-    """The generator's schedule; none where it learns from the start."""
+    """The generator's schedule; none if it is trained from the first step at its full rate."""
     if not config.warmup_images and not config.ramp_images:
         return {}
     start = config.ramp_start if config.ramp_images else 1.0

@@ -1,4 +1,4 @@
-"""The generator's codes are pulled to where real codes lie."""
+"""Denoising feature matching: the generator's codes are drawn towards likely codes by a denoiser."""
 
 from __future__ import annotations
 
@@ -23,13 +23,20 @@ from zoo.plugin import (
     stream,
 )
 from zoo_transfer.configs.losses import DenoisingFeaturesConfig
-from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
+from zoo_transfer.gan_parts import device_of
+from zoo_transfer.teachers import Teacher, build_teacher, teacher_edits
 
-__all__ = ["Denoiser", "DenoisingFeatures", "DenoisingTerm", "fit_denoiser"]
+__all__ = ["Denoiser", "DenoisingFeatures", "DenoisingLoss", "fit_denoiser"]
 
 
 class Denoiser(nn.Module):
-    """Standardised codes (N, d) -> codes with their noise taken away: three hidden layers with BatchNorm and ReLU."""
+    """Standardised codes (N, d) -> denoised codes (N, d): three hidden layers with BatchNorm and ReLU.
+
+    `mean` and `scale` (d,) are the codes' own, for `standardise`.
+    """
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, latent_dim: int, width: int) -> None:
         super().__init__()
@@ -41,16 +48,16 @@ class Denoiser(nn.Module):
         self.register_buffer("scale", torch.ones(latent_dim))
 
     def standardise(self, code: Tensor) -> Tensor:
-        """Codes with mean 0 and standard deviation 1 in every value."""
-        return (code - self.mean) / self.scale  # type: ignore[operator]
+        """(N, d) -> (N, d) with mean 0 and standard deviation 1 in every value."""
+        return (code - self.mean) / self.scale
 
     def forward(self, code: Tensor) -> Tensor:
         """(N, d) standardised -> (N, d)."""
         return self.net(code)
 
 
-class DenoisingTerm(AuxiliaryLoss):
-    """||c - sg r(c)||^2 / d with c = (Enc(G(z)) - mean) / scale; teacher and r are frozen."""
+class DenoisingLoss(AuxiliaryLoss):
+    """||c - sg r(c)||^2 / d with c = (Enc(G(z)) - mean) / scale; the encoder and the denoiser r are frozen."""
 
     side = Side.GENERATOR
 
@@ -61,7 +68,7 @@ class DenoisingTerm(AuxiliaryLoss):
         self.denoiser = denoiser
 
     def train(self, mode: bool = True) -> Self:
-        """The denoiser stays in eval mode."""
+        """Keep the denoiser in eval mode."""
         super().train(mode)
         self.denoiser.eval()
         return self
@@ -79,9 +86,10 @@ class DenoisingTerm(AuxiliaryLoss):
 
 
 class DenoisingFeatures(TransferStrategy):
-    """L_G += w ||c - sg r(c)||^2, r a denoiser of real codes: r(c) - c points up the codes' log-density (Warde-Farley
-    and Bengio 2017, "Improving generative adversarial networks with denoising feature matching"). Their features
-    drift with D; here they are the frozen encoder's, so r is trained once, when the transfer is applied."""
+    """L_G += w ||c - sg r(c)||^2 / d, r a denoiser of real codes: r(c) - c points along the gradient of the codes'
+    log-density (Warde-Farley and Bengio 2017, "Improving generative adversarial networks with denoising feature
+    matching"). The paper denoises features of D, which change during training; here c is the frozen encoder's code, so
+    r is trained once, when the transfer is applied."""
 
     slots = frozenset({Slot.LOSS})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
@@ -90,20 +98,19 @@ class DenoisingFeatures(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """One term with a teacher of its own; every tensor of the denoiser is fitted."""
-        teacher = teacher_of(source, gan)
+        """One loss, with a copy of the encoder and a fitted denoiser."""
+        teacher = build_teacher(source, gan)
         with seeded(self.config.seed, "denoiser"), torch.device(device_of(gan)):
             denoiser = Denoiser(source.latent_dim, self.config.width)
-        edits, names = parts_of(source, teacher, "losses.denoiser")
+        edits, names = teacher_edits(source, teacher, "losses.denoiser")
         fitted = memoize(lambda context: fit_denoiser(self.config, context.codes()).state_dict())
-
         tensors = list(denoiser.state_dict())
         edits += edit_each("losses.denoiser", tensors, "fitted", "denoiser of the codes", fitted, "denoiser.")
-        names |= {f"denoiser.{tensor}" for tensor in denoiser.state_dict()}
+        names |= {f"denoiser.{tensor}" for tensor in tensors}
         return TransferPlan(
             gan,
             edits,
-            losses={"denoiser": DenoisingTerm(self.config, teacher, denoiser)},
+            losses={"denoiser": DenoisingLoss(self.config, teacher, denoiser)},
             frozen={"losses.denoiser": names},
             required_tensors={"losses.denoiser": set(names)},
         )
@@ -114,12 +121,12 @@ class DenoisingFeatures(TransferStrategy):
 
 
 def fit_denoiser(config: DenoisingFeaturesConfig, codes: Tensor) -> Denoiser:
-    """A denoiser of codes (N, d), trained with Adam on ||c - r(c + noise e)||^2; in eval mode."""
+    """Train a denoiser of codes (N, d) with Adam on ||c - r(c + noise e)||^2, e ~ N(0, I); it is in eval mode."""
     rng = stream(config.seed, "denoiser/noise")
     with seeded(config.seed, "denoiser"):
         denoiser = Denoiser(codes.shape[1], config.width)
-    denoiser.mean.copy_(codes.mean(0))  # type: ignore[operator]
-    denoiser.scale.copy_(codes.std(0, unbiased=False).clamp(min=1e-6))  # type: ignore[operator]
+    denoiser.mean.copy_(codes.mean(0))
+    denoiser.scale.copy_(codes.std(0, unbiased=False).clamp(min=1e-6))
     standard = denoiser.standardise(codes)
     adam = torch.optim.Adam(denoiser.parameters(), config.learning_rate)
     with torch.enable_grad():

@@ -1,4 +1,4 @@
-"""The autoencoder is the discriminator: its error is an energy, low on real images."""
+"""The autoencoder becomes the discriminator: its reconstruction error is an energy, low for real images."""
 
 from __future__ import annotations
 
@@ -22,24 +22,22 @@ from zoo.plugin import (
     TransferPlan,
     TransferStrategy,
     build_autoencoder,
-    build_part,
     evaluating,
     map_weights,
-    normalise,
     over_groups,
     require_same_data,
     to_plain,
 )
-from zoo_transfer.configs.objectives import BeganConfig, EbganConfig, EnergyConfig, EnergyDiscriminatorConfig
-from zoo_transfer.teachers import device_of
+from zoo_transfer.configs.objectives import BEGANConfig, EBGANConfig, EnergyConfig, EnergyDiscriminatorConfig
+from zoo_transfer.gan_parts import device_of, with_component
 
-__all__ = ["Began", "Ebgan", "Energy", "EnergyDiscriminator", "pull_away"]
+__all__ = ["BEGAN", "EBGAN", "Energy", "EnergyDiscriminator", "pull_away"]
 
 _CHUNK = 256
 
 
 class EnergyDiscriminator(Discriminator):
-    """realness = -R(x), R(x) = mean |x - Dec(Enc x)| or mean (x - Dec(Enc x))^2. The last stage is the code."""
+    """logit = -R(x), with R(x) = mean |x - Dec(Enc x)| (`l1`) or mean (x - Dec(Enc x))^2 (`l2`)."""
 
     logit_groups: tuple[int, ...] = (1,)
 
@@ -54,7 +52,7 @@ class EnergyDiscriminator(Discriminator):
         self.decoder = built.decoder
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
-        """x (N, *data.shape) -> -R(x) (N, 1), the encoder's stages and the mean code (N, latent_dim)."""
+        """x (N, *data.shape) -> -R(x) (N, 1); stages are the encoder's and, last, the mean code (N, latent_dim)."""
         embedding, stages = self.encoder.features(x)
         code = self.bottleneck(embedding).mean
         error = (x - self.decoder(code)).flatten(1)
@@ -62,23 +60,21 @@ class EnergyDiscriminator(Discriminator):
         return DiscriminatorOutput(-energy.mean(1, keepdim=True), (*stages, code))
 
 
-class Ebgan(AdversarialObjective):
-    """D: R(x) + [m - R(G(z))]_+; G: R(G(z)) + w PT (Zhao et al. 2017, "Energy-based generative adversarial network",
-    equations 1, 2 and 14). At the Nash equilibrium p_G = p_data (their theorem 1). `margin` is a buffer; realness is
-    -R."""
+class EBGAN(AdversarialObjective):
+    """L_D = R(x) + [m - R(G(z))]_+, L_G = R(G(z)) + w PT (Zhao et al. 2017, "Energy-based generative adversarial
+    network", equations 1, 2 and 14), with R = -logit. At the Nash equilibrium p_G = p_data (their theorem 1)."""
 
     margin: Tensor
 
-    def __init__(self, config: EbganConfig) -> None:
+    def __init__(self, config: EBGANConfig) -> None:
         super().__init__()
         self.pull_away = config.pull_away
         self.register_buffer("margin", torch.tensor(float(config.margin)))
 
     def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        assert context.real_output is not None, "the loop judges the real batch for D"
-        real, fake = -context.real_output.logits, -context.fake_output.logits
-        return over_groups(real, context.groups) + over_groups((self.margin - fake).relu(), context.groups)
+        hinge = (self.margin + context.fake_output.logits).relu()
+        return over_groups(-context.real_logits, context.groups) + over_groups(hinge, context.groups)
 
     def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
@@ -88,15 +84,18 @@ class Ebgan(AdversarialObjective):
         return energy + self.pull_away * pull_away(context.fake_output.stages[-1].flatten(1))
 
 
-class Began(AdversarialObjective):
-    """D: R(x) - k R(G(z)); G: R(G(z)); k <- [k + lambda (gamma R(x) - R(G(z)))] within 0 to 1 (Berthelot et al. 2017,
-    "BEGAN"). `measure` is R(x) + |gamma R(x) - R(G(z))|, the paper's measure of convergence."""
+class BEGAN(AdversarialObjective):
+    """L_D = R(x) - k R(G(z)), L_G = R(G(z)), k <- [k + lambda (gamma R(x) - R(G(z)))] clamped to 0 to 1 (Berthelot et
+    al. 2017, "BEGAN: Boundary equilibrium generative adversarial networks"), with R = -logit.
+
+    The buffer `measure` is the paper's measure of convergence, R(x) + |gamma R(x) - R(G(z))|.
+    """
 
     paired = True
     k: Tensor
     measure: Tensor
 
-    def __init__(self, config: BeganConfig) -> None:
+    def __init__(self, config: BEGANConfig) -> None:
         super().__init__()
         self.gamma = config.gamma
         self.lambda_k = config.lambda_k
@@ -105,9 +104,8 @@ class Began(AdversarialObjective):
 
     def d_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
-        assert context.real_output is not None, "the loop judges the real batch for D"
-        real, fake = -context.real_output.logits, -context.fake_output.logits
-        return over_groups(real, context.groups) - self.k * over_groups(fake, context.groups)
+        fake = over_groups(-context.fake_output.logits, context.groups)
+        return over_groups(-context.real_logits, context.groups) - self.k * fake
 
     def g_loss(self, context: StepContext) -> Tensor:
         """Scalar."""
@@ -115,9 +113,8 @@ class Began(AdversarialObjective):
 
     @torch.no_grad()
     def after_step(self, context: StepContext) -> None:
-        """One step of the control, on the judgements of the side that moved last."""
-        assert context.real_output is not None, "a paired objective sees the real batch's judgement"
-        real = over_groups(-context.real_output.logits, context.groups)
+        """Update k and `measure` from the logits of the side that was trained last."""
+        real = over_groups(-context.real_logits, context.groups)
         fake = over_groups(-context.fake_output.logits, context.groups)
         balance = self.gamma * real - fake
         self.k.copy_((self.k + self.lambda_k * balance).clamp(0.0, 1.0))
@@ -125,11 +122,12 @@ class Began(AdversarialObjective):
 
 
 class Energy(TransferStrategy):
-    """D := the autoencoder, both halves, judging by its error. This is the well-posed form of "D reconstructs real
-    images well and generated ones badly": EBGAN bounds what D gains from a fake by a margin, BEGAN balances the two
-    errors.
+    """D := the whole autoencoder, with logit -R(x), and EBGAN's or BEGAN's losses (Zhao et al. 2017; Berthelot et al.
+    2017).
 
-    EBGAN's margin is `margin` times the autoencoder's mean error on the images to learn from.
+    Both keep the goal "reconstruct real images well and generated ones badly" bounded: EBGAN limits by a margin what D
+    gains from a generated image, BEGAN balances the two errors. EBGAN's margin is `margin` times the autoencoder's mean
+    error on the target's images.
     """
 
     slots = frozenset({Slot.DISCRIMINATOR, Slot.OBJECTIVE, Slot.RECIPE})
@@ -139,56 +137,50 @@ class Energy(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """The autoencoder's tensors in D, the objective with its margin, and no other penalty."""
+        """The autoencoder's tensors in D, and the objective with its margin; no regulariser."""
         require_same_data(source, gan, "energy")
-        config = self.config
-        settings = EnergyDiscriminatorConfig(
-            source.specs["encoder"],
-            source.specs["bottleneck"],
-            source.specs["decoder"],
-            source.latent_dim,
-            config.norm,
+        config, specs = self.config, source.specs
+        discriminator = EnergyDiscriminatorConfig(
+            specs["encoder"], specs["bottleneck"], specs["decoder"], source.latent_dim, config.norm
         )
-        spec = normalise("discriminator", PartSpec("transfer/energy", to_plain(settings)))
-        discriminator = build_part("discriminator", spec, "energy", gan.data, device=device_of(gan))
+        gan = with_component(gan, "discriminator", "energy", discriminator)
         edits = [
             edit
             for role, part in source.parts.items()
-            for edit in map_weights(part, role, getattr(discriminator, role), "discriminator", f"{role}.")
+            for edit in map_weights(part, role, getattr(gan.discriminator, role), "discriminator", f"{role}.")
         ]
         required_tensors = {"discriminator": {edit.tensor for edit in edits}}
         objective: nn.Module
         if config.objective == "ebgan":
-            chosen = PartSpec("transfer/ebgan", to_plain(EbganConfig(pull_away=config.pull_away)))
-            objective = Ebgan(EbganConfig(pull_away=config.pull_away))
+            ebgan = EBGANConfig(pull_away=config.pull_away)
+            objective, settings = EBGAN(ebgan), to_plain(ebgan)
             how = f"{config.margin:g} x the error on the images"
             edits.append(Edit("objective", "margin", "fitted", how, self._margin))
             required_tensors["objective"] = {"margin"}
         else:
-            began = BeganConfig(config.gamma, config.lambda_k)
-            chosen = PartSpec("transfer/began", to_plain(began))
-            objective = Began(began)
+            began = BEGANConfig(config.gamma, config.lambda_k)
+            objective, settings = BEGAN(began), to_plain(began)
         return TransferPlan(
-            GAN(gan.prior, gan.generator, discriminator, gan.specs | {"discriminator": spec}),
+            gan,
             edits,
             objective=objective.to(device_of(gan)),
-            recipe={"objective": to_plain(chosen), "regulariser": "none"},
+            recipe={"objective": to_plain(PartSpec(f"transfer/{config.objective}", settings)), "regulariser": "none"},
             required_tensors=required_tensors,
         )
 
     def noop_config(self) -> None:
-        """None: another discriminator judges, by another loss."""
+        """None: the discriminator and the losses are other ones."""
 
     def _margin(self, context: ApplyContext) -> Tensor:
         discriminator = context.nets["discriminator"]
         with evaluating(discriminator):
-            energies = [-discriminator.discriminate(chunk).logits for chunk in context.images().split(_CHUNK)]  # type: ignore[operator]
-        return self.config.margin * torch.cat(energies).mean()
+            logits = [discriminator.discriminate(chunk).logits for chunk in context.images().split(_CHUNK)]  # type: ignore[operator]
+        return self.config.margin * torch.cat([-chunk for chunk in logits]).mean()
 
 
 def pull_away(codes: Tensor) -> Tensor:
-    """Codes (N, d) -> the mean squared cosine of all pairs: 0 for orthogonal codes, 1 for identical ones (Zhao et al.
-    2017, equation 14)."""
+    """The pulling-away term PT of codes (N, d), a scalar: the mean squared cosine of all pairs, 0 for orthogonal codes
+    and 1 for identical ones (Zhao et al. 2017, equation 14)."""
     n = len(codes)
     cosines = normalize(codes, dim=1) @ normalize(codes, dim=1).T
     return (cosines.square().sum() - cosines.diagonal().square().sum()) / max(n * (n - 1), 1)

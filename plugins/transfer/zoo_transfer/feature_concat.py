@@ -1,4 +1,4 @@
-"""The frozen encoder's features beside the discriminator's own."""
+"""The discriminator gets a second head, on a frozen encoder's features."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from zoo.plugin import (
     TransferStrategy,
     map_weights,
 )
-from zoo_transfer.configs.discriminators import FeatureConcatConfig, FeatureDiscriminatorConfig
-from zoo_transfer.frozen_encoder import FrozenEncoderWrapper, require_logits_and_data, wrap_discriminator
+from zoo_transfer.configs.wrappers import FeatureConcatConfig, FeatureDiscriminatorConfig
+from zoo_transfer.discriminator_wrapper import FrozenEncoderWrapper, require_logits
+from zoo_transfer.gan_parts import with_component
 
 __all__ = ["FeatureConcat", "FeatureDiscriminator"]
 
 _CHANNELS = 64
-"""More made the head dearer than the encoder that it reads: in a narrow net it does so at once."""
+"""With more channels the head costs more than the encoder; in a narrow encoder fewer suffice."""
 
 
 class FeatureHead(nn.Module):
-    """Stages (N, c_l, ...) -> one logit: 1x1 convolution, LeakyReLU, mean over places, then a linear map of all."""
+    """Stages (N, c_l, ...) -> one logit: 1x1 convolution, LeakyReLU, mean over positions, then one linear layer."""
 
     def __init__(self, widths: tuple[int, ...], channels: int) -> None:
         super().__init__()
@@ -39,18 +40,18 @@ class FeatureHead(nn.Module):
 
     def forward(self, stages: tuple[Tensor, ...]) -> Tensor:
         """(N, 1)."""
-        seen = []
+        pooled = []
         for stage, project in zip(stages, self.project, strict=True):
-            places = stage.reshape(*stage.shape[:2], -1)  # (N, c_l, places)
-            seen.append(leaky_relu(project(places), 0.2).mean(2))
-        return self.last(torch.cat(seen, 1))
+            flat = stage.reshape(*stage.shape[:2], -1)  # (N, c_l, positions)
+            pooled.append(leaky_relu(project(flat), 0.2).mean(2))
+        return self.last(torch.cat(pooled, 1))
 
 
 class FeatureDiscriminator(FrozenEncoderWrapper):
-    """D(x) = base(x) + a head(phi(x)); phi are the last stages of a frozen encoder, and G learns through them too.
+    """D(x) = base(x) + a head(phi(x)), phi the last stages of a frozen encoder; G's gradient flows through both.
 
-    A linear map of [h; phi] is the sum of two, so this is the concatenation of Bang and Shim 2018 with the base's own
-    head kept, and a = 0 is the base exactly.
+    Bang and Shim 2018 apply a linear layer to the concatenation [h; phi] of D's features and the encoder's. Such a
+    layer is a sum of two, so this is their model; the base keeps its own head, and a = 0 is exactly the base.
     """
 
     def __init__(self, config: FeatureDiscriminatorConfig, data: DataSpec) -> None:
@@ -60,21 +61,16 @@ class FeatureDiscriminator(FrozenEncoderWrapper):
         self.used = min(config.stages, len(widths))
         self.head = FeatureHead(widths[-self.used :], config.channels)
 
-    @property
-    def logit_groups(self) -> tuple[int, ...]:
-        """The base's."""
-        return self.base.logit_groups
-
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> the base's logits, each with the head's added, and the base's stages."""
         logits, stages = self.base.discriminate(x)
-        seen = self.encoder.features(x).stages[-self.used :]
-        return DiscriminatorOutput(logits + self.strength * self.head(seen), stages)
+        features = self.encoder.features(x).stages[-self.used :]
+        return DiscriminatorOutput(logits + self.strength * self.head(features), stages)
 
 
 class FeatureConcat(TransferStrategy):
-    """D gets a trained head on phi(x), the frozen encoder's last stages (RFGAN: Bang and Shim 2018, "Improved
-    training of generative adversarial networks using representative features")."""
+    """D(x) := D(x) + a head(phi(x)), phi the frozen encoder's last stages, with a trained head (RFGAN: Bang and Shim
+    2018, "Improved training of generative adversarial networks using representative features")."""
 
     slots = frozenset({Slot.WRAP})
     requires = frozenset({Source.ENCODER})
@@ -83,19 +79,19 @@ class FeatureConcat(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """A discriminator around the one that is there, with the encoder's values in it."""
-        require_logits_and_data(source, gan, "feature-concat")
+        """A discriminator that wraps the GAN's own, and edits of the encoder in it."""
+        require_logits(source, gan, "feature-concat")
         config = self.config
         widths: tuple[int, ...] = source.encoder.stage_channels
         channels = config.channels or min(_CHANNELS, *widths[-config.stages :])
         settings = FeatureDiscriminatorConfig(
             gan.specs["discriminator"], source.specs["encoder"], config.strength, config.stages, channels
         )
-        after = wrap_discriminator(gan, settings, "feature-concat", config.seed)
-        edits = map_weights(source.encoder, "encoder", after.discriminator.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]
+        gan = with_component(gan, "discriminator", "feature-concat", settings, inner="base", seed=config.seed)
+        edits = map_weights(source.encoder, "encoder", gan.discriminator.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]
         names = {edit.tensor for edit in edits}
         return TransferPlan(
-            after,
+            gan,
             edits,
             frozen={"discriminator": names},
             required_tensors={"discriminator": set(names)},

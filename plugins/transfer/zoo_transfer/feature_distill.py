@@ -1,4 +1,4 @@
-"""Any autoencoder into any GAN: the nets learn from it instead of taking its weights."""
+"""D and G are trained to predict the autoencoder's features and images, for autoencoders of any architecture."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from zoo.plugin import (
     seeded,
 )
 from zoo_transfer.configs.losses import FeatureDistillConfig
-from zoo_transfer.gaussian_prior import Projection, principal, projecting
-from zoo_transfer.teachers import Teacher, device_of, parts_of, stage_shapes, teacher_of
+from zoo_transfer.gan_parts import device_of
+from zoo_transfer.gaussian_prior import Projection, principal_components, projection_edits
+from zoo_transfer.teachers import Teacher, build_teacher, stage_shapes, teacher_edits
 
-__all__ = ["DistillFeatures", "DistillImages", "FeatureDistill", "matched", "normalised"]
+__all__ = ["FeatureDistill", "FeatureDistillLoss", "ImageDistillLoss", "normalise_channels", "pair_stages"]
 
 
-class DistillFeatures(AuxiliaryLoss):
-    """mean_l ||A_l h_l(x) - norm phi_m(l)(x)||^2 / n_l on real and generated images; A_l are trained 1x1 adapters.
+class FeatureDistillLoss(AuxiliaryLoss):
+    """mean_l ||A_l h_l(x) - norm phi_m(l)(x)||^2 / n_l on real and generated images, with trained 1x1 adapters A_l.
 
-    D's stages h and the encoder's phi are paired evenly, fine to coarse; adapted maps are resized to the teacher's.
+    D's stages h_l and the encoder's phi_m(l) are paired evenly, fine to coarse; `teacher_stages` are the m(l). Adapted
+    maps are resized to the teacher's.
     """
 
     side = Side.DISCRIMINATOR
@@ -39,38 +41,39 @@ class DistillFeatures(AuxiliaryLoss):
         self,
         config: FeatureDistillConfig,
         teacher: Teacher,
-        students: list[int],
-        teachers: list[int],
-        taught: list[int],
+        student_channels: list[int],
+        teacher_channels: list[int],
     ) -> None:
         super().__init__()
         self.config = config
         self.teacher = teacher
-        self.taught = taught
-        self.adapters = nn.ModuleList(nn.Conv1d(students[i], teachers[j], 1) for i, j in enumerate(taught))
+        self.teacher_stages = pair_stages(len(student_channels), len(teacher_channels))
+        self.adapters = nn.ModuleList(
+            nn.Conv1d(channels, teacher_channels[m], 1)
+            for channels, m in zip(student_channels, self.teacher_stages, strict=True)
+        )
 
     def weight(self, shown: int) -> float:
-        """Linear to 0."""
+        """Linear from `discriminator` to 0 over `images`."""
         return self.config.discriminator * max(0.0, 1.0 - shown / self.config.images)
 
     def forward(self, context: StepContext) -> Tensor:
         """Scalar."""
-        assert context.real_output is not None, "D's terms see both judgements"
-        pairs = ((context.real, context.real_output), (context.fake, context.fake_output))
+        assert context.real_output is not None, "needs_real asks for it"
         distances = []
-        for x, output in pairs:
+        for x, output in ((context.real, context.real_output), (context.fake, context.fake_output)):
             with torch.no_grad():
                 phi = self.teacher.features(context.augmented(x)).stages
-            for stage, adapter, j in zip(output.stages, self.adapters, self.taught, strict=True):
-                distances.append((_adapted(stage, adapter, phi[j]) - normalised(phi[j])).square().mean())
+            for stage, adapter, m in zip(output.stages, self.adapters, self.teacher_stages, strict=True):
+                distances.append((_adapt(stage, adapter, phi[m]) - normalise_channels(phi[m])).square().mean())
         return torch.stack(distances).mean()
 
 
-class DistillImages(AuxiliaryLoss):
-    """|G(z) - sg Dec(c)| / n for the codes c of the real batch, z the same code as G takes it.
+class ImageDistillLoss(AuxiliaryLoss):
+    """|G(z) - sg Dec(c)| / n for the codes c of the real batch, with z the code c as G takes it.
 
-    Where no other strategy says how, and G takes another number of values, z is c on its principal components, scaled
-    to N(0, I); what G takes beyond them is the noise that it drew anyway.
+    If G has another latent dimension and no other strategy maps codes to z, z is c projected onto its principal
+    components and scaled to N(0, I), followed by the last values of the batch's noise.
     """
 
     side = Side.GENERATOR
@@ -82,7 +85,7 @@ class DistillImages(AuxiliaryLoss):
         self.projection = projection
 
     def weight(self, shown: int) -> float:
-        """Linear to 0."""
+        """Linear from `generator` to 0 over `generator_images`."""
         return self.config.generator * max(0.0, 1.0 - shown / self.config.generator_images)
 
     def forward(self, context: StepContext) -> Tensor:
@@ -100,8 +103,8 @@ class DistillImages(AuxiliaryLoss):
 
 
 class FeatureDistill(TransferStrategy):
-    """D's stages learn to predict the frozen encoder's features, G learns the decoder's images; both fade (feature
-    distillation into D as in KD-DLGAN, Cui et al. 2023; the teacher sees fakes too)."""
+    """L_D += w_D mean_l ||A_l h_l(x) - norm phi(x)||^2 / n_l and L_G += w_G |G(z) - Dec(c)| / n, both fading to 0
+    (feature distillation into D: Cui et al. 2023, "KD-DLGAN"; here also on generated images)."""
 
     slots = frozenset({Slot.LOSS})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER})
@@ -110,62 +113,51 @@ class FeatureDistill(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """A term for each side of weight above 0; each has a teacher of its own."""
+        """One loss for each side whose weight is above 0, each with its own copy of the autoencoder."""
         planned = TransferPlan(gan)
         if self.config.discriminator:
-            self._for_discriminator(source, gan, planned)
+            self._plan_discriminator(source, gan, planned)
         if self.config.generator:
-            self._for_generator(source, gan, planned)
+            self._plan_generator(source, gan, planned)
         return planned
 
     def noop_config(self) -> FeatureDistillConfig:
         """Weights 0."""
         return FeatureDistillConfig(discriminator=0.0, generator=0.0)
 
-    def _for_discriminator(self, source: Autoencoder, gan: GAN, planned: TransferPlan) -> None:
-        students = [shape[0] for shape in stage_shapes(gan.discriminator, gan.data)]
-        teacher = teacher_of(source, gan)
-        teachers = [shape[0] for shape in stage_shapes(teacher.encoder, source.data)]
-        if not students:
+    def _plan_discriminator(self, source: Autoencoder, gan: GAN, planned: TransferPlan) -> None:
+        student_channels = [shape[0] for shape in stage_shapes(gan.discriminator, gan.data)]
+        if not student_channels:
             planned.notes.append("the discriminator is not taught: it shows no stages")
             return
+        teacher = build_teacher(source, gan)
+        teacher_channels = [shape[0] for shape in stage_shapes(teacher.encoder, source.data)]
         with seeded(self.config.seed, "feature-distill"), torch.device(device_of(gan)):
-            taught = matched(len(students), len(teachers))
-            term = DistillFeatures(self.config, teacher, students, teachers, taught)
-        self._add(source, planned, "features", term, teacher)
+            loss = FeatureDistillLoss(self.config, teacher, student_channels, teacher_channels)
+        _add_loss(planned, "features", loss, source, teacher)
 
-    def _for_generator(self, source: Autoencoder, gan: GAN, planned: TransferPlan) -> None:
-        teacher = teacher_of(source, gan, decoder=True)
-        ours, theirs = source.latent_dim, gan.latent_dim
-        if ours == theirs:
-            self._add(source, planned, "images", DistillImages(self.config, teacher, None), teacher)
+    def _plan_generator(self, source: Autoencoder, gan: GAN, planned: TransferPlan) -> None:
+        teacher = build_teacher(source, gan, decoder=True)
+        if source.latent_dim == gan.latent_dim:
+            _add_loss(planned, "images", ImageDistillLoss(self.config, teacher, None), source, teacher)
             return
-        kept = min(ours, theirs)
-        projection = Projection(ours, kept).to(device_of(gan))
-        self._add(source, planned, "images", DistillImages(self.config, teacher, projection), teacher)
-        fitted = memoize(lambda context: principal(context.codes(), kept))
-        how = f"principal components {kept} of {ours}"
-        planned.edits += projecting("losses.images", how, fitted, "projection.")
+        shared = min(source.latent_dim, gan.latent_dim)
+        projection = Projection(source.latent_dim, shared).to(device_of(gan))
+        _add_loss(planned, "images", ImageDistillLoss(self.config, teacher, projection), source, teacher)
+        fitted = memoize(lambda context: principal_components(context.codes(), shared))
+        how = f"principal components {shared} of {source.latent_dim}"
+        planned.edits += projection_edits("losses.images", how, fitted, "projection.")
         planned.required_tensors["losses.images"] |= {"projection.mean", "projection.matrix"}
         planned.notes.append(
-            f"feature-distill: codes of {ours} values teach a generator that takes {theirs} by {kept} of their "
-            "principal components, unless another strategy says how they enter it"
+            f"feature-distill: codes of {source.latent_dim} values teach a generator that takes {gan.latent_dim} by "
+            f"{shared} of their principal components, unless another strategy says how they enter it"
         )
 
-    def _add(
-        self, source: Autoencoder, planned: TransferPlan, name: str, term: AuxiliaryLoss, teacher: Teacher
-    ) -> None:
-        edits, names = parts_of(source, teacher, f"losses.{name}")
-        planned.edits += edits
-        planned.losses[name] = term
-        planned.frozen[f"losses.{name}"] = names
-        planned.required_tensors[f"losses.{name}"] = set(names)
 
+def pair_stages(students: int, teachers: int) -> list[int]:
+    """The index of the teacher's stage for each of the student's, spread evenly from the first to the last.
 
-def matched(students: int, teachers: int) -> list[int]:
-    """For each of the student's stages the teacher's, spread evenly from the first to the last.
-
-    >>> matched(2, 3), matched(3, 3), matched(3, 2)
+    >>> pair_stages(2, 3), pair_stages(3, 3), pair_stages(3, 2)
     ([0, 2], [0, 1, 2], [0, 0, 1])
     """
     if students == 1:
@@ -173,17 +165,25 @@ def matched(students: int, teachers: int) -> list[int]:
     return [i * (teachers - 1) // (students - 1) for i in range(students)]
 
 
-def normalised(phi: Tensor) -> Tensor:
-    """(N, C, ...) -> the same with a mean square of 1 over the channels of each place."""
+def normalise_channels(phi: Tensor) -> Tensor:
+    """(N, C, ...) -> the same shape, with a mean square of 1 over the channels of each position."""
     return phi / (phi.square().mean(1, keepdim=True).sqrt() + 1e-6)
 
 
-def _adapted(stage: Tensor, adapter: nn.Module, like: Tensor) -> Tensor:
-    """(N, c, ...) -> (N, C, ...) in the teacher's shape."""
-    flat = adapter(stage.reshape(*stage.shape[:2], -1))  # (N, C, places)
-    if stage.dim() == 4 and like.dim() == 4:
+def _add_loss(planned: TransferPlan, name: str, loss: AuxiliaryLoss, source: Autoencoder, teacher: Teacher) -> None:
+    edits, names = teacher_edits(source, teacher, f"losses.{name}")
+    planned.edits += edits
+    planned.losses[name] = loss
+    planned.frozen[f"losses.{name}"] = names
+    planned.required_tensors[f"losses.{name}"] = set(names)
+
+
+def _adapt(stage: Tensor, adapter: nn.Module, target: Tensor) -> Tensor:
+    """D's stage (N, c, ...) -> the shape (N, C, ...) of the teacher's."""
+    flat = adapter(stage.reshape(*stage.shape[:2], -1))  # (N, C, positions)
+    if stage.dim() == 4 and target.dim() == 4:
         maps = flat.reshape(*flat.shape[:2], *stage.shape[2:])
-        return interpolate(maps, like.shape[2:], mode="bilinear", align_corners=False)
-    # one of the two has no places: compare means over places
-    spread = flat.mean(2)
-    return spread.reshape(*spread.shape, *([1] * (like.dim() - 2))).expand_as(like)
+        return interpolate(maps, target.shape[2:], mode="bilinear", align_corners=False)
+    # one of the two has no positions: compare means over positions
+    mean = flat.mean(2)
+    return mean.reshape(*mean.shape, *([1] * (target.dim() - 2))).expand_as(target)

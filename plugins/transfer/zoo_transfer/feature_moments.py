@@ -1,4 +1,4 @@
-"""Means and variances of the encoder's features, matched."""
+"""Moment matching: means and variances of the encoder's features agree for real and generated images."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from zoo.plugin import (
     Autoencoder,
     AuxiliaryLoss,
     DataSpec,
+    Edit,
     Side,
     Slot,
     Source,
@@ -25,18 +26,19 @@ from zoo.plugin import (
     memoize,
 )
 from zoo_transfer.configs.losses import FeatureMomentsConfig
-from zoo_transfer.teachers import Teacher, parts_of, stage_shapes, teacher_of
+from zoo_transfer.teachers import Teacher, build_teacher, stage_shapes, teacher_edits
 
-__all__ = ["FeatureMoments", "Moments", "NoGame", "moments_of"]
+__all__ = ["FeatureMoments", "MomentMatchingLoss", "ZeroObjective", "moments_of"]
 
 _CHUNK = 256
 
 
-class Moments(AuxiliaryLoss):
+class MomentMatchingLoss(AuxiliaryLoss):
     """sum_l [ ||(mu_l - m_l) / s_l||^2 + ||(s_l^2 - v_l) / s_l^2||^2 ] / n_l over the stages of a frozen encoder.
 
-    mu_l and s_l are the real images' mean and standard deviation of each feature (buffers); m_l and v_l are moving
-    averages of the fakes' batch moments, which carry the gradient of the newest batch undamped (straight through).
+    mu_l and s_l are the real images' mean and standard deviation of each feature. m_l and v_l are moving averages of
+    the generated batches' mean and variance; the newest batch gets the gradient of the average as its own
+    (straight-through), as its share alone would be too small. All are buffers; `seen` counts the batches.
     """
 
     side = Side.GENERATOR
@@ -46,7 +48,6 @@ class Moments(AuxiliaryLoss):
         super().__init__()
         self.config = config
         self.teacher = teacher
-        self.stages = len(shapes)
         device = next(teacher.parameters()).device
         for i, shape in enumerate(shapes):
             for name in ("real_mean", "real_variance", "mean", "variance"):
@@ -66,22 +67,22 @@ class Moments(AuxiliaryLoss):
         for i, stage in enumerate(stages):
             real_mean, real_variance = getattr(self, f"real_mean_{i}"), getattr(self, f"real_variance_{i}")
             scale = real_variance + 1e-3 * real_variance.mean() + 1e-8
-            mean = self._followed(f"mean_{i}", stage.mean(0), keep)
-            variance = self._followed(f"variance_{i}", stage.var(0, unbiased=False), keep)
+            mean = self._moving_average(f"mean_{i}", stage.mean(0), keep)
+            variance = self._moving_average(f"variance_{i}", stage.var(0, unbiased=False), keep)
             total = total + ((real_mean - mean).square() / scale).mean()
             total = total + ((real_variance - variance) / scale).square().mean()
         self.seen += 1
         return total
 
-    def _followed(self, name: str, new: Tensor, keep: Tensor) -> Tensor:
-        """The moving average's value with the newest batch's gradient."""
+    def _moving_average(self, name: str, new: Tensor, keep: Tensor) -> Tensor:
+        """Update the buffer; its value, with the gradient of `new`."""
         average = getattr(self, name)
         average.copy_(keep * average + (1 - keep) * all_reduce_mean(new.detach()))
         return average.clone() + (new - new.detach())
 
 
-class NoGame(AdversarialObjective):
-    """No adversary: both losses are 0."""
+class ZeroObjective(AdversarialObjective):
+    """Both adversarial losses are 0."""
 
     def d_loss(self, context: StepContext) -> Tensor:
         """0."""
@@ -93,11 +94,11 @@ class NoGame(AdversarialObjective):
 
 
 class FeatureMoments(TransferStrategy):
-    """L_G += w sum_l moments' distance over all stages (GFMN: dos Santos et al. 2019, "Learning implicit generative
-    models by matching perceptual features"; more layers are better there, FID 173 with one and 28 with sixteen of
-    VGG).
+    """L_G += w sum_l [ ||(mu_l - m_l) / s_l||^2 + ||(s_l^2 - v_l) / s_l^2||^2 ] / n_l over all stages of the encoder
+    (GFMN: dos Santos et al. 2019, "Learning implicit generative models by matching perceptual features"; their FID is
+    173 with one layer of VGG and 28 with sixteen).
 
-    `alone` is GFMN proper: there is no discriminator's loss and D rests.
+    `alone` is GFMN proper: there is no adversarial loss, and D is not trained.
     """
 
     requires = frozenset({Source.ENCODER, Source.IMAGES})
@@ -108,28 +109,25 @@ class FeatureMoments(TransferStrategy):
         self.slots = frozenset({Slot.LOSS, *alone})
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """One term with a teacher of its own, and the real images' moments."""
-        teacher = teacher_of(source, gan)
+        """One loss, with a copy of the encoder and the real images' moments."""
+        teacher = build_teacher(source, gan)
         shapes = stage_shapes(teacher.encoder, source.data)
-        edits, names = parts_of(source, teacher, "losses.moments")
+        edits, names = teacher_edits(source, teacher, "losses.moments")
         fitted = memoize(lambda context: _moment_buffers(context, gan.data))
-        moments = [
-            edit
-            for i in range(len(shapes))
-            for edit in edit_each(
-                "losses.moments", (f"real_mean_{i}", f"real_variance_{i}"), "fitted", f"stage {i} of the images", fitted
-            )
-        ]
+        moments: list[Edit] = []
+        for i in range(len(shapes)):
+            tensors = (f"real_mean_{i}", f"real_variance_{i}")
+            moments += edit_each("losses.moments", tensors, "fitted", f"stage {i} of the images", fitted)
         planned = TransferPlan(
             gan,
             edits + moments,
-            losses={"moments": Moments(self.config, teacher, shapes)},
+            losses={"moments": MomentMatchingLoss(self.config, teacher, shapes)},
             frozen={"losses.moments": names},
             required_tensors={"losses.moments": names | {edit.tensor for edit in moments}},
         )
         if self.config.alone:
-            planned.objective = NoGame()
-            planned.schedules["discriminator.lr"] = [_rest]
+            planned.objective = ZeroObjective()
+            planned.schedules["discriminator.lr"] = [_never]
         return planned
 
     def noop_config(self) -> FeatureMomentsConfig:
@@ -138,7 +136,8 @@ class FeatureMoments(TransferStrategy):
 
 
 def moments_of(encoder: nn.Module, images: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Mean and variance of every feature of each stage over images (N, ...), summed in float64, in eval mode."""
+    """The mean and the variance of every feature of each stage over images (N, ...), in eval mode, summed in
+    float64."""
     sums: list[tuple[Tensor, Tensor]] = []
     with evaluating(encoder), torch.no_grad():
         for chunk in images.split(_CHUNK):
@@ -151,13 +150,11 @@ def moments_of(encoder: nn.Module, images: Tensor) -> list[tuple[Tensor, Tensor]
 
 def _moment_buffers(context: ApplyContext, data: DataSpec) -> dict[str, Tensor]:
     images = convert_samples(context.images(), data, context.source.data)
-    moments = moments_of(context.source.encoder, images)
-    return {
-        f"real_{name}_{i}": value
-        for i, stage in enumerate(moments)
-        for name, value in zip(("mean", "variance"), stage, strict=True)
-    }
+    buffers: dict[str, Tensor] = {}
+    for i, (mean, variance) in enumerate(moments_of(context.source.encoder, images)):
+        buffers |= {f"real_mean_{i}": mean, f"real_variance_{i}": variance}
+    return buffers
 
 
-def _rest(shown: int) -> float:
+def _never(shown: int) -> float:
     return 0.0

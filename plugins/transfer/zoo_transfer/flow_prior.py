@@ -1,4 +1,4 @@
-"""A normalising flow fitted to the codes of the target's images."""
+"""A normalising flow fitted to the codes of the target's images, as the GAN's prior."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from zoo.plugin import (
     build_part,
     stream,
 )
-from zoo_transfer.configs.priors import FlowPriorConfig
-from zoo_transfer.kept_prior import kept_prior, require_same_latent
+from zoo_transfer.configs.priors import FittedFlowConfig
+from zoo_transfer.fitted_prior import plan_fitted_prior
+from zoo_transfer.gan_parts import require_same_latent
 
 __all__ = ["FittedFlow", "fit_flow"]
 
 
 class FittedFlow(TransferStrategy):
-    """q(z) by maximum likelihood with affine couplings (RealNVP: Dinh et al. 2017) on the codes. It is kept as the
-    GAN's prior `core/flow`, frozen."""
+    """q(z) is a flow of affine couplings (RealNVP: Dinh et al. 2017, "Density estimation using Real NVP"), fitted to
+    the codes by maximum likelihood. It becomes the GAN's prior `core/flow` and is frozen."""
 
     slots = frozenset({Slot.PRIOR})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
-    def __init__(self, config: FlowPriorConfig) -> None:
+    def __init__(self, config: FittedFlowConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
@@ -41,30 +42,29 @@ class FittedFlow(TransferStrategy):
         config = self.config
 
         def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
-            fresh = build_part("prior", spec, "prior", gan.latent_dim, seed=config.seed)
-            assert isinstance(fresh, FlowPrior)
-            return fit_flow(fresh, context.codes(), config).state_dict()
+            flow: FlowPrior = build_part("prior", spec, "prior", gan.latent_dim, seed=config.seed)
+            return fit_flow(flow, context.codes(), config).state_dict()
 
         part = PartSpec("core/flow", {"layers": config.layers, "width": config.width})
-        return kept_prior(gan, part, "flow fitted to the codes", fit, seed=config.seed)
+        return plan_fitted_prior(gan, part, "flow fitted to the codes", fit, seed=config.seed)
 
     def noop_config(self) -> None:
         """None: no setting makes a fitted flow N(0, I) for every autoencoder."""
 
 
-def fit_flow(prior: FlowPrior, codes: Tensor, config: FlowPriorConfig) -> FlowPrior:
-    """Maximise the likelihood of codes (N, d) with Adam. Raises TransferError for codes that are not finite numbers."""
+def fit_flow(flow: FlowPrior, codes: Tensor, config: FittedFlowConfig) -> FlowPrior:
+    """Maximise the likelihood of codes (N, d) with Adam. Raises TransferError if a code is not finite."""
     if not torch.isfinite(codes).all():
         raise TransferError("the autoencoder gives codes that are not finite numbers", "Check it: zoo verify NAME")
     rng = stream(config.seed, "flow-prior")
-    prior.mean.copy_(codes.mean(0))
-    prior.scale.copy_(codes.std(0, unbiased=False).clamp(min=1e-6))
-    adam = torch.optim.Adam(prior.parameters(), config.learning_rate)
+    flow.mean.copy_(codes.mean(0))
+    flow.scale.copy_(codes.std(0, unbiased=False).clamp(min=1e-6))
+    adam = torch.optim.Adam(flow.parameters(), config.learning_rate)
     with torch.enable_grad():
         for _ in range(config.steps):
             batch = codes[torch.randint(len(codes), (config.batch,), generator=rng)]
-            loss = -prior.log_density(batch).mean()
+            loss = -flow.log_density(batch).mean()
             adam.zero_grad(set_to_none=True)
             loss.backward()
             adam.step()
-    return prior
+    return flow

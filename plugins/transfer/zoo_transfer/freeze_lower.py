@@ -1,4 +1,4 @@
-"""The discriminator's lower stages stay as they are."""
+"""The discriminator's first stages are not trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from zoo.plugin import (
     Autoencoder,
     DataSpec,
     Slot,
-    Source,
     TrainingPhase,
     TransferError,
     TransferPlan,
@@ -24,17 +23,18 @@ __all__ = ["FreezeLower", "parameters_of_stage"]
 
 
 class FreezeLower(TransferStrategy):
-    """What the first k stages of D depend on does not learn (FreezeD: Mo et al. 2020, "Freeze the discriminator: a
-    simple baseline for fine-tuning GANs"), or not before a part of the budget is spent. Useful with `encoder-init`."""
+    """The parameters that D's stage k depends on are frozen (FreezeD: Mo et al. 2020, "Freeze the discriminator: a
+    simple baseline for fine-tuning GANs"), for the whole run or for a fraction of it. Combine it with
+    `encoder-init`."""
 
     slots = frozenset({Slot.FREEZE})
-    requires: frozenset[Source] = frozenset()
+    requires = frozenset()
 
     def __init__(self, config: FreezeLowerConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """Names of D's parameters, found by differentiating stage k on the meta device."""
+        """No edits: the frozen parameters' names, and the phase in which they are trained."""
         if not self.config.stages:
             return TransferPlan(gan)
         names = parameters_of_stage(gan.discriminator, gan.data, self.config.stages)
@@ -50,13 +50,17 @@ class FreezeLower(TransferStrategy):
         return FreezeLowerConfig(stages=0)
 
 
-def parameters_of_stage(discriminator: nn.Module, data: DataSpec, stages: int) -> set[str]:
-    """Every parameter that stage `stages` (1 is the finest) depends on. Raises TransferError when D has fewer
-    stages."""
+def parameters_of_stage(discriminator: nn.Module, data: DataSpec, stage: int) -> set[str]:
+    """The names of the parameters that D's stage number `stage` depends on; 1 is the finest.
+
+    They are found by differentiating on the meta device. Raises TransferError if D has fewer stages.
+    """
     shadow = copy.deepcopy(discriminator).to("meta").eval().requires_grad_(True)
-    seen = shadow.discriminate(torch.empty(2, *data.shape, device="meta")).stages  # type: ignore[operator]
-    if stages > len(seen):
-        raise TransferError(f"freeze-lower: {stages} stages are to be frozen, D has {len(seen)}", f"Use {len(seen)}.")
-    named = dict(shadow.named_parameters())
-    slopes = torch.autograd.grad(seen[stages - 1].sum(), list(named.values()), allow_unused=True)
-    return {name for name, slope in zip(named, slopes, strict=True) if slope is not None}
+    stages = shadow.discriminate(torch.empty(2, *data.shape, device="meta")).stages  # type: ignore[operator]
+    if stage > len(stages):
+        raise TransferError(
+            f"freeze-lower: {stage} stages are to be frozen, D has {len(stages)}", f"Use {len(stages)}."
+        )
+    names, weights = zip(*shadow.named_parameters(), strict=True)
+    gradients = torch.autograd.grad(stages[stage - 1].sum(), weights, allow_unused=True)
+    return {name for name, gradient in zip(names, gradients, strict=True) if gradient is not None}

@@ -1,4 +1,4 @@
-"""A Gaussian fitted to the codes of the target's images."""
+"""A Gaussian fitted to the codes of the target's images, folded into the generator or as its prior."""
 
 from __future__ import annotations
 
@@ -26,14 +26,23 @@ from zoo.plugin import (
     memoize,
     name_of,
 )
-from zoo_transfer.configs.priors import GaussianPriorConfig
-from zoo_transfer.kept_prior import kept_prior
+from zoo_transfer.configs.priors import FittedGaussianConfig
+from zoo_transfer.fitted_prior import plan_fitted_prior
 
-__all__ = ["FittedGaussian", "Projection", "Whitening", "principal", "project", "projecting"]
+__all__ = [
+    "FittedGaussian",
+    "Projection",
+    "Whitening",
+    "principal_components",
+    "project_codes",
+    "projection_edits",
+]
+
+Fit = Callable[[ApplyContext], GaussianFit]
 
 
 class Whitening(nn.Module):
-    """A source code c as the folded generator's z: scale^-1 (c - mean)."""
+    """A source code c as the z of a generator into which the Gaussian is folded: scale^-1 (c - mean)."""
 
     mean: Tensor
     scale: Tensor
@@ -49,7 +58,7 @@ class Whitening(nn.Module):
 
 
 class Projection(nn.Module):
-    """A source code c as the z of a generator with fewer or more values: M (c - mean)."""
+    """A source code c as the z of a generator with another latent dimension: M (c - mean)."""
 
     mean: Tensor
     matrix: Tensor
@@ -64,64 +73,39 @@ class Projection(nn.Module):
         return (code - self.mean) @ self.matrix.T
 
 
-def principal(codes: Tensor, k: int, ridge: float = 1e-4) -> GaussianFit:
-    """codes (N, d) -> their mean (d,) and a scale (d, k) for k values of noise, in float64: their k largest principal
-    components, or all of the covariance's root beside zeros where k is larger than d."""
-    fit = fit_gaussian(codes, ridge)
-    if k >= len(fit.mean):
-        return GaussianFit(fit.mean, pad(fit.scale, (0, k - len(fit.mean))))
-    values, vectors = torch.linalg.eigh(fit.scale @ fit.scale.T)
-    return GaussianFit(fit.mean, vectors[:, -k:] * values[-k:].sqrt())
-
-
-def projecting(net: str, how: str, fitted: Callable[[ApplyContext], GaussianFit], prefix: str = "") -> list[Edit]:
-    """The edits that fill a projection, which `net` calls `prefix`, from a fit as `principal` gives it."""
-    return [
-        Edit(net, f"{prefix}mean", "fitted", how, lambda context: fitted(context).mean.float()),
-        Edit(net, f"{prefix}matrix", "fitted", how, lambda context: torch.linalg.pinv(fitted(context).scale).float()),
-    ]
-
-
-def project(planned: TransferPlan, source_dim: int, latent_dim: int) -> None:
-    """Let codes enter a generator of another number of values by their principal components, scaled to N(0, I)."""
-    kept = min(source_dim, latent_dim)
-    how = f"principal components {kept} of {source_dim}"
-    fitted = memoize(lambda context: principal(context.codes(), latent_dim))
-    device = next(planned.gan.generator.parameters()).device
-    planned.to_latent = Projection(source_dim, latent_dim).to(device)
-    planned.edits += projecting("to_latent", how, fitted)
-    planned.required_tensors["to_latent"] = {"mean", "matrix"}
-
-
 class FittedGaussian(TransferStrategy):
-    """q(z) ~ N(mu, L L^T) by the codes' mean and covariance (ex-post density estimation: Ghosh et al. 2020, "From
+    """q(z) = N(mu, L L^T), with the codes' mean and covariance (ex-post density estimation: Ghosh et al. 2020, "From
     variational to deterministic autoencoders").
 
-    Folded: z = mu + L e enters the generator's first layer as W' = W L, b' = b + W mu, so the GAN keeps the prior
-    N(0, I) and samples what it would have sampled from the Gaussian. A generator without such a layer, or
-    `fold = false`, gets the prior `core/gaussian` instead. A GAN with fewer values a code takes the codes' largest
-    principal components; one with more takes all of them and values that the first layer does not read yet.
+    With `fold`, z = mu + L e enters the generator's first layer as W' = W L, b' = b + W mu; the GAN keeps the prior
+    N(0, I), and its samples are those of the Gaussian. Without it, or if the generator has no such layer, the prior
+    becomes `core/gaussian`. A GAN with a smaller latent dimension gets the codes' largest principal components; a GAN
+    with a larger one gets all of them, and further values that the first layer does not read yet.
     """
 
     slots = frozenset({Slot.PRIOR})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
-    def __init__(self, config: GaussianPriorConfig) -> None:
+    def __init__(self, config: FittedGaussianConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """Edits of the first layer and of the whitening, or of a fitted prior's two buffers."""
+        """Edits of the first layer and of `to_latent`, or of the prior `core/gaussian`."""
         if gan.latent_dim != source.latent_dim:
-            return self._resized(source, gan)
+            return self._plan_resized(source, gan)
         fitted = memoize(lambda context: fit_gaussian(context.codes(), self.config.ridge))
-        if self.config.fold and _foldable(gan):
-            return self._folded(gan, fitted)
-        return self._kept(gan, fitted)
+        if self.config.fold and _can_fold(gan):
+            return self._plan_folded(gan, fitted)
+
+        def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
+            return fitted(context)._asdict()
+
+        return plan_fitted_prior(gan, PartSpec("core/gaussian"), "gaussian fit of the codes", fit)
 
     def noop_config(self) -> None:
         """None: no setting makes a fitted Gaussian N(0, I) for every autoencoder."""
 
-    def _folded(self, gan: GAN, fitted: Callable[[ApplyContext], GaussianFit]) -> TransferPlan:
+    def _plan_folded(self, gan: GAN, fitted: Fit) -> TransferPlan:
         first: nn.Linear = gan.generator.first  # type: ignore[assignment]
         layer = name_of(first, gan.generator)
         how = "gaussian fit of the codes, folded"
@@ -133,56 +117,80 @@ class FittedGaussian(TransferStrategy):
             Edit("to_latent", "mean", "fitted", how, lambda context: fitted(context).mean.float()),
             Edit("to_latent", "scale", "fitted", how, lambda context: fitted(context).scale.float()),
         ]
-        return TransferPlan(
-            gan,
-            edits,
-            to_latent=whitening,
-            required_tensors={"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "scale"}},
-        )
+        required_tensors = {"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "scale"}}
+        return TransferPlan(gan, edits, to_latent=whitening, required_tensors=required_tensors)
 
-    def _resized(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """z = mu + L_k e: the k directions in which codes vary most, or all of them and k - d that change nothing."""
-        theirs, ours = source.decoder.first, gan.generator.first
-        fits = isinstance(theirs, nn.Linear) and isinstance(ours, nn.Linear)
-        if not fits or theirs.bias is None or ours.bias is None or theirs.out_features != ours.out_features:  # type: ignore[union-attr]
+    def _plan_resized(self, source: Autoencoder, gan: GAN) -> TransferPlan:
+        """z = mu + L_k e: the k directions in which codes vary most, or all d of them and k - d zeros."""
+        old, new = source.decoder.first, gan.generator.first
+        linear = isinstance(old, nn.Linear) and isinstance(new, nn.Linear)
+        if not linear or old.bias is None or new.bias is None or old.out_features != new.out_features:  # type: ignore[union-attr]
             raise TransferError(
                 f"gaussian-prior: {source.latent_dim} values a code cannot be folded into {gan.latent_dim}: the first "
                 "layers of decoder and generator are not alike",
                 f"Compose the GAN with latent_dim={source.latent_dim}.",
             )
-        assert isinstance(ours, nn.Linear)
-        read, layer = name_of(theirs, source.decoder), name_of(ours, gan.generator)  # type: ignore[arg-type]
-        fitted = memoize(lambda context: principal(context.codes(), gan.latent_dim, self.config.ridge))
+        assert isinstance(new, nn.Linear)
+        old_name, layer = name_of(old, source.decoder), name_of(new, gan.generator)  # type: ignore[arg-type]
+        fitted = memoize(lambda context: principal_components(context.codes(), gan.latent_dim, self.config.ridge))
         fewer = gan.latent_dim < source.latent_dim
         name = "principal components" if fewer else "gaussian fit of the codes, folded into"
-        how = f"{name} {gan.latent_dim} of {source.latent_dim}: decoder.{read}"
+        how = f"{name} {gan.latent_dim} of {source.latent_dim}: decoder.{old_name}"
 
         def weight(context: ApplyContext) -> Tensor:
             state = context.source.decoder.state_dict()
-            return (state[f"{read}.weight"].double() @ fitted(context).scale).to(ours.weight.dtype)
+            return (state[f"{old_name}.weight"].double() @ fitted(context).scale).to(new.weight.dtype)
 
         def bias(context: ApplyContext) -> Tensor:
             state = context.source.decoder.state_dict()
-            shift = state[f"{read}.weight"].double() @ fitted(context).mean
-            return (state[f"{read}.bias"].double() + shift).to(ours.bias.dtype)
+            shift = state[f"{old_name}.weight"].double() @ fitted(context).mean
+            return (state[f"{old_name}.bias"].double() + shift).to(new.bias.dtype)
 
-        projection = Projection(source.latent_dim, gan.latent_dim).to(next(gan.generator.parameters()).device)
         edits = [
             Edit("generator", f"{layer}.weight", "adapted", f"{how}.weight", weight),
             Edit("generator", f"{layer}.bias", "adapted", f"{how}.bias", bias),
-            *projecting("to_latent", how, fitted),
         ]
-        required_tensors = {"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "matrix"}}
-        return TransferPlan(gan, edits, to_latent=projection, required_tensors=required_tensors)
-
-    def _kept(self, gan: GAN, fitted: Callable[[ApplyContext], GaussianFit]) -> TransferPlan:
-        def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
-            found = fitted(context)
-            return {"mean": found.mean, "scale": found.scale}
-
-        return kept_prior(gan, PartSpec("core/gaussian"), "gaussian fit of the codes", fit)
+        planned = TransferPlan(gan, edits, required_tensors={"generator": {edit.tensor for edit in edits}})
+        _add_projection(planned, source.latent_dim, gan.latent_dim, how, fitted)
+        return planned
 
 
-def _foldable(gan: GAN) -> bool:
+def principal_components(codes: Tensor, k: int, ridge: float = 1e-4) -> GaussianFit:
+    """The mean (d,) of codes (N, d), and a scale (d, k) in float64 for k values of noise.
+
+    The scale holds their k largest principal components; if k is larger than d, the Cholesky factor of their
+    covariance, followed by zeros.
+    """
+    fit = fit_gaussian(codes, ridge)
+    if k >= len(fit.mean):
+        return GaussianFit(fit.mean, pad(fit.scale, (0, k - len(fit.mean))))
+    values, vectors = torch.linalg.eigh(fit.scale @ fit.scale.T)
+    return GaussianFit(fit.mean, vectors[:, -k:] * values[-k:].sqrt())
+
+
+def projection_edits(net: str, how: str, fitted: Fit, prefix: str = "") -> list[Edit]:
+    """The edits that fill a `Projection`, called `prefix` in `net`, from a fit of `principal_components`."""
+    return [
+        Edit(net, f"{prefix}mean", "fitted", how, lambda context: fitted(context).mean.float()),
+        Edit(net, f"{prefix}matrix", "fitted", how, lambda context: torch.linalg.pinv(fitted(context).scale).float()),
+    ]
+
+
+def project_codes(planned: TransferPlan, source_dim: int, latent_dim: int) -> None:
+    """Add to the plan the map of codes to the z of another latent dimension: their principal components, scaled to
+    N(0, I)."""
+    how = f"principal components {min(source_dim, latent_dim)} of {source_dim}"
+    fitted = memoize(lambda context: principal_components(context.codes(), latent_dim))
+    _add_projection(planned, source_dim, latent_dim, how, fitted)
+
+
+def _add_projection(planned: TransferPlan, source_dim: int, latent_dim: int, how: str, fitted: Fit) -> None:
+    device = next(planned.gan.generator.parameters()).device
+    planned.to_latent = Projection(source_dim, latent_dim).to(device)
+    planned.edits += projection_edits("to_latent", how, fitted)
+    planned.required_tensors["to_latent"] = {"mean", "matrix"}
+
+
+def _can_fold(gan: GAN) -> bool:
     first = gan.generator.first
     return isinstance(first, nn.Linear) and first.bias is not None and isinstance(gan.prior, NormalPrior)

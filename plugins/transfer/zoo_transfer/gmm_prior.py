@@ -1,4 +1,4 @@
-"""A mixture of Gaussians fitted to the codes of the target's images."""
+"""A mixture of Gaussians fitted to the codes of the target's images, as the GAN's prior."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from zoo.plugin import (
     fit_mixture,
     stream,
 )
-from zoo_transfer.configs.priors import MixturePriorConfig
-from zoo_transfer.kept_prior import kept_prior, require_same_latent
+from zoo_transfer.configs.priors import FittedMixtureConfig
+from zoo_transfer.fitted_prior import plan_fitted_prior
+from zoo_transfer.gan_parts import require_same_latent
 
 __all__ = ["FittedMixture"]
 
 
 class FittedMixture(TransferStrategy):
-    """q(z) ~ sum_k w_k N(mu_k, S_k) by expectation-maximisation on the codes (Ghosh et al. 2020: ten
-    components beat a VAE's N(0, I) on every set they tried). It is kept as the GAN's prior `core/gmm`."""
+    """q(z) = sum_k w_k N(mu_k, S_k), fitted to the codes by expectation-maximisation (Ghosh et al. 2020: ten
+    components beat a VAE's N(0, I) on every data set of theirs). It becomes the GAN's prior `core/gmm`."""
 
     slots = frozenset({Slot.PRIOR})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.CODES})
 
-    def __init__(self, config: MixturePriorConfig) -> None:
+    def __init__(self, config: FittedMixtureConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """Edits of the prior's three buffers."""
+        """Edits of the prior's weights, means and scales."""
         require_same_latent(source, gan, "gmm-prior")
         config = self.config
 
         def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
             rng, shrinkage, ridge = stream(config.seed, "gmm-prior"), config.shrinkage, config.ridge
-            found = fit_mixture(context.codes(), config.components, rng, shrinkage=shrinkage, ridge=ridge)
-            return {"weights": found.weights, "means": found.means, "scales": found.scales}
+            mixture = fit_mixture(context.codes(), config.components, rng, shrinkage=shrinkage, ridge=ridge)
+            return {"weights": mixture.weights, "means": mixture.means, "scales": mixture.scales}
 
         part = PartSpec("core/gmm", {"components": config.components})
-        return kept_prior(gan, part, f"mixture of {config.components} fitted to the codes", fit)
+        return plan_fitted_prior(gan, part, f"mixture of {config.components} fitted to the codes", fit)
 
     def noop_config(self) -> None:
         """None: no setting makes a fitted mixture N(0, I) for every autoencoder."""

@@ -1,4 +1,4 @@
-"""A GAN on codes: a small generator of codes in front of the frozen decoder."""
+"""A GAN on codes: a small network maps noise to codes of the frozen decoder."""
 
 from __future__ import annotations
 
@@ -27,25 +27,23 @@ from zoo.plugin import (
     activation_mismatch,
     build_part,
     map_weights,
-    normalise,
     require_same_data,
     seeded,
     to_plain,
 )
-from zoo_transfer.configs.objectives import LatentGanConfig, LatentGeneratorConfig
+from zoo_transfer.configs.objectives import LatentGANConfig, LatentGeneratorConfig
 from zoo_transfer.decoder_init import WarmStart
-from zoo_transfer.kept_prior import require_same_latent
-from zoo_transfer.teachers import Teacher, device_of, parts_of, teacher_of
+from zoo_transfer.gan_parts import device_of, require_same_latent, with_component
+from zoo_transfer.teachers import Teacher, build_teacher, teacher_edits
 
-__all__ = ["CodeTask", "LatentGan", "LatentGenerator", "dense"]
+__all__ = ["CodeTask", "LatentGAN", "LatentGenerator", "dense"]
 
 _SLOPE = 0.2
-_START = 0.25
-"""Of its learning rate, where the decoder begins to learn."""
+_RAMP_START = 0.25
 
 
 class LatentGenerator(Generator):
-    """x = Dec(mean + scale g(e)): g makes standardised codes of noise."""
+    """x = Dec(mean + scale g(e)); g, the `mapper`, maps noise e to standardised codes."""
 
     mean: Tensor
     scale: Tensor
@@ -68,11 +66,11 @@ class LatentGenerator(Generator):
         return layer
 
     def codes(self, z: Tensor) -> Tensor:
-        """Noise (N, latent_dim) -> codes (N, latent_dim) as the decoder takes them."""
+        """Noise (N, latent_dim) -> codes (N, latent_dim) for the decoder."""
         return self.mean + self.scale * self.mapper(z)
 
     def standardise(self, codes: Tensor) -> Tensor:
-        """Codes -> what g makes."""
+        """Codes (N, latent_dim) -> standardised codes, as g gives them."""
         return (codes - self.mean) / self.scale
 
     def forward(self, z: Tensor) -> Tensor:
@@ -81,7 +79,7 @@ class LatentGenerator(Generator):
 
 
 class CodeTask(nn.Module):
-    """Real: the standardised codes of the images; fake: g(e); the critic never sees an image."""
+    """A `GANTask` on codes: a critic compares the standardised codes of real images with g(e), and sees no image."""
 
     groups: tuple[int, ...] = (1,)
 
@@ -90,7 +88,7 @@ class CodeTask(nn.Module):
         self.teacher = teacher
         self.critic = critic
         self.every = every
-        self._generator = (generator,)
+        self._generator = (generator,)  # not a child: the GAN has its parameters
 
     @torch.no_grad()
     def real(self, images: Tensor, indices: Tensor) -> Tensor:
@@ -98,7 +96,7 @@ class CodeTask(nn.Module):
         return self._generator[0].standardise(self.teacher.code(images))
 
     def fake(self, z: Tensor) -> Tensor:
-        """Noise -> standardised codes."""
+        """Noise (N, latent_dim) -> standardised codes (N, latent_dim)."""
         return self._generator[0].mapper(z)
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
@@ -110,69 +108,67 @@ class CodeTask(nn.Module):
         return {"mapper": self._generator[0].mapper} if side is Side.GENERATOR else {"critic": self.critic}
 
 
-class LatentGan(TransferStrategy):
-    """G = Dec o g with Dec frozen; g and a critic play WGAN-GP on codes (l-GAN: Achlioptas et al. 2018, "Learning
-    representations and generative models for 3D point clouds"). g is the prior of the codes, so no fitted one goes with
-    it. It cannot draw sharper than the decoder does, so in an optional second phase the decoder learns too, against the
-    discriminator of images."""
+class LatentGAN(TransferStrategy):
+    """G = Dec o g with Dec frozen; g and a critic are trained as a WGAN-GP on codes (l-GAN: Achlioptas et al. 2018,
+    "Learning representations and generative models for 3D point clouds"; WGAN-GP: Gulrajani et al. 2017).
+
+    g models the codes' distribution, so no fitted prior goes with it. Samples cannot be sharper than the decoder's
+    reconstructions; therefore an optional second phase trains g and the decoder against the discriminator of images.
+    """
 
     slots = frozenset({Slot.GENERATOR, Slot.PRIOR, Slot.OBJECTIVE, Slot.TASK, Slot.FREEZE, Slot.RECIPE})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK, Source.DECODER, Source.CODES})
 
-    def __init__(self, config: LatentGanConfig) -> None:
+    def __init__(self, config: LatentGANConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """A generator around the one that is there, with the decoder's values in it, and a game on codes."""
+        """A generator that wraps the GAN's own, the decoder's weights in that, and a task on codes."""
         require_same_data(source, gan, "latent-gan")
-        config = self.config
         require_same_latent(source, gan, "latent-gan")
-        device = device_of(gan)
+        config = self.config
         settings = LatentGeneratorConfig(gan.specs["generator"], config.widths)
-        spec = normalise("generator", PartSpec("transfer/latent-gan", to_plain(settings)))
-        maker = build_part("generator", spec, "latent-gan", gan.data, gan.latent_dim, seed=config.seed, device=device)
-        assert isinstance(maker, LatentGenerator)
-        maker.generator = gan.generator
-        teacher = teacher_of(source, gan)
-        with seeded(config.seed, "latent-gan/critic"), torch.device(device):
+        wrapped = with_component(gan, "generator", "latent-gan", settings, inner="generator", seed=config.seed)
+        generator = wrapped.generator
+        assert isinstance(generator, LatentGenerator)
+        teacher = build_teacher(source, gan)
+        with seeded(config.seed, "latent-gan/critic"), torch.device(device_of(gan)):
             critic = dense((source.latent_dim, *config.widths, 1))
-        task = CodeTask(teacher, critic, maker, config.critic_steps)
         edits = map_weights(source.decoder, "decoder", gan.generator, "generator", "generator.")
         decoder = {edit.tensor for edit in edits}
         edits += [
             Edit("generator", "mean", "fitted", "mean of the codes", _mean),
             Edit("generator", "scale", "fitted", "standard deviation of the codes", _scale),
         ]
-        taught, names = parts_of(source, teacher, "task")
-        phases, notes = [], activation_mismatch(source.decoder, gan.generator, "latent-gan")
-        if config.joint_after < 1.0:
-            phases.append(self._joint(GAN(gan.prior, maker, gan.discriminator, gan.specs), decoder))
-            notes.append(f"latent-gan: images are judged once {config.joint_after:.0%} of the budget is spent")
+        copies, teacher_names = teacher_edits(source, teacher, "task")
         penalty = PartSpec("core/gradient-penalty", {"gamma": config.penalty})
-        return TransferPlan(
-            GAN(gan.prior, maker, gan.discriminator, gan.specs | {"generator": spec}),
-            edits + taught,
-            task=task,
-            frozen={"generator": decoder, "task": names},
+        planned = TransferPlan(
+            wrapped,
+            edits + copies,
+            task=CodeTask(teacher, critic, generator, config.critic_steps),
+            frozen={"generator": decoder, "task": teacher_names},
             recipe={"objective": "core/wasserstein", "regulariser": to_plain(penalty)},
-            required_tensors={"generator": decoder | {"mean", "scale"}, "task": set(names)},
-            phases=phases,
-            notes=notes,
+            required_tensors={"generator": decoder | {"mean", "scale"}, "task": set(teacher_names)},
+            notes=activation_mismatch(source.decoder, gan.generator, "latent-gan"),
         )
-
-    def _joint(self, gan: GAN, decoder: set[str]) -> TrainingPhase:
-        """The second phase: g, the decoder and D play on images, D alone at first."""
-        config = self.config
-        task = ImageTask(gan, config.critic_steps)
-        warm = WarmStart(config.joint_warmup_images, config.joint_ramp_images, _START, accuracy=0.8)
-        return TrainingPhase(config.joint_after, {"generator": set(decoder)}, task, {"generator.lr": [warm]})
+        if config.joint_after < 1.0:
+            planned.phases.append(self._joint_phase(wrapped, decoder))
+            planned.notes.append(f"latent-gan: images are judged once {config.joint_after:.0%} of the budget is spent")
+        return planned
 
     def noop_config(self) -> None:
-        """None: codes are judged, not images."""
+        """None: the critic compares codes, not images."""
+
+    def _joint_phase(self, gan: GAN, decoder: set[str]) -> TrainingPhase:
+        """Train g and the decoder against D on images, after a warm-up of D alone."""
+        config = self.config
+        task = ImageTask(gan, config.critic_steps)
+        warm = WarmStart(config.joint_warmup_images, config.joint_ramp_images, _RAMP_START, accuracy=0.8)
+        return TrainingPhase(config.joint_after, {"generator": set(decoder)}, task, {"generator.lr": [warm]})
 
 
 def dense(sizes: Sequence[int]) -> nn.Sequential:
-    """Linear maps with LeakyReLU between them, started so that the scale is kept (He et al. 2015)."""
+    """Linear layers with LeakyReLU between them, initialised to keep the variance (He et al. 2015, equation 10)."""
     layers: list[nn.Module] = []
     for i, (a, b) in enumerate(pairwise(sizes)):
         layer = nn.Linear(a, b)

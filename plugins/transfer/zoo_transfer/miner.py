@@ -1,4 +1,4 @@
-"""A small net in front of the generator that finds where in its codes the target lies."""
+"""A small network in front of the generator that finds the codes of the target's images."""
 
 from __future__ import annotations
 
@@ -10,30 +10,26 @@ from zoo.plugin import (
     Autoencoder,
     DataSpec,
     Generator,
-    PartSpec,
     Slot,
-    Source,
     TransferPlan,
     TransferStrategy,
     build_part,
-    normalise,
-    to_plain,
 )
-from zoo_transfer.configs.discriminators import MinedGeneratorConfig, MinerConfig
+from zoo_transfer.configs.wrappers import MinedGeneratorConfig, MinerConfig
+from zoo_transfer.gan_parts import with_component
 from zoo_transfer.latent_gan import dense
-from zoo_transfer.teachers import device_of
 
 __all__ = ["MinedGenerator", "Miner"]
 
 
 class MinedGenerator(Generator):
-    """x = G(u + a M(u)). M's last layer starts at 0, so that mining starts from G itself."""
+    """x = G(u + a M(u)). M's last layer starts at 0, so that training starts from G itself."""
 
     def __init__(self, config: MinedGeneratorConfig, data: DataSpec, latent_dim: int) -> None:
         super().__init__()
         self.data = data
         self.latent_dim = latent_dim
-        self.first: nn.Linear | None = None  # u enters twice: no one layer takes a linear map of it
+        self.first: nn.Linear | None = None  # u enters G and M: a linear map of u cannot be folded into one layer
         self.strength = config.strength
         self.miner = dense((latent_dim, *config.widths, latent_dim))
         last = self.miner[-1]
@@ -49,32 +45,30 @@ class MinedGenerator(Generator):
 
 
 class Miner(TransferStrategy):
-    """The generator is kept and a miner learns which of its codes look like the target (MineGAN: Wang et al. 2020).
-    For few images; use it with `decoder-init`. It cannot leave the range of the generator unless `freeze` is
-    false."""
+    """G := G(u + a M(u)) with a trained miner M, which finds the codes whose images look like the target's (MineGAN:
+    Wang et al. 2020, "MineGAN: effective knowledge transfer from GANs to target domains with few images").
+
+    Meant for few images, together with `decoder-init`. While G is frozen, its range limits what can be generated; set
+    `freeze` to false to train it too.
+    """
 
     slots = frozenset({Slot.WRAP})
-    requires: frozenset[Source] = frozenset()
+    requires = frozenset()
 
     def __init__(self, config: MinerConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """A generator around the one that is there."""
+        """A generator that wraps the GAN's own; no edits."""
         config = self.config
         settings = MinedGeneratorConfig(gan.specs["generator"], config.widths, config.strength)
-        spec = normalise("generator", PartSpec("transfer/miner", to_plain(settings)))
-        mined = build_part(
-            "generator", spec, "miner", gan.data, gan.latent_dim, seed=config.seed, device=device_of(gan)
-        )
-        frozen = {f"generator.{name}" for name in gan.generator.state_dict()} if config.freeze else set()
-        mined.generator = gan.generator
+        frozen = {f"generator.{name}" for name in gan.generator.state_dict()}
         return TransferPlan(
-            GAN(gan.prior, mined, gan.discriminator, gan.specs | {"generator": spec}),
-            frozen={"generator": frozen} if frozen else {},
+            with_component(gan, "generator", "miner", settings, inner="generator", seed=config.seed),
+            frozen={"generator": frozen} if config.freeze else {},
             wraps={"generator": "generator"},
         )
 
     def noop_config(self) -> MinerConfig:
-        """The miner times 0, and a generator that learns."""
+        """The miner times 0, and a trained generator."""
         return MinerConfig(strength=0.0, freeze=False)

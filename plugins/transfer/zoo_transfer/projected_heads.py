@@ -1,4 +1,4 @@
-"""Discriminators on random projections of frozen features, beside the one on images."""
+"""Projected GAN: D gets heads on random projections of a frozen encoder's features."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ from zoo.plugin import (
     map_weights,
     normalise,
 )
-from zoo_transfer.configs.discriminators import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
-from zoo_transfer.frozen_encoder import FrozenEncoderWrapper, require_logits_and_data, wrap_discriminator
+from zoo_transfer.configs.wrappers import ProjectedDiscriminatorConfig, ProjectedHeadsConfig
+from zoo_transfer.discriminator_wrapper import FrozenEncoderWrapper, require_logits
+from zoo_transfer.gan_parts import with_component
 from zoo_transfer.teachers import stage_shapes
 
 __all__ = ["Mixing", "ProjectedDiscriminator", "ProjectedHeads"]
 
 _SMALLEST = 4
-"""A head's map of logits has at most this side."""
+"""The largest side of a head's map of logits."""
 
 
 class Mixing(nn.Module):
-    """Stages -> random projections of equal meaning: across channels (1x1), then across scales from coarse to fine (3x3
-    after resizing), all frozen at their Kaiming start (Sauer et al. 2021). Stages without places are
-    projected by matrices."""
+    """Cross-channel and cross-scale mixing (Sauer et al. 2021): 1x1 convolutions of each stage, then, from
+    coarse to fine, a 3x3 convolution of the resized coarser result is added.
+
+    All weights are random (Kaiming) and frozen. Stages without positions are projected by matrices.
+    """
 
     def __init__(self, shapes: Sequence[tuple[int, ...]], channels: int) -> None:
         super().__init__()
@@ -50,7 +53,7 @@ class Mixing(nn.Module):
             nn.init.kaiming_normal_(layer.weight)  # type: ignore[arg-type]
 
     def forward(self, stages: Sequence[Tensor]) -> list[Tensor]:
-        """Stages (N, c_l, ...) -> maps (N, channels 2^l, ...) of the same places."""
+        """Stages (N, c_l, ...) -> maps (N, channels 2^l, ...) of the same positions."""
         mixed = [layer(stage) for layer, stage in zip(self.across, stages, strict=True)]
         for i in reversed(range(len(self.down))):
             coarser = mixed[i + 1]
@@ -61,7 +64,8 @@ class Mixing(nn.Module):
 
 
 class _Head(nn.Module):
-    """A map -> its logits, flattened: halved down to 4x4 and judged, every convolution spectrally normalised."""
+    """A map (N, width, ...) -> logits (N, logits): convolutions of stride 2 down to at most 4x4, then one to logits;
+    all spectrally normalised."""
 
     def __init__(self, shape: tuple[int, ...], width: int) -> None:
         super().__init__()
@@ -84,7 +88,7 @@ class _Head(nn.Module):
 
 
 class ProjectedDiscriminator(FrozenEncoderWrapper):
-    """The base's logits, then those of one head per projected stage of a frozen encoder; each head is a group."""
+    """The base's logits, then those of one head per projected stage of a frozen encoder. Each head is a logit group."""
 
     always_frozen = ("encoder", "mixing")
 
@@ -98,13 +102,9 @@ class ProjectedDiscriminator(FrozenEncoderWrapper):
             shapes = tuple(shape for shape in shapes if len(shape) == len(shapes[-1]))
             self.used = len(shapes)
         self.mixing = Mixing(shapes, config.channels).requires_grad_(False)
-        self.heads = nn.ModuleList(_Head(shape, width) for shape, width in zip(shapes, self.mixing.widths, strict=True))
-
-    @property
-    def logit_groups(self) -> tuple[int, ...]:
-        """The base's, then one group per head."""
-        base: tuple[int, ...] = self.base.logit_groups
-        return (*base, *(head.logits for head in self.heads))  # type: ignore[arg-type]
+        heads = [_Head(shape, width) for shape, width in zip(shapes, self.mixing.widths, strict=True)]
+        self.heads = nn.ModuleList(heads)
+        self.logit_groups = (*self.logit_groups, *(head.logits for head in heads))
 
     def discriminate(self, x: Tensor) -> DiscriminatorOutput:
         """x (N, *data.shape) -> all logits (N, k) and the base's stages."""
@@ -115,9 +115,12 @@ class ProjectedDiscriminator(FrozenEncoderWrapper):
 
 
 class ProjectedHeads(TransferStrategy):
-    """D gets heads on all stages of the frozen encoder, through frozen random projections (Projected GAN: Sauer et al.
-    2021), and keeps judging images itself: features of an autoencoder of pixels alone are a weak critic. Objectives
-    average inside a head and sum over heads."""
+    """L_D = L(D(x)) + sum_l L(D_l(P_l(phi(x)))), with heads D_l on frozen random projections P_l of the frozen
+    encoder's stages (Projected GAN: Sauer et al. 2021, "Projected GANs converge faster").
+
+    Unlike in the paper, the discriminator of images stays: an autoencoder's features alone make a weak discriminator.
+    Objectives average within a head and sum over heads.
+    """
 
     slots = frozenset({Slot.WRAP})
     requires = frozenset({Source.ENCODER})
@@ -126,30 +129,28 @@ class ProjectedHeads(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """A discriminator around the one that is there, with the encoder's values in it."""
-        require_logits_and_data(source, gan, "projected-heads")
+        """A discriminator that wraps the GAN's own, and edits of the encoder in it."""
+        require_logits(source, gan, "projected-heads")
         config = self.config
         if not config.strength:
             return TransferPlan(gan)
-        own = config.encoder is None
         encoder = source.specs["encoder"] if config.encoder is None else normalise("encoder", config.encoder)
         settings = ProjectedDiscriminatorConfig(
             gan.specs["discriminator"], encoder, config.strength, config.stages, config.channels
         )
-        after = wrap_discriminator(gan, settings, "projected-heads", config.seed)
-        wrapper = after.discriminator
+        gan = with_component(gan, "discriminator", "projected-heads", settings, inner="base", seed=config.seed)
+        wrapper = gan.discriminator
         frozen = {name for name in wrapper.state_dict() if name.startswith(("encoder.", "mixing."))}
-        planned = TransferPlan(after, frozen={"discriminator": frozen}, wraps={"discriminator": "base"})
-        if own:
-            inner: nn.Module = wrapper.encoder  # type: ignore[assignment]
-            planned.edits = map_weights(source.encoder, "encoder", inner, "discriminator", "encoder.")
+        planned = TransferPlan(gan, frozen={"discriminator": frozen}, wraps={"discriminator": "base"})
+        if config.encoder is None:
+            planned.edits = map_weights(source.encoder, "encoder", wrapper.encoder, "discriminator", "encoder.")  # type: ignore[arg-type]
             planned.required_tensors = {"discriminator": {edit.tensor for edit in planned.edits}}
         else:
             planned.notes.append(f"projected-heads reads {encoder.component} with the weights that it is built with")
         return planned
 
     def noop_config(self) -> ProjectedHeadsConfig:
-        """Strength 0: no heads are built, as a head's constant logits would still count in the judgement."""
+        """Strength 0: no head is built, as even constant logits would count in the loss."""
         return ProjectedHeadsConfig(strength=0.0)
 
 

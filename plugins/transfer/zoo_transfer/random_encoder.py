@@ -1,4 +1,4 @@
-"""The control for everything that the encoder teaches."""
+"""A control for strategies that use the encoder: a random one in its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from zoo.plugin import (
     ApplyContext,
     Autoencoder,
     Slot,
-    Source,
     TransferPlan,
     TransferStrategy,
     build_autoencoder,
@@ -25,18 +24,18 @@ __all__ = ["RandomEncoder"]
 
 
 class RandomEncoder(TransferStrategy):
-    """The later strategies read an encoder and a bottleneck that never learnt anything: the same code path, no
-    knowledge. What a strategy gains over it is what the encoder had learnt."""
+    """Enc := an untrained encoder and bottleneck, for the strategies that come after it. What such a strategy gains
+    over this control is due to the encoder's training."""
 
     slots = frozenset({Slot.SOURCE})
-    requires: frozenset[Source] = frozenset()
+    requires = frozenset()
 
     def __init__(self, config: RandomEncoderConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """Edits of a copy of the source; the GAN is not touched."""
-        # not `seed` itself: the autoencoder may have been trained from that start
+        """Edits of a copy of the source; none of the GAN."""
+        # not `seed` itself: the autoencoder may have been trained from the same initial weights
         seed = seed_of(self.config.seed, "random-encoder")
         fresh = memoize(
             lambda context: build_autoencoder(
@@ -58,5 +57,5 @@ class RandomEncoder(TransferStrategy):
         return TransferPlan(gan, edits, notes=[note])
 
     def noop_config(self) -> RandomEncoderConfig:
-        """Alone it is scratch: nothing reads the source."""
+        """Alone it is scratch, as nothing reads the source."""
         return self.config

@@ -1,4 +1,4 @@
-"""The generator's batch-norm statistics, measured again on the prior."""
+"""The generator's batch-norm statistics are measured again, on the prior."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo.plugin import GAN, Autoencoder, Slot, Source, TransferPlan, TransferStrategy, edit_each, memoize, stream
+from zoo.plugin import GAN, Autoencoder, TransferPlan, TransferStrategy, edit_each, memoize, stream
 from zoo_transfer.configs.weights import RecalibratedNormConfig
 
-__all__ = ["RecalibratedNorm", "statistics_on"]
+__all__ = ["RecalibratedNorm", "measure_statistics"]
 
 
 class RecalibratedNorm(TransferStrategy):
-    """BatchNorm's running mean and variance := their mean over batches of G(z), z from the GAN's own prior. The
-    decoder's were measured on codes of images; under another prior G in eval mode would differ from what it learns in
-    train mode.
+    """BatchNorm's running mean and variance := their averages over batches of G(z), z from the GAN's prior (precise
+    statistics: Wu and Johnson 2021, "Rethinking 'batch' in BatchNorm").
 
-    Planned last, so that it sees the prior and the weights that the other strategies chose.
+    The decoder's statistics were measured on codes of images. Under another prior, G would give other images in eval
+    mode than in train mode. It is planned after all other strategies, whose prior and weights it needs.
     """
 
-    slots: frozenset[Slot] = frozenset()
-    requires: frozenset[Source] = frozenset()
+    slots = frozenset()
+    requires = frozenset()
     order = 1
 
     def __init__(self, config: RecalibratedNormConfig) -> None:
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """Edits of the statistics; a generator without batch norm is left as it is, with a note."""
-        names = [name for name, part in gan.generator.named_modules() if _measures(part)]
+        """Edits of the statistics; only a note if the generator has no batch norm."""
+        names = [name for name, part in gan.generator.named_modules() if _has_statistics(part)]
         if not self.config.batches:
             return TransferPlan(gan)
         if not names:
             return TransferPlan(gan, notes=["recalibrated-norm: the generator has no batch norm"])
-        fitted = memoize(lambda context: statistics_on(context.nets["generator"], context.nets["prior"], self.config))
-
+        fitted = memoize(
+            lambda context: measure_statistics(context.nets["generator"], context.nets["prior"], self.config)
+        )
         tensors = [f"{name}.{key}" for name in names for key in ("running_mean", "running_var", "num_batches_tracked")]
         edits = edit_each("generator", tensors, "fitted", "batch norm recalibrated on the prior", fitted)
         return TransferPlan(gan, edits, required_tensors={"generator": set(tensors)})
@@ -48,8 +49,8 @@ class RecalibratedNorm(TransferStrategy):
 
 
 @torch.no_grad()
-def statistics_on(generator: nn.Module, prior: nn.Module, config: RecalibratedNormConfig) -> dict[str, Tensor]:
-    """The state of a copy of the generator after batches of the prior, its statistics plain averages over them."""
+def measure_statistics(generator: nn.Module, prior: nn.Module, config: RecalibratedNormConfig) -> dict[str, Tensor]:
+    """The state dict of a copy of the generator whose statistics are plain averages over batches of the prior."""
     copied = copy.deepcopy(generator).eval()
     for part in copied.modules():
         if isinstance(part, _BatchNorm):
@@ -63,5 +64,5 @@ def statistics_on(generator: nn.Module, prior: nn.Module, config: RecalibratedNo
     return copied.state_dict()
 
 
-def _measures(part: nn.Module) -> bool:
+def _has_statistics(part: nn.Module) -> bool:
     return isinstance(part, _BatchNorm) and part.track_running_stats

@@ -1,4 +1,4 @@
-"""The generator keeps reconstructing what the autoencoder could."""
+"""The generator is trained to reconstruct real images from the encoder's codes, with a weight that fades."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from zoo.plugin import (
     TransferStrategy,
 )
 from zoo_transfer.configs.losses import ReconAnchorConfig
-from zoo_transfer.kept_prior import require_same_latent
-from zoo_transfer.teachers import Teacher, parts_of, teacher_of
+from zoo_transfer.gan_parts import require_same_latent
+from zoo_transfer.teachers import Teacher, build_teacher, teacher_edits
 
-__all__ = ["Anchor", "ReconAnchor"]
+__all__ = ["ReconAnchor", "ReconstructionLoss"]
 
 
-class Anchor(AuxiliaryLoss):
-    """mean_l ||phi_l(x) - phi_l(G(Enc x))||^2 / n_l + pixels |x - G(Enc x)| / n, phi the frozen encoder's stages."""
+class ReconstructionLoss(AuxiliaryLoss):
+    """mean_l ||phi_l(x) - phi_l(G(Enc x))||^2 / n_l + pixels |x - G(Enc x)| / n, phi the frozen encoder's
+    stages."""
 
     side = Side.GENERATOR
 
@@ -45,20 +46,17 @@ class Anchor(AuxiliaryLoss):
     def forward(self, context: StepContext) -> Tensor:
         """Scalar; 0 when G(Enc x) = x."""
         with torch.no_grad():
-            target, code = self.teacher.look(context.real)
-        again = context.generate(context.latent(code))
-        seen = self.teacher.features(again)
-        distances = [(a - b).square().mean() for a, b in zip(target.stages, seen.stages, strict=True)]
-        return torch.stack(distances).mean() + self.config.pixels * (context.real - again).abs().mean()
+            target, code = self.teacher.features_and_code(context.real)
+        reconstruction = context.generate(context.latent(code))
+        features = self.teacher.features(reconstruction)
+        distances = [(a - b).square().mean() for a, b in zip(target.stages, features.stages, strict=True)]
+        return torch.stack(distances).mean() + self.config.pixels * (context.real - reconstruction).abs().mean()
 
 
 class ReconAnchor(TransferStrategy):
-    """L_G += w(t) [ ||phi(x) - phi(G(Enc x))||^2 + .1 ||x - G(Enc x)||_1 ], w falling to 0: modes that the autoencoder
-    knew are not dropped while the GAN finds its feet (MDGAN: Che et al. 2017; AE-OT-GAN: An et al. 2020).
-
-    Codes are computed anew from each batch: phi(x) needs that pass anyway, so a cache would save the bottleneck's one
-    matrix product.
-    """
+    """L_G += w(t) [ ||phi(x) - phi(G(Enc x))||^2 + .1 ||x - G(Enc x)||_1 ], w falling to 0: early in training this
+    keeps modes that the autoencoder reconstructs (MDGAN: Che et al. 2017, "Mode regularized generative adversarial
+    networks"; AE-OT-GAN: An et al. 2020)."""
 
     slots = frozenset({Slot.LOSS})
     requires = frozenset({Source.ENCODER, Source.BOTTLENECK})
@@ -67,14 +65,14 @@ class ReconAnchor(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """One term with a teacher of its own."""
+        """One loss, with a copy of the encoder."""
         require_same_latent(source, gan, "recon-anchor")
-        teacher = teacher_of(source, gan)
-        edits, names = parts_of(source, teacher, "losses.anchor")
+        teacher = build_teacher(source, gan)
+        edits, names = teacher_edits(source, teacher, "losses.anchor")
         return TransferPlan(
             gan,
             edits,
-            losses={"anchor": Anchor(self.config, teacher)},
+            losses={"anchor": ReconstructionLoss(self.config, teacher)},
             frozen={"losses.anchor": names},
             required_tensors={"losses.anchor": set(names)},
         )

@@ -1,18 +1,18 @@
-"""The control: nothing moves."""
+"""The baseline: nothing is transferred."""
 
 from __future__ import annotations
 
-from zoo.plugin import GAN, Autoencoder, Slot, Source, TransferPlan, TransferStrategy
+from zoo.plugin import GAN, Autoencoder, TransferPlan, TransferStrategy
 from zoo_transfer.configs.controls import ScratchConfig
 
 __all__ = ["Scratch"]
 
 
 class Scratch(TransferStrategy):
-    """The GAN as it was composed, through the same code path as every strategy."""
+    """The GAN as it was composed, planned and trained by the same code as with any other strategy."""
 
-    slots: frozenset[Slot] = frozenset()
-    requires: frozenset[Source] = frozenset()
+    slots = frozenset()
+    requires = frozenset()
 
     def __init__(self, config: ScratchConfig) -> None:
         self.config = config

@@ -1,4 +1,4 @@
-"""A discriminator whose spectrally normalised layers keep a scale of their own."""
+"""A discriminator whose spectrally normalised layers are multiplied by a fixed gain."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ from zoo.plugin import (
     to_plain,
 )
 from zoo_transfer.configs.weights import SpectralGainConfig
+from zoo_transfer.gan_parts import with_part
 
 __all__ = ["spectral_gain", "with_gains"]
 
 
 def spectral_gain(config: SpectralGainConfig, data: DataSpec) -> EncoderDiscriminator:
-    """The base discriminator with W = gain W / sigma(W) in each spectrally normalised layer of its trunk. Raises
-    CompositionError for a base that is not an encoder with a head."""
+    """The base discriminator with W' = gain W / sigma(W) in each spectrally normalised layer of its trunk.
+
+    Raises CompositionError if the base is not an encoder with a head.
+    """
     base = build_discriminator(config.base, data, device=torch.get_default_device().type)
     if not isinstance(base, EncoderDiscriminator):
         raise CompositionError(
@@ -35,9 +38,9 @@ def spectral_gain(config: SpectralGainConfig, data: DataSpec) -> EncoderDiscrimi
 
 
 def with_gains(gan: GAN) -> GAN:
-    """The GAN with gains in its discriminator's trunk, all 1; the one given is left as it is."""
-    discriminate = copy.deepcopy(gan.discriminator)
-    keep_gains(discriminate.encoder)  # type: ignore[arg-type]
-    settings = SpectralGainConfig(gan.specs["discriminator"])
-    spec = normalise("discriminator", PartSpec("transfer/spectral-gain", to_plain(settings)))
-    return GAN(gan.prior, gan.generator, discriminate, gan.specs | {"discriminator": spec})
+    """The GAN with gains of 1 in a copy of its discriminator."""
+    discriminator = copy.deepcopy(gan.discriminator)
+    keep_gains(discriminator.encoder)  # type: ignore[arg-type]
+    config = SpectralGainConfig(gan.specs["discriminator"])
+    spec = normalise("discriminator", PartSpec("transfer/spectral-gain", to_plain(config)))
+    return with_part(gan, "discriminator", discriminator, spec)

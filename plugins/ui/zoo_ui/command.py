@@ -14,7 +14,7 @@ __all__ = ["gallery", "ui"]
 @click.command()
 @click.argument("name", default="", metavar="[NAME|DIR]", shell_complete=complete_model)
 @click.option(
-    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="Where runs lie."
+    "--runs", type=click.Path(path_type=Path), default=Path("runs"), show_default=True, help="The folder of runs."
 )
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="The port to listen at.  [default: the first free from 7860]"

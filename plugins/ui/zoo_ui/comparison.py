@@ -30,12 +30,12 @@ _QUIET = 10.0
 
 def runs_below(root: Path) -> list[Path]:
     """Every folder below `root` that holds a run, newest first; none if there is no such folder."""
-    found = find_runs(root) if root.is_dir() else []
-    return sorted(found, key=lambda folder: (folder / "recipe.toml").stat().st_mtime, reverse=True)
+    runs = find_runs(root) if root.is_dir() else []
+    return sorted(runs, key=lambda folder: (folder / "recipe.toml").stat().st_mtime, reverse=True)
 
 
 def summary_of(folder: Path, state: str = "") -> Summary | None:
-    """The run's summary, with `state` if the caller knows it better than the record; None if there is no run or it
+    """The run's summary, with `state` in place of the recorded one if it is given; None if there is no run or it
     cannot be read: one broken run must not hide the others."""
     try:
         summary = summarise(folder)
@@ -81,12 +81,12 @@ def picture_of(png: bytes | None) -> Any:
 
     if png is None:
         return None
-    with Image.open(io.BytesIO(png)) as drawn:
-        return drawn.convert("RGB")
+    with Image.open(io.BytesIO(png)) as picture:
+        return picture.convert("RGB")
 
 
 def stamp(folder: Path) -> str:
-    """Another text if the record grew or became quiet."""
+    """A text that changes if the run's record grew, or has not grown for some seconds."""
     try:
         written = (folder / "events.jsonl").stat().st_mtime_ns
     except OSError:

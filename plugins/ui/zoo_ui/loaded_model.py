@@ -1,4 +1,5 @@
-"""What the playground does with one model: sample, walk, reconstruct, calculate with codes, judge. Without gradio."""
+"""What the playground does with one model: sample, interpolate, reconstruct, code arithmetic, D's logits. Without
+gradio."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ from zoo.plugin import (
 __all__ = ["MOST", "LoadedModel"]
 
 MOST = 256
-"""Images at once: as many as a page shows, and a moment's work on two cores."""
+"""Images at once: as many as fit on a page; two cores draw them in a moment."""
 
 _MEAN_OF = 4096
 _SEARCHED = 2000
@@ -48,8 +49,8 @@ class LoadedModel:
     @classmethod
     def open(cls, name: str) -> LoadedModel:
         """A release or a run; a release's recipe says which images it was trained on. Raises what opening raises."""
-        found = open_model(name)
-        model = cls(_title(found), found.autoencoder, found.gan, _images_of(found))
+        opened = open_model(name)
+        model = cls(_title(opened), opened.autoencoder, opened.gan, _images_of(opened))
         if not model.data.is_image:
             raise ConfigError(f"{name} makes vectors of {model.data.size} values, which have no picture")
         return model
@@ -62,12 +63,12 @@ class LoadedModel:
         return model.data
 
     def about(self) -> str:
-        """In one line, what can be done with it."""
+        """What can be done with it, in one line."""
         shape = "x".join(map(str, self.data.shape))
         if self.gan is None:
             return f"{self.title}: an autoencoder of {shape}. Samples are its decoder's pictures of random codes."
         if self.autoencoder is None:
-            return f"{self.title}: a GAN of {shape}, without an autoencoder: uploads can be judged only."
+            return f"{self.title}: a GAN of {shape}, without an autoencoder: uploads only get logits."
         return f"{self.title}: a GAN of {shape}, with the autoencoder that it came from."
 
     def draw(self, n: int, seed: int, truncation: float = 1.0) -> Tensor:
@@ -81,15 +82,15 @@ class LoadedModel:
 
     def pictures(self, z: Tensor) -> Tensor:
         """Codes (N, latent_dim) as uint8 images."""
-        return to_uint8(self._made(z), self.data)
+        return to_uint8(self._generate(z), self.data)
 
     def sample(self, n: int, seed: int, truncation: float = 1.0) -> Any:
-        """A sheet of n samples."""
+        """A grid of n samples."""
         n = max(1, min(int(n), MOST))
         return grid(self.pictures(self.draw(n, int(seed), float(truncation))), 8)
 
     def walk(self, seed: int, other: int, steps: int, truncation: float = 1.0) -> Any:
-        """Four walks on the great circle, from codes of one seed to codes of another."""
+        """Four spherical interpolations, from codes of one seed to codes of another."""
         steps = max(2, min(int(steps), 32))
         start, end = (self.draw(4, int(at), float(truncation)) for at in (seed, other))
         path = interpolate(start, end, steps)
@@ -118,20 +119,20 @@ class LoadedModel:
         ups = (first, minus, plus)
         if all(upload is None for upload in ups):
             a, b, c = (self.draw(1, int(seed)) for seed in seeds)
-            made = self.pictures(torch.cat([a, b, c, a + float(strength) * (c - b)]))
+            pixels = self.pictures(torch.cat([a, b, c, a + float(strength) * (c - b)]))
         else:
             autoencoder = self._autoencoder()
             shown = [
-                self.prepare(upload) if upload is not None else self._made(self.draw(1, int(seed)))
+                self.prepare(upload) if upload is not None else self._generate(self.draw(1, int(seed)))
                 for upload, seed in zip(ups, seeds, strict=True)
             ]
             a, b, c = autoencoder.encode(torch.cat(shown)).split(1)
-            made = to_uint8(autoencoder.decode(torch.cat([a, b, c, a + float(strength) * (c - b)])), self.data)
-        named = zip(("A", "B", "C", "A + strength (C - B)"), made.split(1), strict=True)
-        return captioned_grid([(text, grid(pixels, 1, scale=self._scale(192))) for text, pixels in named])
+            pixels = to_uint8(autoencoder.decode(torch.cat([a, b, c, a + float(strength) * (c - b)])), self.data)
+        named = zip(("A", "B", "C", "A + strength (C - B)"), pixels.split(1), strict=True)
+        return captioned_grid([(text, grid(one, 1, scale=self._scale(192))) for text, one in named])
 
     def discriminate(self, upload: Any, source: str = "", n: int = 500) -> tuple[str, Any]:
-        """D's mean logit of an image, in words and among those of real (held-out) and generated images."""
+        """D's mean logit of an image as text, and a histogram of those of real (held-out) and generated images."""
         from zoo_ui.histograms import histograms
 
         if self.gan is None:
@@ -143,7 +144,7 @@ class LoadedModel:
         real = self.gan.score(images.batch(images.held_out[:n]))
         fake = self.gan.score(self.gan.sample(n, 0))
         series = {f"real, {images.name}": real.tolist(), "generated": fake.tolist()}
-        labels = {"xlabel": "realness (logit)", "title": f"What the discriminator of {self.title} says"}
+        labels = {"xlabel": "logit, higher is more real", "title": f"Logits of the discriminator of {self.title}"}
         if upload is None:
             return "", histograms(series, {}, **labels)
         score = self.gan.score(self.prepare(upload)).item()
@@ -175,7 +176,7 @@ class LoadedModel:
             raise ConfigError(f"{self.title} holds no autoencoder, so that an upload has no code")
         return self.autoencoder
 
-    def _made(self, z: Tensor) -> Tensor:
+    def _generate(self, z: Tensor) -> Tensor:
         return self.gan.generate(z) if self.gan is not None else self._decoder().decode(z)
 
     def _scale(self, wanted: int) -> int:

@@ -1,4 +1,4 @@
-"""The page for one model: sample, walk, reconstruct, calculate with codes, judge."""
+"""The page for one model: sample, interpolate, reconstruct, code arithmetic, D's logits."""
 
 from __future__ import annotations
 
@@ -71,17 +71,17 @@ def model_page(gr: Any, page: Any, models: ModelCache, first: str, names: list[s
                 [model, *ups, *seeds, strength],
                 total,
             )
-        with gr.Tab("Judge", id="judge"):
-            row = _image_and_others(gr, "Your image (optional)", "Real images", "Ask the discriminator")
-            judged, real, judge, column = row
+        with gr.Tab("Discriminate", id="discriminate"):
+            row = _image_and_others(gr, "Your image (optional)", "Real images", "Compute the logit")
+            given, real, discriminate, column = row
             with column:
-                words = gr.Textbox(label="Realness of your image", interactive=False, lines=2)
-            realness = picture(gr, "Realness of real and generated images")
+                words = gr.Textbox(label="Logit of your image", interactive=False, lines=2)
+            logits = picture(gr, "Logits of real and generated images")
             when(
-                judge.click,
+                discriminate.click,
                 lambda name, up, on: models.open(name).discriminate(up, on),
-                [model, judged, real],
-                [words, realness],
+                [model, given, real],
+                [words, logits],
             )
 
 

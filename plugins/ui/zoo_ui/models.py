@@ -8,14 +8,14 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.plugin import ConfigError, available_releases, cached_releases, models
+from zoo.plugin import ConfigError, available_release, cached_releases, models
 from zoo_ui.comparison import runs_below
 from zoo_ui.loaded_model import LoadedModel
 
 __all__ = ["ModelCache", "sources"]
 
 _MOST_LOADED = 3
-"""So many models stay in memory."""
+"""The largest number of models in memory."""
 
 
 @dataclass
@@ -59,13 +59,13 @@ def sources() -> list[str]:
     """Releases on this machine: the registries' by name, defaults of their architectures first, then the cache's others
     by address."""
     entries = sorted(models(), key=lambda entry: not entry.default)
-    named = {entry.name: found[0] for entry in entries if (found := available_releases(entry)) is not None}
+    named = {entry.name: local[0] for entry in entries if (local := available_release(entry)) is not None}
     others = [one.address for one in cached_releases() if one.folder not in named.values()]
     return [*named, *others]
 
 
 def _stamp(folder: Path) -> str:
-    """Another text if the folder has another model; empty for a registered name, whose bytes are pinned."""
+    """A text that changes with the model in the folder; empty for a registered name, whose bytes are pinned."""
     checkpoints = folder / "checkpoints"
     if checkpoints.is_dir():
         return max((path.name for path in checkpoints.iterdir()), default="")

@@ -78,7 +78,7 @@ def _card(manifest: Manifest) -> str:
         "tags": ["aegan-zoo"],
     }
     front = "".join(f"{key}: {json.dumps(value)}\n" for key, value in facts.items())  # JSON values are YAML
-    return f"---\n{front}---\n\nThe playground of {manifest.name} {manifest.version}; the release lies in `release/`.\n"
+    return f"---\n{front}---\n\nThe playground of {manifest.name} {manifest.version}; the release is in `release/`.\n"
 
 
 def _gradio_version() -> str:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from zoo.plugin import ConfigError, autoencoder_run_dir, components, html_facts, kid_curve, loss_curve, newest_grid
+from zoo.plugin import ConfigError, autoencoder_run_dir, components, facts_table, kid_curve, loss_curve, newest_grid
 from zoo_ui.comparison import compare, picture_of, runs_below, stamp, summary_of
 from zoo_ui.jobs import Jobs
 from zoo_ui.models import sources
@@ -40,7 +40,11 @@ def transfer_page(gr: Any, jobs: Jobs) -> None:
             elem_classes="zoo-wide",
         )
         chosen = gr.Dropdown(
-            strategies, value=[], multiselect=True, label="Strategies", info="None: auto looks at both and chooses"
+            strategies,
+            value=[],
+            multiselect=True,
+            label="Strategies",
+            info="None: chosen by auto",
         )
     with gr.Row():
         adapt = gr.Number(
@@ -71,24 +75,24 @@ def transfer_page(gr: Any, jobs: Jobs) -> None:
             license = gr.Textbox(label="License", info="An SPDX expression, such as CC-BY-4.0")
             folder = gr.Textbox("release", label="Folder")
         make = gr.Button("Release")
-        made = gr.Markdown()
+        released = gr.Markdown()
 
     def explain_plan(of: str, on: str, names: list[str]) -> str:
         return _plan_of(of or "", on or "", "+".join(names) or "auto")
 
-    def start_run(of: str, on: str, names: list[str], first: int, n: int, size: int, at: int, judged: bool) -> Any:
-        made = jobs.transfer(
+    def start_run(of: str, on: str, names: list[str], first: int, n: int, size: int, at: int, measure: bool) -> Any:
+        folder = jobs.transfer(
             of or "",
             on or "",
             "+".join(names),
             images=n,
             batch=size,
             seed=at,
-            metric=_METRIC if judged else "",
+            metric=_METRIC if measure else "",
             every=max(1, int(n) // 8),
             adapt=int(first or 0),
         )
-        return gr.Dropdown(_choices(jobs, made), value=str(made))
+        return gr.Dropdown(_choices(jobs, folder), value=str(folder))
 
     def show_run(which: str | None, before: str) -> Any:
         if not which:
@@ -112,15 +116,15 @@ def transfer_page(gr: Any, jobs: Jobs) -> None:
         manifest = open_run(_run(which)).release(into.strip(), license=under.strip(), name=called.strip() or None)
         return f"{manifest.name} {manifest.version} is in {into}. Check it: `zoo verify {into}`"
 
-    drawn = gr.State("")
-    shown = [state, sheet, kid, losses, drawn]
+    stamped = gr.State("")
+    shown = [state, sheet, kid, losses, stamped]
     when(explain.click, explain_plan, [source, data, chosen], plan)
     when(start.click, start_run, [source, data, chosen, adapt, images, batch, seed, measured], run)
-    when(run.change, show_run, [run, drawn], shown, show_progress="hidden")
-    when(gr.Timer(_TICK).tick, show_run, [run, drawn], shown, show_progress="hidden")
+    when(run.change, show_run, [run, stamped], shown, show_progress="hidden")
+    when(gr.Timer(_TICK).tick, show_run, [run, stamped], shown, show_progress="hidden")
     when(stop.click, stop_run, run, None)
     when(resume.click, resume_run, run, None)
-    when(make.click, release_run, [run, name, license, folder], made)
+    when(make.click, release_run, [run, name, license, folder], released)
 
 
 def runs_page(gr: Any, jobs: Jobs) -> None:
@@ -134,8 +138,7 @@ def runs_page(gr: Any, jobs: Jobs) -> None:
     grids = picture(gr, "Newest samples of the runs", always=False)
 
     def compare_runs(names: list[str]) -> Any:
-        found = [summary_of(Path(name), jobs.state(Path(name))) for name in names]
-        summaries = [summary for summary in found if summary is not None]
+        summaries = [one for name in names if (one := summary_of(Path(name), jobs.state(Path(name)))) is not None]
         if not summaries:
             return "", *placed(None, None)
         page, *pictures = compare(summaries)
@@ -176,7 +179,7 @@ def _progress_of(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
     if summary is None:
         state = state or "not there"
         return (
-            html_facts([("state", "starting" if state == "running" else state), ("log", jobs.log(folder))]),
+            facts_table([("state", "starting" if state == "running" else state), ("log", jobs.log(folder))]),
             *placed(None, None, None),
         )
     rows: list[tuple[str, object]] = [
@@ -186,7 +189,7 @@ def _progress_of(jobs: Jobs, folder: Path) -> tuple[Any, ...]:
         *((name, f"{figures[-1].value:.4g}") for name, figures in summary.figures.items()),
     ]
     if summary.state == "failed":
-        rows.append(("its last words", jobs.log(folder)[-600:] or summary.error))
+        rows.append(("end of its log", jobs.log(folder)[-600:] or summary.error))
     attributes = f'max="{summary.total}" value="{summary.shown}" style="width:100%" aria-label="Progress"'
     pngs = (newest_grid(summary.folder), kid_curve([summary.folder]), loss_curve(summary.folder))
-    return f"<progress {attributes}></progress>{html_facts(rows)}", *placed(*map(picture_of, pngs))
+    return f"<progress {attributes}></progress>{facts_table(rows)}", *placed(*map(picture_of, pngs))

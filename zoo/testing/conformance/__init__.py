@@ -1,4 +1,4 @@
-"""What every component promises, as plain functions that fail by assertion. No pytest here: `zoo.testing` adds it.
+"""The requirements of components, as functions that fail by assertion. No pytest here: `zoo.testing` adds it.
 
-A check takes a case (`cases.py`), knows no component by name and has one promise, which its docstring states.
+A check takes a case (`cases.py`) and tests one requirement, which its docstring states. It knows no component by name.
 """

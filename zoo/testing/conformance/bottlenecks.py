@@ -1,4 +1,4 @@
-"""What a bottleneck promises: a code of the declared size that gradients pass through."""
+"""Checks of bottlenecks: codes of the declared size, and gradients through them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from zoo._utils.seeds import stream
 from zoo.networks import checks
 from zoo.networks.compose import build_part
 from zoo.networks.types import Posterior
-from zoo.testing.conformance.cases import PassCase
-from zoo.testing.conformance.modules import PASS_CHECKS, Check, trained_a_little
+from zoo.testing.conformance.cases import ForwardCase
+from zoo.testing.conformance.modules import FORWARD_CHECKS, Check, briefly_trained
 
 __all__ = ["BOTTLENECK_CHECKS", "BottleneckCase"]
 
@@ -21,7 +21,7 @@ _FAR = 1e3
 
 
 @dataclass(frozen=True)
-class BottleneckCase(PassCase):
+class BottleneckCase(ForwardCase):
     """A bottleneck between an embedding and a code of these sizes."""
 
     embedding_dim: int = 6
@@ -39,7 +39,7 @@ class BottleneckCase(PassCase):
         return torch.randn(n, self.embedding_dim, generator=stream(n, "case")).to(device)
 
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-        """Mean and, where there is one, log-variance."""
+        """The mean and, if there is one, the log-variance."""
         mean, logvar = net(x)
         return (mean,) if logvar is None else (mean, logvar)
 
@@ -55,13 +55,13 @@ def codes_have_the_declared_shape(case: BottleneckCase) -> None:
         assert net.latent_dim == case.latent_dim
         for n in (1, 2, 3):
             posterior = net(case.batch(n, device))
-            assert isinstance(posterior, Posterior), f"it gives a {type(posterior).__name__}, not a Posterior"
-            assert all(part.shape == (n, case.latent_dim) for part in posterior if part is not None)
+            assert isinstance(posterior, Posterior), f"it returns a {type(posterior).__name__}, not a Posterior"
+            assert all(tensor.shape == (n, case.latent_dim) for tensor in posterior if tensor is not None)
 
 
 def gradients_reach_the_embedding(case: BottleneckCase) -> None:
-    """The encoder behind it learns from every code."""
-    net, x = trained_a_little(case), case.batch(4).requires_grad_()
+    """Every code's gradient reaches its embedding, so that the encoder is trained."""
+    net, x = briefly_trained(case), case.batch(4).requires_grad_()
     case.outputs(net, x)[0].square().sum().backward()
     assert x.grad is not None, "the code does not depend on the embedding"
     assert x.grad.isfinite().all(), "the embedding gets a gradient that is not finite"
@@ -69,15 +69,15 @@ def gradients_reach_the_embedding(case: BottleneckCase) -> None:
 
 
 def far_embeddings_give_finite_codes(case: BottleneckCase) -> None:
-    """An encoder at its start may be far out: neither the mean nor the variance overflows."""
+    """An untrained encoder may give large embeddings: neither the mean nor the variance overflows."""
     net: Any = case.build().eval()
     mean, logvar = net(case.batch(32) * _FAR)
     assert mean.isfinite().all(), "a mean is not finite"
-    assert logvar is None or logvar.exp().isfinite().all(), f"the variance of an embedding {_FAR:g} times out overflows"
+    assert logvar is None or logvar.exp().isfinite().all(), f"the variance of an embedding scaled by {_FAR:g} overflows"
 
 
 BOTTLENECK_CHECKS: tuple[Check, ...] = (
-    *PASS_CHECKS,
+    *FORWARD_CHECKS,
     codes_have_the_declared_shape,
     gradients_reach_the_embedding,
     far_embeddings_give_finite_codes,

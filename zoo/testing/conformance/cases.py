@@ -1,31 +1,30 @@
-"""What a check is run on: a component by its id, settings of its own, and what it is asked to fit."""
+"""The cases of checks: a component by its id, its settings, and the sizes that it is built for."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from zoo import plugins
 from zoo._utils.seeds import stream
-from zoo.errors import ConfigError
-from zoo.networks.compose import build_discriminator, build_part
+from zoo.networks.compose import build_discriminator, build_part, discriminator_kind
 from zoo.networks.discriminator import EncoderDiscriminator
-from zoo.networks.types import Features
+from zoo.networks.types import Discriminator, Encoder
 from zoo.types import DataSpec, PartSpec
 
 __all__ = [
     "ComponentCase",
     "DiscriminatorCase",
     "EncoderCase",
+    "ForwardCase",
     "GeneratorCase",
     "ModuleCase",
     "NetworkCase",
-    "PassCase",
 ]
 
 GREY = DataSpec((1, 16, 16))
@@ -33,7 +32,7 @@ GREY = DataSpec((1, 16, 16))
 
 @dataclass(frozen=True)
 class ComponentCase(ABC):
-    """Any component: `component` is its id or short name, `config` its settings as plain data."""
+    """A component of any kind: `component` is its id or short name, `config` its settings as plain data."""
 
     component: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -50,8 +49,8 @@ class ComponentCase(ABC):
 
     @property
     def registered(self) -> plugins.RegisteredComponent:
-        """The component's record and plugin."""
-        return plugins.find(self.kind, self.component)
+        """The component as its plugin registered it."""
+        return plugins.find_component(self.kind, self.component)
 
     @property
     def settings(self) -> Any:
@@ -70,21 +69,21 @@ class ModuleCase(ComponentCase):
         """The component with weights drawn from `seed`."""
 
 
-class PassCase(ModuleCase):
-    """A module that turns one batch into others."""
+class ForwardCase(ModuleCase):
+    """A module that maps a batch to one or more tensors."""
 
     @abstractmethod
     def batch(self, n: int, device: str = "cpu") -> Tensor:
-        """n inputs, the same ones every time."""
+        """n inputs, the same in every call."""
 
     @abstractmethod
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-        """Everything that the module gives for x, batch first."""
+        """All outputs for x, batch first."""
 
 
 @dataclass(frozen=True)
-class NetworkCase(PassCase):
-    """A network and the data it is asked to fit."""
+class NetworkCase(ForwardCase):
+    """A network, and the data that it is built for."""
 
     data: DataSpec = GREY
 
@@ -93,7 +92,7 @@ class NetworkCase(PassCase):
         return build_part(self.kind, self.spec, "case", self.data, seed=seed, device=device)
 
     def batch(self, n: int, device: str = "cpu") -> Tensor:
-        """n samples (n, *data.shape), spread over the value range."""
+        """n samples (n, *data.shape), uniform in the value range."""
         unit = torch.rand(n, *self.data.shape, generator=stream(n, "case"))
         return (self.data.low + (self.data.high - self.data.low) * unit).to(device)
 
@@ -109,8 +108,8 @@ class EncoderCase(NetworkCase):
 
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
         """Embedding and stages."""
-        features: Features = net.features(x)  # type: ignore[operator]
-        return (features.embedding, *features.stages)
+        embedding, stages = cast(Encoder, net).features(x)
+        return (embedding, *stages)
 
 
 @dataclass(frozen=True)
@@ -135,23 +134,18 @@ class GeneratorCase(NetworkCase):
 
 @dataclass(frozen=True)
 class DiscriminatorCase(NetworkCase):
-    """A discriminator component, or any encoder under the head that composing gives it."""
+    """A discriminator component, or an encoder with the head that composing adds."""
 
     @property
     def kind(self) -> str:
-        """`discriminator`, or `encoder` where only an encoder answers to the name."""
-        try:
-            plugins.find("discriminator", self.component)
-        except ConfigError:
-            return "encoder"
-        return "discriminator"
+        """`discriminator`, or `encoder` if only an encoder has the name."""
+        return discriminator_kind(self.component)
 
     def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
         """The discriminator with weights drawn from `seed`."""
         return build_discriminator(self.spec, self.data, seed=seed, device=device)
 
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
-        """Realness and stages."""
-        output = net.discriminate(x)  # type: ignore[operator]
-        stages = output.stages if isinstance(net, EncoderDiscriminator) else ()
-        return (output.logits, *stages)
+        """Logits, and an encoder's stages."""
+        logits, stages = cast(Discriminator, net).discriminate(x)
+        return (logits, *stages) if isinstance(net, EncoderDiscriminator) else (logits,)

@@ -1,4 +1,4 @@
-"""What any component promises: torch-free records, and settings that survive a manifest."""
+"""Checks of every component: torch-free configs, and settings that can be stored in a manifest."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ __all__ = ["COMPONENT_CHECKS", "imports_torch"]
 
 
 def plugin_and_config_modules_import_no_torch(case: ComponentCase) -> None:
-    """Listing and checking settings must not cost the seconds that importing torch takes."""
+    """Listing components and checking settings must not take the seconds that importing torch takes."""
     component = case.registered.component
     paths = [path for path in (component.config, component.names) if path]
     assert not imports_torch(case.registered.plugin.target, *(path.partition(":")[0] for path in paths))
 
 
 def config_survives_plain_data(case: ComponentCase) -> None:
-    """What a manifest stores of a config reads as the same config, which writes the same again."""
+    """A config that is stored as plain data and read again is the same, and is stored the same again."""
     config = case.settings
     plain = to_plain(config)
-    again = from_plain(type(config), plain, str(case))
-    assert again == config, f"{config} was stored as {plain} and read as {again}"
-    assert to_plain(again) == plain
+    restored = from_plain(type(config), plain, str(case))
+    assert restored == config, f"{config} was stored as {plain} and read as {restored}"
+    assert to_plain(restored) == plain
 
 
 def unknown_settings_are_refused(case: ComponentCase) -> None:
-    """A misspelt key is an error, not a default in silence."""
+    """A misspelt setting is an error, and not ignored."""
     known = [setting.name for setting in settings_of(type(case.settings))]
     for key in (*(name + "x" for name in known), "no_such_setting"):
-        refusal = _refusal(case, key)
-        assert refusal, f"the unknown setting {key!r} was taken without a word"
-        assert key in refusal, f"the error does not name {key!r}: {refusal}"
+        error = _config_error(case, key)
+        assert error, f"the unknown setting {key!r} was accepted"
+        assert key in error, f"the error does not name {key!r}: {error}"
 
 
-def _refusal(case: ComponentCase, key: str) -> str:
+def _config_error(case: ComponentCase, key: str) -> str:
     try:
         from_plain(type(case.settings), {**to_plain(case.settings), key: 1}, str(case))
     except ConfigError as error:
@@ -57,9 +57,9 @@ def imports_torch(*modules: str) -> bool:
 
 
 def same_component_by_id_and_by_case(case: ComponentCase) -> None:
-    """The full id finds what the case names."""
+    """The full id finds the component that the case names."""
     registered = case.registered
-    assert plugins.find(case.kind, registered.id).id == registered.id
+    assert plugins.find_component(case.kind, registered.id).id == registered.id
 
 
 COMPONENT_CHECKS = (

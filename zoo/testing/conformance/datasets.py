@@ -1,4 +1,4 @@
-"""What a data set promises: bytes, a split, a licence, and nothing fetched."""
+"""Checks of data sets: bytes, a split, a licence, and no download."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class DatasetCase(ComponentCase):
 
 
 def images_are_bytes_of_one_shape(case: DatasetCase) -> None:
-    """uint8, (N, H, W) or (N, H, W, C), at least two of them, not all alike."""
+    """uint8, (N, H, W) or (N, H, W, C), at least two of them, not all equal."""
     images = case.build().images
     assert isinstance(images, np.ndarray)
     assert images.dtype == np.uint8, f"images are {images.dtype}, not uint8"
@@ -40,7 +40,7 @@ def images_are_bytes_of_one_shape(case: DatasetCase) -> None:
 
 
 def rows_are_split_in_two(case: DatasetCase) -> None:
-    """`train` marks some rows and leaves some out; labels, where there are any, are one a row."""
+    """`train` is true for some rows and false for others; labels, if there are any, are one per row."""
     data = case.build()
     n = len(data.images)
     assert data.train.dtype == np.bool_, f"train is {data.train.dtype}, not bool"
@@ -50,7 +50,7 @@ def rows_are_split_in_two(case: DatasetCase) -> None:
 
 
 def the_spec_fits_the_images(case: DatasetCase) -> None:
-    """It is an image's spec with as many channels as the images have."""
+    """The spec is of images with as many channels as the data set's."""
     data = case.build()
     assert isinstance(data.spec, DataSpec)
     assert data.spec.is_image
@@ -59,14 +59,14 @@ def the_spec_fits_the_images(case: DatasetCase) -> None:
 
 
 def the_license_is_known(case: DatasetCase) -> None:
-    """An SPDX expression and whose work it is: they travel into every release made from it."""
+    """The licence is an SPDX expression, and the authors are credited: every release trained on it needs both."""
     data = case.build()
     check_license(data.license)
     assert data.credit.strip(), "credit is empty"
 
 
 def opening_fetches_nothing_and_is_repeatable(case: DatasetCase) -> None:
-    """No network, no file written, and the same bytes in the same order every time."""
+    """No network, no file written, and the same bytes in the same order each time."""
     with watching() as notes:
         first = case.build()
     assert not notes, "; ".join(notes[:3])

@@ -1,4 +1,4 @@
-"""What a feature space promises: pinned weights, and features that depend on the image alone."""
+"""Checks of feature spaces: pinned weights, and features that depend on the image alone."""
 
 from __future__ import annotations
 
@@ -39,45 +39,44 @@ class MetricCase(ComponentCase):
 
 
 def its_weights_are_named_by_their_digest(case: MetricCase) -> None:
-    """`sha256` is one, the same for every build with the same settings; `dim` is a whole number from 1."""
+    """`sha256` is a SHA-256 and the same for every build with the same settings; `dim` is a positive integer."""
     first, second = case.build(), case.build()
     plugins.require(case.registered, first, FeatureSpace)
     assert _SHA256.fullmatch(first.sha256), f"sha256 is {first.sha256!r}"
-    assert first.sha256 == second.sha256, "two builds name two digests"
+    assert first.sha256 == second.sha256, "two builds have different digests"
     assert type(first.dim) is int, f"dim is {first.dim!r}"
     assert first.dim >= 1, f"dim is {first.dim}"
 
 
 def building_it_touches_nothing_outside(case: MetricCase) -> None:
-    """No network, and no file outside the temporary folder; nothing is drawn from the global generator that would
-    make two builds differ."""
+    """No network, and no file outside the temporary folder; two builds compute the same features."""
     with watching() as notes:
         first = case.build()
     assert not notes, "; ".join(notes[:3])
     x = case.images(2)
-    assert torch.equal(first.features(x), case.build().features(x)), "two builds see the same images differently"
+    assert torch.equal(first.features(x), case.build().features(x)), "two builds compute different features"
 
 
 def features_have_the_declared_shape(case: MetricCase) -> None:
-    """(N, dim), float32 and finite, for 1, 2 and 3 images of any number of channels and any size; no graph."""
+    """(N, dim), float32, finite and without gradients, for 1, 2 and 3 images of several channel counts and sizes."""
     space = case.build()
     for shape in _SHAPES:
         for n in (1, 2, 3):
             features = space.features(case.images(n, shape))
-            assert features.shape == (n, space.dim), f"{n} images {shape} gave {tuple(features.shape)}"
+            assert features.shape == (n, space.dim), f"features of {n} images {shape} are {tuple(features.shape)}"
             assert features.dtype == torch.float32, f"features are {features.dtype}"
             assert features.isfinite().all(), "a feature is not finite"
-            assert not features.requires_grad, "the features carry a graph: they are measured, not trained"
+            assert not features.requires_grad, "the features require gradients"
 
 
 def features_are_the_images_own(case: MetricCase) -> None:
-    """Two passes give the same bits, batch-mates change an image's features by no more than rounding, different images
-    have different ones, and the images stay as they were."""
+    """Two passes are bitwise equal, other images in the batch change an image's features by rounding only, different
+    images have different features, and the images are not changed."""
     space, x = case.build(), case.images(4)
     before = x.clone()
     together = space.features(x)
     assert torch.equal(together, space.features(x)), "two passes differ"
-    assert torch.equal(x, before), "it wrote into the images"
+    assert torch.equal(x, before), "it changed the images in place"
     alone = torch.cat([space.features(x[i : i + 1]) for i in range(len(x))])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5 * max(1.0, float(together.abs().max())))
     assert len(together.unique(dim=0)) == len(x), "different images have the same features"

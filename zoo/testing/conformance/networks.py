@@ -1,4 +1,4 @@
-"""What encoders, generators and discriminators promise."""
+"""Checks of encoders, generators and discriminators."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from zoo.networks import checks
 from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
-from zoo.testing.conformance.modules import PASS_CHECKS, Check, trained_a_little
+from zoo.testing.conformance.modules import FORWARD_CHECKS, Check, briefly_trained
 
 __all__ = ["DISCRIMINATOR_CHECKS", "ENCODER_CHECKS", "GENERATOR_CHECKS"]
 
@@ -38,11 +38,11 @@ def stages_go_from_fine_to_coarse(case: EncoderCase) -> None:
 
 
 def gradient_penalties_reach_the_weights(case: EncoderCase | DiscriminatorCase) -> None:
-    """The gradient with respect to x can be differentiated again (R1), in training mode."""
-    net, x = trained_a_little(case), case.batch(4).requires_grad_()
+    """The gradient with respect to x is differentiable in training mode, as R1 needs."""
+    net, x = briefly_trained(case), case.batch(4).requires_grad_()
     total = torch.stack([out.square().sum() for out in case.outputs(net, x)]).sum()
-    (slope,) = torch.autograd.grad(total, x, create_graph=True)
-    torch.autograd.backward(slope.square().sum())
+    (gradient,) = torch.autograd.grad(total, x, create_graph=True)
+    torch.autograd.backward(gradient.square().sum())
     for name, weight in net.named_parameters():
         if weight.ndim > 1:
             assert weight.grad is not None, f"{name} gets no gradient through the penalty"
@@ -50,8 +50,8 @@ def gradient_penalties_reach_the_weights(case: EncoderCase | DiscriminatorCase) 
             assert weight.grad.any(), f"{name} gets a zero gradient through the penalty"
 
 
-def judgements_have_the_declared_shape(case: DiscriminatorCase) -> None:
-    """As many logits as the groups say, for batches of 1, 2 and 3, unbounded in either direction."""
+def logits_have_the_declared_shape(case: DiscriminatorCase) -> None:
+    """There are as many logits as `logit_groups` declares, for batches of 1, 2 and 3."""
     for device in ("cpu", "meta"):
         net: Any = case.build(device=device).eval()
         checks.check_discriminator(net, case.data, str(case))
@@ -75,7 +75,7 @@ def samples_have_the_declared_shape(case: GeneratorCase) -> None:
 
 
 def samples_stay_in_the_value_range(case: GeneratorCase) -> None:
-    """Neither codes far out nor large weights push a sample out of the range."""
+    """Large codes and large weights give samples in the range too."""
     net = case.build().eval()
     with torch.no_grad():
         for parameter in net.parameters():
@@ -88,7 +88,7 @@ def samples_stay_in_the_value_range(case: GeneratorCase) -> None:
 
 def a_linear_map_of_z_folds_into_first(case: GeneratorCase) -> None:
     """`first` is None, or G(A z + m) equals G with W A for W and b + W m for b."""
-    net: Any = trained_a_little(case).eval()
+    net: Any = briefly_trained(case).eval()
     if net.first is None:
         return
     d = case.latent_dim
@@ -103,19 +103,19 @@ def a_linear_map_of_z_folds_into_first(case: GeneratorCase) -> None:
 
 
 ENCODER_CHECKS: tuple[Check, ...] = (
-    *PASS_CHECKS,
+    *FORWARD_CHECKS,
     features_have_the_declared_shapes,
     stages_go_from_fine_to_coarse,
     gradient_penalties_reach_the_weights,
 )
 GENERATOR_CHECKS: tuple[Check, ...] = (
-    *PASS_CHECKS,
+    *FORWARD_CHECKS,
     samples_have_the_declared_shape,
     samples_stay_in_the_value_range,
     a_linear_map_of_z_folds_into_first,
 )
 DISCRIMINATOR_CHECKS: tuple[Check, ...] = (
-    *PASS_CHECKS,
-    judgements_have_the_declared_shape,
+    *FORWARD_CHECKS,
+    logits_have_the_declared_shape,
     gradient_penalties_reach_the_weights,
 )

@@ -1,4 +1,4 @@
-"""What an objective promises: of autoencoders, or of the two sides of a GAN."""
+"""Checks of objectives, for autoencoders and for GANs."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from zoo.types import DataSpec, PartLike, PartSpec
 
 __all__ = ["OBJECTIVE_CHECKS", "ObjectiveCase"]
 
-SMALL = DataSpec((1, 8, 8))
+_SMALL = DataSpec((1, 8, 8))
 
 
 @dataclass(frozen=True)
 class ObjectiveCase(ComponentCase):
-    """An objective; one for autoencoders is tried on this small one (needs the plugin of its parts)."""
+    """An objective, and a small autoencoder for objectives of autoencoders (needs the plugin of its parts)."""
 
     encoder: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     bottleneck: PartLike = "gaussian"
-    data: DataSpec = SMALL
+    data: DataSpec = _SMALL
     kind = "objective"
 
     def build(self) -> Any:
@@ -38,11 +38,11 @@ class ObjectiveCase(ComponentCase):
         return plugins.build("objective", self.spec)
 
     def autoencoder(self) -> Autoencoder:
-        """What it is tried on."""
+        """The autoencoder, with fresh weights."""
         return autoencoder(self.encoder, bottleneck=self.bottleneck, data=self.data, latent_dim=4, seed=0)
 
     def prepared(self, objective: AutoencoderObjective) -> Autoencoder:
-        """What it is tried on, after the objective has built its own nets for it, as the trainer has it do."""
+        """The autoencoder, after `objective` has built its own nets for it, as in training."""
         model = self.autoencoder()
         if isinstance(objective, nn.Module):
             with seeded(0, "objective"):
@@ -51,38 +51,39 @@ class ObjectiveCase(ComponentCase):
 
 
 def it_is_of_one_kind(case: ObjectiveCase) -> None:
-    """It trains autoencoders (`loss`) or GANs (`paired`, `d_loss`, `g_loss`, `after`), and only one of them."""
+    """It trains autoencoders (`loss`) or GANs (`paired`, `d_loss`, `g_loss`, `after_step`), not both."""
     built = case.build()
     kinds = [isinstance(built, AutoencoderObjective), not plugins.missing_members(built, AdversarialObjective)]
     assert sum(kinds) == 1, f"{type(built).__name__} is of {sum(kinds)} kinds"
-    assert kinds[0] or isinstance(built, nn.Module), "an adversarial objective is an nn.Module: its state is saved"
+    assert kinds[0] or isinstance(built, nn.Module), "an adversarial objective must be an nn.Module: its state is saved"
     assert kinds[0] or type(built.paired) is bool
 
 
 def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
-    """Each loss is one finite number whose gradient reaches what it judges: D's both batches, G's the fakes.
+    """Each loss is a finite scalar with gradients for its inputs: D's for both batches, G's for the generated one.
 
-    An objective whose state weighs D's fakes at 0 at the start may do so until D is fooled once (`after`).
+    If an objective's state gives D's generated batch no weight at first, `after_step` must change that when D is
+    fooled.
     """
     built = case.build()
     if isinstance(built, AutoencoderObjective):
         model = case.prepared(built)
         losses = built.loss(model, _samples(case.data), stream(0, "noise"))
         _finite_scalar(losses.total, "loss")
-        for name, part in losses.parts.items():
-            _finite_scalar(part, name)
+        for name, term in losses.parts.items():
+            _finite_scalar(term, name)
         losses.total.backward()
         assert all(weight.grad is not None for weight in model.decoder.parameters()), (
             "a decoder weight gets no gradient"
         )
         return
     for side in ("d_loss", "g_loss"):
-        context = _judged(built, side)
+        context = _backward(built, side)
         grad = context.fake_output.logits.grad
         assert grad is not None, f"{side} gives the fake logits no gradient"
         if side == "d_loss" and not grad.any() and any(True for _ in built.buffers()):
-            built.after_step(_round(_logits(1).detach() - 1, _logits(2).detach() + 1))
-            grad = _judged(built, side).fake_output.logits.grad
+            built.after_step(_context(_logits(1).detach() - 1, _logits(2).detach() + 1))
+            grad = _backward(built, side).fake_output.logits.grad
             assert grad is not None
         assert grad.isfinite().all(), f"{side} gives the fake logits a gradient that is not finite"
         assert grad.any(), f"{side} gives the fake logits a zero gradient"
@@ -91,35 +92,36 @@ def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
             assert grad is not None, "d_loss gives the real logits no gradient"
             assert grad.isfinite().all(), "d_loss gives the real logits a gradient that is not finite"
             assert grad.any(), "d_loss gives the real logits a zero gradient"
-    built.after_step(_round(_logits(1), _logits(2)))
+    built.after_step(_context(_logits(1), _logits(2)))
 
 
 def losses_point_the_right_way(case: ObjectiveCase) -> None:
-    """D's loss falls as real logits rise and fake ones fall, G's as fake ones rise; an autoencoder's by training."""
+    """D's loss falls if real logits rise and fake ones fall, G's if fake ones rise; training lowers an
+    autoencoder's."""
     built = case.build()
     if isinstance(built, AutoencoderObjective):
         model, x = case.prepared(built), _samples(case.data)
         weights = [*model.parameters(), *(built.parameters() if isinstance(built, nn.Module) else ())]
         adam = torch.optim.Adam([weight for weight in weights if weight.requires_grad], 1e-2)
-        seen = []
+        values = []
         for _ in range(30):
             loss = built.loss(model, x, stream(0, "noise")).total
             adam.zero_grad()
             loss.backward()
             adam.step()
-            seen.append(float(loss.detach()))
-        assert seen[-1] < seen[0], f"30 steps took the loss from {seen[0]:.4g} to {seen[-1]:.4g}"
+            values.append(float(loss.detach()))
+        assert values[-1] < values[0], f"30 steps changed the loss from {values[0]:.4g} to {values[-1]:.4g}"
         return
     real, fake = _logits(1), _logits(2)
     up, down = real.detach() + 1, fake.detach() - 1
-    assert built.d_loss(_round(up, down)) < built.d_loss(_round(real, fake)), "D's loss rises as it judges better"
-    assert built.g_loss(_round(real, fake.detach() + 1)) < built.g_loss(_round(real, fake)), (
+    assert built.d_loss(_context(up, down)) < built.d_loss(_context(real, fake)), "D's loss rises as D improves"
+    assert built.g_loss(_context(real, fake.detach() + 1)) < built.g_loss(_context(real, fake)), (
         "G's loss rises with its logits"
     )
 
 
 def logits_average_inside_a_group_and_add_up_over_groups(case: ObjectiveCase) -> None:
-    """One judge with every logit twice loses the same; two judges that agree lose double."""
+    """Repeating every logit inside a group keeps the loss; repeating the group doubles it."""
     built = case.build()
     if isinstance(built, AutoencoderObjective):
         return
@@ -127,13 +129,13 @@ def logits_average_inside_a_group_and_add_up_over_groups(case: ObjectiveCase) ->
     reals, fakes = real.detach().repeat(1, 2), fake.detach().repeat(1, 2)
     for side in ("d_loss", "g_loss"):
         loss = getattr(built, side)
-        one = loss(_round(real, fake)).detach()
-        torch.testing.assert_close(loss(_round(reals, fakes, (2,))), one)
-        torch.testing.assert_close(loss(_round(reals, fakes, (1, 1))), 2 * one)
+        one = loss(_context(real, fake)).detach()
+        torch.testing.assert_close(loss(_context(reals, fakes, (2,))), one)
+        torch.testing.assert_close(loss(_context(reals, fakes, (1, 1))), 2 * one)
 
 
 def the_same_numbers_give_the_same_loss(case: ObjectiveCase) -> None:
-    """Nothing is drawn from the global generator: the loss depends on what it is given alone."""
+    """The loss depends on its arguments alone: the global random generator is not used."""
     state = torch.get_rng_state()
     losses = []
     for built in (case.build(), case.build()):
@@ -141,10 +143,10 @@ def the_same_numbers_give_the_same_loss(case: ObjectiveCase) -> None:
             model = case.prepared(built)
             losses.append(built.loss(model, _samples(case.data), stream(3, "noise")).total)
         else:
-            losses.append(built.d_loss(_round(_logits(1), _logits(2))))
+            losses.append(built.d_loss(_context(_logits(1), _logits(2))))
     first, second = losses
     assert torch.equal(first, second)
-    assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
+    assert torch.equal(state, torch.get_rng_state()), "the global random generator was used"
 
 
 # ---------------------------------------------------------------- helpers
@@ -158,17 +160,17 @@ def _logits(seed: int) -> Tensor:
     return torch.randn(8, 1, generator=stream(seed, "logits")).requires_grad_()
 
 
-def _judged(objective: AdversarialObjective, side: str) -> StepContext:
-    """A round whose logits carry the gradient of that side's loss."""
-    context = _round(_logits(1), _logits(2))
+def _backward(objective: AdversarialObjective, side: str) -> StepContext:
+    """A context after the backward pass of one side's loss."""
+    context = _context(_logits(1), _logits(2))
     loss = getattr(objective, side)(context)
     _finite_scalar(loss, side)
     loss.backward()
     return context
 
 
-def _round(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,)) -> StepContext:
-    """These judgements on a table; the stages are zeros, so that a term on features counts nothing."""
+def _context(real: Tensor, fake: Tensor, groups: tuple[int, ...] = (1,)) -> StepContext:
+    """A context with these logits; the stages are zeros, so that a loss of features is 0."""
     x, z, stages = torch.zeros(8, 1, 4, 4), torch.zeros(8, 2), (torch.zeros(8, 4),)
     return StepContext(
         real=x,

@@ -1,4 +1,4 @@
-"""Put a whole plugin to the test: its stages first, then the kit's checks on every component, without pytest."""
+"""Check a whole plugin without pytest: whether it loads, then every check of every component."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from zoo.testing.conformance.regularisers import REGULARISER_CHECKS, Regulariser
 from zoo.testing.conformance.transfers import TRANSFER_CHECKS, TransferCase
 from zoo.types import DataSpec
 
-__all__ = ["Finding", "Verdict", "check_plugin"]
+__all__ = ["CheckResult", "Verdict", "check_plugin"]
 
-SAMPLES = tuple(DataSpec(shape) for shape in ((1, 8, 8), (3, 16, 16), (1, 32, 32), (3, 64, 64), (7,)))
-MEMBER = (DataSpec((3, 64, 64)),)
+_SAMPLES = tuple(DataSpec(shape) for shape in ((1, 8, 8), (3, 16, 16), (1, 32, 32), (3, 64, 64), (7,)))
+_FAMILY_SAMPLES = (DataSpec((3, 64, 64)),)
 
-NETWORKS: dict[str, tuple[Callable[..., NetworkCase], Sequence[Check]]] = {
+_NETWORKS: dict[str, tuple[Callable[..., NetworkCase], Sequence[Check]]] = {
     "encoder": (EncoderCase, ENCODER_CHECKS),
     "generator": (GeneratorCase, GENERATOR_CHECKS),
     "discriminator": (DiscriminatorCase, DISCRIMINATOR_CHECKS),
 }
-OTHERS: dict[str, tuple[Callable[[str], ComponentCase], Sequence[Check]]] = {
+_OTHERS: dict[str, tuple[Callable[[str], ComponentCase], Sequence[Check]]] = {
     "bottleneck": (BottleneckCase, BOTTLENECK_CHECKS),
     "prior": (PriorCase, PRIOR_CHECKS),
     "transfer": (TransferCase, TRANSFER_CHECKS),
@@ -44,8 +44,8 @@ OTHERS: dict[str, tuple[Callable[[str], ComponentCase], Sequence[Check]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One check of one component on one case; `error` is empty when it passed."""
+class CheckResult:
+    """One check of one component on one case; `error` is empty if it passed."""
 
     component: str
     case: str
@@ -56,88 +56,88 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found of a plugin. `notes` say what was not checked and why; `tracks`: it follows runs."""
+    """The results for a plugin. `notes` say what was not checked and why; `tracks`: it has a hook for runs' events."""
 
     plugin: Plugin
-    findings: tuple[Finding, ...]
+    results: tuple[CheckResult, ...]
     notes: tuple[str, ...]
     tracks: bool = False
 
     @property
-    def failures(self) -> tuple[Finding, ...]:
+    def failures(self) -> tuple[CheckResult, ...]:
         """The checks that did not pass."""
-        return tuple(finding for finding in self.findings if finding.error)
+        return tuple(result for result in self.results if result.error)
 
     @property
     def passed(self) -> bool:
-        """Ready, at least one check ran (or there is nothing but a tracker, which no check fits), and all that ran
-        passed."""
-        return self.plugin.ready and (bool(self.findings) or self.tracks) and not self.failures
+        """Whether it is ready and every check passed; at least one must have run, unless it is a tracker, for which
+        there are no checks."""
+        return self.plugin.ready and (bool(self.results) or self.tracks) and not self.failures
 
 
 def check_plugin(name: str, member: str = "") -> Verdict:
-    """Check the plugin called `name`; of its components only `member`, if given (needed for one of a family).
+    """Check the plugin called `name`; of its components only `member`, if given (required for one of a family).
 
-    Raises UnknownName when no such plugin, or no such component of it, is installed.
+    Raises UnknownName if no such plugin is installed, or it has no such component.
     """
-    every = plugins.plugins()
-    plugin = next((plugin for plugin in every if plugin.name == name), None)
+    installed = plugins.plugins()
+    plugin = next((plugin for plugin in installed if plugin.name == name), None)
     if plugin is None:
-        raise UnknownName(f"no plugin {name!r} is installed", near(name, [plugin.name for plugin in every]))
+        raise UnknownName(f"no plugin {name!r} is installed", near(name, [plugin.name for plugin in installed]))
     if not plugin.ready:
         return Verdict(plugin, (), ())
-    offers = [registered for registered in plugins.load().offers if registered.plugin.name == name]
+    components = [registered for registered in plugins.load().components if registered.plugin.name == name]
     if member:
-        offers = _named(name, member)
+        components = _find_member(name, member)
     notes: list[str] = []
-    findings: list[Finding] = []
-    for registered in offers:
+    results: list[CheckResult] = []
+    for registered in components:
         if registered.component.names and registered.component.name == "*":
             notes.append(f"{registered.id} is a family: check one of it with zoo plugins check {name} --component NAME")
             continue
         cases = _cases(registered, notes)
-        findings += [_run(registered, case, check) for case, all_checks in cases for check in all_checks]
+        results += [_run(registered, case, check) for case, all_checks in cases for check in all_checks]
     tracks = name in plugins.load().events
     if tracks:
         notes.append(f"{name} follows runs: try it with zoo train ... --track {name}")
-    return Verdict(plugin, tuple(findings), tuple(notes), tracks)
+    return Verdict(plugin, tuple(results), tuple(notes), tracks)
 
 
-def _named(plugin: str, member: str) -> list[RegisteredComponent]:
+def _find_member(plugin: str, member: str) -> list[RegisteredComponent]:
     short = member.removeprefix(f"{plugin}/")
-    found = [
+    matching = [
         registered for registered in plugins.components(None, f"{plugin}/{short}") if registered.component.name == short
     ]
-    if not found:
+    if not matching:
         raise UnknownName(f"plugin {plugin!r} offers no component {short!r}", f"See: zoo components | grep {plugin}")
-    return found
+    return matching
 
 
-def _run(registered: RegisteredComponent, case: object, check: Check) -> Finding:
+def _run(registered: RegisteredComponent, case: object, check: Check) -> CheckResult:
     name = check.__name__.replace("_", " ")
     try:
         check(case)
-    except (Exception, SystemExit) as error:  # a stranger's code
+    except (Exception, SystemExit) as error:  # the plugin's code may raise anything
         text = " ".join(str(error).split())[:400]
-        what = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
-        whole = "".join(traceback.format_exception(error))
-        return Finding(f"{registered.component.kind} {registered.id}", str(case), name, what, whole)
-    return Finding(f"{registered.component.kind} {registered.id}", str(case), name)
+        cause = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
+        full = "".join(traceback.format_exception(error))
+        return CheckResult(f"{registered.component.kind} {registered.id}", str(case), name, cause, full)
+    return CheckResult(f"{registered.component.kind} {registered.id}", str(case), name)
 
 
 def _cases(registered: RegisteredComponent, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequence[Check]]]:
-    """With default settings: networks at every sample size that they do not refuse, the others once."""
+    """The component with default settings: a network at every sample size that it accepts, any other once."""
     kind, id = registered.component.kind, registered.id
-    if needed := _needed(registered):
-        notes.append(f"{kind} {id} has no default for {', '.join(needed)}: give its contract in zoo.testing a case")
+    if required := _required_settings(registered):
+        notes.append(f"{kind} {id} has no default for {', '.join(required)}: give its contract in zoo.testing a case")
         return
-    if kind not in NETWORKS:
-        make, all_checks = OTHERS[kind]
+    if kind not in _NETWORKS:
+        make, all_checks = _OTHERS[kind]
         yield make(id), all_checks
         return
     refused = []
-    for data in MEMBER if registered.component.names else SAMPLES:
-        network, all_checks = NETWORKS[kind]
+    for data in _FAMILY_SAMPLES if registered.component.names else _SAMPLES:
+        network, all_checks = _NETWORKS[kind]
         case = network(id, {}, data)
         try:
             case.build(device="meta")
@@ -145,18 +145,18 @@ def _cases(registered: RegisteredComponent, notes: list[str]) -> Iterator[tuple[
             refused.append("x".join(map(str, data.shape)))
             reason = error.message
             continue
-        except Exception:  # the checks will say it
+        except Exception:  # the checks will report it
             pass
         yield case, all_checks
     if refused:
         notes.append(f"{kind} {id} refuses {', '.join(refused)}: {reason}")
 
 
-def _needed(registered: RegisteredComponent) -> list[str]:
-    """The settings without which it cannot be tried; a family's member has its name."""
+def _required_settings(registered: RegisteredComponent) -> list[str]:
+    """The settings without a default, except the name of a family's member."""
     try:
         settings = settings_of(plugins.config_class(registered))
-    except (Exception, SystemExit):  # a stranger's code: the checks will say it
+    except (Exception, SystemExit):  # the plugin's code may raise anything: the checks will report it
         return []
-    given = {"name"} if registered.component.names else set()
-    return [setting.name for setting in settings if setting.default == "required" and setting.name not in given]
+    preset = {"name"} if registered.component.names else set()
+    return [setting.name for setting in settings if setting.default == "required" and setting.name not in preset]

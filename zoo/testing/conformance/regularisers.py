@@ -1,10 +1,10 @@
-"""What a penalty on the discriminator promises."""
+"""Checks of penalties on the discriminator."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from zoo import plugins
 from zoo._utils.seeds import stream
 from zoo.losses.types import Regulariser, StepContext
 from zoo.networks.compose import build_discriminator
-from zoo.networks.types import DiscriminatorOutput
+from zoo.networks.types import Discriminator, DiscriminatorOutput
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.testing.conformance.modules import Check
@@ -28,7 +28,7 @@ _BATCH = 8
 
 @dataclass(frozen=True)
 class RegulariserCase(ComponentCase):
-    """A penalty, and the small discriminator that it is tried on (needs the plugin of that)."""
+    """A penalty, and a small discriminator to compute it on (needs that one's plugin)."""
 
     discriminator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     data: DataSpec = _SMALL
@@ -42,15 +42,14 @@ class RegulariserCase(ComponentCase):
         return built
 
     def build_discriminator(self) -> nn.Module:
-        """The discriminator that the penalty is tried on."""
+        """The discriminator, with fresh weights."""
         return build_discriminator(as_part(self.discriminator), self.data)
 
-    def round(self, regulariser: Regulariser, discriminator: nn.Module, copies: int = 1) -> StepContext:
-        """A batch of 8 real and 8 generated samples, as the trainer passes them when the penalty is due; each
-        logit `copies` times."""
+    def context(self, regulariser: Regulariser, discriminator: nn.Module, copies: int = 1) -> StepContext:
+        """A context with 8 real and 8 generated samples, as in a step with the penalty; each logit `copies` times."""
 
-        def judged(x: Tensor) -> DiscriminatorOutput:
-            logits, stages = discriminator.discriminate(x)  # type: ignore[operator]
+        def discriminate(x: Tensor) -> DiscriminatorOutput:
+            logits, stages = cast(Discriminator, discriminator).discriminate(x)
             return DiscriminatorOutput(logits.repeat(1, copies), stages)
 
         real, fake = (self._batch(name, name in regulariser.inputs) for name in ("real", "fake"))
@@ -61,11 +60,11 @@ class RegulariserCase(ComponentCase):
             z=torch.zeros(_BATCH, 2),
             indices=torch.arange(_BATCH),
             shown=0,
-            discriminate=judged,
+            discriminate=discriminate,
             generate=lambda z: fake.detach(),
             groups=groups,
-            fake_output=judged(fake),
-            real_output=judged(real),
+            fake_output=discriminate(fake),
+            real_output=discriminate(real),
             rng=stream(5, "losses"),
         )
 
@@ -75,7 +74,7 @@ class RegulariserCase(ComponentCase):
 
 
 def it_says_when_it_is_due_and_what_it_needs(case: RegulariserCase) -> None:
-    """`interval` is a whole number from 1, `inputs` names real or fake batches."""
+    """`interval` is a positive integer, `inputs` names real or fake batches."""
     built = case.build()
     plugins.require(case.registered, built, Regulariser)
     assert type(built.interval) is int, f"interval is {built.interval!r}"
@@ -85,48 +84,47 @@ def it_says_when_it_is_due_and_what_it_needs(case: RegulariserCase) -> None:
 
 
 def the_penalty_is_a_finite_number_that_reaches_the_weights(case: RegulariserCase) -> None:
-    """A scalar from 0, not a reward, whose gradient is finite wherever it goes, and goes to some weight; with one logit
-    or several."""
+    """With one logit or several, it is a scalar of 0 or more with finite gradients, for at least one weight."""
     for logits in (1, 3):
         built, discriminator = case.build(), case.build_discriminator()
-        penalty = built.penalty(case.round(built, discriminator, logits))
+        penalty = built.penalty(case.context(built, discriminator, logits))
         assert penalty.shape == (), f"the penalty has the shape {tuple(penalty.shape)}, not ()"
         value = float(penalty.detach())
         assert math.isfinite(value), f"the penalty is {value}"
-        assert value >= 0, f"the penalty is {value:.4g}: it rewards what it should lower"
+        assert value >= 0, f"the penalty is {value:.4g}, below 0"
         penalty.backward()
-        slopes = [weight.grad for weight in discriminator.parameters() if weight.grad is not None]
-        assert all(slope.isfinite().all() for slope in slopes), "a weight gets a gradient that is not finite"
-        assert any(slope.any() for slope in slopes), "no weight gets a gradient"
+        gradients = [weight.grad for weight in discriminator.parameters() if weight.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in gradients), "a weight gets a gradient that is not finite"
+        assert any(gradient.any() for gradient in gradients), "no weight gets a gradient"
 
 
 def training_lowers_the_penalty(case: RegulariserCase) -> None:
-    """Its gradient is its own: 20 steps on the penalty alone, on one batch, take it down."""
+    """20 steps on the penalty alone, on one batch, lower it."""
     built, discriminator = case.build(), case.build_discriminator()
     adam = torch.optim.Adam(discriminator.parameters(), 1e-2)
-    seen = []
+    values = []
     for _ in range(_STEPS):
-        penalty = built.penalty(case.round(built, discriminator))
+        penalty = built.penalty(case.context(built, discriminator))
         adam.zero_grad()
         penalty.backward()
         adam.step()
-        seen.append(float(penalty.detach()))
-    assert seen[-1] < seen[0], f"{_STEPS} steps took the penalty from {seen[0]:.4g} to {seen[-1]:.4g}"
+        values.append(float(penalty.detach()))
+    assert values[-1] < values[0], f"{_STEPS} steps changed the penalty from {values[0]:.4g} to {values[-1]:.4g}"
 
 
-def it_draws_from_the_rounds_stream_and_changes_nothing(case: RegulariserCase) -> None:
-    """The same round gives the same number; batches, weights and the global generator stay as they were."""
+def it_uses_the_contexts_random_generator_and_changes_nothing(case: RegulariserCase) -> None:
+    """Equal contexts give equal penalties; batches, weights and the global generator do not change."""
     discriminator = case.build_discriminator()
     before, state = {k: v.clone() for k, v in discriminator.state_dict().items()}, torch.get_rng_state()
-    numbers = []
+    penalties = []
     for built in (case.build(), case.build()):
-        context = case.round(built, discriminator)
+        context = case.context(built, discriminator)
         batches = context.real.detach().clone(), context.fake.detach().clone()
-        numbers.append(built.penalty(context).detach())
-        assert torch.equal(context.real, batches[0]), "it wrote into the real batch"
-        assert torch.equal(context.fake, batches[1]), "it wrote into the generated batch"
-    assert torch.equal(*numbers), f"one round gave {float(numbers[0])} and {float(numbers[1])}"
-    assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
+        penalties.append(built.penalty(context).detach())
+        assert torch.equal(context.real, batches[0]), "it changed the real batch in place"
+        assert torch.equal(context.fake, batches[1]), "it changed the generated batch in place"
+    assert torch.equal(*penalties), f"equal contexts gave {float(penalties[0])} and {float(penalties[1])}"
+    assert torch.equal(state, torch.get_rng_state()), "the global random generator was used"
     assert all(torch.equal(before[k], v) for k, v in discriminator.state_dict().items()), "it changed the discriminator"
 
 
@@ -135,5 +133,5 @@ REGULARISER_CHECKS: tuple[Check, ...] = (
     it_says_when_it_is_due_and_what_it_needs,
     the_penalty_is_a_finite_number_that_reaches_the_weights,
     training_lowers_the_penalty,
-    it_draws_from_the_rounds_stream_and_changes_nothing,
+    it_uses_the_contexts_random_generator_and_changes_nothing,
 )

@@ -1,4 +1,4 @@
-"""What a transfer strategy promises: an equal start where it does nothing, no side effects, and a whole report."""
+"""Checks of transfer strategies: equal to scratch with its no-op config, no side effects, and a complete report."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from zoo.types import DataSpec, PartLike, PartSpec
 __all__ = ["TRANSFER_CHECKS", "TransferCase"]
 
 STEPS = 20
-SMALL = DataSpec((1, 8, 8))
+_SMALL = DataSpec((1, 8, 8))
 _TRAINING = AdversarialTraining(batch=8, images=8 * STEPS)
 
 
 @dataclass(frozen=True)
 class TransferCase(ComponentCase):
-    """A strategy, and the small autoencoder that it is tried on (8 px grey images; needs the plugin of its parts)."""
+    """A strategy, and a small autoencoder to transfer from (8 px grey images; needs the plugin of its parts)."""
 
     encoder: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     generator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     bottleneck: PartLike = "gaussian"
-    data: DataSpec = SMALL
+    data: DataSpec = _SMALL
     latent_dim: int = 6
     kind = "transfer"
 
@@ -68,11 +68,11 @@ class TransferCase(ComponentCase):
         return cast(TransferStrategy, plugins.build("transfer", self.spec))
 
     def images(self) -> ImageSet:
-        """64 blobs of grey to learn from."""
+        """64 images of noise, 48 of them to train on."""
         return _images(self.data)
 
     def transferred(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
-        """Planned and applied, on copies of nothing: `target` is changed."""
+        """The plan, applied to `target`, which is changed in place."""
         images = self.images()
         planned = plan(source, target, resolve_strategies([part or self.spec]))
         apply(planned, copy.deepcopy(source), lambda: images.batch(images.train))
@@ -82,8 +82,8 @@ class TransferCase(ComponentCase):
 # ---------------------------------------------------------------- the plan
 
 
-def fills_and_uses_are_slots_and_sources(case: TransferCase) -> None:
-    """What composing reads to order strategies and to refuse clashes."""
+def slots_and_requires_have_the_right_types(case: TransferCase) -> None:
+    """`slots` is a frozenset of `Slot`s, `requires` one of `Source`s."""
     strategy = case.strategy()
     assert isinstance(strategy.slots, frozenset)
     assert all(isinstance(slot, Slot) for slot in strategy.slots)
@@ -92,34 +92,33 @@ def fills_and_uses_are_slots_and_sources(case: TransferCase) -> None:
 
 
 def planning_reads_no_weight(case: TransferCase) -> None:
-    """The plan on the meta device promises, freezes and reports the same as the plan on real nets."""
-    chosen = resolve_strategies([case.spec])
-    real = report_on(plan(case.source(), case.gan(), chosen), case.component, "")
-    meta = report_on(plan(case.source("meta"), case.gan("meta"), chosen), case.component, "")
+    """The report of a plan on the meta device is the same as on nets with weights."""
+    strategies = resolve_strategies([case.spec])
+    real = report_on(plan(case.source(), case.gan(), strategies), case.component, "")
+    meta = report_on(plan(case.source("meta"), case.gan("meta"), strategies), case.component, "")
     assert real.rows == meta.rows
 
 
 def planning_changes_neither_source_nor_random_numbers(case: TransferCase) -> None:
-    """The autoencoder stays as it was through planning, applying and training; nothing is drawn from the global
-    stream."""
+    """Planning, applying and training do not change the autoencoder, and do not use the global random generator."""
     source = case.source()
     before, state = copied(source), torch.get_rng_state()
     trainer = trainer_of(case, case.transferred(source, case.gan()))
     steps(trainer, 2)
     assert same(before, source.state_dict()), "the source's weights changed"
-    assert torch.equal(state, torch.get_rng_state()), "the global random generator was drawn from"
+    assert torch.equal(state, torch.get_rng_state()), "the global random generator was used"
 
 
 def applying_twice_gives_the_same_values(case: TransferCase) -> None:
-    """Nothing is random: two applications to equal nets give equal bits."""
+    """Applying a plan to equal nets twice gives bitwise equal values."""
     first, second = (nets_of(case.transferred(case.source(), case.gan())) for _ in range(2))
     for net, module in first.items():
         assert same(copied(module), second[net].state_dict()), f"{net} differs"
 
 
 def every_edit_names_a_tensor_and_its_origin(case: TransferCase) -> None:
-    """The report can say of every tensor where it came from. `source.<role>` is a net of the autoencoder's copy, which
-    a control may draw afresh."""
+    """Every edit has an existing tensor and a valid origin. In `source.<role>`, a copy of the autoencoder's net, it may
+    be fresh: control strategies initialise that anew."""
     planned = case.transferred(case.source(), case.gan())
     nets = nets_of(planned) | {f"source.{role}": part for role, part in case.source("meta").parts.items()}
     for edit in planned.edits:
@@ -131,17 +130,17 @@ def every_edit_names_a_tensor_and_its_origin(case: TransferCase) -> None:
 
 
 def the_report_is_complete(case: TransferCase) -> None:
-    """It lists every tensor of the final nets once; what an edit promised is not fresh, what is frozen is said so."""
+    """It lists every tensor of the final nets once; required tensors are not fresh, and frozen tensors exist."""
     planned = case.transferred(case.source(), case.gan())
     report = report_on(planned, case.component, "")
     rows = {(row.net, row.tensor): row for row in report.rows}
     assert len(rows) == len(report.rows), "a tensor is listed twice"
     listed = {id(nets_of(planned)[net].state_dict(keep_vars=True)[tensor]) for net, tensor in rows}
-    every = {id(t) for module in nets_of(planned).values() for t in module.state_dict(keep_vars=True).values()}
-    assert every <= listed, f"{len(every - listed)} tensors are not in the report"
+    existing = {id(t) for module in nets_of(planned).values() for t in module.state_dict(keep_vars=True).values()}
+    assert existing <= listed, f"{len(existing - listed)} tensors are not in the report"
     for net, names in planned.required_tensors.items():
         fresh = [name for name in names if (net, name) in rows and rows[net, name].origin == "fresh"]
-        assert not fresh, f"{net}.{fresh[0]} was promised and is fresh"
+        assert not fresh, f"{net}.{fresh[0]} is required and is fresh"
     for net, names in planned.frozen.items():
         assert names <= set(nets_of(planned)[net].state_dict()), f"frozen names that {net} does not have"
 
@@ -149,10 +148,10 @@ def the_report_is_complete(case: TransferCase) -> None:
 # ---------------------------------------------------------------- training
 
 
-def a_neutral_strategy_equals_scratch(case: TransferCase) -> None:
-    """Its `noop_config()` gives scratch's nets bit for bit after 20 steps; if there is none, its docstring says
-    why, and a strategy that only copies (it fills G or D, and at most a schedule) equals scratch if it is given the
-    scratch nets' own weights as an autoencoder."""
+def a_noop_strategy_equals_scratch(case: TransferCase) -> None:
+    """With its `noop_config()` the nets after 20 steps are bitwise equal to training from scratch. If it has none, its
+    docstring says why; then a strategy that only copies weights (slots of G or D, and at most a schedule) equals
+    scratch if the autoencoder has the scratch nets' own weights."""
     strategy = case.strategy()
     config = strategy.noop_config()
     if config is not None:
@@ -160,14 +159,15 @@ def a_neutral_strategy_equals_scratch(case: TransferCase) -> None:
         equal_to_scratch(case, case.source(), part)
         return
     reason = type(strategy).noop_config.__doc__ or ""
-    assert reason, "neutral() gives None and its docstring does not say why"
+    assert reason, "noop_config() returns None and its docstring does not say why"
     nets = {Slot.GENERATOR, Slot.DISCRIMINATOR}
     if strategy.slots & nets and strategy.slots <= nets | {Slot.SCHEDULE}:
         equal_to_scratch(case, self_source(case), case.spec)
 
 
 def frozen_tensors_stay_and_are_in_no_optimiser(case: TransferCase) -> None:
-    """Hash-equal after 10 steps, buffers too; no gradient, no optimiser; frozen modules and teachers in eval mode."""
+    """After 10 steps frozen tensors, buffers too, are unchanged, without gradient and in no optimiser; the source's
+    modules are in eval mode."""
     source = case.source()
     planned = case.transferred(source, case.gan())
     trainer = trainer_of(case, planned)
@@ -179,51 +179,51 @@ def frozen_tensors_stay_and_are_in_no_optimiser(case: TransferCase) -> None:
     }
     before = {name: tensor.detach().clone() for name, tensor in frozen.items()}
     steps(trainer, 10)
-    learning = {id(weight) for optimizer in trainer.optimizers.values() for weight in optimizer.parameters}
+    trained = {id(weight) for optimizer in trainer.optimizers.values() for weight in optimizer.parameters}
     for name, tensor in frozen.items():
         assert torch.equal(before[name], tensor), f"{name} is frozen and changed"
-        assert id(tensor) not in learning, f"{name} is frozen and in an optimiser"
+        assert id(tensor) not in trained, f"{name} is frozen and in an optimiser"
         assert tensor.grad is None, f"{name} is frozen and has a gradient"
-    theirs = {id(weight) for weight in source.parameters()}
-    assert not theirs & learning, "a weight of the source is in an optimiser"
+    source_ids = {id(weight) for weight in source.parameters()}
+    assert not source_ids & trained, "a weight of the source is in an optimiser"
     for net, module in nets.items():
-        for name, part in module.named_modules():
-            own = [id(weight) for weight in part.parameters()]
-            if own and theirs.issuperset(own):
-                assert not part.training, f"{net}.{name} belongs to the source and is not in eval mode"
+        for name, submodule in module.named_modules():
+            weights = [id(weight) for weight in submodule.parameters()]
+            if weights and source_ids.issuperset(weights):
+                assert not submodule.training, f"{net}.{name} belongs to the source and is not in eval mode"
 
 
 def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
-    """Two strategies with one seed see the same batches and, while the prior is the same, draw the same codes, else
-    paired seeds are void. What a strategy's own losses draw is its own."""
+    """With the same seed, all strategies get the same batches and, with the same prior, the same codes, as paired
+    comparisons need. Random numbers of a strategy's own losses may differ."""
     images = case.images()
     scratch = GANTrainer(TransferPlan(case.gan()), images, _TRAINING, seed=0)
-    ours = trainer_of(case, case.transferred(case.source(), case.gan()))
-    assert torch.equal(steps(scratch, 5), steps(ours, 5)), "the batches differ"
+    transferred = trainer_of(case, case.transferred(case.source(), case.gan()))
+    assert torch.equal(steps(scratch, 5), steps(transferred, 5)), "the batches differ"
     slots = case.strategy().slots
-    own = {"codes": slots & {Slot.PRIOR, Slot.TASK}, "losses": slots & {Slot.OBJECTIVE, Slot.LOSS, Slot.RECIPE}}
+    may_differ = {"codes": slots & {Slot.PRIOR, Slot.TASK}, "losses": slots & {Slot.OBJECTIVE, Slot.LOSS, Slot.RECIPE}}
     for name, rng in scratch.streams.items():
-        assert own.get(name) or torch.equal(rng.get_state(), ours.streams[name].get_state()), (
+        assert may_differ.get(name) or torch.equal(rng.get_state(), transferred.streams[name].get_state()), (
             f"the stream {name!r} differs"
         )
 
 
 def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None:
-    """Losses are numbers, and the generator gets a gradient unless a schedule lets it rest; nothing moves only where
-    the plan freezes every weight of both sides."""
+    """Losses are finite, and the generator gets a gradient unless a schedule pauses it; nothing is trained only if the
+    plan freezes every weight of both sides."""
     trainer = trainer_of(case, case.transferred(case.source(), case.gan()))
     scalars = trainer.step(torch.arange(8), 0)
     if not any(optimizer.parameters for optimizer in trainer.optimizers.values()):
         nets, frozen = trainer.gan.parts, trainer.plan.frozen
-        left = {
+        untrained = {
             f"{net}.{name}"
             for net in ("generator", "discriminator")
             for name, _ in nets[net].named_parameters()
             if name not in frozen.get(net, ())
         }
-        assert not left, f"no optimiser holds {min(left)}, and the plan does not freeze it"
+        assert not untrained, f"{min(untrained)} is in no optimiser, and the plan does not freeze it"
         return
-    assert scalars, "nothing moved"
+    assert scalars, "nothing was trained"
     assert all(torch.isfinite(value).all() for value in scalars.values()), f"{scalars}"
     if "g_loss" in scalars:
         weights = trainer.optimizers[Side.GENERATOR].parameters
@@ -231,56 +231,56 @@ def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None
 
 
 def a_saved_state_continues_to_the_bit(case: TransferCase) -> None:
-    """Planned again, not applied, and filled from a checkpoint, it takes the same next steps."""
+    """After planning again, without applying, and loading a checkpoint, the next steps are bitwise equal."""
     trainer = trainer_of(case, case.transferred(case.source(), case.gan()))
     steps(trainer, 3)
-    again = plan(case.source("meta"), case.gan(), resolve_strategies([case.spec]))
-    twin = trainer_of(case, again)
+    planned = plan(case.source("meta"), case.gan(), resolve_strategies([case.spec]))
+    resumed = trainer_of(case, planned)
     for name, module in trainer.modules.items():
-        twin.modules[name].load_state_dict(copied(module), strict=True)
+        resumed.modules[name].load_state_dict(copied(module), strict=True)
     for name, optimizer in trainer.optimizers.items():
-        twin.optimizers[name].load_state_dict({k: v.clone() for k, v in optimizer.state_dict().items()})
+        resumed.optimizers[name].load_state_dict({k: v.clone() for k, v in optimizer.state_dict().items()})
     for name, rng in trainer.streams.items():
-        twin.streams[name].set_state(rng.get_state())
+        resumed.streams[name].set_state(rng.get_state())
     rows = torch.arange(8)
     for shown in (24, 32):
         trainer.step(rows, shown)
-        twin.step(rows, shown)
+        resumed.step(rows, shown)
     for name, module in trainer.modules.items():
-        assert same(copied(module), twin.modules[name].state_dict()), f"{name} differs after resuming"
+        assert same(copied(module), resumed.modules[name].state_dict()), f"{name} differs after resuming"
 
 
 # ---------------------------------------------------------------- helpers
 
 
 def equal_to_scratch(case: TransferCase, source: Autoencoder, part: PartSpec) -> None:
-    """20 steps of the strategy and of scratch give the same bits in every net that scratch has, found where the
-    strategy's `wraps` say that it sits."""
+    """After 20 steps of the strategy and of scratch, every net that scratch has is bitwise equal; with `wraps`, it is
+    inside another net."""
     images = case.images()
     scratch = GANTrainer(TransferPlan(case.gan()), images, _TRAINING, seed=0)
-    ours = trainer_of(case, case.transferred(source, case.gan(), part))
+    transferred = trainer_of(case, case.transferred(source, case.gan(), part))
     steps(scratch, STEPS)
-    steps(ours, STEPS)
+    steps(transferred, STEPS)
     strategy = cast(TransferStrategy, plugins.build("transfer", part))
     wraps = strategy.plan(case.source("meta"), case.gan("meta")).wraps
     for name in ("prior", "generator", "discriminator", "ema"):
-        theirs, mine = scratch.modules[name].state_dict(), ours.modules[name].state_dict()
+        state = transferred.modules[name].state_dict()
         inner = wraps.get("generator" if name == "ema" else name)
-        for key, value in theirs.items():
-            twin = mine.get(f"{inner}.{key}" if inner else key)
-            assert twin is not None, f"{name} has no tensor {key} of scratch"
-            assert torch.equal(value, twin), f"{name}.{key} differs from scratch after {STEPS} steps"
+        for key, expected in scratch.modules[name].state_dict().items():
+            value = state.get(f"{inner}.{key}" if inner else key)
+            assert value is not None, f"{name} has no tensor {key} of scratch"
+            assert torch.equal(expected, value), f"{name}.{key} differs from scratch after {STEPS} steps"
 
 
 def trainer_of(case: TransferCase, planned: TransferPlan) -> GANTrainer:
-    """The plan in training, with the settings that it asks for."""
+    """A trainer for the plan, with the plan's own settings."""
     plain = {**to_plain(_TRAINING), **planned.recipe}
     training = from_plain(AdversarialTraining, plain, str(case))
     return GANTrainer(planned, case.images(), training, seed=0)
 
 
 def self_source(case: TransferCase) -> Autoencoder:
-    """An autoencoder that holds the scratch GAN's own weights."""
+    """An autoencoder with the scratch GAN's own weights."""
     scratch, specs = case.gan(), case.source("meta").specs
     source = build_autoencoder(specs, case.data, case.latent_dim, seed=1)
     source.decoder.load_state_dict(copied(scratch.generator))
@@ -289,7 +289,7 @@ def self_source(case: TransferCase) -> Autoencoder:
 
 
 def steps(trainer: GANTrainer, count: int) -> Tensor:
-    """Take steps as the loop would; the rows that were shown."""
+    """Take steps as the training loop does; the rows of their batches."""
     batches = Batches(trainer.images.train, _TRAINING.batch, trainer.streams["data"])
     shown = []
     for i in range(count):
@@ -299,12 +299,12 @@ def steps(trainer: GANTrainer, count: int) -> Tensor:
 
 
 def copied(module: nn.Module) -> dict[str, Tensor]:
-    """A copy of a module's state."""
+    """A copy of a module's state dict."""
     return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    """Whether two states are equal, bit for bit."""
+    """Whether two state dicts are bitwise equal."""
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -317,13 +317,13 @@ def _images(data: DataSpec) -> ImageSet:
 
 TRANSFER_CHECKS: tuple[Callable[[Any], None], ...] = (
     *COMPONENT_CHECKS,
-    fills_and_uses_are_slots_and_sources,
+    slots_and_requires_have_the_right_types,
     planning_reads_no_weight,
     planning_changes_neither_source_nor_random_numbers,
     applying_twice_gives_the_same_values,
     every_edit_names_a_tensor_and_its_origin,
     the_report_is_complete,
-    a_neutral_strategy_equals_scratch,
+    a_noop_strategy_equals_scratch,
     frozen_tensors_stay_and_are_in_no_optimiser,
     data_and_codes_come_in_the_same_order,
     the_first_step_is_finite_and_moves_the_generator,

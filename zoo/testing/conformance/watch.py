@@ -1,4 +1,4 @@
-"""Notes what a block of code does to the outside: connections, look-ups, files written outside the temporary folder."""
+"""Record the side effects of a block: connections, DNS look-ups, and files written outside the temporary folder."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _installed: list[bool] = []
 
 @contextmanager
 def watching() -> Iterator[list[str]]:
-    """The list fills with one line for each thing that the block did; compiled Python files do not count."""
-    if not _installed:  # an audit hook cannot be taken away again: one for all, idle outside a block
+    """A list that gets one line per side effect of the block; compiled Python files do not count."""
+    if not _installed:  # an audit hook cannot be removed: one serves all blocks and does nothing outside them
         _installed.append(True)
         sys.addaudithook(_hook)
     notes: list[str] = []
@@ -53,9 +53,9 @@ def _writes(arguments: tuple[Any, ...]) -> bool:
 
 
 def _allowed(path: str) -> bool:
-    place = Path(os.path.abspath(path))
+    absolute = Path(os.path.abspath(path))
     return (
-        "__pycache__" in place.parts
-        or place == Path(os.devnull)
-        or Path(tempfile.gettempdir()).resolve() in (place, *place.parents)
+        "__pycache__" in absolute.parts
+        or absolute == Path(os.devnull)
+        or Path(tempfile.gettempdir()).resolve() in (absolute, *absolute.parents)
     )

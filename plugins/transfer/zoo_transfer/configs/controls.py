@@ -1,4 +1,4 @@
-"""Settings of the controls and of the baseline (torch-free)."""
+"""Settings of the controls and of the baselines. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["AutoencoderPriorConfig", "RandomEncoderConfig", "ScratchConfig", "Sh
 
 @dataclass(frozen=True)
 class ScratchConfig:
-    """Nothing to set."""
+    """It has no settings."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ShuffledInitConfig:
 
 @dataclass(frozen=True)
 class AutoencoderPriorConfig:
-    """`components`, `shrinkage`, `ridge` and `seed` of the mixture, as in gmm-prior."""
+    """The mixture's settings, as in gmm-prior."""
 
     components: int = 10
     shrinkage: float = 0.1

@@ -1,4 +1,4 @@
-"""Settings of the added losses (torch-free)."""
+"""Settings of the auxiliary losses. Imports no torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["DenoisingFeaturesConfig", "FeatureDistillConfig", "FeatureMomentsCon
 
 @dataclass(frozen=True)
 class ReconAnchorConfig:
-    """`weight` of the anchor at the start; it falls to 0 as a cosine over `images`. `pixels` weighs the L1 distance of
-    the images against the distance of the features. With a `balance` above 0 the anchor is scaled before that, so that
-    its gradient's norm is `balance` times the adversarial one's."""
+    """`weight` of the loss at the start; it falls to 0 as a cosine over `images`. `pixels` is the weight of the images'
+    L1 distance relative to the features' distance. If `balance` is above 0, the loss is first scaled so that the norm
+    of its gradient is `balance` times that of the adversarial loss."""
 
     weight: float = 1.0
     pixels: float = 0.1
@@ -27,8 +27,8 @@ class ReconAnchorConfig:
 
 @dataclass(frozen=True)
 class FeatureMomentsConfig:
-    """`weight` of the moments' distance; their moving average keeps `keep` of itself a step. `alone`: no discriminator
-    at all, the generator learns from the moments only."""
+    """`weight` of the moments' distance; `keep` is the decay of the moving averages per step. With `alone` the
+    generator is trained on the moments only, without a discriminator."""
 
     weight: float = 0.3
     keep: float = 0.99
@@ -42,8 +42,8 @@ class FeatureMomentsConfig:
 
 @dataclass(frozen=True)
 class DenoisingFeaturesConfig:
-    """`weight` of the term; the denoiser has three layers of `width` and is trained in `steps` of `batch` codes with
-    noise of standard deviation `noise` (codes are standardised)."""
+    """`weight` of the loss. The denoiser has three hidden layers of `width`; it is trained with Adam for `steps` of
+    `batch` standardised codes, with noise of standard deviation `noise`. `seed` draws its weights and the noise."""
 
     weight: float = 0.05
     width: int = 512
@@ -60,8 +60,9 @@ class DenoisingFeaturesConfig:
 
 @dataclass(frozen=True)
 class FeatureDistillConfig:
-    """`discriminator` weighs the features' distance, falling to 0 linearly over `images`; `generator` weighs the L1
-    distance between G(z) and the decoder's image of z, falling to 0 linearly over `generator_images`."""
+    """`discriminator` is the weight of the features' distance at the start; it falls to 0 linearly over `images`.
+    `generator` is the weight of the L1 distance between G's image and the decoder's at the start; it falls to 0
+    linearly over `generator_images`. `seed` draws the adapters' weights."""
 
     discriminator: float = 1.0
     images: int = 50_000

@@ -1,4 +1,4 @@
-"""Settings of other games: energies and codes (torch-free)."""
+"""Settings of energy-based GANs and of GANs on codes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zoo.plugin import PartSpec
-from zoo_transfer.configs.ranges import MANY, check_ranges, hold_widths
+from zoo_transfer.configs.ranges import MANY, check_ranges, check_widths
 
 __all__ = [
-    "BeganConfig",
-    "EbganConfig",
+    "BEGANConfig",
+    "EBGANConfig",
     "EnergyConfig",
     "EnergyDiscriminatorConfig",
-    "LatentGanConfig",
+    "LatentGANConfig",
     "LatentGeneratorConfig",
 ]
 
 
 @dataclass(frozen=True)
 class EnergyConfig:
-    """`objective`: `ebgan` with `margin` times the autoencoder's error on the images, and `pull_away` on the codes; or
-    `began` with its `gamma` and the step `lambda_k` of its control. `norm`: of the error, `l1` or `l2`."""
+    """`objective` is `ebgan`, with `margin` as a multiple of the autoencoder's error on the images and the weight
+    `pull_away` of the pulling-away term; or `began`, with its `gamma` and `lambda_k`. `norm` of the error is `l1` or
+    `l2`."""
 
     objective: Literal["ebgan", "began"] = "ebgan"
     norm: Literal["l1", "l2"] = "l2"
@@ -36,7 +37,7 @@ class EnergyConfig:
 
 @dataclass(frozen=True)
 class EnergyDiscriminatorConfig:
-    """The autoencoder whose error judges."""
+    """The autoencoder whose reconstruction error is the energy; `norm` of the error is `l1` or `l2`."""
 
     encoder: PartSpec
     bottleneck: PartSpec
@@ -49,9 +50,9 @@ class EnergyDiscriminatorConfig:
 
 
 @dataclass(frozen=True)
-class EbganConfig:
-    """`margin`: the energy beyond which a fake no longer interests D. `pull_away` weighs the term on the fakes'
-    codes."""
+class EBGANConfig:
+    """`margin` m: D gains nothing from generated images whose energy is above it. `pull_away` is the weight of the
+    pulling-away term."""
 
     margin: float = 1.0
     pull_away: float = 0.1
@@ -61,9 +62,9 @@ class EbganConfig:
 
 
 @dataclass(frozen=True)
-class BeganConfig:
-    """`gamma`: the wanted ratio of a fake's energy to a real one's, lower is sharper. `lambda_k`: the control's
-    step."""
+class BEGANConfig:
+    """`gamma` is the target ratio of the energies of generated and real images; lower values give sharper images with
+    less variety. `lambda_k` is the step size of k."""
 
     gamma: float = 0.5
     lambda_k: float = 1e-3
@@ -73,11 +74,11 @@ class BeganConfig:
 
 
 @dataclass(frozen=True)
-class LatentGanConfig:
-    """Widths of the generator of codes and of their critic; the critic moves `critic_steps` times as often. The loss is
-    WGAN-GP's with `penalty`. Once the part `joint_after` of the budget is spent (1: never), the decoder learns too and
-    images are judged: D learns alone for `joint_warmup_images`, then the generator's rate rises over
-    `joint_ramp_images`."""
+class LatentGANConfig:
+    """`widths` of the hidden layers of the generator of codes and of its critic, which is trained `critic_steps` times
+    as often. `penalty` is the weight of WGAN-GP's penalty. Once the fraction `joint_after` of the budget is spent (1:
+    never), the decoder is trained too, against the discriminator of images: D alone for `joint_warmup_images`, then the
+    generator's learning rate rises over `joint_ramp_images`. `seed` draws the fresh weights."""
 
     widths: tuple[int, ...] = (256, 256, 256)
     critic_steps: int = 5
@@ -90,15 +91,15 @@ class LatentGanConfig:
     def __post_init__(self) -> None:
         check_ranges(self, critic_steps=(1, 1000), penalty=(0, MANY), joint_after=(0, 1))
         check_ranges(self, joint_warmup_images=(0, MANY), joint_ramp_images=(0, MANY))
-        hold_widths(self.widths)
+        check_widths(self.widths)
 
 
 @dataclass(frozen=True)
 class LatentGeneratorConfig:
-    """`generator` behind a map of noise to its standardised codes."""
+    """A network with hidden layers of `widths` that maps noise to standardised codes, in front of `generator`."""
 
     generator: PartSpec
     widths: tuple[int, ...] = (256, 256, 256)
 
     def __post_init__(self) -> None:
-        hold_widths(self.widths)
+        check_widths(self.widths)

@@ -1,4 +1,4 @@
-"""Settings of the priors that are fitted to codes (torch-free)."""
+"""Settings of the priors that are fitted to codes. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from zoo.plugin import ConfigError
 from zoo_transfer.configs.ranges import check_ranges
 
-__all__ = ["FlowPriorConfig", "GaussianPriorConfig", "MixturePriorConfig"]
+__all__ = ["FittedFlowConfig", "FittedGaussianConfig", "FittedMixtureConfig"]
 
 
 @dataclass(frozen=True)
-class GaussianPriorConfig:
-    """`fold`: put the Gaussian into the generator's first layer, so that the GAN keeps N(0, I). `ridge` is added to the
-    covariance's diagonal."""
+class FittedGaussianConfig:
+    """With `fold` the Gaussian is folded into the generator's first layer, and the GAN keeps the prior N(0, I). `ridge`
+    is added to the covariance's diagonal."""
 
     fold: bool = True
     ridge: float = 1e-4
@@ -24,8 +24,9 @@ class GaussianPriorConfig:
 
 
 @dataclass(frozen=True)
-class MixturePriorConfig:
-    """`components` Gaussians with full covariances, each shrunk towards its diagonal by `shrinkage`."""
+class FittedMixtureConfig:
+    """`components` Gaussians with full covariances. Each covariance is shrunk towards its diagonal by `shrinkage`, 0 to
+    1, and `ridge` is added to the diagonal. `seed` draws the initial means."""
 
     components: int = 10
     shrinkage: float = 0.1
@@ -42,8 +43,9 @@ class MixturePriorConfig:
 
 
 @dataclass(frozen=True)
-class FlowPriorConfig:
-    """A flow of `layers` affine couplings of `width`, fitted in `steps` of `batch` codes (Adam, `learning_rate`)."""
+class FittedFlowConfig:
+    """A flow of `layers` affine couplings with networks of `width`, fitted with Adam for `steps` of `batch` codes.
+    `seed` draws its weights and the batches."""
 
     layers: int = 6
     width: int = 64

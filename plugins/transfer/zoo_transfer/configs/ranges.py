@@ -1,4 +1,4 @@
-"""Limits of settings (torch-free)."""
+"""Range checks of settings. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 from zoo.plugin import ConfigError
 
-__all__ = ["MANY", "check_ranges", "hold_widths"]
+__all__ = ["MANY", "check_ranges", "check_widths"]
 
 MANY = 1e9
-"""More than anybody uses: images, steps, weights."""
+"""An upper limit for counts of images and steps and for weights, far above any use."""
 
 
 def check_ranges(config: Any, **ranges: tuple[float, float]) -> None:
-    """Hold numbers to closed ranges. Raises ConfigError naming the setting."""
+    """Check that settings are within closed ranges. Raises ConfigError, which names the setting."""
     for name, (low, high) in ranges.items():
         value = getattr(config, name)
         if not low <= value <= high:
             raise ConfigError(f"{name} {value} is not within {low:g} to {high:g}")
 
 
-def hold_widths(widths: Sequence[int]) -> None:
-    """At least one layer, each of 1 to 65,536. Raises ConfigError."""
+def check_widths(widths: Sequence[int]) -> None:
+    """Check that there is at least one layer, and each has 1 to 65,536 units. Raises ConfigError."""
     if not widths or any(not 1 <= width <= 65536 for width in widths):
         raise ConfigError(f"widths {list(widths)} are not whole numbers within 1 to 65,536")

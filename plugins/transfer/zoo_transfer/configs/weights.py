@@ -1,4 +1,4 @@
-"""Settings of the strategies that copy, freeze or hold weights (torch-free)."""
+"""Settings of the strategies that copy, freeze or penalise weights. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from zoo_transfer.configs.ranges import MANY, check_ranges
 __all__ = [
     "DecoderDistillConfig",
     "DecoderInitConfig",
-    "ElasticConfig",
+    "EWCConfig",
     "EncoderInitConfig",
     "FreezeLowerConfig",
+    "L2SPConfig",
     "RecalibratedNormConfig",
     "SpectralGainConfig",
-    "StartingPointConfig",
 ]
 
 
 @dataclass(frozen=True)
 class DecoderInitConfig:
-    """The discriminator learns alone for `warmup_images`, or until it ranks more than `warmup_accuracy` of the pairs
-    (real, generated) right (1: no end before); then the generator's learning rate rises linearly from `ramp_start`
-    times its own to its own over `ramp_images`. With both 0 the generator learns from the start."""
+    """D is trained alone for `warmup_images`, or until it ranks more than the share `warmup_accuracy` of the pairs
+    (real, generated) correctly (1: never before). Then the generator's learning rate rises linearly over `ramp_images`,
+    from the fraction `ramp_start` to its full value. With both counts 0 the generator is trained from the first
+    step."""
 
     warmup_images: int = 0
     warmup_accuracy: float = 0.8
@@ -36,8 +37,8 @@ class DecoderInitConfig:
 
 @dataclass(frozen=True)
 class DecoderDistillConfig(DecoderInitConfig):
-    """The generator learns for `steps` of `batch` codes with Adam, its `learning_rate` falling to 0 as a cosine; `seed`
-    draws the codes. Then the game begins as in decoder-init."""
+    """The generator is trained on the decoder's images for `steps` of `batch` codes with Adam; the `learning_rate`
+    falls to 0 as a cosine, and `seed` draws the codes. The other settings are those of decoder-init."""
 
     steps: int = 1_000
     batch: int = 64
@@ -51,20 +52,20 @@ class DecoderDistillConfig(DecoderInitConfig):
 
 @dataclass(frozen=True)
 class EncoderInitConfig:
-    """Nothing to set."""
+    """It has no settings."""
 
 
 @dataclass(frozen=True)
 class SpectralGainConfig:
-    """`base`: a discriminator, whose spectrally normalised layers get a fixed gain."""
+    """`base` is the discriminator whose spectrally normalised layers get a gain."""
 
     base: PartSpec
 
 
 @dataclass(frozen=True)
 class FreezeLowerConfig:
-    """`stages` of the discriminator, from the image on, that do not learn until the part `unfreeze_after` of the budget
-    is spent (1: never)."""
+    """The discriminator's first `stages`, counted from the image, are frozen until the fraction `unfreeze_after` of the
+    budget is spent (1: for the whole run)."""
 
     stages: int = 1
     unfreeze_after: float = 1.0
@@ -74,8 +75,8 @@ class FreezeLowerConfig:
 
 
 @dataclass(frozen=True)
-class StartingPointConfig:
-    """`generator` and `discriminator` weigh the squared distance of each net's weights from their start."""
+class L2SPConfig:
+    """`generator` and `discriminator` are the weights of each network's squared distance from its start."""
 
     generator: float = 1e-3
     discriminator: float = 0.0
@@ -85,8 +86,8 @@ class StartingPointConfig:
 
 
 @dataclass(frozen=True)
-class ElasticConfig:
-    """`weight` of the anchor; the Fisher information is estimated on `samples` codes drawn with `seed`."""
+class EWCConfig:
+    """`weight` of the penalty; the Fisher information is estimated on `samples` codes drawn with `seed`."""
 
     weight: float = 1e-3
     samples: int = 64
@@ -98,7 +99,7 @@ class ElasticConfig:
 
 @dataclass(frozen=True)
 class RecalibratedNormConfig:
-    """`batches` of `batch` codes each; `seed` draws them."""
+    """The statistics are averages over `batches` of `batch` codes each, drawn with `seed`."""
 
     batches: int = 100
     batch: int = 64

@@ -15,7 +15,7 @@ from zoo.plugin import (
     RegisteredComponent,
     Setting,
     ZooError,
-    available_releases,
+    available_release,
     components,
     config_class,
     data_url,
@@ -74,10 +74,10 @@ class StrategyPage:
 def card_of(entry: Entry) -> Card:
     """Everything on this machine about a registered release; nothing is pulled. Raises IntegrityError if its picture is
     not the pinned one."""
-    found = available_releases(entry)
-    if found is None:
+    local = available_release(entry)
+    if local is None:
         return Card(entry, None, "", "")
-    folder, manifest = found
+    folder, manifest = local
     pin = manifest.files.get("samples.png")
     picture = _small(read_pinned(folder, "samples.png", pin)) if pin is not None else ""
     lineage = manifest.lineage
@@ -113,7 +113,7 @@ def _strategy(registered: RegisteredComponent) -> StrategyPage:
 
 
 def _words(values: object) -> tuple[str, ...]:
-    """Names of a class attribute; none if only the instances of a strategy decide what it slots."""
+    """Names of a class attribute; none if they depend on a strategy's settings."""
     return tuple(sorted(map(str, values))) if isinstance(values, (frozenset, set, tuple)) else ()
 
 
@@ -123,20 +123,20 @@ def _small(png: bytes) -> str:
 
     try:
         with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
-            drawn = picture.convert("RGB")
+            small = picture.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # a stranger's file
         return ""
-    drawn.thumbnail((_WIDEST, 2 * _WIDEST))
+    small.thumbnail((_WIDEST, 2 * _WIDEST))
     buffer = io.BytesIO()
-    drawn.save(buffer, "PNG", optimize=True)
+    small.save(buffer, "PNG", optimize=True)
     return data_url(buffer.getvalue())
 
 
 def derived_from(cards: Sequence[Card]) -> dict[str, tuple[str, ...]]:
     """By release, the GANs that were transferred from it."""
-    found: dict[str, tuple[str, ...]] = {}
+    derived: dict[str, tuple[str, ...]] = {}
     for card in cards:
         lineage = card.manifest.lineage if card.manifest else None
         if lineage and lineage.source:
-            found[lineage.source.name] = (*found.get(lineage.source.name, ()), card.entry.name)
-    return found
+            derived[lineage.source.name] = (*derived.get(lineage.source.name, ()), card.entry.name)
+    return derived

@@ -1,4 +1,4 @@
-"""From an image's size to the channels of each resolution, and which sizes there are. Imports no torch."""
+"""The image sizes that DCGAN supports, and the channels at each resolution. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from zoo_dcgan.config import EncoderConfig, GeneratorConfig
 __all__ = ["BASE", "SIZES", "channels"]
 
 BASE = 4
-"""Side of the coarsest map."""
+"""Side of the coarsest feature map, in pixels."""
 
 SIZES = (8, 16, 32, 64, 128, 256)
 
 
 def channels(config: EncoderConfig | GeneratorConfig, data: DataSpec, verb: str) -> tuple[int, ...]:
-    """Channels at half the image's side, a quarter of it, ... down to 4x4.
+    """The channels at half the image's side, a quarter of it, ... down to 4x4.
 
-    `verb` says what the network does with images, for the error: CompositionError unless they are square with
-    a side in `SIZES`.
+    `verb` says in the error what the network does with images. Raises CompositionError unless they are square with a
+    side in `SIZES`.
 
     >>> channels(EncoderConfig(width=32), DataSpec((1, 32, 32)), "reads")
     (32, 64, 128)
@@ -29,10 +29,10 @@ def channels(config: EncoderConfig | GeneratorConfig, data: DataSpec, verb: str)
 
 
 def _check_shape(data: DataSpec, verb: str) -> None:
-    offer = f"dcgan {verb} {', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} px images"
+    supported = f"dcgan {verb} {', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} px images"
     if not data.is_image:
         raise CompositionError(
-            f"{offer}; asked: vectors of {data.size} values",
+            f"{supported}; asked: vectors of {data.size} values",
             "Use the component mlp for vectors, or give an image's shape (C, H, W), for example (1, 32, 32).",
         )
     colours, height, width = data.shape
@@ -42,6 +42,6 @@ def _check_shape(data: DataSpec, verb: str) -> None:
     side = next((size for size in SIZES if size >= max(height, width)), SIZES[-1])
     fits = 'padded (prepare="pad")' if max(height, width) <= side else 'scaled down (prepare="resize")'
     raise CompositionError(
-        f"{offer}; asked: {asked}",
+        f"{supported}; asked: {asked}",
         f"Give shape ({colours}, {side}, {side}): {asked} images are then {fits}.",
     )

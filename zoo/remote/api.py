@@ -1,7 +1,7 @@
-"""One question to the Hub: a single GET that fails at once without a network, and an answer that is held to be hostile.
+"""A single GET to the Hub's API: it fails at once without a network, and its answer is not trusted.
 
-The client's own `HfApi` asks the same, but importing it takes longer than downloading a small release, and its
-listings try for 23 seconds where there is no network.
+`HfApi` of the client could do the same, but importing it takes longer than downloading a small release, and without a
+network its listings retry for 23 seconds.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from zoo.errors import RemoteError
 __all__ = ["NotAHub", "api_get"]
 
 _LARGEST = 50_000_000
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 
 
 class NotAHub(RemoteError):
-    """Something else answers at that address."""
+    """The server at HF_ENDPOINT did not answer as a Hub does."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "Check HF_ENDPOINT.")
 
 
 def api_get(path: str, **parameters: str) -> Any:
-    """The answer to GET `<endpoint>/api/<path>` as plain data. Raises what the client raises, and NotAHub."""
+    """The answer to GET `<endpoint>/api/<path>` as plain data. Raises the client's errors, and NotAHub."""
     from huggingface_hub import constants
 
-    # Documented under this name, though the module does not say that it exports them.
+    # documented under this name, but missing from the module's __all__
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status  # type: ignore[attr-defined]
 
     url = f"{constants.ENDPOINT}/api/{path}"
-    reply = get_session().get(url, headers=build_hf_headers(), params=parameters, timeout=_PATIENCE)
+    reply = get_session().get(url, headers=build_hf_headers(), params=parameters, timeout=_TIMEOUT)
     hf_raise_for_status(reply)
     return parse_json(reply.content, f"the answer of {constants.ENDPOINT}", largest=_LARGEST, error=NotAHub)

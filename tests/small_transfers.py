@@ -18,24 +18,26 @@ from zoo.transfers.apply import TransferResult
 from zoo.types import PartSpec
 
 
-def move(images: ImageSet, *parts: Any, arch: str = "dcgan", seed: int = 0) -> TransferResult:
-    """Strategies, by name or as (name, settings), from a tiny autoencoder into a GAN of its like."""
+def transfer(images: ImageSet, *parts: Any, arch: str = "dcgan", seed: int = 0) -> TransferResult:
+    """Transfer a tiny autoencoder into a GAN like it, by strategies given as names, specs or (name, settings)."""
     source = autoencoder(arch, seed=seed)
     return zoo.transfer(source, zoo.gan(like=source, seed=1), [as_spec(part) for part in parts], data=images)
 
 
 def as_spec(part: Any) -> PartSpec:
+    if isinstance(part, PartSpec):
+        return part
     return PartSpec(part) if isinstance(part, str) else PartSpec(*part)
 
 
-def trainer_of(transferred: TransferResult, images: ImageSet, **settings: Any) -> GANTrainer:
-    """The transfer in training, with the settings that it asks for and those given."""
+def make_trainer(transferred: TransferResult, data: ImageSet, /, **settings: Any) -> GANTrainer:
+    """A trainer of the transferred GAN, with the plan's settings and those given."""
     plain = {"batch": 8, **transferred.plan.recipe, **settings}
-    return GANTrainer(transferred.plan, images, from_plain(AdversarialTraining, plain, "training"), 0)
+    return GANTrainer(transferred.plan, data, from_plain(AdversarialTraining, plain, "training"), 0)
 
 
 def run(trainer: GANTrainer, images: ImageSet, steps: int) -> None:
-    """Steps as the loop takes them."""
+    """Train for some steps, as the training loop does."""
     batches = Batches(images.train, trainer.training.batch, trainer.streams["data"])
     for i in range(steps):
         trainer.step(batches.next(), i * trainer.training.batch)

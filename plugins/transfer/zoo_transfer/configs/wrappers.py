@@ -1,11 +1,11 @@
-"""Settings of what is built around a net, and of the nets themselves (torch-free)."""
+"""Settings of the strategies that wrap a network, and of the wrapped networks. Imports no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from zoo.plugin import PartSpec
-from zoo_transfer.configs.ranges import MANY, check_ranges, hold_widths
+from zoo_transfer.configs.ranges import MANY, check_ranges, check_widths
 
 __all__ = [
     "FeatureConcatConfig",
@@ -19,8 +19,8 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FeatureConcatConfig:
-    """`strength` of the head on the encoder's last `stages`; each is projected to `channels`, by default as many as the
-    narrowest of those stages has, at most 64."""
+    """`strength` multiplies the logit of the head on the encoder's last `stages`. Each stage is projected to
+    `channels`: by default as many as the narrowest of them has, at most 64. `seed` draws the head's weights."""
 
     strength: float = 0.5
     stages: int = 3
@@ -35,7 +35,7 @@ class FeatureConcatConfig:
 
 @dataclass(frozen=True)
 class FeatureDiscriminatorConfig:
-    """`base` judges images, a head on the last `stages` of the frozen `encoder` adds `strength` times its logit."""
+    """A head on the last `stages` of the frozen `encoder` adds `strength` times its logit to those of `base`."""
 
     base: PartSpec
     encoder: PartSpec
@@ -49,8 +49,9 @@ class FeatureDiscriminatorConfig:
 
 @dataclass(frozen=True)
 class ProjectedHeadsConfig:
-    """`strength` multiplies the heads' logits (0: no heads); `channels` of the finest projected stage, at most `stages`
-    of them, the coarsest. `encoder`: another component than the autoencoder's encoder, with weights of its own."""
+    """`strength` multiplies the heads' logits; at 0 there are no heads. The coarsest `stages` are projected; the finest
+    of them to `channels`, each coarser one to twice as many. `encoder` is used in place of the autoencoder's, with the
+    weights that it is built with. `seed` draws projections and heads."""
 
     strength: float = 1.0
     stages: int = 4
@@ -64,8 +65,7 @@ class ProjectedHeadsConfig:
 
 @dataclass(frozen=True)
 class ProjectedDiscriminatorConfig:
-    """`base` judges images, one head per projected stage of the frozen `encoder` judges features; `feature_data` is the
-    shape that the encoder takes, if it is not the image's."""
+    """One head per projected stage of the frozen `encoder` adds `strength` times its logits to those of `base`."""
 
     base: PartSpec
     encoder: PartSpec
@@ -79,8 +79,8 @@ class ProjectedDiscriminatorConfig:
 
 @dataclass(frozen=True)
 class MinerConfig:
-    """A miner of `widths` in front of the generator, added with `strength`; the generator itself learns too unless
-    `freeze`."""
+    """A miner with hidden layers of `widths` in front of the generator; its output is multiplied by `strength` and
+    added to the code. With `freeze` the generator itself is not trained. `seed` draws the miner's weights."""
 
     widths: tuple[int, ...] = (64, 64)
     strength: float = 1.0
@@ -89,12 +89,12 @@ class MinerConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self, strength=(0, MANY))
-        hold_widths(self.widths)
+        check_widths(self.widths)
 
 
 @dataclass(frozen=True)
 class MinedGeneratorConfig:
-    """`generator` behind a miner."""
+    """A miner with hidden layers of `widths`, multiplied by `strength`, in front of `generator`."""
 
     generator: PartSpec
     widths: tuple[int, ...] = (64, 64)
@@ -102,4 +102,4 @@ class MinedGeneratorConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self, strength=(0, MANY))
-        hold_widths(self.widths)
+        check_widths(self.widths)

@@ -1,0 +1,53 @@
+"""A discriminator that wraps the GAN's own and adds logits computed from a frozen encoder's features."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    Discriminator,
+    PartSpec,
+    TransferError,
+    build_discriminator,
+    build_part,
+    require_same_data,
+)
+
+__all__ = ["FrozenEncoderWrapper", "require_logits"]
+
+
+class FrozenEncoderWrapper(Discriminator):
+    """The trained discriminator `base`, and an `encoder` that is not trained and always in eval mode."""
+
+    always_frozen: tuple[str, ...] = ("encoder",)
+
+    def __init__(self, base: PartSpec, encoder: PartSpec, data: DataSpec) -> None:
+        super().__init__()
+        device = torch.get_default_device().type
+        self.data = data
+        self.base = build_discriminator(base, data, device=device)
+        self.logit_groups = self.base.logit_groups
+        self.encoder = build_part("encoder", encoder, "encoder", data, device=device).requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of everything but the encoder."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+
+def require_logits(source: Autoencoder, gan: GAN, strategy: str) -> None:
+    """Raises TransferError if the source's samples differ from the GAN's, or if D gives an energy, to which no logits
+    can be added."""
+    require_same_data(source, gan, strategy)
+    if getattr(gan.discriminator, "bottleneck", None) is not None:
+        raise TransferError(
+            f"{gan.specs['discriminator'].component} fills the slot 'discriminator' with an energy, and {strategy} "
+            "would add logits to it",
+            "Choose one of the two.",
+        )

@@ -1,0 +1,41 @@
+"""Put a component of this plugin into a GAN, and check that the GAN and the source go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from zoo.plugin import GAN, Autoencoder, PartSpec, TransferError, build_part, normalise, to_plain
+
+__all__ = ["device_of", "require_same_latent", "with_component", "with_part"]
+
+
+def device_of(gan: GAN) -> str:
+    """The type of the GAN's device: `cpu`, `cuda`, `meta`, ..."""
+    return next(gan.generator.parameters()).device.type
+
+
+def with_part(gan: GAN, role: str, part: nn.Module, spec: PartSpec) -> GAN:
+    """A GAN that shares every part with `gan`, except for the `prior`, `generator` or `discriminator`."""
+    return GAN(**{**gan.parts, role: part}, specs=gan.specs | {role: spec})  # type: ignore[arg-type]
+
+
+def with_component(gan: GAN, role: str, name: str, config: Any, *, inner: str = "", seed: int = 0) -> GAN:
+    """The GAN with the component `transfer/<name>` as its `generator` or `discriminator`, with fresh weights from
+    `seed`. If `inner` is given, the new part wraps the old one, which becomes its child of that name."""
+    spec = normalise(role, PartSpec(f"transfer/{name}", to_plain(config)))
+    sizes = (gan.data, gan.latent_dim) if role == "generator" else (gan.data,)
+    part = build_part(role, spec, name, *sizes, seed=seed, device=device_of(gan))
+    if inner:
+        setattr(part, inner, gan.parts[role])
+    return with_part(gan, role, part, spec)
+
+
+def require_same_latent(source: Autoencoder, gan: GAN, strategy: str) -> None:
+    """Raises TransferError if the GAN's latent dimension is not the autoencoder's."""
+    if source.latent_dim != gan.latent_dim:
+        raise TransferError(
+            f"{strategy}: the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
+            f"Compose the GAN with latent_dim={source.latent_dim}.",
+        )
