@@ -28,6 +28,8 @@ NAMES = (
     # transfer
     *("promised", "told_apart", "look_at", "_granules", "Carried", "Moved"),
 )
+CODE_NAMES = {*NAMES, "found", "told", "held", "looks", "whose"}
+"""As names in code the last ones meant several things; in prose they are plain English."""
 PHRASES = (
     "stays as it is and gets the figures",
     "hand what it learnt",
@@ -58,7 +60,7 @@ def retired_names(path: Path) -> Iterator[str]:
     """The retired names that a file of code uses, with their lines."""
     with tokenize.open(path) as file:
         for token in tokenize.generate_tokens(file.readline):
-            if token.type == tokenize.NAME and token.string in NAMES:
+            if token.type == tokenize.NAME and token.string in CODE_NAMES:
                 yield f"{path.relative_to(ROOT)}:{token.start[0]}: {token.string}"
 
 

@@ -144,12 +144,12 @@ def interpolate(
 
 
 def _part(model: Any, part: str, name: str) -> Any:
-    found = getattr(model, part)
-    if found is None:
+    network = getattr(model, part)
+    if network is None:
         if part == "autoencoder":
             raise ConfigError(f"{name} holds no autoencoder, only a GAN", "Others: zoo list")
         raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
-    return found
+    return network
 
 
 def _write(images: Any, spec: Any, out: Path, columns: int = 8) -> None:

@@ -124,10 +124,10 @@ def _previews(entries: Any) -> None:
     from zoo.registry.index import available_release
 
     for entry in entries:
-        found = available_release(entry)
-        if found is not None:
+        local = available_release(entry)
+        if local is not None:
             click.echo(f"\n{entry.name}")
-            pictures.samples(*found, tiles=4, rows=1)
+            pictures.samples(*local, tiles=4, rows=1)
 
 
 def _release(name: str, as_json: bool) -> None:
@@ -194,7 +194,7 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
     if not offers:
         known = [registered.component.name for registered in plugins.components(kind, "*?")]
         raise UnknownName(f"there is no component {name!r}", near(name, known))
-    found = [
+    records = [
         {
             "kind": registered.component.kind,
             "id": registered.id,
@@ -205,9 +205,9 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
         for registered in offers
     ]
     if as_json:
-        show.print_json(found)
+        show.print_json(records)
         return
-    for registered, record in zip(offers, found, strict=True):
+    for registered, record in zip(offers, records, strict=True):
         click.echo(click.style(f"{record['kind']} {record['id']}", bold=True) + f"  {registered.component.summary}")
         click.echo(f"  from {record['distribution']}")
         show.facts([(f"  {s.name}", f"{s.type} = {s.default}") for s in settings_of(plugins.config_class(registered))])
@@ -239,11 +239,11 @@ def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:
     autoencoder = load(name).autoencoder
     if autoencoder is None:
         raise ConfigError(f"{name} holds no autoencoder", "zoo list shows what each release holds.")
-    found = [fit for fit in check_compatibility(autoencoder) if fnmatch.fnmatchcase(fit.name, pattern)]
+    fits = [fit for fit in check_compatibility(autoencoder) if fnmatch.fnmatchcase(fit.name, pattern)]
     if as_json:
-        show.print_json([asdict(fit) for fit in found])
+        show.print_json([asdict(fit) for fit in fits])
     elif quiet:
-        show.print_lines(fit.name for fit in found if fit.fits)
+        show.print_lines(fit.name for fit in fits if fit.fits)
     else:
-        rows = [(fit.kind, fit.name, "yes" if fit.weights else "no", fit.why or "fits") for fit in found]
+        rows = [(fit.kind, fit.name, "yes" if fit.weights else "no", fit.why or "fits") for fit in fits]
         show.print_table(("kind", "name", "takes weights", ""), rows)

@@ -134,8 +134,7 @@ def open_model(name: str, device: str | None = None) -> Any:
     from zoo.training.devices import choose
 
     chosen = choose(device or "auto")
-    found = api.open_model(name)
-    for model in (found.autoencoder, found.gan):
-        if model is not None:
-            model.to(chosen)
-    return found
+    loaded = api.open_model(name)
+    for model in filter(None, (loaded.autoencoder, loaded.gan)):
+        model.to(chosen)
+    return loaded

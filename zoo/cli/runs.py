@@ -40,11 +40,11 @@ def list_runs(folder: Path, as_json: bool, quiet: bool) -> None:
     """
     from zoo.training.summary import find_runs, summarise
 
-    found = find_runs(folder)
+    folders = find_runs(folder)
     if quiet:
-        show.print_lines(found)
+        show.print_lines(folders)
         return
-    summaries = [summarise(path) for path in found]
+    summaries = [summarise(path) for path in folders]
     if as_json:
         show.print_json([summary.plain() for summary in summaries])
     elif not summaries:
@@ -99,7 +99,7 @@ def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_
 
     summaries = [summarise(folder) for folder in dict.fromkeys(folders)]
     differing = differences([summary.recipe for summary in summaries])
-    name = figure or next((found for found in map(_default, summaries) if found), None)
+    name = figure or next((default for default in map(_default, summaries) if default), None)
     if png is not None:
         _write_png(summaries, name, png)
     if as_json:
@@ -155,10 +155,11 @@ def facts_of(summary: Summary) -> list[tuple[str, object]]:
             changed = ", ".join(f"{key} = {value}" for key, value in recipe.parent.overridden.items())
             rows.append(("goes on from", f"{recipe.parent.run} at {recipe.parent.shown:,} images, with {changed}"))
             rows.append(("its checkpoint", f"sha256 {recipe.parent.sha256}"))
-    for name, found in summary.figures.items():
+    for name, figures in summary.figures.items():
         best = summary.best_figure(name)
         assert best is not None, "a figure that was measured has a best value"
-        rows.append((name, f"{found[-1].value:.4g} at {found[-1].shown:,}, best {best.value:.4g} at {best.shown:,}"))
+        last = figures[-1]
+        rows.append((name, f"{last.value:.4g} at {last.shown:,}, best {best.value:.4g} at {best.shown:,}"))
     if summary.state in ("stopped", "died", "failed"):
         rows.append(("continue", f"zoo resume {summary.folder}"))
     return rows
@@ -173,12 +174,12 @@ def _table(summaries: Sequence[Summary], name: str | None) -> None:
         level = sign * max(sign * best.value for best in bests if best)
     rows = []
     for label, summary, best in zip(_labels(summaries), summaries, bests, strict=True):
-        found = _series(summary, name) if name else []
-        last = f"{found[-1].value:.4g} at {found[-1].shown:,}" if found else "-"
+        series = _series(summary, name) if name else []
+        last = f"{series[-1].value:.4g} at {series[-1].shown:,}" if series else "-"
         row = [label, _state(summary), f"{summary.shown:,}", last]
         row.append(f"{best.value:.4g} at {best.shown:,}" if best else "-")
         if level is not None:
-            row.append(f"{next(f.shown for f in found if sign * f.value <= sign * level):,}")
+            row.append(f"{next(f.shown for f in series if sign * f.value <= sign * level):,}")
         rows.append(row)
     head = ["run", "state", "shown", f"last {name or ''}".strip(), "best"]
     show.print_table([*head, f"reaches {level:.4g} at"] if level is not None else head, rows)
@@ -210,9 +211,9 @@ def _write_png(summaries: Sequence[Summary], name: str | None, path: Path) -> No
     if name is None:
         raise ConfigError("there is nothing to draw: nothing was measured", "Wait for the first event.")
     series = {
-        label: [(figure.shown, figure.value, figure.low, figure.high) for figure in found]
+        label: [(figure.shown, figure.value, figure.low, figure.high) for figure in series]
         for label, summary in zip(_labels(summaries), summaries, strict=True)
-        if (found := _series(summary, name))
+        if (series := _series(summary, name))
     }
     write_atomically(path, curve(series, xlabel="images shown", ylabel=name, title=name))
 

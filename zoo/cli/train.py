@@ -246,10 +246,10 @@ def _hint_on_interrupt(folder: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt as stop:
         runs = (folder, folder / "autoencoder", folder / "gan", autoencoder_run_dir(folder))
-        found = [path for run in runs for path in (run / "checkpoints").glob("[0-9]*")]
-        if not found:
+        checkpoints = [path for run in runs for path in (run / "checkpoints").glob("[0-9]*")]
+        if not checkpoints:
             raise click.Abort("Nothing was trained so far. Begin again with the same command.") from stop
-        newest = max(found, key=lambda path: path.stat().st_mtime).parent.parent
+        newest = max(checkpoints, key=lambda path: path.stat().st_mtime).parent.parent
         first = newest in (folder / "autoencoder", autoencoder_run_dir(folder))  # the GAN's training has not begun
         command = "give the same command again" if first else f"zoo resume {newest}"
         raise click.Abort(f"The checkpoint is written. Continue: {command}") from stop

@@ -22,7 +22,7 @@ from zoo.errors import ConfigError, DataError
 from zoo.types import DataSpec
 
 __all__ = [
-    "Found",
+    "ImageListing",
     "any_colour",
     "common_shape",
     "decode_image",
@@ -46,7 +46,7 @@ _COLOURLESS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ImageListing:
     """The files of a folder that may be images, as ascending relative paths, their sizes in bytes, and what is
     skipped."""
 
@@ -56,7 +56,7 @@ class Found:
     sizes: tuple[int, ...] = ()
 
 
-def find_images(root: Path) -> Found:
+def find_images(root: Path) -> ImageListing:
     """Walk the folder, or what of it changed since (`zoo.data.index`). Hidden names are ignored, links are listed and
     not followed.
 
@@ -70,13 +70,13 @@ def find_images(root: Path) -> Found:
         raise DataError(f"folder {root} cannot be read: {error.strerror or error}", "Check path and rights.") from error
     known = index.load_index(top)
     listings, skipped = _walked(top, known)
-    found = _found(top, listings, skipped)
-    if known and not _matches_files(found):
+    listing = _list_images(top, listings, skipped)
+    if known and not _matches_files(listing):
         listings, skipped = _walked(top, {})
-        found = _found(top, listings, skipped)
+        listing = _list_images(top, listings, skipped)
     if listings != known:
         index.save_index(top, listings)
-    return found
+    return listing
 
 
 def _walked(top: Path, known: index.Index) -> tuple[dict[str, index.Listing], list[Skipped]]:
@@ -96,19 +96,19 @@ def _walked(top: Path, known: index.Index) -> tuple[dict[str, index.Listing], li
     return listings, skipped
 
 
-def _found(top: Path, listings: index.Index, skipped: Sequence[Skipped]) -> Found:
+def _list_images(top: Path, listings: index.Index, skipped: Sequence[Skipped]) -> ImageListing:
     files = [(_below(here, name), size) for here, listing in listings.items() for name, size in listing.files]
     files.sort(key=lambda file: os.fsencode(file[0]))
     links = [_below(here, name) for here, listing in listings.items() for name in listing.links]
-    found = [_skipped(link, _link_reason(top / link, top)) for link in links]
-    return Found(top, tuple(name for name, _ in files), (*skipped, *found), tuple(size for _, size in files))
+    refused = [_skipped(link, _link_reason(top / link, top)) for link in links]
+    return ImageListing(top, tuple(name for name, _ in files), (*skipped, *refused), tuple(size for _, size in files))
 
 
-def _matches_files(found: Found) -> bool:
+def _matches_files(listing: ImageListing) -> bool:
     """Whether some of the files, evenly spread, have the sizes that were listed."""
-    for at in np.linspace(0, len(found.files) - 1, min(len(found.files), _COMPARED)).round().astype(int).tolist():
+    for at in np.linspace(0, len(listing.files) - 1, min(len(listing.files), _COMPARED)).round().astype(int).tolist():
         try:
-            if os.lstat(found.root / found.files[at]).st_size != found.sizes[at]:
+            if os.lstat(listing.root / listing.files[at]).st_size != listing.sizes[at]:
                 return False
         except OSError:
             return False
@@ -120,7 +120,7 @@ def _below(here: str, name: str) -> str:
 
 
 def read_images(
-    found: Found, files: Sequence[str], spec: DataSpec
+    listing: ImageListing, files: Sequence[str], spec: DataSpec
 ) -> tuple[np.ndarray[Any, Any], list[str], list[Skipped]]:
     """Those files as uint8 `(N, *spec.shape)`, the N relative paths that could be read, and the others.
 
@@ -133,7 +133,7 @@ def read_images(
     with warnings.catch_warnings(action="ignore"):
         for name in files:
             try:
-                out[len(read)] = read_image(found.root / name, spec)
+                out[len(read)] = read_image(listing.root / name, spec)
             except ConfigError:
                 raise
             except Exception as error:  # whatever a stranger's file makes Pillow raise is a fact about that file
@@ -168,7 +168,7 @@ def unread(name: str, error: Exception) -> Skipped:
     return _skipped(name, _reason(error))
 
 
-def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
+def common_shape(listing: ImageListing, files: Sequence[str]) -> tuple[int, int, int]:
     """`(C, H, W)` of the images, from their headers; C is 1 if all are grey.
 
     Raises ConfigError, asking for a shape, if they differ in size, and DataError if none can be read.
@@ -177,7 +177,7 @@ def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
     grey = True
     for name in files:
         try:
-            with warnings.catch_warnings(action="ignore"), _opened(found.root / name) as picture:
+            with warnings.catch_warnings(action="ignore"), _opened(listing.root / name) as picture:
                 turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
                 sizes.add((picture.width, picture.height) if turned else (picture.height, picture.width))
                 grey = grey and picture.mode in _GREY_MODES
@@ -186,19 +186,19 @@ def common_shape(found: Found, files: Sequence[str]) -> tuple[int, int, int]:
         if len(sizes) > 1:
             some = " and ".join(f"{width} x {height}" for height, width in sorted(sizes))
             raise ConfigError(
-                f"the images of {found.root} have different sizes, among them {some}",
+                f"the images of {listing.root} have different sizes, among them {some}",
                 "Say to which shape they are to be brought, for example shape (3, 64, 64).",
             )
     if not sizes:
-        raise DataError(f"no file of {found.root} is an image that can be read", "Give a folder of PNG or JPEG files.")
+        raise DataError(f"no file of {listing.root} is a readable image", "Give a folder of PNG or JPEG files.")
     return (1 if grey else 3, *sizes.pop())
 
 
-def any_colour(found: Found, files: Sequence[str]) -> bool:
+def any_colour(listing: ImageListing, files: Sequence[str]) -> bool:
     """Whether one of a few images, evenly spread, shows a colour; grey pictures that are stored as RGB show none."""
     for at in np.linspace(0, len(files) - 1, min(len(files), _MOST_SAMPLED)).round().astype(int).tolist():
         try:
-            pixels = read_image(found.root / files[at], DataSpec((3, 16, 16)))
+            pixels = read_image(listing.root / files[at], DataSpec((3, 16, 16)))
         except Exception:  # read_images meets the same file again and lists it with its reason
             continue
         if int(np.ptp(pixels.astype(np.int16), axis=0).max()) > _COLOURLESS:

@@ -67,10 +67,10 @@ def list_folder(path: Path, known: Listing | None) -> Listing:
 def load_index(top: Path) -> Index:
     """The cached listings of the folders below `top`; none if there are none that can be read."""
     try:
-        found = json.loads(read_regular(_place(top), _LARGEST))
-        if found["format"] != _FORMAT:
+        plain = json.loads(read_regular(_place(top), _LARGEST))
+        if plain["format"] != _FORMAT:
             return {}
-        return {name: _listing(row) for name, row in found["folders"].items()}
+        return {name: _listing(row) for name, row in plain["folders"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 

@@ -15,7 +15,7 @@ import torch
 
 from zoo import plugins
 from zoo.data.config import DataConfig
-from zoo.data.folder import Found, any_colour, common_shape, find_images, printable, read_images, size_of_image
+from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images, size_of_image
 from zoo.data.images import ImageSet, Skipped
 from zoo.data.npz import LARGEST, check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
@@ -159,18 +159,19 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
 
 
 def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:
-    found = find_images(path)
-    if not found.files:
-        raise DataError(f"folder {path} holds no files to read{_format_skipped(found.skipped)}", "Put images into it.")
-    config = replace(config, source=str(found.root))
-    if config.stream is not False and (config.stream or _is_large(found, config, like)):
-        return _stream(FolderFiles(found), config, like, skipped=found.skipped)
-    files = [found.files[i] for i in limit_rows(found.files, config.limit)]
-    own = None if like is not None or config.shape is not None else common_shape(found, files)
+    listing = find_images(path)
+    if not listing.files:
+        reasons = _format_skipped(listing.skipped)
+        raise DataError(f"folder {path} holds no files to read{reasons}", "Put images into it.")
+    config = replace(config, source=str(listing.root))
+    if config.stream is not False and (config.stream or _is_large(listing, config, like)):
+        return _stream(FolderFiles(listing), config, like, skipped=listing.skipped)
+    files = [listing.files[i] for i in limit_rows(listing.files, config.limit)]
+    own = None if like is not None or config.shape is not None else common_shape(listing, files)
     spec = _spec_of_file(config, like, own)
     _check_size(len(files), spec, str(path))
-    pixels, read, unread = read_images(found, files, spec)
-    skipped = (*found.skipped, *unread)
+    pixels, read, unread = read_images(listing, files, spec)
+    skipped = (*listing.skipped, *unread)
     if not read:
         raise DataError(
             f"folder {path} holds no image that can be read{_format_skipped(skipped)}", "Give PNG or JPEG files."
@@ -181,9 +182,9 @@ def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> Image
             "Repair or remove them, or open the folder without strict.",
         )
     train = split(read, config.held_out_share)
-    name = printable(found.root.name) or "images"
+    name = printable(listing.root.name) or "images"
     opened = _image_set(name, spec, pixels, None, train, config=config, skipped=tuple(skipped))
-    return replace(opened, greyed=spec.shape[0] == 1 and any_colour(found, read))
+    return replace(opened, greyed=spec.shape[0] == 1 and any_colour(listing, read))
 
 
 def _open_scheme(config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -258,14 +259,14 @@ def _shape_of_some(files: Files, rows: Sequence[int]) -> tuple[int, int, int]:
     return (max(size[0] for size in sizes), *planes.pop())
 
 
-def _is_large(found: Found, config: DataConfig, like: DataSpec | None) -> bool:
-    count = len(found.files) if config.limit is None else min(config.limit, len(found.files))
+def _is_large(listing: ImageListing, config: DataConfig, like: DataSpec | None) -> bool:
+    count = len(listing.files) if config.limit is None else min(config.limit, len(listing.files))
     shape = like.shape if like is not None else config.shape
     if count > _LARGE_COUNT:
         return True
     if shape is None:
         try:
-            shape = common_shape(found, found.files[:1])
+            shape = common_shape(listing, listing.files[:1])
         except DataError:
             return False  # a file that is no image: the others are read, or listed, as a small set's are
     return count * math.prod(shape) > _LARGE

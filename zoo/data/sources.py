@@ -16,7 +16,7 @@ from typing import Any
 from zoo._utils.files import read_regular, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo.data import index
-from zoo.data.folder import Found
+from zoo.data.folder import ImageListing
 from zoo.errors import ConfigError, DataError
 
 __all__ = ["FolderFiles", "HubFiles", "RemoteFiles", "ShardFiles", "hub_files", "remote_files", "shard_files"]
@@ -29,24 +29,24 @@ _ENDINGS = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".png", ".ppm", ".
 class FolderFiles:
     """Files of a local folder. Reading follows no link."""
 
-    found: Found
+    listing: ImageListing
 
     @property
     def names(self) -> Sequence[str]:
         """Relative paths."""
-        return self.found.files
+        return self.listing.files
 
     @property
     def sizes(self) -> Sequence[int]:
         """Bytes."""
-        return self.found.sizes
+        return self.listing.sizes
 
     def read(self, row: int) -> bytes:
         """The file's bytes. Raises OSError, also if the size is not the listed one: the images of a run do not
         change while it trains."""
-        data = read_regular(self.found.root / self.found.files[row], _LARGEST)
-        if len(data) != self.found.sizes[row]:
-            index.drop_index(self.found.root)
+        data = read_regular(self.listing.root / self.listing.files[row], _LARGEST)
+        if len(data) != self.listing.sizes[row]:
+            index.drop_index(self.listing.root)
             raise OSError("it was written over since the folder was listed")
         return data
 
@@ -105,7 +105,7 @@ def remote_files(url: str) -> RemoteFiles:
     """The image files below a folder's URL, such as `s3://bucket/photos`; by their endings. Raises DataError."""
     system, root = _system(url)
     try:
-        found = system.find(root, detail=True)
+        entries = system.find(root, detail=True)
     except Exception as error:  # every file system raises its own
         raise DataError(
             f"{url} cannot be listed: {_line(error)}", "Check the address and your rights to it."
@@ -113,7 +113,7 @@ def remote_files(url: str) -> RemoteFiles:
     root = root.rstrip("/")
     files = sorted(
         (os.path.relpath(path, root), int(facts.get("size") or 0))
-        for path, facts in found.items()
+        for path, facts in entries.items()
         if path.lower().endswith(_ENDINGS) and "/." not in path
     )
     if not files:
@@ -184,7 +184,7 @@ def _members(system: Any, path: str) -> list[tuple[str, int, int]]:
         return [(str(name), int(offset), int(size)) for name, offset, size in json.loads(kept.read_bytes())]
     try:
         with system.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            found = [
+            rows = [
                 (member.name, member.offset_data, member.size)
                 for member in tar
                 if member.isreg() and member.name.lower().endswith(_ENDINGS) and member.size <= _LARGEST
@@ -192,8 +192,8 @@ def _members(system: Any, path: str) -> list[tuple[str, int, int]]:
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"shard {path} cannot be read: {_line(error)}", "Shards are plain tar files.") from error
     with suppress(OSError):  # a cache that cannot be written costs time alone
-        write_atomically(kept, json.dumps(found).encode())
-    return found
+        write_atomically(kept, json.dumps(rows).encode())
+    return rows
 
 
 def _unfolded(pattern: str) -> list[str]:

@@ -149,13 +149,13 @@ class Streamed:
         return next(at % count for at in range(row + 1, row + 1 + count) if self.train[at % count] == self.train[row])
 
     def _note(self, row: int, error: Exception) -> None:
-        found = unread(self.files.names[self.rows[row]], error)
+        skipped = unread(self.files.names[self.rows[row]], error)
         with self._lock:
-            self._broken[row] = found
+            self._broken[row] = skipped
             broken = len(self._broken)
         if self.strict or broken > _MOST_BROKEN:
             raise DataError(
-                f"{found.path} cannot be used: {found.reason}" + ("" if self.strict else f"; {broken} files by now"),
+                f"{skipped.path} cannot be used: {skipped.reason}{'' if self.strict else f'; {broken} files by now'}",
                 "Repair or remove it, or open the images without strict." if self.strict else "Repair the images.",
             ) from error
 

@@ -79,8 +79,7 @@ class ParameterOptimizer:
         self.scaler.unscale(self.adam)
         scalars[f"{self.prefix}gradient"] = self.scaler.finite_or_zero(torch.nn.utils.get_total_norm(gradients))
         if self.gradient_limit:
-            clipped = clip_to_second_moment(self.adam, self.parameters, self.gradient_limit)
-            scalars[f"{self.prefix}held"] = clipped
+            scalars[f"{self.prefix}held"] = clip_to_second_moment(self.adam, self.parameters, self.gradient_limit)
         self.scaler.step(self.adam)
         return scalars
 

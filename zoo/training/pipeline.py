@@ -170,10 +170,10 @@ def _is_resumable(run_dir: RunDirectory, wanted: Recipe) -> bool:
         "engine.accumulate",
         "engine.when_full",
     }  # a run may be resumed on another device
-    found = [change for change in changes(run_dir.recipe(), wanted) if change.key not in movable]
-    if found:
+    changed = [change for change in changes(run_dir.recipe(), wanted) if change.key not in movable]
+    if changed:
         raise ConfigError(
-            f"{run_dir.folder} holds the autoencoder of another command: {format_changes(found)}",
+            f"{run_dir.folder} holds the autoencoder of another command: {format_changes(changed)}",
             "Give the command that began it, or choose another --out.",
         )
     return True
@@ -202,8 +202,8 @@ def _pretrained(section: AutoencoderSection) -> Autoencoder | None:
     section names none."""
     if section.source is None:
         return None
-    found = _autoencoder_of(section.source)
-    if section.origin is not None and found.origin != section.origin:
+    model = _autoencoder_of(section.source)
+    if section.origin is not None and model.origin != section.origin:
         raise ConfigError(
             f"{section.source} is not the release that this recipe began with",
             f"That was {section.origin.name} {section.origin.version}, {section.origin.manifest[:19]}...",
@@ -211,13 +211,13 @@ def _pretrained(section: AutoencoderSection) -> Autoencoder | None:
     defaults = AutoencoderSection()
     for role, field in (("encoder", "encoder"), ("decoder", "generator"), ("bottleneck", "bottleneck")):
         named = getattr(section, field)
-        if named != getattr(defaults, field) and as_part(named) != found.specs[role]:
+        if named != getattr(defaults, field) and as_part(named) != model.specs[role]:
             raise ConfigError(
                 f"[autoencoder] names the {field} {as_part(named).component}, and goes on from {section.source}, whose "
-                f"{field} is another {found.specs[role].component}",
+                f"{field} is another {model.specs[role].component}",
                 "Leave it out: the parts are the source's own.",
             )
-    return found
+    return model
 
 
 def _compose_gan(
@@ -249,10 +249,10 @@ def _source(section: TransferSection, run: Run | None) -> Autoencoder:
 
 def _autoencoder_of(source: str) -> Autoencoder:
     """A release's, or a run's."""
-    found = open_model(source).autoencoder
-    if found is None:
+    model = open_model(source).autoencoder
+    if model is None:
         raise TransferError(f"{source} holds no autoencoder", "Choose another source: zoo list")
-    return found
+    return model
 
 
 def _initial_gan(

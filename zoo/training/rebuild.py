@@ -231,11 +231,11 @@ def check_unchanged(run_dir: RunDirectory, recipe: Recipe, path: Path, facts: Ma
         return
     movable = {f"engine.{key}" for key in _MOVABLE}
     then = recipe_from_plain(facts["recipe"], f"the recipe in {path}")
-    found = [change for change in changes(then, recipe) if change.key not in movable]
-    if found:
-        options = " ".join(f"--override {change.key}={change.new}" for change in found if change.new is not None)
+    changed = [change for change in changes(then, recipe) if change.key not in movable]
+    if changed:
+        options = " ".join(f"--override {change.key}={change.new}" for change in changed if change.new is not None)
         raise ConfigError(
-            f"{run_dir.folder}/recipe.toml was changed since the run began: {format_changes(found)}",
+            f"{run_dir.folder}/recipe.toml was changed since the run began: {format_changes(changed)}",
             f"Put it back; or begin a new run from here: zoo resume {run_dir.folder} {options} --out NEW",
         )
 

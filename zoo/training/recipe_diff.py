@@ -49,9 +49,9 @@ def flat(recipe: Recipe) -> dict[str, Any]:
     return _flat(to_plain(recipe))
 
 
-def format_changes(found: Iterable[Change]) -> str:
+def format_changes(listed: Iterable[Change]) -> str:
     """The changes in one line."""
-    lines = [str(change) for change in found]
+    lines = [str(change) for change in listed]
     more = f"; {len(lines) - _MOST_LISTED} more" if len(lines) > _MOST_LISTED else ""
     return "; ".join(lines[:_MOST_LISTED]) + more
 

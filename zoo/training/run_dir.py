@@ -169,17 +169,17 @@ class RunDirectory:
         if not path.exists():
             return
         try:
-            found = path.read_bytes().splitlines()
+            lines = path.read_bytes().splitlines()
         except OSError as error:
             raise ConfigError(f"{path} cannot be read: {error.strerror or error}", "Check its rights.") from error
-        for number, line in enumerate(found, 1):
+        for number, line in enumerate(lines, 1):
             try:
                 event = json.loads(line)
             except (ValueError, RecursionError):
                 event = None
             if isinstance(event, dict) and isinstance(event.get("kind"), str) and type(event.get("shown")) is int:
                 yield event
-            elif number < len(found):
+            elif number < len(lines):
                 raise ConfigError(
                     f"line {number} of {path} is not an event",
                     "Remove it, or move the file away: only the record of the past is lost.",

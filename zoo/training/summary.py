@@ -85,9 +85,9 @@ class Summary:
 
     def best_figure(self, name: str | None = None) -> Figure | None:
         """The best of the figures of that name (by default the one that decides), the earlier of equal ones."""
-        found = self.figures.get(name or self.best, [])
+        figures = self.figures.get(name or self.best, [])
         sign = self.sign(name or self.best)
-        return min(found, key=lambda figure: sign * figure.value) if found else None
+        return min(figures, key=lambda figure: sign * figure.value) if figures else None
 
     def sign(self, name: str | None) -> int:
         """1 if lower figures of that name are better, -1 if higher ones are."""
@@ -113,8 +113,8 @@ class Summary:
             "data": self.recipe.data.source if self.recipe else None,
             "best": {"name": self.best, "shown": best.shown, "value": best.value} if best else None,
             "metrics": {
-                name: [{"shown": figure.shown, "value": figure.value} for figure in found]
-                for name, found in self.figures.items()
+                name: [{"shown": figure.shown, "value": figure.value} for figure in values]
+                for name, values in self.figures.items()
             },
             "parent": {
                 "run": parent.run,
@@ -154,9 +154,9 @@ def summarise(folder: Path) -> Summary:
     for line in lines:
         for row in line.get("metrics", ()):
             low, high = row.get("interval") or (row["value"], row["value"])
-            found = figures.setdefault(row["name"], [])
-            if not found or found[-1].shown < line["shown"]:
-                found.append(Figure(line["shown"], row["value"], low, high))
+            series = figures.setdefault(row["name"], [])
+            if not series or series[-1].shown < line["shown"]:
+                series.append(Figure(line["shown"], row["value"], low, high))
         for name, value in line.items() if line["kind"] == "tick" else ():
             if name not in ("kind", "shown", "total", "time", "images_per_second"):
                 losses.setdefault(name, []).append(Figure(line["shown"], value, value, value))
