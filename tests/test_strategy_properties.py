@@ -29,7 +29,7 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import ConfigError, TransferError
 from zoo.losses.types import Side, StepContext
-from zoo.networks.configs import FittedFlowConfig as CoreFlowConfig, TruncatedPriorConfig, UniformPriorConfig
+from zoo.networks.configs import FlowPriorConfig as CoreFlowConfig, TruncatedPriorConfig, UniformPriorConfig
 from zoo.networks.flows import FlowPrior
 from zoo.networks.priors import TruncatedPrior, UniformPrior
 from zoo.networks.types import DiscriminatorOutput
