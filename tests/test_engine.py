@@ -344,7 +344,7 @@ def test_several_processes_begin_a_new_run_from_another_ones_checkpoint(images_f
     first, second = in_two_processes(*words, str(tmp_path / "two"))
     assert (first.returncode, second.returncode) == (2, 1)
     assert "already holds a run" in first.stderr
-    assert "process 1 lost the others" in second.stderr
+    assert "process 1 lost the connection to the others" in second.stderr
 
 
 LAUNCHERS = {
