@@ -190,7 +190,7 @@ def common_shape(listing: ImageListing, files: Sequence[str]) -> tuple[int, int,
                 "Say to which shape they are to be brought, for example shape (3, 64, 64).",
             )
     if not sizes:
-        raise DataError(f"no file of {listing.root} is a readable image", "Give a folder of PNG or JPEG files.")
+        raise DataError(f"no file of {listing.root} is an image that can be read", "Give PNG or JPEG files.")
     return (1 if grey else 3, *sizes.pop())
 
 
