@@ -61,6 +61,7 @@ __all__ = [
 ]
 
 Value = TypeVar("Value")
+Training = TypeVar("Training", AutoencoderTraining, AdversarialTraining)
 
 
 def recipe_of_autoencoder(
@@ -73,14 +74,13 @@ def recipe_of_autoencoder(
     engine: EngineSection | None = None,
 ) -> Recipe:
     """Every setting of an autoencoder's run, written out."""
-    training = replace(training, objective=plugins.normalise("objective", as_part(training.objective)))
     specs = model.specs
     section = AutoencoderSection(
         specs["encoder"],
         specs["decoder"],
         specs["bottleneck"],
         model.latent_dim,
-        training,
+        _normalised(training),
         source=model.origin.name if model.origin else None,
         origin=model.origin,
     )
@@ -105,9 +105,6 @@ def recipe_of_gan(
     engine: EngineSection | None = None,
 ) -> Recipe:
     """Every setting of a GAN's run, written out; of a transfer also the source's structure and digest."""
-    training = replace(training, objective=plugins.normalise("objective", as_part(training.objective)))
-    if training.regulariser != "none":
-        training = replace(training, regulariser=plugins.normalise("regulariser", as_part(training.regulariser)))
     transfer = None
     specs, latent_dim = (
         (model.composed, model.gan.latent_dim) if isinstance(model, TransferResult) else (model.specs, model.latent_dim)
@@ -125,7 +122,7 @@ def recipe_of_gan(
         threads=torch.get_num_threads(),
         engine=engine or EngineSection(),
         transfer=transfer,
-        gan=GanSection(specs["generator"], specs["discriminator"], specs["prior"], latent_dim, training),
+        gan=GanSection(specs["generator"], specs["discriminator"], specs["prior"], latent_dim, _normalised(training)),
         evaluation=evaluation,
     )
 
@@ -262,7 +259,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     parent = run_dir.recipe()
     shown, digest, facts = checkpoint.facts_of(path)
     check_unchanged(run_dir, parent, path, facts)
-    recipe = _normalised(overridden(parent, settings))
+    recipe = _normalise_losses(overridden(parent, settings))
     if recipe.evaluation is not None:
         plugins.find_component("metric", recipe.evaluation.metric)  # else the new run is there before this is found out
     training = recipe.training
@@ -298,15 +295,18 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     return recipe
 
 
-def _normalised(recipe: Recipe) -> Recipe:
+def _normalise_losses(recipe: Recipe) -> Recipe:
     """The recipe with the losses that an override may have named by short name written out, as in a run's recipe."""
     if recipe.autoencoder is not None:
-        chosen = recipe.autoencoder.training
-        chosen = replace(chosen, objective=plugins.normalise("objective", as_part(chosen.objective)))
-        return replace(recipe, autoencoder=replace(recipe.autoencoder, training=chosen))
+        section = recipe.autoencoder
+        return replace(recipe, autoencoder=replace(section, training=_normalised(section.training)))
     assert recipe.gan is not None, "a run trains an autoencoder or a GAN"
-    training = recipe.gan.training
-    training = replace(training, objective=plugins.normalise("objective", as_part(training.objective)))
-    if training.regulariser != "none":
-        training = replace(training, regulariser=plugins.normalise("regulariser", as_part(training.regulariser)))
-    return replace(recipe, gan=replace(recipe.gan, training=training))
+    return replace(recipe, gan=replace(recipe.gan, training=_normalised(recipe.gan.training)))
+
+
+def _normalised(training: Training) -> Training:
+    """The settings with the losses by full id, every setting of theirs written out."""
+    losses: dict[str, Any] = {"objective": plugins.normalise("objective", as_part(training.objective))}
+    if isinstance(training, AdversarialTraining) and training.regulariser != "none":
+        losses["regulariser"] = plugins.normalise("regulariser", as_part(training.regulariser))
+    return replace(training, **losses)

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 GREY = DataSpec((1, 16, 16))
+SMALL = DataSpec((1, 8, 8))
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,11 @@ from zoo.losses.types import AdversarialObjective, AutoencoderObjective, StepCon
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import autoencoder
 from zoo.networks.types import DiscriminatorOutput
-from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.cases import SMALL, ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.types import DataSpec, PartLike, PartSpec
 
 __all__ = ["OBJECTIVE_CHECKS", "ObjectiveCase"]
-
-_SMALL = DataSpec((1, 8, 8))
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class ObjectiveCase(ComponentCase):
 
     encoder: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     bottleneck: PartLike = "gaussian"
-    data: DataSpec = _SMALL
+    data: DataSpec = SMALL
     kind = "objective"
 
     def build(self) -> Any:

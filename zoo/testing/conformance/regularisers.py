@@ -14,14 +14,13 @@ from zoo._utils.seeds import stream
 from zoo.losses.types import Regulariser, StepContext
 from zoo.networks.compose import build_discriminator
 from zoo.networks.types import Discriminator, DiscriminatorOutput
-from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.cases import SMALL, ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.testing.conformance.modules import Check
 from zoo.types import DataSpec, PartLike, PartSpec, as_part
 
 __all__ = ["REGULARISER_CHECKS", "RegulariserCase"]
 
-_SMALL = DataSpec((1, 8, 8))
 _STEPS = 20
 _BATCH = 8
 
@@ -31,7 +30,7 @@ class RegulariserCase(ComponentCase):
     """A penalty, and a small discriminator to compute it on (needs that one's plugin)."""
 
     discriminator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
-    data: DataSpec = _SMALL
+    data: DataSpec = SMALL
     kind = "regulariser"
 
     def build(self) -> Any:

@@ -19,7 +19,7 @@ from zoo.losses.types import Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import autoencoder, build_autoencoder, gan
 from zoo.networks.gan import GAN
-from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.cases import SMALL, ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
@@ -32,7 +32,6 @@ from zoo.types import DataSpec, PartLike, PartSpec
 __all__ = ["TRANSFER_CHECKS", "TransferCase"]
 
 STEPS = 20
-_SMALL = DataSpec((1, 8, 8))
 _TRAINING = AdversarialTraining(batch=8, images=8 * STEPS)
 
 
@@ -43,7 +42,7 @@ class TransferCase(ComponentCase):
     encoder: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     generator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     bottleneck: PartLike = "gaussian"
-    data: DataSpec = _SMALL
+    data: DataSpec = SMALL
     latent_dim: int = 6
     kind = "transfer"
 
