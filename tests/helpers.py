@@ -21,7 +21,7 @@ def autoencoder(
     """A tiny autoencoder of 8 px grey images with 6 values a code."""
     encoder, generator = ARCHITECTURES[arch]
     return zoo.autoencoder(
-        encoder, generator, bottleneck=bottleneck, shape=SHAPE, latent_dim=6, seed=seed, device=device
+        encoder, generator, bottleneck=bottleneck, shape=SHAPE, code_shape=6, seed=seed, device=device
     )
 
 

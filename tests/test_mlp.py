@@ -47,7 +47,7 @@ def test_founding_encoder_is_one_relu_layer() -> None:
     assert (weight.shape, bias.shape) == ((ENCODING, 784), (ENCODING,))
     x = torch.rand(3, 1, 28, 28)
     assert torch.equal(net(x), torch.relu(nn.functional.linear(x.flatten(1), weight, bias)))
-    assert (net.embedding_dim, net.stage_channels) == (ENCODING, (ENCODING,))
+    assert (net.embedding_shape, net.stage_channels) == (ENCODING, (ENCODING,))
 
 
 def test_founding_decoder_is_a_relu_layer_and_a_sigmoid_layer() -> None:

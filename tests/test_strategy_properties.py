@@ -321,25 +321,25 @@ def test_distillation_teaches_a_discriminator_of_another_architecture(
     assert not any("adapter" in name for part in trainer.gan.parts.values() for name in part.state_dict())
 
 
-@pytest.mark.parametrize("latent_dim", [3, 10])
+@pytest.mark.parametrize("code_shape", [3, 10])
 def test_distillation_reaches_a_generator_with_another_number_of_values_a_code(
-    latent_dim: int, images: ImageSet
+    code_shape: int, images: ImageSet
 ) -> None:
     """The codes enter it on their principal components, scaled to N(0, I), and it learns the decoder's images."""
     source = autoencoder("mlp")
-    gan = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
+    gan = zoo.gan("dcgan", "dcgan", like=source, code_shape=code_shape, seed=1)
     with pytest.raises(TransferError, match="no data was given"):
         zoo.transfer(source, gan, "feature-distill")
     transferred = zoo.transfer(source, gan, [PartSpec("feature-distill", {"discriminator": 0.0})], data=images)
     auxiliary = transferred.plan.losses["transfer/feature-distill/images"]
     z = auxiliary.projection(source.encode(images.batch(images.train)))
-    assert z.shape[1] == min(latent_dim, source.latent_dim)
+    assert z.shape[1] == min(code_shape, source.code_shape)
     torch.testing.assert_close(torch.cov(z.T), torch.eye(z.shape[1]), rtol=0, atol=0.2)  # the ridge
     trainer = make_trainer(transferred, images, discriminator_lr=1e-9, generator_lr=1e-3)
     context = first_context(trainer, images, 64)
     code = source.encode(context.real)
     z = torch.cat(
-        [auxiliary.projection(code), context.z[:, min(latent_dim, source.latent_dim) :]], 1
+        [auxiliary.projection(code), context.z[:, min(code_shape, source.code_shape) :]], 1
     )  # the other values are noise
     first = auxiliary(context).item()
     assert first == pytest.approx((transferred.gan.generator(z) - source.decoder(code)).abs().mean().item(), rel=1e-5)

@@ -29,6 +29,7 @@ from zoo.errors import (
 )
 from zoo.plugins.hookspecs import hook as hook
 from zoo.types import (
+    CodeShape as CodeShape,
     Component as Component,
     DataSpec as DataSpec,
     Event as Event,
@@ -40,6 +41,7 @@ from zoo.types import (
     RunFacts as RunFacts,
     Selection as Selection,
     Watcher as Watcher,
+    as_code_shape as as_code_shape,
     as_part as as_part,
 )
 

@@ -16,6 +16,7 @@ from zoo.errors import ConfigError, near
 
 __all__ = [
     "KINDS",
+    "CodeShape",
     "Component",
     "DataSpec",
     "Event",
@@ -28,6 +29,7 @@ __all__ = [
     "RunFacts",
     "Selection",
     "Watcher",
+    "as_code_shape",
     "as_part",
 ]
 
@@ -48,6 +50,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 Preparation = Literal["resize", "pad"]
 
 _LARGEST_SAMPLE = 2**28
+_LARGEST_CODE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,21 @@ class PartSpec:
     def __str__(self) -> str:
         settings = ", ".join(f"{key}={value!r}" for key, value in self.config.items())
         return f"{self.component}({settings})" if settings else self.component
+
+
+CodeShape = int | tuple[int, ...]
+"""The shape of a code as a setting: a number of values, 64, means the same as `(64,)`."""
+
+
+def as_code_shape(code_shape: CodeShape) -> tuple[int, ...]:
+    """The shape of a code, one axis or `(c, h, w)`. Raises ConfigError for any other, or for over 2^20 values."""
+    shape = (code_shape,) if isinstance(code_shape, int) else tuple(code_shape)
+    if len(shape) not in (1, 3) or any(type(n) is not int or n < 1 for n in shape) or math.prod(shape) > _LARGEST_CODE:
+        raise ConfigError(
+            f"code_shape {code_shape} is not one positive number of values or three, up to {_LARGEST_CODE:,} in all",
+            "64 suits images of 32 px; a code that keeps its place is (c, h, w), for example (4, 8, 8).",
+        )
+    return shape
 
 
 PartLike = str | PartSpec

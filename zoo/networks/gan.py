@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -38,9 +39,14 @@ class GAN(nn.Module):
         return self.generator.data
 
     @property
-    def latent_dim(self) -> int:
-        """The size of a code."""
-        return self.generator.latent_dim
+    def code_shape(self) -> tuple[int, ...]:
+        """The shape of a code; flat codes have one axis."""
+        return self.generator.code_shape
+
+    @property
+    def code_size(self) -> int:
+        """The number of values of a code."""
+        return math.prod(self.code_shape)
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -48,12 +54,12 @@ class GAN(nn.Module):
         return {"prior": self.prior, "generator": self.generator, "discriminator": self.discriminator}
 
     def draw(self, n: int, seed: int = 0) -> Tensor:
-        """n codes (n, latent_dim) from the prior."""
+        """n codes (n, *code_shape) from the prior."""
         return self.prior.sample(n, stream(seed, "sample"))
 
     @torch.no_grad()
     def generate(self, z: Tensor, chunk: int = CHUNK) -> Tensor:
-        """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
+        """z (N, *code_shape) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
         device = next(self.generator.parameters()).device
         with evaluating(self.generator):
             return torch.cat([self.generator(batch.to(device)).cpu() for batch in z.split(chunk)])

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class Features(NamedTuple):
-    """The output of an encoder: the embedding `(N, embedding_dim)` and the feature stages, fine to coarse.
+    """The output of an encoder: the embedding `(N, *embedding_shape)` and the feature stages, fine to coarse.
 
     Stage i is `(N, stage_channels[i], ...)`: channels always come second, never last.
     """
@@ -36,7 +36,7 @@ class Features(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """The distribution of a code: mean `(N, latent_dim)` and log-variance of the same shape, or None if it has none."""
+    """The distribution of a code: mean `(N, *code_shape)` and log-variance of the same shape, or None."""
 
     mean: Tensor
     logvar: Tensor | None
@@ -54,7 +54,7 @@ class Encoder(nn.Module):
 
     data: DataSpec
     stage_channels: tuple[int, ...]
-    embedding_dim: int
+    embedding_shape: tuple[int, ...]
 
     def features(self, x: Tensor) -> Features:
         """Embedding and stages in one pass."""
@@ -62,20 +62,20 @@ class Encoder(nn.Module):
 
 
 class Generator(nn.Module):
-    """z `(N, latent_dim)` -> x `(N, *data.shape)` in the value range. Built by `generator(config, data, latent_dim)`.
+    """z `(N, *code_shape)` -> x `(N, *data.shape)` in the value range. Built by `generator(config, data, code_shape)`.
 
     `first` is the first layer, into which a linear map of z can be folded; None if there is no such layer.
     """
 
     data: DataSpec
-    latent_dim: int
+    code_shape: tuple[int, ...]
     first: nn.Linear | None
 
 
 class Bottleneck(nn.Module):
-    """Embedding `(N, embedding_dim)` -> `Posterior`. Built by `bottleneck(config, embedding_dim, latent_dim)`."""
+    """Embedding `(N, *embedding_shape)` -> `Posterior`. Built by `bottleneck(config, embedding_shape, code_shape)`."""
 
-    latent_dim: int
+    code_shape: tuple[int, ...]
 
 
 class Discriminator(nn.Module):
@@ -94,10 +94,10 @@ class Discriminator(nn.Module):
 
 
 class Prior(nn.Module):
-    """A distribution of codes; fitted values are buffers. Built by `prior(config, latent_dim)`."""
+    """A distribution of codes; fitted values are buffers. Built by `prior(config, code_shape)`."""
 
-    latent_dim: int
+    code_shape: tuple[int, ...]
 
     def sample(self, n: int, rng: Rng | None = None) -> Tensor:
-        """n codes `(n, latent_dim)`."""
+        """n codes `(n, *code_shape)`."""
         raise NotImplementedError

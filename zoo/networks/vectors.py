@@ -32,7 +32,7 @@ class Difference:
 
 @torch.no_grad()
 def record_vectors(autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, z: Tensor | None) -> dict[str, Tensor]:
-    """The vectors for samples x (N, *data.shape) and, with a GAN, codes z (N, latent_dim), in eval mode."""
+    """The vectors for samples x (N, *data.shape) and, with a GAN, codes z (N, *code_shape), in eval mode."""
     vectors: dict[str, Tensor] = {"x": x}
     if autoencoder is not None:
         with evaluating(autoencoder):

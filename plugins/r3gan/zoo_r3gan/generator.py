@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
@@ -15,21 +16,21 @@ __all__ = ["R3GANGenerator"]
 
 
 class R3GANGenerator(Generator):
-    """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
+    """Codes (N, *code_shape) -> images (N, C, S, S) within [data.low, data.high].
 
     `first` maps z to one value per channel, which scales a learnt 4x4 basis (Huang et al. 2024). Unlike theirs, the
     output is mapped into the value range. Raises CompositionError unless the images are square with a side of 8 to 256
     that is a power of two.
     """
 
-    def __init__(self, config: ResidualConfig, data: DataSpec, latent_dim: int) -> None:
+    def __init__(self, config: ResidualConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data = data
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
         widths = channels(config, data, "makes")[::-1]  # coarse to fine
         depth = config.blocks * len(widths)
-        self.first: nn.Linear | None = nn.Linear(latent_dim, widths[0])
-        nn.init.normal_(self.first.weight, 0.0, latent_dim**-0.5)
+        self.first: nn.Linear | None = nn.Linear(math.prod(code_shape), widths[0])
+        nn.init.normal_(self.first.weight, 0.0, math.prod(code_shape) ** -0.5)
         nn.init.zeros_(self.first.bias)
         self.basis = nn.Parameter(torch.empty(widths[0], 4, 4))
         nn.init.normal_(self.basis)
@@ -38,9 +39,9 @@ class R3GANGenerator(Generator):
         self.leave = conv(widths[-1], data.shape[0], 1, 1.0, bias=True)
 
     def forward(self, z: Tensor) -> Tensor:
-        """z (N, latent_dim) -> x (N, C, S, S)."""
+        """z (N, *code_shape) -> x (N, C, S, S)."""
         assert self.first is not None
-        x = self.first(z)[:, :, None, None] * self.basis  # (N, widths[0], 4, 4)
+        x = self.first(z.flatten(1))[:, :, None, None] * self.basis  # (N, widths[0], 4, 4)
         for i, stage in enumerate(self.stages):
             x = stage(x if i == 0 else self.up[i - 1](x))  # (N, widths[i], 4 * 2^i, 4 * 2^i)
         return to_range(self.leave(x), self.data)

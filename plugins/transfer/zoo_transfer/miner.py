@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -16,23 +18,24 @@ __all__ = ["MinedGenerator", "Miner"]
 class MinedGenerator(Generator):
     """x = G(u + a M(u)). M's last layer starts at 0, so that training starts from G itself."""
 
-    def __init__(self, config: MinedGeneratorConfig, data: DataSpec, latent_dim: int) -> None:
+    def __init__(self, config: MinedGeneratorConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data = data
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
         self.first: nn.Linear | None = None  # u enters G and M: a linear map of u cannot be folded into one layer
         self.strength = config.strength
-        self.miner = dense((latent_dim, *config.widths, latent_dim))
+        d = math.prod(code_shape)
+        self.miner = dense((d, *config.widths, d))
         last = self.miner[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         device = torch.get_default_device().type
-        self.generator = build_part("generator", config.generator, "generator", data, latent_dim, device=device)
+        self.generator = build_part("generator", config.generator, "generator", data, code_shape, device=device)
 
     def forward(self, z: Tensor) -> Tensor:
-        """u (N, latent_dim) -> x (N, *data.shape)."""
-        return self.generator(z + self.strength * self.miner(z))
+        """u (N, *code_shape) -> x (N, *data.shape)."""
+        return self.generator(z + self.strength * self.miner(z.flatten(1)).view_as(z))
 
 
 class Miner(TransferStrategy):
