@@ -72,7 +72,7 @@ def test_sampling_is_the_same_for_the_same_seed_and_restores_every_mode() -> Non
         (
             lambda: zoo.autoencoder({"component": "mlp", "config": {"widths": [5]}}, bottleneck="identity", shape=(4,)),
             CompositionError,
-            "embedding of 5 to a code of 64",
+            r"embedding of shape \[5\] to a code of shape \[64\]",
         ),
     ],
 )
@@ -87,8 +87,8 @@ class _Liar(torch.nn.Module):
 
     data = DataSpec(SHAPE)
     stage_channels = (3,)
-    embedding_shape = 4
-    code_shape = 6
+    embedding_shape = (4,)
+    code_shape = (6,)
     first = None
 
     def features(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
@@ -102,7 +102,7 @@ def test_a_component_that_breaks_its_own_contract_is_its_plugins_fault() -> None
     with pytest.raises(PluginError, match=r"stage 0's batch and channels is \(2, 2\), declared \(2, 3\)"):
         check_encoder(_Liar(), DataSpec(SHAPE), "encoder x/liar")
     with pytest.raises(PluginError, match="sample is"):
-        check_generator(_Liar(), DataSpec(SHAPE), 6, "generator x/liar")
+        check_generator(_Liar(), DataSpec(SHAPE), (6,), "generator x/liar")
 
 
 def test_the_founding_nets_are_built_layer_by_layer() -> None:

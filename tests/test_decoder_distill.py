@@ -87,7 +87,7 @@ def test_codes_enter_a_generator_of_other_codes_by_their_principal_components(
     transferred = distilled(source, fresh, images)
     codes = source.encode(images.batch(images.train))
     z = transferred.plan.to_latent(codes)
-    used = min(code_shape, source.code_shape)
+    used = min(code_shape, source.code_size)
     torch.testing.assert_close(torch.cov(z.T)[:used, :used], torch.eye(used), rtol=0, atol=0.2)  # the ridge
     z[:, used:] = torch.randn(len(z), code_shape - used)
     assert gap(source, transferred.gan, codes, z) < 0.7 * gap(source, fresh, codes, z)

@@ -274,7 +274,7 @@ NET = """
     class Tiny(nn.Module):
         def __init__(self, config, data):
             super().__init__()
-            self.data, self.stage_channels, self.embedding_shape = data, (1,), data.size
+            self.data, self.stage_channels, self.embedding_shape = data, (1,), (data.size,)
             self.scale = nn.Parameter(torch.ones(1))
         def features(self, x):
             return Features(x.flatten(1) * self.scale, (x,))
@@ -366,7 +366,7 @@ PARTS: dict[str, tuple[str, str, str]] = {
                 super().__init__()
                 self.code_shape = code_shape
             def sample(self, n, rng=None):
-                return torch.randn(n, self.code_shape + 1, generator=rng)
+                return torch.randn(n, self.code_shape[0] + 1, generator=rng)
         """,
         "codes is (2, 5), declared (2, 4)",
     ),
@@ -389,7 +389,7 @@ def test_a_part_of_another_shape_than_declared_is_refused_when_composing(site: S
 def test_the_sound_sample_composes(site: Site) -> None:
     """The faults above are what fails, not what they were made from."""
     site.add("sound", GOOD, net=NET, config=CONFIG)
-    assert zoo.autoencoder(encoder="tiny", generator="dcgan", shape=(1, 8, 8)).encoder.embedding_shape == 64
+    assert zoo.autoencoder(encoder="tiny", generator="dcgan", shape=(1, 8, 8)).encoder.embedding_shape == (64,)
 
 
 def test_a_strategy_objective_or_metric_that_lacks_its_methods_is_refused(site: Site) -> None:

@@ -108,7 +108,7 @@ def test_an_image_size_that_a_backbone_cannot_read_is_refused_when_composing() -
         assert "resize" in caught.value.hint
     with pytest.raises(CompositionError, match="vectors of 7 values"):
         encoder("resnet10t", DataSpec((7,)))
-    assert encoder("vit_tiny_patch16_224", DataSpec((3, 8, 8)), resize=32, grid=1).embedding_shape == 192
+    assert encoder("vit_tiny_patch16_224", DataSpec((3, 8, 8)), resize=32, grid=1).embedding_shape == (192,)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
