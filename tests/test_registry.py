@@ -295,7 +295,7 @@ def manifest(name: str = "mlp.test", version: str = "1.0.0") -> tuple[Manifest, 
         role: PartEntry(role, f"mlp/{role}", "zoo-mlp==0.1.0", {}, f"{role}.safetensors", pin.sha256, pin.size, 1)
         for role in ("encoder", "bottleneck", "decoder")
     }
-    facts = Manifest(name, version, "CC-BY-SA-3.0", DataSpec((1, 32, 32)), 64, parts)
+    facts = Manifest(name, version, "CC-BY-SA-3.0", DataSpec((1, 32, 32)), (64,), parts)
     return facts, {part.file: data for part in parts.values()}
 
 
