@@ -159,7 +159,7 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8) -> None:
 
     from zoo._utils.files import write_atomically
     from zoo.data.grids import grid, png_bytes
-    from zoo.data.images import to_uint8
+    from zoo.data.pixels import to_uint8
 
     pixels = to_uint8(images, spec)
     if out.suffix == ".npz":

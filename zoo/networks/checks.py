@@ -13,7 +13,8 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import PluginError, ZooError
+from zoo.errors import CompositionError, PluginError, ZooError
+from zoo.networks.conditioning import condition_arguments, takes_condition
 from zoo.networks.types import Discriminator, Encoder, Prior
 from zoo.networks.utils import evaluating
 from zoo.types import DataSpec
@@ -50,18 +51,20 @@ def check_generator(
     if not shapes:
         return
     z = torch.empty(_BATCH, *code_shape, device=_device(module))
-    sample = _run(lambda: module(z), module, what)
+    conditions = condition_arguments(module, _condition(module, data, what))
+    sample = _run(lambda: module(z, *conditions), module, what)
     _check_equal(what, "sample", tuple(sample.shape), (_BATCH, *data.shape))
 
 
 def check_discriminator(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:
     """`discriminate(x)` returns as many logits as `logit_groups` declares. Raises PluginError."""
     _require(module, what, data=DataSpec, logit_groups=tuple)
-    _require_method(module, "discriminate", 1, what)
+    _require_method(module, "discriminate", 1 + takes_condition(module), what)
     if not shapes:
         return
     discriminator = cast(Discriminator, module)
-    output = _run(lambda: discriminator.discriminate(_samples(module, data)), module, what)
+    conditions = condition_arguments(module, _condition(module, data, what))
+    output = _run(lambda: discriminator.discriminate(_samples(module, data), *conditions), module, what)
     _check_equal(what, "logits", tuple(output.logits.shape), (_BATCH, sum(discriminator.logit_groups)))
 
 
@@ -82,9 +85,9 @@ def check_bottleneck(
 def check_prior(module: nn.Module, code_shape: tuple[int, ...], what: str, *, shapes: bool = True) -> None:
     """`sample(n, rng)` returns n codes of the declared shape (not sampled on meta). Raises PluginError."""
     _require(module, what, code_shape=tuple)
-    _require_method(module, "sample", 2, what)
+    _require_method(module, "sample", 2 + takes_condition(module), what)
     _check_equal(what, "code_shape", module.code_shape, code_shape)
-    if shapes and _device(module).type != "meta":
+    if shapes and _device(module).type != "meta" and not takes_condition(module):
         codes = _run(lambda: cast(Prior, module).sample(_BATCH, torch.Generator()), module, what)
         _check_equal(what, "codes", tuple(codes.shape), (_BATCH, *code_shape))
 
@@ -97,6 +100,22 @@ def _device(module: nn.Module) -> torch.device:
 
 def _samples(module: nn.Module, data: DataSpec) -> Tensor:
     return torch.empty(_BATCH, *data.shape, device=_device(module))
+
+
+def _condition(module: nn.Module, data: DataSpec, what: str) -> Tensor | None:
+    """A condition of each sample, of the first class or of zeros. Raises CompositionError if it takes one and the data
+    has no labels."""
+    if not takes_condition(module):
+        return None
+    if data.condition is None:
+        raise CompositionError(
+            f"{what} takes a class or attributes of each sample, and the data has no labels",
+            "Give labelled images, or a component without a condition.",
+        )
+    device = _device(module)
+    if data.condition.classes:
+        return torch.zeros(_BATCH, dtype=torch.int64, device=device)
+    return torch.zeros(_BATCH, data.condition.width, device=device)
 
 
 def _run(call: Callable[[], Result], module: nn.Module, what: str) -> Result:

@@ -28,7 +28,7 @@ class EncoderDiscriminator(Discriminator):
         nn.init.normal_(self.head.weight, 0.0, 0.02)
         nn.init.zeros_(self.head.bias)
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """x (N, *data.shape) -> logits (N, 1) and the encoder's stages."""
         embedding, stages = self.encoder.features(x)
         return DiscriminatorOutput(self.head(embedding.flatten(1)), stages)

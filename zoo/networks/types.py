@@ -64,12 +64,14 @@ class Encoder(nn.Module):
 class Generator(nn.Module):
     """z `(N, *code_shape)` -> x `(N, *data.shape)` in the value range. Built by `generator(config, data, code_shape)`.
 
-    `first` is the first layer, into which a linear map of z can be folded; None if there is no such layer.
+    `first` is the first layer, into which a linear map of the flattened z can be folded; None if there is no such
+    layer. A `conditional` one is called as `generator(z, condition)`, with a condition that `data.condition` describes.
     """
 
     data: DataSpec
     code_shape: tuple[int, ...]
     first: nn.Linear | None
+    conditional: bool = False
 
 
 class Bottleneck(nn.Module):
@@ -82,22 +84,26 @@ class Discriminator(nn.Module):
     """x `(N, *data.shape)` -> logits. Built by `discriminator(config, data)`; one built from an encoder has `.encoder`
     and `.head`.
 
-    `logit_groups` is the number of logits of each group: objectives average within a group and sum over groups.
+    `logit_groups` is the number of logits of each group: objectives average within a group and sum over groups. A
+    `conditional` one is called as `discriminate(x, condition)`.
     """
 
     data: DataSpec
     logit_groups: tuple[int, ...]
+    conditional: bool = False
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Logits and feature stages in one pass."""
         raise NotImplementedError
 
 
 class Prior(nn.Module):
-    """A distribution of codes; fitted values are buffers. Built by `prior(config, code_shape)`."""
+    """A distribution of codes; fitted values are buffers. Built by `prior(config, code_shape)`. A `conditional` one is
+    called as `sample(n, rng, condition)`."""
 
     code_shape: tuple[int, ...]
+    conditional: bool = False
 
-    def sample(self, n: int, rng: Rng | None = None) -> Tensor:
+    def sample(self, n: int, rng: Rng | None = None, condition: Tensor | None = None) -> Tensor:
         """n codes `(n, *code_shape)`."""
         raise NotImplementedError

@@ -123,7 +123,7 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
     recorded = unpack(read_pinned(folder, VECTORS, pin), str(folder / VECTORS))
     if "x" not in recorded or (pair.gan is not None and "z" not in recorded):
         raise IntegrityError(f"{folder / VECTORS} lacks the inputs x or z", "The release is incomplete.")
-    given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"))
+    given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"), recorded.get("condition"))
     tolerances = manifest.tolerances
     limits = {"rtol": tolerances.rtol, "atol": tolerances.atol}
     differences = compare(recorded, given, per_million=tolerances.mismatched_per_million, **limits)

@@ -81,10 +81,9 @@ def require_same_data(source: Autoencoder, gan: GAN, strategy: str) -> None:
     """Raise TransferError unless both have the same sample shape and value range: a `strategy` that puts the
     autoencoder's own nets into the GAN needs that."""
     old, new = source.data, gan.data
-    if (old.shape, old.low, old.high) != (new.shape, new.low, new.high):
+    if not old.same_values(new):
         raise TransferError(
-            f"{strategy}: the autoencoder's samples are {list(old.shape)} in [{old.low:g}, {old.high:g}], "
-            f"the GAN's {list(new.shape)} in [{new.low:g}, {new.high:g}]",
+            f"{strategy}: the autoencoder's samples are {old}, the GAN's {new}",
             "Compose the GAN for the autoencoder's samples, or use decoder-init, encoder-init, decoder-distill or "
             "feature-distill.",
         )
@@ -152,7 +151,7 @@ def _map_layers(
     old, new = getattr(source, "data", None), getattr(target, "data", None)
     if old is None or new is None:
         return adapt(pairs)
-    channels = (old.shape[0], new.shape[0]) if old.is_image and new.is_image else (1, 1)
+    channels = (old.shape[0], new.shape[0]) if old.is_spatial and new.is_spatial else (1, 1)
     if hasattr(target, "code_shape"):
         old_generator, new_generator = cast(Generator, source), cast(Generator, target)
         scale = _output_scale(source, target)
@@ -179,9 +178,9 @@ def _has_norms(net: nn.Module) -> bool:
     return any(isinstance(module, _BatchNorm) for module in net.modules())
 
 
-def _range(net: nn.Module) -> tuple[float, float] | None:
+def _range(net: nn.Module) -> tuple[float, float, bool] | None:
     data = getattr(net, "data", None)
-    return None if data is None else (data.low, data.high)
+    return None if data is None else (data.low, data.high, data.bounded)
 
 
 def _mismatch(source: Shapes, target: Shapes, role: str, net: str, prefix: str) -> str:

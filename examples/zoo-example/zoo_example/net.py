@@ -61,7 +61,7 @@ class ExampleGenerator(Generator):
 
 
 def _image(data: DataSpec) -> tuple[int, int, int]:
-    if not data.is_image or data.shape[1] % 4 or data.shape[2] % 4:
+    if not data.is_spatial or data.shape[1] % 4 or data.shape[2] % 4:
         raise CompositionError(
             f"example needs images with sides that are multiples of 4, not {list(data.shape)}",
             "For example (1, 32, 32).",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import DataSpec, Generator
+from zoo.plugin import DataSpec, Generator, output
 from zoo_r3gan.config import ResidualConfig, channels
-from zoo_r3gan.layers import Resample, blocks, conv, to_range
+from zoo_r3gan.layers import Resample, blocks, conv
 
 __all__ = ["R3GANGenerator"]
 
@@ -37,6 +38,7 @@ class R3GANGenerator(Generator):
         self.stages = nn.ModuleList(blocks(width, config, depth) for width in widths)
         self.up = nn.ModuleList(Resample(a, b, 2.0) for a, b in pairwise(widths))
         self.leave = conv(widths[-1], data.shape[0], 1, 1.0, bias=True)
+        self.output = output(data)
 
     def forward(self, z: Tensor) -> Tensor:
         """z (N, *code_shape) -> x (N, C, S, S)."""
@@ -44,4 +46,4 @@ class R3GANGenerator(Generator):
         x = self.first(z.flatten(1))[:, :, None, None] * self.basis  # (N, widths[0], 4, 4)
         for i, stage in enumerate(self.stages):
             x = stage(x if i == 0 else self.up[i - 1](x))  # (N, widths[i], 4 * 2^i, 4 * 2^i)
-        return to_range(self.leave(x), self.data)
+        return cast(Tensor, self.output(self.leave(x)))

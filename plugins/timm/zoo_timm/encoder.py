@@ -24,7 +24,7 @@ class TimmEncoder(Encoder):
 
     def __init__(self, config: TimmConfig, data: DataSpec) -> None:
         super().__init__()
-        if not data.is_image:
+        if not data.is_spatial:
             raise CompositionError(
                 f"timm/{config.name} reads images; asked: vectors of {data.size} values", "Use the component mlp."
             )

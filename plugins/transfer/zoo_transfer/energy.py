@@ -51,7 +51,7 @@ class EnergyDiscriminator(Discriminator):
         self.bottleneck = built.bottleneck
         self.decoder = built.decoder
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """x (N, *data.shape) -> -R(x) (N, 1); stages are the encoder's and, last, the mean code (N, *code_shape)."""
         embedding, stages = self.encoder.features(x)
         code = self.bottleneck(embedding).mean

@@ -101,11 +101,16 @@ class CodeTask(nn.Module):
         """Images (N, *data.shape) -> standardised codes (N, d)."""
         return self._generator[0].standardise(self.teacher.code(images))
 
-    def fake(self, z: Tensor) -> Tensor:
+    @property
+    def judges(self) -> DataSpec:
+        """Standardised flat codes."""
+        return DataSpec((math.prod(self._generator[0].code_shape),), kind="code", bounded=False)
+
+    def fake(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """Noise (N, *code_shape) -> standardised codes (N, d)."""
         return self._generator[0].standard_codes(z)
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Standardised codes (N, d) -> the critic's value (N, 1)."""
         return DiscriminatorOutput(self.critic(x), ())
 

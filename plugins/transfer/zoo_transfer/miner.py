@@ -7,7 +7,18 @@ import math
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import GAN, Autoencoder, DataSpec, Generator, Slot, TransferPlan, TransferStrategy, build_part
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    Generator,
+    Slot,
+    TransferPlan,
+    TransferStrategy,
+    build_part,
+    condition_arguments,
+    takes_condition,
+)
 from zoo_transfer.configs.wrappers import MinedGeneratorConfig, MinerConfig
 from zoo_transfer.gan_parts import with_component
 from zoo_transfer.latent_gan import dense
@@ -33,9 +44,15 @@ class MinedGenerator(Generator):
         device = torch.get_default_device().type
         self.generator = build_part("generator", config.generator, "generator", data, code_shape, device=device)
 
-    def forward(self, z: Tensor) -> Tensor:
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        """Whether G takes a condition."""
+        return takes_condition(self.generator)
+
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
         """u (N, *code_shape) -> x (N, *data.shape)."""
-        return self.generator(z + self.strength * self.miner(z.flatten(1)).view_as(z))
+        mined = z + self.strength * self.miner(z.flatten(1)).view_as(z)
+        return self.generator(mined, *condition_arguments(self.generator, condition))
 
 
 class Miner(TransferStrategy):
