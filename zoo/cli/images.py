@@ -59,7 +59,7 @@ def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_j
 @options.json_option
 @options.quiet_option
 def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as_json: bool, quiet: bool) -> None:
-    """Turn every image into its code: `codes` (N, code_shape) in an .npz.
+    """Turn every image into its code: `codes` (N, *code_shape) in an .npz, with `labels` and the names of `classes` if the images have some.
 
     \b
     zoo encode dcgan.glyphs-sans32 --data mnist5k -o codes.npz
@@ -83,7 +83,8 @@ def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as
     if images.labels is None:
         np.savez(buffer, codes=codes)
     else:
-        np.savez(buffer, codes=codes, labels=images.labels.numpy())
+        classes = images.spec.condition.classes if images.spec.condition is not None else ()
+        np.savez(buffer, codes=codes, labels=images.labels.numpy(), classes=np.array(classes))
     write_atomically(out, buffer.getvalue())
     _report(out, len(codes), as_json, quiet)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -50,7 +51,7 @@ class ImageSet:
     and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX expression, empty if the
     source states none. `config` says how the set was opened. `unusable` lists the files that opening could not use;
     `greyed` says that the files are in colour and the samples grey, `rounded` that they are images of floats.
-    `class_names` are the source's names of labels.
+    `class_names` are the names of all labels in the source.
     """
 
     name: str
@@ -65,7 +66,7 @@ class ImageSet:
     unusable: tuple[Skipped, ...] = ()
     greyed: bool = False
     rounded: bool = False
-    class_names: tuple[str, ...] = ()
+    class_names: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pixels)

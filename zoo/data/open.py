@@ -17,7 +17,7 @@ from zoo import plugins
 from zoo.data.config import DataConfig
 from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images, size_of_image
 from zoo.data.images import ImageSet, Skipped
-from zoo.data.labels import number_classes
+from zoo.data.labels import names_of_labels, number_classes
 from zoo.data.npz import LARGEST, check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
 from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
@@ -86,7 +86,7 @@ def open_data(config: DataConfig, like: DataSpec | None = None) -> ImageSet:
     images = select_images(_open(config, config.samples(like)), config.select)
     if config.labels == "off":
         return replace(images, labels=None)
-    return number_classes(images, images.class_names, config.condition)
+    return number_classes(images, config.condition)
 
 
 def _open(config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -146,7 +146,9 @@ def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:
         license=built.license,
         credit=built.credit,
     )
-    return replace(opened, class_names=tuple(getattr(built, "classes", ())))
+    if labels is None:
+        return opened
+    return replace(opened, class_names=names_of_labels(torch.from_numpy(labels), getattr(built, "classes", ()), owner))
 
 
 def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -164,7 +166,10 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
     if pixels.dtype != np.uint8 and spec.scaling is None:
         spec = replace(spec, low=-1.0, high=1.0, bounded=False, scaling=fit_scaling(pixels[train]))
     opened = _image_set(path.stem, spec, pixels, labels, train, config=replace(config, source=str(path.resolve())))
-    return replace(opened, rounded=arrays.rounded)
+    opened = replace(opened, rounded=arrays.rounded)
+    if arrays.labels is None:
+        return opened
+    return replace(opened, class_names=names_of_labels(torch.from_numpy(arrays.labels), (), str(path)))
 
 
 def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:

@@ -334,7 +334,8 @@ def _with_code_shape(values: Mapping[str, Any], path: tuple[str, ...]) -> dict[s
         return {**values, path[0]: _with_code_shape(table, path[1:])}
     if path or "latent_dim" not in values:
         return dict(values)
-    return {"code_shape" if key == "latent_dim" else key: value for key, value in values.items()}
+    others = {key: value for key, value in values.items() if key != "latent_dim"}
+    return others | {"code_shape": [values["latent_dim"]]}
 
 
 def write_recipe(recipe: Recipe) -> bytes:
