@@ -117,7 +117,9 @@ def test_float_vectors_keep_every_value_and_are_standardised(table: Path) -> Non
 def test_a_model_of_float_vectors_is_trained_released_and_opened_with_its_scaling(table: Path, tmp_path: Path) -> None:
     rows = open_images(table)
     net = PartSpec("mlp", {"widths": [8]})
-    run = zoo.train(zoo.gan(net, net, data=rows.spec, code_shape=4), rows, out=tmp_path / "run", images=64, training={"batch": 16})
+    run = zoo.train(
+        zoo.gan(net, net, data=rows.spec, code_shape=4), rows, out=tmp_path / "run", images=64, training={"batch": 16}
+    )
     again = open_images(table, like=rows.spec)
     assert again.spec == rows.spec
     assert again.sha256 == rows.sha256

@@ -18,8 +18,8 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageOps
 
 from zoo import plugins
-from zoo.data.images import ImageSet
 from zoo.data.config import DataConfig
+from zoo.data.images import ImageSet
 from zoo.data.open import open_data, open_images
 from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName

@@ -59,7 +59,8 @@ def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_j
 @options.json_option
 @options.quiet_option
 def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as_json: bool, quiet: bool) -> None:
-    """Turn every image into its code: `codes` (N, *code_shape) in an .npz, with `labels` and the names of `classes` if the images have some.
+    """Turn every image into its code: `codes` (N, *code_shape) in an .npz, with `labels` and the names of `classes` if
+    the images have some.
 
     \b
     zoo encode dcgan.glyphs-sans32 --data mnist5k -o codes.npz
