@@ -32,6 +32,7 @@ __all__ = [
     "Scaling",
     "Selection",
     "Watcher",
+    "WeightsOrigin",
     "as_code_shape",
     "as_part",
 ]
@@ -299,6 +300,29 @@ class Origin:
     manifest: str
     source: str = ""
     adapted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsOrigin:
+    """Where pretrained weights come from: a file of a Hub repository at one commit, its SHA-256 and its licence.
+
+    `repository` is `org/name`, or empty for a file of one's own; `license` is an SPDX expression, or empty if the
+    source states none. Raises ConfigError for a digest that is none.
+    """
+
+    repository: str
+    commit: str
+    file: str
+    sha256: str
+    license: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise ConfigError(f"sha256 {self.sha256[:80]!r} is not 64 hexadecimal digits")
+
+    def __str__(self) -> str:
+        source = f"{self.repository}@{self.commit[:12]}" if self.repository else self.file
+        return f"{source} ({self.license})" if self.license else source
 
 
 @dataclass(frozen=True, slots=True)

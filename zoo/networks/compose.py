@@ -19,6 +19,7 @@ from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
+from zoo.networks.pretrained import fetch_weights
 from zoo.networks.types import Discriminator
 from zoo.types import CodeShape, DataSpec, PartLike, PartSpec, as_code_shape, as_part
 
@@ -31,8 +32,6 @@ __all__ = [
     "discriminator_kind",
     "gan",
 ]
-
-Model = TypeVar("Model", bound=nn.Module)
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -62,7 +61,7 @@ def autoencoder(
         "bottleneck": plugins.normalise("bottleneck", as_part(bottleneck)),
         "decoder": plugins.normalise("generator", as_part(generator or encoder.component)),
     }
-    return _fetched(build_autoencoder(specs, _data(shape, data), as_code_shape(code_shape), seed=seed, device=device))
+    return build_autoencoder(specs, _data(shape, data), as_code_shape(code_shape), seed=seed, device=device)
 
 
 def gan(
@@ -96,7 +95,7 @@ def gan(
         "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
     }
     codes = as_code_shape(64 if code_shape is None else code_shape)
-    return _fetched(build_gan(specs, _data(shape, data), codes, seed=seed, device=device))
+    return build_gan(specs, _data(shape, data), codes, seed=seed, device=device)
 
 
 def build_autoencoder(
@@ -157,9 +156,14 @@ def build_gan(
 
 
 def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> Any:
-    """One component of a kind on `device`, initialised from the random stream of its role."""
+    """One component of a kind on `device`, initialised from the random stream of its role, with its pretrained weights
+    unless saved values follow."""
     with seeded(seed, role), torch.device(device):
-        return plugins.build(kind, spec, *arguments)
+        component = plugins.build(kind, spec, *arguments)
+    if device != "meta":
+        with seeded(seed, f"{role}.fetch"):
+            fetch_weights(component, f"{kind} {spec.component}")
+    return component
 
 
 def build_discriminator(
@@ -175,16 +179,6 @@ def build_discriminator(
     checks.check_encoder(encoder, data, f"encoder {spec.component}", shapes=shapes)
     with seeded(seed, "discriminator.head"), torch.device(device):
         return EncoderDiscriminator(encoder)
-
-
-def _fetched(model: Model) -> Model:
-    """The newly composed model, with the weights that its parts bring from elsewhere."""
-    if not any(parameter.is_meta for parameter in model.parameters()):
-        for module in model.modules():
-            fetch = getattr(module, "fetch", None)
-            if callable(fetch):
-                fetch()
-    return model
 
 
 def _normalise_discriminator(spec: PartSpec) -> PartSpec:

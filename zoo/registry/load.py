@@ -21,6 +21,7 @@ from zoo.errors import IntegrityError, ReleaseError, UnknownName
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN as Gan
+from zoo.networks.pretrained import values_follow
 from zoo.networks.utils import SkipInit, check_finite
 from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry.index import open_release
@@ -132,9 +133,12 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
 
 def _build(build: Callable[..., Model], specs: Mapping[str, PartSpec], manifest: Manifest) -> Model:
     """The networks on the meta device; on the CPU if not every tensor would get a value from the state dict."""
-    with SkipInit():
+    with SkipInit(), values_follow():
         model = build(specs, manifest.data, manifest.code_shape, device="meta", shapes=False)
-    return model if _assignable(model) else build(specs, manifest.data, manifest.code_shape)
+    if _assignable(model):
+        return model
+    with values_follow():
+        return build(specs, manifest.data, manifest.code_shape)
 
 
 def _read(folder: Path, manifest: Manifest, role: str, hashes: HashCache) -> dict[str, Tensor]:

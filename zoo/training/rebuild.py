@@ -21,6 +21,7 @@ from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN
+from zoo.networks.pretrained import values_follow
 from zoo.training import checkpoint
 from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
@@ -130,21 +131,25 @@ def recipe_of_gan(
 def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainer | GANTrainer:
     """What a run's recipe trains, with values still to come from a checkpoint. The transfer's source is not opened."""
     engine = Engine(recipe.engine)
-    if recipe.autoencoder is not None:
-        model = _autoencoder_of(recipe.autoencoder, images.spec)
-        return AutoencoderTrainer(model, images, recipe.autoencoder.training, recipe.seed, engine)
-    section = _required(recipe.gan)
-    return GANTrainer(_plan_of(section, recipe.transfer, images.spec), images, section.training, recipe.seed, engine)
+    with values_follow():
+        if recipe.autoencoder is not None:
+            model = _autoencoder_of(recipe.autoencoder, images.spec)
+            return AutoencoderTrainer(model, images, recipe.autoencoder.training, recipe.seed, engine)
+        section = _required(recipe.gan)
+        plan = _plan_of(section, recipe.transfer, images.spec)
+        return GANTrainer(plan, images, section.training, recipe.seed, engine)
 
 
 def build_networks(recipe: Recipe, tensors: Mapping[str, Tensor]) -> Autoencoder | GAN:
     """A run's autoencoder, or its GAN with the averaged generator, with the values of a checkpoint's tensors; in eval
     mode, on the CPU. Neither the images nor the transfer's source are opened."""
     if recipe.autoencoder is not None:
-        model = _autoencoder_of(recipe.autoencoder, recipe.data.spec)
+        with values_follow():
+            model = _autoencoder_of(recipe.autoencoder, recipe.data.spec)
         model.load_state_dict(tensors_of(tensors, "modules.autoencoder."), strict=True)
         return model.eval()
-    gan = _plan_of(_required(recipe.gan), recipe.transfer, recipe.data.spec).gan
+    with values_follow():
+        gan = _plan_of(_required(recipe.gan), recipe.transfer, recipe.data.spec).gan
     averaged = GAN(gan.prior, copy.deepcopy(gan.generator), gan.discriminator, gan.specs)
     for role, module in averaged.parts.items():
         name = "ema" if role == "generator" else role
@@ -172,9 +177,10 @@ def source_structure(model: Autoencoder) -> SourceStructure:
 
 
 def structure_on(structure: SourceStructure, device: str) -> Autoencoder:
-    """The autoencoder of that structure, on `device` (fresh weights unless it is `meta`)."""
+    """The autoencoder of that structure, on `device`, for values that follow."""
     specs = {"encoder": structure.encoder, "bottleneck": structure.bottleneck, "decoder": structure.decoder}
-    return build_autoencoder(specs, structure.data, structure.code_shape, device=device)
+    with values_follow():
+        return build_autoencoder(specs, structure.data, structure.code_shape, device=device)
 
 
 def _autoencoder_of(section: AutoencoderSection, data: DataSpec) -> Autoencoder:

@@ -12,6 +12,7 @@ from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.conditioning import takes_condition
 from zoo.networks.gan import GAN
+from zoo.networks.pretrained import values_follow
 from zoo.transfers.parse import Strategy, is_auto, parse_strategy
 from zoo.transfers.plan import Slot, TransferPlan, TransferStrategy
 from zoo.types import PartSpec
@@ -50,7 +51,8 @@ def plan(source: Autoencoder, gan: GAN, resolved: Sequence[ResolvedStrategy]) ->
     """One plan of all strategies. Reads no weight and no data: works on the meta device."""
     merged = TransferPlan(gan)
     for spec, strategy in resolved:
-        added = _qualified(strategy.plan(source, merged.gan), spec.component)
+        with values_follow():  # edits give them
+            added = _qualified(strategy.plan(source, merged.gan), spec.component)
         for net, name in added.wraps.items():
             _move_inside(merged, net, name)
         _refuse_lost_condition(merged.gan, added.gan, spec)
