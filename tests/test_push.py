@@ -108,7 +108,21 @@ def test_what_cannot_be_proved_is_not_published(
         assert done.returncode == 1
         assert says in done.stderr, done.stderr
         assert len(done.stderr.strip().splitlines()) == 2
-    assert not server.responses
+    assert {method for method, _, _ in server.responses} == {"GET"}  # only looked whether the version is free
+
+
+def test_a_version_that_is_taken_is_refused_before_the_release_is_loaded(
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    """The release would fail that proof too, with another message: it was not made."""
+    assert push(str(release), "ann/x", env=env).returncode == 0
+    weights = unpack((release / "generator.safetensors").read_bytes(), "x")
+    fewer = pack(dict(list(weights.items())[1:]), {})
+    clashing = rewritten(release, tmp_path / "clashing", {"generator.safetensors": fewer})
+    done = cli("push", str(clashing), "ann/x", env=env)
+    assert done.returncode == 1
+    assert "has a version 1.0.0 with other bytes" in done.stderr
+    assert "higher --version" in done.stderr
 
 
 def test_a_version_means_one_thing_for_ever(
