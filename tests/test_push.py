@@ -142,6 +142,23 @@ def test_a_version_means_one_thing_for_ever(
     assert "holds dcgan.blobs" in push(str(stranger), "ann/x", env=env).stderr
 
 
+def test_a_newer_version_is_named_beside_the_older_one_and_both_are_pulled(
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    assert push(str(release), "ann/x", env=env).returncode == 0
+    assert cli("registry", "add", "hub:ann/x", "--name", "ann.blobs", env=env).returncode == 0
+    newer = rewritten(release, tmp_path / "newer", {}, version="1.1.0")
+    assert push(str(newer), "ann/x", env=env).returncode == 0
+    told = json.loads(cli("registry", "update", "ann.blobs", "--json", env=env).stdout)
+    assert [(entry["name"], entry["version"], entry["release"]) for entry in told["added"]] == [
+        ("ann.blobs", "1.1.0", "dcgan.blobs")
+    ]
+    assert told["removed"] == []
+    assert json.loads(cli("registry", "update", "ann.blobs", "--json", env=env).stdout) == {"added": [], "removed": []}
+    for name, version in (("ann.blobs", "1.1.0"), ("ann.blobs@1.0.0", "1.0.0")):
+        assert json.loads(cli("pull", name, "--json", env=env).stdout)["version"] == version
+
+
 @pytest.mark.parametrize(
     ("fault", "says"),
     [

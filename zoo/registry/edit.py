@@ -138,7 +138,7 @@ def _require_unused(added: tuple[Entry, ...], path: Path) -> None:
     for entry in added:
         clash = sorted(entry.all_names & taken.keys())
         if clash:
-            hint = "Choose another name: zoo registry add --name arch.tag"
+            hint = "Choose another name (zoo registry add --name arch.tag), or make it no default of its arch."
             raise ReleaseError(f"{clash[0]} is already in {taken[clash[0]]}", hint)
 
 
