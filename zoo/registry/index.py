@@ -188,13 +188,13 @@ def _find(name_or_dir: str | Path, registry: Registry | None = None) -> Entry | 
     return (registry or load_registry()).find(name_or_dir)
 
 
-def _open(found: Entry | Path) -> tuple[Path, Manifest]:
+def _open(named: Entry | Path) -> tuple[Path, Manifest]:
     """Folder and manifest; that of an entry must match the registry."""
-    if isinstance(found, Path):
-        return found, read_manifest(found)
-    folder, data = _pinned_manifest(found)
+    if isinstance(named, Path):
+        return named, read_manifest(named)
+    folder, data = _pinned_manifest(named)
     manifest = parse_manifest(data, str(folder / MANIFEST))
-    _require_agreement(found, manifest)
+    _require_agreement(named, manifest)
     return folder, manifest
 
 
@@ -232,10 +232,10 @@ def get(name: str, *, refresh: bool = False) -> PulledRelease:
     """
     if name.startswith(SCHEME):
         return pull(parse_address(name), refresh=refresh)
-    found = _find(name)
-    if isinstance(found, Entry) and found.source.startswith(SCHEME):
-        return pull(parse_address(found.source), found.manifest, refresh=refresh)
-    folder, manifest = _open(found)
+    named = _find(name)
+    if isinstance(named, Entry) and named.source.startswith(SCHEME):
+        return pull(parse_address(named.source), named.manifest, refresh=refresh)
+    folder, manifest = _open(named)
     verify_files(folder, manifest)
     return PulledRelease(folder, "", manifest, requested=False)
 

@@ -156,16 +156,16 @@ def _send(repo: str, manifest: Manifest, files: dict[str, bytes], private: bool,
     from huggingface_hub import HfApi
 
     api = HfApi()
-    found = look_up(repo, manifest, files[MANIFEST])
-    is_new = not found.head
+    current = look_up(repo, manifest, files[MANIFEST])
+    is_new = not current.head
     if is_new:
         with hub_errors(f"push to {repo}"):
             with_retries(lambda: api.create_repo(repo, private=private, exist_ok=True))
     try:
         if is_new:
-            found = look_up(repo, manifest, files[MANIFEST])
+            current = look_up(repo, manifest, files[MANIFEST])
         with hub_errors(f"push to {repo}"):
-            return _publish(api, repo, found, manifest, files, message)
+            return _publish(api, repo, current, manifest, files, message)
     except RemoteError as error:
         if not is_new:
             raise
@@ -177,18 +177,18 @@ def _send(repo: str, manifest: Manifest, files: dict[str, bytes], private: bool,
 
 
 def _publish(
-    api: HfApi, repo: str, found: Repository, manifest: Manifest, files: dict[str, bytes], message: str
+    api: HfApi, repo: str, current: Repository, manifest: Manifest, files: dict[str, bytes], message: str
 ) -> tuple[str, bool]:
     from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
 
-    if found.tagged:
-        return found.published, True
+    if current.tagged:
+        return current.published, True
     tag = f"v{manifest.version}"
-    if found.published:
-        with_retries(lambda: api.create_tag(repo, tag=tag, revision=found.published, exist_ok=True))
-        return found.published, True
+    if current.published:
+        with_retries(lambda: api.create_tag(repo, tag=tag, revision=current.published, exist_ok=True))
+        return current.published, True
     obsolete = sorted(
-        name for name in found.files if name not in files and (name == SIGNATURE or not name.startswith("."))
+        name for name in current.files if name not in files and (name == SIGNATURE or not name.startswith("."))
     )
     operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
         *(CommitOperationAdd(name, data) for name, data in sorted(files.items())),
@@ -196,7 +196,7 @@ def _publish(
     ]
     title = message or f"{manifest.name} {manifest.version}"
     commit = with_retries(
-        lambda: api.create_commit(repo, operations=operations, commit_message=title, parent_commit=found.head)
+        lambda: api.create_commit(repo, operations=operations, commit_message=title, parent_commit=current.head)
     )
     with_retries(lambda: api.create_tag(repo, tag=tag, revision=commit.oid, exist_ok=True))
     return commit.oid, False
