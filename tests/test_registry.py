@@ -179,16 +179,24 @@ def test_a_missing_user_file_is_fine_and_a_missing_named_one_is_not(
         models()
 
 
-@pytest.mark.parametrize("clash", ["name", "alias", "default"])
+@pytest.mark.parametrize("clash", ["name", "version", "alias", "default"])
 def test_a_name_given_twice_names_both_files(layers: dict[str, Path], clash: str) -> None:
     first = {"default": "true"} if clash == "default" else {}
-    second = {"alias": {"aliases": '["dcgan.x"]'}, "default": {"default": "true"}, "name": {}}[clash]
+    others = {"alias": {"aliases": '["dcgan.x"]'}, "default": {"default": "true"}, "version": {"version": '"9.0.0"'}}
+    second = others.get(clash, {})
     write(layers["builtin"], table("dcgan.x", **first))
-    write(layers["user"], table("dcgan.x" if clash == "name" else "dcgan.y", **second))
+    write(layers["user"], table("dcgan.x" if clash in ("name", "version") else "dcgan.y", **second))
     with pytest.raises(ReleaseError, match="two models have the name") as refused:
         load_registry()
     assert str(layers["builtin"]) in refused.value.message
     assert str(layers["user"]) in refused.value.message
+
+
+def test_a_file_that_is_listed_twice_is_refused(layers: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    write(layers["extra"], table("dcgan.x"))
+    monkeypatch.setenv("ZOO_REGISTRY", os.pathsep.join([str(layers["extra"])] * 2))
+    with pytest.raises(ReleaseError, match="two models have the name"):
+        load_registry()
 
 
 def test_a_wrong_file_of_a_plugin_is_left_out_and_told(
@@ -355,6 +363,7 @@ def test_a_manifest_other_than_the_pinned_one_is_refused(registered: Path) -> No
         ({"license": '"MIT"'}, "license"),
         ({"latent_dim": "32"}, "latent_dim"),
         ({"parts": '["gan"]'}, "parts"),
+        ({"plugins": '["zoo-dcgan"]'}, "plugins"),
         ({"data": "{ shape = [3, 32, 32] }"}, "data.shape"),
     ],
 )

@@ -76,6 +76,8 @@ def test_versions_stand_side_by_side_and_each_opens_by_name_and_version(registry
     assert find("tiny.test").plugins == ("zoo-mlp",)
     update("tiny.test", registry, str(tmp_path / "c"))
     assert len(keys(registry)) == 3, "the same release again changes nothing"
+    remove("tiny.test@1.0.0", registry)
+    assert open_release("tiny")[0].name == "b", "a new version took over what the name without its tag means"
 
 
 def test_other_bytes_under_a_version_are_refused_unless_they_are_pinned_again(registry: Path, tmp_path: Path) -> None:
