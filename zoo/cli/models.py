@@ -27,26 +27,27 @@ _PREVIEWED = 12
 @options.json_option
 @options.quiet_option
 def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: bool) -> None:
-    """List the releases of the registries, by a glob over their names.
+    """List the releases of the registries, by a glob over their names: the newest version of each name. A pattern with
+    an @ lists every version.
 
     \b
     zoo list
     zoo list 'dcgan.*' --json
+    zoo list 'dcgan.*@*'
     zoo list --fits dcgan.glyphs-sans32
     """
     if autoencoder is not None:
         _fits(autoencoder, pattern, as_json, quiet)
         return
-    from zoo.config import to_plain
     from zoo.registry.index import models
 
     entries = models(pattern)
     if as_json:
-        show.print_json([to_plain(entry) | {"origin": str(entry.origin)} for entry in entries])
+        show.print_json([entry.plain() for entry in entries])
     elif quiet:
-        show.print_lines(entry.name for entry in entries)
+        show.print_lines(entry.key if "@" in pattern else entry.name for entry in entries)
     elif entries:
-        head = ("name", "version", "holds", "sample", "code", "license")
+        head = ("name", "version", "holds", "sample", "code", "plugins", "license")
         show.print_table(head, [_row(entry) for entry in entries])
         for entry in entries:
             if entry.default:
@@ -112,9 +113,9 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
 
 
 def _row(entry: Any) -> tuple[object, ...]:
-    sample = "x".join(map(str, entry.data.shape))
     name = f"{entry.name} *" if entry.default else entry.name
-    return (name, entry.version, "+".join(entry.parts), sample, "x".join(map(str, entry.code_shape)), entry.license)
+    sample, plugins = show.shape(entry.data.shape), " ".join(entry.plugins)
+    return (name, entry.version, "+".join(entry.parts), sample, show.shape(entry.code_shape), plugins, entry.license)
 
 
 def _previews(entries: Any) -> None:

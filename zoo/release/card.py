@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.release.manifest import ROLES, Manifest
+from zoo.release.tags import fact_tags
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -47,9 +48,8 @@ def card(manifest: Manifest) -> str:
     The manifest may pin a README.md or not: nothing of `files` is printed but whether samples.png is there.
     """
     parts = [manifest.parts[role] for role in ROLES if role in manifest.parts]
-    distributions = sorted({part.plugin.partition("==")[0] for part in parts} - {"aegan-zoo"})
     sampled = "samples.png" in manifest.files
-    text: str = _template().render(m=manifest, parts=parts, distributions=distributions, sampled=sampled)
+    text: str = _template().render(m=manifest, parts=parts, sampled=sampled)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -76,6 +76,7 @@ def _template() -> Template:
         hub_license=hub_license,
         model_index=_model_index,
         strategy_tags=_strategy_tags,
+        fact_tags=fact_tags,
     )
     source = importlib.resources.files("zoo.release").joinpath("card.md.j2").read_text("utf-8")
     return environment.from_string(source)

@@ -227,6 +227,11 @@ class Manifest:
         return tuple(name for name, roles in models if roles[0] in self.parts)
 
     @property
+    def distributions(self) -> tuple[str, ...]:
+        """The distributions whose components it needs besides zoo's own, without versions."""
+        return tuple(sorted({part.plugin.partition("==")[0] for part in self.parts.values()} - {"aegan-zoo"}))
+
+    @property
     def pinned(self) -> dict[str, FileEntry]:
         """Every file of the folder except zoo.json, by name."""
         return {part.file: part.pin for part in self.parts.values()} | self.files

@@ -45,7 +45,7 @@ from zoo.training.trainer import monitor_for, restore, restore_model, tensors_of
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.strategies import plan, resolve_strategies
-from zoo.types import DataSpec, PartLike, PartSpec, as_code_shape, as_part
+from zoo.types import DataSpec, Origin, PartLike, PartSpec, as_code_shape, as_part
 
 __all__ = [
     "KEPT_FILES",
@@ -82,7 +82,7 @@ def recipe_of_autoencoder(
         specs["bottleneck"],
         model.code_shape,
         _normalised(training),
-        source=model.origin.name if model.origin else None,
+        source=_address_of(model.origin) if model.origin else None,
         origin=model.origin,
     )
     return Recipe(
@@ -93,6 +93,11 @@ def recipe_of_autoencoder(
         engine=engine or EngineSection(),
         autoencoder=section,
     )
+
+
+def _address_of(origin: Origin) -> str:
+    """What opens this release and no later version of it: its commit on the Hub, or else its name and version."""
+    return origin.source or f"{origin.name}@{origin.version}"
 
 
 def recipe_of_gan(
@@ -112,7 +117,7 @@ def recipe_of_gan(
     )
     if isinstance(model, TransferResult):
         origin = model.source.origin
-        source = origin.name if origin and not origin.adapted else "autoencoder"
+        source = _address_of(origin) if origin and not origin.adapted else "autoencoder"
         transfer = TransferSection(
             source, tuple(model.strategies), model.report.source, source_structure(model.source), origin
         )
