@@ -26,7 +26,7 @@ from zoo._utils.files import read_regular
 from zoo.config import from_plain, to_plain
 from zoo.errors import ReleaseError
 from zoo.release.names import check_distribution, check_license, check_name, check_pin, check_version
-from zoo.types import DataKind, as_code_shape
+from zoo.types import DataKind, DataSpec, as_code_shape
 
 __all__ = ["LARGEST", "Entry", "Sample", "parse_registry", "read_bytes", "read_registry"]
 
