@@ -161,7 +161,7 @@ def build_gan(
 
 def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> Any:
     """One component of a kind on `device`, initialised from the random stream of its role."""
-    with seeded(seed, role), torch.device(device):
+    with seeded(seed, role, device), torch.device(device):
         return plugins.build(kind, spec, *arguments)
 
 
@@ -176,7 +176,7 @@ def build_discriminator(
         return discriminator
     encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
     checks.check_encoder(encoder, data, f"encoder {spec.component}", shapes=shapes)
-    with seeded(seed, "discriminator.head"), torch.device(device):
+    with seeded(seed, "discriminator.head", device), torch.device(device):
         return EncoderDiscriminator(encoder)
 
 
