@@ -2,7 +2,8 @@
 
 An encoder maps a sample to features, a generator a code to a sample. A component is an `nn.Module` with the members
 listed here. It may inherit from these classes, for type checkers; it need not, as `zoo.networks.checks` compares
-members and shapes.
+members and shapes. In training mode a network may draw random numbers, from torch's default generators alone: training
+seeds them. In eval mode it draws none.
 """
 
 from __future__ import annotations
