@@ -127,7 +127,7 @@ def a_stranger_learns_from_bundled_plugins(environment: Environment, place: Path
     """An autoencoder with timm's encoder hands its decoder, the sample plugin's, to a GAN judged by dcgan."""
     environment.run("-c", BLOBS)
     environment.zoo(
-        *("train", "autoencoder", "--data", "blobs.npz", "--out", "ae", "--latent-dim", 8, "--shape", "1,32,32"),
+        *("train", "autoencoder", "--data", "blobs.npz", "--out", "ae", "--code-shape", 8, "--shape", "1,32,32"),
         *("--encoder", "timm/resnet10t", "--generator", "example", "--images", 1024, "--batch", 32),
     )
     environment.zoo(
@@ -200,8 +200,8 @@ import zoo
 from zoo import plugins
 for offer in plugins.components("generator"):
     if offer.component.name == offer.plugin.name:
-        zoo.autoencoder(encoder=offer.id, generator=offer.id, shape=(1, 16, 16), latent_dim=4)
-        zoo.gan(generator=offer.id, discriminator=offer.id, shape=(1, 16, 16), latent_dim=4)
+        zoo.autoencoder(encoder=offer.id, generator=offer.id, shape=(1, 16, 16), code_shape=4)
+        zoo.gan(generator=offer.id, discriminator=offer.id, shape=(1, 16, 16), code_shape=4)
         print(offer.plugin.name)
 try:
     zoo.load("release").gan.sample(2)

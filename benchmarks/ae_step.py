@@ -34,7 +34,7 @@ def model(arch: str, width: int, size: int) -> Autoencoder:
     """A VAE of one-channel images: convolutions, or dense layers of `width` x 16."""
     config = {"width": width} if arch == "dcgan" else {"widths": [16 * width, 16 * width]}
     part = PartSpec(arch, config)
-    return zoo.autoencoder(part, part, shape=(1, size, size), latent_dim=LATENT)
+    return zoo.autoencoder(part, part, shape=(1, size, size), code_shape=LATENT)
 
 
 def images_of(size: int, count: int) -> ImageSet:
@@ -69,7 +69,7 @@ def pythae(net: Autoencoder, images: ImageSet, folder: str) -> Callable[[], None
     class Encoder(BaseEncoder):  # type: ignore[misc]
         def __init__(self, encoder: nn.Module, bottleneck: nn.Module) -> None:
             super().__init__()
-            self.encoder, self.bottleneck, self.latent_dim = encoder, bottleneck, LATENT
+            self.encoder, self.bottleneck, self.code_shape = encoder, bottleneck, LATENT
 
         def forward(self, x: Tensor) -> Any:
             mean, logvar = self.bottleneck(self.encoder.features(x).embedding)  # type: ignore[operator]
@@ -83,7 +83,7 @@ def pythae(net: Autoencoder, images: ImageSet, folder: str) -> Callable[[], None
         def forward(self, z: Tensor) -> Any:
             return ModelOutput(reconstruction=self.decoder(z))
 
-    config = VAEConfig(input_dim=images.spec.shape, latent_dim=LATENT)
+    config = VAEConfig(input_dim=images.spec.shape, code_shape=LATENT)
     vae = VAE(config, Encoder(net.encoder, net.bottleneck), Decoder(net.decoder))
     settings = BaseTrainerConfig(
         output_dir=folder, per_device_train_batch_size=BATCH, learning_rate=RATE, num_epochs=1, no_cuda=True

@@ -60,7 +60,7 @@ def _sources(out: Path) -> Iterator[tuple[str, Autoencoder]]:
     for name, settings in TRAINED.items():
         folder = out / name.replace(", ", "-").replace(" ", "-")
         if not (folder / "recipe.toml").is_file():
-            model = zoo.autoencoder("mlp", "mlp", shape=SHAPE, latent_dim=LATENT)
+            model = zoo.autoencoder("mlp", "mlp", shape=SHAPE, code_shape=LATENT)
             training = {**settings, "checkpoint_every": SHOWN, "sample_every": SHOWN}
             train(model, "glyphs-sans32", out=folder, images=SHOWN, training=training)
         trained = open_run(folder).autoencoder

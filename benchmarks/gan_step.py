@@ -51,7 +51,7 @@ RATE, BETAS = 2e-4, (0.5, 0.999)
 def nets(size: int, width: int, norm: str = "group") -> GAN:
     """A DCGAN of 3 channels."""
     generator, encoder = PartSpec("dcgan", {"width": width, "norm": norm}), PartSpec("dcgan", {"width": width})
-    return zoo.gan(generator, encoder, shape=(3, size, size), latent_dim=LATENT)
+    return zoo.gan(generator, encoder, shape=(3, size, size), code_shape=LATENT)
 
 
 def torchs_layers(module: nn.Module) -> nn.Module:

@@ -85,7 +85,7 @@ def _ours(place: Path) -> dict[str, Callable[[], list[nn.Module]]]:
 
     def bare() -> list[nn.Module]:
         model = zoo.autoencoder(
-            specs["encoder"], specs["decoder"], bottleneck=specs["bottleneck"], shape=(1, 16, 16), latent_dim=64
+            specs["encoder"], specs["decoder"], bottleneck=specs["bottleneck"], shape=(1, 16, 16), code_shape=64
         )
         for role, module in model.parts.items():
             module.load_state_dict(load_file(folder / f"{role}.safetensors"))
@@ -113,7 +113,7 @@ def _pythae(place: Path) -> dict[str, Callable[[], list[nn.Module]]]:
     except ImportError as error:
         print(f"without pythae: {error}\n")
         return {}
-    VAE(VAEConfig(input_dim=(1, _PIXELS, _PIXELS), latent_dim=64)).save(str(place / "pythae"))
+    VAE(VAEConfig(input_dim=(1, _PIXELS, _PIXELS), code_shape=64)).save(str(place / "pythae"))
     return {"pythae AutoModel.load_from_folder": lambda: [AutoModel.load_from_folder(str(place / "pythae")).eval()]}
 
 

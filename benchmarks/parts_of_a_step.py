@@ -45,7 +45,7 @@ def sampling(batch: int | None, count: int) -> Callable[[], object]:
 
     @torch.inference_mode()
     def bare() -> None:
-        z = torch.randn(count, gan.latent_dim)
+        z = torch.randn(count, gan.code_shape)
         torch.cat([gan.generator(part) for part in z.split(batch)])
 
     return bare if batch else lambda: gan.sample(count)

@@ -34,7 +34,7 @@ def release(folder: Path, megabytes: float) -> Path:
     width = int((256**2 + megabytes * 1e6 / 4) ** 0.5 - 256)
     widths = [width, width // 2]
     parts = PartSpec("mlp", {"widths": widths}), PartSpec("mlp", {"widths": widths[::-1]})
-    model = zoo.autoencoder(*parts, shape=(1, 16, 16), latent_dim=64)
+    model = zoo.autoencoder(*parts, shape=(1, 16, 16), code_shape=64)
     files, entries = {}, {}
     for role, module in model.parts.items():
         name = f"{role}.safetensors"

@@ -39,7 +39,7 @@ def main() -> None:
     torch.set_num_threads(1)
     images = open_images("mnist5k", shape=SHAPE)
     net = PartSpec("dcgan", {"width": WIDTH})
-    source = zoo.autoencoder(net, net, shape=SHAPE, latent_dim=64).eval()
+    source = zoo.autoencoder(net, net, shape=SHAPE, code_shape=64).eval()
     names = options.strategies or [registered.component.name for registered in plugins.components("transfer")]
     trainers: dict[str, GANTrainer] = {}
     once: dict[str, float] = {}

@@ -41,7 +41,7 @@ def measure(folder: Path, stream: bool, images: int) -> dict[str, object]:
     import zoo
     from zoo.data.open import open_images
 
-    model = zoo.autoencoder("dcgan", "dcgan", shape=(3, 32, 32), latent_dim=32)
+    model = zoo.autoencoder("dcgan", "dcgan", shape=(3, 32, 32), code_shape=32)
     before = _peak()
     wall, cpu = time.monotonic(), time.process_time()
     first: list[float] = []

@@ -21,7 +21,7 @@ def autoencoder(
     """A tiny autoencoder of 8 px grey images with 6 values a code."""
     encoder, generator = ARCHITECTURES[arch]
     return zoo.autoencoder(
-        encoder, generator, bottleneck=bottleneck, shape=SHAPE, latent_dim=6, seed=seed, device=device
+        encoder, generator, bottleneck=bottleneck, shape=SHAPE, code_shape=6, seed=seed, device=device
     )
 
 
@@ -65,9 +65,9 @@ def released(folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0") ->
     others = {"vectors.safetensors": pack(record_vectors(ae, gan, x, z), {}), "samples.png": b"\x89PNG"}
     metric = Metric("kid", 0.25, 100, 100, "blobs", "held out", "starter/judge@0123456789ab", 0.0, (0.2, 0.3))
     facts = {"sampling": Sampling(), "metrics": (metric,), "files": {n: pin_file(d) for n, d in others.items()}}
-    manifest = Manifest(name, version, "CC0-1.0", ae.data, 6, parts, **facts)
+    manifest = Manifest(name, version, "CC0-1.0", ae.data, (6,), parts, **facts)
     others["README.md"] = card(manifest).encode()
     facts["files"] = {n: pin_file(d) for n, d in others.items()}
-    manifest = Manifest(name, version, "CC0-1.0", ae.data, 6, parts, **facts)
+    manifest = Manifest(name, version, "CC0-1.0", ae.data, (6,), parts, **facts)
     write_release(folder, manifest, files | others)
     return folder

@@ -51,7 +51,7 @@ def start(kind: str, data: str, arch: str = "dcgan") -> Any:
         warm = PartSpec("decoder-init", {"warmup_images": 4_000, "warmup_accuracy": 0.6, "ramp_images": 128})
         return zoo.transfer(source, strategy=[warm], data=data)
     if kind.startswith("dropout"):
-        gan = zoo.gan("mlp", PartSpec("mlp", {"widths": [16], "dropout": 0.5}), shape=source.data.shape, latent_dim=6)
+        gan = zoo.gan("mlp", PartSpec("mlp", {"widths": [16], "dropout": 0.5}), shape=source.data.shape, code_shape=6)
         layer = next(part for part in gan.discriminator.modules() if isinstance(part, torch.nn.Dropout))
         layer.register_forward_hook(lambda net, given, out: print("mask", _bits(out != 0), file=sys.stderr))
         return gan

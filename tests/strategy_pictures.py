@@ -73,7 +73,7 @@ def planned(name: str) -> tuple[Autoencoder, TransferPlan]:
     """The plan of the strategy (and what it is drawn with) for a dcgan autoencoder of 16 px, and that autoencoder."""
     config = {"width": 8, "norm": "batch"} if name == "recalibrated-norm" else {"width": 8}
     part = PartSpec("dcgan", config)
-    source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=16, device="meta")
+    source = zoo.autoencoder(part, part, shape=(1, 16, 16), code_shape=16, device="meta")
     strategy = "+".join(filter(None, (ALONGSIDE.get(name), name)))
     return source, plan(source, zoo.gan(like=source, device="meta"), resolve_strategies(strategy))
 

@@ -46,13 +46,13 @@ def source() -> Autoencoder:
     """The bundled autoencoder's structure."""
     found = zoo.load(SOURCE).autoencoder
     assert found is not None
-    return build_autoencoder(found.specs, found.data, found.latent_dim, device="meta")
+    return build_autoencoder(found.specs, found.data, found.code_shape, device="meta")
 
 
 def compose(generator: str, discriminator: str, channels: int, size: int, latent: int) -> GAN:
     """A target's structure. Raises CompositionError where a part does not read or make such images."""
     parts = GENERATORS[generator], DISCRIMINATORS[discriminator]
-    return zoo.gan(*parts, shape=(channels, size, size), latent_dim=latent, device="meta")
+    return zoo.gan(*parts, shape=(channels, size, size), code_shape=latent, device="meta")
 
 
 def generators() -> str:

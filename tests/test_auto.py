@@ -111,7 +111,7 @@ def test_where_the_first_layer_would_stay_fresh_the_decoders_images_are_learnt_i
     """Another image size leaves the entry fresh. Without images to fit anything to, or from an autoencoder that does not
     know them, the other layers are copied and N(0, I) is kept: a fresh entry takes it as well as anything."""
     net = PartSpec("dcgan", {"width": 4})
-    source = zoo.autoencoder(net, net, shape=(1, 16, 16), latent_dim=6, device="meta")
+    source = zoo.autoencoder(net, net, shape=(1, 16, 16), code_shape=6, device="meta")
     larger = zoo.gan(like=source, shape=(1, 32, 32), device="meta")
     learnt = names(source, larger, evidence(prior_gap=3.0))
     assert sorted(learnt) == ["decoder-distill", "encoder-init", "gmm-prior"]

@@ -41,7 +41,7 @@ TINY: dict[str, Any] = {
     "name": "tiny",
     "seeds": [0, 1],
     "data": {},
-    "architectures": {"dcgan4": {"encoder": {"component": "dcgan", "config": {"width": 4}}, "latent_dim": 8}},
+    "architectures": {"dcgan4": {"encoder": {"component": "dcgan", "config": {"width": 4}}, "code_shape": 8}},
     "autoencoders": {"glyphs": {"data": "glyphs", "training": {"images": 128}, "seeds": [5, 6], "targets": ["digits"]}},
     "training": {"images": 128, "batch": 32},
     "measuring": {"samples": 20, "points": 3, "first": 32},

@@ -41,7 +41,7 @@ def make(
         generator = PartSpec("mlp", {"widths": sizes[f"{prefix}generator"], "norm": norm})
     else:
         encoder = generator = PartSpec("dcgan", {"width": 8 if wide else 4, "norm": norm})
-    made = zoo.autoencoder(encoder, generator, data=data, latent_dim=6, seed=3)
+    made = zoo.autoencoder(encoder, generator, data=data, code_shape=6, seed=3)
     rng = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for weight in made.parameters():  # fresh biases are 0: no bridge could get them wrong
@@ -50,7 +50,7 @@ def make(
 
 
 def move(source: Autoencoder, like: Autoencoder, strategy: str = "decoder-init+encoder-init") -> TransferResult:
-    gan = zoo.gan(like.specs["decoder"], like.specs["encoder"], data=like.data, latent_dim=6, seed=1)
+    gan = zoo.gan(like.specs["decoder"], like.specs["encoder"], data=like.data, code_shape=6, seed=1)
     return zoo.transfer(source, gan, strategy)
 
 
@@ -206,7 +206,7 @@ def test_a_narrower_net_is_refused() -> None:
 def test_the_autoencoders_own_nets_refuse_other_samples(strategy: str, images_file: Path) -> None:
     """They are put into the GAN as they are: the error names both shapes."""
     source, target = make("dcgan", (1, 8, 8)), make("dcgan", (3, 8, 8))
-    gan = zoo.gan(target.specs["decoder"], target.specs["encoder"], data=target.data, latent_dim=6)
+    gan = zoo.gan(target.specs["decoder"], target.specs["encoder"], data=target.data, code_shape=6)
     with pytest.raises(TransferError, match=r"\[1, 8, 8\].*\[3, 8, 8\]"):
         explain(source, gan, strategy)
 
@@ -220,7 +220,7 @@ def test_teachers_look_at_other_samples_through_a_fit(
 ) -> None:
     """A grey 8 px autoencoder teaches a GAN of colour, or of 16 px; a run of it resumes."""
     source, target = autoencoder("dcgan"), make("dcgan", shape)
-    gan = zoo.gan(target.specs["decoder"], target.specs["encoder"], data=target.data, latent_dim=6, seed=1)
+    gan = zoo.gan(target.specs["decoder"], target.specs["encoder"], data=target.data, code_shape=6, seed=1)
     images = open_images(str(images_file), shape=shape)
     config = {"steps": 5, "width": 8} if strategy == "denoising-features" else {}
     transferred = zoo.transfer(source, gan, [PartSpec(strategy, config)], data=images)
@@ -253,9 +253,9 @@ def test_bridged_plans_are_the_same_on_the_meta_device(shape: tuple[int, ...], w
     """`explain` says what a transfer does."""
     source, target = make("dcgan", (1, 16, 16)), make("dcgan", shape, wide=wide)
     shadow = zoo.autoencoder(
-        source.specs["encoder"], source.specs["decoder"], data=source.data, latent_dim=6, device="meta"
+        source.specs["encoder"], source.specs["decoder"], data=source.data, code_shape=6, device="meta"
     )
-    gan = zoo.gan(target.specs["decoder"], target.specs["encoder"], data=target.data, latent_dim=6, device="meta")
+    gan = zoo.gan(target.specs["decoder"], target.specs["encoder"], data=target.data, code_shape=6, device="meta")
     assert explain(shadow, gan).rows == move(source, target).report.rows
 
 
@@ -263,7 +263,7 @@ def test_bridged_plans_are_the_same_on_the_meta_device(shape: tuple[int, ...], w
 def test_a_smaller_code_takes_the_codes_principal_components(arch: str, images_file: Path) -> None:
     """G(e) = Dec(mu + L_k e): the first layer is folded, e is found again from the code, the rest is copied."""
     source = make(arch, (1, 8, 8))
-    gan = zoo.gan(like=source, latent_dim=4, seed=1)
+    gan = zoo.gan(like=source, code_shape=4, seed=1)
     images = open_images(str(images_file), shape=(1, 8, 8))
     transferred = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
     fit = principal_components(source.encode(images.batch(images.train)), 4)
@@ -277,18 +277,18 @@ def test_a_smaller_code_takes_the_codes_principal_components(arch: str, images_f
 
 
 @both
-@pytest.mark.parametrize("latent_dim", [4, 9])
-def test_another_latent_size_is_a_named_bridge(arch: str, latent_dim: int) -> None:
+@pytest.mark.parametrize("code_shape", [4, 9])
+def test_another_latent_size_is_a_named_bridge(arch: str, code_shape: int) -> None:
     """More values: the added ones are not read, whatever they are. Fewer: the dropped ones count as 0. Nothing is
     fresh, and a code finds its z."""
     source = make(arch, (1, 8, 8))
-    transferred = zoo.transfer(source, zoo.gan(like=source, latent_dim=latent_dim, seed=1), "decoder-init")
-    z = torch.randn(5, latent_dim, generator=torch.Generator().manual_seed(0))
-    ours = z[:, :6] if latent_dim > 6 else torch.nn.functional.pad(z, (0, 6 - latent_dim))
+    transferred = zoo.transfer(source, zoo.gan(like=source, code_shape=code_shape, seed=1), "decoder-init")
+    z = torch.randn(5, code_shape, generator=torch.Generator().manual_seed(0))
+    ours = z[:, :6] if code_shape > 6 else torch.nn.functional.pad(z, (0, 6 - code_shape))
     torch.testing.assert_close(transferred.gan.generate(z), source.decode(ours), rtol=0, atol=1e-6)
     assert transferred.report.count("generator").get("fresh", 0) == 0
-    assert bridges(transferred, "generator") == {f"latent 6 to {latent_dim}"}
-    if latent_dim > 6:
+    assert bridges(transferred, "generator") == {f"latent 6 to {code_shape}"}
+    if code_shape > 6:
         found = transferred.plan.to_latent(codes())
         torch.testing.assert_close(transferred.gan.generate(found), source.decode(codes()), rtol=0, atol=1e-6)
 
@@ -298,7 +298,7 @@ def test_a_larger_code_holds_the_whole_gaussian_of_the_codes(arch: str, images_f
     """G(e) = Dec(mu + L e[:6]), and z is found again from a code with zeros in the added values."""
     source = make(arch, (1, 8, 8))
     images = open_images(str(images_file), shape=(1, 8, 8))
-    gan = zoo.gan(like=source, latent_dim=9, seed=1)
+    gan = zoo.gan(like=source, code_shape=9, seed=1)
     transferred = zoo.transfer(source, gan, "decoder-init+gaussian-prior", data=images)
     fit = principal_components(source.encode(images.batch(images.train)), 6)
     noise = torch.randn(5, 9, generator=torch.Generator().manual_seed(0))
@@ -313,7 +313,7 @@ def test_a_generator_learns_to_use_the_values_that_were_added(images_file: Path)
     """Their columns start at 0 and move with the first step."""
     source = make("mlp", (1, 8, 8))
     images = open_images(str(images_file), shape=(1, 8, 8))
-    transferred = zoo.transfer(source, zoo.gan(like=source, latent_dim=9, seed=1), "decoder-init")
+    transferred = zoo.transfer(source, zoo.gan(like=source, code_shape=9, seed=1), "decoder-init")
     trainer = GANTrainer(transferred.plan, images, AdversarialTraining(batch=8), 0)
     columns = trainer.gan.generator.first.weight[:, 6:]
     assert not columns.any()
@@ -326,7 +326,7 @@ def test_auto_projects_a_larger_code(images_file: Path, tmp_path: Path) -> None:
     images = open_images(str(images_file), shape=(1, 8, 8))
     source = make("dcgan", (1, 8, 8))
     zoo.train(source, images, out=tmp_path / "ae", images=4_800, training={"batch": 16, "learning_rate": 1e-2})
-    transferred = zoo.transfer(source, zoo.gan(like=source, latent_dim=4), data=images)
+    transferred = zoo.transfer(source, zoo.gan(like=source, code_shape=4), data=images)
     assert "transfer/gaussian-prior" in transferred.report.strategy
 
 

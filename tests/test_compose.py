@@ -15,11 +15,11 @@ from zoo.types import DataSpec
 @pytest.mark.parametrize("encoder", ["mlp", "dcgan"])
 @pytest.mark.parametrize("generator", ["mlp", "dcgan"])
 def test_any_encoder_goes_with_any_generator(encoder: str, generator: str) -> None:
-    model = zoo.autoencoder(encoder, generator, shape=SHAPE, latent_dim=6)
+    model = zoo.autoencoder(encoder, generator, shape=SHAPE, code_shape=6)
     x = torch.rand(3, *SHAPE) * 2 - 1
     assert model.encode(x).shape == (3, 6)
     assert model.reconstruct(x).shape == x.shape
-    gan = zoo.gan(generator=generator, discriminator=encoder, shape=SHAPE, latent_dim=6)
+    gan = zoo.gan(generator=generator, discriminator=encoder, shape=SHAPE, code_shape=6)
     assert gan.sample(5).shape == (5, *SHAPE)
     assert gan.score(x).shape == (3,)
 
@@ -30,21 +30,21 @@ def test_a_gan_like_an_autoencoder_has_its_structure_and_not_its_weights() -> No
     shapes = {name: tensor.shape for name, tensor in source.decoder.state_dict().items()}
     assert {name: tensor.shape for name, tensor in gan.generator.state_dict().items()} == shapes
     assert not states_equal(source.decoder, gan.generator)
-    assert (gan.data, gan.latent_dim) == (source.data, source.latent_dim)
+    assert (gan.data, gan.code_shape) == (source.data, source.code_shape)
 
 
 def test_each_part_has_a_random_stream_of_its_own() -> None:
-    one = zoo.gan("dcgan", "dcgan", shape=SHAPE, latent_dim=6, seed=3)
-    other = zoo.gan("dcgan", "mlp", shape=SHAPE, latent_dim=6, seed=3)
+    one = zoo.gan("dcgan", "dcgan", shape=SHAPE, code_shape=6, seed=3)
+    other = zoo.gan("dcgan", "mlp", shape=SHAPE, code_shape=6, seed=3)
     assert states_equal(one.generator, other.generator)
-    assert not states_equal(one.generator, zoo.gan("dcgan", shape=SHAPE, latent_dim=6, seed=4).generator)
+    assert not states_equal(one.generator, zoo.gan("dcgan", shape=SHAPE, code_shape=6, seed=4).generator)
 
 
 def test_composing_leaves_the_global_generator_as_it_was() -> None:
     torch.manual_seed(1)
     expected = torch.rand(3)
     torch.manual_seed(1)
-    zoo.gan("dcgan", shape=SHAPE, latent_dim=6)
+    zoo.gan("dcgan", shape=SHAPE, code_shape=6)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -66,13 +66,13 @@ def test_sampling_is_the_same_for_the_same_seed_and_restores_every_mode() -> Non
         (lambda: zoo.gan({"component": "mlp", "config": {"width": 3}}, shape=(4,)), ConfigError, "Did you mean widths"),
         (lambda: zoo.gan({"component": "mlp", "config": {"widths": ["a"]}}, shape=(4,)), ConfigError, "widths"),
         (lambda: zoo.gan({"part": "mlp"}, shape=(4,)), ConfigError, "component"),
-        (lambda: zoo.gan("mlp", shape=(4,), latent_dim=-1), ConfigError, "latent_dim -1"),
+        (lambda: zoo.gan("mlp", shape=(4,), code_shape=-1), ConfigError, "code_shape -1"),
         (lambda: zoo.gan("mlp", shape=(4, 4)), ConfigError, "neither"),
         (lambda: zoo.gan("mlp", shape=(4,), data=DataSpec((5,))), CompositionError, "differ"),
         (
             lambda: zoo.autoencoder({"component": "mlp", "config": {"widths": [5]}}, bottleneck="identity", shape=(4,)),
             CompositionError,
-            "embedding of 5 to a code of 64",
+            r"embedding of shape \[5\] to a code of shape \[64\]",
         ),
     ],
 )
@@ -87,8 +87,8 @@ class _Liar(torch.nn.Module):
 
     data = DataSpec(SHAPE)
     stage_channels = (3,)
-    embedding_dim = 4
-    latent_dim = 6
+    embedding_shape = (4,)
+    code_shape = (6,)
     first = None
 
     def features(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
@@ -102,7 +102,7 @@ def test_a_component_that_breaks_its_own_contract_is_its_plugins_fault() -> None
     with pytest.raises(PluginError, match=r"stage 0's batch and channels is \(2, 2\), declared \(2, 3\)"):
         check_encoder(_Liar(), DataSpec(SHAPE), "encoder x/liar")
     with pytest.raises(PluginError, match="sample is"):
-        check_generator(_Liar(), DataSpec(SHAPE), 6, "generator x/liar")
+        check_generator(_Liar(), DataSpec(SHAPE), (6,), "generator x/liar")
 
 
 def test_the_founding_nets_are_built_layer_by_layer() -> None:
@@ -119,8 +119,8 @@ def test_the_founding_nets_are_built_layer_by_layer() -> None:
     assert recipe.gan is not None
     data = DataSpec((1, 28, 28), 0.0, 1.0)
     section = recipe.autoencoder
-    model = zoo.autoencoder(section.encoder, section.generator, bottleneck=section.bottleneck, latent_dim=64, data=data)
-    gan = zoo.gan(recipe.gan.generator, recipe.gan.discriminator, latent_dim=64, data=data)
+    model = zoo.autoencoder(section.encoder, section.generator, bottleneck=section.bottleneck, code_shape=64, data=data)
+    gan = zoo.gan(recipe.gan.generator, recipe.gan.discriminator, code_shape=64, data=data)
 
     def layers(module: nn.Module) -> list[str]:
         kept = (nn.Linear, nn.ReLU, nn.Sigmoid)

@@ -52,7 +52,7 @@ def images(data: DataSpec) -> ImageSet:
 def autoencoder_step(encoder: PartSpec, generator: PartSpec, data: DataSpec) -> str:
     """`ok`, or why the two do not make an autoencoder."""
     try:
-        model = zoo.autoencoder(encoder, generator, data=data, latent_dim=LATENT)
+        model = zoo.autoencoder(encoder, generator, data=data, code_shape=LATENT)
     except CompositionError as refusal:
         return refusal.message
     trainer = AutoencoderTrainer(model, images(data), AutoencoderTraining(batch=4), 0)
@@ -63,7 +63,7 @@ def autoencoder_step(encoder: PartSpec, generator: PartSpec, data: DataSpec) -> 
 def gan_step(generator: PartSpec, discriminator: PartSpec, data: DataSpec) -> str:
     """`ok`, or why the two do not make a GAN."""
     try:
-        model = zoo.gan(generator, discriminator, data=data, latent_dim=LATENT)
+        model = zoo.gan(generator, discriminator, data=data, code_shape=LATENT)
     except CompositionError as refusal:
         return refusal.message
     trainer = GANTrainer(TransferPlan(model), images(data), AdversarialTraining(batch=4), 0)

@@ -60,7 +60,7 @@ class Good(nn.Module):
         self.data = data
         self.conv = nn.Conv2d(1, 6, 4, 2, 1)
         self.norm = nn.BatchNorm2d(6)
-        self.embedding_dim = 6 * 16
+        self.embedding_shape = (6 * 16,)
 
     def features(self, x: Tensor) -> Features:
         stage = self.norm(self.conv(x)).tanh()
@@ -167,10 +167,10 @@ class SharesATensorWithItsCopy(Good):
 class GoodGenerator(nn.Module):
     """A generator without a fault."""
 
-    def __init__(self, config: Config, data: DataSpec, latent_dim: int) -> None:
+    def __init__(self, config: Config, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.data, self.latent_dim = data, latent_dim
-        self.first = nn.Linear(latent_dim, data.size)
+        self.data, self.code_shape = data, code_shape
+        self.first = nn.Linear(code_shape[0], data.size)
 
     def forward(self, z: Tensor) -> Tensor:
         return self.first(z).tanh().unflatten(1, self.data.shape)
@@ -263,10 +263,10 @@ class NamesNoTensor(Strategy):
 class GoodBottleneck(nn.Module):
     """A bottleneck without a fault."""
 
-    def __init__(self, config: Config, embedding_dim: int, latent_dim: int) -> None:
+    def __init__(self, config: Config, embedding_shape: tuple[int, ...], code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
-        self.mean = nn.Linear(embedding_dim, latent_dim)
+        self.code_shape = code_shape
+        self.mean = nn.Linear(embedding_shape[0], code_shape[0])
 
     def forward(self, embedding: Tensor) -> Posterior:
         mean = self.mean(embedding)
@@ -294,13 +294,13 @@ class GoodPrior(nn.Module):
 
     scale: Tensor
 
-    def __init__(self, config: Config, latent_dim: int) -> None:
+    def __init__(self, config: Config, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
-        self.register_buffer("scale", torch.ones(latent_dim))
+        self.code_shape = code_shape
+        self.register_buffer("scale", torch.ones(code_shape))
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        return torch.randn(n, self.latent_dim, generator=rng) * self.scale
+        return torch.randn(n, *self.code_shape, generator=rng) * self.scale
 
 
 class DrawsTooMany(GoodPrior):
@@ -319,8 +319,8 @@ class IgnoresTheStream(GoodPrior):
 
 
 class ForgetsItsScale(GoodPrior):
-    def __init__(self, config: Config, latent_dim: int) -> None:
-        super().__init__(config, latent_dim)
+    def __init__(self, config: Config, code_shape: tuple[int, ...]) -> None:
+        super().__init__(config, code_shape)
         self.gain = float(torch.rand(1, device="cpu"))
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:

@@ -8,6 +8,7 @@ import os
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageOps
 
 from zoo import plugins
-from zoo.data.images import ImageSet, to_uint8
-from zoo.data.open import open_images
+from zoo.data.config import DataConfig
+from zoo.data.images import ImageSet
+from zoo.data.open import open_data, open_images
+from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
-from zoo.types import DataSpec
+from zoo.types import Condition, DataSpec
 
 GREY = DataSpec((1, 8, 8))
 RGB = DataSpec((3, 8, 8))
@@ -416,11 +419,15 @@ def test_npz_labels_and_split_are_kept(tmp_path: Path) -> None:
     found = open_images(str(tmp_path / "x.npz"))
     assert found.held_out.tolist() == [1, 4]
     assert found.labels is not None
-    assert found.labels.tolist() == [0, 2, 4, 6, 8, 10]
+    assert found.labels.tolist() == [0, 1, 2, 3, 4, 5]
+    assert found.spec.condition == Condition(("0", "2", "4", "6", "8", "10"), shares=(0.25, 0, 0.25, 0.25, 0, 0.25))
     part = open_images(tmp_path / "x.npz", limit=3)
     assert (len(part.train), len(part.held_out)) == (2, 1)
     assert part.labels is not None
-    assert part.labels.tolist() == [2 * int(image[0, 0, 0]) for image in part.pixels]
+    assert part.labels.tolist() == [int(image[0, 0, 0]) for image in part.pixels]
+    assert part.spec.condition is not None
+    assert part.spec.condition.classes == ("0", "2", "4", "6", "8", "10")
+    assert open_data(DataConfig(str(tmp_path / "x.npz"), labels="off")).spec == DataSpec((1, 4, 4))
 
 
 def test_alpha_of_arrays_is_laid_on_the_background(tmp_path: Path) -> None:
@@ -513,7 +520,7 @@ def test_a_component_fits_a_pair_and_keeps_its_own_preparation() -> None:
     """Shape and range are the pair's; a digit keeps its share of a larger canvas, emoji stay on white."""
     like = DataSpec((3, 64, 64), 0.0, 1.0, background=99)
     digits = open_images("mnist5k", like, limit=20)
-    assert digits.spec == DataSpec((3, 64, 64), 0.0, 1.0, prepare="pad", background=0)
+    assert replace(digits.spec, condition=None) == DataSpec((3, 64, 64), 0.0, 1.0, prepare="pad", background=0)
     own = open_images("mnist5k", limit=20)
     ink = [(images.pixels[:, :1] > 64).float().mean().item() for images in (digits, own)]
     assert ink[0] == pytest.approx(ink[1], rel=0.1)

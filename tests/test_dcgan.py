@@ -42,7 +42,7 @@ def test_every_size_is_halved_to_4x4_and_doubled_back(size: int, colours: int) -
     data = DataSpec((colours, size, size))
     with torch.device("meta"):
         embedding, stages = DCGANEncoder(EncoderConfig(2), data).eval().features(torch.empty(2, *data.shape))
-        image = DCGANGenerator(GeneratorConfig(2), data, 3).eval()(torch.empty(2, 3))
+        image = DCGANGenerator(GeneratorConfig(2), data, (3,)).eval()(torch.empty(2, 3))
     assert [stage.shape[2] for stage in stages] == [size >> i + 1 for i in range(len(stages))]
     assert stages[-1].shape[2:] == (4, 4)
     assert embedding.shape == (2, stages[-1].shape[1] * 16)
@@ -60,7 +60,7 @@ def test_max_width_caps_both_networks_alike() -> None:
     """The generator's channels are the encoder's in reverse, whatever the cap."""
     data = DataSpec((3, 64, 64))
     encoder = DCGANEncoder(EncoderConfig(4, max_width=10), data)
-    generator = DCGANGenerator(GeneratorConfig(4, max_width=10), data, 3)
+    generator = DCGANGenerator(GeneratorConfig(4, max_width=10), data, (3,))
     assert encoder.stage_channels == (4, 8, 10, 10)
     assert [part.weight.shape[0] for part in convolutions(generator)] == [10, 10, 8, 4]
 
@@ -88,7 +88,7 @@ def test_refused_image_names_both_sizes_and_a_shape_that_fits(
     factory: Any, shape: tuple[int, ...], asked: str, side: int, how: str
 ) -> None:
     """The error names what there is and what was asked; the shape in its hint holds the image and can be built."""
-    config, extra = (EncoderConfig(2), ()) if factory is DCGANEncoder else (GeneratorConfig(2), (3,))
+    config, extra = (EncoderConfig(2), ()) if factory is DCGANEncoder else (GeneratorConfig(2), ((3,),))
     with pytest.raises(CompositionError) as caught:
         factory(config, DataSpec(shape), *extra)
     assert "8, 16, 32, 64, 128 or 256 px" in caught.value.message
@@ -102,7 +102,7 @@ def test_refused_image_names_both_sizes_and_a_shape_that_fits(
 def test_hint_for_28_px_says_that_images_are_padded() -> None:
     """The commonest case of all, MNIST."""
     with pytest.raises(CompositionError) as caught:
-        DCGANGenerator(GeneratorConfig(), DataSpec((1, 28, 28)), 64)
+        DCGANGenerator(GeneratorConfig(), DataSpec((1, 28, 28)), (64,))
     assert caught.value.message == "dcgan makes 8, 16, 32, 64, 128 or 256 px images; asked: 28 px"
     assert caught.value.hint == 'Give shape (1, 32, 32): 28 px images are then padded (prepare="pad").'
 
@@ -135,7 +135,7 @@ def test_spectral_norm_sits_on_every_convolution_of_the_encoder() -> None:
 def test_ends_of_a_spectral_generator_stay_plain(upsample: Any) -> None:
     """`first` takes a folded prior and `last` a change of value range, so neither is normalised."""
     config = GeneratorConfig(4, norm="spectral", upsample=upsample)
-    net = DCGANGenerator(config, DataSpec((3, 32, 32)), 5)
+    net = DCGANGenerator(config, DataSpec((3, 32, 32)), (5,))
     assert type(net.first) is nn.Linear
     assert [is_parametrized(part) for part in convolutions(net)] == [True, True, False]
 
@@ -144,7 +144,7 @@ def test_ends_of_a_spectral_generator_stay_plain(upsample: Any) -> None:
 def test_group_norm_divides_any_width(width: int) -> None:
     """At most eight groups, four channels or more in each unless there is only one."""
     with torch.device("meta"):
-        net = DCGANGenerator(GeneratorConfig(width, norm="group"), DataSpec((1, 8, 8)), 2)
+        net = DCGANGenerator(GeneratorConfig(width, norm="group"), DataSpec((1, 8, 8)), (2,))
     (norm,) = (part for part in net.modules() if isinstance(part, nn.GroupNorm))
     assert width % norm.num_groups == 0
     assert norm.num_groups <= 8
@@ -165,7 +165,7 @@ def test_activation_of_the_generator_is_the_one_asked_for() -> None:
     """Only leaky_relu lets negative values through to the last layer."""
     lowest = {}
     for activation in ("relu", "leaky_relu"):
-        net = DCGANGenerator(GeneratorConfig(4, activation=activation), DataSpec((1, 16, 16)), 3)
+        net = DCGANGenerator(GeneratorConfig(4, activation=activation), DataSpec((1, 16, 16)), (3,))
         inputs: list[Tensor] = []
         net.last.register_forward_pre_hook(lambda _, given, inputs=inputs: inputs.append(given[0]))
         net(torch.randn(4, 3))
@@ -177,7 +177,7 @@ def test_activation_of_the_generator_is_the_one_asked_for() -> None:
 @pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (0.0, 1.0), (-0.3, 2.1)])
 def test_images_reach_both_ends_of_the_range(low: float, high: float) -> None:
     """A large last layer saturates the output at exactly low and high."""
-    net: Any = DCGANGenerator(GeneratorConfig(4, norm="none"), DataSpec((1, 16, 16), low, high), 5)
+    net: Any = DCGANGenerator(GeneratorConfig(4, norm="none"), DataSpec((1, 16, 16), low, high), (5,))
     with torch.no_grad():
         net.last.conv.weight *= 1e5
         x = net(torch.randn(4, 5))
@@ -193,7 +193,7 @@ def test_images_reach_both_ends_of_the_range(low: float, high: float) -> None:
 def test_fresh_images_differ_and_are_not_flat(size: int, norm: Any, upsample: Any) -> None:
     """A fresh generator's images vary over space and from code to code, and do not saturate."""
     config = GeneratorConfig(8, norm=norm, upsample=upsample)
-    net = DCGANGenerator(config, DataSpec((1, size, size)), 64)
+    net = DCGANGenerator(config, DataSpec((1, size, size)), (64,))
     with torch.no_grad():
         x = net(torch.randn(8, 64))
     # DCGAN's own start, with a standard deviation of 0.02 in the last layer, is faint by design.
@@ -214,7 +214,7 @@ def test_fresh_embeddings_tell_samples_apart(size: int, norm: Any, least: float)
 
 def test_batch_normalised_generator_starts_as_dcgan_does() -> None:
     """Weights N(0, 0.02), norm weights N(1, 0.02), biases zero."""
-    net = DCGANGenerator(GeneratorConfig(32, norm="batch"), DataSpec((1, 32, 32)), 64)
+    net = DCGANGenerator(GeneratorConfig(32, norm="batch"), DataSpec((1, 32, 32)), (64,))
     for part in net.modules():
         if isinstance(part, nn.Linear | nn.ConvTranspose2d):
             assert part.weight.std().item() == pytest.approx(0.02, rel=0.1)

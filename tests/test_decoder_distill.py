@@ -77,19 +77,19 @@ def test_the_same_seed_gives_the_same_generator_and_another_one_another(images: 
     assert not states_equal(one, other)
 
 
-@pytest.mark.parametrize("latent_dim", [3, 10])
+@pytest.mark.parametrize("code_shape", [3, 10])
 def test_codes_enter_a_generator_of_other_codes_by_their_principal_components(
-    latent_dim: int, images: ImageSet
+    code_shape: int, images: ImageSet
 ) -> None:
     """Scaled to N(0, I), the prior that the GAN keeps; the generator learns to ignore further values."""
     source = autoencoder("mlp")
-    fresh = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
+    fresh = zoo.gan("dcgan", "dcgan", like=source, code_shape=code_shape, seed=1)
     transferred = distilled(source, fresh, images)
     codes = source.encode(images.batch(images.train))
     z = transferred.plan.to_latent(codes)
-    used = min(latent_dim, source.latent_dim)
+    used = min(code_shape, source.code_size)
     torch.testing.assert_close(torch.cov(z.T)[:used, :used], torch.eye(used), rtol=0, atol=0.2)  # the ridge
-    z[:, used:] = torch.randn(len(z), latent_dim - used)
+    z[:, used:] = torch.randn(len(z), code_shape - used)
     assert gap(source, transferred.gan, codes, z) < 0.7 * gap(source, fresh, codes, z)
 
 

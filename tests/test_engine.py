@@ -354,7 +354,7 @@ engine = {{ device = "cpu" }}
 [gan]
 generator = {{ component = "dcgan", config = {{ width = 4 }} }}
 discriminator = {{ component = "dcgan", config = {{ width = 4 }} }}
-latent_dim = 6
+code_shape = 6
 training = {{ images = 64, batch = 16 }}
 """
 

@@ -53,7 +53,7 @@ def test_the_pages_ask_for_nothing_from_outside(lab: Path, tmp_path: Path) -> No
 
 
 def test_a_release_that_is_not_here_is_named_without_a_picture(lab: Path, tmp_path: Path) -> None:
-    facts = 'version = "1.0.0"\nparts = ["gan"]\nlatent_dim = 6\nlicense = "MIT"\ndata = { shape = [1, 8, 8] }\n'
+    facts = 'version = "1.0.0"\nparts = ["gan"]\ncode_shape = [6]\nlicense = "MIT"\ndata = { shape = [1, 8, 8] }\n'
     entry = f'\n[models."far.away"]\nsource = "hub:ann/away@{"a" * 40}"\nmanifest = "sha256:{"0" * 64}"\n{facts}'
     lab.write_text(lab.read_text() + entry)
     text = gallery(tmp_path / "site")[0].read_text("utf-8")

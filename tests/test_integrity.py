@@ -201,4 +201,4 @@ def test_fitting_parts_are_listed_and_the_others_say_why(named: Path) -> None:
     assert not found["generator", "mlp/mlp"]["weights"]
     assert found["generator", "mlp/mlp"]["why"] == ""
     assert found["release", "dcgan.blobs"]["why"] == ""
-    assert zoo.gan(generator="mlp", like=load("dcgan.blobs").autoencoder).latent_dim == 6
+    assert zoo.gan(generator="mlp", like=load("dcgan.blobs").autoencoder).code_shape == (6,)

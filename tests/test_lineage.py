@@ -148,7 +148,7 @@ def test_another_seed_or_other_images_begin_their_order_anew(run: Path, tmp_path
     ("settings", "text"),
     [
         ({"imges": 200}, "Did you mean images"),
-        ({"gan.latent_dim": 9, "images": 200}, "which cannot change"),
+        ({"gan.code_shape": 9, "images": 200}, "which cannot change"),
         ({"batch": 0, "images": 200}, "batch 0 must be positive"),
         ({"batch": 8}, "has shown 96 images already"),
         ({"objective": "relativistc", "images": 200}, "Did you mean"),

@@ -39,7 +39,7 @@ def fail(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
 
 
 def small_gan() -> Any:
-    return zoo.gan(WIDTH, WIDTH, shape=SHAPE, latent_dim=4)
+    return zoo.gan(WIDTH, WIDTH, shape=SHAPE, code_shape=4)
 
 
 @pytest.fixture
@@ -49,11 +49,11 @@ def run(images_file: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-@pytest.mark.parametrize("flag", ["--images", "--batch", "--every", "--latent-dim"])
+@pytest.mark.parametrize("flag", ["--images", "--batch", "--every", "--code-shape"])
 def test_zero_is_refused_and_not_taken_for_a_flag_left_out(
     flag: str, images_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--generator", "dcgan", "--discriminator", "dcgan", "--latent-dim", "4", "--images", "16", "--batch", "8"]
+    words = ["--generator", "dcgan", "--discriminator", "dcgan", "--code-shape", "4", "--images", "16", "--batch", "8"]
     code, said = fail(capsys, "train", "gan", "--data", images_file, *words, flag, 0, "--out", tmp_path / "out")
     assert code == 2, said
     assert not (tmp_path / "out").exists()
@@ -144,7 +144,7 @@ def test_a_suite_whose_process_was_killed_says_so(images_file: Path, tmp_path: P
             "name": "tiny",
             "seeds": [0, 1],
             "data": {"blobs": {"source": str(images_file)}},
-            "architectures": {"small": {"encoder": WIDTH, "latent_dim": 4}},
+            "architectures": {"small": {"encoder": WIDTH, "code_shape": 4}},
             "training": {"images": 16, "batch": 8},
             "measuring": {"samples": 20, "points": 3, "first": 8},
             "arms": {"scratch": {"data": ["blobs"]}},

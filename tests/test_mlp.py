@@ -47,12 +47,12 @@ def test_founding_encoder_is_one_relu_layer() -> None:
     assert (weight.shape, bias.shape) == ((ENCODING, 784), (ENCODING,))
     x = torch.rand(3, 1, 28, 28)
     assert torch.equal(net(x), torch.relu(nn.functional.linear(x.flatten(1), weight, bias)))
-    assert (net.embedding_dim, net.stage_channels) == (ENCODING, (ENCODING,))
+    assert (net.embedding_shape, net.stage_channels) == ((ENCODING,), (ENCODING,))
 
 
 def test_founding_decoder_is_a_relu_layer_and_a_sigmoid_layer() -> None:
     """Dense(encoding, ReLU), Dense(input, sigmoid) on data in [0, 1]."""
-    net = MLPGenerator(GeneratorConfig((ENCODING,), "relu"), UNIT, ENCODING)
+    net = MLPGenerator(GeneratorConfig((ENCODING,), "relu"), UNIT, (ENCODING,))
     assert leaves(net) == ["Linear", "ReLU", "Linear", "Sigmoid"]
     assert shapes(net) == [(ENCODING, ENCODING), (ENCODING,), (784, ENCODING), (784,)]
     w1, b1, w2, b2 = net.parameters()
@@ -64,7 +64,7 @@ def test_founding_decoder_is_a_relu_layer_and_a_sigmoid_layer() -> None:
 
 def test_founding_generator_is_one_sigmoid_layer() -> None:
     """Dense(input, sigmoid) straight from a code of size encoding; that one layer is `first`."""
-    net = MLPGenerator(GeneratorConfig(()), UNIT, ENCODING)
+    net = MLPGenerator(GeneratorConfig(()), UNIT, (ENCODING,))
     assert leaves(net) == ["Linear", "Sequential", "Sigmoid"]  # the Sequential is empty
     assert shapes(net) == [(784, ENCODING), (784,)]
     z = torch.randn(3, ENCODING)
@@ -104,7 +104,7 @@ def test_sample_shape_is_only_a_view() -> None:
 )
 def test_output_activation_fits_the_range(low: float, high: float, expected: Any) -> None:
     """tanh for [-1, 1], sigmoid for [0, 1], else a scaled sigmoid; both ends are reached."""
-    net = MLPGenerator(GeneratorConfig(()), DataSpec((50,), low, high), 4)
+    net = MLPGenerator(GeneratorConfig(()), DataSpec((50,), low, high), (4,))
     z = torch.randn(8, 4)
     assert net.first is not None
     assert torch.equal(net(z), expected(net.first(z)))
@@ -115,13 +115,13 @@ def test_output_activation_fits_the_range(low: float, high: float, expected: Any
 @pytest.mark.parametrize("widths", [(8,), (8, 6)])
 def test_spectral_entry_layer_cannot_be_folded(widths: tuple[int, ...]) -> None:
     """Under a spectral norm `first` is None, as it would undo a fold; a lone output layer is plain."""
-    assert MLPGenerator(GeneratorConfig(widths, norm="spectral"), UNIT, 4).first is None
-    assert MLPGenerator(GeneratorConfig((), norm="spectral"), UNIT, 4).first is not None
+    assert MLPGenerator(GeneratorConfig(widths, norm="spectral"), UNIT, (4,)).first is None
+    assert MLPGenerator(GeneratorConfig((), norm="spectral"), UNIT, (4,)).first is not None
 
 
 def test_spectral_layers_have_norm_one() -> None:
     """Each hidden layer's largest singular value is 1 after a few passes; the output layer keeps its own."""
-    net = MLPGenerator(GeneratorConfig((8, 6), norm="spectral"), UNIT, 4)
+    net = MLPGenerator(GeneratorConfig((8, 6), norm="spectral"), UNIT, (4,))
     for _ in range(50):
         net(torch.randn(4, 4))
     linears = [part for part in net.modules() if isinstance(part, nn.Linear)]
@@ -133,7 +133,7 @@ def test_spectral_layers_have_norm_one() -> None:
 def test_batch_norm_takes_the_place_of_biases_but_not_of_the_entry_bias() -> None:
     """A bias that the normalisation subtracts is left out; a folded prior's mean needs the entry's."""
     encoder = MLPEncoder(EncoderConfig((8, 6), norm="batch"), UNIT)
-    generator = MLPGenerator(GeneratorConfig((8, 6), norm="batch"), UNIT, 4)
+    generator = MLPGenerator(GeneratorConfig((8, 6), norm="batch"), UNIT, (4,))
     assert [m.bias is None for m in encoder.modules() if isinstance(m, nn.Linear)] == [True, True]
     assert [m.bias is None for m in generator.modules() if isinstance(m, nn.Linear)] == [False, True, False]
 

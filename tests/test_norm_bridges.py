@@ -32,7 +32,7 @@ def part(arch: str, norm: str, wide: bool = False) -> PartSpec:
 
 def source_of(arch: str, norm: str, device: str = "cpu") -> Autoencoder:
     decoder = part(arch, "none")
-    source = zoo.autoencoder(part(arch, norm), decoder, shape=SHAPE, latent_dim=6, seed=3, device=device)
+    source = zoo.autoencoder(part(arch, norm), decoder, shape=SHAPE, code_shape=6, seed=3, device=device)
     if device == "cpu":
         rng = torch.Generator().manual_seed(4)
         with torch.no_grad():
@@ -53,7 +53,7 @@ def samples(rng: torch.Generator | None = None) -> Tensor:
 def move(
     source: Autoencoder, arch: str, norm: str, wide: bool = False, strategy: str = "encoder-init"
 ) -> TransferResult:
-    gan = zoo.gan(source.specs["decoder"], part(arch, norm, wide), data=source.data, latent_dim=6, seed=1)
+    gan = zoo.gan(source.specs["decoder"], part(arch, norm, wide), data=source.data, code_shape=6, seed=1)
     return zoo.transfer(source, gan, strategy)
 
 
@@ -105,14 +105,14 @@ def test_a_wider_spectral_discriminator_computes_the_same() -> None:
 
 def test_the_plan_is_the_same_on_the_meta_device() -> None:
     source, meta = source_of("dcgan", "batch"), source_of("dcgan", "batch", "meta")
-    gan = zoo.gan(meta.specs["decoder"], part("dcgan", "spectral"), data=meta.data, latent_dim=6, device="meta")
+    gan = zoo.gan(meta.specs["decoder"], part("dcgan", "spectral"), data=meta.data, code_shape=6, device="meta")
     assert explain(meta, gan, "encoder-init").rows == move(source, "dcgan", "spectral").report.rows
 
 
 def test_planning_leaves_the_gan_that_was_given_as_it_was() -> None:
     """`auto` tries strategies on the user's own GAN."""
     source = source_of("dcgan", "none")
-    gan = zoo.gan(source.specs["decoder"], part("dcgan", "spectral"), data=source.data, latent_dim=6, seed=1)
+    gan = zoo.gan(source.specs["decoder"], part("dcgan", "spectral"), data=source.data, code_shape=6, seed=1)
     names = set(gan.discriminator.state_dict())
     explain(source, gan)
     assert set(gan.discriminator.state_dict()) == names

@@ -29,7 +29,7 @@ Arrays = list[np.ndarray]
 def model_of(seed: int, bottleneck: str = "gaussian") -> Autoencoder:
     """6 values -> 4 -> a code of 3 -> 4 -> 6, tanh throughout, in float64."""
     part = PartSpec("mlp", {"widths": [4], "activation": "tanh"})
-    made = zoo.autoencoder(part, part, bottleneck=bottleneck, shape=(D,), latent_dim=K, seed=seed).double()
+    made = zoo.autoencoder(part, part, bottleneck=bottleneck, shape=(D,), code_shape=K, seed=seed).double()
     with torch.no_grad():
         for weight in made.parameters():
             weight += 0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed)).double()
@@ -273,7 +273,7 @@ def test_consistency_and_its_slopes_equal_numpys(seed: int) -> None:
 def test_a_spectral_norm_divides_by_numpys_largest_singular_value_and_so_do_its_slopes(arch: str, gain: bool) -> None:
     """W / sigma(W) and its slope by W, against numpy's SVD and central differences; a kept gain multiplies both."""
     config = {"widths": [5, 4], "norm": "spectral"} if arch == "mlp" else {"width": 4, "norm": "spectral"}
-    trunk = zoo.gan("mlp", PartSpec(arch, config), shape=(1, 8, 8), latent_dim=K, seed=3).discriminator.encoder.double()
+    trunk = zoo.gan("mlp", PartSpec(arch, config), shape=(1, 8, 8), code_shape=K, seed=3).discriminator.encoder.double()
     layer = trunk.layers[1][0] if arch == "mlp" else trunk.stages[0][0]
     held = layer.parametrizations.weight
     original = held.original.detach().numpy().copy()

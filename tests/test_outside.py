@@ -116,7 +116,7 @@ def check_registry(place: Path, values: st.DataObject) -> None:
     registry = place / "lab" / "registry.toml"
     registry.write_text(
         f'format = 1\n[models."dcgan.strange"]\nversion = "1.0.0"\nsource = {json.dumps(source)}\nmanifest = "{pin}"\n'
-        'parts = ["autoencoder", "gan"]\ndata = { shape = [1, 8, 8] }\nlatent_dim = 6\nlicense = "CC0-1.0"\n'
+        'parts = ["autoencoder", "gan"]\ndata = { shape = [1, 8, 8] }\ncode_shape = [6]\nlicense = "CC0-1.0"\n'
     )
     for read in (get, zoo.load):
         with pytest.MonkeyPatch.context() as patch:

@@ -218,7 +218,7 @@ def test_a_gan_of_another_shape_than_its_autoencoders_is_released_alone(tmp_path
     source = autoencoder(seed=3)
     for name, colour in (
         ("channels", zoo.gan(like=source, shape=(3, 8, 8))),
-        ("codes", zoo.gan(like=source, latent_dim=source.latent_dim * 2)),
+        ("codes", zoo.gan(like=source, code_shape=source.code_size * 2)),
     ):
         transferred = zoo.transfer(source, colour, "decoder-init")
         run = zoo.train(transferred, str(path), out=tmp_path / name, images=16, training=SMALL)

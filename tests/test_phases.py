@@ -131,7 +131,7 @@ def test_unfreezing_adds_exactly_the_frozen_weights_once(arch: str, images: Imag
 def test_unfrozen_modules_leave_eval_mode(images: ImageSet) -> None:
     """A batch norm's statistics stay while its stage is frozen and follow the batches afterwards."""
     part = PartSpec("dcgan", {"width": 4, "norm": "batch"})
-    source = zoo.autoencoder(part, shape=(1, 16, 16), latent_dim=6)
+    source = zoo.autoencoder(part, shape=(1, 16, 16), code_shape=6)
     transferred = zoo.transfer(source, strategy=[PartSpec("freeze-lower", {"stages": 2, "unfreeze_after": 0.5})])
     trainer = GANTrainer(transferred.plan, _larger(images), AdversarialTraining(batch=8, images=32), 0)
     norm = next(m for m in trainer.gan.discriminator.modules() if isinstance(m, nn.BatchNorm2d))

@@ -115,7 +115,11 @@ class TestBottlenecks(BottleneckContract):
 
 
 class TestPriors(PriorContract):
-    cases = tuple(PriorCase(registered.id, {}, latent_dim) for registered in offers("prior") for latent_dim in (1, 6))
+    cases = tuple(
+        PriorCase(registered.id, {}, code_shape)
+        for registered in offers("prior")
+        for code_shape in ((1,), (6,), (2, 2, 3))
+    )
 
 
 class TestRegularisers(RegulariserContract):

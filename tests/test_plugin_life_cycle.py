@@ -274,7 +274,7 @@ NET = """
     class Tiny(nn.Module):
         def __init__(self, config, data):
             super().__init__()
-            self.data, self.stage_channels, self.embedding_dim = data, (1,), data.size
+            self.data, self.stage_channels, self.embedding_shape = data, (1,), (data.size,)
             self.scale = nn.Parameter(torch.ones(1))
         def features(self, x):
             return Features(x.flatten(1) * self.scale, (x,))
@@ -326,9 +326,9 @@ PARTS: dict[str, tuple[str, str, str]] = {
         "generator",
         """
         class Tiny(nn.Module):
-            def __init__(self, config, data, latent_dim):
+            def __init__(self, config, data, code_shape):
                 super().__init__()
-                self.data, self.latent_dim, self.first = data, latent_dim, None
+                self.data, self.code_shape, self.first = data, code_shape, None
             def forward(self, z):
                 return z.new_zeros(len(z), 9, 9)
         """,
@@ -350,9 +350,9 @@ PARTS: dict[str, tuple[str, str, str]] = {
         "bottleneck",
         """
         class Tiny(nn.Module):
-            def __init__(self, config, embedding_dim, latent_dim):
+            def __init__(self, config, embedding_shape, code_shape):
                 super().__init__()
-                self.latent_dim = latent_dim
+                self.code_shape = code_shape
             def forward(self, embedding):
                 return Posterior(embedding[:, :3], None)
         """,
@@ -362,11 +362,11 @@ PARTS: dict[str, tuple[str, str, str]] = {
         "prior",
         """
         class Tiny(nn.Module):
-            def __init__(self, config, latent_dim):
+            def __init__(self, config, code_shape):
                 super().__init__()
-                self.latent_dim = latent_dim
+                self.code_shape = code_shape
             def sample(self, n, rng=None):
-                return torch.randn(n, self.latent_dim + 1, generator=rng)
+                return torch.randn(n, self.code_shape[0] + 1, generator=rng)
         """,
         "codes is (2, 5), declared (2, 4)",
     ),
@@ -381,7 +381,7 @@ def test_a_part_of_another_shape_than_declared_is_refused_when_composing(site: S
     compose, others = (zoo.autoencoder, ()) if kind == "bottleneck" else (zoo.gan, ("discriminator",))
     chosen: dict[str, Any] = dict.fromkeys(("generator", *others), "dcgan") | {kind: "faulty/tiny"}
     with pytest.raises(PluginError) as caught:
-        compose(**chosen, shape=(1, 8, 8), latent_dim=4)
+        compose(**chosen, shape=(1, 8, 8), code_shape=4)
     assert cause in caught.value.message
     assert "faulty/tiny" in caught.value.message
 
@@ -389,7 +389,7 @@ def test_a_part_of_another_shape_than_declared_is_refused_when_composing(site: S
 def test_the_sound_sample_composes(site: Site) -> None:
     """The faults above are what fails, not what they were made from."""
     site.add("sound", GOOD, net=NET, config=CONFIG)
-    assert zoo.autoencoder(encoder="tiny", generator="dcgan", shape=(1, 8, 8)).encoder.embedding_dim == 64
+    assert zoo.autoencoder(encoder="tiny", generator="dcgan", shape=(1, 8, 8)).encoder.embedding_shape == (64,)
 
 
 def test_a_strategy_objective_or_metric_that_lacks_its_methods_is_refused(site: Site) -> None:

@@ -38,7 +38,7 @@ def test_a_gaussian_is_scikit_learns_with_its_ridge_and_scipy_knows_its_draws() 
     assert fit.mean.numpy() == pytest.approx(theirs.location_, rel=1e-6)
     assert (fit.scale @ fit.scale.T).numpy() == pytest.approx(unbiased + 0.5 * np.eye(4), rel=1e-6)
     assert torch.equal(fit.scale, fit.scale.tril())
-    prior = GaussianPrior(GaussianPriorConfig(), 4)
+    prior = GaussianPrior(GaussianPriorConfig(), (4,))
     prior.mean.copy_(fit.mean)
     prior.scale.copy_(fit.scale)
     drawn = prior.sample(2000, torch.Generator().manual_seed(1)).double().numpy() - fit.mean.numpy()
@@ -61,7 +61,7 @@ def test_a_mixtures_likelihood_and_covariances_are_scikit_learns(components: int
     theirs.precisions_cholesky_ = np.linalg.inv(fit.scales.numpy()).transpose(0, 2, 1)
     likelihood = theirs.score_samples(codes.double().numpy())
     assert fit.history[-1] == pytest.approx(likelihood.mean(), abs=1e-4)
-    prior = MixturePrior(MixturePriorConfig(components), 3)
+    prior = MixturePrior(MixturePriorConfig(components), (3,))
     for name, value in (("weights", fit.weights), ("means", fit.means), ("scales", fit.scales)):
         getattr(prior, name).copy_(value)
     drawn = theirs.score_samples(prior.sample(4000, torch.Generator().manual_seed(3)).double().numpy())
@@ -83,7 +83,7 @@ def test_a_flows_draws_are_mean_and_scale_times_its_couplings_of_the_noise() -> 
     """Going back through the density's own inverse finds the noise that was drawn; log p is that of the change of
     variables there."""
     torch.manual_seed(0)
-    flow = FlowPrior(FlowPriorConfig(layers=3, width=8), 4)
+    flow = FlowPrior(FlowPriorConfig(layers=3, width=8), (4,))
     with torch.no_grad():
         for weight in flow.parameters():
             weight += 0.3 * torch.randn_like(weight)
@@ -104,7 +104,7 @@ def test_a_truncated_normal_has_scipys_moments_at_any_threshold() -> None:
     """Mean, variance and fourth moment within 4 standard errors of 20,000 draws."""
     stats = pytest.importorskip("scipy.stats")
     for threshold in (0.5, 1.0, 3.0):
-        prior = TruncatedPrior(TruncatedPriorConfig(threshold), 20)
+        prior = TruncatedPrior(TruncatedPriorConfig(threshold), (20,))
         drawn = prior.sample(1000, torch.Generator().manual_seed(0)).double().numpy().ravel()
         for power in (1, 2, 4):
             values, wanted = drawn**power, stats.truncnorm(-threshold, threshold).moment(power)

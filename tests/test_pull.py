@@ -97,7 +97,7 @@ def test_a_registry_pins_what_is_pulled(commit: str, release: Path, env: dict[st
         registry.write_text(
             f'format = 1\n[models."dcgan.blobs"]\nversion = "{manifest.version}"\nsource = "hub:ann/x@{commit}"\n'
             f'manifest = "{digest}"\nparts = ["autoencoder", "gan"]\ndata = {{ shape = [1, 8, 8] }}\n'
-            f'latent_dim = {manifest.latent_dim}\nlicense = "{manifest.license}"\n'
+            f'code_shape = {list(manifest.code_shape)}\nlicense = "{manifest.license}"\n'
         )
         done = cli("pull", "dcgan.blobs", env=env)
         assert done.returncode == code, done.stderr

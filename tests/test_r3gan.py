@@ -23,7 +23,7 @@ def test_every_size_composes_with_a_stage_a_resolution(size: int) -> None:
     data = DataSpec((3, size, size))
     with torch.device("meta"):
         encoder = R3GANEncoder(ResidualConfig(width=4), data)
-        generator = R3GANGenerator(ResidualConfig(width=4), data, 5)
+        generator = R3GANGenerator(ResidualConfig(width=4), data, (5,))
         stages = encoder.features(torch.empty(2, 3, size, size)).stages
         assert generator(torch.empty(2, 5)).shape == (2, 3, size, size)
     assert [stage.shape[-1] for stage in stages] == [size >> i for i in range(len(stages))]
@@ -47,7 +47,7 @@ def test_the_signal_keeps_its_size_through_a_deep_net() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         data = DataSpec((3, 64, 64))
-        x = R3GANGenerator(ResidualConfig(width=8, blocks=4), data, 32)(torch.randn(32, 32))
+        x = R3GANGenerator(ResidualConfig(width=8, blocks=4), data, (32,))(torch.randn(32, 32))
         stages = R3GANEncoder(ResidualConfig(width=8, blocks=4), data).features(torch.randn(8, 3, 64, 64)).stages
     assert 0.2 < float(x.detach().std()) < 0.9
     assert all(0.05 < float(stage.std()) < 5 for stage in stages)

@@ -26,7 +26,7 @@ FACTS = {
     "manifest": f'"{PIN}"',
     "parts": '["autoencoder"]',
     "data": '{ shape = [1, 32, 32], kind = "image" }',
-    "latent_dim": "64",
+    "code_shape": "[64]",
     "license": '"CC-BY-SA-3.0"',
 }
 
@@ -62,11 +62,11 @@ def layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
 def test_an_entry_reads_as_typed_facts(tmp_path: Path) -> None:
     path = write(tmp_path / "registry.toml", table("dcgan.mnist5k", default="true"), table("mlp.x"))
     first, second = read_registry(path)
-    assert (first.name, first.arch, first.version, first.latent_dim) == (
+    assert (first.name, first.arch, first.version, first.code_shape) == (
         "dcgan.mnist5k",
         "dcgan",
         "1.0.0",
-        64,
+        (64,),
     )
     assert first.data.shape == (1, 32, 32)
     assert first.default
@@ -96,7 +96,7 @@ def test_the_built_in_file_is_found_and_right() -> None:
         ({"data": '{ shape = [32], kind = "image" }'}, "data.shape"),
         ({"data": '{ shape = [1, 32, 32], kind = "sound" }'}, "data.kind"),
         ({"data": "{ shape = [1, 32, 32], high = 1 }"}, "unknown key 'data.high'"),
-        ({"latent_dim": "0"}, "latent_dim"),
+        ({"code_shape": "[0]"}, "code_shape"),
         ({"license": ""}, "license"),
         ({"license": '"unknown"'}, "grants nothing"),
         ({"default": "1"}, "default: expected bool"),
@@ -221,9 +221,9 @@ def test_a_wrong_file_of_a_plugin_is_left_out_and_told(
 def test_a_plugin_cannot_take_a_name_that_another_file_has(
     layers: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(layers["plugin"], table("dcgan.mine", latent_dim=7))
-    write(layers["user"], table("dcgan.mine", latent_dim=9))
-    assert [entry.latent_dim for entry in load_registry().entries] == [9]
+    write(layers["plugin"], table("dcgan.mine", code_shape=[7]))
+    write(layers["user"], table("dcgan.mine", code_shape=[9]))
+    assert [entry.code_shape for entry in load_registry().entries] == [(9,)]
     told = capsys.readouterr().err
     assert str(layers["plugin"]) in told
     assert str(layers["user"]) in told
@@ -295,7 +295,7 @@ def manifest(name: str = "mlp.test", version: str = "1.0.0") -> tuple[Manifest, 
         role: PartEntry(role, f"mlp/{role}", "zoo-mlp==0.1.0", {}, f"{role}.safetensors", pin.sha256, pin.size, 1)
         for role in ("encoder", "bottleneck", "decoder")
     }
-    facts = Manifest(name, version, "CC-BY-SA-3.0", DataSpec((1, 32, 32)), 64, parts)
+    facts = Manifest(name, version, "CC-BY-SA-3.0", DataSpec((1, 32, 32)), (64,), parts)
     return facts, {part.file: data for part in parts.values()}
 
 
@@ -335,7 +335,7 @@ def test_a_manifest_other_than_the_pinned_one_is_refused(registered: Path) -> No
     [
         ({"version": '"2.0.0"'}, "version"),
         ({"license": '"MIT"'}, "license"),
-        ({"latent_dim": "32"}, "latent_dim"),
+        ({"code_shape": "[32]"}, "code_shape"),
         ({"parts": '["gan"]'}, "parts"),
         ({"data": "{ shape = [3, 32, 32] }"}, "data.shape"),
     ],

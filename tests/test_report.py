@@ -144,7 +144,7 @@ def example(**changes: object) -> Manifest:
         "version": "1.2.3",
         "license": "CC-BY-SA-3.0",
         "data": DataSpec((1, 32, 32)),
-        "latent_dim": 64,
+        "code_shape": (64,),
         "parts": parts,
         "sampling": Sampling(),
         "lineage": Lineage(

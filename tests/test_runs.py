@@ -228,14 +228,14 @@ def test_a_gan_refuses_an_autoencoders_objective(images_file: Path, tmp_path: Pa
 def test_vectors_can_be_learnt_too(tmp_path: Path) -> None:
     path = tmp_path / "vectors.npz"
     np.savez(path, images=np.random.default_rng(0).random((64, 9)))
-    gan = zoo.gan("mlp", shape=(9,), latent_dim=4)
+    gan = zoo.gan("mlp", shape=(9,), code_shape=4)
     run = zoo.train(gan, str(path), out=tmp_path / "run", images=64, training=SMALL)
     assert run.gan is not None
     assert run.gan.sample(3).shape == (3, 9)
 
 
 def test_samples_stay_in_the_value_range() -> None:
-    assert zoo.gan("dcgan", shape=SHAPE, latent_dim=6).sample(8).abs().max() <= 1
+    assert zoo.gan("dcgan", shape=SHAPE, code_shape=6).sample(8).abs().max() <= 1
 
 
 def test_a_line_that_the_disk_has_no_room_for_leaves_no_half_line(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_new_plugin_trains_releases_loads_and_samples(
     code = f"""
 import zoo, torch
 torch.set_num_threads(1)
-gan = zoo.gan(generator="my-nets", discriminator="dcgan", shape=(1, 8, 8), latent_dim=4)
+gan = zoo.gan(generator="my-nets", discriminator="dcgan", shape=(1, 8, 8), code_shape=4)
 run = zoo.train(gan, {str(images_file)!r}, out="run", training={{"images": 128, "batch": 16}})
 run.release("release", license="CC0-1.0")
 pair = zoo.load("release")

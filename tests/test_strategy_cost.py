@@ -41,7 +41,7 @@ def images() -> ImageSet:
 @pytest.fixture(scope="module")
 def source() -> Autoencoder:
     net = PartSpec("dcgan", {"width": WIDTH})
-    return zoo.autoencoder(net, net, shape=SHAPE, latent_dim=64)
+    return zoo.autoencoder(net, net, shape=SHAPE, code_shape=64)
 
 
 def multiplications(strategy: str, source: Autoencoder, images: ImageSet) -> int:

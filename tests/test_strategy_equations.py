@@ -118,7 +118,7 @@ def test_the_number_of_weights_that_learn_falls_by_the_frozen_stages(stages: int
     """dcgan of width 4 at 16 px: 4 (1 4^2 + 1) weights in the first stage, 8 (4 4^2 + 1) in the second; mlp: 5 (256 +
     1) and 3 (5 + 1)."""
     part = {"component": arch, "config": {"width": 4} if arch == "dcgan" else {"widths": [5, 3]}}
-    source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6)
+    source = zoo.autoencoder(part, part, shape=(1, 16, 16), code_shape=6)
     transferred = zoo.transfer(source, strategy=[{"component": "freeze-lower", "config": {"stages": stages}}])
     groups = make_trainer(transferred, larger).optimizers[Side.DISCRIMINATOR].adam.param_groups
     every = sum(w.numel() for w in transferred.gan.discriminator.parameters())
@@ -147,7 +147,7 @@ def test_the_generator_has_a_gradient_through_the_features_alone(strategy: str, 
 @pytest.mark.parametrize("strategy", [*WRAPPED, *TEACHERS])
 def test_a_frozen_encoder_stays_in_eval_mode_after_train(strategy: str, arch: str, larger: ImageSet) -> None:
     """train() of D, of every loss and of the task leaves the encoder's and the denoiser's batch norm in eval mode."""
-    source = zoo.autoencoder(NORMALISED[arch], NORMALISED[arch], shape=(1, 16, 16), latent_dim=6)
+    source = zoo.autoencoder(NORMALISED[arch], NORMALISED[arch], shape=(1, 16, 16), code_shape=6)
     settings = {"steps": 2, "width": 8} if strategy == "denoising-features" else {}
     transferred = zoo.transfer(source, strategy=[{"component": strategy, "config": settings}], data=larger)
     discriminator, task = transferred.gan.discriminator, transferred.plan.task

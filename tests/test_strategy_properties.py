@@ -149,7 +149,7 @@ def test_fisher_information_is_the_mean_squared_score_of_the_decoders_gaussian()
 
     from zoo.types import DataSpec
 
-    net = MLPGenerator(GeneratorConfig(()), DataSpec((50,)), 3)
+    net = MLPGenerator(GeneratorConfig(()), DataSpec((50,)), (3,))
     net.output = torch.nn.Identity()
     codes = torch.randn(400, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 2.0, 0.5])
     fisher = fisher_of(net, codes, 0)
@@ -321,25 +321,25 @@ def test_distillation_teaches_a_discriminator_of_another_architecture(
     assert not any("adapter" in name for part in trainer.gan.parts.values() for name in part.state_dict())
 
 
-@pytest.mark.parametrize("latent_dim", [3, 10])
+@pytest.mark.parametrize("code_shape", [3, 10])
 def test_distillation_reaches_a_generator_with_another_number_of_values_a_code(
-    latent_dim: int, images: ImageSet
+    code_shape: int, images: ImageSet
 ) -> None:
     """The codes enter it on their principal components, scaled to N(0, I), and it learns the decoder's images."""
     source = autoencoder("mlp")
-    gan = zoo.gan("dcgan", "dcgan", like=source, latent_dim=latent_dim, seed=1)
+    gan = zoo.gan("dcgan", "dcgan", like=source, code_shape=code_shape, seed=1)
     with pytest.raises(TransferError, match="no data was given"):
         zoo.transfer(source, gan, "feature-distill")
     transferred = zoo.transfer(source, gan, [PartSpec("feature-distill", {"discriminator": 0.0})], data=images)
     auxiliary = transferred.plan.losses["transfer/feature-distill/images"]
     z = auxiliary.projection(source.encode(images.batch(images.train)))
-    assert z.shape[1] == min(latent_dim, source.latent_dim)
+    assert z.shape[1] == min(code_shape, source.code_size)
     torch.testing.assert_close(torch.cov(z.T), torch.eye(z.shape[1]), rtol=0, atol=0.2)  # the ridge
     trainer = make_trainer(transferred, images, discriminator_lr=1e-9, generator_lr=1e-3)
     context = first_context(trainer, images, 64)
     code = source.encode(context.real)
     z = torch.cat(
-        [auxiliary.projection(code), context.z[:, min(latent_dim, source.latent_dim) :]], 1
+        [auxiliary.projection(code), context.z[:, min(code_shape, source.code_size) :]], 1
     )  # the other values are noise
     first = auxiliary(context).item()
     assert first == pytest.approx((transferred.gan.generator(z) - source.decoder(code)).abs().mean().item(), rel=1e-5)
@@ -492,7 +492,7 @@ def test_a_flow_is_a_density_that_its_samples_follow() -> None:
     """log p equals the change of variables by autograd's Jacobian, and fitting raises the likelihood of a ring."""
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
-    flow = FlowPrior(CoreFlowConfig(layers=4, width=32), 2)
+    flow = FlowPrior(CoreFlowConfig(layers=4, width=32), (2,))
     angle = torch.rand(1000, generator=rng) * 2 * math.pi
     ring = torch.stack([angle.cos(), angle.sin()], 1) * 3 + 0.2 * torch.randn(1000, 2, generator=rng)
     config = FittedFlowConfig(steps=400, learning_rate=3e-3)
@@ -522,7 +522,7 @@ def test_a_flow_is_a_density_that_its_samples_follow() -> None:
 
 
 def test_an_unfitted_flow_is_standard_normal() -> None:
-    flow = FlowPrior(CoreFlowConfig(), 5)
+    flow = FlowPrior(CoreFlowConfig(), (5,))
     rng = torch.Generator().manual_seed(3)
     assert torch.equal(flow.sample(4, rng), torch.randn(4, 5, generator=rng.manual_seed(3)))
 
@@ -531,9 +531,9 @@ def test_uniform_and_truncated_priors_follow_their_distributions() -> None:
     """Kolmogorov-Smirnov against scipy; no value is outside."""
     stats = pytest.importorskip("scipy.stats")
     rng = torch.Generator().manual_seed(0)
-    uniform = UniformPrior(UniformPriorConfig(), 4).sample(2000, rng).flatten().numpy()
+    uniform = UniformPrior(UniformPriorConfig(), (4,)).sample(2000, rng).flatten().numpy()
     assert stats.kstest(uniform, stats.uniform(-(3**0.5), 2 * 3**0.5).cdf).pvalue > 0.01
-    truncated = TruncatedPrior(TruncatedPriorConfig(1.5), 4).sample(2000, rng).flatten().numpy()
+    truncated = TruncatedPrior(TruncatedPriorConfig(1.5), (4,)).sample(2000, rng).flatten().numpy()
     assert stats.kstest(truncated, stats.truncnorm(-1.5, 1.5).cdf).pvalue > 0.01
     assert np.abs(truncated).max() <= 1.5
 

@@ -183,7 +183,7 @@ def test_concatenated_features_are_those_of_the_last_stages(arch: str, images_fi
         "component": arch,
         "config": {"width": 4, "max_width": 4} if arch == "dcgan" else {"widths": [8, 8]},
     }
-    source = zoo.autoencoder(part, part, shape=(1, 16, 16), latent_dim=6, seed=0)
+    source = zoo.autoencoder(part, part, shape=(1, 16, 16), code_shape=6, seed=0)
     images = open_images(str(images_file), shape=(1, 16, 16))
     strategy = {"component": "feature-concat", "config": {"stages": 1, "strength": 0.7}}
     discriminator = zoo.transfer(source, strategy=[strategy], data=images).gan.discriminator.eval()
@@ -219,7 +219,7 @@ def test_statistics_are_means_over_batches_of_the_gans_own_prior(arch: str, imag
     """The first norm's mean and variance are the plain means over all batches of what the fitted prior gives it."""
     size = {"width": 4} if arch == "dcgan" else {"widths": [8]}
     part = {"component": arch, "config": {**size, "norm": "batch"}}
-    source = zoo.autoencoder(part, part, shape=SHAPE, latent_dim=6, seed=0)
+    source = zoo.autoencoder(part, part, shape=SHAPE, code_shape=6, seed=0)
     with torch.no_grad():
         source.bottleneck.mean.bias += 3.0  # codes far from N(0, I)
         for _ in range(4):

@@ -86,7 +86,7 @@ def test_training_on_a_stream_equals_training_in_memory_and_resumes_in_the_middl
 
     def train(name: str, stream: bool, **others: Any) -> zoo.Run:
         model = autoencoder("mlp", seed=3)
-        model = zoo.autoencoder("mlp", "mlp", shape=(3, 8, 8), latent_dim=6, seed=0)
+        model = zoo.autoencoder("mlp", "mlp", shape=(3, 8, 8), code_shape=6, seed=0)
         images = open_images(photos, like=model.data, stream=stream)
         return zoo.train(model, images, out=tmp_path / name, images=80, training=SMALL, **others)
 
@@ -158,7 +158,7 @@ def test_a_broken_file_is_told_and_its_neighbour_takes_its_place(photos: Path) -
 
 
 def test_images_that_are_other_ones_are_refused_when_a_run_goes_on(photos: Path, tmp_path: Path) -> None:
-    model = zoo.autoencoder("mlp", "mlp", shape=(3, 8, 8), latent_dim=6)
+    model = zoo.autoencoder("mlp", "mlp", shape=(3, 8, 8), code_shape=6)
     images = open_images(photos, like=model.data, stream=True)
     zoo.train(model, images, out=tmp_path / "run", images=16, training=SMALL)
     assert zoo.open_run(tmp_path / "run").shown == 16
@@ -178,7 +178,7 @@ def test_large_sets_stream_by_themselves_and_fits_read_a_bounded_sample(
     images = open_images(photos)
     assert images.streamed
     assert (len(images.train), len(images.held_out), len(images.to_fit())) == (36, 4, 10)
-    source = zoo.autoencoder("mlp", "mlp", shape=(3, 8, 8), latent_dim=6)
+    source = zoo.autoencoder("mlp", "mlp", shape=(3, 8, 8), code_shape=6)
     transferred = zoo.transfer(source, strategy="decoder-init+gaussian-prior", data=images)
     assert "fitted to 10 of 36 images, evenly spread" in transferred.report.notes
     assert not open_images(photos, limit=20).streamed

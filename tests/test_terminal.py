@@ -252,7 +252,7 @@ def other_plugins() -> Iterator[None]:
 
 @pytest.mark.usefixtures("other_plugins")
 def test_the_doctor_names_what_is_wrong_and_the_repair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = 'version = "1.0.0"\nsource = "dir:nowhere"\nparts = ["gan"]\nlatent_dim = 6\nlicense = "MIT"\n'
+    facts = 'version = "1.0.0"\nsource = "dir:nowhere"\nparts = ["gan"]\ncode_shape = [6]\nlicense = "MIT"\n'
     facts += f'data = {{ shape = [1, 8, 8] }}\nmanifest = "sha256:{"0" * 64}"\n'
     (tmp_path / "gone.toml").write_text(f'format = 1\n[models."x.y"]\n{facts}')
     (tmp_path / "broken.toml").write_text("format = 7")

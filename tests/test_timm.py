@@ -108,7 +108,7 @@ def test_an_image_size_that_a_backbone_cannot_read_is_refused_when_composing() -
         assert "resize" in caught.value.hint
     with pytest.raises(CompositionError, match="vectors of 7 values"):
         encoder("resnet10t", DataSpec((7,)))
-    assert encoder("vit_tiny_patch16_224", DataSpec((3, 8, 8)), resize=32, grid=1).embedding_dim == 192
+    assert encoder("vit_tiny_patch16_224", DataSpec((3, 8, 8)), resize=32, grid=1).embedding_shape == (192,)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -163,7 +163,7 @@ TINY = PartSpec("dcgan", {"width": 2})
 
 
 def test_pretrained_weights_are_fetched_when_a_model_is_composed_and_the_tag_is_kept(hub: list[str]) -> None:
-    model = autoencoder(PRETRAINED, TINY, shape=(3, 32, 32), latent_dim=4)
+    model = autoencoder(PRETRAINED, TINY, shape=(3, 32, 32), code_shape=4)
     assert hub == ["timm/resnet10t.c3_in1k/model.safetensors"]
     assert model.specs["encoder"].config["pretrained"] == "c3_in1k"
     import timm
@@ -176,7 +176,7 @@ def test_pretrained_weights_are_fetched_when_a_model_is_composed_and_the_tag_is_
 
 
 def test_a_gan_like_a_pretrained_autoencoder_starts_fresh_and_fetches_nothing(hub: list[str]) -> None:
-    source = autoencoder(PRETRAINED, TINY, shape=(3, 32, 32), latent_dim=4)
+    source = autoencoder(PRETRAINED, TINY, shape=(3, 32, 32), code_shape=4)
     composed = gan(like=source)
     assert len(hub) == 1
     assert composed.specs["discriminator"].config["pretrained"] == ""
@@ -192,7 +192,7 @@ def test_a_release_of_pretrained_weights_loads_and_trains_on_without_fetching(hu
 
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "noise.npz", images=rng.integers(0, 255, (24, 32, 32, 3), dtype=np.uint8))
-    model = autoencoder(PRETRAINED, TINY, shape=(3, 32, 32), latent_dim=4)
+    model = autoencoder(PRETRAINED, TINY, shape=(3, 32, 32), code_shape=4)
     training = {"images": 16, "batch": 8}
     run = zoo.train(model, str(tmp_path / "noise.npz"), out=tmp_path / "run", training=training)
     run.release(tmp_path / "release", license="CC0-1.0")
@@ -224,7 +224,7 @@ def test_a_vit_is_a_discriminator_under_r1(images_file: Path, tmp_path: Path) ->
     from zoo.transfers.plan import TransferPlan
 
     discriminator = PartSpec("timm/vit_tiny_patch16_224", {"resize": 32, "stages": [0, 1]})
-    composed = gan(PartSpec("dcgan", {"width": 2}), discriminator, shape=(1, 8, 8), latent_dim=4)
+    composed = gan(PartSpec("dcgan", {"width": 2}), discriminator, shape=(1, 8, 8), code_shape=4)
     images = open_images(str(images_file), like=composed.data)
     trainer = GANTrainer(TransferPlan(composed), images, AdversarialTraining(batch=4), seed=0)
     scalars = trainer.step(images.train[:4], 0)
@@ -239,7 +239,7 @@ def test_a_backbones_autoencoder_teaches_a_gan_of_another_architecture(images_fi
     from zoo.training.recipe import AdversarialTraining
     from zoo.transfers.apply import explain
 
-    source = zoo.autoencoder("timm/resnet10t", PartSpec("mlp", {"widths": [8]}), shape=(1, 32, 32), latent_dim=4)
+    source = zoo.autoencoder("timm/resnet10t", PartSpec("mlp", {"widths": [8]}), shape=(1, 32, 32), code_shape=4)
     net = PartSpec("dcgan", {"width": 2})
     images = open_images(str(images_file), shape=(1, 32, 32))
     target = zoo.gan(net, net, like=source)

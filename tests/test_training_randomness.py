@@ -42,7 +42,7 @@ class Noisy(nn.Module):
     """An encoder that draws random numbers in training mode."""
 
     stage_channels = (12,)
-    embedding_dim = 12
+    embedding_shape = (12,)
 
     def __init__(self, config: Config, data: DataSpec) -> None:
         super().__init__()
@@ -85,8 +85,8 @@ def model(kind: str, what: str) -> Any:
     """A GAN with such a discriminator, or an autoencoder with such an encoder."""
     noisy, generator = PartSpec("noisy/encoder", {"kind": kind}), PartSpec("mlp", {"widths": [8]})
     if what == "gan":
-        return zoo.gan(generator, noisy, shape=SHAPE, latent_dim=4)
-    return zoo.autoencoder(noisy, generator, shape=SHAPE, latent_dim=4)
+        return zoo.gan(generator, noisy, shape=SHAPE, code_shape=4)
+    return zoo.autoencoder(noisy, generator, shape=SHAPE, code_shape=4)
 
 
 def state(folder: Path) -> dict[str, Tensor]:
@@ -140,7 +140,7 @@ def test_a_run_that_was_cut_resumes_to_the_bit(what: str, kind: str, images_file
 def test_every_pass_of_every_step_has_a_mask_of_its_own(images_file: Path, tmp_path: Path) -> None:
     masks: list[bytes] = []
     for seed in (0, 1):
-        gan = zoo.gan("mlp", PartSpec("mlp", {"widths": [32], "dropout": 0.5}), shape=SHAPE, latent_dim=4)
+        gan = zoo.gan("mlp", PartSpec("mlp", {"widths": [32], "dropout": 0.5}), shape=SHAPE, code_shape=4)
         layer = next(part for part in gan.discriminator.modules() if isinstance(part, nn.Dropout))
         layer.register_forward_hook(lambda net, given, out: masks.append((out != 0).numpy().tobytes()))
         settings = {"training": TRAINING, "engine": {"device": "cpu", "accumulate": 2}, "seed": seed}

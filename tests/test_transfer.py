@@ -88,7 +88,7 @@ def test_a_generator_with_fewer_layers_takes_the_last_ones_by_a_named_bridge() -
         {"component": "mlp", "config": {"widths": [6]}},
         bottleneck="identity",
         shape=(9,),
-        latent_dim=6,
+        code_shape=6,
     )
     gan = zoo.gan({"component": "mlp", "config": {"widths": []}}, like=source)
     transferred = zoo.transfer(source, gan, "decoder-init")

@@ -29,7 +29,10 @@ from zoo.errors import (
 )
 from zoo.plugins.hookspecs import hook as hook
 from zoo.types import (
+    CodeShape as CodeShape,
     Component as Component,
+    Condition as Condition,
+    DataKind as DataKind,
     DataSpec as DataSpec,
     Event as Event,
     Kind as Kind,
@@ -38,8 +41,10 @@ from zoo.types import (
     PartLike as PartLike,
     PartSpec as PartSpec,
     RunFacts as RunFacts,
+    Scaling as Scaling,
     Selection as Selection,
     Watcher as Watcher,
+    as_code_shape as as_code_shape,
     as_part as as_part,
 )
 
@@ -89,6 +94,7 @@ if TYPE_CHECKING:
         build_part as build_part,
         gan as gan,
     )
+    from zoo.networks.conditioning import condition_arguments as condition_arguments, takes_condition as takes_condition
     from zoo.networks.discriminator import EncoderDiscriminator as EncoderDiscriminator
     from zoo.networks.flows import FlowPrior as FlowPrior
     from zoo.networks.gan import GAN as GAN

@@ -16,7 +16,10 @@ from zoo.errors import ConfigError, near
 
 __all__ = [
     "KINDS",
+    "CodeShape",
     "Component",
+    "Condition",
+    "DataKind",
     "DataSpec",
     "Event",
     "Kind",
@@ -26,8 +29,10 @@ __all__ = [
     "PartSpec",
     "Preparation",
     "RunFacts",
+    "Scaling",
     "Selection",
     "Watcher",
+    "as_code_shape",
     "as_part",
 ]
 
@@ -47,16 +52,72 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 Preparation = Literal["resize", "pad"]
 
+DataKind = Literal["image", "vector", "code"]
+"""What a sample is: an image, a vector of features (a table's row), or the code of an image in a first stage."""
+
+_AXES: dict[str, tuple[int, ...]] = {"image": (3,), "vector": (1,), "code": (1, 3)}
 _LARGEST_SAMPLE = 2**28
+_LARGEST_CODE = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How float data became samples: a stored value v is the sample's (v - offset) / scale, with one `offset` and one
+    `scale` for each channel of a `(C, H, W)`, each feature of an `(F,)`. Raises ConfigError for invalid values."""
+
+    offset: tuple[float, ...]
+    scale: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.offset) != len(self.scale):
+            raise ConfigError(f"scaling has {len(self.offset)} offsets and {len(self.scale)} scales")
+        if not all(math.isfinite(value) for value in self.offset):
+            raise ConfigError("scaling.offset has a value that is not finite")
+        if not all(math.isfinite(value) and value > 0 for value in self.scale):
+            raise ConfigError("scaling.scale has a value that is not positive")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is known of each sample and can be asked for: one of `classes`, or a value for each of `attributes`.
+
+    As a tensor a condition is int64 `(N,)` of class numbers, or float32 `(N, len(attributes))`. `shares` are the
+    training images' shares of the classes, in which samples are drawn if no class is asked for; empty means equal ones.
+    Raises ConfigError for names that are empty or repeat, for both kinds at once, and for shares that do not fit.
+    """
+
+    classes: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = self.classes or self.attributes
+        if bool(self.classes) == bool(self.attributes):
+            raise ConfigError("a condition is either classes or attributes", "Name some of one of them.")
+        if len(set(names)) != len(names) or not all(names):
+            raise ConfigError("the names of a condition are empty or repeat")
+        if self.shares and (len(self.shares) != len(self.classes) or not all(s >= 0 for s in self.shares)):
+            raise ConfigError(f"{len(self.shares)} shares do not fit {len(self.classes)} classes")
+        if self.shares and not math.isclose(sum(self.shares), 1.0, abs_tol=1e-6):
+            raise ConfigError(f"the shares of the classes add up to {sum(self.shares):g}, not 1")
+
+    @property
+    def width(self) -> int:
+        """The number of classes or attributes."""
+        return len(self.classes or self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """The shape and value range of a sample, and how an image of another size is converted.
+    """What a sample is: its shape, values and kind, what can be asked for, and how an image of another size is
+    converted.
 
-    `shape` is `(C, H, W)` for images and `(F,)` for vectors. Values are in `[low, high]`. `prepare` converts images of
-    another size than `(H, W)`: `resize` scales the shorter side with antialiasing and crops the centre; `pad` centres
-    the image on a canvas of the value `background` (0-255). Raises ConfigError for invalid values.
+    `shape` is `(C, H, W)` for images and codes and `(F,)` for vectors; `kind` is `image` or `vector` accordingly, or
+    `code`. Values are in `[low, high]`, or only about there unless `bounded` (standardised codes and features).
+    `scaling` says how float data was scaled. `condition` names the classes or attributes of labelled data. `prepare`
+    converts images of another size than `(H, W)`: `resize` scales the shorter side with antialiasing and crops the
+    centre; `pad` centres the image on a canvas of the value `background` (0-255). Raises ConfigError for invalid
+    values.
     """
 
     shape: tuple[int, ...]
@@ -64,6 +125,10 @@ class DataSpec:
     high: float = 1.0
     prepare: Preparation = "resize"
     background: int = 0
+    kind: DataKind = "image"
+    bounded: bool = True
+    scaling: Scaling | None = None
+    condition: Condition | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -80,11 +145,31 @@ class DataSpec:
             raise ConfigError(f"prepare {self.prepare!r} is unknown", "Use 'resize' or 'pad'.")
         if not 0 <= self.background <= 255:
             raise ConfigError(f"background {self.background} is not within 0 to 255")
+        if len(self.shape) == 1 and self.kind == "image":
+            object.__setattr__(self, "kind", "vector")
+        if self.kind not in get_args(DataKind) or len(self.shape) not in _AXES[self.kind]:
+            raise ConfigError(f"data of shape {list(self.shape)} is not of the kind {self.kind!r}")
+        if self.scaling is not None and len(self.scaling.offset) != self.shape[0]:
+            raise ConfigError(f"{len(self.scaling.offset)} scales do not fit data of shape {list(self.shape)}")
+
+    def __str__(self) -> str:
+        values = f"in [{self.low:g}, {self.high:g}]" if self.bounded else "standardised"
+        return f"{self.kind}s of shape {list(self.shape)} {values}"
 
     @property
     def is_image(self) -> bool:
-        """Whether a sample is `(C, H, W)`."""
+        """Whether a sample is a picture `(C, H, W)`."""
+        return self.kind == "image"
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether a sample is `(C, H, W)`: an image, or a code that keeps its place."""
         return len(self.shape) == 3
+
+    def same_values(self, other: DataSpec) -> bool:
+        """Whether a sample of one is a sample of the other: equal shape, kind, value range and scaling."""
+        ours = (self.shape, self.kind, self.low, self.high, self.bounded, self.scaling)
+        return ours == (other.shape, other.kind, other.low, other.high, other.bounded, other.scaling)
 
     @property
     def size(self) -> int:
@@ -138,6 +223,21 @@ class PartSpec:
     def __str__(self) -> str:
         settings = ", ".join(f"{key}={value!r}" for key, value in self.config.items())
         return f"{self.component}({settings})" if settings else self.component
+
+
+CodeShape = int | tuple[int, ...]
+"""The shape of a code as a setting: a number of values, 64, means the same as `(64,)`."""
+
+
+def as_code_shape(code_shape: CodeShape) -> tuple[int, ...]:
+    """The shape of a code, one axis or `(c, h, w)`. Raises ConfigError for any other, or for over 2^20 values."""
+    shape = (code_shape,) if isinstance(code_shape, int) else tuple(code_shape)
+    if len(shape) not in (1, 3) or any(type(n) is not int or n < 1 for n in shape) or math.prod(shape) > _LARGEST_CODE:
+        raise ConfigError(
+            f"code_shape {code_shape} is not one positive number of values or three, up to {_LARGEST_CODE:,} in all",
+            "64 suits images of 32 px; a code that keeps its place is (c, h, w), for example (4, 8, 8).",
+        )
+    return shape
 
 
 PartLike = str | PartSpec

@@ -117,7 +117,7 @@ def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
 
     from zoo._utils.files import write_atomically
     from zoo.data.grids import captioned_grid, grid, png_bytes
-    from zoo.data.images import to_uint8
+    from zoo.data.pixels import to_uint8
 
     ours, theirs = to_uint8(samples, images.spec), judge.neighbours(samples)
     real = images.pixels[images.held_out[: 2 * len(samples)]]

@@ -59,7 +59,8 @@ def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_j
 @options.json_option
 @options.quiet_option
 def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as_json: bool, quiet: bool) -> None:
-    """Turn every image into its code: `codes` (N, latent_dim) in an .npz.
+    """Turn every image into its code: `codes` (N, *code_shape) in an .npz, with `labels` and the names of `classes` if
+    the images have some.
 
     \b
     zoo encode dcgan.glyphs-sans32 --data mnist5k -o codes.npz
@@ -83,7 +84,8 @@ def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as
     if images.labels is None:
         np.savez(buffer, codes=codes)
     else:
-        np.savez(buffer, codes=codes, labels=images.labels.numpy())
+        classes = images.spec.condition.classes if images.spec.condition is not None else ()
+        np.savez(buffer, codes=codes, labels=images.labels.numpy(), classes=np.array(classes))
     write_atomically(out, buffer.getvalue())
     _report(out, len(codes), as_json, quiet)
 
@@ -159,7 +161,7 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8) -> None:
 
     from zoo._utils.files import write_atomically
     from zoo.data.grids import grid, png_bytes
-    from zoo.data.images import to_uint8
+    from zoo.data.pixels import to_uint8
 
     pixels = to_uint8(images, spec)
     if out.suffix == ".npz":

@@ -114,7 +114,7 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
 def _row(entry: Any) -> tuple[object, ...]:
     sample = "x".join(map(str, entry.data.shape))
     name = f"{entry.name} *" if entry.default else entry.name
-    return (name, entry.version, "+".join(entry.parts), sample, entry.latent_dim, entry.license)
+    return (name, entry.version, "+".join(entry.parts), sample, "x".join(map(str, entry.code_shape)), entry.license)
 
 
 def _previews(entries: Any) -> None:
@@ -145,7 +145,7 @@ def _release(name: str, as_json: bool) -> None:
         ("version", manifest.version),
         ("license", manifest.license),
         ("sample", f"{list(manifest.data.shape)} in [{manifest.data.low:g}, {manifest.data.high:g}]"),
-        ("code", f"{manifest.latent_dim} values"),
+        ("code", f"{'x'.join(map(str, manifest.code_shape))} values"),
         ("folder", folder),
     ]
     rows += [

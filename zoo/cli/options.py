@@ -14,6 +14,7 @@ from zoo.errors import ConfigError
 
 __all__ = [
     "GIVE_ON",
+    "code_shape",
     "component",
     "data",
     "device",
@@ -84,6 +85,7 @@ class _Shape(click.ParamType[tuple[int, ...]]):
 
 
 shape = click.option("--shape", type=_Shape(), help="The shape of a sample, such as 3,64,64.")
+code_shape = click.option("--code-shape", type=_Shape(), help="The values of a code, 64 or 4,8,8.")
 
 
 def training(command: Command) -> Command:

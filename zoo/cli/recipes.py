@@ -81,8 +81,8 @@ def _engine(given: dict[str, Any]) -> dict[str, Any]:
 def _section(what: str, given: dict[str, Any]) -> dict[str, Any]:
     """The [autoencoder] or [gan] table; its options are removed from the given ones."""
     section: dict[str, Any] = {name: given.pop(name) for name in _PARTS[what] if name in given}
-    if "latent_dim" in given:
-        section["latent_dim"] = given.pop("latent_dim")
+    if "code_shape" in given:
+        section["code_shape"] = given.pop("code_shape")
     training: dict[str, Any] = {name: given.pop(name) for name in ("images", "batch") if name in given}
     for key, value in parse_settings(given.pop("given", ())).items():
         part, _, setting = key.partition(".")

@@ -24,7 +24,7 @@ __all__ = ["release", "resume", "train", "transfer"]
 @options.component("--generator", "generator", "The decoder of an autoencoder, the generator of a GAN.")
 @options.component("--discriminator", "encoder", "The GAN's discriminator: any encoder, or a discriminator component.")
 @options.component("--bottleneck", "bottleneck", "What makes a code of the embedding.")
-@click.option("--latent-dim", type=int, help="How many values a code has.")
+@options.code_shape
 @options.shape
 @options.training
 @options.running

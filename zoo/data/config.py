@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import Literal
 
 from zoo.errors import ConfigError
-from zoo.types import DataSpec, Preparation, Selection
+from zoo.types import Condition, DataSpec, Preparation, Scaling, Selection
 
 __all__ = ["DataConfig", "public_source"]
 
@@ -20,7 +21,8 @@ class DataConfig:
     `sha256` is the digest of a run's prepared pixels. `strict` refuses a folder with unreadable files, which are
     otherwise skipped and listed. `stream` reads images while they are used instead of all at the start (by default,
     large sets are streamed). `held_out` is the share of images that are not trained on, if the source has no split (by
-    default a fifth).
+    default a fifth). `labels` is `off` to ignore the source's labels. A run's config also keeps what its samples are:
+    `bounded`, `scaling` and `condition`.
     """
 
     source: str
@@ -35,6 +37,10 @@ class DataConfig:
     strict: bool = False
     stream: bool | None = None
     held_out: float | None = None
+    labels: Literal["auto", "off"] = "auto"
+    bounded: bool = True
+    scaling: Scaling | None = None
+    condition: Condition | None = None
 
     def __post_init__(self) -> None:
         if self.shape is not None:
@@ -55,7 +61,16 @@ class DataConfig:
             raise ConfigError(
                 "this recipe is not a run's: a setting is missing", "Give the folder of a run, or zoo train RECIPE."
             )
-        return DataSpec(shape, low, high, prepare or "resize", self.background)
+        return DataSpec(
+            shape,
+            low,
+            high,
+            prepare or "resize",
+            self.background,
+            bounded=self.bounded,
+            scaling=self.scaling,
+            condition=self.condition,
+        )
 
     def samples(self, like: DataSpec | None = None) -> DataSpec | None:
         """Shape and value range of the samples if they are known before a file is read: those of `like`, in this
@@ -64,7 +79,15 @@ class DataConfig:
             return like if self.shape is None else replace(like, shape=self.shape)
         if self.shape is None or self.low is None or self.high is None:
             return None
-        return DataSpec(self.shape, self.low, self.high, background=self.background)
+        return DataSpec(
+            self.shape,
+            self.low,
+            self.high,
+            background=self.background,
+            bounded=self.bounded,
+            scaling=self.scaling,
+            condition=self.condition,
+        )
 
 
 def public_source(source: str) -> str:

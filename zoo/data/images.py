@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor
 
 from zoo.data.config import DataConfig
-from zoo.data.pixels import from_uint8, to_uint8
+from zoo.data.values import from_stored
 from zoo.types import DataSpec
 
-__all__ = ["ImageSet", "Pixels", "Skipped", "from_uint8", "to_uint8"]
+__all__ = ["ImageSet", "Pixels", "Skipped"]
 
 _MOST_FITTED = 20_000
 _MOST_BYTES = 2**30
@@ -45,10 +46,12 @@ class Pixels(Protocol):
 class ImageSet:
     """Real samples, prepared for `spec`.
 
-    `pixels` is uint8 `(N, *spec.shape)`, or reads those rows when it is indexed (`streamed`); `labels` int64
-    `(N,)` or None; `train` and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX
-    expression, empty if the source states none. `config` says how the set was opened. `unusable` lists the files that
-    opening could not use; `greyed` says that the files are in colour and the samples grey.
+    `pixels` is uint8 `(N, *spec.shape)`, of float data float32, or reads those rows when it is indexed (`streamed`);
+    `labels` are class numbers int64 `(N,)` or attributes float32 `(N, k)`, as `spec.condition` says, or None; `train`
+    and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX expression, empty if the
+    source states none. `config` says how the set was opened. `unusable` lists the files that opening could not use;
+    `greyed` says that the files are in colour and the samples grey, `rounded` that they are images of floats.
+    `class_names` are the names of all labels in the source.
     """
 
     name: str
@@ -62,6 +65,8 @@ class ImageSet:
     config: DataConfig = field(default_factory=lambda: DataConfig(""))
     unusable: tuple[Skipped, ...] = ()
     greyed: bool = False
+    rounded: bool = False
+    class_names: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -73,7 +78,11 @@ class ImageSet:
             pixels = self.pixels.index_select(0, rows.to(self.pixels.device, non_blocking=True))
         else:
             pixels = self.pixels[rows]
-        return from_uint8(pixels if device is None else pixels.to(device, non_blocking=True), self.spec)
+        return from_stored(pixels if device is None else pixels.to(device, non_blocking=True), self.spec)
+
+    def conditions(self, rows: Tensor) -> Tensor | None:
+        """The classes `(len(rows),)` or attributes `(len(rows), k)` of those rows, on the CPU; None without labels."""
+        return None if self.labels is None or self.spec.condition is None else self.labels[rows.cpu()]
 
     def to(self, device: torch.device) -> ImageSet:
         """The same set with its bytes on a device; unchanged if it is streamed, or would take more than half of a
@@ -103,6 +112,8 @@ class ImageSet:
             notes.append(
                 f"images: they are in colour and are made grey; to keep it, give the shape {shape} (--shape {shape})"
             )
+        if self.rounded:
+            notes.append("images: their values are floats, and are rounded to the 256 levels of a picture")
         if unread := len(self.skipped):
             files = "1 file" if unread == 1 else f"{unread:,} files"
             notes.append(f"images: {files} could not be read, {len(self):,} are used")
@@ -137,6 +148,9 @@ class ImageSet:
             high=spec.high,
             prepare=spec.prepare,
             background=spec.background,
+            bounded=spec.bounded,
+            scaling=spec.scaling,
+            condition=spec.condition,
             sha256=self.sha256,
             stream=self.streamed,
         )

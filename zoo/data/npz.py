@@ -15,18 +15,20 @@ __all__ = ["Arrays", "check_images", "check_rows", "read_npz"]
 
 LARGEST = 2**32
 _LAYOUT = (
-    "Store `images` as uint8 or as floats in [0, 1], (N, H, W), (N, H, W, C) or (N, F); optional `labels` "
-    "(N,) of whole numbers and `train` (N,) of true and false."
+    "Store `images` as uint8 or as floats in [0, 1], (N, H, W) or (N, H, W, C), or vectors (N, F) of any floats; "
+    "optional `labels` (N,) of whole numbers and `train` (N,) of true and false."
 )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Arrays:
-    """Images uint8, `(N, H, W)`, `(N, H, W, C)` or `(N, F)`; labels int64 `(N,)`; train bool `(N,)`."""
+    """Images uint8, `(N, H, W)`, `(N, H, W, C)` or `(N, F)`, or vectors float32 `(N, F)`; labels int64 `(N,)`; train
+    bool `(N,)`. `rounded`: the images were floats."""
 
     images: np.ndarray[Any, Any]
     labels: np.ndarray[Any, Any] | None
     train: np.ndarray[Any, Any] | None
+    rounded: bool
 
 
 def read_npz(path: Path) -> Arrays:
@@ -46,11 +48,12 @@ def read_npz(path: Path) -> Arrays:
     images = check_images(arrays[key], str(path))
     labels = check_rows("labels", arrays["labels"], len(images), "iu", str(path)) if "labels" in arrays else None
     train = check_rows("train", arrays["train"], len(images), "b", str(path)) if "train" in arrays else None
-    return Arrays(images, labels, train)
+    return Arrays(images, labels, train, images.ndim > 2 and arrays[key].dtype.kind == "f")
 
 
 def check_images(images: np.ndarray[Any, Any], owner: str) -> np.ndarray[Any, Any]:
-    """The images as uint8. Raises DataError, naming `owner`, for another layout, type or range."""
+    """The images as uint8, vectors of floats as float32. Raises DataError, naming `owner`, for another layout, type or
+    range, and for values that are not finite."""
     if images.ndim not in (2, 3, 4) or 0 in images.shape:
         raise DataError(f"{owner}: images have shape {list(images.shape)}", _LAYOUT)
     if images.ndim == 4 and images.shape[3] not in (1, 3, 4):
@@ -63,6 +66,8 @@ def check_images(images: np.ndarray[Any, Any], owner: str) -> np.ndarray[Any, An
     if images.dtype.kind != "f":
         raise DataError(f"{owner}: images are {images.dtype}", _LAYOUT)
     low, high = float(images.min()), float(images.max())
+    if images.ndim == 2 and np.isfinite((low, high)).all():
+        return images.astype(np.float32)
     if not (low >= 0 and high <= 1):  # also false for NaN
         raise DataError(f"{owner}: images have values from {low:g} to {high:g}", _LAYOUT)
     rounded: np.ndarray[Any, Any] = np.rint(images * 255).astype(np.uint8)

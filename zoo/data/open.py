@@ -17,12 +17,14 @@ from zoo import plugins
 from zoo.data.config import DataConfig
 from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images, size_of_image
 from zoo.data.images import ImageSet, Skipped
+from zoo.data.labels import names_of_labels, number_classes
 from zoo.data.npz import LARGEST, check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
 from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
 from zoo.data.split import limit_rows, limit_split, select_images, split
 from zoo.data.streamed import Files, Streamed
 from zoo.data.types import Dataset
+from zoo.data.values import fit_scaling
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
 from zoo.types import DataSpec, Preparation
 
@@ -81,7 +83,10 @@ def open_images(
 def open_data(config: DataConfig, like: DataSpec | None = None) -> ImageSet:
     """The images that `config` names, in the value range of `like` and, unless the config has a shape, in its shape.
     Raises like `open_images`; the config's `sha256` is not checked."""
-    return select_images(_open(config, config.samples(like)), config.select)
+    images = select_images(_open(config, config.samples(like)), config.select)
+    if config.labels == "off":
+        return replace(images, labels=None)
+    return number_classes(images, config.condition)
 
 
 def _open(config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -128,10 +133,10 @@ def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:
         labels = check_rows("labels", np.asarray(built.labels), len(images), "iu", owner)
     own: DataSpec = built.spec if config.prepare is None else replace(built.spec, prepare=config.prepare)
     wanted = like or (own if config.shape is None else replace(own, shape=config.shape))
-    spec = replace(own, shape=wanted.shape, low=wanted.low, high=wanted.high)
+    spec = replace(own, shape=wanted.shape, low=wanted.low, high=wanted.high, kind=wanted.kind)
 
     rows = limit_split(train, config.limit)
-    return _image_set(
+    opened = _image_set(
         registered.component.name,
         spec,
         _two_steps(images[rows], own, spec),
@@ -141,6 +146,9 @@ def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:
         license=built.license,
         credit=built.credit,
     )
+    if labels is None:
+        return opened
+    return replace(opened, class_names=names_of_labels(torch.from_numpy(labels), getattr(built, "classes", ()), owner))
 
 
 def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -155,7 +163,13 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
     _check_size(len(rows), spec, str(path))
     labels = None if arrays.labels is None else arrays.labels[rows]
     pixels = fit_arrays(arrays.images[rows], spec)
-    return _image_set(path.stem, spec, pixels, labels, train, config=replace(config, source=str(path.resolve())))
+    if pixels.dtype != np.uint8 and spec.scaling is None:
+        spec = replace(spec, low=-1.0, high=1.0, bounded=False, scaling=fit_scaling(pixels[train]))
+    opened = _image_set(path.stem, spec, pixels, labels, train, config=replace(config, source=str(path.resolve())))
+    opened = replace(opened, rounded=arrays.rounded)
+    if arrays.labels is None:
+        return opened
+    return replace(opened, class_names=names_of_labels(torch.from_numpy(arrays.labels), (), str(path)))
 
 
 def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -275,7 +289,7 @@ def _is_large(listing: ImageListing, config: DataConfig, like: DataSpec | None) 
 def _spec_of_file(config: DataConfig, like: DataSpec | None, own: tuple[int, ...] | None) -> DataSpec:
     """The spec of a source that has none: prepared as the caller says, else like `like`, else resized."""
     if like is not None:
-        return replace(like, prepare=config.prepare or like.prepare)
+        return replace(like, prepare=config.prepare or like.prepare, condition=None)
     shape = config.shape or own
     if shape is None:
         raise ConfigError("the images say nothing of their shape", "Give one, for example shape (3, 64, 64).")

@@ -15,9 +15,9 @@ __all__ = ["Dataset"]
 class Dataset(Protocol):
     """Real images. Built by `dataset(config)`, from files that came with the plugin; never downloads in silence.
 
-    `images` is uint8, `(N, H, W)` or `(N, H, W, C)`; `labels` `(N,)` or None; `train` marks the rows to learn
-    from, the others are held out. `spec` is how they are best prepared; `license` (SPDX) and `credit` travel
-    into every release made from them.
+    `images` is uint8, `(N, H, W)` or `(N, H, W, C)`; `labels` `(N,)` or None, their classes called `classes[label]` if
+    there is such an attribute, else like the label; `train` marks the rows to learn from, the others are held out.
+    `spec` is how they are best prepared; `license` (SPDX) and `credit` travel into every release made from them.
     """
 
     images: np.ndarray

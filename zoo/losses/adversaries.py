@@ -49,7 +49,7 @@ class AdversarialCodes(nn.Module):
 
     def prepare(self, autoencoder: Autoencoder) -> None:
         """Build the critic for the autoencoder's codes."""
-        d, width = autoencoder.latent_dim, self.config.width
+        d, width = autoencoder.code_size, self.config.width
         self.critic = nn.Sequential(
             nn.Linear(d, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, 1)
         )

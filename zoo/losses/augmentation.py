@@ -52,7 +52,7 @@ def draw(
 ) -> Draw:
     """Random numbers for n images. Each image gets each kind with `probability`; None means always, and consumes no
     random number. Raises ConfigError for samples that are not images."""
-    if not data.is_image:
+    if not data.is_spatial:
         raise ConfigError("augmentation is for images (C, H, W)", "Use augment=none.")
     height, width = data.shape[1:]
 

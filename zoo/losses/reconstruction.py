@@ -87,7 +87,7 @@ class Variational:
 
 class MatchedCodes:
     """E ||x - Dec(Enc(x))||^2 / d + weight MMD^2(codes, N(0, I)) / d, with the inverse multiquadratics kernel sum over
-    scales s of C / (C + ||a - b||^2), C = 2 latent_dim s (WAE-MMD: Tolstikhin et al. 2018).
+    scales s of C / (C + ||a - b||^2), C = 2 d s for d values a code (WAE-MMD: Tolstikhin et al. 2018).
 
     The estimate is unbiased. If the bottleneck has a variance, its mean is used.
     """
@@ -177,7 +177,7 @@ def normal_like(x: Tensor, rng: torch.Generator | None) -> Tensor:
 
 
 def posterior_with_variance(autoencoder: Autoencoder, x: Tensor, what: str) -> tuple[Tensor, Tensor]:
-    """Mean and log-variance (N, latent_dim). Raises CompositionError if the bottleneck has no variance; `what` is the
+    """Mean and log-variance (N, *code_shape). Raises CompositionError if the bottleneck has no variance; `what` is the
     objective."""
     mean, logvar = autoencoder.posterior(x)
     if logvar is None:

@@ -27,7 +27,7 @@ class GradientNormPenalty:
         al. 2020; H = W there). Raises ConfigError for samples that are not images."""
         if self.gamma is not None:
             return
-        if not data.is_image:
+        if not data.is_spatial:
             raise ConfigError("gamma=auto is for images (C, H, W)", "Give gamma a number.")
         self.gamma = 0.0002 * data.shape[1] * data.shape[2] / batch
 

@@ -44,7 +44,8 @@ class StepContext:
     """What a loss can use in a training step of one side.
 
     `real` and `fake` are the discriminator's inputs, `(N, ...)`; `z` are the codes of `fake`; `indices` are the rows of
-    `real` in the data set; `shown` counts the real images before this step. `real_output` is None unless the objective
+    `real` in the data set; `condition` are the classes `(N,)` or attributes `(N, k)` of both, or None; `discriminate`
+    and `generate` use it. `shown` counts the real images before this step. `real_output` is None unless the objective
     or a loss needs it. `groups` are the discriminator's logit groups.
     """
 
@@ -58,6 +59,7 @@ class StepContext:
     groups: tuple[int, ...]
     fake_output: DiscriminatorOutput
     real_output: DiscriminatorOutput | None = None
+    condition: Tensor | None = None
     rng: Rng | None = None
     to_latent: Callable[[Tensor], Tensor] | None = None
     augmentation: Callable[[Tensor], Tensor] | None = None
@@ -126,8 +128,9 @@ class Regulariser(Protocol):
 class AuxiliaryLoss(nn.Module):
     """A loss that a strategy adds to one side. Inherit from it.
 
-    `needs_real`: it needs the logits of the real batch. `needs_images`: it uses `real` or `fake` as images, and cannot
-    be combined with a GAN on codes. A `balance` keeps its gradient's norm in proportion to the adversarial loss's.
+    `needs_real`: it needs the logits of the real batch. `needs_images`: it uses `real` or `fake` as the GAN's samples,
+    and cannot be combined with a task that judges something else (codes). A `balance` keeps its gradient's norm in
+    proportion to the adversarial loss's.
     """
 
     side: Side

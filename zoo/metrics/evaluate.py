@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo import plugins
-from zoo.data.images import ImageSet, from_uint8
+from zoo.data.images import ImageSet
+from zoo.data.pixels import from_uint8
 from zoo.errors import ConfigError, DataError, PluginError
 from zoo.metrics.distances import fid, fid_infinity, kid, kid_interval
 from zoo.metrics.manifolds import NEIGHBOURS, manifolds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -39,9 +40,14 @@ class Autoencoder(nn.Module):
         return self.decoder.data
 
     @property
-    def latent_dim(self) -> int:
-        """The size of a code."""
-        return self.decoder.latent_dim
+    def code_shape(self) -> tuple[int, ...]:
+        """The shape of a code; flat codes have one axis."""
+        return self.decoder.code_shape
+
+    @property
+    def code_size(self) -> int:
+        """The number of values of a code."""
+        return math.prod(self.code_shape)
 
     @property
     def parts(self) -> dict[str, nn.Module]:
@@ -58,14 +64,14 @@ class Autoencoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, x: Tensor, chunk: int = 64) -> Tensor:
-        """x (N, *data.shape) in the value range -> mean codes (N, latent_dim), in eval mode, on the CPU."""
+        """x (N, *data.shape) in the value range -> mean codes (N, *code_shape), in eval mode, on the CPU."""
         device = next(self.encoder.parameters()).device
         with evaluating(self):
             return torch.cat([self.posterior(batch.to(device)).mean.cpu() for batch in x.split(chunk)])
 
     @torch.no_grad()
     def decode(self, z: Tensor, chunk: int = 64) -> Tensor:
-        """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
+        """z (N, *code_shape) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
         device = next(self.decoder.parameters()).device
         with evaluating(self):
             return torch.cat([self.decoder(batch.to(device)).cpu() for batch in z.split(chunk)])

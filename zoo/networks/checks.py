@@ -13,7 +13,8 @@ from typing import TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import PluginError, ZooError
+from zoo.errors import CompositionError, PluginError, ZooError
+from zoo.networks.conditioning import condition_arguments, takes_condition
 from zoo.networks.types import Discriminator, Encoder, Prior
 from zoo.networks.utils import evaluating
 from zoo.types import DataSpec
@@ -27,62 +28,68 @@ _BATCH = 2
 
 def check_encoder(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:
     """`features(x)` returns the declared embedding and stages. Raises PluginError."""
-    _require(module, what, data=DataSpec, stage_channels=tuple, embedding_dim=int)
+    _require(module, what, data=DataSpec, stage_channels=tuple, embedding_shape=tuple)
     _require_method(module, "features", 1, what)
     if not shapes:
         return
     encoder = cast(Encoder, module)
     embedding, stages = _run(lambda: encoder.features(_samples(module, data)), module, what)
-    _check_equal(what, "embedding", tuple(embedding.shape), (_BATCH, encoder.embedding_dim))
+    _check_equal(what, "embedding", tuple(embedding.shape), (_BATCH, *encoder.embedding_shape))
     _check_equal(what, "number of stages", len(stages), len(encoder.stage_channels))
     for i, (stage, channels) in enumerate(zip(stages, encoder.stage_channels, strict=True)):
         _check_equal(what, f"stage {i}'s batch and channels", tuple(stage.shape[:2]), (_BATCH, channels))
 
 
-def check_generator(module: nn.Module, data: DataSpec, latent_dim: int, what: str, *, shapes: bool = True) -> None:
+def check_generator(
+    module: nn.Module, data: DataSpec, code_shape: tuple[int, ...], what: str, *, shapes: bool = True
+) -> None:
     """`forward(z)` returns one sample of the declared shape per code. Raises PluginError."""
-    _require(module, what, data=DataSpec, latent_dim=int)
+    _require(module, what, data=DataSpec, code_shape=tuple)
     if not hasattr(module, "first") or not isinstance(module.first, nn.Linear | None):
         raise PluginError(f"{what} has no `first`", "It is the nn.Linear that reads z, or None.")
-    _check_equal(what, "latent_dim", module.latent_dim, latent_dim)
+    _check_equal(what, "code_shape", module.code_shape, code_shape)
     if not shapes:
         return
-    z = torch.empty(_BATCH, latent_dim, device=_device(module))
-    sample = _run(lambda: module(z), module, what)
+    z = torch.empty(_BATCH, *code_shape, device=_device(module))
+    conditions = condition_arguments(module, _condition(module, data, what))
+    sample = _run(lambda: module(z, *conditions), module, what)
     _check_equal(what, "sample", tuple(sample.shape), (_BATCH, *data.shape))
 
 
 def check_discriminator(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:
     """`discriminate(x)` returns as many logits as `logit_groups` declares. Raises PluginError."""
     _require(module, what, data=DataSpec, logit_groups=tuple)
-    _require_method(module, "discriminate", 1, what)
+    _require_method(module, "discriminate", 1 + takes_condition(module), what)
     if not shapes:
         return
     discriminator = cast(Discriminator, module)
-    output = _run(lambda: discriminator.discriminate(_samples(module, data)), module, what)
+    conditions = condition_arguments(module, _condition(module, data, what))
+    output = _run(lambda: discriminator.discriminate(_samples(module, data), *conditions), module, what)
     _check_equal(what, "logits", tuple(output.logits.shape), (_BATCH, sum(discriminator.logit_groups)))
 
 
-def check_bottleneck(module: nn.Module, embedding_dim: int, latent_dim: int, what: str, *, shapes: bool = True) -> None:
-    """`forward(embedding)` returns a posterior over codes of the declared size. Raises PluginError."""
-    _require(module, what, latent_dim=int)
+def check_bottleneck(
+    module: nn.Module, embedding_shape: tuple[int, ...], code_shape: tuple[int, ...], what: str, *, shapes: bool = True
+) -> None:
+    """`forward(embedding)` returns a posterior over codes of the declared shape. Raises PluginError."""
+    _require(module, what, code_shape=tuple)
     if not shapes:
         return
-    embedding = torch.empty(_BATCH, embedding_dim, device=_device(module))
+    embedding = torch.empty(_BATCH, *embedding_shape, device=_device(module))
     mean, logvar = _run(lambda: module(embedding), module, what)
-    _check_equal(what, "mean", tuple(mean.shape), (_BATCH, latent_dim))
+    _check_equal(what, "mean", tuple(mean.shape), (_BATCH, *code_shape))
     if logvar is not None:
-        _check_equal(what, "logvar", tuple(logvar.shape), (_BATCH, latent_dim))
+        _check_equal(what, "logvar", tuple(logvar.shape), (_BATCH, *code_shape))
 
 
-def check_prior(module: nn.Module, latent_dim: int, what: str, *, shapes: bool = True) -> None:
-    """`sample(n, rng)` returns n codes of the declared size (not sampled on meta). Raises PluginError."""
-    _require(module, what, latent_dim=int)
-    _require_method(module, "sample", 2, what)
-    _check_equal(what, "latent_dim", module.latent_dim, latent_dim)
-    if shapes and _device(module).type != "meta":
+def check_prior(module: nn.Module, code_shape: tuple[int, ...], what: str, *, shapes: bool = True) -> None:
+    """`sample(n, rng)` returns n codes of the declared shape (not sampled on meta). Raises PluginError."""
+    _require(module, what, code_shape=tuple)
+    _require_method(module, "sample", 2 + takes_condition(module), what)
+    _check_equal(what, "code_shape", module.code_shape, code_shape)
+    if shapes and _device(module).type != "meta" and not takes_condition(module):
         codes = _run(lambda: cast(Prior, module).sample(_BATCH, torch.Generator()), module, what)
-        _check_equal(what, "codes", tuple(codes.shape), (_BATCH, latent_dim))
+        _check_equal(what, "codes", tuple(codes.shape), (_BATCH, *code_shape))
 
 
 def _device(module: nn.Module) -> torch.device:
@@ -93,6 +100,22 @@ def _device(module: nn.Module) -> torch.device:
 
 def _samples(module: nn.Module, data: DataSpec) -> Tensor:
     return torch.empty(_BATCH, *data.shape, device=_device(module))
+
+
+def _condition(module: nn.Module, data: DataSpec, what: str) -> Tensor | None:
+    """A condition of each sample, of the first class or of zeros. Raises CompositionError if it takes one and the data
+    has no labels."""
+    if not takes_condition(module):
+        return None
+    if data.condition is None:
+        raise CompositionError(
+            f"{what} takes a class or attributes of each sample, and the data has no labels",
+            "Give labelled images, or a component without a condition.",
+        )
+    device = _device(module)
+    if data.condition.classes:
+        return torch.zeros(_BATCH, dtype=torch.int64, device=device)
+    return torch.zeros(_BATCH, data.condition.width, device=device)
 
 
 def _run(call: Callable[[], Result], module: nn.Module, what: str) -> Result:

@@ -14,13 +14,13 @@ from torch import nn
 
 from zoo import plugins
 from zoo._utils.seeds import seeded
-from zoo.errors import CompositionError, ConfigError, UnknownName
+from zoo.errors import CompositionError, UnknownName
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
 from zoo.networks.types import Discriminator
-from zoo.types import DataSpec, PartLike, PartSpec, as_part
+from zoo.types import CodeShape, DataSpec, PartLike, PartSpec, as_code_shape, as_part
 
 __all__ = [
     "autoencoder",
@@ -43,18 +43,18 @@ def autoencoder(
     *,
     bottleneck: PartLike = "core/gaussian",
     shape: tuple[int, ...] | None = None,
-    latent_dim: int = 64,
+    code_shape: CodeShape = 64,
     data: DataSpec | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> Autoencoder:
     """Compose an autoencoder; `generator` is its decoder (by default the one with the encoder's name).
 
-    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. Weights are fresh, from `seed`, unless
-    a part's settings ask for pretrained ones. Raises UnknownName, ConfigError, CompositionError or PluginError before
-    any weight is initialised.
+    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. `code_shape` 64 means `(64,)`. Weights
+    are fresh, from `seed`, unless a part's settings ask for pretrained ones. Raises UnknownName, ConfigError,
+    CompositionError or PluginError before any weight is initialised.
 
-    >>> zoo.autoencoder(encoder="mlp", generator="dcgan", shape=(1, 32, 32), latent_dim=64)  # doctest: +SKIP
+    >>> zoo.autoencoder(encoder="mlp", generator="dcgan", shape=(1, 32, 32), code_shape=64)  # doctest: +SKIP
     """
     encoder = as_part(encoder)
     specs = {
@@ -62,7 +62,7 @@ def autoencoder(
         "bottleneck": plugins.normalise("bottleneck", as_part(bottleneck)),
         "decoder": plugins.normalise("generator", as_part(generator or encoder.component)),
     }
-    return _fetched(build_autoencoder(specs, _data(shape, data), latent_dim, seed=seed, device=device))
+    return _fetched(build_autoencoder(specs, _data(shape, data), as_code_shape(code_shape), seed=seed, device=device))
 
 
 def gan(
@@ -72,7 +72,7 @@ def gan(
     like: Autoencoder | None = None,
     prior: PartLike = "core/normal",
     shape: tuple[int, ...] | None = None,
-    latent_dim: int | None = None,
+    code_shape: CodeShape | None = None,
     data: DataSpec | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -80,14 +80,14 @@ def gan(
     """Compose a GAN with fresh weights from `seed`.
 
     Arguments that are not given come from the autoencoder `like`, if there is one: G's component and settings from the
-    decoder, D's from the encoder (without their pretrained weights), the data spec and `latent_dim`. An encoder can be
+    decoder, D's from the encoder (without their pretrained weights), the data spec and `code_shape`. An encoder can be
     the discriminator: it gets a head of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError
     before any weight is initialised.
     """
     if like is not None:
         generator = generator or plugins.fresh("generator", like.specs["decoder"])
         discriminator = discriminator or plugins.fresh("encoder", like.specs["encoder"])
-        latent_dim = like.latent_dim if latent_dim is None else latent_dim
+        code_shape = like.code_shape if code_shape is None else code_shape
         data = data or (like.data if shape is None else None)
     generator = as_part(generator or "dcgan")
     specs = {
@@ -95,15 +95,14 @@ def gan(
         "generator": plugins.normalise("generator", generator),
         "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
     }
-    return _fetched(
-        build_gan(specs, _data(shape, data), 64 if latent_dim is None else latent_dim, seed=seed, device=device)
-    )
+    codes = as_code_shape(64 if code_shape is None else code_shape)
+    return _fetched(build_gan(specs, _data(shape, data), codes, seed=seed, device=device))
 
 
 def build_autoencoder(
     specs: Mapping[str, PartSpec],
     data: DataSpec,
-    latent_dim: int,
+    code_shape: tuple[int, ...],
     *,
     seed: int = 0,
     device: str = "cpu",
@@ -111,20 +110,19 @@ def build_autoencoder(
 ) -> Autoencoder:
     """An autoencoder from normalised specs of the roles encoder, bottleneck and decoder; checked on meta first, with
     `shapes=False` without a forward pass."""
-    _check_latent(latent_dim)
 
     def assemble(device: str) -> Autoencoder:
         encoder = build_part("encoder", specs["encoder"], "encoder", data, seed=seed, device=device)
         checks.check_encoder(encoder, data, f"encoder {specs['encoder'].component}", shapes=shapes)
-        width: int = encoder.embedding_dim
+        embedding: tuple[int, ...] = encoder.embedding_shape
         bottleneck = build_part(
-            "bottleneck", specs["bottleneck"], "bottleneck", width, latent_dim, seed=seed, device=device
+            "bottleneck", specs["bottleneck"], "bottleneck", embedding, code_shape, seed=seed, device=device
         )
         checks.check_bottleneck(
-            bottleneck, width, latent_dim, f"bottleneck {specs['bottleneck'].component}", shapes=shapes
+            bottleneck, embedding, code_shape, f"bottleneck {specs['bottleneck'].component}", shapes=shapes
         )
-        decoder = build_part("generator", specs["decoder"], "decoder", data, latent_dim, seed=seed, device=device)
-        checks.check_generator(decoder, data, latent_dim, f"generator {specs['decoder'].component}", shapes=shapes)
+        decoder = build_part("generator", specs["decoder"], "decoder", data, code_shape, seed=seed, device=device)
+        checks.check_generator(decoder, data, code_shape, f"generator {specs['decoder'].component}", shapes=shapes)
         return Autoencoder(encoder, bottleneck, decoder, specs)
 
     composed = assemble("meta")
@@ -134,7 +132,7 @@ def build_autoencoder(
 def build_gan(
     specs: Mapping[str, PartSpec],
     data: DataSpec,
-    latent_dim: int,
+    code_shape: tuple[int, ...],
     *,
     seed: int = 0,
     device: str = "cpu",
@@ -142,13 +140,12 @@ def build_gan(
 ) -> GAN:
     """A GAN from normalised specs of the roles prior, generator and discriminator; checked on meta first, with
     `shapes=False` without a forward pass."""
-    _check_latent(latent_dim)
 
     def assemble(device: str) -> GAN:
-        prior = build_part("prior", specs["prior"], "prior", latent_dim, seed=seed, device=device)
-        checks.check_prior(prior, latent_dim, f"prior {specs['prior'].component}", shapes=shapes)
-        generator = build_part("generator", specs["generator"], "generator", data, latent_dim, seed=seed, device=device)
-        checks.check_generator(generator, data, latent_dim, f"generator {specs['generator'].component}", shapes=shapes)
+        prior = build_part("prior", specs["prior"], "prior", code_shape, seed=seed, device=device)
+        checks.check_prior(prior, code_shape, f"prior {specs['prior'].component}", shapes=shapes)
+        generator = build_part("generator", specs["generator"], "generator", data, code_shape, seed=seed, device=device)
+        checks.check_generator(generator, data, code_shape, f"generator {specs['generator'].component}", shapes=shapes)
         discriminator = build_discriminator(specs["discriminator"], data, seed=seed, device=device, shapes=shapes)
         checks.check_discriminator(
             discriminator, data, f"discriminator {specs['discriminator'].component}", shapes=shapes
@@ -219,8 +216,3 @@ def _data(shape: tuple[int, ...] | None, data: DataSpec | None) -> DataSpec:
     if shape is None:
         raise CompositionError("no sample shape given", "Give shape=(1, 32, 32), for example, or like=autoencoder.")
     return DataSpec(tuple(shape))
-
-
-def _check_latent(latent_dim: int) -> None:
-    if not 1 <= latent_dim <= 65536:
-        raise ConfigError(f"latent_dim {latent_dim} is not within 1 to 65,536", "64 suits images of 32 px.")

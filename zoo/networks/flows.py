@@ -18,15 +18,15 @@ class _Coupling(nn.Module):
 
     mask: Tensor
 
-    def __init__(self, latent_dim: int, width: int, odd: bool) -> None:
+    def __init__(self, d: int, width: int, odd: bool) -> None:
         super().__init__()
-        self.register_buffer("mask", ((torch.arange(latent_dim) % 2) == int(odd)).float())
+        self.register_buffer("mask", ((torch.arange(d) % 2) == int(odd)).float())
         self.net = nn.Sequential(
-            nn.Linear(latent_dim, width),
+            nn.Linear(d, width),
             nn.ReLU(),
             nn.Linear(width, width),
             nn.ReLU(),
-            nn.Linear(width, 2 * latent_dim),
+            nn.Linear(width, 2 * d),
         )
         last = cast(nn.Linear, self.net[-1])
         nn.init.zeros_(last.weight)
@@ -50,7 +50,8 @@ class _Coupling(nn.Module):
 
 
 class FlowPrior(nn.Module):
-    """z = mean + scale f(e), e ~ N(0, I), f a stack of affine couplings (RealNVP, Dinh et al. 2017).
+    """z = mean + scale f(e), e ~ N(0, I), f a stack of affine couplings of flattened codes (RealNVP,
+    Dinh et al. 2017).
 
     A transfer fits it, and it is frozen in training. Before that it is N(0, I).
     """
@@ -58,26 +59,27 @@ class FlowPrior(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, config: FlowPriorConfig, latent_dim: int) -> None:
+    def __init__(self, config: FlowPriorConfig, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
-        self.couplings = nn.ModuleList(_Coupling(latent_dim, config.width, i % 2 == 1) for i in range(config.layers))
-        self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("scale", torch.ones(latent_dim))
+        self.code_shape = code_shape
+        d = math.prod(code_shape)
+        self.couplings = nn.ModuleList(_Coupling(d, config.width, i % 2 == 1) for i in range(config.layers))
+        self.register_buffer("mean", torch.zeros(d))
+        self.register_buffer("scale", torch.ones(d))
 
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n codes (n, latent_dim), the noise drawn on the CPU."""
-        code = torch.randn(n, self.latent_dim, generator=rng).to(self.mean.device)
+        """n codes (n, *code_shape), the noise drawn on the CPU."""
+        code = torch.randn(n, len(self.mean), generator=rng).to(self.mean.device)
         for coupling in self.couplings:
             code = coupling(code)
-        return (self.mean + self.scale * code).cpu()
+        return (self.mean + self.scale * code).cpu().view(n, *self.code_shape)
 
     def log_density(self, code: Tensor) -> Tensor:
-        """Codes (N, latent_dim) -> log p (N,), differentiable."""
-        noise = (code - self.mean) / self.scale
+        """Codes (N, *code_shape) -> log p (N,), differentiable."""
+        noise = (code.flatten(1) - self.mean) / self.scale
         total = -self.scale.log().sum().expand(len(code))
         for coupling in reversed(self.couplings):
             noise, log_det = cast(_Coupling, coupling).inverse(noise)
             total = total + log_det
-        return total - 0.5 * noise.square().sum(1) - 0.5 * self.latent_dim * math.log(2 * math.pi)
+        return total - 0.5 * noise.square().sum(1) - 0.5 * len(self.mean) * math.log(2 * math.pi)

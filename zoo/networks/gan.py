@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 from zoo._utils.seeds import stream
 from zoo.data.grids import grid, png_bytes
 from zoo.data.pixels import to_uint8
+from zoo.networks.conditioning import condition_arguments, conditions_of, draw_conditions, takes_condition
 from zoo.networks.types import Discriminator, Generator, Prior
 from zoo.networks.utils import evaluating
-from zoo.types import DataSpec, PartSpec
+from zoo.types import Condition, DataSpec, PartSpec
 
 __all__ = ["CHUNK", "GAN"]
 
@@ -38,29 +40,53 @@ class GAN(nn.Module):
         return self.generator.data
 
     @property
-    def latent_dim(self) -> int:
-        """The size of a code."""
-        return self.generator.latent_dim
+    def code_shape(self) -> tuple[int, ...]:
+        """The shape of a code; flat codes have one axis."""
+        return self.generator.code_shape
+
+    @property
+    def code_size(self) -> int:
+        """The number of values of a code."""
+        return math.prod(self.code_shape)
 
     @property
     def parts(self) -> dict[str, nn.Module]:
         """The modules by role."""
         return {"prior": self.prior, "generator": self.generator, "discriminator": self.discriminator}
 
-    def draw(self, n: int, seed: int = 0) -> Tensor:
-        """n codes (n, latent_dim) from the prior."""
-        return self.prior.sample(n, stream(seed, "sample"))
+    @property
+    def condition(self) -> Condition | None:
+        """The classes or attributes that samples can be asked for; None if no part takes a condition."""
+        return self.data.condition if any(map(takes_condition, self.parts.values())) else None
+
+    def draw(self, n: int, seed: int = 0, condition: Tensor | None = None) -> Tensor:
+        """n codes (n, *code_shape) from the prior."""
+        return self.prior.sample(n, stream(seed, "sample"), *condition_arguments(self.prior, condition))
 
     @torch.no_grad()
-    def generate(self, z: Tensor, chunk: int = CHUNK) -> Tensor:
-        """z (N, latent_dim) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
+    def generate(self, z: Tensor, condition: Tensor | None = None, chunk: int = CHUNK) -> Tensor:
+        """z (N, *code_shape) -> images (N, *data.shape) in the value range, in eval mode, on the CPU. A `condition` of
+        each code is needed if the generator takes one."""
         device = next(self.generator.parameters()).device
+        conditions = condition_arguments(self.generator, condition)
+        batches = zip(*(tensor.split(chunk) for tensor in (z, *conditions)), strict=True)
         with evaluating(self.generator):
-            return torch.cat([self.generator(batch.to(device)).cpu() for batch in z.split(chunk)])
+            return torch.cat([self.generator(*(tensor.to(device) for tensor in batch)).cpu() for batch in batches])
 
-    def sample(self, n: int, seed: int = 0) -> Tensor:
-        """n images (n, *data.shape) in the value range; the same seed gives the same images, bit for bit."""
-        return self.generate(self.draw(n, seed))
+    def sample(self, n: int, seed: int = 0, *, classes: str | Sequence[str] | Tensor | None = None) -> Tensor:
+        """n images (n, *data.shape) in the value range; the same seed gives the same images, bit for bit.
+
+        `classes` is the class of all, or that of each; by default they are drawn in the training images' shares.
+        Attributes are given as a tensor (n, attributes). Raises ConfigError for an unknown class.
+        """
+        condition = self.conditions(n, seed, classes)
+        return self.generate(self.draw(n, seed, condition), condition)
+
+    def conditions(self, n: int, seed: int = 0, classes: str | Sequence[str] | Tensor | None = None) -> Tensor | None:
+        """The conditions of n samples, see `sample`; None for a GAN that takes none."""
+        if classes is not None:
+            return conditions_of(self.condition, classes, n)
+        return None if self.condition is None else draw_conditions(self.condition, n, stream(seed, "condition"))
 
     def _repr_png_(self) -> bytes | None:
         """A grid of 16 samples for a notebook; None for vectors and for a GAN on the meta device."""
@@ -69,9 +95,15 @@ class GAN(nn.Module):
         return png_bytes(grid(to_uint8(self.sample(16), self.data), 8))
 
     @torch.no_grad()
-    def score(self, x: Tensor, chunk: int = CHUNK) -> Tensor:
-        """x (N, *data.shape) -> the discriminator's mean logit (N,), in eval mode; higher is more real."""
+    def score(self, x: Tensor, condition: Tensor | None = None, chunk: int = CHUNK) -> Tensor:
+        """x (N, *data.shape) -> the discriminator's mean logit (N,), in eval mode; higher is more real. A `condition`
+        of each sample is needed if the discriminator takes one."""
         device = next(self.discriminator.parameters()).device
+        conditions = condition_arguments(self.discriminator, condition)
+        batches = zip(*(tensor.split(chunk) for tensor in (x, *conditions)), strict=True)
         with evaluating(self.discriminator):
-            logits = [self.discriminator.discriminate(batch.to(device)).logits.cpu() for batch in x.split(chunk)]
+            logits = [
+                self.discriminator.discriminate(*(tensor.to(device) for tensor in batch)).logits.cpu()
+                for batch in batches
+            ]
         return torch.cat(logits).mean(1)

@@ -11,7 +11,9 @@ __all__ = ["Interval", "output"]
 
 
 def output(data: DataSpec) -> nn.Module:
-    """tanh for [-1, 1], sigmoid for [0, 1], a scaled sigmoid for any other range."""
+    """tanh for [-1, 1], sigmoid for [0, 1], a scaled sigmoid for any other range; none for values without bounds."""
+    if not data.bounded:
+        return nn.Identity()
     if (data.low, data.high) == (-1.0, 1.0):
         return nn.Tanh()
     if (data.low, data.high) == (0.0, 1.0):

@@ -24,85 +24,87 @@ __all__ = ["GaussianPrior", "MixturePrior", "NormalPrior", "TruncatedPrior", "Un
 class NormalPrior(nn.Module):
     """z ~ N(0, I)."""
 
-    def __init__(self, config: NormalPriorConfig, latent_dim: int) -> None:
+    def __init__(self, config: NormalPriorConfig, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n codes (n, latent_dim), drawn on the CPU."""
-        return torch.randn(n, self.latent_dim, generator=rng)
+        """n codes (n, *code_shape), drawn on the CPU."""
+        return torch.randn(n, *self.code_shape, generator=rng)
 
 
 class UniformPrior(nn.Module):
     """z uniform in a cube around 0."""
 
-    def __init__(self, config: UniformPriorConfig, latent_dim: int) -> None:
+    def __init__(self, config: UniformPriorConfig, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
         self.half_width = config.half_width
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n codes (n, latent_dim), drawn on the CPU."""
-        return (2 * torch.rand(n, self.latent_dim, generator=rng) - 1) * self.half_width
+        """n codes (n, *code_shape), drawn on the CPU."""
+        return (2 * torch.rand(n, *self.code_shape, generator=rng) - 1) * self.half_width
 
 
 class TruncatedPrior(nn.Module):
     """N(0, I) truncated to values within the threshold (Brock et al. 2019, "BigGAN"). They are computed by the inverse
     distribution function instead of redrawn, so that each value takes one random number."""
 
-    def __init__(self, config: TruncatedPriorConfig, latent_dim: int) -> None:
+    def __init__(self, config: TruncatedPriorConfig, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
         self.threshold = config.threshold
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n codes (n, latent_dim), drawn on the CPU."""
+        """n codes (n, *code_shape), drawn on the CPU."""
         inside = math.erf(self.threshold / 2**0.5)
-        uniform = torch.rand(n, self.latent_dim, generator=rng, dtype=torch.float64)
+        uniform = torch.rand(n, *self.code_shape, generator=rng, dtype=torch.float64)
         codes = 2**0.5 * torch.erfinv((2 * uniform - 1) * inside)
         return codes.float().clamp(-self.threshold, self.threshold)
 
 
 class GaussianPrior(nn.Module):
-    """z = mean + scale e, e ~ N(0, I), with `scale` (latent_dim, latent_dim) a square root of the covariance."""
+    """z = mean + scale e, e ~ N(0, I), with `scale` (d, d) a square root of the covariance of flattened codes."""
 
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, config: GaussianPriorConfig, latent_dim: int) -> None:
+    def __init__(self, config: GaussianPriorConfig, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
-        self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("scale", torch.eye(latent_dim))
+        self.code_shape = code_shape
+        d = math.prod(code_shape)
+        self.register_buffer("mean", torch.zeros(d))
+        self.register_buffer("scale", torch.eye(d))
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n codes (n, latent_dim), drawn on the CPU."""
-        noise = torch.randn(n, self.latent_dim, generator=rng)
-        return self.mean.cpu() + noise @ self.scale.cpu().T
+        """n codes (n, *code_shape), drawn on the CPU."""
+        noise = torch.randn(n, len(self.mean), generator=rng)
+        return (self.mean.cpu() + noise @ self.scale.cpu().T).view(n, *self.code_shape)
 
 
 class MixturePrior(nn.Module):
-    """A mixture of k Gaussians: `weights` (k,), `means` (k, d), `scales` (k, d, d) lower triangular."""
+    """A mixture of k Gaussians of flattened codes: `weights` (k,), `means` (k, d), `scales` (k, d, d) lower
+    triangular."""
 
     weights: Tensor
     means: Tensor
     scales: Tensor
 
-    def __init__(self, config: MixturePriorConfig, latent_dim: int) -> None:
+    def __init__(self, config: MixturePriorConfig, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        k = config.components
-        self.latent_dim = latent_dim
+        k, d = config.components, math.prod(code_shape)
+        self.code_shape = code_shape
         self.register_buffer("weights", torch.full((k,), 1.0 / k))
-        self.register_buffer("means", torch.zeros(k, latent_dim))
-        self.register_buffer("scales", torch.zeros(k, latent_dim, latent_dim).copy_(torch.eye(latent_dim)))
+        self.register_buffer("means", torch.zeros(k, d))
+        self.register_buffer("scales", torch.zeros(k, d, d).copy_(torch.eye(d)))
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """n codes (n, latent_dim), drawn on the CPU."""
+        """n codes (n, *code_shape), drawn on the CPU."""
         components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
-        noise = torch.randn(n, self.latent_dim, generator=rng)
+        noise = torch.randn(n, self.means.shape[1], generator=rng)
         # a loop over components: (n, d, d) @ (n, d, 1) would copy a matrix per sample
         codes = self.means.cpu()[components]
         for component in components.unique().tolist():
             rows = components == component
             codes[rows] += noise[rows] @ self.scales[component].cpu().T
-        return codes
+        return codes.view(n, *self.code_shape)

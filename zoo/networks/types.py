@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Features(NamedTuple):
-    """The output of an encoder: the embedding `(N, embedding_dim)` and the feature stages, fine to coarse.
+    """The output of an encoder: the embedding `(N, *embedding_shape)` and the feature stages, fine to coarse.
 
     Stage i is `(N, stage_channels[i], ...)`: channels always come second, never last.
     """
@@ -37,7 +37,7 @@ class Features(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """The distribution of a code: mean `(N, latent_dim)` and log-variance of the same shape, or None if it has none."""
+    """The distribution of a code: mean `(N, *code_shape)` and log-variance of the same shape, or None."""
 
     mean: Tensor
     logvar: Tensor | None
@@ -55,7 +55,7 @@ class Encoder(nn.Module):
 
     data: DataSpec
     stage_channels: tuple[int, ...]
-    embedding_dim: int
+    embedding_shape: tuple[int, ...]
 
     def features(self, x: Tensor) -> Features:
         """Embedding and stages in one pass."""
@@ -63,42 +63,48 @@ class Encoder(nn.Module):
 
 
 class Generator(nn.Module):
-    """z `(N, latent_dim)` -> x `(N, *data.shape)` in the value range. Built by `generator(config, data, latent_dim)`.
+    """z `(N, *code_shape)` -> x `(N, *data.shape)` in the value range. Built by `generator(config, data, code_shape)`.
 
-    `first` is the first layer, into which a linear map of z can be folded; None if there is no such layer.
+    `first` is the first layer, into which a linear map of the flattened z can be folded; None if there is no such
+    layer. A `conditional` one is called as `generator(z, condition)`, with a condition that `data.condition` describes.
     """
 
     data: DataSpec
-    latent_dim: int
+    code_shape: tuple[int, ...]
     first: nn.Linear | None
+    conditional: bool = False
 
 
 class Bottleneck(nn.Module):
-    """Embedding `(N, embedding_dim)` -> `Posterior`. Built by `bottleneck(config, embedding_dim, latent_dim)`."""
+    """Embedding `(N, *embedding_shape)` -> `Posterior`. Built by `bottleneck(config, embedding_shape, code_shape)`."""
 
-    latent_dim: int
+    code_shape: tuple[int, ...]
 
 
 class Discriminator(nn.Module):
     """x `(N, *data.shape)` -> logits. Built by `discriminator(config, data)`; one built from an encoder has `.encoder`
     and `.head`.
 
-    `logit_groups` is the number of logits of each group: objectives average within a group and sum over groups.
+    `logit_groups` is the number of logits of each group: objectives average within a group and sum over groups. A
+    `conditional` one is called as `discriminate(x, condition)`.
     """
 
     data: DataSpec
     logit_groups: tuple[int, ...]
+    conditional: bool = False
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """Logits and feature stages in one pass."""
         raise NotImplementedError
 
 
 class Prior(nn.Module):
-    """A distribution of codes; fitted values are buffers. Built by `prior(config, latent_dim)`."""
+    """A distribution of codes; fitted values are buffers. Built by `prior(config, code_shape)`. A `conditional` one is
+    called as `sample(n, rng, condition)`."""
 
-    latent_dim: int
+    code_shape: tuple[int, ...]
+    conditional: bool = False
 
-    def sample(self, n: int, rng: Rng | None = None) -> Tensor:
-        """n codes `(n, latent_dim)`."""
+    def sample(self, n: int, rng: Rng | None = None, condition: Tensor | None = None) -> Tensor:
+        """n codes `(n, *code_shape)`."""
         raise NotImplementedError

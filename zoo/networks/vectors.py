@@ -1,7 +1,7 @@
 """Test vectors: the outputs of a release for fixed inputs, so that anyone can check that it still computes the same.
 
-Flat names: `x`, `code`, `reconstruction`, `z`, `sample`, `realness` (the logits), and for every module that ran
-`statistic/<role>/<order>/<module>` with the mean, standard deviation and largest magnitude of its output.
+Flat names: `x`, `code`, `reconstruction`, `z`, `condition`, `sample`, `realness` (the logits), and for every module
+that ran `statistic/<role>/<order>/<module>` with the mean, standard deviation and largest magnitude of its output.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.conditioning import condition_arguments
 from zoo.networks.gan import GAN
 from zoo.networks.utils import evaluating
 
@@ -31,8 +32,11 @@ class Difference:
 
 
 @torch.no_grad()
-def record_vectors(autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, z: Tensor | None) -> dict[str, Tensor]:
-    """The vectors for samples x (N, *data.shape) and, with a GAN, codes z (N, latent_dim), in eval mode."""
+def record_vectors(
+    autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, z: Tensor | None, condition: Tensor | None = None
+) -> dict[str, Tensor]:
+    """The vectors for samples x (N, *data.shape) and, with a GAN, codes z (N, *code_shape), in eval mode. A GAN that
+    takes one gets the `condition` of each."""
     vectors: dict[str, Tensor] = {"x": x}
     if autoencoder is not None:
         with evaluating(autoencoder):
@@ -44,11 +48,14 @@ def record_vectors(autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, 
                 vectors["reconstruction"] = autoencoder.decoder(vectors["code"])
     if gan is not None and z is not None:
         vectors["z"] = z
+        if condition is not None:
+            vectors["condition"] = condition
         with evaluating(gan):
             with _statistics(gan.generator, "generator", vectors):
-                vectors["sample"] = gan.generator(z)
+                vectors["sample"] = gan.generator(z, *condition_arguments(gan.generator, condition))
             with _statistics(gan.discriminator, "discriminator", vectors):
-                vectors["realness"] = gan.discriminator.discriminate(x).logits
+                conditions = condition_arguments(gan.discriminator, None if condition is None else condition[: len(x)])
+                vectors["realness"] = gan.discriminator.discriminate(x, *conditions).logits
     return vectors
 
 

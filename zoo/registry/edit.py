@@ -6,6 +6,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -47,13 +48,13 @@ def add(source: str, path: Path, *, default: bool = False) -> Entry:
     else:
         folder, base = release.folder.resolve(), path.resolve().parent
         pinned_source = f"dir:{folder.relative_to(base) if folder.is_relative_to(base) else folder}"
-    table = {
+    table: dict[str, Any] = {
         "version": manifest.version,
         "source": pinned_source,
         "manifest": pin_of(read_manifest_bytes(release.folder)),
         "parts": list(manifest.holds),
         "data": {"shape": list(manifest.data.shape), "kind": "image" if manifest.data.is_image else "vector"},
-        "latent_dim": manifest.latent_dim,
+        "code_shape": list(manifest.code_shape),
         "license": manifest.license,
     }
     if default:

@@ -8,7 +8,7 @@ source   = "bundled:some_package/releases/dcgan.mnist5k"
 manifest = "sha256:..."
 parts    = ["autoencoder", "gan"]
 data     = { shape = [1, 32, 32], kind = "image" }
-latent_dim = 64
+code_shape = [64]
 license  = "CC-BY-SA-3.0"
 default  = true
 """
@@ -25,6 +25,7 @@ from zoo._utils.files import read_regular
 from zoo.config import from_plain
 from zoo.errors import ReleaseError
 from zoo.release.names import check_license, check_name, check_pin, check_version
+from zoo.types import as_code_shape
 
 __all__ = ["Entry", "Sample", "read_registry"]
 
@@ -67,7 +68,7 @@ class Entry:
     manifest: str
     parts: tuple[str, ...]
     data: Sample
-    latent_dim: int
+    code_shape: tuple[int, ...]
     license: str
     default: bool = False
     aliases: tuple[str, ...] = ()
@@ -84,8 +85,7 @@ class Entry:
             check_name(alias)
         if not self.parts or len(set(self.parts)) != len(self.parts) or not set(self.parts) <= set(_HOLDS):
             raise ReleaseError(f"parts {list(self.parts)[:4]} is not allowed", "Allowed: autoencoder, gan, or both.")
-        if self.latent_dim < 1:
-            raise ReleaseError(f"latent_dim {self.latent_dim} is not a positive number")
+        as_code_shape(self.code_shape)
 
     @property
     def arch(self) -> str:
@@ -125,6 +125,9 @@ def _entry(name: str, table: Any, path: Path) -> Entry:
     what = f"{path}: models.{name[:100]!r}"
     if not isinstance(table, dict):
         raise ReleaseError(f"{what} is not a table", 'Write it as [models."arch.tag"], with the quotes.')
+    if "latent_dim" in table and "code_shape" not in table:  # the key of flat codes in earlier versions
+        table = {"code_shape" if key == "latent_dim" else key: value for key, value in table.items()}
+        table["code_shape"] = [table["code_shape"]]
     for key in ("name", "origin"):
         if key in table:
             raise ReleaseError(f"{what}: unknown key {key!r}", "The name is the key of the table.")

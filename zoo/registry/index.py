@@ -343,7 +343,7 @@ def _require_agreement(entry: Entry, manifest: Manifest) -> None:
         ("name", entry.name, manifest.name),
         ("version", entry.version, manifest.version),
         ("license", entry.license, manifest.license),
-        ("latent_dim", entry.latent_dim, manifest.latent_dim),
+        ("code_shape", entry.code_shape, manifest.code_shape),
         ("data.shape", entry.data.shape, manifest.data.shape),
         ("parts", tuple(sorted(entry.parts)), manifest.holds),
     )

@@ -50,7 +50,7 @@ class LoadedRelease:
     def _repr_html_(self) -> str:
         m = self.manifest
         rows = [("release", f"{m.name} {m.version}"), ("license", m.license), ("sample", list(m.data.shape))]
-        rows += [("code", f"{m.latent_dim} values")]
+        rows += [("code", f"{'x'.join(map(str, m.code_shape))} values")]
         rows += [(role, f"{part.component}, {part.parameters:,} parameters") for role, part in m.parts.items()]
         if m.lineage is not None:
             rows.append(("transfer", m.lineage.strategy))
@@ -123,7 +123,7 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
     recorded = unpack(read_pinned(folder, VECTORS, pin), str(folder / VECTORS))
     if "x" not in recorded or (pair.gan is not None and "z" not in recorded):
         raise IntegrityError(f"{folder / VECTORS} lacks the inputs x or z", "The release is incomplete.")
-    given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"))
+    given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"), recorded.get("condition"))
     tolerances = manifest.tolerances
     limits = {"rtol": tolerances.rtol, "atol": tolerances.atol}
     differences = compare(recorded, given, per_million=tolerances.mismatched_per_million, **limits)
@@ -133,8 +133,8 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
 def _build(build: Callable[..., Model], specs: Mapping[str, PartSpec], manifest: Manifest) -> Model:
     """The networks on the meta device; on the CPU if not every tensor would get a value from the state dict."""
     with SkipInit():
-        model = build(specs, manifest.data, manifest.latent_dim, device="meta", shapes=False)
-    return model if _assignable(model) else build(specs, manifest.data, manifest.latent_dim)
+        model = build(specs, manifest.data, manifest.code_shape, device="meta", shapes=False)
+    return model if _assignable(model) else build(specs, manifest.data, manifest.code_shape)
 
 
 def _read(folder: Path, manifest: Manifest, role: str, hashes: HashCache) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""The manifest of a release, `zoo.json`, format 1, and its checks.
+"""The manifest of a release, `zoo.json`, format 2, and its checks.
 
 A manifest has the size and SHA-256 of every file of its folder, so that pinning zoo.json pins the release. Its own
 `sha256` covers the rest of the manifest, so that a flipped bit is detected even without a pin. Unknown keys and other
@@ -28,7 +28,7 @@ from zoo.release.names import (
     check_plugin,
     check_version,
 )
-from zoo.types import DataSpec, Metric, Origin, PartSpec
+from zoo.types import DataSpec, Metric, Origin, PartSpec, as_code_shape
 
 __all__ = [
     "AUTOENCODER",
@@ -49,7 +49,7 @@ __all__ = [
 
 Scalar = str | int | float | bool
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "zoo.json"
 AUTOENCODER = ("encoder", "bottleneck", "decoder")
 GAN = ("generator", "discriminator", "prior")
@@ -197,7 +197,7 @@ class Manifest:
     version: str
     license: str
     data: DataSpec
-    latent_dim: int
+    code_shape: tuple[int, ...]
     parts: dict[str, PartEntry]
     sampling: Sampling | None = None
     lineage: Lineage | None = None
@@ -214,8 +214,7 @@ class Manifest:
         check_name(self.name)
         check_version(self.version)
         check_license(self.license)
-        if self.latent_dim < 1:
-            raise ReleaseError(f"latent_dim {self.latent_dim} is not a positive number")
+        as_code_shape(self.code_shape)
         self._check_parts()
         self._check_files()
         for metric in self.metrics:
@@ -269,15 +268,14 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
     plain = parse_json(data, what, largest=_LARGEST, error=ReleaseError)
     if not isinstance(plain, dict):
         raise ReleaseError(f"{what}: expected a table, got {type(plain).__name__}")
-    if type(plain.get("format")) is not int or plain["format"] != FORMAT:
+    if type(plain.get("format")) is not int or not 1 <= plain["format"] <= FORMAT:
         shown = repr(plain.get("format", "none"))[:40]
         raise ReleaseError(
-            f"{what}: format {shown} is unknown; this version of Zoo reads format {FORMAT}",
+            f"{what}: format {shown} is unknown; this version of Zoo reads formats 1 to {FORMAT}",
             "Upgrade Zoo if the release is newer: pip install --upgrade aegan-zoo",
         )
-    manifest = from_plain(
-        Manifest, _with_roles({key: plain[key] for key in plain if key != _DIGEST_KEY}, what), what, error=ReleaseError
-    )
+    facts = _upgraded({key: plain[key] for key in plain if key != _DIGEST_KEY})
+    manifest = from_plain(Manifest, _with_roles(facts, what), what, error=ReleaseError)
     if data != _with_digest(plain):
         raise IntegrityError(f"{what} was changed: its own sha256 does not fit", "Get the release again.")
     return manifest
@@ -301,6 +299,14 @@ def _with_digest(plain: dict[str, Any]) -> bytes:
     """The bytes of a manifest with the SHA-256 of its other keys."""
     facts = {key: value for key, value in plain.items() if key != _DIGEST_KEY}
     return dump_json(facts | {_DIGEST_KEY: sha256_of(dump_json(facts))})
+
+
+def _upgraded(plain: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a manifest of an earlier format as today's: format 1 has `latent_dim`, the values of a flat code."""
+    if plain["format"] != 1 or "latent_dim" not in plain:
+        return plain
+    upgraded = {key: value for key, value in plain.items() if key != "latent_dim"}
+    return upgraded | {"format": FORMAT, "code_shape": [plain["latent_dim"]]}
 
 
 def _with_roles(plain: dict[str, Any], what: str) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain, to_plain
 from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes
-from zoo.data.images import ImageSet, to_uint8
+from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.data.pixels import to_uint8
 from zoo.data.streamed import batches_of
 from zoo.errors import ConfigError, IntegrityError, TransferError
 from zoo.metrics.evaluate import reference
@@ -384,10 +385,9 @@ def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
 def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:
     images = data if isinstance(data, ImageSet) else open_images(data, like=like)
     ours, theirs = images.spec, like
-    if (ours.shape, ours.low, ours.high) != (theirs.shape, theirs.low, theirs.high):
+    if not ours.same_values(theirs):
         raise ConfigError(
-            f"{images.name} is prepared as {list(ours.shape)} in [{ours.low}, {ours.high}], the model takes "
-            f"{list(theirs.shape)} in [{theirs.low}, {theirs.high}]",
+            f"{images.name} is prepared as {ours}, the model takes {theirs}",
             "Open the images with like=model.data, or give their name or folder.",
         )
     return images

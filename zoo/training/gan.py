@@ -16,6 +16,7 @@ from zoo.data.images import ImageSet
 from zoo.errors import ConfigError
 from zoo.losses.augmentation import Augmentation
 from zoo.losses.types import AuxiliaryLoss, Regulariser, Side, StepContext
+from zoo.networks.conditioning import condition_arguments
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
 from zoo.training.devices import Engine
@@ -35,11 +36,13 @@ _STD_SAMPLES = 512
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """The part of a batch that is in memory at one time: real and generated samples, their codes and data set rows."""
+    """The part of a batch that is in memory at one time: real and generated samples, the codes of these, their
+    condition if the GAN takes one, and the data set's rows."""
 
     real: Tensor
     fake: Tensor
     z: Tensor
+    condition: Tensor | None
     rows: Tensor
 
 
@@ -80,9 +83,10 @@ class GANTrainer:
             target=training.augment_target,
             images=training.augment_images,
         )
-        if self.augmentation.kinds and plan.task is not None:
+        if self.augmentation.kinds and plan.task is not None and not plan.task.judges.same_values(plan.gan.data):
             raise ConfigError(
-                "augment is for images, and this strategy's discriminator sees codes", "Use augment=none."
+                f"augment is for {plan.gan.data}, and this strategy's discriminator sees {plan.task.judges}",
+                "Use augment=none.",
             )
         for name, net in {**nets_of(plan), "objective": self.objective}.items():
             if name != "prior":
@@ -117,8 +121,9 @@ class GANTrainer:
         due = self.regulariser is not None and number % self.regulariser.interval == 0
         penalty = self.regulariser if due else None
 
-        z = self.gan.prior.sample(len(rows), self.streams["codes"])
-        micro_batches = self._make_micro_batches(rows, z, share_graph=train_g)
+        condition = None if self.gan.condition is None else self.images.conditions(rows)
+        z = self.gan.prior.sample(len(rows), self.streams["codes"], *condition_arguments(self.gan.prior, condition))
+        micro_batches = self._make_micro_batches(rows, z, condition, share_graph=train_g)
         contexts: list[StepContext] = []
         scalars: dict[str, Tensor] = {}
 
@@ -171,24 +176,32 @@ class GANTrainer:
         rows = self.images.train[:_STD_SAMPLES]
         return self.images.batch(rows).std(0, unbiased=False).mean().item()
 
-    def _make_micro_batches(self, rows: Tensor, z: Tensor, *, share_graph: bool) -> Callable[..., Iterator[MicroBatch]]:
+    def _make_micro_batches(
+        self, rows: Tensor, z: Tensor, condition: Tensor | None, *, share_graph: bool
+    ) -> Callable[..., Iterator[MicroBatch]]:
         """A function that yields the batch in parts. A whole batch is generated once for both sides (with G's graph if
         `share_graph`); of several parts no graph is kept, so each side generates them anew."""
         slices = self.engine.micro_batches(len(rows))
-        whole = self._make_micro_batch(rows, z, slices[0], with_grad=share_graph) if len(slices) == 1 else None
+        whole = (
+            self._make_micro_batch(rows, z, condition, slices[0], with_grad=share_graph) if len(slices) == 1 else None
+        )
 
         def micro_batches(with_grad: bool) -> Iterator[MicroBatch]:
             for part in self.engine.each(len(rows), [self.streams["losses"], self.streams["augmentation"]]):
-                yield whole or self._make_micro_batch(rows, z, part, with_grad=with_grad)
+                yield whole or self._make_micro_batch(rows, z, condition, part, with_grad=with_grad)
 
         return micro_batches
 
-    def _make_micro_batch(self, rows: Tensor, z: Tensor, part: slice, *, with_grad: bool) -> MicroBatch:
+    def _make_micro_batch(
+        self, rows: Tensor, z: Tensor, condition: Tensor | None, part: slice, *, with_grad: bool
+    ) -> MicroBatch:
         rows = rows[part]
+        if condition is not None:
+            condition = condition[part].to(self.engine.device)
         with self.engine.autocast(), torch.set_grad_enabled(with_grad):
             real = self.task.real(self.engine.take(self.images.batch(rows, self.engine.device)), rows)
             z = self.engine.take(z[part])
-            return MicroBatch(real.float(), self._generate(z).float(), z, rows)
+            return MicroBatch(real.float(), self._generate(z, condition).float(), z, condition, rows)
 
     def _discriminator_loss(self, batch: MicroBatch, shown: int, penalty: Regulariser | None) -> LossOutput:
         """D's loss. A penalty differentiates twice: with one due, everything is computed in float32 and eagerly."""
@@ -226,12 +239,17 @@ class GANTrainer:
         return LossOutput(loss, {"g_loss": loss.detach()}, _drop_features(context))
 
     def _make_context(
-        self, batch: MicroBatch, shown: int, discriminate: Callable[[Tensor], DiscriminatorOutput], *, with_real: bool
+        self,
+        batch: MicroBatch,
+        shown: int,
+        discriminate: Callable[[Tensor, Tensor | None], DiscriminatorOutput],
+        *,
+        with_real: bool,
     ) -> StepContext:
         augment = self.augmentation.sample(len(batch.rows), self.streams["augmentation"])
 
         def augmented_output(x: Tensor) -> DiscriminatorOutput:
-            logits, stages = discriminate(x if augment is None else augment(x))
+            logits, stages = discriminate(x if augment is None else augment(x), batch.condition)
             return DiscriminatorOutput(logits.float(), stages)
 
         real_output = augmented_output(batch.real) if with_real else None
@@ -242,10 +260,11 @@ class GANTrainer:
             indices=batch.rows,
             shown=shown,
             discriminate=augmented_output,
-            generate=self._generate,
+            generate=lambda z: self._generate(z, batch.condition),
             groups=self.task.groups,
             real_output=real_output,
             fake_output=augmented_output(batch.fake),
+            condition=batch.condition,
             rng=self.streams["losses"],
             to_latent=self.plan.to_latent,
             augmentation=augment,

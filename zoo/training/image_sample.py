@@ -1,7 +1,7 @@
 """What a release needs of the images, kept in the run's folder when training starts, so that the images may be moved:
 
-held_out.safetensors   a few held-out images, uint8 `pixels` (N, *shape): for test vectors, and an autoencoder's picture
-data.json              the set's name, license, credit, and the sha256 that the recipe has
+held_out.safetensors   a few held-out samples as stored, `pixels` (N, *shape): for test vectors and an autoencoder's
+picture data.json              the set's name, license, credit, and the sha256 that the recipe has
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from zoo._utils.strict_json import parse_json
 from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain
 from zoo.data.config import DataConfig
-from zoo.data.images import ImageSet, from_uint8
+from zoo.data.images import ImageSet
+from zoo.data.values import from_stored
 from zoo.errors import IntegrityError
 from zoo.training.recipe import Recipe
 from zoo.training.run_dir import RunDirectory
@@ -32,7 +33,7 @@ _LARGEST = 1_000_000
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ImageSample:
-    """A few held-out images of a set, uint8 `(N, *spec.shape)`, and whose they are."""
+    """A few held-out samples of a set, `(N, *spec.shape)`, bytes or, of float data, float32; and whose they are."""
 
     name: str
     license: str
@@ -42,7 +43,7 @@ class ImageSample:
 
     def batch(self, count: int) -> Tensor:
         """The first `count` of them, or all, float32 in the value range."""
-        return from_uint8(self.pixels[:count], self.spec)
+        return from_stored(self.pixels[:count], self.spec)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def read_sample(folder: Path, data: DataConfig) -> ImageSample | None:
     if facts.sha256 != data.sha256:
         return None
     pixels = tensors.get("pixels")
-    if pixels is None or pixels.dtype != torch.uint8 or tuple(pixels.shape[1:]) != data.spec.shape:
+    stored = torch.uint8 if data.spec.scaling is None else torch.float32
+    if pixels is None or pixels.dtype != stored or tuple(pixels.shape[1:]) != data.spec.shape:
         raise IntegrityError(f"{folder / _PIXELS} holds no images", "Remove it: the run's images are opened instead.")
     return ImageSample(facts.name, facts.license, facts.credit, data.spec, pixels)

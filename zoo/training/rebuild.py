@@ -44,7 +44,7 @@ from zoo.training.trainer import monitor_for, restore, restore_model, tensors_of
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.strategies import plan, resolve_strategies
-from zoo.types import DataSpec, PartLike, PartSpec, as_part
+from zoo.types import DataSpec, PartLike, PartSpec, as_code_shape, as_part
 
 __all__ = [
     "KEPT_FILES",
@@ -79,7 +79,7 @@ def recipe_of_autoencoder(
         specs["encoder"],
         specs["decoder"],
         specs["bottleneck"],
-        model.latent_dim,
+        model.code_shape,
         _normalised(training),
         source=model.origin.name if model.origin else None,
         origin=model.origin,
@@ -106,8 +106,8 @@ def recipe_of_gan(
 ) -> Recipe:
     """Every setting of a GAN's run, written out; of a transfer also the source's structure and digest."""
     transfer = None
-    specs, latent_dim = (
-        (model.composed, model.gan.latent_dim) if isinstance(model, TransferResult) else (model.specs, model.latent_dim)
+    specs, code_shape = (
+        (model.composed, model.gan.code_shape) if isinstance(model, TransferResult) else (model.specs, model.code_shape)
     )
     if isinstance(model, TransferResult):
         origin = model.source.origin
@@ -122,7 +122,7 @@ def recipe_of_gan(
         threads=torch.get_num_threads(),
         engine=engine or EngineSection(),
         transfer=transfer,
-        gan=GanSection(specs["generator"], specs["discriminator"], specs["prior"], latent_dim, _normalised(training)),
+        gan=GanSection(specs["generator"], specs["discriminator"], specs["prior"], code_shape, _normalised(training)),
         evaluation=evaluation,
     )
 
@@ -168,13 +168,13 @@ def images_of(data: DataConfig) -> ImageSet:
 def source_structure(model: Autoencoder) -> SourceStructure:
     """What planning needs to know of an autoencoder."""
     specs = model.specs
-    return SourceStructure(specs["encoder"], specs["bottleneck"], specs["decoder"], model.latent_dim, model.data)
+    return SourceStructure(specs["encoder"], specs["bottleneck"], specs["decoder"], model.code_shape, model.data)
 
 
 def structure_on(structure: SourceStructure, device: str) -> Autoencoder:
     """The autoencoder of that structure, on `device` (fresh weights unless it is `meta`)."""
     specs = {"encoder": structure.encoder, "bottleneck": structure.bottleneck, "decoder": structure.decoder}
-    return build_autoencoder(specs, structure.data, structure.latent_dim, device=device)
+    return build_autoencoder(specs, structure.data, structure.code_shape, device=device)
 
 
 def _autoencoder_of(section: AutoencoderSection, data: DataSpec) -> Autoencoder:
@@ -183,7 +183,7 @@ def _autoencoder_of(section: AutoencoderSection, data: DataSpec) -> Autoencoder:
         "bottleneck": as_part(section.bottleneck),
         "decoder": _required_part(section.generator),
     }
-    return build_autoencoder(specs, data, section.latent_dim)
+    return build_autoencoder(specs, data, as_code_shape(section.code_shape))
 
 
 def _plan_of(section: GanSection, transfer: TransferSection | None, data: DataSpec) -> TransferPlan:
@@ -193,7 +193,9 @@ def _plan_of(section: GanSection, transfer: TransferSection | None, data: DataSp
         "discriminator": _required_part(section.discriminator),
         "prior": as_part(section.prior),
     }
-    gan = build_gan(specs, data, _required(section.latent_dim))
+    if section.code_shape is None:
+        raise _incomplete()
+    gan = build_gan(specs, data, as_code_shape(section.code_shape))
     if transfer is None:
         return TransferPlan(gan)
     source = structure_on(_required(transfer.structure), "meta")
@@ -206,10 +208,14 @@ def _required_part(part: PartLike | None) -> PartSpec:
 
 def _required(value: Value | None) -> Value:
     if value is None:
-        raise ConfigError(
-            "this recipe is not a run's: a setting is missing", "Give the folder of a run, or zoo train RECIPE."
-        )
+        raise _incomplete()
     return value
+
+
+def _incomplete() -> ConfigError:
+    return ConfigError(
+        "this recipe is not a run's: a setting is missing", "Give the folder of a run, or zoo train RECIPE."
+    )
 
 
 KEPT_FILES = ("source.safetensors", "report.json")

@@ -20,7 +20,7 @@ from zoo.config import from_plain, to_plain
 from zoo.data.config import DataConfig, public_source
 from zoo.errors import ConfigError, near
 from zoo.transfers.parse import parse_strategy
-from zoo.types import DataSpec, Origin, PartLike, PartSpec
+from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, as_code_shape
 
 __all__ = [
     "AdversarialTraining",
@@ -42,6 +42,8 @@ __all__ = [
 
 _RENAMED = {"judge": "discriminate"}
 """Tables by the name that earlier versions gave them."""
+_CODES = (("autoencoder",), ("gan",), ("transfer", "structure"))
+"""The tables with a `code_shape`, which was called `latent_dim` when codes were flat."""
 
 _MOST_THREADS = 1_024
 _FIGURES = ("kid", "fid", "precision", "recall")
@@ -144,10 +146,13 @@ class AutoencoderSection:
     encoder: PartLike = "dcgan"
     generator: PartLike | None = None
     bottleneck: PartLike = "core/gaussian"
-    latent_dim: int = 64
+    code_shape: CodeShape = 64
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
     source: str | None = None
     origin: Origin | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code_shape", as_code_shape(self.code_shape))
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ class SourceStructure:
     encoder: PartSpec
     bottleneck: PartSpec
     decoder: PartSpec
-    latent_dim: int
+    code_shape: tuple[int, ...]
     data: DataSpec
 
 
@@ -188,8 +193,12 @@ class GanSection:
     generator: PartLike | None = None
     discriminator: PartLike | None = None
     prior: PartLike = "core/normal"
-    latent_dim: int | None = None
+    code_shape: CodeShape | None = None
     training: AdversarialTraining = field(default_factory=AdversarialTraining)
+
+    def __post_init__(self) -> None:
+        if self.code_shape is not None:
+            object.__setattr__(self, "code_shape", as_code_shape(self.code_shape))
 
 
 @dataclass(frozen=True)
@@ -313,7 +322,20 @@ def recipe_from_plain(values: Mapping[str, Any], owner: str) -> Recipe:
         if old in renamed and new not in renamed:
             warnings.warn(f"{owner}: [{old}] is now called [{new}]", FutureWarning, stacklevel=2)
             renamed[new] = renamed.pop(old)
+    for path in _CODES:
+        renamed = _with_code_shape(renamed, path)
     return from_plain(Recipe, renamed, owner)
+
+
+def _with_code_shape(values: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    """The values with `latent_dim` of the table at `path` as its `code_shape`."""
+    table = values.get(path[0]) if path else None
+    if isinstance(table, Mapping):
+        return {**values, path[0]: _with_code_shape(table, path[1:])}
+    if path or "latent_dim" not in values:
+        return dict(values)
+    others = {key: value for key, value in values.items() if key != "latent_dim"}
+    return others | {"code_shape": [values["latent_dim"]]}
 
 
 def write_recipe(recipe: Recipe) -> bytes:

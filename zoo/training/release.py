@@ -75,7 +75,7 @@ def write_pair(
         version=version,
         license=license,
         data=trained.sample.spec,
-        latent_dim=_model(trained).latent_dim,
+        code_shape=_model(trained).code_shape,
         parts=parts,
         sampling=Sampling(ema=True, chunk=CHUNK) if trained.gan is not None else None,
         lineage=_lineage(trained),
@@ -120,8 +120,8 @@ def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
     autoencoder, gan = trained.autoencoder, trained.gan
     if autoencoder is None or gan is None:
         return autoencoder
-    one, other = ((net.data.shape, net.data.low, net.data.high, net.latent_dim) for net in (autoencoder, gan))
-    return autoencoder if one == other else None
+    matches = autoencoder.data.same_values(gan.data) and autoencoder.code_shape == gan.code_shape
+    return autoencoder if matches else None
 
 
 def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
@@ -148,8 +148,9 @@ def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> P
 def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
     """Recorded on real held-out samples and on codes of a fixed seed."""
     x = trained.sample.batch(_VECTORS)
-    z = torch.randn(_VECTORS, _model(trained).latent_dim, generator=stream(0, "vectors"))
-    return record_vectors(trained.autoencoder, trained.gan, x, z)
+    z = torch.randn(_VECTORS, *_model(trained).code_shape, generator=stream(0, "vectors"))
+    condition = None if trained.gan is None else trained.gan.conditions(_VECTORS)
+    return record_vectors(trained.autoencoder, trained.gan, x, z, condition)
 
 
 def _picture(trained: Trained) -> bytes | None:

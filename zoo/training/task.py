@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from zoo import plugins
 from zoo.errors import ConfigError
 from zoo.losses.types import AdversarialObjective, Regulariser, Side
+from zoo.networks.conditioning import condition_arguments
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
 from zoo.training.recipe import AdversarialTraining
@@ -26,6 +27,11 @@ class ImageTask:
         self.every = every
 
     @property
+    def judges(self) -> DataSpec:
+        """The GAN's samples."""
+        return self.gan.data
+
+    @property
     def groups(self) -> tuple[int, ...]:
         """D's logit groups."""
         return self.gan.discriminator.logit_groups
@@ -34,13 +40,15 @@ class ImageTask:
         """The images."""
         return images
 
-    def fake(self, z: Tensor) -> Tensor:
-        """G(z)."""
-        return self.gan.generator(z)
+    def fake(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """G(z), or G(z, condition)."""
+        generated: Tensor = self.gan.generator(z, *condition_arguments(self.gan.generator, condition))
+        return generated
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
-        """D(x)."""
-        return self.gan.discriminator.discriminate(x)
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
+        """D(x), or D(x, condition)."""
+        discriminator = self.gan.discriminator
+        return discriminator.discriminate(x, *condition_arguments(discriminator, condition))
 
     def trained_modules(self, side: Side) -> dict[str, nn.Module]:
         """G, or D."""

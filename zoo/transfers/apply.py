@@ -81,7 +81,10 @@ def transfer(
             raise _no_images(_join_ids(resolved))
         return data.batch(data.to_fit())
 
-    apply(planned, source, images)
+    def labels() -> Tensor | None:
+        return None if data is None else data.conditions(data.to_fit())
+
+    apply(planned, source, images, labels)
     return TransferResult(planned.gan, report, planned, [one.spec for one in resolved], source, gan.specs)
 
 
@@ -104,12 +107,18 @@ def _choose(source: Autoencoder, gan: GAN, data: ImageSet | None) -> tuple[list[
 
 
 @torch.no_grad()
-def apply(planned: TransferPlan, source: Autoencoder, images: Callable[[], Tensor]) -> None:
-    """Run every edit of a plan, in order. `images` gives the target's training images; it is called at most once."""
+def apply(
+    planned: TransferPlan,
+    source: Autoencoder,
+    images: Callable[[], Tensor],
+    labels: Callable[[], Tensor | None] = lambda: None,
+) -> None:
+    """Run every edit of a plan, in order. `images` gives the target's training images, and is called at most once;
+    `labels` gives their conditions."""
     if any(edit.net.startswith("source.") for edit in planned.edits):
         source = copy.deepcopy(source)
     nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}
-    context = _Context(source, nets, images, planned.gan.data)
+    context = _Context(source, nets, images, labels, planned.gan.data)
     for edit in planned.edits:
         target = context.nets[edit.net].state_dict()[edit.tensor]
         value = edit.value(context)
@@ -136,6 +145,7 @@ class _Context:
     source: Autoencoder
     nets: Mapping[str, nn.Module]
     open_images: Callable[[], Tensor]
+    labels: Callable[[], Tensor | None]
     spec: DataSpec
     kept: dict[str, Tensor] = field(default_factory=dict)
 

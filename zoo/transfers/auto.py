@@ -99,7 +99,7 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
     elif copied and not reads_codes:
         reasons.append("N(0, I) is kept: the generator's first layer is fresh and takes any codes")
     elif evidence is not None and (copied or distilled):
-        prior, prior_reason = _choose_prior(source.latent_dim, gan.latent_dim, evidence, copied)
+        prior, prior_reason = _choose_prior(source.code_size, gan.code_size, evidence, copied)
         parts += prior
         reasons += prior_reason
     same_shape = source.data.shape == gan.data.shape

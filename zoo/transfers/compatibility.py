@@ -51,8 +51,8 @@ def check_compatibility(autoencoder: Autoencoder) -> list[Compatibility]:
             reasons = []
             if entry.data.shape != autoencoder.data.shape:
                 reasons.append(f"samples are {list(entry.data.shape)}, not {list(autoencoder.data.shape)}")
-            if entry.latent_dim != autoencoder.latent_dim:
-                reasons.append(f"codes have {entry.latent_dim} values, not {autoencoder.latent_dim}")
+            if entry.code_shape != autoencoder.code_shape:
+                reasons.append(f"codes are {list(entry.code_shape)}, not {list(autoencoder.code_shape)}")
             results.append(Compatibility("release", entry.name, not reasons, "; ".join(reasons)))
     return sorted(results, key=lambda result: not result.fits)
 

@@ -260,7 +260,7 @@ def activation_mismatch(source: nn.Module, target: nn.Module, strategy: str) -> 
 
 def _activations(net: nn.Module) -> set[str]:
     modules = list(net.modules())
-    if hasattr(net, "latent_dim") and isinstance(modules[-1], _OUTPUTS):
+    if hasattr(net, "code_shape") and isinstance(modules[-1], _OUTPUTS):
         modules.pop()
     return {repr(module) for module in modules if type(module).__module__ == activation.__name__}
 

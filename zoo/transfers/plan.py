@@ -13,6 +13,7 @@ from zoo.losses.types import AdversarialObjective, AuxiliaryLoss, Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
+from zoo.types import DataSpec
 
 __all__ = [
     "ApplyContext",
@@ -29,13 +30,17 @@ __all__ = [
 
 
 class GANTask(Protocol):
-    """What the discriminator compares: real and generated images by default, codes in a GAN on codes.
+    """What the discriminator compares: real and generated samples by default, codes in a GAN on codes.
 
-    The generator is trained at every `every`-th step; `groups` are the discriminator's logit groups. A task that is an
+    `judges` says what its inputs are: augmentation and losses that do not fit them are refused. The generator is
+    trained at every `every`-th step; `groups` are the discriminator's logit groups. A task that is an
     `nn.Module` has state, which is saved with the run.
     """
 
     every: int
+
+    @property
+    def judges(self) -> DataSpec: ...
 
     @property
     def groups(self) -> tuple[int, ...]: ...
@@ -43,10 +48,10 @@ class GANTask(Protocol):
     def real(self, images: Tensor, indices: Tensor) -> Tensor:
         """The discriminator's real input for a batch of images (rows `indices` of the data set)."""
 
-    def fake(self, z: Tensor) -> Tensor:
-        """The discriminator's generated input for noise z."""
+    def fake(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        """The discriminator's generated input for noise z and, if the data is labelled, the samples' condition."""
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+    def discriminate(self, x: Tensor, condition: Tensor | None) -> DiscriminatorOutput:
         """Logits and features."""
 
     def trained_modules(self, side: Side) -> Mapping[str, nn.Module]:
@@ -97,14 +102,15 @@ class Source(StrEnum):
 
 
 class ApplyContext(Protocol):
-    """What an `Edit` can use: the source, the target's training images and their mean codes, and the nets as earlier
-    edits left them."""
+    """What an `Edit` can use: the source, and the nets as earlier edits left them; of the target's training rows the
+    images, their mean codes, and their classes `(N,)` or attributes `(N, k)`, None for data without labels."""
 
     source: Autoencoder
     nets: Mapping[str, nn.Module]
 
     def images(self) -> Tensor: ...
     def codes(self) -> Tensor: ...
+    def labels(self) -> Tensor | None: ...
 
 
 @dataclass(frozen=True, slots=True)

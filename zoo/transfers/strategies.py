@@ -10,6 +10,7 @@ from zoo import plugins
 from zoo.config import to_plain
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.conditioning import takes_condition
 from zoo.networks.gan import GAN
 from zoo.transfers.parse import Strategy, is_auto, parse_strategy
 from zoo.transfers.plan import Slot, TransferPlan, TransferStrategy
@@ -52,6 +53,7 @@ def plan(source: Autoencoder, gan: GAN, resolved: Sequence[ResolvedStrategy]) ->
         added = _qualified(strategy.plan(source, merged.gan), spec.component)
         for net, name in added.wraps.items():
             _move_inside(merged, net, name)
+        _refuse_lost_condition(merged.gan, added.gan, spec)
         merged.gan = added.gan
         merged.edits += added.edits
         for net, names in added.frozen.items():
@@ -119,12 +121,23 @@ def _merge_recipe(merged: TransferPlan, added: TransferPlan, spec: PartSpec) -> 
         merged.notes.append(f"{spec.component} sets {key} = {value!r}")
 
 
+def _refuse_lost_condition(before: GAN, after: GAN, spec: PartSpec) -> None:
+    for role, part in before.parts.items():
+        if takes_condition(part) and not takes_condition(after.parts[role]):
+            raise TransferError(
+                f"{spec.component} replaces the {role} {before.specs[role].component}, which takes a class or "
+                "attributes, by one that takes none: labels would be lost",
+                "Leave one of the two out.",
+            )
+
+
 def _refuse_losses_on_images(merged: TransferPlan, resolved: Sequence[ResolvedStrategy]) -> None:
     for name, term in merged.losses.items():
-        if merged.task is not None and term.needs_images:
+        if merged.task is not None and term.needs_images and not merged.task.judges.same_values(merged.gan.data):
             task = next(spec.component for spec, strategy in resolved if Slot.TASK in strategy.slots)
             raise TransferError(
-                f"{task} fills the slot 'task' with codes, and {name.rpartition('/')[0]} needs images",
+                f"{task} fills the slot 'task' with {merged.task.judges}, and {name.rpartition('/')[0]} needs "
+                f"{merged.gan.data}",
                 "Choose one of the two.",
             )
 

@@ -6,6 +6,7 @@ that do not match.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -50,7 +51,7 @@ def map_weights(source: nn.Module, source_role: str, target: nn.Module, net: str
         ]
     plain_source, plain_target = source, target
     sources: dict[str, TensorSource] = {}
-    encoders = not hasattr(target, "latent_dim")
+    encoders = not hasattr(target, "code_shape")
     if encoders:
         folded = foldable_norms(source) if _has_norms(source) and not _has_norms(target) else {}
         plain_source, plain_target = without_parametrizations(source, folded), without_parametrizations(target, {})
@@ -80,10 +81,9 @@ def require_same_data(source: Autoencoder, gan: GAN, strategy: str) -> None:
     """Raise TransferError unless both have the same sample shape and value range: a `strategy` that puts the
     autoencoder's own nets into the GAN needs that."""
     old, new = source.data, gan.data
-    if (old.shape, old.low, old.high) != (new.shape, new.low, new.high):
+    if not old.same_values(new):
         raise TransferError(
-            f"{strategy}: the autoencoder's samples are {list(old.shape)} in [{old.low:g}, {old.high:g}], "
-            f"the GAN's {list(new.shape)} in [{new.low:g}, {new.high:g}]",
+            f"{strategy}: the autoencoder's samples are {old}, the GAN's {new}",
             "Compose the GAN for the autoencoder's samples, or use decoder-init, encoder-init, decoder-distill or "
             "feature-distill.",
         )
@@ -151,14 +151,14 @@ def _map_layers(
     old, new = getattr(source, "data", None), getattr(target, "data", None)
     if old is None or new is None:
         return adapt(pairs)
-    channels = (old.shape[0], new.shape[0]) if old.is_image and new.is_image else (1, 1)
-    if hasattr(target, "latent_dim"):
+    channels = (old.shape[0], new.shape[0]) if old.is_spatial and new.is_spatial else (1, 1)
+    if hasattr(target, "code_shape"):
         old_generator, new_generator = cast(Generator, source), cast(Generator, target)
         scale = _output_scale(source, target)
         if not last or scale is None:
             return {}
         reads_codes = pairs[0][0].module is old_generator.first and pairs[0][1].module is new_generator.first
-        latents = (old_generator.latent_dim, new_generator.latent_dim) if reads_codes else None
+        latents = (math.prod(old_generator.code_shape), math.prod(new_generator.code_shape)) if reads_codes else None
         return adapt(pairs, image_out=channels, latents=latents, output_scale=scale)
     span = (old.high - old.low) / (new.high - new.low)
     affine = (span, old.low - span * new.low) if _range(source) != _range(target) else (1.0, 0.0)
@@ -178,9 +178,9 @@ def _has_norms(net: nn.Module) -> bool:
     return any(isinstance(module, _BatchNorm) for module in net.modules())
 
 
-def _range(net: nn.Module) -> tuple[float, float] | None:
+def _range(net: nn.Module) -> tuple[float, float, bool] | None:
     data = getattr(net, "data", None)
-    return None if data is None else (data.low, data.high)
+    return None if data is None else (data.low, data.high, data.bounded)
 
 
 def _mismatch(source: Shapes, target: Shapes, role: str, net: str, prefix: str) -> str:

@@ -141,7 +141,7 @@ def _start(suite: Suite, root: Path, spec: RunSpec, folder: Path, watch: Sequenc
             architecture.encoder,
             architecture.generator,
             bottleneck=architecture.bottleneck,
-            latent_dim=architecture.latent_dim,
+            code_shape=architecture.code_shape,
             data=images.spec,
             seed=spec.seed,
         )
@@ -160,7 +160,7 @@ def _start(suite: Suite, root: Path, spec: RunSpec, folder: Path, watch: Sequenc
     composed = gan(
         architecture.generator or as_part(architecture.encoder).component,
         architecture.discriminator or architecture.encoder,
-        latent_dim=architecture.latent_dim,
+        code_shape=architecture.code_shape,
         data=images.spec,
         seed=spec.seed,
     )

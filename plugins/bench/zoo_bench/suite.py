@@ -17,6 +17,7 @@ import tomli_w
 from zoo.plugin import (
     AdversarialTraining,
     AutoencoderTraining,
+    CodeShape,
     ConfigError,
     PartLike,
     Selection,
@@ -65,7 +66,7 @@ class Architecture:
     generator: PartLike | None = None
     discriminator: PartLike | None = None
     bottleneck: PartLike = "core/gaussian"
-    latent_dim: int = 64
+    code_shape: CodeShape = 64
 
 
 @dataclass(frozen=True)

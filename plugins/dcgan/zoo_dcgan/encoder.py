@@ -28,7 +28,7 @@ class DCGANEncoder(Encoder):
         super().__init__()
         self.data = data
         self.stage_channels = channels(config, data, "reads")
-        self.embedding_dim = self.stage_channels[-1] * BASE * BASE
+        self.embedding_shape = (self.stage_channels[-1] * BASE * BASE,)
         self.stages = nn.ModuleList()
         for i, (n_in, n_out) in enumerate(pairwise((data.shape[0], *self.stage_channels))):
             norm = "none" if i == 0 and config.norm != "spectral" else config.norm
@@ -49,5 +49,5 @@ class DCGANEncoder(Encoder):
         return Features(x.flatten(1), tuple(stages))  # (N, stage_channels[-1] * 4 * 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, S, S) -> embedding (N, embedding_dim)."""
+        """x (N, C, S, S) -> embedding (N, *embedding_shape)."""
         return self.features(x).embedding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import cast
 
@@ -18,22 +19,22 @@ _SLOPE = 0.2
 
 
 class DCGANGenerator(Generator):
-    """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
+    """Codes (N, *code_shape) -> images (N, C, S, S) within [data.low, data.high].
 
     Radford et al. 2016, section 3. `first` and `last` have no batch norm, so that a prior can be folded into the one
     and a change of the value range into the other. Raises CompositionError unless the images are square with a side of
     8, 16, 32, 64, 128 or 256.
     """
 
-    def __init__(self, config: GeneratorConfig, data: DataSpec, latent_dim: int) -> None:
+    def __init__(self, config: GeneratorConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data = data
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
         widths = channels(config, data, "makes")[::-1]  # coarse to fine
         gain = relu_gain(_SLOPE if config.activation == "leaky_relu" else 0.0)
 
-        self.first: nn.Linear | None = nn.Linear(latent_dim, widths[0] * BASE * BASE)
-        initialise(self.first, latent_dim, config.norm, gain)
+        self.first: nn.Linear | None = nn.Linear(math.prod(code_shape), widths[0] * BASE * BASE)
+        initialise(self.first, math.prod(code_shape), config.norm, gain)
         self.base = nn.Sequential(
             nn.Unflatten(1, (widths[0], BASE, BASE)), norm_layer(config.norm, widths[0]), _activation(config)
         )
@@ -51,9 +52,9 @@ class DCGANGenerator(Generator):
         self.output = output(data)
 
     def forward(self, z: Tensor) -> Tensor:
-        """z (N, latent_dim) -> x (N, C, S, S)."""
+        """z (N, *code_shape) -> x (N, C, S, S)."""
         assert self.first is not None
-        x = self.base(self.first(z))  # (N, widths[0], 4, 4)
+        x = self.base(self.first(z.flatten(1)))  # (N, widths[0], 4, 4)
         for stage in self.stages:
             x = stage(x)  # (N, widths[i], 8, 8), (N, widths[i], 16, 16), ...
         return cast(Tensor, self.output(self.last(x)))  # (N, C, S, S)

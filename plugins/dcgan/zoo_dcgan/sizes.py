@@ -30,7 +30,7 @@ def channels(config: EncoderConfig | GeneratorConfig, data: DataSpec, verb: str)
 
 def _check_shape(data: DataSpec, verb: str) -> None:
     supported = f"dcgan {verb} {', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} px images"
-    if not data.is_image:
+    if not data.is_spatial:
         raise CompositionError(
             f"{supported}; asked: vectors of {data.size} values",
             "Use the component mlp for vectors, or give an image's shape (C, H, W), for example (1, 32, 32).",

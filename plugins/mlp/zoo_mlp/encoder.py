@@ -23,7 +23,7 @@ class MLPEncoder(Encoder):
         super().__init__()
         self.data = data
         self.stage_channels = config.widths
-        self.embedding_dim = config.widths[-1]
+        self.embedding_shape = (config.widths[-1],)
         sizes = (data.size, *config.widths)
         self.layers = nn.ModuleList(nn.Sequential(*dense(a, b, config)) for a, b in pairwise(sizes))
 
@@ -37,5 +37,5 @@ class MLPEncoder(Encoder):
         return Features(h, tuple(stages))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, *data.shape) -> embedding (N, embedding_dim)."""
+        """x (N, *data.shape) -> embedding (N, *embedding_shape)."""
         return self.features(x).embedding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import cast
 
@@ -15,18 +16,18 @@ __all__ = ["MLPGenerator"]
 
 
 class MLPGenerator(Generator):
-    """Codes (N, latent_dim) -> samples (N, *data.shape) within [data.low, data.high].
+    """Codes (N, *code_shape) -> samples (N, *data.shape) within [data.low, data.high].
 
     `first` is the first linear layer, and the only one if `widths` is empty. With a spectral norm on it, a linear map
     folded into it would be rescaled; then `first` is None, and `rest` is the whole network. The output layer is never
     normalised.
     """
 
-    def __init__(self, config: GeneratorConfig, data: DataSpec, latent_dim: int) -> None:
+    def __init__(self, config: GeneratorConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data = data
-        self.latent_dim = latent_dim
-        sizes = (latent_dim, *config.widths)
+        self.code_shape = code_shape
+        sizes = (math.prod(code_shape), *config.widths)
         layers: list[nn.Module] = []
         for a, b in pairwise(sizes):
             # the first layer has a bias under batch norm too: a folded prior's mean is added to it
@@ -38,7 +39,7 @@ class MLPGenerator(Generator):
         self.output = output(data)
 
     def forward(self, z: Tensor) -> Tensor:
-        """z (N, latent_dim) -> x (N, *data.shape)."""
-        h = z if self.first is None else self.first(z)  # (N, widths[0])
+        """z (N, *code_shape) -> x (N, *data.shape)."""
+        h = z.flatten(1) if self.first is None else self.first(z.flatten(1))  # (N, widths[0])
         u = self.rest(h)  # (N, data.size)
         return cast(Tensor, self.output(u)).reshape(len(z), *self.data.shape)  # (N, *data.shape)

@@ -44,7 +44,7 @@ def channels(config: ResidualConfig, data: DataSpec, verb: str) -> tuple[int, ..
     >>> channels(ResidualConfig(width=32), DataSpec((1, 32, 32)), "reads")
     (32, 64, 128, 256)
     """
-    if not data.is_image or data.shape[1] != data.shape[2] or data.shape[1] not in SIZES:
+    if not data.is_spatial or data.shape[1] != data.shape[2] or data.shape[1] not in SIZES:
         raise CompositionError(
             f"r3gan {verb} square images of {', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} px; "
             f"asked: {list(data.shape)}",

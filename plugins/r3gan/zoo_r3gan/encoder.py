@@ -25,12 +25,13 @@ class R3GANEncoder(Encoder):
         super().__init__()
         self.data = data
         self.stage_channels = channels(config, data, "reads")
-        self.embedding_dim = self.stage_channels[-1]
+        width = self.stage_channels[-1]
+        self.embedding_shape = (width,)
         depth = config.blocks * len(self.stage_channels)
         self.enter = conv(data.shape[0], self.stage_channels[0], 1, 1.0, bias=True)
         self.stages = nn.ModuleList(blocks(width, config, depth) for width in self.stage_channels)
         self.down = nn.ModuleList(Resample(a, b, 0.5) for a, b in pairwise(self.stage_channels))
-        self.basis = nn.Conv2d(self.embedding_dim, self.embedding_dim, 4, groups=self.embedding_dim, bias=False)
+        self.basis = nn.Conv2d(width, width, 4, groups=width, bias=False)
         nn.init.normal_(self.basis.weight, 0.0, 0.25)  # each output value sums over 16 values
 
     def features(self, x: Tensor) -> Features:
@@ -43,5 +44,5 @@ class R3GANEncoder(Encoder):
         return Features(self.basis(x).flatten(1), tuple(stages))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, S, S) -> embedding (N, embedding_dim)."""
+        """x (N, C, S, S) -> embedding (N, *embedding_shape)."""
         return self.features(x).embedding

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import DataSpec, Generator
+from zoo.plugin import DataSpec, Generator, output
 from zoo_r3gan.config import ResidualConfig, channels
-from zoo_r3gan.layers import Resample, blocks, conv, to_range
+from zoo_r3gan.layers import Resample, blocks, conv
 
 __all__ = ["R3GANGenerator"]
 
 
 class R3GANGenerator(Generator):
-    """Codes (N, latent_dim) -> images (N, C, S, S) within [data.low, data.high].
+    """Codes (N, *code_shape) -> images (N, C, S, S) within [data.low, data.high].
 
     `first` maps z to one value per channel, which scales a learnt 4x4 basis (Huang et al. 2024). Unlike theirs, the
     output is mapped into the value range. Raises CompositionError unless the images are square with a side of 8 to 256
     that is a power of two.
     """
 
-    def __init__(self, config: ResidualConfig, data: DataSpec, latent_dim: int) -> None:
+    def __init__(self, config: ResidualConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data = data
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
         widths = channels(config, data, "makes")[::-1]  # coarse to fine
         depth = config.blocks * len(widths)
-        self.first: nn.Linear | None = nn.Linear(latent_dim, widths[0])
-        nn.init.normal_(self.first.weight, 0.0, latent_dim**-0.5)
+        self.first: nn.Linear | None = nn.Linear(math.prod(code_shape), widths[0])
+        nn.init.normal_(self.first.weight, 0.0, math.prod(code_shape) ** -0.5)
         nn.init.zeros_(self.first.bias)
         self.basis = nn.Parameter(torch.empty(widths[0], 4, 4))
         nn.init.normal_(self.basis)
         self.stages = nn.ModuleList(blocks(width, config, depth) for width in widths)
         self.up = nn.ModuleList(Resample(a, b, 2.0) for a, b in pairwise(widths))
         self.leave = conv(widths[-1], data.shape[0], 1, 1.0, bias=True)
+        self.output = output(data)
 
     def forward(self, z: Tensor) -> Tensor:
-        """z (N, latent_dim) -> x (N, C, S, S)."""
+        """z (N, *code_shape) -> x (N, C, S, S)."""
         assert self.first is not None
-        x = self.first(z)[:, :, None, None] * self.basis  # (N, widths[0], 4, 4)
+        x = self.first(z.flatten(1))[:, :, None, None] * self.basis  # (N, widths[0], 4, 4)
         for i, stage in enumerate(self.stages):
             x = stage(x if i == 0 else self.up[i - 1](x))  # (N, widths[i], 4 * 2^i, 4 * 2^i)
-        return to_range(self.leave(x), self.data)
+        return cast(Tensor, self.output(self.leave(x)))

@@ -3,14 +3,12 @@ live the GAN!", section 3: ResNeXt bottlenecks, Fixup-style initialisation)."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu
 
-from zoo.plugin import DataSpec
 from zoo_r3gan.config import ResidualConfig
 
-__all__ = ["SLOPE", "Resample", "ResidualBlock", "blocks", "conv", "to_range"]
+__all__ = ["SLOPE", "Resample", "ResidualBlock", "blocks", "conv"]
 
 SLOPE = 0.2
 _GAIN: float = nn.init.calculate_gain("leaky_relu", SLOPE)
@@ -72,13 +70,6 @@ def conv(n_in: int, n_out: int, kernel: int, gain: float, *, groups: int = 1, bi
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
-
-
-def to_range(u: Tensor, data: DataSpec) -> Tensor:
-    """Map real numbers into [data.low, data.high]: by tanh for [-1, 1], else by a scaled sigmoid."""
-    if (data.low, data.high) == (-1.0, 1.0):
-        return torch.tanh(u)
-    return (data.low + (data.high - data.low) * torch.sigmoid(u)).clamp(data.low, data.high)
 
 
 def _resize(x: Tensor, factor: float) -> Tensor:

@@ -24,7 +24,7 @@ class TimmEncoder(Encoder):
 
     def __init__(self, config: TimmConfig, data: DataSpec) -> None:
         super().__init__()
-        if not data.is_image:
+        if not data.is_spatial:
             raise CompositionError(
                 f"timm/{config.name} reads images; asked: vectors of {data.size} values", "Use the component mlp."
             )
@@ -51,7 +51,7 @@ class TimmEncoder(Encoder):
         if rows < 1 or columns < 1:
             raise _error(config, self.size, ValueError("its coarsest map would be empty"))
         self.grid = (rows, columns)
-        self.embedding_dim = self.stage_channels[-1] * rows * columns
+        self.embedding_shape = (self.stage_channels[-1] * rows * columns,)
 
     def features(self, x: Tensor) -> Features:
         """x (N, C, H, W) -> embedding and stages."""
@@ -62,7 +62,7 @@ class TimmEncoder(Encoder):
         return Features(coarsest.flatten(1), stages)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (N, C, H, W) -> embedding (N, embedding_dim)."""
+        """x (N, C, H, W) -> embedding (N, *embedding_shape)."""
         return self.features(x).embedding
 
     def fetch(self) -> None:

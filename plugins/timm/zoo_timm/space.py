@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 
 import torch
@@ -39,7 +40,7 @@ class TimmSpace(nn.Module):
             pretrained.load_state_dict(load_file(file), strict=True)
         self.net.backbone.load_state_dict(pretrained.state_dict())
         self.net.requires_grad_(False).eval()
-        self.dim = self.net.embedding_dim
+        self.dim = math.prod(self.net.embedding_shape)
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class DecoderDistill(TransferStrategy):
     distillation").
 
     Half of the codes are those of the target's images, each shifted by a fraction of the difference of two others; half
-    are drawn from a Gaussian fitted to them. If G has another latent dimension, z is c projected onto its principal
+    are drawn from a Gaussian fitted to them. If G has codes of another shape, z is c projected onto its principal
     components and scaled to N(0, I), and G's further values are noise. The images do not count as shown; the time
     counts as the run's.
     """
@@ -58,8 +58,8 @@ class DecoderDistill(TransferStrategy):
         planned = TransferPlan(gan, schedules=warm_start(config))
         if not config.steps:
             return planned
-        if source.latent_dim != gan.latent_dim:
-            project_codes(planned, source.latent_dim, gan.latent_dim)
+        if source.code_shape != gan.code_shape:
+            project_codes(planned, source, gan)
         student = gan.generator  # trained alone, even if a later strategy wraps it
         distilled = memoize(
             lambda context: distill_decoder(config, context, student, gan.data, planned.to_latent).state_dict()
@@ -86,7 +86,7 @@ def distill_decoder(
     source, generator = context.source, copy.deepcopy(student)
     was_training = generator.training
     device = next(generator.parameters()).device
-    codes = context.codes()
+    codes = context.codes().flatten(1)
     gaussian = fit_gaussian(codes)
     adam = torch.optim.Adam(generator.train().parameters(), config.learning_rate)
     with seeded(config.seed, "decoder-distill", device), evaluating(source), torch.enable_grad():
@@ -94,9 +94,10 @@ def distill_decoder(
             adam.param_groups[0]["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
             code = sample_codes(codes, gaussian.mean, gaussian.scale, config.batch, rng).to(device)
             with torch.no_grad():
-                target = convert_samples(source.decode(code), source.data, data)
-                z = code if to_latent is None else to_latent(code)
-                z[:, code.shape[1] :].normal_(generator=rng)  # values beyond the code's: G learns to ignore them
+                target = convert_samples(source.decode(code.view(-1, *source.code_shape)), source.data, data)
+                z = code.view(-1, *source.code_shape) if to_latent is None else to_latent(code)
+                # values beyond the code's are noise: G learns to ignore them
+                z.flatten(1)[:, code.shape[1] :].normal_(generator=rng)
             loss = (generator(z) - target).abs().mean()
             adam.zero_grad(set_to_none=True)
             loss.backward()

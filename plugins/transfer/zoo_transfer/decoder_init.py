@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -62,15 +64,16 @@ class WarmStart(FeedbackSchedule):
 
 
 class ResizedCode(nn.Module):
-    """A source code as the z of a generator with another latent dimension: zeros are appended, or values cut off."""
+    """A source code as the z of a generator with codes of another shape: zeros are appended, or values cut off."""
 
-    def __init__(self, source_dim: int, latent_dim: int) -> None:
+    def __init__(self, source_dim: int, code_shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.added = latent_dim - source_dim
+        self.code_shape = code_shape
+        self.added = math.prod(code_shape) - source_dim
 
     def forward(self, code: Tensor) -> Tensor:
-        """(N, source_dim) -> (N, latent_dim)."""
-        return pad(code, (0, self.added))
+        """Codes (N, ...) of `source_dim` values -> (N, *code_shape)."""
+        return pad(code.flatten(1), (0, self.added)).view(-1, *self.code_shape)
 
 
 class DecoderInit(TransferStrategy):
@@ -95,12 +98,12 @@ class DecoderInit(TransferStrategy):
         edits = map_weights(source.decoder, "decoder", gan.generator, "generator")
         planned = TransferPlan(gan, edits, required_tensors={"generator": {edit.tensor for edit in edits}})
         planned.notes += activation_mismatch(source.decoder, gan.generator, "decoder-init")
-        if source.latent_dim != gan.latent_dim:
-            planned.to_latent = ResizedCode(source.latent_dim, gan.latent_dim)
-            wider = gan.latent_dim > source.latent_dim
+        if source.code_shape != gan.code_shape:
+            planned.to_latent = ResizedCode(source.code_size, gan.code_shape)
+            wider = gan.code_size > source.code_size
             effect = "the added values read nothing yet" if wider else "the last ones count as 0"
             planned.notes.append(
-                f"decoder-init: codes of {source.latent_dim} values enter a generator that takes {gan.latent_dim}: "
+                f"decoder-init: codes of {source.code_size} values enter a generator that takes {gan.code_size}: "
                 f"{effect}"
             )
         planned.schedules = warm_start(self.config)

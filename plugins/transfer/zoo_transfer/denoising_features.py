@@ -38,14 +38,14 @@ class Denoiser(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, latent_dim: int, width: int) -> None:
+    def __init__(self, d: int, width: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for a, b in ((latent_dim, width), (width, width), (width, width)):
+        for a, b in ((d, width), (width, width), (width, width)):
             layers += [nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU()]
-        self.net = nn.Sequential(*layers, nn.Linear(width, latent_dim))
-        self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("scale", torch.ones(latent_dim))
+        self.net = nn.Sequential(*layers, nn.Linear(width, d))
+        self.register_buffer("mean", torch.zeros(d))
+        self.register_buffer("scale", torch.ones(d))
 
     def standardise(self, code: Tensor) -> Tensor:
         """(N, d) -> (N, d) with mean 0 and standard deviation 1 in every value."""
@@ -79,7 +79,7 @@ class DenoisingLoss(AuxiliaryLoss):
 
     def forward(self, context: StepContext) -> Tensor:
         """Scalar."""
-        code = self.denoiser.standardise(self.teacher.code(context.fake))
+        code = self.denoiser.standardise(self.teacher.code(context.fake).flatten(1))
         with torch.no_grad():
             target = self.denoiser(code)
         return (code - target).square().mean()
@@ -101,9 +101,9 @@ class DenoisingFeatures(TransferStrategy):
         """One loss, with a copy of the encoder and a fitted denoiser."""
         teacher = build_teacher(source, gan)
         with seeded(self.config.seed, "denoiser", device_of(gan)), torch.device(device_of(gan)):
-            denoiser = Denoiser(source.latent_dim, self.config.width)
+            denoiser = Denoiser(source.code_size, self.config.width)
         edits, names = teacher_edits(source, teacher, "losses.denoiser")
-        fitted = memoize(lambda context: fit_denoiser(self.config, context.codes()).state_dict())
+        fitted = memoize(lambda context: fit_denoiser(self.config, context.codes().flatten(1)).state_dict())
         tensors = list(denoiser.state_dict())
         edits += edit_each("losses.denoiser", tensors, "fitted", "denoiser of the codes", fitted, "denoiser.")
         names |= {f"denoiser.{tensor}" for tensor in tensors}

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Self
 
 import torch
+from torch import Tensor
 
 from zoo.plugin import (
     GAN,
     Autoencoder,
     DataSpec,
     Discriminator,
+    DiscriminatorOutput,
     PartSpec,
     TransferError,
     build_discriminator,
     build_part,
+    condition_arguments,
     require_same_data,
+    takes_condition,
 )
 
 __all__ = ["FrozenEncoderWrapper", "require_logits"]
@@ -33,6 +37,15 @@ class FrozenEncoderWrapper(Discriminator):
         self.base = build_discriminator(base, data, device=device)
         self.logit_groups = self.base.logit_groups
         self.encoder = build_part("encoder", encoder, "encoder", data, device=device).requires_grad_(False)
+
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        """Whether the base takes a condition."""
+        return takes_condition(self.base)
+
+    def judge_base(self, x: Tensor, condition: Tensor | None) -> DiscriminatorOutput:
+        """The base's logits and stages."""
+        return self.base.discriminate(x, *condition_arguments(self.base, condition))
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of everything but the encoder."""

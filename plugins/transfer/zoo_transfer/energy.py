@@ -44,15 +44,15 @@ class EnergyDiscriminator(Discriminator):
     def __init__(self, config: EnergyDiscriminatorConfig, data: DataSpec) -> None:
         super().__init__()
         specs = {"encoder": config.encoder, "bottleneck": config.bottleneck, "decoder": config.decoder}
-        built = build_autoencoder(specs, data, config.latent_dim, device=torch.get_default_device().type)
+        built = build_autoencoder(specs, data, config.code_shape, device=torch.get_default_device().type)
         self.data = data
         self.norm = config.norm
         self.encoder = built.encoder
         self.bottleneck = built.bottleneck
         self.decoder = built.decoder
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
-        """x (N, *data.shape) -> -R(x) (N, 1); stages are the encoder's and, last, the mean code (N, latent_dim)."""
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
+        """x (N, *data.shape) -> -R(x) (N, 1); stages are the encoder's and, last, the mean code (N, *code_shape)."""
         embedding, stages = self.encoder.features(x)
         code = self.bottleneck(embedding).mean
         error = (x - self.decoder(code)).flatten(1)
@@ -141,7 +141,7 @@ class Energy(TransferStrategy):
         require_same_data(source, gan, "energy")
         config, specs = self.config, source.specs
         discriminator = EnergyDiscriminatorConfig(
-            specs["encoder"], specs["bottleneck"], specs["decoder"], source.latent_dim, config.norm
+            specs["encoder"], specs["bottleneck"], specs["decoder"], source.code_shape, config.norm
         )
         gan = with_component(gan, "discriminator", "energy", discriminator)
         edits = [

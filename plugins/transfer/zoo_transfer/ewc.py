@@ -63,7 +63,7 @@ class EWC(TransferStrategy):
 
 
 def fisher_of(generator: nn.Module, codes: Tensor, seed: int) -> dict[str, Tensor]:
-    """The diagonal Fisher information of each weight over codes (N, latent_dim), scaled to a mean of 1 over all."""
+    """The diagonal Fisher information of each weight over codes (N, *code_shape), scaled to a mean of 1 over all."""
     rng = stream(seed, "fisher/noise")
     weights = {name: weight for name, weight in generator.named_parameters() if weight.is_floating_point()}
     were_trained = {name: weight.requires_grad for name, weight in weights.items()}

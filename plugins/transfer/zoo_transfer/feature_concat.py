@@ -61,9 +61,9 @@ class FeatureDiscriminator(FrozenEncoderWrapper):
         self.used = min(config.stages, len(widths))
         self.head = FeatureHead(widths[-self.used :], config.channels)
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """x (N, *data.shape) -> the base's logits, each with the head's added, and the base's stages."""
-        logits, stages = self.base.discriminate(x)
+        logits, stages = self.judge_base(x, condition)
         features = self.encoder.features(x).stages[-self.used :]
         return DiscriminatorOutput(logits + self.strength * self.head(features), stages)
 

@@ -68,7 +68,7 @@ class FeatureDistillLoss(AuxiliaryLoss):
 class ImageDistillLoss(AuxiliaryLoss):
     """|G(z) - sg Dec(c)| / n for the codes c of the real batch, with z the code c as G takes it.
 
-    If G has another latent dimension and no other strategy maps codes to z, z is c projected onto its principal
+    If G has codes of another shape and no other strategy maps codes to z, z is c projected onto its principal
     components and scaled to N(0, I), followed by the last values of the batch's noise.
     """
 
@@ -95,7 +95,7 @@ class ImageDistillLoss(AuxiliaryLoss):
         if self.projection is None or context.to_latent is not None:
             return context.latent(code)
         z: Tensor = self.projection(code)
-        return torch.cat([z, context.z[:, z.shape[1] :]], 1)
+        return torch.cat([z, context.z.flatten(1)[:, z.shape[1] :]], 1).view_as(context.z)
 
 
 class FeatureDistill(TransferStrategy):
@@ -134,18 +134,18 @@ class FeatureDistill(TransferStrategy):
 
     def _plan_generator(self, source: Autoencoder, gan: GAN, planned: TransferPlan) -> None:
         teacher = build_teacher(source, gan, decoder=True)
-        if source.latent_dim == gan.latent_dim:
+        if source.code_shape == gan.code_shape:
             _add_loss(planned, "images", ImageDistillLoss(self.config, teacher, None), source, teacher)
             return
-        shared = min(source.latent_dim, gan.latent_dim)
-        projection = Projection(source.latent_dim, shared).to(device_of(gan))
+        shared = min(source.code_size, gan.code_size)
+        projection = Projection(source.code_size, (shared,)).to(device_of(gan))
         _add_loss(planned, "images", ImageDistillLoss(self.config, teacher, projection), source, teacher)
         fitted = memoize(lambda context: principal_components(context.codes(), shared))
-        how = f"principal components {shared} of {source.latent_dim}"
+        how = f"principal components {shared} of {source.code_size}"
         planned.edits += projection_edits("losses.images", how, fitted, "projection.")
         planned.required_tensors["losses.images"] |= {"projection.mean", "projection.matrix"}
         planned.notes.append(
-            f"feature-distill: codes of {source.latent_dim} values teach a generator that takes {gan.latent_dim} by "
+            f"feature-distill: codes of {source.code_size} values teach a generator that takes {gan.code_size} by "
             f"{shared} of their principal components, unless another strategy says how they enter it"
         )
 

@@ -20,7 +20,7 @@ def plan_fitted_prior(
     `how` describes the fit in the report. A prior with parameters (a flow) is frozen.
     """
     spec = normalise("prior", part)
-    prior = build_part("prior", spec, "prior", gan.latent_dim, seed=seed, device=device_of(gan))
+    prior = build_part("prior", spec, "prior", gan.code_shape, seed=seed, device=device_of(gan))
     fitted = memoize(lambda context: {name: value.float() for name, value in fit(context, spec).items()})
     names = set(prior.state_dict())
     return TransferPlan(

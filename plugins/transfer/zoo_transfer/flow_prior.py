@@ -42,8 +42,8 @@ class FittedFlow(TransferStrategy):
         config = self.config
 
         def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
-            flow: FlowPrior = build_part("prior", spec, "prior", gan.latent_dim, seed=config.seed)
-            return fit_flow(flow, context.codes(), config).state_dict()
+            flow: FlowPrior = build_part("prior", spec, "prior", gan.code_shape, seed=config.seed)
+            return fit_flow(flow, context.codes().flatten(1), config).state_dict()
 
         part = PartSpec("core/flow", {"layers": config.layers, "width": config.width})
         return plan_fitted_prior(gan, part, "flow fitted to the codes", fit, seed=config.seed)

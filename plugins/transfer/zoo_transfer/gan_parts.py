@@ -25,7 +25,7 @@ def with_component(gan: GAN, role: str, name: str, config: Any, *, inner: str = 
     """The GAN with the component `transfer/<name>` as its `generator` or `discriminator`, with fresh weights from
     `seed`. If `inner` is given, the new part wraps the old one, which becomes its child of that name."""
     spec = normalise(role, PartSpec(f"transfer/{name}", to_plain(config)))
-    sizes = (gan.data, gan.latent_dim) if role == "generator" else (gan.data,)
+    sizes = (gan.data, gan.code_shape) if role == "generator" else (gan.data,)
     part = build_part(role, spec, name, *sizes, seed=seed, device=device_of(gan))
     if inner:
         setattr(part, inner, gan.parts[role])
@@ -33,9 +33,9 @@ def with_component(gan: GAN, role: str, name: str, config: Any, *, inner: str = 
 
 
 def require_same_latent(source: Autoencoder, gan: GAN, strategy: str) -> None:
-    """Raises TransferError if the GAN's latent dimension is not the autoencoder's."""
-    if source.latent_dim != gan.latent_dim:
+    """Raises TransferError if the GAN's codes have another shape than the autoencoder's."""
+    if source.code_shape != gan.code_shape:
         raise TransferError(
-            f"{strategy}: the autoencoder's codes have {source.latent_dim} values, the GAN's {gan.latent_dim}",
-            f"Compose the GAN with latent_dim={source.latent_dim}.",
+            f"{strategy}: the autoencoder's codes are {list(source.code_shape)}, the GAN's {list(gan.code_shape)}",
+            f"Compose the GAN with code_shape={source.code_shape}.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -40,30 +41,32 @@ class Whitening(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, latent_dim: int) -> None:
+    def __init__(self, d: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("scale", torch.eye(latent_dim))
+        self.register_buffer("mean", torch.zeros(d))
+        self.register_buffer("scale", torch.eye(d))
 
     def forward(self, code: Tensor) -> Tensor:
-        """(N, latent_dim) -> (N, latent_dim)."""
-        return torch.linalg.solve_triangular(self.scale, (code - self.mean).T, upper=False).T
+        """(N, *code_shape) of d values -> the same shape."""
+        centred = code.flatten(1) - self.mean
+        return torch.linalg.solve_triangular(self.scale, centred.T, upper=False).T.view(code.shape)
 
 
 class Projection(nn.Module):
-    """A source code c as the z of a generator with another latent dimension: M (c - mean)."""
+    """A source code c as the z of a generator with codes of another shape: M (c - mean)."""
 
     mean: Tensor
     matrix: Tensor
 
-    def __init__(self, source_dim: int, latent_dim: int) -> None:
+    def __init__(self, source_dim: int, code_shape: tuple[int, ...]) -> None:
         super().__init__()
+        self.code_shape = code_shape
         self.register_buffer("mean", torch.zeros(source_dim))
-        self.register_buffer("matrix", torch.zeros(latent_dim, source_dim))
+        self.register_buffer("matrix", torch.zeros(math.prod(code_shape), source_dim))
 
     def forward(self, code: Tensor) -> Tensor:
-        """(N, source_dim) -> (N, latent_dim)."""
-        return (code - self.mean) @ self.matrix.T
+        """Codes (N, ...) of `source_dim` values -> (N, *code_shape)."""
+        return ((code.flatten(1) - self.mean) @ self.matrix.T).view(-1, *self.code_shape)
 
 
 class FittedGaussian(TransferStrategy):
@@ -72,8 +75,8 @@ class FittedGaussian(TransferStrategy):
 
     With `fold`, z = mu + L e enters the generator's first layer as W' = W L, b' = b + W mu; the GAN keeps the prior
     N(0, I), and its samples are those of the Gaussian. Without it, or if the generator has no such layer, the prior
-    becomes `core/gaussian`. A GAN with a smaller latent dimension gets the codes' largest principal components; a GAN
-    with a larger one gets all of them, and further values that the first layer does not read yet.
+    becomes `core/gaussian`. A GAN with smaller codes gets their largest principal components; a GAN with larger ones
+    gets all of them, and further values that the first layer does not read yet.
     """
 
     slots = frozenset({Slot.PRIOR})
@@ -84,9 +87,9 @@ class FittedGaussian(TransferStrategy):
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """Edits of the first layer and of `to_latent`, or of the prior `core/gaussian`."""
-        if gan.latent_dim != source.latent_dim:
+        if gan.code_shape != source.code_shape:
             return self._plan_resized(source, gan)
-        fitted = memoize(lambda context: fit_gaussian(context.codes(), self.config.ridge))
+        fitted = memoize(lambda context: fit_gaussian(context.codes().flatten(1), self.config.ridge))
         if self.config.fold and _can_fold(gan):
             return self._plan_folded(gan, fitted)
 
@@ -105,7 +108,7 @@ class FittedGaussian(TransferStrategy):
         edits = fold_affine(
             "generator", layer, first, how, lambda context: (fitted(context).scale, fitted(context).mean)
         )
-        whitening = Whitening(gan.latent_dim).to(next(gan.generator.parameters()).device)
+        whitening = Whitening(gan.code_size).to(next(gan.generator.parameters()).device)
         edits += [
             Edit("to_latent", "mean", "fitted", how, lambda context: fitted(context).mean.float()),
             Edit("to_latent", "scale", "fitted", how, lambda context: fitted(context).scale.float()),
@@ -119,16 +122,16 @@ class FittedGaussian(TransferStrategy):
         linear = isinstance(old, nn.Linear) and isinstance(new, nn.Linear)
         if not linear or old.bias is None or new.bias is None or old.out_features != new.out_features:  # type: ignore[union-attr]
             raise TransferError(
-                f"gaussian-prior: {source.latent_dim} values a code cannot be folded into {gan.latent_dim}: the first "
+                f"gaussian-prior: {source.code_size} values a code cannot be folded into {gan.code_size}: the first "
                 "layers of decoder and generator are not alike",
-                f"Compose the GAN with latent_dim={source.latent_dim}.",
+                f"Compose the GAN with code_shape={source.code_shape}.",
             )
         assert isinstance(new, nn.Linear)
         old_name, layer = name_of(old, source.decoder), name_of(new, gan.generator)  # type: ignore[arg-type]
-        fitted = memoize(lambda context: principal_components(context.codes(), gan.latent_dim, self.config.ridge))
-        fewer = gan.latent_dim < source.latent_dim
+        fitted = memoize(lambda context: principal_components(context.codes(), gan.code_size, self.config.ridge))
+        fewer = gan.code_size < source.code_size
         name = "principal components" if fewer else "gaussian fit of the codes, folded into"
-        how = f"{name} {gan.latent_dim} of {source.latent_dim}: decoder.{old_name}"
+        how = f"{name} {gan.code_size} of {source.code_size}: decoder.{old_name}"
 
         def weight(context: ApplyContext) -> Tensor:
             state = context.source.decoder.state_dict()
@@ -144,17 +147,17 @@ class FittedGaussian(TransferStrategy):
             Edit("generator", f"{layer}.bias", "adapted", f"{how}.bias", bias),
         ]
         planned = TransferPlan(gan, edits, required_tensors={"generator": {edit.tensor for edit in edits}})
-        _add_projection(planned, source.latent_dim, gan.latent_dim, how, fitted)
+        _add_projection(planned, source, gan, how, fitted)
         return planned
 
 
 def principal_components(codes: Tensor, k: int, ridge: float = 1e-4) -> GaussianFit:
-    """The mean (d,) of codes (N, d), and a scale (d, k) in float64 for k values of noise.
+    """The mean (d,) of codes (N, ...) of d values, and a scale (d, k) in float64 for k values of noise.
 
     The scale holds their k largest principal components; if k is larger than d, the Cholesky factor of their
     covariance, followed by zeros.
     """
-    fit = fit_gaussian(codes, ridge)
+    fit = fit_gaussian(codes.flatten(1), ridge)
     if k >= len(fit.mean):
         return GaussianFit(fit.mean, pad(fit.scale, (0, k - len(fit.mean))))
     values, vectors = torch.linalg.eigh(fit.scale @ fit.scale.T)
@@ -169,17 +172,17 @@ def projection_edits(net: str, how: str, fitted: Fit, prefix: str = "") -> list[
     ]
 
 
-def project_codes(planned: TransferPlan, source_dim: int, latent_dim: int) -> None:
-    """Add to the plan the map of codes to the z of another latent dimension: their principal components, scaled to
+def project_codes(planned: TransferPlan, source: Autoencoder, gan: GAN) -> None:
+    """Add to the plan the map of the source's codes to a z of another shape: their principal components, scaled to
     N(0, I)."""
-    how = f"principal components {min(source_dim, latent_dim)} of {source_dim}"
-    fitted = memoize(lambda context: principal_components(context.codes(), latent_dim))
-    _add_projection(planned, source_dim, latent_dim, how, fitted)
+    how = f"principal components {min(source.code_size, gan.code_size)} of {source.code_size}"
+    fitted = memoize(lambda context: principal_components(context.codes(), gan.code_size))
+    _add_projection(planned, source, gan, how, fitted)
 
 
-def _add_projection(planned: TransferPlan, source_dim: int, latent_dim: int, how: str, fitted: Fit) -> None:
+def _add_projection(planned: TransferPlan, source: Autoencoder, gan: GAN, how: str, fitted: Fit) -> None:
     device = next(planned.gan.generator.parameters()).device
-    planned.to_latent = Projection(source_dim, latent_dim).to(device)
+    planned.to_latent = Projection(source.code_size, gan.code_shape).to(device)
     planned.edits += projection_edits("to_latent", how, fitted)
     planned.required_tensors["to_latent"] = {"mean", "matrix"}
 

@@ -40,7 +40,8 @@ class FittedMixture(TransferStrategy):
 
         def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
             rng, shrinkage, ridge = stream(config.seed, "gmm-prior"), config.shrinkage, config.ridge
-            mixture = fit_mixture(context.codes(), config.components, rng, shrinkage=shrinkage, ridge=ridge)
+            codes = context.codes().flatten(1)
+            mixture = fit_mixture(codes, config.components, rng, shrinkage=shrinkage, ridge=ridge)
             return {"weights": mixture.weights, "means": mixture.means, "scales": mixture.scales}
 
         part = PartSpec("core/gmm", {"components": config.components})

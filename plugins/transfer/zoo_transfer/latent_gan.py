@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -48,15 +49,16 @@ class LatentGenerator(Generator):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, config: LatentGeneratorConfig, data: DataSpec, latent_dim: int) -> None:
+    def __init__(self, config: LatentGeneratorConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data = data
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
         device = torch.get_default_device().type
-        self.mapper = dense((latent_dim, *config.widths, latent_dim))
-        self.register_buffer("mean", torch.zeros(latent_dim))
-        self.register_buffer("scale", torch.ones(latent_dim))
-        self.generator = build_part("generator", config.generator, "decoder", data, latent_dim, device=device)
+        d = math.prod(code_shape)
+        self.mapper = dense((d, *config.widths, d))
+        self.register_buffer("mean", torch.zeros(d))
+        self.register_buffer("scale", torch.ones(d))
+        self.generator = build_part("generator", config.generator, "decoder", data, code_shape, device=device)
 
     @property
     def first(self) -> nn.Linear | None:  # type: ignore[override]
@@ -66,15 +68,19 @@ class LatentGenerator(Generator):
         return layer
 
     def codes(self, z: Tensor) -> Tensor:
-        """Noise (N, latent_dim) -> codes (N, latent_dim) for the decoder."""
-        return self.mean + self.scale * self.mapper(z)
+        """Noise (N, *code_shape) -> codes (N, *code_shape) for the decoder."""
+        return (self.mean + self.scale * self.standard_codes(z)).view(-1, *self.code_shape)
+
+    def standard_codes(self, z: Tensor) -> Tensor:
+        """Noise (N, *code_shape) -> standardised codes (N, d)."""
+        return self.mapper(z.flatten(1))
 
     def standardise(self, codes: Tensor) -> Tensor:
-        """Codes (N, latent_dim) -> standardised codes, as g gives them."""
-        return (codes - self.mean) / self.scale
+        """Codes (N, *code_shape) -> standardised codes (N, d), as g gives them."""
+        return (codes.flatten(1) - self.mean) / self.scale
 
     def forward(self, z: Tensor) -> Tensor:
-        """Noise (N, latent_dim) -> x (N, *data.shape)."""
+        """Noise (N, *code_shape) -> x (N, *data.shape)."""
         return self.generator(self.codes(z))
 
 
@@ -92,15 +98,20 @@ class CodeTask(nn.Module):
 
     @torch.no_grad()
     def real(self, images: Tensor, indices: Tensor) -> Tensor:
-        """Images (N, *data.shape) -> standardised codes (N, latent_dim)."""
+        """Images (N, *data.shape) -> standardised codes (N, d)."""
         return self._generator[0].standardise(self.teacher.code(images))
 
-    def fake(self, z: Tensor) -> Tensor:
-        """Noise (N, latent_dim) -> standardised codes (N, latent_dim)."""
-        return self._generator[0].mapper(z)
+    @property
+    def judges(self) -> DataSpec:
+        """Standardised flat codes."""
+        return DataSpec((math.prod(self._generator[0].code_shape),), kind="code", bounded=False)
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
-        """Standardised codes (N, latent_dim) -> the critic's value (N, 1)."""
+    def fake(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Noise (N, *code_shape) -> standardised codes (N, d)."""
+        return self._generator[0].standard_codes(z)
+
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
+        """Standardised codes (N, d) -> the critic's value (N, 1)."""
         return DiscriminatorOutput(self.critic(x), ())
 
     def trained_modules(self, side: Side) -> Mapping[str, nn.Module]:
@@ -133,7 +144,7 @@ class LatentGAN(TransferStrategy):
         assert isinstance(generator, LatentGenerator)
         teacher = build_teacher(source, gan)
         with seeded(config.seed, "latent-gan/critic", device_of(gan)), torch.device(device_of(gan)):
-            critic = dense((source.latent_dim, *config.widths, 1))
+            critic = dense((source.code_size, *config.widths, 1))
         edits = map_weights(source.decoder, "decoder", gan.generator, "generator", "generator.")
         decoder = {edit.tensor for edit in edits}
         edits += [
@@ -180,8 +191,8 @@ def dense(sizes: Sequence[int]) -> nn.Sequential:
 
 
 def _mean(context: ApplyContext) -> Tensor:
-    return context.codes().mean(0)
+    return context.codes().flatten(1).mean(0)
 
 
 def _scale(context: ApplyContext) -> Tensor:
-    return context.codes().std(0, unbiased=False).clamp(min=1e-6)
+    return context.codes().flatten(1).std(0, unbiased=False).clamp(min=1e-6)

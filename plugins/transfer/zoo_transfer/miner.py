@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from zoo.plugin import GAN, Autoencoder, DataSpec, Generator, Slot, TransferPlan, TransferStrategy, build_part
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    Generator,
+    Slot,
+    TransferPlan,
+    TransferStrategy,
+    build_part,
+    condition_arguments,
+    takes_condition,
+)
 from zoo_transfer.configs.wrappers import MinedGeneratorConfig, MinerConfig
 from zoo_transfer.gan_parts import with_component
 from zoo_transfer.latent_gan import dense
@@ -16,23 +29,30 @@ __all__ = ["MinedGenerator", "Miner"]
 class MinedGenerator(Generator):
     """x = G(u + a M(u)). M's last layer starts at 0, so that training starts from G itself."""
 
-    def __init__(self, config: MinedGeneratorConfig, data: DataSpec, latent_dim: int) -> None:
+    def __init__(self, config: MinedGeneratorConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data = data
-        self.latent_dim = latent_dim
+        self.code_shape = code_shape
         self.first: nn.Linear | None = None  # u enters G and M: a linear map of u cannot be folded into one layer
         self.strength = config.strength
-        self.miner = dense((latent_dim, *config.widths, latent_dim))
+        d = math.prod(code_shape)
+        self.miner = dense((d, *config.widths, d))
         last = self.miner[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         device = torch.get_default_device().type
-        self.generator = build_part("generator", config.generator, "generator", data, latent_dim, device=device)
+        self.generator = build_part("generator", config.generator, "generator", data, code_shape, device=device)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """u (N, latent_dim) -> x (N, *data.shape)."""
-        return self.generator(z + self.strength * self.miner(z))
+    @property
+    def conditional(self) -> bool:  # type: ignore[override]
+        """Whether G takes a condition."""
+        return takes_condition(self.generator)
+
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """u (N, *code_shape) -> x (N, *data.shape)."""
+        mined = z + self.strength * self.miner(z.flatten(1)).view_as(z)
+        return self.generator(mined, *condition_arguments(self.generator, condition))
 
 
 class Miner(TransferStrategy):

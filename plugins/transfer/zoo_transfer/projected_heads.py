@@ -106,9 +106,9 @@ class ProjectedDiscriminator(FrozenEncoderWrapper):
         self.heads = nn.ModuleList(heads)
         self.logit_groups = (*self.logit_groups, *(head.logits for head in heads))
 
-    def discriminate(self, x: Tensor) -> DiscriminatorOutput:
+    def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """x (N, *data.shape) -> all logits (N, k) and the base's stages."""
-        logits, stages = self.base.discriminate(x)
+        logits, stages = self.judge_base(x, condition)
         mixed = self.mixing(self.encoder.features(x).stages[-self.used :])
         heads = [self.strength * head(part) for head, part in zip(self.heads, mixed, strict=True)]
         return DiscriminatorOutput(torch.cat([logits, *heads], 1), stages)

@@ -39,7 +39,7 @@ class RandomEncoder(TransferStrategy):
         seed = seed_of(self.config.seed, "random-encoder")
         fresh = memoize(
             lambda context: build_autoencoder(
-                context.source.specs, context.source.data, context.source.latent_dim, seed=seed
+                context.source.specs, context.source.data, context.source.code_shape, seed=seed
             )
         )
 

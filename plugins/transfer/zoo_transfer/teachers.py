@@ -41,16 +41,16 @@ class Teacher(nn.Module):
         return self.encoder.features(convert_samples(x, self.data, source_data))  # type: ignore[operator]
 
     def features_and_code(self, x: Tensor) -> tuple[Features, Tensor]:
-        """x (N, *data.shape) -> features, and mean codes (N, latent_dim), in one pass."""
+        """x (N, *data.shape) -> features, and mean codes (N, *code_shape), in one pass."""
         features = self.features(x)
         return features, self.bottleneck(features.embedding).mean
 
     def code(self, x: Tensor) -> Tensor:
-        """x (N, *data.shape) -> mean codes (N, latent_dim)."""
+        """x (N, *data.shape) -> mean codes (N, *code_shape)."""
         return self.features_and_code(x)[1]
 
     def decode(self, code: Tensor) -> Tensor:
-        """Codes (N, latent_dim) -> samples (N, *data.shape)."""
+        """Codes (N, *code_shape) -> samples (N, *data.shape)."""
         assert self.decoder is not None, "build the teacher with decoder=True"
         source_data: DataSpec = self.decoder.data  # type: ignore[assignment]
         return convert_samples(self.decoder(code), source_data, self.data)
@@ -60,11 +60,11 @@ def build_teacher(source: Autoencoder, gan: GAN, *, decoder: bool = False) -> Te
     """A teacher with the source's structure and fresh weights, on the GAN's device; fill it with `teacher_edits`."""
     specs, device = source.specs, device_of(gan)
     encoder = build_part("encoder", specs["encoder"], "encoder", source.data, device=device)
-    sizes = encoder.embedding_dim, source.latent_dim
+    sizes = encoder.embedding_shape, source.code_shape
     bottleneck = build_part("bottleneck", specs["bottleneck"], "bottleneck", *sizes, device=device)
     copied_decoder = None
     if decoder:
-        sizes = source.data, source.latent_dim
+        sizes = source.data, source.code_shape
         copied_decoder = build_part("generator", specs["decoder"], "decoder", *sizes, device=device)
     return Teacher(gan.data, encoder, bottleneck, copied_decoder)
 

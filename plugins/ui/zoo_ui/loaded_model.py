@@ -81,7 +81,7 @@ class LoadedModel:
         return mean + truncation * (z - mean)
 
     def pictures(self, z: Tensor) -> Tensor:
-        """Codes (N, latent_dim) as uint8 images."""
+        """Codes (N, *code_shape) as uint8 images."""
         return to_uint8(self._generate(z), self.data)
 
     def sample(self, n: int, seed: int, truncation: float = 1.0) -> Any:
@@ -165,7 +165,7 @@ class LoadedModel:
     def _prior(self, n: int, seed: int) -> Tensor:
         if self.gan is not None:
             return self.gan.draw(n, seed)
-        return torch.randn(n, self._decoder().latent_dim, generator=stream(seed, "sample"))
+        return torch.randn(n, *self._decoder().code_shape, generator=stream(seed, "sample"))
 
     def _decoder(self) -> Autoencoder:
         assert self.autoencoder is not None, "without a GAN there is an autoencoder"

@@ -24,19 +24,19 @@ _FAR = 1e3
 class BottleneckCase(ForwardCase):
     """A bottleneck between an embedding and a code of these sizes."""
 
-    embedding_dim: int = 6
-    latent_dim: int = 6
+    embedding_shape: tuple[int, ...] = (6,)
+    code_shape: tuple[int, ...] = (6,)
     kind = "bottleneck"
 
     def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
         """The bottleneck with weights drawn from `seed`."""
         return build_part(
-            "bottleneck", self.spec, "case", self.embedding_dim, self.latent_dim, seed=seed, device=device
+            "bottleneck", self.spec, "case", self.embedding_shape, self.code_shape, seed=seed, device=device
         )
 
     def batch(self, n: int, device: str = "cpu") -> Tensor:
-        """n embeddings (n, embedding_dim)."""
-        return torch.randn(n, self.embedding_dim, generator=stream(n, "case")).to(device)
+        """n embeddings (n, *embedding_shape)."""
+        return torch.randn(n, *self.embedding_shape, generator=stream(n, "case")).to(device)
 
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
         """The mean and, if there is one, the log-variance."""
@@ -44,19 +44,19 @@ class BottleneckCase(ForwardCase):
         return (mean,) if logvar is None else (mean, logvar)
 
     def __str__(self) -> str:
-        return f"{super().__str__()}-{self.embedding_dim}-{self.latent_dim}"
+        return f"{super().__str__()}-{'x'.join(map(str, self.embedding_shape))}-{'x'.join(map(str, self.code_shape))}"
 
 
 def codes_have_the_declared_shape(case: BottleneckCase) -> None:
-    """Mean and log-variance are (N, latent_dim) for batches of 1, 2 and 3."""
+    """Mean and log-variance are (N, *code_shape) for batches of 1, 2 and 3."""
     for device in ("cpu", "meta"):
         net: Any = case.build(device=device).eval()
-        checks.check_bottleneck(net, case.embedding_dim, case.latent_dim, str(case))
-        assert net.latent_dim == case.latent_dim
+        checks.check_bottleneck(net, case.embedding_shape, case.code_shape, str(case))
+        assert net.code_shape == case.code_shape
         for n in (1, 2, 3):
             posterior = net(case.batch(n, device))
             assert isinstance(posterior, Posterior), f"it returns a {type(posterior).__name__}, not a Posterior"
-            assert all(tensor.shape == (n, case.latent_dim) for tensor in posterior if tensor is not None)
+            assert all(tensor.shape == (n, *case.code_shape) for tensor in posterior if tensor is not None)
 
 
 def gradients_reach_the_embedding(case: BottleneckCase) -> None:

@@ -115,18 +115,18 @@ class EncoderCase(NetworkCase):
 
 @dataclass(frozen=True)
 class GeneratorCase(NetworkCase):
-    """A generator of codes of `latent_dim` values."""
+    """A generator of codes of `code_shape`."""
 
-    latent_dim: int = 5
+    code_shape: tuple[int, ...] = (5,)
     kind = "generator"
 
     def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
         """The component with weights drawn from `seed`."""
-        return build_part("generator", self.spec, "case", self.data, self.latent_dim, seed=seed, device=device)
+        return build_part("generator", self.spec, "case", self.data, self.code_shape, seed=seed, device=device)
 
     def batch(self, n: int, device: str = "cpu") -> Tensor:
-        """n codes (n, latent_dim)."""
-        return torch.randn(n, self.latent_dim, generator=stream(n, "case")).to(device)
+        """n codes (n, *code_shape)."""
+        return torch.randn(n, *self.code_shape, generator=stream(n, "case")).to(device)
 
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
         """The samples."""

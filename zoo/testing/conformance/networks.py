@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ def features_have_the_declared_shapes(case: EncoderCase) -> None:
         for n in (1, 2, 3):
             x = case.batch(n, device)
             embedding, stages = net.features(x)
-            assert embedding.shape == (n, net.embedding_dim)
+            assert embedding.shape == (n, *net.embedding_shape)
             assert [stage.shape[:2] for stage in stages] == [(n, c) for c in net.stage_channels]
             assert device == "meta" or torch.equal(embedding, net(x)), "forward(x) is not the embedding"
 
@@ -68,8 +69,8 @@ def samples_have_the_declared_shape(case: GeneratorCase) -> None:
     """One sample of the data's shape per code, for batches of 1, 2 and 3."""
     for device in ("cpu", "meta"):
         net: Any = case.build(device=device).eval()
-        checks.check_generator(net, case.data, case.latent_dim, str(case))
-        assert (net.data, net.latent_dim) == (case.data, case.latent_dim)
+        checks.check_generator(net, case.data, case.code_shape, str(case))
+        assert (net.data, net.code_shape) == (case.data, case.code_shape)
         for n in (1, 2, 3):
             assert net(case.batch(n, device)).shape == (n, *case.data.shape)
 
@@ -91,12 +92,12 @@ def a_linear_map_of_z_folds_into_first(case: GeneratorCase) -> None:
     net: Any = briefly_trained(case).eval()
     if net.first is None:
         return
-    d = case.latent_dim
+    d = math.prod(case.code_shape)
     assert net.first.in_features == d
     rng = torch.Generator().manual_seed(0)
     z, matrix, shift = case.batch(4), torch.randn(d, d, generator=rng), torch.randn(d, generator=rng)
     with torch.no_grad():
-        expected = net(z @ matrix.T + shift)
+        expected = net((z.flatten(1) @ matrix.T + shift).view_as(z))
         net.first.bias += net.first.weight @ shift
         net.first.weight.copy_(net.first.weight @ matrix)
         torch.testing.assert_close(net(z), expected, rtol=1e-3, atol=1e-4 * (case.data.high - case.data.low))

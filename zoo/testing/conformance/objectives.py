@@ -37,7 +37,7 @@ class ObjectiveCase(ComponentCase):
 
     def autoencoder(self) -> Autoencoder:
         """The autoencoder, with fresh weights."""
-        return autoencoder(self.encoder, bottleneck=self.bottleneck, data=self.data, latent_dim=4, seed=0)
+        return autoencoder(self.encoder, bottleneck=self.bottleneck, data=self.data, code_shape=4, seed=0)
 
     def prepared(self, objective: AutoencoderObjective) -> Autoencoder:
         """The autoencoder, after `objective` has built its own nets for it, as in training."""

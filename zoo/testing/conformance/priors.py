@@ -22,30 +22,30 @@ __all__ = ["PRIOR_CHECKS", "PriorCase"]
 
 @dataclass(frozen=True)
 class PriorCase(ModuleCase):
-    """A prior over codes of `latent_dim` values."""
+    """A prior over codes of `code_shape`."""
 
-    latent_dim: int = 6
+    code_shape: tuple[int, ...] = (6,)
     kind = "prior"
 
     def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
         """The prior; its weights, if it has any, are initialised from `seed`."""
-        return build_part("prior", self.spec, "case", self.latent_dim, seed=seed, device=device)
+        return build_part("prior", self.spec, "case", self.code_shape, seed=seed, device=device)
 
     def sample(self, prior: nn.Module, n: int = 16, seed: int = 0) -> Tensor:
-        """n codes (n, latent_dim) from the random stream `seed`."""
+        """n codes (n, *code_shape) from the random stream `seed`."""
         return cast(Prior, prior).sample(n, stream(seed, "codes"))
 
     def __str__(self) -> str:
-        return f"{super().__str__()}-{self.latent_dim}"
+        return f"{super().__str__()}-{'x'.join(map(str, self.code_shape))}"
 
 
 def codes_have_the_declared_shape(case: PriorCase) -> None:
-    """float32, (n, latent_dim) for 1, 2 and 3 codes, with a random generator and without one."""
+    """float32, (n, *code_shape) for 1, 2 and 3 codes, with a random generator and without one."""
     prior: Any = case.build()
-    checks.check_prior(prior, case.latent_dim, str(case))
+    checks.check_prior(prior, case.code_shape, str(case))
     for n in (1, 2, 3):
         for codes in (case.sample(prior, n), prior.sample(n)):
-            assert codes.shape == (n, case.latent_dim), f"{n} codes have the shape {tuple(codes.shape)}"
+            assert codes.shape == (n, *case.code_shape), f"{n} codes have the shape {tuple(codes.shape)}"
             assert codes.dtype == torch.float32, f"codes are {codes.dtype}"
             assert codes.isfinite().all(), "a code is not finite"
 

@@ -44,7 +44,7 @@ class TransferCase(ComponentCase):
     generator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     bottleneck: PartLike = "gaussian"
     data: DataSpec = SMALL
-    latent_dim: int = 6
+    code_shape: tuple[int, ...] = (6,)
     kind = "transfer"
 
     def source(self, device: str = "cpu") -> Autoencoder:
@@ -54,7 +54,7 @@ class TransferCase(ComponentCase):
             self.generator,
             bottleneck=self.bottleneck,
             data=self.data,
-            latent_dim=self.latent_dim,
+            code_shape=self.code_shape,
             seed=1,
             device=device,
         ).eval()
@@ -282,7 +282,7 @@ def trainer_of(case: TransferCase, planned: TransferPlan) -> GANTrainer:
 def self_source(case: TransferCase) -> Autoencoder:
     """An autoencoder with the scratch GAN's own weights."""
     scratch, specs = case.gan(), case.source("meta").specs
-    source = build_autoencoder(specs, case.data, case.latent_dim, seed=1)
+    source = build_autoencoder(specs, case.data, case.code_shape, seed=1)
     source.decoder.load_state_dict(copied(scratch.generator))
     source.encoder.load_state_dict(copied(cast(nn.Module, scratch.discriminator.encoder)))
     return source.eval()

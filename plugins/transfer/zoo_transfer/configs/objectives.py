@@ -42,11 +42,8 @@ class EnergyDiscriminatorConfig:
     encoder: PartSpec
     bottleneck: PartSpec
     decoder: PartSpec
-    latent_dim: int
+    code_shape: tuple[int, ...]
     norm: Literal["l1", "l2"] = "l2"
-
-    def __post_init__(self) -> None:
-        check_ranges(self, latent_dim=(1, 65536))
 
 
 @dataclass(frozen=True)
