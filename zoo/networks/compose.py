@@ -158,10 +158,10 @@ def build_gan(
 def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> Any:
     """One component of a kind on `device`, initialised from the random stream of its role, with its pretrained weights
     unless saved values follow."""
-    with seeded(seed, role), torch.device(device):
+    with seeded(seed, role, device), torch.device(device):
         component = plugins.build(kind, spec, *arguments)
     if device != "meta":
-        with seeded(seed, f"{role}.fetch"):
+        with seeded(seed, f"{role}.fetch", device):
             fetch_weights(component, f"{kind} {spec.component}")
     return component
 
@@ -177,7 +177,7 @@ def build_discriminator(
         return discriminator
     encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
     checks.check_encoder(encoder, data, f"encoder {spec.component}", shapes=shapes)
-    with seeded(seed, "discriminator.head"), torch.device(device):
+    with seeded(seed, "discriminator.head", device), torch.device(device):
         return EncoderDiscriminator(encoder)
 
 

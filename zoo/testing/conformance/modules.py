@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zoo._utils.tensors import pack, unpack
 from zoo.testing.conformance.cases import ForwardCase, ModuleCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
+from zoo.testing.conformance.randomness import training_draws_from_torchs_generators_alone
 from zoo.testing.conformance.watch import watching
 
 __all__ = ["FORWARD_CHECKS", "STATE_CHECKS", "Check", "briefly_trained", "same_outputs"]
@@ -177,6 +178,7 @@ FORWARD_CHECKS: tuple[Check, ...] = (
     deep_copy_is_independent_and_equal,
     gradients_reach_every_parameter,
     eval_is_deterministic_and_changes_nothing,
+    training_draws_from_torchs_generators_alone,
     batch_mates_do_not_change_a_sample,
     inputs_are_left_alone,
 )

@@ -23,6 +23,7 @@ from zoo.testing.conformance.cases import SMALL, ComponentCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
+from zoo.training.trainer import seeded_step
 from zoo.transfers.apply import apply
 from zoo.transfers.plan import Slot, Source, TransferPlan, TransferStrategy
 from zoo.transfers.report import nets_of, report_on
@@ -243,8 +244,8 @@ def a_saved_state_continues_to_the_bit(case: TransferCase) -> None:
         resumed.streams[name].set_state(rng.get_state())
     rows = torch.arange(8)
     for shown in (24, 32):
-        trainer.step(rows, shown)
-        resumed.step(rows, shown)
+        seeded_step(trainer, rows, shown)
+        seeded_step(resumed, rows, shown)
     for name, module in trainer.modules.items():
         assert same(copied(module), resumed.modules[name].state_dict()), f"{name} differs after resuming"
 
@@ -293,7 +294,7 @@ def steps(trainer: GANTrainer, count: int) -> Tensor:
     shown = []
     for i in range(count):
         shown.append(batches.next())
-        trainer.step(shown[-1], i * _TRAINING.batch)
+        seeded_step(trainer, shown[-1], i * _TRAINING.batch)
     return torch.cat(shown)
 
 
