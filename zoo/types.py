@@ -117,6 +117,10 @@ class Component:
     `target` is a class or function that builds the component; `config` is a dataclass in a module that does not import
     torch. A component named `*` with `names="package.module:function"` is a family: the function, which must not import
     torch either, lists its names, and the config's field `name` selects one.
+
+    `migrate` names a function in a module that does not import torch, `migrate(version: str, config: Mapping) ->
+    Mapping`: settings that an older `version` of the plugin wrote into a release or a recipe, as settings of today. An
+    earlier name of the component goes into `aliases`.
     """
 
     kind: Kind
@@ -126,6 +130,7 @@ class Component:
     summary: str = ""
     aliases: tuple[str, ...] = ()
     names: str = ""
+    migrate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
                 break
         _previews(entries)
     else:
-        click.echo(f"No release matches {pattern!r}. `pip install zoo-starter` brings some.", err=True)
+        from zoo.plugins import install_command
+
+        click.echo(f"No release matches {pattern!r}. `{install_command('zoo-starter')}` brings some.", err=True)
 
 
 @click.command()

@@ -18,7 +18,6 @@ from zoo.data.grids import grid, png_bytes
 from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import discriminator_kind
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.utils import check_finite
 from zoo.networks.vectors import record_vectors
@@ -128,7 +127,7 @@ def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> P
     check_finite(module, role)
     kind = {"decoder": "generator"}.get(role, role)
     if role == "discriminator":
-        kind = discriminator_kind(spec.component)
+        kind = plugins.discriminator_kind(spec.component)
     plugin = plugins.find_component(kind, spec.component).plugin
     file = f"{role}.safetensors"
     files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})
