@@ -135,7 +135,7 @@ def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> P
     return PartEntry(
         role=role,
         component=spec.component,
-        plugin=f"{plugin.distribution}=={plugin.version}",
+        plugin=plugin.recorded,
         config=dict(spec.config),
         file=file,
         sha256=pin.sha256,
