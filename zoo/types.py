@@ -27,6 +27,7 @@ __all__ = [
     "Preparation",
     "RunFacts",
     "Selection",
+    "TrainedBy",
     "Watcher",
     "as_part",
 ]
@@ -204,6 +205,14 @@ class Origin:
     manifest: str
     source: str = ""
     adapted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedBy:
+    """The run that gave weights their values: its recipe as plain data, and the sha256 of the weights that it gave."""
+
+    recipe: Mapping[str, Any]
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

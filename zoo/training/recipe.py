@@ -139,7 +139,8 @@ class AdversarialTraining:
 @dataclass(frozen=True)
 class AutoencoderSection:
     """The parts of an autoencoder; `generator` is its decoder. With a `source`, a release's name or folder, training
-    goes on from its weights and the parts are its own; a run keeps which release that was."""
+    goes on from its weights and the parts are its own; a run keeps which release that was. `trained_by` is the recipe
+    of the run whose autoencoder this one continues, if zoo trained it."""
 
     encoder: PartLike = "dcgan"
     generator: PartLike | None = None
@@ -148,6 +149,7 @@ class AutoencoderSection:
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
     source: str | None = None
     origin: Origin | None = None
+    trained_by: Recipe | None = None
 
 
 @dataclass(frozen=True)
@@ -164,13 +166,14 @@ class SourceStructure:
 @dataclass(frozen=True)
 class TransferSection:
     """`source` is a release's name, a folder, or `autoencoder` for the one of this recipe. A run also keeps the sha256
-    of the source's weights, its structure, and the release that it came from."""
+    of the source's weights, its structure, the release that it came from, and the recipe of the run that trained it."""
 
     source: str = "autoencoder"
     strategy: str | tuple[PartLike, ...] = "decoder-init+encoder-init"
     sha256: str | None = None
     structure: SourceStructure | None = None
     origin: Origin | None = None
+    trained_by: Recipe | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strategy", parse_strategy(self.strategy))
@@ -243,7 +246,9 @@ class ParentSection:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate."""
+    """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate.
+
+    `plugins` has the plugin of each of a run's components, `name==version`: settings of older versions are migrated."""
 
     data: DataConfig
     format: int = 1
@@ -258,6 +263,7 @@ class Recipe:
     generate: GenerateSection | None = None
     discriminate: DiscriminateSection | None = None
     parent: ParentSection | None = None
+    plugins: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.format != 1:
@@ -290,7 +296,12 @@ class Recipe:
                 for key, value in parent.overridden.items()
             }
             parent = replace(parent, run=public_source(parent.run), overridden=overridden)
-        return replace(self, data=replace(self.data, source=public_source(self.data.source)), parent=parent)
+        sections: dict[str, Any] = {
+            name: replace(section, trained_by=section.trained_by and section.trained_by.public())
+            for name in ("autoencoder", "transfer")
+            if (section := getattr(self, name)) is not None
+        }
+        return replace(self, data=replace(self.data, source=public_source(self.data.source)), parent=parent, **sections)
 
 
 def read_recipe(path: Path) -> Recipe:
