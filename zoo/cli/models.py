@@ -84,14 +84,16 @@ def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("name", shell_complete=completing.complete_model)
 @click.option("--files", is_flag=True, help="Check the files alone; imports no torch.")
+@click.option("--recipe", is_flag=True, help="Also rehearse its recipe: all that comes before the training.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the first tensor that differs, as it was and is.")
 @options.json_option
-def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
+def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: bool) -> None:
     """Check every byte of a release and replay its test vectors, offline.
 
     \b
     zoo verify dcgan.glyphs-sans32
     zoo verify release/ --files
+    zoo verify release/ --recipe
     """
     from zoo.registry.index import open_release
     from zoo.release.folder import verify_files
@@ -99,8 +101,10 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     folder, manifest = open_release(name)
     verify_files(folder, manifest)
     differences, first = ([], "") if files else _replay(folder, manifest, save)
+    obstacle = _rehearse(folder, manifest) if recipe else ""
     if as_json:
         facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
+        facts |= {"obstacle": obstacle} if recipe else {}
         show.print_json(facts | {"first": first, "differences": differences})
     elif differences:
         click.echo(f"{manifest.name}: every file is whole, but {len(differences)} test vectors differ.")
@@ -109,8 +113,16 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     else:
         done = "" if files else " and every test vector is reproduced"
         click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pinned)} files are whole{done}.")
+        if recipe:
+            click.echo(f"Its recipe cannot be run again: {obstacle}." if obstacle else "Its recipe can be run again.")
     if differences:
         raise SystemExit(1)
+
+
+def _rehearse(folder: Path, manifest: Any) -> str:
+    from zoo.training.rehearsal import rehearse_release
+
+    return rehearse_release(folder, manifest)
 
 
 def _row(entry: Any) -> tuple[object, ...]:

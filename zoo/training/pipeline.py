@@ -19,13 +19,14 @@ from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
-from zoo.training.again import check_names, require_again
+from zoo.training.again import require_again
 from zoo.training.api import Run, resume, train
 from zoo.training.recipe import AdversarialTraining, GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, format_changes
 from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_source, pretrained
 from zoo.training.recipe_of import recipe_of_autoencoder
 from zoo.training.recipe_parts import migrated
+from zoo.training.rehearsal import check_names
 from zoo.training.run_dir import RunDirectory
 from zoo.transfers.apply import TransferResult, explain, transfer
 from zoo.transfers.parse import is_auto

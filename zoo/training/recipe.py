@@ -35,6 +35,7 @@ __all__ = [
     "Recipe",
     "SourceStructure",
     "TransferSection",
+    "parse_recipe",
     "read_recipe",
     "recipe_from_plain",
     "write_recipe",
@@ -307,14 +308,23 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe file. Raises ConfigError naming the file, the key and what is allowed."""
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(
             f"there is no recipe {path}", "Say `zoo train autoencoder` or `zoo train gan`, or give a .toml file."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
-        raise ConfigError(f"{path} cannot be read as TOML: {error}", "Mend that line.") from None
-    return recipe_from_plain(values, path.name)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}", "Check its rights.") from None
+    return parse_recipe(data, str(path))
+
+
+def parse_recipe(data: bytes, what: str) -> Recipe:
+    """The recipe in the bytes of a file called `what`. Raises ConfigError naming the key and what is allowed."""
+    try:
+        values: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
+        raise ConfigError(f"{what} cannot be read as TOML: {error}", "Mend that line.") from None
+    return recipe_from_plain(values, Path(what).name)
 
 
 def recipe_from_plain(values: Mapping[str, Any], owner: str) -> Recipe:

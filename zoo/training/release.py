@@ -14,6 +14,7 @@ from torch import nn
 from zoo import plugins
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack
+from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes
 from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
@@ -25,8 +26,9 @@ from zoo.registry.load import VECTORS
 from zoo.release.card import card
 from zoo.release.folder import pin_file, read_pinned, write_release
 from zoo.release.manifest import MANIFEST, FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
+from zoo.training.again import obstacle
 from zoo.training.image_sample import ImageSample
-from zoo.training.recipe import Recipe, write_recipe
+from zoo.training.recipe import Recipe, parse_recipe, write_recipe
 from zoo.types import Metric
 
 __all__ = ["Trained", "write_measured", "write_pair"]
@@ -83,7 +85,7 @@ def write_pair(
         metrics=tuple(trained.metrics),
         credits=(trained.sample.credit,) if trained.sample.credit else (),
     )
-    files["README.md"] = card(manifest).encode()
+    files["README.md"] = _card(manifest, trained.recipe)
     manifest = replace(manifest, files=_pins(files, parts))
     write_release(Path(folder), manifest, files)
     return manifest
@@ -93,8 +95,8 @@ def write_measured(
     folder: Path, manifest: Manifest, out: str | Path, *, version: str, metrics: Sequence[Metric]
 ) -> Manifest:
     """Write the release in `folder` into `out` as another version with these figures, in place of those of the same
-    name, data, split and features. Nothing else changes but its card. Raises ReleaseError, IntegrityError or
-    StorageError.
+    name, data, split and features. Nothing else changes but its card, and private paths in its recipe, which are
+    shortened. Raises ReleaseError, IntegrityError, ConfigError or StorageError.
     """
     if version == manifest.version:
         raise ReleaseError(
@@ -108,10 +110,30 @@ def write_measured(
     kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
     files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
     changed = replace(manifest, version=version, metrics=(*kept, *metrics))
-    files["README.md"] = card(changed).encode()
+    if manifest.recipe is None:
+        files["README.md"] = card(changed).encode()
+    else:
+        name = manifest.recipe.file
+        recipe = parse_recipe(files[name], name)
+        if recipe.public() != recipe:  # earlier versions published the paths of its author's machine
+            files[name] = write_recipe(recipe.public())
+            changed = replace(changed, recipe=RecipeEntry(name, pin_file(files[name]).sha256))
+        files["README.md"] = _card(changed, recipe)
     changed = replace(changed, files=_pins(files, changed.parts))
     write_release(Path(out), changed, files)
     return changed
+
+
+def _card(manifest: Manifest, recipe: Recipe) -> bytes:
+    """The card, with what the recipe says of how the release was made."""
+    before = recipe.transfer.trained_by if recipe.transfer is not None else None
+    whence = "an autoencoder that was brought in memory"
+    if recipe.autoencoder is not None:
+        whence = "the autoencoder trained in the same run"
+    elif before is not None:
+        source = public_source(before.data.source)
+        whence = f"an autoencoder that was trained before it ({before.training.images:,} images of {source})"
+    return card(manifest, obstacle=obstacle(recipe), autoencoder=whence).encode()
 
 
 def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
