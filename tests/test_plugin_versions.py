@@ -13,7 +13,7 @@ from helpers import SHAPE, released
 
 import zoo
 from zoo import plugins
-from zoo.errors import IntegrityError, PluginError, ReleaseError
+from zoo.errors import ConfigError, IntegrityError, PluginError, ReleaseError, UnknownName
 from zoo.registry import parts
 from zoo.registry.load import replay
 from zoo.release.folder import read_manifest
@@ -203,6 +203,42 @@ def test_a_renamed_component_is_found_by_its_alias_and_gets_its_name_of_today(sh
     assert loaded.autoencoder is not None
     assert loaded.autoencoder.specs["encoder"].component == "fastgan/tiny"
     assert replay(release, read_manifest(release)) == []
+
+
+@pytest.fixture
+def run(shelf: Shelf, images_file: Path, tmp_path: Path) -> Path:
+    """A run that zoo-fastgan 0.1.0 began."""
+    shelf.install("0.1.0")
+    encoder = {"component": "fastgan/small", "config": {"width": 5}}
+    model = zoo.autoencoder(encoder, "dcgan", shape=SHAPE, latent_dim=6)
+    training = {"batch": 8, "checkpoint_every": 8}
+    zoo.train(model, str(images_file), out=tmp_path / "run", images=16, training=training)
+    return tmp_path / "run"
+
+
+def test_a_run_of_an_older_version_goes_on_after_a_migration(shelf: Shelf, run: Path, tmp_path: Path) -> None:
+    before = (run / "recipe.toml").read_text()
+    assert 'fastgan = "zoo-fastgan==0.1.0"' in before
+    shelf.install("0.2.0", setting="channels", more='migrate="MODULE_config:migrate"')
+    opened = zoo.open_run(run).autoencoder
+    assert opened is not None
+    assert opened.specs["encoder"].config == {"channels": 5}
+    assert zoo.resume(run).shown == 16
+    assert (run / "recipe.toml").read_text() == before
+    child = zoo.resume(run, override={"images": 24}, out=tmp_path / "child")
+    assert child.recipe.plugins is not None
+    assert child.recipe.plugins["fastgan"] == "zoo-fastgan==0.2.0"
+    assert zoo.resume(tmp_path / "child").shown == 24
+
+
+def test_a_run_that_no_longer_opens_names_both_versions(shelf: Shelf, run: Path) -> None:
+    shelf.install("0.2.0", setting="channels")
+    with pytest.raises(ConfigError, match=r"has no setting 'width' \(the recipe was " + BOTH) as caught:
+        zoo.open_run(run)
+    assert caught.value.hint == INSTALL
+    shelf.remove()
+    with pytest.raises(UnknownName, match="which is not installed"):
+        zoo.open_run(run)
 
 
 def test_no_text_of_a_stranger_becomes_a_command(shelf: Shelf, release: Path) -> None:

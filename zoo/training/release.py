@@ -109,19 +109,26 @@ def write_measured(
     new = {key(metric) for metric in metrics}
     kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
     files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
-    changed = replace(manifest, version=version, metrics=(*kept, *metrics))
-    if manifest.recipe is None:
-        files["README.md"] = card(changed).encode()
-    else:
-        name = manifest.recipe.file
-        recipe = parse_recipe(files[name], name)
-        if recipe.public() != recipe:  # earlier versions published the paths of its author's machine
-            files[name] = write_recipe(recipe.public())
-            changed = replace(changed, recipe=RecipeEntry(name, pin_file(files[name]).sha256))
-        files["README.md"] = _card(changed, recipe)
+    changed = _with_public_recipe(replace(manifest, version=version, metrics=(*kept, *metrics)), files)
     changed = replace(changed, files=_pins(files, changed.parts))
     write_release(Path(out), changed, files)
     return changed
+
+
+def _with_public_recipe(manifest: Manifest, files: dict[str, bytes]) -> Manifest:
+    """The manifest, with the recipe and the card among `files` as a release publishes them: earlier versions of zoo
+    left private paths in a recipe."""
+    if manifest.recipe is None:
+        files["README.md"] = card(manifest).encode()
+        return manifest
+    name = manifest.recipe.file
+    recipe = parse_recipe(files[name], name)
+    if recipe.public() != recipe:
+        files[name] = write_recipe(recipe.public())
+        entry = RecipeEntry(name, pin_file(files[name]).sha256)
+        manifest = replace(manifest, recipe=entry, files=_pins(files, manifest.parts))
+    files["README.md"] = _card(manifest, recipe)
+    return manifest
 
 
 def _card(manifest: Manifest, recipe: Recipe) -> bytes:
