@@ -94,7 +94,7 @@ class Shelf:
 def forget() -> None:
     plugins.load.cache_clear()
     plugins.host.cache_clear()
-    parts._print_once.cache_clear()
+    parts._told.clear()
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def _release(name: str, as_json: bool) -> None:
     ]
     if manifest.lineage is not None:
         source = manifest.lineage.source
-        origin = f"{source.name} {source.version}" if source else "an autoencoder of its own"
+        origin = f"{source.name} {source.version}" if source else "an autoencoder without a release"
         if source and source.adapted:
             origin += f", adapted with {source.adapted:,} images"
         rows.append(("transfer", f"{manifest.lineage.strategy} from {origin}"))

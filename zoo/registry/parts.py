@@ -3,7 +3,6 @@ with. Nothing here imports torch."""
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,9 @@ from zoo.release.manifest import Manifest, PartEntry
 from zoo.types import PartSpec
 
 __all__ = ["current_specs", "naming_versions", "tell_versions"]
+
+_told: set[str] = set()
+"""What was printed in this process."""
 
 
 def current_specs(manifest: Manifest) -> dict[str, PartSpec]:
@@ -48,9 +50,10 @@ def naming_versions(manifest: Manifest, roles: Iterable[str]) -> Iterator[None]:
 def tell_versions(manifest: Manifest, name: str) -> None:
     """Print on stderr, once a process, which parts of the release `name` were made with another version of a plugin."""
     differing = [recorded for recorded in _recorded(manifest) if plugins.differs(recorded)]
-    if differing:
-        label = f"{manifest.name} {manifest.version}"
-        _print_once(f"warning: {label} was {_versions(differing)}. Check that it computes the same: zoo verify {name}")
+    said = f"warning: {manifest.name} {manifest.version} was {_versions(differing)}."
+    if differing and said not in _told:
+        _told.add(said)
+        print(sanitize(f"{said} Check that it computes the same: zoo verify {name}"), file=sys.stderr)
 
 
 def _recorded(manifest: Manifest) -> list[str]:
@@ -72,8 +75,3 @@ def _kind(part: PartEntry) -> str:
     if part.role == "discriminator":
         return plugins.discriminator_kind(part.component)
     return {"decoder": "generator"}.get(part.role, part.role)
-
-
-@functools.cache
-def _print_once(text: str) -> None:
-    print(sanitize(text), file=sys.stderr)

@@ -30,7 +30,6 @@ def require_again(recipe: Recipe) -> None:
     if reason := obstacle(recipe):
         raise ConfigError(
             f"this recipe cannot be run again: {reason}",
-            "Take its [parent] table out; or go on from that run: zoo resume RUN --override KEY=VALUE --out NEW"
-            if "its run went on" in reason
-            else "Give it an [autoencoder] table, or transfer.source a release's name.",
+            "Give it an [autoencoder] table, or transfer.source a release's name, and take out a [parent] table; "
+            "or go on from a run: zoo resume RUN --override KEY=VALUE --out NEW",
         )
