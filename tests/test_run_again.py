@@ -183,6 +183,16 @@ def test_a_rehearsal_finds_a_source_that_is_gone_or_has_other_weights_and_an_unk
     manifest = with_recipe(release, tmp_path / "gone", gone)
     with pytest.raises(ReleaseError, match=r"cannot be run again: there is no model 'dcgan\.nowhere'"):
         rehearse_release(tmp_path / "gone", manifest)
+    assert recipe.transfer.trained_by is not None
+    before = recipe.transfer.trained_by
+    assert before.autoencoder is not None
+    training = replace(before.autoencoder.training, objective="vea")
+    before = replace(before, autoencoder=replace(before.autoencoder, training=training))
+    manifest = with_recipe(
+        release, tmp_path / "lossy", replace(recipe, transfer=replace(recipe.transfer, trained_by=before))
+    )
+    with pytest.raises(ReleaseError, match="cannot be run again: there is no objective 'vea'"):
+        rehearse_release(tmp_path / "lossy", manifest)
     other = replace(recipe, transfer=replace(recipe.transfer, source="dcgan.blobs"))
     manifest = with_recipe(release, tmp_path / "other", other)
     with pytest.raises(ReleaseError, match="does not hold the autoencoder that this recipe began with"):

@@ -12,6 +12,7 @@ from zoo.release.manifest import Manifest
 from zoo.training.again import obstacle, require_again
 from zoo.training.recipe import Recipe, parse_recipe
 from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_source, pretrained
+from zoo.training.recipe_of import normalised_losses
 from zoo.training.recipe_parts import migrated
 from zoo.transfers.apply import explain
 from zoo.transfers.strategies import check_strategy
@@ -52,7 +53,12 @@ def rehearse_release(folder: Path, manifest: Manifest) -> str:
 
 
 def check_names(recipe: Recipe) -> None:
-    """Raises UnknownName or ConfigError for a strategy or a metric that does not exist."""
+    """Raises UnknownName or ConfigError for a strategy, a loss or a metric that does not exist, or a wrong setting of a
+    loss."""
+    if recipe.autoencoder is not None:
+        normalised_losses(recipe.autoencoder.training)
+    if recipe.gan is not None:
+        normalised_losses(recipe.gan.training)
     if recipe.transfer is not None:
         check_strategy(recipe.transfer.strategies)
     if recipe.evaluation is not None:
@@ -64,10 +70,16 @@ def _autoencoder(recipe: Recipe) -> Autoencoder | None:
     section, transfer = recipe.autoencoder, recipe.transfer
     if section is not None:
         if section.trained_by is not None:
-            return _autoencoder(migrated(section.trained_by))
+            return _trained_before(section.trained_by)
         return pretrained(section) or compose_autoencoder(section, recipe.data.spec, recipe.seed, "meta")
     if transfer is None:
         return None
     if transfer.trained_by is not None and transfer.source == "autoencoder":
-        return _autoencoder(migrated(transfer.trained_by))
+        return _trained_before(transfer.trained_by)
     return named_source(transfer)
+
+
+def _trained_before(recipe: Recipe) -> Autoencoder | None:
+    recipe = migrated(recipe)
+    check_names(recipe)
+    return _autoencoder(recipe)
