@@ -58,7 +58,7 @@ def test_a_release_says_what_its_autoencoder_began_as(source: Path, images_file:
     assert manifest.lineage is not None
     assert manifest.lineage.source is not None
     assert (manifest.lineage.source.name, manifest.lineage.source.adapted) == ("dcgan.blobs", 32)
-    assert "which then learnt 32 of these images" in (tmp_path / "release" / "README.md").read_text()
+    assert "which then learnt 32 images" in (tmp_path / "release" / "README.md").read_text()
     opened = open_run(tmp_path / "run" / "autoencoder").autoencoder
     assert opened is not None
     assert opened.origin == manifest.lineage.source

@@ -58,7 +58,12 @@ def test_a_release_comes_back_as_it_was_pushed(
     folder = Path(cli("pull", "-q", "hub:ann/x@v1.0.0", env=stranger).stdout.strip())
     hf("download", "ann/x", "--local-dir", tmp_path / "plain", env=stranger)
     for path in release.iterdir():
-        assert (folder / path.name).read_bytes() == (tmp_path / "plain" / path.name).read_bytes() == path.read_bytes()
+        pulled = (folder / path.name).read_bytes()
+        assert pulled == (tmp_path / "plain" / path.name).read_bytes()
+        assert pulled == path.read_bytes() or path.name in ("README.md", "zoo.json")
+    card_there = (folder / "README.md").read_text()
+    assert card_there == (release / "README.md").read_text().replace('load("dcgan.blobs")', 'load("hub:ann/x")')
+    assert 'zoo.load("hub:ann/x")' in card_there
     assert cli("verify", str(folder), env=stranger).returncode == 0
 
 

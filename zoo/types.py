@@ -31,6 +31,7 @@ __all__ = [
     "RunFacts",
     "Scaling",
     "Selection",
+    "TrainedBy",
     "Watcher",
     "WeightsOrigin",
     "as_code_shape",
@@ -203,6 +204,10 @@ class Component:
     `target` is a class or function that builds the component; `config` is a dataclass in a module that does not import
     torch. A component named `*` with `names="package.module:function"` is a family: the function, which must not import
     torch either, lists its names, and the config's field `name` selects one.
+
+    `migrate` names a function in a module that does not import torch, `migrate(version: str, config: Mapping) ->
+    Mapping`: settings that an older `version` of the plugin wrote into a release or a recipe, as settings of today. An
+    earlier name of the component goes into `aliases`.
     """
 
     kind: Kind
@@ -212,6 +217,7 @@ class Component:
     summary: str = ""
     aliases: tuple[str, ...] = ()
     names: str = ""
+    migrate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +329,14 @@ class WeightsOrigin:
     def __str__(self) -> str:
         source = f"{self.repository}@{self.commit[:12]}" if self.repository else self.file
         return f"{source} ({self.license})" if self.license else source
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedBy:
+    """The run that gave weights their values: its recipe as plain data, and the sha256 of the weights that it gave."""
+
+    recipe: Mapping[str, Any]
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,9 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
                 break
         _previews(entries)
     else:
-        click.echo(f"No release matches {pattern!r}. `pip install zoo-starter` brings some.", err=True)
+        from zoo.plugins import install_command
+
+        click.echo(f"No release matches {pattern!r}. `{install_command('zoo-starter')}` brings some.", err=True)
 
 
 @click.command()
@@ -83,14 +85,16 @@ def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("name", shell_complete=completing.complete_model)
 @click.option("--files", is_flag=True, help="Check the files alone; imports no torch.")
+@click.option("--recipe", is_flag=True, help="Also rehearse its recipe: all that comes before the training.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the first tensor that differs, as it was and is.")
 @options.json_option
-def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
+def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: bool) -> None:
     """Check every byte of a release and replay its test vectors, offline.
 
     \b
     zoo verify dcgan.glyphs-sans32
     zoo verify release/ --files
+    zoo verify release/ --recipe
     """
     from zoo.registry.index import open_release
     from zoo.release.folder import verify_files
@@ -98,8 +102,10 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     folder, manifest = open_release(name)
     verify_files(folder, manifest)
     differences, first = ([], "") if files else _replay(folder, manifest, save)
+    obstacle = _rehearse(folder, manifest) if recipe else ""
     if as_json:
         facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
+        facts |= {"obstacle": obstacle} if recipe else {}
         show.print_json(facts | {"first": first, "differences": differences})
     elif differences:
         click.echo(f"{manifest.name}: every file is whole, but {len(differences)} test vectors differ.")
@@ -108,8 +114,16 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     else:
         done = "" if files else " and every test vector is reproduced"
         click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pinned)} files are whole{done}.")
+        if recipe:
+            click.echo(f"Its recipe cannot be run again: {obstacle}." if obstacle else "Its recipe can be run again.")
     if differences:
         raise SystemExit(1)
+
+
+def _rehearse(folder: Path, manifest: Any) -> str:
+    from zoo.training.rehearsal import rehearse_release
+
+    return rehearse_release(folder, manifest)
 
 
 def _row(entry: Any) -> tuple[object, ...]:
@@ -155,7 +169,7 @@ def _release(name: str, as_json: bool) -> None:
     ]
     if manifest.lineage is not None:
         source = manifest.lineage.source
-        origin = f"{source.name} {source.version}" if source else "an autoencoder of its own"
+        origin = f"{source.name} {source.version}" if source else "an autoencoder without a release"
         if source and source.adapted:
             origin += f", adapted with {source.adapted:,} images"
         rows.append(("transfer", f"{manifest.lineage.strategy} from {origin}"))

@@ -44,7 +44,7 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
             [(c.component.kind, c.component.name, c.plugin.name, c.component.summary) for c in listed],
         )
     else:
-        click.echo(f"No component matches. Bundled plugins: pip install {' '.join(host.BUNDLED)}", err=True)
+        click.echo(f"No component matches. Bundled plugins: {host.install_command(*host.BUNDLED)}", err=True)
 
 
 @click.group(invoke_without_command=False)
@@ -99,7 +99,7 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
     )
     missing = [name for name in host.BUNDLED if name not in {plugin.distribution for plugin in listed}]
     if missing:
-        click.echo(f"Not installed: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
+        click.echo(f"Not installed: {', '.join(missing)}. In a checkout: {host.install_command(*missing)}")
 
 
 @plugins.command("check", short_help="Run the conformance checks on a plugin.")

@@ -14,7 +14,7 @@ from torch import nn
 
 from zoo import plugins
 from zoo._utils.seeds import seeded
-from zoo.errors import CompositionError, UnknownName
+from zoo.errors import CompositionError
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
@@ -29,7 +29,6 @@ __all__ = [
     "build_discriminator",
     "build_gan",
     "build_part",
-    "discriminator_kind",
     "gan",
 ]
 
@@ -170,7 +169,7 @@ def build_discriminator(
     spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu", shapes: bool = True
 ) -> Discriminator:
     """A discriminator component, or an encoder component with a head of one logit."""
-    if discriminator_kind(spec.component) == "discriminator":
+    if plugins.discriminator_kind(spec.component) == "discriminator":
         discriminator: Discriminator = build_part(
             "discriminator", spec, "discriminator", data, seed=seed, device=device
         )
@@ -182,22 +181,7 @@ def build_discriminator(
 
 
 def _normalise_discriminator(spec: PartSpec) -> PartSpec:
-    return plugins.normalise(discriminator_kind(spec.component), spec)
-
-
-def discriminator_kind(name: str) -> str:
-    """The kind of the component that `name` means as a discriminator: `discriminator`, or else `encoder`.
-
-    Raises UnknownName."""
-    try:
-        plugins.find_component("discriminator", name)
-    except UnknownName as unknown:
-        try:
-            plugins.find_component("encoder", name)
-        except UnknownName as error:
-            raise error if "ambiguous" not in unknown.message else unknown from None
-        return "encoder"
-    return "discriminator"
+    return plugins.normalise(plugins.discriminator_kind(spec.component), spec)
 
 
 def _data(shape: tuple[int, ...] | None, data: DataSpec | None) -> DataSpec:

@@ -1,4 +1,4 @@
-"""The model card: README.md of a release, made from its manifest alone. No torch.
+"""The model card: README.md of a release, made from its manifest and what its recipe says. No torch.
 
 Everything printed is escaped unless the template asks for code or YAML, so a credit line or a config cannot
 add HTML, break a table or end the front matter.
@@ -21,7 +21,7 @@ from zoo.release.tags import fact_tags
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["card", "hub_license"]
+__all__ = ["card", "card_on_hub", "hub_license"]
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#$!])")
 
@@ -42,15 +42,23 @@ class _Ready(str):
     __slots__ = ()
 
 
-def card(manifest: Manifest) -> str:
+def card(manifest: Manifest, *, obstacle: str = "", autoencoder: str = "an autoencoder without a release") -> str:
     """The README.md of a release: front matter for the Hub, samples, use, parts, training, figures, credits.
 
-    The manifest may pin a README.md or not: nothing of `files` is printed but whether samples.png is there.
+    The manifest may pin a README.md or not: nothing of `files` is printed but whether samples.png is there. `obstacle`
+    says why the recipe cannot be run again, as a clause; `autoencoder` says what a GAN was transferred from if that is
+    no release.
     """
     parts = [manifest.parts[role] for role in ROLES if role in manifest.parts]
     sampled = "samples.png" in manifest.files
-    text: str = _template().render(m=manifest, parts=parts, sampled=sampled)
+    facts = {"obstacle": obstacle, "autoencoder": autoencoder}
+    text: str = _template().render(m=manifest, parts=parts, sampled=sampled, **facts)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def card_on_hub(text: str, name: str, repo: str) -> str:
+    """The card of the release `name` as the repository `repo` of the Hub shows it: its code loads it from there."""
+    return re.sub(rf'zoo\.load\("(?:{re.escape(name)}|hub:[^"]*)"\)', f'zoo.load("hub:{repo}")', text)
 
 
 def hub_license(expression: str) -> str:

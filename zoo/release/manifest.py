@@ -136,9 +136,8 @@ class Sampling:
 class Lineage:
     """The transfer that a GAN comes from: the strategy, the images shown since, and the autoencoder.
 
-    `weights` is the SHA-256 of the autoencoder's weights; `source` is their release, or None if the autoencoder was
-    trained in the same run. `tensors` is the transfer's report as rows of plain values, one per tensor of the final
-    networks.
+    `weights` is the SHA-256 of the autoencoder's weights; `source` is the release that it came from, or None. `tensors`
+    is the transfer's report as rows of plain values, one per tensor of the final networks.
     """
 
     strategy: str

@@ -7,15 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo._utils.files import write_folder_atomically
 from zoo._utils.text import front_matter
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
-from zoo.release.folder import read_manifest, read_manifest_bytes, read_pinned, verify_files
-from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
+from zoo.release.card import card_on_hub
+from zoo.release.folder import pin_file, read_manifest, read_manifest_bytes, read_pinned, verify_files
+from zoo.release.manifest import MANIFEST, Manifest, manifest_bytes, parse_manifest
 from zoo.remote.address import check_repo
 from zoo.remote.client import hub_errors, use_plain_uploads, with_retries
 from zoo.remote.published import Repository, look_up
@@ -55,8 +56,9 @@ def push(
 ) -> Published:
     """Publish a release folder as `namespace/name` on the Hub, as the user that the Hub's client is logged in as.
 
-    It is checked first: pinned files, a complete card, a version that is free, and a strict load with test vectors in a
-    new process. Then one commit on top of the current one is tagged `v<version>`. Pushing the same bytes again changes
+    It is checked first: pinned files, a complete card, a version that is free, and in a new process a strict load with
+    test vectors and a rehearsal of the recipe. The card is published with the repository's address in its code, pinned
+    anew. Then one commit on top of the current one is tagged `v<version>`. Pushing the same bytes again changes
     nothing; the same version with other bytes is refused. `dry_run` is a folder to write the upload to; then the Hub is
     not asked at all. `sign_key` is a private key to sign with. `private` applies to a new repository only.
     Raises ReleaseError, IntegrityError or RemoteError; then nothing was published.
@@ -64,18 +66,17 @@ def push(
     check_repo(repo)
     folder = Path(folder)
     manifest = _check(folder)
-    if dry_run is not None:
-        prove(folder)
-    else:
-        use_plain_uploads()
-        if not look_up(repo, manifest, read_manifest_bytes(folder)).published:
-            prove(folder)
     files = {name: read_pinned(folder, name, entry) for name, entry in manifest.pinned.items()}
     files[MANIFEST] = read_manifest_bytes(folder)
     if parse_manifest(files[MANIFEST], str(folder / MANIFEST)) != manifest:
         raise IntegrityError(
             f"{folder / MANIFEST} changed while it was checked", "Push again when nothing writes there."
         )
+    _address_card(files, manifest, repo)
+    if dry_run is None:
+        use_plain_uploads()
+    if dry_run is not None or not look_up(repo, manifest, files[MANIFEST]).published:
+        prove(folder, manifest)
     if sign_key is not None:
         files[SIGNATURE] = sign(files[MANIFEST], Path(sign_key))
     sizes = {name: len(data) for name, data in sorted(files.items())}
@@ -91,20 +92,26 @@ def push(
     return Published(repo, manifest.version, sizes, commit, already)
 
 
-def prove(folder: Path) -> None:
-    """Load the release in a new process and replay its test vectors. Raises ReleaseError or IntegrityError."""
-    command = [sys.executable, "-m", "zoo", "verify", str(folder.absolute()), "--json"]
+def prove(folder: Path, manifest: Manifest) -> None:
+    """Load the release in a new process, replay its test vectors and rehearse its recipe. Raises ReleaseError or
+    IntegrityError."""
+    command = [sys.executable, "-m", "zoo", "verify", str(folder.absolute()), "--recipe", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
     try:
-        differences = json.loads(done.stdout)["differences"]
+        proof = json.loads(done.stdout)
+        differences, obstacle = proof["differences"], proof["obstacle"]
     except (ValueError, KeyError, TypeError):
         error = next((line for line in done.stderr.splitlines() if line.startswith("error: ")), "error: it crashed")
-        raise ReleaseError(f"{folder} does not load in a new process: {error[7:]}", f"zoo verify {folder}") from None
+        raise ReleaseError(
+            f"{folder} is not proved in a new process: {error[7:]}", f"zoo verify {folder} --recipe"
+        ) from None
     if differences:
         raise IntegrityError(
             f"{folder}: a new process computes another {differences[0]['name']} than the test vectors",
             f"zoo verify {folder}  shows the first difference. Make the release again on this machine.",
         )
+    if obstacle:
+        _check_claim(folder, manifest, obstacle)
 
 
 def _check(folder: Path) -> Manifest:
@@ -113,6 +120,26 @@ def _check(folder: Path) -> Manifest:
     verify_files(folder, manifest)
     _check_card(folder, manifest)
     return manifest
+
+
+def _check_claim(folder: Path, manifest: Manifest, obstacle: str) -> None:
+    """Raises ReleaseError if the card promises that a recipe runs again that cannot."""
+    text = read_pinned(folder, _CARD, manifest.files[_CARD]).decode("utf-8", "replace")
+    if "runs it again" in text:
+        raise ReleaseError(
+            f"{folder / _CARD} says that the recipe runs it again, which it cannot: {obstacle}",
+            "Make the release again with `zoo release`: its card then says so.",
+        )
+
+
+def _address_card(files: dict[str, bytes], manifest: Manifest, repo: str) -> None:
+    """Let the card among `files` load the release from the repository, and pin it anew."""
+    text = files[_CARD].decode("utf-8", "replace")
+    addressed = card_on_hub(text, manifest.name, repo)
+    if addressed != text:
+        files[_CARD] = addressed.encode()
+        pins = {**manifest.files, _CARD: pin_file(files[_CARD])}
+        files[MANIFEST] = manifest_bytes(replace(manifest, files=pins))
 
 
 def _check_card(folder: Path, manifest: Manifest) -> None:

@@ -45,8 +45,6 @@ from zoo.training.rebuild import (
     fork,
     images_of,
     rebuild,
-    recipe_of_autoencoder,
-    recipe_of_gan,
     structure_on,
     with_engine,
 )
@@ -58,6 +56,8 @@ from zoo.training.recipe import (
     Recipe,
     write_recipe,
 )
+from zoo.training.recipe_of import recipe_of_autoencoder, recipe_of_gan
+from zoo.training.recipe_parts import migrated
 from zoo.training.release import Trained, write_pair
 from zoo.training.run_dir import RECIPE, RunDirectory, is_run
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
@@ -65,7 +65,7 @@ from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import trackers
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
-from zoo.types import Event, Metric, RunFacts, Watcher
+from zoo.types import Event, Metric, RunFacts, TrainedBy, Watcher
 
 __all__ = ["Run", "open_model", "open_run", "resume", "train"]
 
@@ -198,7 +198,7 @@ def train(
         run_dir.begin(recipe)
         trainer: AutoencoderTrainer | GANTrainer
         if isinstance(model, Autoencoder):
-            model.origin = None  # its weights are no longer those
+            model.origin = model.trained_by = None  # its weights are no longer those
             trainer = AutoencoderTrainer(model, image_set, chosen, seed, runner)
         else:
             _keep_transfer(model, run_dir, image_set, chosen_gan.images)
@@ -364,20 +364,22 @@ def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, ima
     if isinstance(model, Autoencoder):
         began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
         model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
+        model.trained_by = TrainedBy(to_plain(recipe), digest(model))
         return Run(folder, recipe, shown, model, None, images)
     return Run(folder, recipe, shown, _source(recipe, folder), model, images)
 
 
 def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
     """The autoencoder that a transfer began with, from the run's folder."""
-    if recipe.transfer is None or recipe.transfer.structure is None:
+    transfer = migrated(recipe).transfer
+    if transfer is None or transfer.structure is None:
         return None
-    source = structure_on(recipe.transfer.structure, "cpu")
+    source = structure_on(transfer.structure, "cpu")
     path = folder / _SOURCE
     if not path.is_file():
         raise IntegrityError(f"{path} is gone: what the transfer began with", "Put it back, or run the transfer again.")
     source.load_state_dict(unpack(path.read_bytes(), str(path)), strict=True)
-    if digest(source) != recipe.transfer.sha256:
+    if digest(source) != transfer.sha256:
         raise TransferError(f"{path} is not the autoencoder that the run began with", "Run the transfer again.")
     return source.eval()
 

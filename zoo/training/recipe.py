@@ -35,6 +35,7 @@ __all__ = [
     "Recipe",
     "SourceStructure",
     "TransferSection",
+    "parse_recipe",
     "read_recipe",
     "recipe_from_plain",
     "write_recipe",
@@ -141,7 +142,8 @@ class AdversarialTraining:
 @dataclass(frozen=True)
 class AutoencoderSection:
     """The parts of an autoencoder; `generator` is its decoder. With a `source`, a release's name or folder, training
-    goes on from its weights and the parts are its own; a run keeps which release that was."""
+    goes on from its weights and the parts are its own; a run keeps which release that was. `trained_by` is the recipe
+    of the run whose autoencoder this one continues, if zoo trained it."""
 
     encoder: PartLike = "dcgan"
     generator: PartLike | None = None
@@ -150,6 +152,7 @@ class AutoencoderSection:
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
     source: str | None = None
     origin: Origin | None = None
+    trained_by: Recipe | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "code_shape", as_code_shape(self.code_shape))
@@ -169,13 +172,14 @@ class SourceStructure:
 @dataclass(frozen=True)
 class TransferSection:
     """`source` is a release's name, a folder, or `autoencoder` for the one of this recipe. A run also keeps the sha256
-    of the source's weights, its structure, and the release that it came from."""
+    of the source's weights, its structure, the release that it came from, and the recipe of the run that trained it."""
 
     source: str = "autoencoder"
     strategy: str | tuple[PartLike, ...] = "decoder-init+encoder-init"
     sha256: str | None = None
     structure: SourceStructure | None = None
     origin: Origin | None = None
+    trained_by: Recipe | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strategy", parse_strategy(self.strategy))
@@ -252,7 +256,9 @@ class ParentSection:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate."""
+    """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate.
+
+    `plugins` has the plugin of each of a run's components, `name==version`: settings of older versions are migrated."""
 
     data: DataConfig
     format: int = 1
@@ -267,6 +273,7 @@ class Recipe:
     generate: GenerateSection | None = None
     discriminate: DiscriminateSection | None = None
     parent: ParentSection | None = None
+    plugins: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.format != 1:
@@ -299,20 +306,34 @@ class Recipe:
                 for key, value in parent.overridden.items()
             }
             parent = replace(parent, run=public_source(parent.run), overridden=overridden)
-        return replace(self, data=replace(self.data, source=public_source(self.data.source)), parent=parent)
+        sections: dict[str, Any] = {
+            name: replace(section, trained_by=section.trained_by and section.trained_by.public())
+            for name in ("autoencoder", "transfer")
+            if (section := getattr(self, name)) is not None
+        }
+        return replace(self, data=replace(self.data, source=public_source(self.data.source)), parent=parent, **sections)
 
 
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe file. Raises ConfigError naming the file, the key and what is allowed."""
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(
             f"there is no recipe {path}", "Say `zoo train autoencoder` or `zoo train gan`, or give a .toml file."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
-        raise ConfigError(f"{path} cannot be read as TOML: {error}", "Mend that line.") from None
-    return recipe_from_plain(values, path.name)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}", "Check its rights.") from None
+    return parse_recipe(data, str(path))
+
+
+def parse_recipe(data: bytes, what: str) -> Recipe:
+    """The recipe in the bytes of a file called `what`. Raises ConfigError naming the key and what is allowed."""
+    try:
+        values: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
+        raise ConfigError(f"{what} cannot be read as TOML: {error}", "Mend that line.") from None
+    return recipe_from_plain(values, Path(what).name)
 
 
 def recipe_from_plain(values: Mapping[str, Any], owner: str) -> Recipe:

@@ -13,7 +13,16 @@ from zoo.training.recipe import Recipe
 __all__ = ["Change", "changes", "differences", "flat", "format_changes", "overridden", "short_value"]
 
 _MOST_LISTED = 6
-_DERIVED = ("transfer.structure.", "transfer.origin.", "transfer.sha256", "data.sha256", "parent.", "name")
+_DERIVED = (
+    "transfer.structure.",
+    "transfer.origin.",
+    "transfer.trained_by.",
+    "transfer.sha256",
+    "autoencoder.trained_by.",
+    "data.sha256",
+    "parent.",
+    "name",
+)
 """Keys whose values follow from others."""
 
 
@@ -45,8 +54,8 @@ def differences(recipes: Sequence[Recipe | None]) -> list[tuple[str, tuple[Any, 
 
 
 def flat(recipe: Recipe) -> dict[str, Any]:
-    """Every setting by its dotted key."""
-    return _flat(to_plain(recipe))
+    """Every setting by its dotted key; versions of plugins are none."""
+    return {key: value for key, value in _flat(to_plain(recipe)).items() if "plugins" not in key.split(".")}
 
 
 def format_changes(listed: Iterable[Change]) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zoo import plugins
 from zoo._utils.seeds import stream
-from zoo.networks.compose import build_discriminator, build_part, discriminator_kind
+from zoo.networks.compose import build_discriminator, build_part
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.types import Discriminator, Encoder
 from zoo.types import DataSpec, PartSpec
@@ -140,7 +140,7 @@ class DiscriminatorCase(NetworkCase):
     @property
     def kind(self) -> str:
         """`discriminator`, or `encoder` if only an encoder has the name."""
-        return discriminator_kind(self.component)
+        return plugins.discriminator_kind(self.component)
 
     def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
         """The discriminator with weights drawn from `seed`."""

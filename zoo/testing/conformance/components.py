@@ -10,6 +10,7 @@ from zoo import plugins
 from zoo.config import from_plain, settings_of, to_plain
 from zoo.errors import ConfigError
 from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.migration import MIGRATION_CHECKS
 
 __all__ = ["COMPONENT_CHECKS", "imports_torch"]
 
@@ -17,7 +18,7 @@ __all__ = ["COMPONENT_CHECKS", "imports_torch"]
 def plugin_and_config_modules_import_no_torch(case: ComponentCase) -> None:
     """Listing components and checking settings must not take the seconds that importing torch takes."""
     component = case.registered.component
-    paths = [path for path in (component.config, component.names) if path]
+    paths = [path for path in (component.config, component.names, component.migrate) if path]
     assert not imports_torch(case.registered.plugin.target, *(path.partition(":")[0] for path in paths))
 
 
@@ -67,4 +68,5 @@ COMPONENT_CHECKS = (
     config_survives_plain_data,
     unknown_settings_are_refused,
     same_component_by_id_and_by_case,
+    *MIGRATION_CHECKS,
 )
