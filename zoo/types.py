@@ -16,6 +16,7 @@ from zoo.errors import ConfigError, near
 
 __all__ = [
     "KINDS",
+    "Case",
     "Component",
     "DataSpec",
     "Event",
@@ -116,7 +117,8 @@ class Component:
 
     `target` is a class or function that builds the component; `config` is a dataclass in a module that does not import
     torch. A component named `*` with `names="package.module:function"` is a family: the function, which must not import
-    torch either, lists its names, and the config's field `name` selects one.
+    torch either, lists its names, and the config's field `name` selects one. `cases="package.module:function"` names a
+    function without arguments that gives the `Case`s on which `zoo plugins check` checks the component.
     """
 
     kind: Kind
@@ -126,6 +128,22 @@ class Component:
     summary: str = ""
     aliases: tuple[str, ...] = ()
     names: str = ""
+    cases: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Settings and sizes on which a component is meant to work, for the conformance checks.
+
+    `config` are its settings as plain data; one of a family has the setting `name`. `data` is what a network is built
+    for, `latent_dim` the size of the codes of a generator, bottleneck or prior, `embedding_dim` that of a bottleneck's
+    embeddings. None stands for the checks' own default.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    data: DataSpec | None = None
+    latent_dim: int | None = None
+    embedding_dim: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from zoo._utils.seeds import stream
 from zoo.networks import checks
-from zoo.networks.compose import build_part
 from zoo.networks.types import Posterior
 from zoo.testing.conformance.cases import ForwardCase
 from zoo.testing.conformance.modules import FORWARD_CHECKS, Check, briefly_trained
@@ -28,11 +27,10 @@ class BottleneckCase(ForwardCase):
     latent_dim: int = 6
     kind = "bottleneck"
 
-    def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
-        """The bottleneck with weights drawn from `seed`."""
-        return build_part(
-            "bottleneck", self.spec, "case", self.embedding_dim, self.latent_dim, seed=seed, device=device
-        )
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The sizes of embedding and code."""
+        return (self.embedding_dim, self.latent_dim)
 
     def batch(self, n: int, device: str = "cpu") -> Tensor:
         """n embeddings (n, embedding_dim)."""

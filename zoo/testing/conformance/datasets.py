@@ -24,10 +24,6 @@ class DatasetCase(ComponentCase):
 
     kind = "dataset"
 
-    def build(self) -> Any:
-        """The data set."""
-        return plugins.build("dataset", self.spec)
-
 
 def images_are_bytes_of_one_shape(case: DatasetCase) -> None:
     """uint8, (N, H, W) or (N, H, W, C), at least two of them, not all equal."""

@@ -29,10 +29,6 @@ class MetricCase(ComponentCase):
 
     kind = "metric"
 
-    def build(self) -> Any:
-        """The feature space."""
-        return plugins.build("metric", self.spec)
-
     def images(self, n: int, shape: tuple[int, ...] = (3, 32, 32)) -> Tensor:
         """n noisy images (n, *shape) in [-1, 1]."""
         return 2 * torch.rand(n, *shape, generator=stream(n, "images")) - 1

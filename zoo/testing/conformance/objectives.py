@@ -31,10 +31,6 @@ class ObjectiveCase(ComponentCase):
     data: DataSpec = SMALL
     kind = "objective"
 
-    def build(self) -> Any:
-        """The objective."""
-        return plugins.build("objective", self.spec)
-
     def autoencoder(self) -> Autoencoder:
         """The autoencoder, with fresh weights."""
         return autoencoder(self.encoder, bottleneck=self.bottleneck, data=self.data, latent_dim=4, seed=0)

@@ -12,24 +12,24 @@ from torch import Tensor, nn
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack, unpack
 from zoo.networks import checks
-from zoo.networks.compose import build_part
 from zoo.networks.types import Prior
-from zoo.testing.conformance.cases import ModuleCase
+from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.modules import STATE_CHECKS, Check
 
 __all__ = ["PRIOR_CHECKS", "PriorCase"]
 
 
 @dataclass(frozen=True)
-class PriorCase(ModuleCase):
+class PriorCase(ComponentCase):
     """A prior over codes of `latent_dim` values."""
 
     latent_dim: int = 6
     kind = "prior"
 
-    def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
-        """The prior; its weights, if it has any, are initialised from `seed`."""
-        return build_part("prior", self.spec, "case", self.latent_dim, seed=seed, device=device)
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The code's size."""
+        return (self.latent_dim,)
 
     def sample(self, prior: nn.Module, n: int = 16, seed: int = 0) -> Tensor:
         """n codes (n, latent_dim) from the random stream `seed`."""

@@ -33,9 +33,9 @@ class RegulariserCase(ComponentCase):
     data: DataSpec = SMALL
     kind = "regulariser"
 
-    def build(self) -> Any:
+    def build(self, seed: int = 0, device: str = "cpu") -> Any:
         """The penalty, prepared as the trainer prepares it."""
-        built = plugins.build("regulariser", self.spec)
+        built = super().build(seed, device)
         if hasattr(built, "prepare"):
             built.prepare(self.data, _BATCH)
         return built

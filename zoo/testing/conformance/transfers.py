@@ -62,9 +62,9 @@ class TransferCase(ComponentCase):
         """The GAN to transfer into, with fresh weights."""
         return gan(like=self.source("meta"), seed=2, device=device)
 
-    def strategy(self) -> TransferStrategy:
-        """The strategy as the case configures it."""
-        return cast(TransferStrategy, plugins.build("transfer", self.spec))
+    def attempt(self) -> None:
+        """Plan on the meta device. Raises ConfigError if the strategy, or a part of the autoencoder, refuses."""
+        plan(self.source("meta"), self.gan("meta"), resolve_strategies([self.spec]))
 
     def images(self) -> ImageSet:
         """64 images of noise, 48 of them to train on."""
@@ -83,7 +83,7 @@ class TransferCase(ComponentCase):
 
 def slots_and_requires_have_the_right_types(case: TransferCase) -> None:
     """`slots` is a frozenset of `Slot`s, `requires` one of `Source`s."""
-    strategy = case.strategy()
+    strategy = case.build()
     assert isinstance(strategy.slots, frozenset)
     assert all(isinstance(slot, Slot) for slot in strategy.slots)
     assert isinstance(strategy.requires, frozenset)
@@ -151,7 +151,7 @@ def a_noop_strategy_equals_scratch(case: TransferCase) -> None:
     """With its `noop_config()` the nets after 20 steps are bitwise equal to training from scratch. If it has none, its
     docstring says why; then a strategy that only copies weights (slots of G or D, and at most a schedule) equals
     scratch if the autoencoder has the scratch nets' own weights."""
-    strategy = case.strategy()
+    strategy = case.build()
     config = strategy.noop_config()
     if config is not None:
         part = PartSpec(case.registered.id, to_plain(config))
@@ -199,7 +199,7 @@ def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
     scratch = GANTrainer(TransferPlan(case.gan()), images, _TRAINING, seed=0)
     transferred = trainer_of(case, case.transferred(case.source(), case.gan()))
     assert torch.equal(steps(scratch, 5), steps(transferred, 5)), "the batches differ"
-    slots = case.strategy().slots
+    slots = case.build().slots
     may_differ = {"codes": slots & {Slot.PRIOR, Slot.TASK}, "losses": slots & {Slot.OBJECTIVE, Slot.LOSS, Slot.RECIPE}}
     for name, rng in scratch.streams.items():
         assert may_differ.get(name) or torch.equal(rng.get_state(), transferred.streams[name].get_state()), (
