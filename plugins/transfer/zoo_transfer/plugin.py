@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from zoo.plugin import Component, Kind, hook
+from zoo_transfer.cases import CASES
 
 ZOO_API = 2
 
@@ -60,7 +61,14 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
 def zoo_components() -> Iterable[Component]:
     """The strategies, and the networks and losses that some of them put into a GAN."""
     return [
-        Component(kind, name, f"zoo_transfer.{target}", f"zoo_transfer.configs.{_config(target, module)}", summary)
+        Component(
+            kind,
+            name,
+            f"zoo_transfer.{target}",
+            f"zoo_transfer.configs.{_config(target, module)}",
+            summary,
+            cases=f"zoo_transfer.cases:{CASES[kind, name]}" if (kind, name) in CASES else "",
+        )
         for kind, rows in _COMPONENTS.items()
         for name, (target, module, summary) in rows.items()
     ]

@@ -14,9 +14,9 @@ from zoo.testing.conformance.cases import ComponentCase, ForwardCase
 from zoo.testing.conformance.components import COMPONENT_CHECKS, Check
 from zoo.testing.conformance.watch import watching
 
-__all__ = ["FORWARD_CHECKS", "STATE_CHECKS", "Check", "assert_close", "briefly_trained", "same_outputs"]
+__all__ = ["FORWARD_CHECKS", "STATE_CHECKS", "Check", "assert_close", "assert_shape", "briefly_trained", "same_outputs"]
 
-_ROUNDING = 1e-5
+_ROUNDING = 1e-4
 """How much a sample's output may change with the batch's size, as a fraction of the largest output."""
 
 
@@ -188,6 +188,11 @@ def assert_close(one: Tensor, other: Tensor, tolerance: float, what: str) -> Non
     allowed = tolerance * max(1.0, float(one.detach().abs().max()))
     difference = _difference(one, other)
     assert difference <= allowed, f"{what} differ by up to {difference:.3g}; rounding explains {allowed:.3g}"
+
+
+def assert_shape(tensor: Tensor, shape: tuple[int, ...], what: str) -> None:
+    """`tensor` has this shape."""
+    assert tuple(tensor.shape) == shape, f"{what} have the shape {tuple(tensor.shape)}, declared {shape}"
 
 
 def _difference(one: Tensor, other: Tensor) -> float:

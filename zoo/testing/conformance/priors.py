@@ -14,7 +14,7 @@ from zoo._utils.tensors import pack, unpack
 from zoo.networks import checks
 from zoo.networks.types import Prior
 from zoo.testing.conformance.cases import ComponentCase
-from zoo.testing.conformance.modules import STATE_CHECKS, Check
+from zoo.testing.conformance.modules import STATE_CHECKS, Check, assert_shape
 
 __all__ = ["PRIOR_CHECKS", "PriorCase"]
 
@@ -45,14 +45,15 @@ def codes_have_the_declared_shape(case: PriorCase) -> None:
     checks.check_prior(prior, case.latent_dim, str(case))
     for n in (1, 2, 3):
         for codes in (case.sample(prior, n), prior.sample(n)):
-            assert codes.shape == (n, case.latent_dim), f"{n} codes have the shape {tuple(codes.shape)}"
+            assert_shape(codes, (n, case.latent_dim), "codes")
             assert codes.dtype == torch.float32, f"codes are {codes.dtype}"
             assert codes.isfinite().all(), "a code is not finite"
 
 
 def codes_differ_from_each_other(case: PriorCase) -> None:
     """No two of 64 codes are equal."""
-    assert len(case.sample(case.build(), 64).unique(dim=0)) == 64
+    different = len(case.sample(case.build(), 64).unique(dim=0))
+    assert different == 64, f"of 64 codes {different} are different"
 
 
 def the_stream_decides_the_codes(case: PriorCase) -> None:
