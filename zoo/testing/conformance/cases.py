@@ -52,8 +52,8 @@ class ComponentCase(ABC):
         return build_part(self.kind, self.spec, "case", *self.arguments, seed=seed, device=device)
 
     def attempt(self) -> None:
-        """Build what the checks need, on the meta device. Raises ConfigError if the component refuses this case."""
-        self.build(device="meta")
+        """Build what the checks need. Raises ConfigError if the component refuses this case."""
+        self.build()
 
     @property
     def spec(self) -> PartSpec:
@@ -76,6 +76,10 @@ class ComponentCase(ABC):
 
 class ForwardCase(ComponentCase):
     """A module that maps a batch to one or more tensors."""
+
+    def attempt(self) -> None:
+        """Build it on the meta device. Raises ConfigError if the component refuses this case."""
+        self.build(device="meta")
 
     @abstractmethod
     def batch(self, n: int, device: str = "cpu") -> Tensor:

@@ -53,9 +53,10 @@ def the_config_is_immutable(case: ComponentCase) -> None:
 
 
 def unknown_settings_are_refused(case: ComponentCase) -> None:
-    """A misspelt setting is an error, and not ignored."""
-    known = [setting.name for setting in settings_of(type(case.settings))]
-    for key in sorted({*(name + "x" for name in known), "no_such_setting"} - set(known)):
+    """A misspelt setting, or one that is an attribute of the class alone, is an error, and not ignored."""
+    cls = type(case.settings)
+    known = {setting.name for setting in settings_of(cls)}
+    for key in sorted({*(name + "x" for name in known), "no_such_setting", *typing.get_type_hints(cls)} - known):
         error = _config_error(case, key)
         assert error, f"the unknown setting {key!r} was accepted"
         assert key in error, f"the error does not name {key!r}: {error}"

@@ -144,7 +144,7 @@ def outputs_have_the_dtype_of_the_net(case: ForwardCase) -> None:
     """A float32 net gives float32, and after `.to(torch.float64)` it gives float64."""
     for dtype in (torch.float32, torch.float64):
         net = case.build().eval().to(dtype)
-        for i, output in enumerate(case.outputs(net, case.batch(2).to(dtype))):
+        for i, output in enumerate(case.outputs(net, case.batch(1).to(dtype))):
             assert output.dtype == dtype, f"output {i} of a net in {dtype} is {output.dtype}"
 
 
@@ -154,7 +154,7 @@ def a_pass_touches_nothing_outside(case: ForwardCase) -> None:
     net = case.build()
     with watching() as notes:
         for training in (True, False):
-            case.outputs(net.train(training), case.batch(4))
+            case.outputs(net.train(training), case.batch(2))
     assert not notes, "; ".join(notes[:3])
 
 

@@ -151,7 +151,7 @@ def extreme_logits_give_finite_losses(case: ObjectiveCase) -> None:
     for side in ("d_loss", "g_loss"):
         for sign in (1, -1):
             far = [(sign * _FAR * _logits(seed).detach().sign()).requires_grad_() for seed in (1, 2)]
-            loss = getattr(built, side)(_context(*far))
+            loss = getattr(built, side)(_context(far[0], far[1]))
             _finite_scalar(loss, f"{side} of logits of {_FAR:g}")
             loss.backward()
             finite = all(logits.grad is None or logits.grad.isfinite().all() for logits in far)
@@ -181,7 +181,7 @@ def what_it_keeps_is_saved(case: ObjectiveCase) -> None:
         used.after_step(context)
     fresh.load_state_dict(used.state_dict())
     for side in ("d_loss", "g_loss"):
-        one, other = (float(getattr(built, side)(_context(_logits(1), _logits(2)))) for built in (used, fresh))
+        one, other = (float(getattr(b, side)(_context(_logits(1), _logits(2))).detach()) for b in (used, fresh))
         assert one == other, f"{side} is {one}, in a new build with the saved state {other}"
 
 
