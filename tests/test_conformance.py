@@ -590,7 +590,7 @@ def test_a_fault_is_found_by_its_check(
     (check,) = [check for check in CONFORMANCE[kind].checks if check.__name__ == expected]
     with pytest.raises(Exception) as raised:
         check(case)
-    print(expected, type(raised.value).__name__, str(raised.value)[:150].replace("\n"," "), file=open("/tmp/msgs","a"))
+    assert not isinstance(raised.value, NameError | AttributeError | TypeError), "the fault is another one"
 
 
 def test_every_check_finds_a_fault() -> None:

@@ -151,10 +151,10 @@ def outputs_have_the_dtype_of_the_net(case: ForwardCase) -> None:
 def a_pass_touches_nothing_outside(case: ForwardCase) -> None:
     """A pass in training or eval mode uses no network, starts no process or thread, writes no file, prints nothing and
     changes no global setting."""
-    net = case.build()
+    net, x = case.build(), case.batch(2)
     with watching() as notes:
         for training in (True, False):
-            case.outputs(net.train(training), case.batch(2))
+            case.outputs(net.train(training), x)
     assert not notes, "; ".join(notes[:3])
 
 

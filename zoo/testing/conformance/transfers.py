@@ -103,7 +103,8 @@ def the_first_step_is_finite_and_moves_the_generator(case: TransferCase) -> None
         assert not untrained, f"{min(untrained)} is in no optimiser, and the plan does not freeze it"
         return
     assert scalars, "nothing was trained"
-    assert all(torch.isfinite(value).all() for value in scalars.values()), f"{scalars}"
+    infinite = [name for name, value in scalars.items() if not torch.isfinite(value).all()]
+    assert not infinite, f"{', '.join(infinite)} is not finite"
     if "g_loss" in scalars:
         weights = trainer.optimizers[Side.GENERATOR].parameters
         assert any(w.grad is not None and w.grad.any() for w in weights), "no gradient reaches the generator"
