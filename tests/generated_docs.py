@@ -129,18 +129,18 @@ def _targets(which: str) -> str:
 
 def _checks() -> str:
     """A list for what several kinds share, and one for each kind: a check's name and the first sentence about it."""
-    groups = {"every component": COMPONENT_CHECKS, "every network and prior": STATE_CHECKS}
-    groups |= {"every network and bottleneck": FORWARD_CHECKS}
-    groups |= {kind: of_kind.checks for kind, of_kind in CONFORMANCE.items()}
-    lines, listed = [], set()
-    for name, checks in groups.items():
-        lines.append(f"For {name if name.startswith('every') else f'a component of the kind `{name}`'}:\n")
-        lines += [_check(check) for check in checks if name not in CONFORMANCE or check not in listed]
-        if name not in CONFORMANCE:
-            lines = [line for i, line in enumerate(lines) if not line.startswith("- ") or line not in lines[:i]]
-            listed |= set(checks)
-        lines.append("")
-    return "\n".join(lines).rstrip()
+    shared = {
+        "every component": COMPONENT_CHECKS,
+        "every network and prior": STATE_CHECKS,
+        "every network and bottleneck": FORWARD_CHECKS,
+    }
+    lists, listed = [], set()
+    for what, checks in shared.items():
+        lists.append((what, [check for check in checks if check not in listed]))
+        listed |= set(checks)
+    for kind, of_kind in CONFORMANCE.items():
+        lists.append((f"a component of the kind `{kind}`", [check for check in of_kind.checks if check not in listed]))
+    return "\n\n".join(f"For {what}:\n\n" + "\n".join(map(_check, checks)) for what, checks in lists)
 
 
 def _check(check: Callable[..., None]) -> str:

@@ -63,7 +63,7 @@ def unknown_settings_are_refused(case: ComponentCase) -> None:
 
 
 def the_constructor_takes_its_config_and_sizes_alone(case: ComponentCase) -> None:
-    """It has the arguments of its kind, and neither *args nor **kwargs, which would accept anything."""
+    """It has the arguments of its kind, and neither `*args` nor `**kwargs`, which would accept anything."""
     target = plugins.import_component(case.registered, case.registered.component.target)
     signature = inspect.signature(target)
     for parameter in signature.parameters.values():
