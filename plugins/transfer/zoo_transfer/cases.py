@@ -7,18 +7,7 @@ from typing import Any
 
 from zoo.plugin import Case, DataSpec
 
-__all__ = ["CASES", "energy", "freeze_lower", "with_base", "with_base_and_encoder", "with_generator"]
-
-CASES = {
-    ("discriminator", "feature-concat"): "with_base_and_encoder",
-    ("discriminator", "projected-heads"): "with_base_and_encoder",
-    ("discriminator", "spectral-gain"): "with_base",
-    ("discriminator", "energy"): "energy",
-    ("generator", "latent-gan"): "with_generator",
-    ("generator", "miner"): "with_generator",
-    ("transfer", "freeze-lower"): "freeze_lower",
-}
-"""The function of this module that gives the cases of a component, by kind and name."""
+__all__ = ["energy", "freeze_lower", "with_base", "with_base_and_encoder", "with_generator"]
 
 _DATA = DataSpec((1, 8, 8))
 

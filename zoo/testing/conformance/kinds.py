@@ -26,7 +26,7 @@ __all__ = ["CONFORMANCE", "KindChecks", "make_case"]
 _IMAGES = ((1, 8, 8), (3, 16, 16), (1, 32, 32), (3, 64, 64), (2, 12, 20))
 _SAMPLES = tuple(Case(data=DataSpec(shape)) for shape in (*_IMAGES, (7,)))
 _BOTTLENECKS = tuple(Case(embedding_dim=n, latent_dim=m) for n, m in ((6, 6), (8, 4), (12, 3), (3, 12)))
-_PRIORS = (Case(latent_dim=6), Case(latent_dim=1))
+_PRIORS = (Case(latent_dim=6), Case(latent_dim=2))
 
 
 @dataclass(frozen=True, slots=True)
