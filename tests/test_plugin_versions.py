@@ -43,7 +43,7 @@ NET = """
     class Net(nn.Module):
         def __init__(self, config, data):
             super().__init__()
-            self.data, self.stage_channels, self.embedding_dim = data, (1,), config.SETTING
+            self.data, self.stage_channels, self.embedding_shape = data, (1,), (config.SETTING,)
             self.linear = nn.Linear(data.size, config.SETTING, bias=BIAS)
         def features(self, x):
             return Features(self.linear(x.flatten(1)), (x,))

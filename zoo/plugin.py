@@ -29,6 +29,7 @@ from zoo.errors import (
 )
 from zoo.plugins.hookspecs import hook as hook
 from zoo.types import (
+    Case as Case,
     CodeShape as CodeShape,
     Component as Component,
     Condition as Condition,

@@ -16,6 +16,7 @@ from zoo.errors import ConfigError, near
 
 __all__ = [
     "KINDS",
+    "Case",
     "CodeShape",
     "Component",
     "Condition",
@@ -203,7 +204,8 @@ class Component:
 
     `target` is a class or function that builds the component; `config` is a dataclass in a module that does not import
     torch. A component named `*` with `names="package.module:function"` is a family: the function, which must not import
-    torch either, lists its names, and the config's field `name` selects one.
+    torch either, lists its names, and the config's field `name` selects one. `cases="package.module:function"` names a
+    function without arguments that gives the `Case`s on which `zoo plugins check` checks the component.
 
     `migrate` names a function in a module that does not import torch, `migrate(version: str, config: Mapping) ->
     Mapping`: settings that an older `version` of the plugin wrote into a release or a recipe, as settings of today. An
@@ -218,6 +220,22 @@ class Component:
     aliases: tuple[str, ...] = ()
     names: str = ""
     migrate: str = ""
+    cases: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Settings and sizes on which a component is meant to work, for the conformance checks.
+
+    `config` are its settings as plain data; one of a family has the setting `name`. `data` is what a network is built
+    for, `code_shape` the shape of the codes of a generator, bottleneck or prior, `embedding_shape` that of a
+    bottleneck's embeddings. None stands for the checks' own default.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    data: DataSpec | None = None
+    code_shape: CodeShape | None = None
+    embedding_shape: CodeShape | None = None
 
 
 @dataclass(frozen=True, slots=True)
