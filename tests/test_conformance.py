@@ -13,6 +13,7 @@ from typing import Any
 
 import faulty_components as nets
 import faulty_losses as losses
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from zoo.networks.types import Features, Posterior
 from zoo.testing import EncoderCase, EncoderContract
 from zoo.testing.conformance.components import imports_torch
 from zoo.testing.conformance.kinds import CONFORMANCE, make_case
+from zoo.testing.conformance.migration import MIGRATION_CHECKS
 from zoo.testing.conformance.plugin import check_plugin
 from zoo.transfers.plan import Edit, Slot, TransferPlan, TransferStrategy
 from zoo.types import KINDS, Case, Component, DataSpec
@@ -87,6 +89,11 @@ class LeavesAWeightOut(Good):
     def __init__(self, config: Config, data: DataSpec) -> None:
         super().__init__(config, data)
         self.unused = nn.Linear(2, 2)
+
+
+class DrawsFromNumpyInTraining(Good):
+    def features(self, x: Tensor) -> Features:
+        return super().features(x + np.random.standard_normal() if self.training else x)
 
 
 class IsRandomInEval(Good):
@@ -434,6 +441,7 @@ FAULTS: list[tuple[str, type, str]] = [
     ("encoder", IgnoresTheSeed, "weights_come_from_the_global_generator_alone"),
     ("encoder", LeavesAWeightOut, "gradients_reach_every_parameter"),
     ("encoder", IsRandomInEval, "eval_is_deterministic_and_changes_nothing"),
+    ("encoder", DrawsFromNumpyInTraining, "training_draws_from_torchs_generators_alone"),
     ("encoder", MixesTheBatch, "batch_mates_do_not_change_a_sample"),
     ("encoder", WritesIntoItsInput, "inputs_are_left_alone"),
     ("encoder", DeclaresAnotherWidth, "features_have_the_declared_shapes"),
@@ -593,9 +601,10 @@ def test_a_fault_is_found_by_its_check(
 
 
 def test_every_check_finds_a_fault() -> None:
-    """A check without a fault here may check nothing."""
+    """A check without a fault here may check nothing; `test_plugin_versions` has those of migrations."""
     checks = {check.__name__ for kind in CONFORMANCE.values() for check in kind.checks}
-    assert checks - {name for _, _, name in FAULTS} == {NO_TORCH}
+    elsewhere = {NO_TORCH, *(check.__name__ for check in MIGRATION_CHECKS)}
+    assert checks - {name for _, _, name in FAULTS} == elsewhere
 
 
 def test_a_config_module_that_imports_torch_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
