@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from zoo.networks.priors import NormalPrior as NormalPrior
     from zoo.networks.spectral import keep_gains as keep_gains, normalised as normalised
     from zoo.networks.types import (
+        AutoencoderParts as AutoencoderParts,
         Bottleneck as Bottleneck,
         Discriminator as Discriminator,
         DiscriminatorOutput as DiscriminatorOutput,

@@ -45,6 +45,7 @@ Kind = Literal[
     "discriminator",
     "bottleneck",
     "prior",
+    "autoencoder",
     "transfer",
     "objective",
     "regulariser",

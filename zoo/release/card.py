@@ -76,6 +76,7 @@ def _template() -> Template:
     )
     environment.filters.update(
         code=_code,
+        base_models=_base_models,
         origins=_origins,
         verbatim=_Ready,
         yaml=_yaml,
@@ -129,6 +130,14 @@ def _strategy_tags(manifest: Manifest) -> list[str]:
     bare = re.sub(r"\([^()]*\)", "", manifest.lineage.strategy)
     names = [word.strip().rpartition("/")[2] for word in bare.split("+")]
     return [name for name in dict.fromkeys(names) if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name)]
+
+
+def _base_models(manifest: Manifest) -> _Ready:
+    """The repositories of the Hub that the weights come from, as YAML: one, or a list; empty if there are none."""
+    source = manifest.lineage.source.source if manifest.lineage and manifest.lineage.source else ""
+    repositories = [source.removeprefix("hub:").partition("@")[0], *(one.repository for one in manifest.pretrained)]
+    names = [_yaml(name) for name in dict.fromkeys(repositories) if name]
+    return _Ready(names[0] if len(names) == 1 else f"[{', '.join(names)}]" if names else "")
 
 
 def _model_index(manifest: Manifest) -> _Ready:

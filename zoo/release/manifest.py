@@ -28,7 +28,7 @@ from zoo.release.names import (
     check_plugin,
     check_version,
 )
-from zoo.types import DataSpec, Metric, Origin, PartSpec, as_code_shape
+from zoo.types import DataSpec, Metric, Origin, PartSpec, WeightsOrigin, as_code_shape
 
 __all__ = [
     "AUTOENCODER",
@@ -188,7 +188,8 @@ class Manifest:
     """The contents of a zoo.json. Raises ReleaseError if they are inconsistent.
 
     `parts` has all networks of the autoencoder, of the GAN, or of both. `sampling` is present if the GAN is. `files`
-    pins the other files of the folder, except zoo.json itself. `credits` name the data's authors. Settings, rows and
+    pins the other files of the folder, except zoo.json itself. `credits` name the data's authors; `pretrained` are
+    the files of weights from elsewhere that parts began with or losses used. Settings, rows and
     metrics are plain data with finite numbers.
     """
 
@@ -205,6 +206,7 @@ class Manifest:
     metrics: tuple[Metric, ...] = ()
     tolerances: Tolerances = field(default_factory=Tolerances)
     credits: tuple[str, ...] = ()
+    pretrained: tuple[WeightsOrigin, ...] = ()
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -218,6 +220,8 @@ class Manifest:
         self._check_files()
         for metric in self.metrics:
             _check_metric(metric)
+        for origin in self.pretrained:
+            _check_origin(origin)
 
     @property
     def holds(self) -> tuple[str, ...]:
@@ -289,7 +293,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """The manifest as the bytes of a zoo.json; equal manifests give equal bytes. Raises ReleaseError."""
     try:
         plain = cast(dict[str, Any], msgspec.to_builtins(manifest))
-        plain = {key: value for key, value in plain.items() if value is not None}
+        plain = {key: value for key, value in plain.items() if value is not None and (value or key != "pretrained")}
         for part in plain["parts"].values():
             del part["role"]
         data = _with_digest(plain)
@@ -326,6 +330,16 @@ def _with_roles(plain: dict[str, Any], what: str) -> dict[str, Any]:
             raise ReleaseError(f"{what}: parts.{role} has no key 'role'", "The role is the key of the table.")
         filled[role] = {"role": role, **part} if isinstance(part, dict) else part
     return {**plain, "parts": filled}
+
+
+def _check_origin(origin: WeightsOrigin) -> None:
+    try:
+        if origin.repository:
+            check_hub_source(f"hub:{origin.repository}@{origin.commit}")
+        if origin.license:
+            check_license(origin.license)
+    except ReleaseError as error:
+        raise ReleaseError(f"pretrained: {error.message}", error.hint) from None
 
 
 def _check_metric(metric: Metric) -> None:

@@ -29,6 +29,7 @@ from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
+from zoo.networks.pretrained import origins_of, remember_origins
 from zoo.networks.utils import digest
 from zoo.registry.load import LoadedRelease, load
 from zoo.release.manifest import Manifest
@@ -203,6 +204,10 @@ def train(
         else:
             _keep_transfer(model, run_dir, image_set, chosen_gan.images)
             trainer = GANTrainer(plan, image_set, chosen_gan, seed, runner)
+        source = [model.source] if isinstance(model, TransferResult) else []
+        recipe = replace(recipe, pretrained=origins_of(*source, *trainer.modules.values()))
+        if recipe.pretrained:
+            run_dir.keep(RECIPE, write_recipe(recipe))
         keep_sample(run_dir, image_set, recipe)
         return _go(trainer, recipe, run_dir, image_set, fresh=True)
 
@@ -361,6 +366,7 @@ def _no_figures(shown: int) -> dict[str, Any]:
 
 
 def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, images: ImageSet | None = None) -> Run:
+    remember_origins(model, recipe.pretrained)
     if isinstance(model, Autoencoder):
         began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
         model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None

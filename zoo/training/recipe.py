@@ -20,7 +20,7 @@ from zoo.config import from_plain, to_plain
 from zoo.data.config import DataConfig, public_source
 from zoo.errors import ConfigError, near
 from zoo.transfers.parse import parse_strategy
-from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, as_code_shape
+from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, WeightsOrigin, as_code_shape
 
 __all__ = [
     "AdversarialTraining",
@@ -258,7 +258,8 @@ class ParentSection:
 class Recipe:
     """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate.
 
-    `plugins` has the plugin of each of a run's components, `name==version`: settings of older versions are migrated."""
+    `plugins` has the plugin of each of a run's components, `name==version`: settings of older versions are migrated.
+    `pretrained` says where weights come from that a run began with, or that its losses use."""
 
     data: DataConfig
     format: int = 1
@@ -274,6 +275,7 @@ class Recipe:
     discriminate: DiscriminateSection | None = None
     parent: ParentSection | None = None
     plugins: dict[str, str] | None = None
+    pretrained: tuple[WeightsOrigin, ...] = ()
 
     def __post_init__(self) -> None:
         if self.format != 1:
