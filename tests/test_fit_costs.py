@@ -77,11 +77,11 @@ def test_a_costs_words_have_one_unit() -> None:
 
 
 def test_a_mixture_that_no_machine_holds_is_refused_before_anything_is_built(images: ImageSet) -> None:
-    """1,000 full covariances of 16,384 values are 1 TiB; with the rank `auto` the same plan is made."""
+    """1,000 full covariances of 4,096 values: 400 GB and more than an hour."""
     encoder, generator = ARCHITECTURES["mlp"]
-    source = zoo.autoencoder(encoder, generator, shape=(1, 8, 8), code_shape=16_384, seed=0)
+    source = zoo.autoencoder(encoder, generator, shape=(1, 8, 8), code_shape=4096, seed=0)
     gan = zoo.gan(like=source, seed=1)
-    with pytest.raises(TransferError, match=r"mixture of 1000 fitted to the codes would need [\d,]+ GiB"):
+    with pytest.raises(TransferError, match="mixture of 1000 fitted to the codes would need"):
         zoo.transfer(source, gan, [PartSpec("gmm-prior", {"components": 1000, "rank": "full"})], data=images)
 
 
@@ -91,7 +91,7 @@ def test_long_fits_are_announced_with_their_time_and_hopeless_ones_refused(image
     told: list[str] = []
     zoo.transfer(source, None, [PartSpec("flow-prior", {"steps": 10})], data=images, tell=told.append)
     assert told == ["before the first step: flow fitted to the codes"]
-    with pytest.raises(TransferError, match="flow fitted to the codes would need about .* hours on one core"):
+    with pytest.raises(TransferError, match=r"flow fitted to the codes would need about \d+ hours on one core"):
         zoo.transfer(source, None, [PartSpec("flow-prior", {"steps": 10_000_000})], data=images)
 
 
