@@ -89,10 +89,25 @@ def test_long_fits_are_announced_with_their_time_and_hopeless_ones_refused(image
     encoder, generator = ARCHITECTURES["mlp"]
     source = zoo.autoencoder(encoder, generator, shape=(1, 8, 8), code_shape=6, seed=0)
     told: list[str] = []
-    zoo.transfer(source, None, [PartSpec("flow-prior", {"steps": 10})], data=images, tell=told.append)
-    assert told == ["before the first step: flow fitted to the codes"]
-    with pytest.raises(TransferError, match=r"flow fitted to the codes would need about \d+ hours on one core"):
+    for layers in (1, 64):
+        part = PartSpec("flow-prior", {"steps": 20, "layers": layers, "width": 4})
+        zoo.transfer(source, None, [part], data=images, tell=told.append)
+    line = "before the first step: flow fitted to the codes"
+    assert told == [line, f"{line} (about 3 s)"]
+    with pytest.raises(TransferError, match=r"flow fitted to the codes would need about [\d,]+ hours on one core"):
         zoo.transfer(source, None, [PartSpec("flow-prior", {"steps": 10_000_000})], data=images)
+
+
+def test_a_fit_that_only_so_many_images_make_hopeless_is_refused(
+    images: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a limit between the cost of one image and that of all."""
+    encoder, generator = ARCHITECTURES["mlp"]
+    source = zoo.autoencoder(encoder, generator, shape=(1, 8, 8), code_shape=6, seed=0)
+    limit = (full_cost(1, 6, 2).seconds + full_cost(len(images.to_fit()), 6, 2).seconds) / 2
+    monkeypatch.setattr("zoo.transfers.fit_cost._MOST_SECONDS", limit)
+    with pytest.raises(TransferError, match="mixture of 2 fitted to the codes would need"):
+        zoo.transfer(source, None, [PartSpec("gmm-prior", {"components": 2})], data=images)
 
 
 def test_large_codes_get_priors_of_low_rank_and_small_ones_full_covariances(images: ImageSet) -> None:

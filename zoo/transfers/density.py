@@ -139,10 +139,12 @@ def fit_low_rank(
         d = len(assigned.mean)
         # the covariance is rows^T rows
         rows = assigned.centred * (assigned.share / assigned.total).sqrt()[:, None]
-        noise = torch.full((d,), ridge, dtype=torch.float64) if before is None else before.unshrunk
-        white = rows / noise.sqrt()
-        start = torch.randn(d, min(rank + _EXTRA_DIRECTIONS, d), generator=rng, dtype=torch.float64)
-        values, vectors = _principal_directions(white, start if before is None else before.directions)
+        if before is None:
+            noise = torch.full((d,), ridge, dtype=torch.float64)
+            start = torch.randn(d, min(rank + _EXTRA_DIRECTIONS, d), generator=rng, dtype=torch.float64)
+        else:
+            noise, start = before.unshrunk, before.directions
+        values, vectors = _principal_directions(rows / noise.sqrt(), start)
         r = min(rank, d)
         factors = noise.sqrt()[:, None] * vectors[:, -r:] * (values[-r:] - 1).clamp(min=0).sqrt()
         common = factors.square().sum(1)

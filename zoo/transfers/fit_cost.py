@@ -20,7 +20,7 @@ _MOST_OF_MEMORY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class FitCost:
-    """The seconds and bytes that a fit needs on one core, within a factor of about 3, and the hint for a user to whom
+    """The seconds and bytes that a fit needs on one core, within a factor of about 5, and the hint for a user to whom
     that is too much."""
 
     seconds: float
