@@ -179,11 +179,20 @@ if TYPE_CHECKING:
     from zoo.transfers.apply import TransferResult as TransferResult, transfer as transfer
     from zoo.transfers.density import (
         GaussianFit as GaussianFit,
+        evenly_spread as evenly_spread,
         fit_gaussian as fit_gaussian,
+        fit_low_rank as fit_low_rank,
         fit_mixture as fit_mixture,
         memoize as memoize,
     )
     from zoo.transfers.fetched import fetched_edits as fetched_edits
+    from zoo.transfers.fit_cost import (
+        FitCost as FitCost,
+        flow_cost as flow_cost,
+        full_cost as full_cost,
+        low_rank_cost as low_rank_cost,
+        refuse_costly as refuse_costly,
+    )
     from zoo.transfers.layer_mapping import activation_mismatch as activation_mismatch
     from zoo.transfers.plan import (
         ApplyContext as ApplyContext,

@@ -19,6 +19,7 @@ from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.transfers.auto import advise, measure_evidence
 from zoo.transfers.fetched import require_fetched
+from zoo.transfers.fit_cost import describe_cost, refuse_costly
 from zoo.transfers.parse import AUTO, Strategy
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.report import Report, nets_of, report_on
@@ -56,8 +57,8 @@ def transfer(
 
     Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
     codes need it. `auto` chooses by measuring both (`zoo.transfers.auto`). `tell` is called with one line about what
-    will be fitted, which may take a while. Raises UnknownName or ConfigError before the images are opened, and
-    TransferError while planning, before anything is computed.
+    will be fitted and about how long that takes. Raises UnknownName or ConfigError before the images are opened, and
+    TransferError while planning, before anything is computed, also for a fit that would take hours.
     """
     resolved = check_strategy(strategy)
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
@@ -73,7 +74,7 @@ def transfer(
         planned.notes.append(f"fitted to {len(data.to_fit()):,} of {len(data.train):,} images, evenly spread")
     report = report_on(planned, _join_ids(resolved), digest(source))
 
-    fits = dict.fromkeys(edit.how for edit in planned.edits if edit.origin == "fitted")
+    fits = _describe_fits(planned, 0 if data is None else len(data.to_fit()))
     if fits and tell is not None:
         tell(f"before the first step: {'; '.join(fits)}")
 
@@ -129,6 +130,19 @@ def apply(
                 f"{edit.net}.{edit.tensor} is {list(target.shape)}, its value ({edit.how}) is {list(value.shape)}"
             )
         target.copy_(value)
+
+
+def _describe_fits(planned: TransferPlan, images: int) -> list[str]:
+    """A line about each fit, with its time if it is known and long. Raises TransferError for one that is too costly."""
+    lines = []
+    for how in dict.fromkeys(edit.how for edit in planned.edits if edit.origin == "fitted"):
+        about = ""
+        if how in planned.fit_costs:
+            cost = planned.fit_costs[how](images)
+            refuse_costly(how, cost)
+            about = describe_cost(cost)
+        lines.append(f"{how} ({about})" if about else how)
+    return lines
 
 
 def _no_images(strategy: str) -> TransferError:

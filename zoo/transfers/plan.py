@@ -13,6 +13,7 @@ from zoo.losses.types import AdversarialObjective, AuxiliaryLoss, Side
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
+from zoo.transfers.fit_cost import FitCost
 from zoo.types import DataSpec
 
 __all__ = [
@@ -169,7 +170,8 @@ class TransferPlan:
     A plan is structure alone, so it can be made on the meta device. `required_tensors` names, per net, the tensors that
     must get a value; if one gets none, planning fails. If a strategy puts a net inside another one, `wraps` gives the
     name under which it is found there, so that earlier edits still apply. `recipe` are training settings that a
-    strategy needs, `phases` begin during the run, `notes` are lines for the user.
+    strategy needs, `phases` begin during the run, `notes` are lines for the user. `fit_costs` gives, by the `how` of a
+    fit's edits, what it costs for a number of images.
     """
 
     gan: GAN
@@ -185,6 +187,7 @@ class TransferPlan:
     wraps: dict[str, str] = field(default_factory=dict)
     phases: list[TrainingPhase] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    fit_costs: dict[str, Callable[[int], FitCost]] = field(default_factory=dict)
 
 
 class TransferStrategy:

@@ -71,6 +71,7 @@ def plan(source: Autoencoder, gan: GAN, resolved: Sequence[ResolvedStrategy]) ->
         merged.to_latent = added.to_latent or merged.to_latent
         merged.phases += added.phases
         merged.notes += added.notes
+        merged.fit_costs.update(added.fit_costs)
     _refuse_losses_on_images(merged, resolved)
     _refuse_missing_tensors(merged)
     return merged
