@@ -17,20 +17,37 @@ from zoo.errors import ConfigError, IntegrityError, PluginError, ReleaseError, U
 from zoo.networks.pretrained import origins_of
 from zoo.registry.importing import import_autoencoder
 from zoo.release.folder import read_manifest
+from zoo.testing.conformance.plugin import check_plugin
 from zoo.types import PartSpec
 
 PLUGIN = """
     from zoo.plugin import Component, hook
+    CASES = "NAME_config:cases"
     ZOO_API = 2
     @hook
     def zoo_components():
-        return [Component("autoencoder", "toy", "NAME_read:read", "NAME_config:Config", "toy's layout")]
+        return [Component("autoencoder", "toy", "NAME_read:read", "NAME_config:Config", "toy's layout", cases=CASES)]
 """
 CONFIG = """
     from dataclasses import dataclass
+    from zoo.plugin import Case
     @dataclass(frozen=True)
     class Config:
         pass
+    def cases():
+        return [Case(files="NAME_files:write")]
+"""
+FILES = """
+    import json
+    import zoo
+    from safetensors.torch import save_file
+    from zoo.types import PartSpec
+    def write(folder):
+        net = PartSpec("mlp", {"widths": [12]})
+        model = zoo.autoencoder(net, net, bottleneck="linear", shape=(1, 8, 8), code_shape=5, seed=3)
+        state = {key: value.contiguous() for key, value in model.state_dict().items()}
+        save_file(state, folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps({"width": 12, "code": 5}))
 """
 READ = """
     import json
@@ -63,9 +80,36 @@ def toy(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def plugin(site: Site) -> Site:  # noqa: F811
-    site.add("toy", PLUGIN, config=CONFIG, read=READ)
+def plugin(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:  # noqa: F811
+    site.add("toy", PLUGIN, config=CONFIG, read=READ, files=FILES)
+    monkeypatch.setenv("PYTHONPATH", str(site.folder))
     return site
+
+
+def test_the_kit_accepts_a_sound_reader_and_finds_faults_of_others(site: Site) -> None:  # noqa: F811
+    assert check_plugin("toy").failures == ()
+    faults = {
+        "wrong-weights": (READ.replace('(facts["code"],)', '(facts["code"] + 1,)'), "the_parts_compose"),
+        "other-things": (READ + "        return {}\n".replace("        ", "    "), "the_parts_compose"),
+        "network": (
+            READ.replace(
+                "    def read(config, folder, shape):",
+                "    import subprocess\n    def read(config, folder, shape):\n        subprocess.run(['true'])",
+            ),
+            "reading_twice",
+        ),
+        "writes": (
+            READ.replace(
+                "        facts =",
+                "        (folder / 'config.json').touch(); (folder / 'x').write_text('y')\n        facts =",
+            ),
+            "reading_twice",
+        ),
+    }
+    for name, (read, check) in faults.items():
+        site.add(name, PLUGIN, config=CONFIG, read=read, files=FILES)
+        problems = [result.check for result in check_plugin(name).failures]
+        assert any(problem.startswith(check) for problem in problems), (name, problems)
 
 
 def test_a_folder_becomes_a_release_that_computes_the_same(toy: Path, tmp_path: Path) -> None:

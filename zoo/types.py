@@ -230,13 +230,15 @@ class Case:
 
     `config` are its settings as plain data; one of a family has the setting `name`. `data` is what a network is built
     for, `code_shape` the shape of the codes of a generator, bottleneck or prior, `embedding_shape` that of a
-    bottleneck's embeddings. None stands for the checks' own default.
+    bottleneck's embeddings. None stands for the checks' own default. `files="package.module:function"` writes a small
+    pretrained autoencoder into a folder, for a component of the kind `autoencoder`.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
     data: DataSpec | None = None
     code_shape: CodeShape | None = None
     embedding_shape: CodeShape | None = None
+    files: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def into_range(values: Floats, spec: DataSpec, owner: str) -> Floats:
     if low < 0 or high > 1:
         raise DataError(
             f"{owner} has values from {low:g} to {high:g}, and the model takes {spec}",
-            "Scale them to [0, 1]; or compose the model for them, with data=open_images(...).spec, to standardise them.",
+            "Scale them to [0, 1]; or compose the model with data=open_images(...).spec, which standardises them.",
         )
     return (values * (spec.high - spec.low) + spec.low).astype(np.float32)
 

@@ -14,13 +14,13 @@ from torch import nn
 
 from zoo import plugins
 from zoo._utils.seeds import seeded
-from zoo.errors import CompositionError
+from zoo.errors import CompositionError, PluginError
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.gan import GAN
-from zoo.networks.pretrained import fetch_weights
-from zoo.networks.types import Discriminator
+from zoo.networks.pretrained import fetch_weights, values_follow
+from zoo.networks.types import AutoencoderParts, Discriminator
 from zoo.types import CodeShape, DataSpec, PartLike, PartSpec, as_code_shape, as_part
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "build_discriminator",
     "build_gan",
     "build_part",
+    "compose_parts",
     "gan",
 ]
 
@@ -152,6 +153,22 @@ def build_gan(
 
     composed = assemble("meta")
     return composed if device == "meta" else assemble(device)
+
+
+def compose_parts(parts: AutoencoderParts, owner: str) -> Autoencoder:
+    """The pretrained autoencoder with its weights, in eval mode. Raises PluginError, naming `owner`, if they do not fit
+    the parts, and like `autoencoder`."""
+    kinds = {"encoder": "encoder", "bottleneck": "bottleneck", "decoder": "generator"}
+    specs = {role: plugins.normalise(kind, parts.specs[role]) for role, kind in kinds.items()}
+    with values_follow():
+        model = build_autoencoder(specs, parts.data, parts.code_shape)
+    for role, module in model.parts.items():
+        try:
+            module.load_state_dict(dict(parts.weights[role]), strict=True)
+        except (RuntimeError, KeyError) as error:
+            first = str(error).strip().splitlines()[-1].strip()
+            raise PluginError(f"{owner}: the weights do not fit its {role}: {first}") from None
+    return model.eval()
 
 
 def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> Any:

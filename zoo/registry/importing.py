@@ -14,9 +14,7 @@ from zoo._utils.files import sha256_of_file
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack
 from zoo.errors import ConfigError, PluginError, ReleaseError
-from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import build_autoencoder
-from zoo.networks.pretrained import values_follow
+from zoo.networks.compose import compose_parts
 from zoo.networks.types import AutoencoderParts
 from zoo.networks.vectors import record_vectors
 from zoo.registry.load import VECTORS
@@ -61,7 +59,7 @@ def import_autoencoder(
     parts = plugins.build("autoencoder", PartSpec(registered.id), folder, shape)
     if not isinstance(parts, AutoencoderParts):
         raise PluginError(f"autoencoder {registered.id} gave a {type(parts).__name__}, not AutoencoderParts")
-    model = _compose(parts, registered.id)
+    model = compose_parts(parts, f"autoencoder {registered.id}")
     license = license or spdx_of(stated)
     if not license:
         raise ReleaseError(
@@ -101,21 +99,6 @@ def _locate(location: str) -> tuple[Path, WeightsOrigin, str]:
     address = parse_address(repository)
     fetched = fetch_repository(address, subfolder)
     return fetched.folder, WeightsOrigin(address.repo, fetched.commit, "", "0" * 64), fetched.license
-
-
-def _compose(parts: AutoencoderParts, owner: str) -> Autoencoder:
-    """The autoencoder with its weights. Raises PluginError if they do not fit."""
-    kinds = {"encoder": "encoder", "bottleneck": "bottleneck", "decoder": "generator"}
-    specs = {role: plugins.normalise(kind, parts.specs[role]) for role, kind in kinds.items()}
-    with values_follow():
-        model = build_autoencoder(specs, parts.data, parts.code_shape)
-    for role, module in model.parts.items():
-        try:
-            module.load_state_dict(dict(parts.weights[role]), strict=True)
-        except (RuntimeError, KeyError) as error:
-            first = str(error).strip().splitlines()[-1].strip()
-            raise PluginError(f"autoencoder {owner}: the weights do not fit its {role}: {first}") from None
-    return model.eval()
 
 
 def _pictures(data: DataSpec) -> Tensor:
