@@ -76,6 +76,7 @@ def _template() -> Template:
         hub_license=hub_license,
         model_index=_model_index,
         strategy_tags=_strategy_tags,
+        base_models=_base_models,
     )
     source = importlib.resources.files("zoo.release").joinpath("card.md.j2").read_text("utf-8")
     return environment.from_string(source)
@@ -120,6 +121,12 @@ def _strategy_tags(manifest: Manifest) -> list[str]:
     bare = re.sub(r"\([^()]*\)", "", manifest.lineage.strategy)
     names = [word.strip().rpartition("/")[2] for word in bare.split("+")]
     return [name for name in dict.fromkeys(names) if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name)]
+
+
+def _base_models(manifest: Manifest) -> list[str]:
+    """The Hub's repositories of the releases that it comes from."""
+    origins = manifest.lineage.origins if manifest.lineage is not None else ()
+    return list(dict.fromkeys(origin.source[4:-41] for origin in origins if origin.source))
 
 
 def _model_index(manifest: Manifest) -> _Ready:

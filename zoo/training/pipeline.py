@@ -17,11 +17,12 @@ from zoo.data.grids import grid, png_bytes
 from zoo.data.images import ImageSet
 from zoo.data.open import open_data
 from zoo.data.pixels import to_uint8
-from zoo.errors import ConfigError, TransferError
+from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import autoencoder, gan
 from zoo.networks.gan import GAN
-from zoo.training.api import Run, open_model, resume, train
+from zoo.training.api import Run, resume, train
+from zoo.training.open_sources import autoencoder_of, further_sources
 from zoo.training.rebuild import recipe_of_autoencoder
 from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, format_changes
@@ -107,7 +108,7 @@ def run_recipe(
 def _check_names(recipe: Recipe) -> None:
     """Raises UnknownName or ConfigError for a strategy or a metric that does not exist."""
     if recipe.transfer is not None:
-        check_strategy(recipe.transfer.strategies)
+        check_strategy(recipe.transfer.strategies, recipe.transfer.further)
     if recipe.evaluation is not None:
         plugins.find_component("metric", recipe.evaluation.metric)
 
@@ -134,7 +135,8 @@ def _explain(recipe: Recipe, source: Autoencoder, images: ImageSet | None) -> Re
     shape = recipe.data.shape or source.data.shape
     composed = _compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
     origin = source.origin.name if source.origin else ""
-    report = explain(source, composed, recipe.transfer.strategies, origin, data=images)
+    further = further_sources(recipe.transfer, composed.data, recipe.seed, "meta")
+    report = explain(source, composed, recipe.transfer.strategies, origin, further=further, data=images)
     return report if images is None else replace(report, notes=(*report.notes, *images.notes))
 
 
@@ -202,7 +204,7 @@ def _pretrained(section: AutoencoderSection) -> Autoencoder | None:
     section names none."""
     if section.source is None:
         return None
-    model = _autoencoder_of(section.source)
+    model = autoencoder_of(section.source)
     if section.origin is not None and model.origin != section.origin:
         raise ConfigError(
             f"{section.source} is not the release that this recipe began with",
@@ -244,15 +246,7 @@ def _source(section: TransferSection, run: Run | None) -> Autoencoder:
                 "Give the recipe an [autoencoder] table, or transfer.source a release's name.",
             )
         return run.autoencoder
-    return _autoencoder_of(section.source)
-
-
-def _autoencoder_of(source: str) -> Autoencoder:
-    """A release's, or a run's."""
-    model = open_model(source).autoencoder
-    if model is None:
-        raise TransferError(f"{source} holds no autoencoder", "Choose another source: zoo list")
-    return model
+    return autoencoder_of(section.source)
 
 
 def _initial_gan(
@@ -266,7 +260,10 @@ def _initial_gan(
         for watcher in watch:
             watcher(Event("note", 0, section.training.images, {"text": text}))
 
-    return transfer(source, composed, recipe.transfer.strategies, data=images, seed=recipe.seed, tell=tell)
+    further = further_sources(recipe.transfer, composed.data, recipe.seed)
+    return transfer(
+        source, composed, recipe.transfer.strategies, further=further, data=images, seed=recipe.seed, tell=tell
+    )
 
 
 def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:
