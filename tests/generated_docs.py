@@ -7,7 +7,7 @@ cost NAME             a strategy's time, from benchmarks/strategy_cost.csv
 strategies            the table of all strategies, from their pages
 thresholds            KID of images that decoders draw from fitted priors, from benchmarks/auto_thresholds.csv
 targets WHICH         the bridges from the bundled autoencoder to other networks: generators, discriminators
-The pictures of strategies are docs/strategies/images/NAME.svg.
+The pictures of strategies are docs/strategies/images/NAME.svg, those of contracts docs/images/contracts/NAME.svg.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import contract_pictures
 import strategy_pictures
 import target_matrix
 
 from zoo import plugins
 from zoo.config import settings_of
 
-__all__ = ["DOCS", "PICTURES", "costs", "generated", "names", "pages"]
+__all__ = ["CONTRACTS", "DOCS", "PICTURES", "costs", "generated", "names", "pages"]
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PICTURES = DOCS / "strategies" / "images"
+CONTRACTS = DOCS / "images" / "contracts"
 COSTS = ROOT / "benchmarks" / "strategy_cost.csv"
 
 THRESHOLDS = ROOT / "benchmarks" / "auto_thresholds.csv"
@@ -136,5 +138,8 @@ if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     for strategy in names():
         (PICTURES / f"{strategy}.svg").write_text(strategy_pictures.picture(strategy), "utf-8")
+    CONTRACTS.mkdir(exist_ok=True)
+    for contract in contract_pictures.CONTRACTS:
+        (CONTRACTS / f"{contract}.svg").write_text(contract_pictures.contract_picture(contract), "utf-8")
     for page in pages():
         page.write_text(generated(page.read_text("utf-8")), "utf-8")

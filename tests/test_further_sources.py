@@ -21,6 +21,8 @@ from zoo.errors import ConfigError, IntegrityError, TransferError
 from zoo.networks.encoder_source import EncoderSource
 from zoo.release.card import card
 from zoo.release.manifest import LineageSource, manifest_bytes, parse_manifest
+from zoo.testing import TransferCase
+from zoo.testing.conformance.transfers import TRANSFER_CHECKS
 from zoo.training import checkpoint
 from zoo.training.recipe import recipe_from_plain
 from zoo.types import Event, Origin, PartSpec
@@ -58,6 +60,8 @@ NET = """
             edits = map_weights(source.decoder, "decoder", gan.generator, "generator")
             edits += map_weights(encoder, "second/encoder", gan.discriminator.encoder, "discriminator", "encoder.")
             return TransferPlan(gan, edits)
+        def noop_config(self):
+            'None: the copies are the strategy.'
     class Opinion(AuxiliaryLoss):
         side = Side.DISCRIMINATOR
         def __init__(self, config, encoder, data, channels):
@@ -83,6 +87,8 @@ NET = """
             edits = map_weights(judge.parts["encoder"], "judge/encoder", encoder, "losses.opinion", "encoder.")
             frozen = {edit.tensor for edit in edits}
             return TransferPlan(gan, edits, losses={"opinion": loss}, frozen={"losses.opinion": frozen})
+        def noop_config(self):
+            return type(self.config)(weight=0.0)
 """
 BOTH = "mixed-init+second-opinion"
 TRAINING = {"batch": 16, "checkpoint_every": 16}
@@ -255,6 +261,13 @@ def test_a_recipe_names_its_sources_and_the_runs_own_recipe_pins_them(images_fil
     own = replace(run.recipe, transfer=replace(run.recipe.transfer, source=str(ae.folder)))
     with pytest.raises(ConfigError, match="'second' was an autoencoder without a release"):
         zoo.run_recipe(own, tmp_path / "own")
+
+
+@pytest.mark.parametrize("name", ["mixed-init", "second-opinion"])
+def test_the_kit_gives_a_strategy_its_further_sources(name: str, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setenv("PYTHONPATH", str(site.folder))
+    for check in TRANSFER_CHECKS:
+        check(TransferCase(f"stranger/{name}"))
 
 
 @pytest.mark.parametrize("name", ["../second", "Second", "a/b", ""])

@@ -24,7 +24,7 @@ from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.apply import apply
-from zoo.transfers.plan import Slot, Source, TransferPlan, TransferStrategy
+from zoo.transfers.plan import FurtherSource, Slot, Source, TransferPlan, TransferStrategy
 from zoo.transfers.report import nets_of, report_on
 from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import DataSpec, PartLike, PartSpec
@@ -58,6 +58,11 @@ class TransferCase(ComponentCase):
             device=device,
         ).eval()
 
+    def further(self, source: Autoencoder, part: PartSpec | None = None) -> dict[str, FurtherSource]:
+        """The source itself, in place of each further source that the strategy uses."""
+        strategy = cast(TransferStrategy, plugins.build("transfer", part or self.spec))
+        return dict.fromkeys(strategy.further, source)
+
     def gan(self, device: str = "cpu") -> GAN:
         """The GAN to transfer into, with fresh weights."""
         return gan(like=self.source("meta"), seed=2, device=device)
@@ -70,11 +75,16 @@ class TransferCase(ComponentCase):
         """64 images of noise, 48 of them to train on."""
         return _images(self.data)
 
+    def planned(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
+        """The plan for `target`."""
+        return plan(source, target, resolve_strategies([part or self.spec]), self.further(source, part))
+
     def transferred(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
         """The plan, applied to `target`, which is changed in place."""
         images = self.images()
-        planned = plan(source, target, resolve_strategies([part or self.spec]))
-        apply(planned, copy.deepcopy(source), lambda: images.batch(images.train))
+        planned = self.planned(source, target, part)
+        source = copy.deepcopy(source)
+        apply(planned, source, lambda: images.batch(images.train), further=self.further(source, part))
         return planned
 
 
@@ -92,9 +102,8 @@ def slots_and_requires_have_the_right_types(case: TransferCase) -> None:
 
 def planning_reads_no_weight(case: TransferCase) -> None:
     """The report of a plan on the meta device is the same as on nets with weights."""
-    strategies = resolve_strategies([case.spec])
-    real = report_on(plan(case.source(), case.gan(), strategies), case.component, "")
-    meta = report_on(plan(case.source("meta"), case.gan("meta"), strategies), case.component, "")
+    real = report_on(case.planned(case.source(), case.gan()), case.component, "")
+    meta = report_on(case.planned(case.source("meta"), case.gan("meta")), case.component, "")
     assert real.rows == meta.rows
 
 
@@ -233,7 +242,7 @@ def a_saved_state_continues_to_the_bit(case: TransferCase) -> None:
     """After planning again, without applying, and loading a checkpoint, the next steps are bitwise equal."""
     trainer = trainer_of(case, case.transferred(case.source(), case.gan()))
     steps(trainer, 3)
-    planned = plan(case.source("meta"), case.gan(), resolve_strategies([case.spec]))
+    planned = case.planned(case.source("meta"), case.gan())
     resumed = trainer_of(case, planned)
     for name, module in trainer.modules.items():
         resumed.modules[name].load_state_dict(copied(module), strict=True)
@@ -260,8 +269,8 @@ def equal_to_scratch(case: TransferCase, source: Autoencoder, part: PartSpec) ->
     transferred = trainer_of(case, case.transferred(source, case.gan(), part))
     steps(scratch, STEPS)
     steps(transferred, STEPS)
-    strategy = cast(TransferStrategy, plugins.build("transfer", part))
-    wraps = strategy.plan(case.source("meta"), case.gan("meta")).wraps
+    strategy, meta = cast(TransferStrategy, plugins.build("transfer", part)), case.source("meta")
+    wraps = strategy.plan_from(meta, case.further(meta, part), case.gan("meta")).wraps
     for name in ("prior", "generator", "discriminator", "ema"):
         state = transferred.modules[name].state_dict()
         inner = wraps.get("generator" if name == "ema" else name)
