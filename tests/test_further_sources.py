@@ -25,6 +25,7 @@ from zoo.testing import TransferCase
 from zoo.testing.conformance.transfers import TRANSFER_CHECKS
 from zoo.training import checkpoint
 from zoo.training.recipe import recipe_from_plain
+from zoo.training.recipe_diff import differences
 from zoo.types import Event, Origin, PartSpec
 
 CONFIG = """
@@ -202,6 +203,7 @@ def test_a_run_gives_its_sources_back_and_a_longer_one_has_copies(images_file: P
 def test_a_release_names_every_source_and_so_do_its_card_and_the_command(images_file: Path, tmp_path: Path) -> None:
     run = train(images_file, tmp_path / "run")
     manifest = run.release(tmp_path / "release", license="CC0-1.0", name="dcgan.two")
+    assert run.recipe.transfer.further["second"].source == ORIGIN.source
     second, judge = (run.recipe.transfer.further[name].sha256 for name in ("second", "judge"))
     assert manifest.lineage.further == (
         LineageSource("second", second, ORIGIN),
@@ -256,6 +258,11 @@ def test_a_recipe_names_its_sources_and_the_runs_own_recipe_pins_them(images_fil
     pin = run.recipe.transfer.further["judge"].sha256
     again = zoo.run_recipe(recipe_of(images_file, ae.folder, sha256=pin), tmp_path / "again").gan
     assert states_equal(again.gan, run.gan)
+    other = {"judge": replace(again.recipe.transfer.further["judge"], sha256="f" * 64)}
+    others = replace(
+        again.recipe, transfer=replace(again.recipe.transfer, further={**run.recipe.transfer.further, **other})
+    )
+    assert differences([run.recipe, others]) == []
     with pytest.raises(ConfigError, match="'judge' is not the one that this recipe began with"):
         zoo.run_recipe(recipe_of(images_file, ae.folder, sha256="0" * 64), tmp_path / "other")
     own = replace(run.recipe, transfer=replace(run.recipe.transfer, source=str(ae.folder)))

@@ -48,8 +48,8 @@ def section_of(source: FurtherSource) -> FurtherSection:
     """A further source as a run's recipe has it: where it is from, its structure, and its digest."""
     origin = source.origin
     if isinstance(source, Autoencoder):
-        name = origin.name if origin is not None and not origin.adapted else None
-        return FurtherSection(name, sha256=digest(source), structure=source_structure(source), origin=origin)
+        address = (origin.source or origin.name) if origin is not None and not origin.adapted else None
+        return FurtherSection(address, sha256=digest(source), structure=source_structure(source), origin=origin)
     return FurtherSection(encoder=source.specs["encoder"], data=source.data, sha256=digest(source))
 
 

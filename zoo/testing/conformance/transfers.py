@@ -92,12 +92,13 @@ class TransferCase(ComponentCase):
 
 
 def slots_and_requires_have_the_right_types(case: TransferCase) -> None:
-    """`slots` is a frozenset of `Slot`s, `requires` one of `Source`s."""
+    """`slots` is a frozenset of `Slot`s, `requires` one of `Source`s, `further` a tuple of names."""
     strategy = case.strategy()
     assert isinstance(strategy.slots, frozenset)
     assert all(isinstance(slot, Slot) for slot in strategy.slots)
     assert isinstance(strategy.requires, frozenset)
     assert all(isinstance(used, Source) for used in strategy.requires)
+    assert isinstance(strategy.further, tuple)
 
 
 def planning_reads_no_weight(case: TransferCase) -> None:
