@@ -6,6 +6,7 @@ settings KIND NAME    a component's settings, from its config class
 cost NAME             a strategy's time, from benchmarks/strategy_cost.csv
 strategies            the table of all strategies, from their pages
 thresholds            KID of images that decoders draw from fitted priors, from benchmarks/auto_thresholds.csv
+checks                what the conformance kit checks, by kind of component
 targets WHICH         the bridges from the bundled autoencoder to other networks: generators, discriminators
 The pictures of strategies are docs/strategies/images/NAME.svg, those of contracts docs/images/contracts/NAME.svg.
 """
@@ -24,6 +25,9 @@ import target_matrix
 
 from zoo import plugins
 from zoo.config import settings_of
+from zoo.testing.conformance.components import COMPONENT_CHECKS
+from zoo.testing.conformance.kinds import CONFORMANCE
+from zoo.testing.conformance.modules import FORWARD_CHECKS, STATE_CHECKS
 
 __all__ = ["CONTRACTS", "DOCS", "PICTURES", "costs", "generated", "names", "pages"]
 
@@ -125,7 +129,29 @@ def _targets(which: str) -> str:
     return {"generators": target_matrix.generators, "discriminators": target_matrix.discriminators}[which]()
 
 
+def _checks() -> str:
+    """A list for what several kinds share, and one for each kind: a check's name and the first sentence about it."""
+    shared = {
+        "every component": COMPONENT_CHECKS,
+        "every network and prior": STATE_CHECKS,
+        "every network and bottleneck": FORWARD_CHECKS,
+    }
+    lists, listed = [], set()
+    for what, checks in shared.items():
+        lists.append((what, [check for check in checks if check not in listed]))
+        listed |= set(checks)
+    for kind, of_kind in CONFORMANCE.items():
+        lists.append((f"a component of the kind `{kind}`", [check for check in of_kind.checks if check not in listed]))
+    return "\n\n".join(f"For {what}:\n\n" + "\n".join(map(_check, checks)) for what, checks in lists)
+
+
+def _check(check: Callable[..., None]) -> str:
+    first = re.split(r"(?<=\.)\s", " ".join((check.__doc__ or "").split()))[0]
+    return f"- *{check.__name__.replace('_', ' ')}*: {first}"
+
+
 _VERBS: dict[str, Callable[..., str]] = {
+    "checks": _checks,
     "settings": _settings,
     "cost": _cost,
     "strategies": _strategies,

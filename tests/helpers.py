@@ -33,8 +33,11 @@ def states_equal(a, b) -> bool:  # type: ignore[no-untyped-def]
     return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
 
 
-def released(folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0") -> Path:
-    """A whole release of a tiny untrained pair, written by hand: the parts, test vectors, a picture and a card."""
+def released(
+    folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0", source: Autoencoder | None = None
+) -> Path:
+    """A whole release of a tiny untrained pair, written by hand: the parts, test vectors, a picture and a card. The
+    GAN is like the autoencoder `source`."""
     import torch
 
     from zoo import plugins
@@ -45,7 +48,7 @@ def released(folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0") ->
     from zoo.release.manifest import Manifest, PartEntry, Sampling
     from zoo.types import Metric
 
-    ae = autoencoder()
+    ae = source or autoencoder()
     gan = zoo.gan(like=ae, seed=0)
     files, parts = {}, {}
     for model in (ae.eval(), gan.eval()):
@@ -56,9 +59,8 @@ def released(folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0") ->
             file = f"{role}.safetensors"
             files[file] = pack(module.state_dict(), {"role": role})
             pin = pin_file(files[file])
-            distribution = f"{plugin.distribution}=={plugin.version}"
             parts[role] = PartEntry(
-                role, spec.component, distribution, dict(spec.config), file, pin.sha256, pin.size, 1
+                role, spec.component, plugin.recorded, dict(spec.config), file, pin.sha256, pin.size, 1
             )
     rng = torch.Generator().manual_seed(0)
     x, z = torch.rand(4, *SHAPE, generator=rng) * 2 - 1, torch.randn(4, 6, generator=rng)

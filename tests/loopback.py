@@ -98,7 +98,7 @@ def cli(*words: str, env: dict[str, str], timeout: float = 600) -> subprocess.Co
 
 _PROVED = """
 import sys, zoo.cli, zoo.release.folder, zoo.remote.push as push
-push.prove = zoo.release.folder.read_manifest
+push.prove = lambda folder, manifest: None
 zoo.cli.main(["push", *sys.argv[1:]])
 """
 PUSH = [sys.executable, "-c", _PROVED]

@@ -6,6 +6,8 @@ python -m torch.distributed.run --standalone --nproc_per_node 2 tests/many_proce
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,8 @@ STEERED: dict[str, dict[str, Any]] = {
 
 
 def start(kind: str, data: str, arch: str = "dcgan") -> Any:
-    """A model of each kind that can be trained: `autoencoder`, `autoencoder:OBJECTIVE`, or a strategy."""
+    """A model of each kind that can be trained: `autoencoder`, `autoencoder:OBJECTIVE`, `dropout:...`, which prints the
+    masks of D, or a strategy."""
     source = autoencoder(arch, seed=3)
     if kind.startswith("autoencoder"):
         return source
@@ -47,6 +50,11 @@ def start(kind: str, data: str, arch: str = "dcgan") -> Any:
     if kind == "warming":
         warm = PartSpec("decoder-init", {"warmup_images": 4_000, "warmup_accuracy": 0.6, "ramp_images": 128})
         return zoo.transfer(source, strategy=[warm], data=data)
+    if kind.startswith("dropout"):
+        gan = zoo.gan("mlp", PartSpec("mlp", {"widths": [16], "dropout": 0.5}), shape=source.data.shape, code_shape=6)
+        layer = next(part for part in gan.discriminator.modules() if isinstance(part, torch.nn.Dropout))
+        layer.register_forward_hook(lambda net, given, out: print("mask", _bits(out != 0), file=sys.stderr))
+        return gan
     if kind == "drifting":
         gan = zoo.gan(like=source)
         gan.generator.register_forward_pre_hook(lambda net, given: _drift(net))
@@ -57,6 +65,10 @@ def start(kind: str, data: str, arch: str = "dcgan") -> Any:
         gan.generator.register_forward_pre_hook(lambda net, given: _fill(net, len(given[0]), seen))
         return gan
     return zoo.transfer(source, strategy=kind, data=data)
+
+
+def _bits(mask: torch.Tensor) -> str:
+    return "".join(str(int(bit)) for bit in mask.flatten())
 
 
 def _drift(net: torch.nn.Module) -> None:
@@ -84,6 +96,33 @@ def run(kind: str, data: str, out: Path, **engine: Any) -> Any:
     """Train that kind into its folder of `out`."""
     training = settings(kind)
     return zoo.train(start(kind, data), data, out=out / kind.replace(":", "-"), training=training, engine=engine)
+
+
+def together(images: Path, out: Path, *kinds: str) -> list[subprocess.CompletedProcess[str]]:
+    """Two processes that train each kind."""
+    return in_two_processes(__file__, str(images), str(out), *kinds)
+
+
+def in_two_processes(*words: str) -> list[subprocess.CompletedProcess[str]]:
+    """Python twice, with the environment that torchrun gives its own."""
+    tests = Path(__file__).parent
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    shared |= {"PYTHONPATH": str(tests), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *words]
+    processes = [
+        subprocess.Popen(
+            command, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True
+        )
+        for rank in ("0", "1")
+    ]
+    errors = [process.communicate()[1] for process in processes]
+    return [
+        subprocess.CompletedProcess(command, process.returncode, None, error)
+        for process, error in zip(processes, errors, strict=True)
+    ]
 
 
 if __name__ == "__main__":

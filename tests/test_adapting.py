@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ import zoo
 from zoo.cli import main
 from zoo.config import from_plain
 from zoo.errors import ConfigError
+from zoo.registry.edit import add, update
+from zoo.release.folder import read_manifest
+from zoo.release.manifest import manifest_bytes
 from zoo.training.api import open_run
 from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.pipeline import Outcome, run_recipe
@@ -54,7 +58,7 @@ def test_a_release_says_what_its_autoencoder_began_as(source: Path, images_file:
     assert manifest.lineage is not None
     assert manifest.lineage.source is not None
     assert (manifest.lineage.source.name, manifest.lineage.source.adapted) == ("dcgan.blobs", 32)
-    assert "which then learnt 32 of these images" in (tmp_path / "release" / "README.md").read_text()
+    assert "which then learnt 32 images" in (tmp_path / "release" / "README.md").read_text()
     opened = open_run(tmp_path / "run" / "autoencoder").autoencoder
     assert opened is not None
     assert opened.origin == manifest.lineage.source
@@ -69,10 +73,14 @@ def test_its_recipe_trains_the_same_again_and_refuses_another_release(
     registry = tmp_path / "registry.toml"
     monkeypatch.setenv("ZOO_REGISTRY", str(registry))
     _name(registry, source)
+    update("dcgan.blobs", registry, str(released(tmp_path / "newer", version="1.0.1")))
     again = run_recipe(recipe, tmp_path / "again").autoencoder
     assert again is not None
     assert states_equal(again.autoencoder, first.autoencoder.autoencoder)
-    _name(registry, released(tmp_path / "other", version="1.0.1"))
+    other = released(tmp_path / "other")
+    changed = replace(read_manifest(other), credits=("another",))
+    (other / "zoo.json").write_bytes(manifest_bytes(changed))
+    _name(registry, other)
     with pytest.raises(ConfigError, match="is not the release that this recipe began with"):
         run_recipe(recipe, tmp_path / "third")
 
@@ -94,8 +102,6 @@ def test_parts_that_are_not_the_sources_are_refused(source: Path, images_file: P
 
 
 def _name(registry: Path, folder: Path) -> None:
-    from zoo.registry.edit import add
-
     registry.unlink(missing_ok=True)
     add(str(folder), registry)
 

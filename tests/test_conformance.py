@@ -7,38 +7,28 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import faulty_components as nets
+import faulty_losses as losses
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from zoo import plugins, testing
+from zoo.errors import CompositionError, ConfigError, ZooError
 from zoo.losses.types import StepContext
 from zoo.networks.types import Features, Posterior
-from zoo.testing import (
-    BottleneckCase,
-    EncoderCase,
-    EncoderContract,
-    GeneratorCase,
-    MetricCase,
-    ObjectiveCase,
-    PriorCase,
-    RegulariserCase,
-    TransferCase,
-)
-from zoo.testing.conformance import plugin as conformance
-from zoo.testing.conformance.bottlenecks import BOTTLENECK_CHECKS
-from zoo.testing.conformance.metrics import METRIC_CHECKS
-from zoo.testing.conformance.networks import ENCODER_CHECKS, GENERATOR_CHECKS
-from zoo.testing.conformance.objectives import OBJECTIVE_CHECKS
+from zoo.testing import EncoderCase, EncoderContract
+from zoo.testing.conformance.components import imports_torch
+from zoo.testing.conformance.kinds import CONFORMANCE, make_case
+from zoo.testing.conformance.migration import MIGRATION_CHECKS
 from zoo.testing.conformance.plugin import check_plugin
-from zoo.testing.conformance.priors import PRIOR_CHECKS
-from zoo.testing.conformance.regularisers import REGULARISER_CHECKS
-from zoo.testing.conformance.transfers import TRANSFER_CHECKS
 from zoo.transfers.plan import Edit, Slot, TransferPlan, TransferStrategy
-from zoo.types import KINDS, Component, DataSpec
+from zoo.types import KINDS, Case, Component, DataSpec
 
 DATA = DataSpec((1, 8, 8))
 
@@ -99,6 +89,11 @@ class LeavesAWeightOut(Good):
     def __init__(self, config: Config, data: DataSpec) -> None:
         super().__init__(config, data)
         self.unused = nn.Linear(2, 2)
+
+
+class DrawsFromNumpyInTraining(Good):
+    def features(self, x: Tensor) -> Features:
+        return super().features(x + np.random.standard_normal() if self.training else x)
 
 
 class IsRandomInEval(Good):
@@ -409,6 +404,36 @@ class ComparesInTheBatch(GoodSpace):
         return super().features(images - images.mean(0))
 
 
+class RoundsByTheBatch(nets.Encoder):
+    """Without a fault: its output depends on the batch's size as rounding does."""
+
+    def stage(self, x: Tensor) -> Tensor:
+        return super().stage(x) + 1.3e-6 * len(x)
+
+
+class FailsInSilence(nets.Encoder):
+    def __init__(self, config: Config, data: DataSpec) -> None:
+        raise KeyError
+
+
+class HalvesTheEmbedding(GoodBottleneck):
+    """Without a fault: the embedding has two values for each of the code."""
+
+    def __init__(self, config: Config, embedding_shape: tuple[int, ...], code_shape: tuple[int, ...]) -> None:
+        if embedding_shape[0] != 2 * code_shape[0]:
+            raise CompositionError(f"an embedding of {embedding_shape} is not twice a code of {code_shape}")
+        super().__init__(config, embedding_shape, code_shape)
+
+
+class MakesItsOwnSize(GoodGenerator):
+    """Without a fault: it makes images of one size from codes of one size."""
+
+    def __init__(self, config: Config, data: DataSpec, code_shape: tuple[int, ...]) -> None:
+        if data.shape != (1, 9, 9) or code_shape != (3,):
+            raise CompositionError("it makes 9 px images of codes of 3 values")
+        super().__init__(config, data, code_shape)
+
+
 FAULTS: list[tuple[str, type, str]] = [
     ("encoder", LosesABuffer, "every_tensor_is_saved"),
     ("encoder", HidesATensor, "every_tensor_is_saved"),
@@ -416,6 +441,7 @@ FAULTS: list[tuple[str, type, str]] = [
     ("encoder", IgnoresTheSeed, "weights_come_from_the_global_generator_alone"),
     ("encoder", LeavesAWeightOut, "gradients_reach_every_parameter"),
     ("encoder", IsRandomInEval, "eval_is_deterministic_and_changes_nothing"),
+    ("encoder", DrawsFromNumpyInTraining, "training_draws_from_torchs_generators_alone"),
     ("encoder", MixesTheBatch, "batch_mates_do_not_change_a_sample"),
     ("encoder", WritesIntoItsInput, "inputs_are_left_alone"),
     ("encoder", DeclaresAnotherWidth, "features_have_the_declared_shapes"),
@@ -448,9 +474,64 @@ FAULTS: list[tuple[str, type, str]] = [
     ("regulariser", HasAnothersGradient, "training_lowers_the_penalty"),
     ("regulariser", DrawsFromTheGlobalStream, "it_uses_the_contexts_random_generator_and_changes_nothing"),
     ("metric", HasNoDigest, "its_weights_are_named_by_their_digest"),
-    ("metric", IsRandom, "building_it_touches_nothing_outside"),
+    ("metric", IsRandom, "two_builds_compute_the_same_features"),
     ("metric", DeclaresAnotherDim, "features_have_the_declared_shape"),
     ("metric", ComparesInTheBatch, "features_are_the_images_own"),
+    ("encoder", nets.HasAMutableConfig, "the_config_is_immutable"),
+    ("encoder", nets.HasADictInItsConfig, "the_config_is_immutable"),
+    ("encoder", nets.ChangesItsConfig, "building_touches_nothing_outside"),
+    ("encoder", nets.IgnoresASetting, "unknown_settings_are_refused"),
+    ("encoder", nets.StoresAnotherConfig, "config_survives_plain_data"),
+    ("encoder", nets.TakesAnything, "the_constructor_takes_its_config_and_sizes_alone"),
+    ("encoder", nets.StartsAProcess, "building_touches_nothing_outside"),
+    ("encoder", nets.WritesBesideTheUser, "building_touches_nothing_outside"),
+    ("encoder", nets.Prints, "building_touches_nothing_outside"),
+    ("encoder", nets.LeavesAThread, "building_touches_nothing_outside"),
+    ("encoder", nets.SeedsTorch, "building_touches_nothing_outside"),
+    ("encoder", nets.SeedsPython, "building_touches_nothing_outside"),
+    ("encoder", nets.HasItsOwnSeed, "weights_come_from_the_global_generator_alone"),
+    ("encoder", nets.DrawsFromNumpy, "weights_come_from_the_global_generator_alone"),
+    ("encoder", nets.ChangesTheDefaultDtype, "a_pass_touches_nothing_outside"),
+    ("encoder", nets.UsesTheBatch, "batch_mates_do_not_change_a_sample"),
+    ("encoder", nets.DropsOutInEval, "eval_is_deterministic_and_changes_nothing"),
+    ("encoder", nets.DrawsInEval, "eval_is_deterministic_and_changes_nothing"),
+    ("encoder", nets.GivesFloat32Always, "outputs_have_the_dtype_of_the_net"),
+    ("encoder", nets.StaysOnTheCPU, "features_have_the_declared_shapes"),
+    ("encoder", nets.BuildsInItsFirstPass, "state_round_trip_gives_bitwise_equal_output"),
+    ("encoder", nets.CountsOutsideItsState, "state_round_trip_gives_bitwise_equal_output"),
+    ("encoder", nets.DeclaresAnotherEmbedding, "features_have_the_declared_shapes"),
+    ("encoder", nets.HasAnotherForward, "features_have_the_declared_shapes"),
+    ("encoder", nets.DividesByTheRange, "extreme_samples_give_finite_outputs"),
+    ("encoder", nets.GivesSquareChannelsLast, "channels_come_second"),
+    ("encoder", nets.GoesFromCoarseToFine, "stages_go_from_fine_to_coarse"),
+    ("discriminator", nets.DeclaresOtherGroups, "logits_have_the_declared_shape"),
+    ("generator", nets.MakesSquareChannelsLast, "channels_come_second"),
+    ("generator", nets.MakesFlatSamples, "samples_have_the_declared_shape"),
+    ("generator", nets.DividesByTheCode, "samples_stay_in_the_value_range"),
+    ("prior", losses.KeepsItsScaleOutsideItsState, "every_tensor_is_saved"),
+    ("objective", losses.IsOfNoKind, "it_is_of_one_kind"),
+    ("objective", losses.IsALossASample, "losses_are_finite_scalars_with_gradients"),
+    ("objective", losses.IsNotANumber, "losses_are_finite_scalars_with_gradients"),
+    ("objective", losses.IsDetached, "losses_are_finite_scalars_with_gradients"),
+    ("objective", losses.ForgetsTheGroups, "logits_average_inside_a_group_and_add_up_over_groups"),
+    ("objective", losses.AddsNoise, "the_same_numbers_give_the_same_loss"),
+    ("objective", losses.Overflows, "extreme_logits_give_finite_losses"),
+    ("objective", losses.CountsItsSteps, "what_it_keeps_is_saved"),
+    ("metric", losses.IsRandomEachTime, "features_are_the_images_own"),
+    ("metric", losses.WritesIntoImages, "features_are_the_images_own"),
+    ("dataset", losses.HasFloats, "images_are_bytes_of_one_shape"),
+    ("dataset", losses.HoldsNothingOut, "rows_are_split_in_two"),
+    ("dataset", losses.SpecifiesColours, "the_spec_fits_the_images"),
+    ("dataset", losses.HasAnUnknownLicense, "the_license_is_known"),
+    ("dataset", losses.IsShuffled, "opening_fetches_nothing_and_is_repeatable"),
+    ("transfer", losses.HasSlotsOfText, "slots_and_requires_have_the_right_types"),
+    ("transfer", losses.PlansSomethingElseEachTime, "planning_twice_gives_the_same_plan"),
+    ("transfer", losses.GivesNoOrigin, "every_edit_names_a_tensor_and_its_origin"),
+    ("transfer", losses.RequiresAFreshTensor, "the_report_is_complete"),
+    ("transfer", losses.ThawsInSecret, "frozen_tensors_stay_and_are_in_no_optimiser"),
+    ("transfer", losses.DrawsWithoutItsSlot, "data_and_codes_come_in_the_same_order"),
+    ("transfer", losses.LosesItsNumbers, "the_first_step_is_finite_and_moves_the_generator"),
+    ("transfer", losses.CountsInItsLoss, "a_saved_state_continues_to_the_bit"),
 ]
 SOUND: list[tuple[str, type]] = [
     ("encoder", Good),
@@ -460,26 +541,16 @@ SOUND: list[tuple[str, type]] = [
     ("prior", GoodPrior),
     ("regulariser", GoodPenalty),
     ("metric", GoodSpace),
+    ("encoder", nets.Encoder),
+    ("generator", nets.Generator),
+    ("generator", nets.HasNoiseInTraining),
+    ("discriminator", nets.Discriminator),
+    ("objective", losses.Objective),
+    ("dataset", losses.Images),
 ]
-CHECKS: dict[str, tuple[Callable[[Any], None], ...]] = {
-    "bottleneck": BOTTLENECK_CHECKS,
-    "prior": PRIOR_CHECKS,
-    "regulariser": REGULARISER_CHECKS,
-    "metric": METRIC_CHECKS,
-    "encoder": ENCODER_CHECKS,
-    "generator": GENERATOR_CHECKS,
-    "objective": OBJECTIVE_CHECKS,
-    "transfer": TRANSFER_CHECKS,
-}
-NETWORKS = {"encoder": EncoderCase, "generator": GeneratorCase}
-OTHERS: dict[str, Callable[[str], Any]] = {
-    "bottleneck": BottleneckCase,
-    "prior": PriorCase,
-    "transfer": TransferCase,
-    "objective": ObjectiveCase,
-    "regulariser": RegulariserCase,
-    "metric": MetricCase,
-}
+SIZES = {nets.MakesSquareChannelsLast: Case(data=DataSpec((8, 8, 8)))}
+"""The sizes at which a fault hides, by component; else networks are built for `DATA`."""
+NO_TORCH = "plugin_and_config_modules_import_no_torch"
 
 
 @pytest.fixture
@@ -489,21 +560,25 @@ def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, type], A
 
     def registered(kind: str, target: type) -> Any:
         plugin = plugins.Plugin("faulty", __name__, "faulty", "1.0", "ready")
-        record = Component(kind, target.__name__, f"{__name__}:{target.__name__}", f"{__name__}:Config")  # type: ignore[arg-type]
+        config = getattr(target, "config", Config)
+        paths = [f"{value.__module__}:{value.__name__}" for value in (target, config)]
+        record = Component(kind, target.__name__, *paths)  # type: ignore[arg-type]
         host = plugins.Host(
-            real.plugins, (*real.components, plugins.RegisteredComponent(record, plugin)), real.registries
+            (*real.plugins, plugin), (*real.components, plugins.RegisteredComponent(record, plugin)), real.registries
         )
         monkeypatch.setattr("zoo.plugins.lookup.host", lambda: host)
-        name = f"faulty/{target.__name__}"
-        return OTHERS[kind](name) if kind in OTHERS else NETWORKS[kind](name, {}, DATA)
+        monkeypatch.setattr("zoo.plugins.load", lambda: host)
+        monkeypatch.setattr("zoo.plugins.plugins", lambda: host.plugins)
+        sizes = Case(data=DATA) if kind in ("encoder", "generator", "discriminator") else Case()
+        return make_case(kind, f"faulty/{target.__name__}", SIZES.get(target, sizes))
 
     return registered  # type: ignore[return-value]
 
 
 def failing(kind: str, case: Any) -> list[str]:
     found = []
-    for check in CHECKS[kind]:
-        if check.__name__ == "plugin_and_config_modules_import_no_torch":
+    for check in CONFORMANCE[kind].checks:
+        if check.__name__ == NO_TORCH:
             continue  # these classes live in a test that imports torch
         try:
             check(case)
@@ -515,8 +590,31 @@ def failing(kind: str, case: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("kind", "target", "expected"), FAULTS, ids=lambda value: getattr(value, "__name__", str(value))
 )
-def test_a_fault_is_found_by_its_check(offered: Any, kind: str, target: type, expected: str) -> None:
-    assert expected in failing(kind, offered(kind, target))
+def test_a_fault_is_found_by_its_check(
+    offered: Any, kind: str, target: type, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case = offered(kind, target)
+    (check,) = [check for check in CONFORMANCE[kind].checks if check.__name__ == expected]
+    with pytest.raises((AssertionError, RuntimeError, ZooError)):
+        check(case)
+
+
+def test_every_check_finds_a_fault() -> None:
+    """A check without a fault here may check nothing; `test_plugin_versions` has those of migrations."""
+    checks = {check.__name__ for kind in CONFORMANCE.values() for check in kind.checks}
+    elsewhere = {NO_TORCH, *(check.__name__ for check in MIGRATION_CHECKS)}
+    assert checks - {name for _, _, name in FAULTS} == elsewhere
+
+
+def test_a_config_module_that_imports_torch_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "with_torch.py").write_text("import torch\n")
+    (tmp_path / "without_torch.py").write_text("import json\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert imports_torch("with_torch", "without_torch")
+    assert not imports_torch("without_torch")
+    with pytest.raises(AssertionError, match="No module named 'no_such_module'"):
+        imports_torch("no_such_module")
 
 
 @pytest.mark.parametrize(("kind", "target"), SOUND, ids=lambda value: getattr(value, "__name__", str(value)))
@@ -541,15 +639,88 @@ def test_only_the_kit_for_pytest_imports_pytest() -> None:
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
-def test_a_component_that_needs_settings_is_noted_and_not_failed() -> None:
-    """`zoo plugins check` knows no settings for it; that nothing ran is no success either."""
-    verdict = check_plugin("core", "perceptual")
-    assert not verdict.failures
-    assert "core/perceptual has no default for encoder" in verdict.notes[0]
+def results_of(verdict: Any, name: str) -> set[str]:
+    return {result.error for result in verdict.results if result.check == name}
+
+
+def test_default_cases_that_a_component_refuses_are_counted(offered: Any) -> None:
+    offered("bottleneck", HalvesTheEmbedding)
+    verdict = check_plugin("faulty")
+    assert [refusal.case.rpartition("-")[0] for refusal in verdict.refusals] == [
+        f"faulty/HalvesTheEmbedding()-{n}" for n in (6, 12, 3)
+    ]
+    assert {result.case for result in verdict.results} == {"faulty/HalvesTheEmbedding()-8-4"}
+    assert {result.check for result in verdict.failures} == {NO_TORCH.replace("_", " ")}
+
+
+def test_a_component_that_refuses_every_default_case_fails_and_learns_how_to_give_cases(offered: Any) -> None:
+    offered("generator", MakesItsOwnSize)
+    verdict = check_plugin("faulty")
     assert not verdict.passed
+    (failure,) = verdict.failures
+    assert "it makes 9 px images of codes of 3 values" in failure.error
+    assert "cases='package.module:function'" in failure.error
+
+
+def test_a_component_is_checked_on_its_own_cases(offered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered("generator", MakesItsOwnSize)
+    host = plugins.load()
+    *others, last = host.components
+    last = replace(last, component=replace(last.component, cases=f"{__name__}:own_cases"))
+    monkeypatch.setattr("zoo.plugins.load", lambda: replace(host, components=(*others, last)))
+    lines: list[str] = []
+    verdict = check_plugin("faulty", progress=lines.append)
+    assert {result.case for result in verdict.results} == {"faulty/MakesItsOwnSize(width=4)-1x9x9"}
+    assert {result.check for result in verdict.failures} == {NO_TORCH.replace("_", " ")}
+    assert lines == ["generator faulty/MakesItsOwnSize  case 1 of 1: faulty/MakesItsOwnSize(width=4)-1x9x9"]
+
+
+def own_cases() -> list[Case]:
+    return [Case({"width": 4}, DataSpec((1, 9, 9)), code_shape=3)]
+
+
+def test_a_case_with_a_size_that_its_kind_does_not_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match="has embedding_shape, and a prior is built without it"):
+        make_case("prior", "core/normal", Case(embedding_shape=4))
+
+
+def test_a_failure_without_words_shows_its_type_and_its_line(offered: Any) -> None:
+    offered("encoder", FailsInSilence)
+    errors = results_of(check_plugin("faulty"), "the constructor takes its config and sizes alone")
+    assert errors == {""}
+    errors = results_of(check_plugin("faulty"), "building touches nothing outside")
+    assert all(error.startswith("KeyError: raise KeyError") for error in errors)
+
+
+def test_the_repeated_pass_and_the_other_batch_are_told_apart(offered: Any) -> None:
+    """A difference of the same pass is randomness; one between batch sizes is compared with rounding."""
+    repeated = failing_messages("encoder", offered("encoder", nets.DropsOutInEval))
+    assert "the same pass, repeated" in repeated["eval_is_deterministic_and_changes_nothing"]
+    other = failing_messages("encoder", offered("encoder", nets.UsesTheBatch))
+    assert "of samples in a batch of 4 and of each alone" in other["batch_mates_do_not_change_a_sample"]
+    assert "eval_is_deterministic_and_changes_nothing" not in other
+    assert not failing_messages("encoder", offered("encoder", RoundsByTheBatch))
+
+
+def failing_messages(kind: str, case: Any) -> dict[str, str]:
+    messages = {}
+    for check in CONFORMANCE[kind].checks:
+        try:
+            check(case)
+        except Exception as error:
+            messages[check.__name__] = str(error)
+    messages.pop(NO_TORCH, None)
+    return messages
+
+
+@pytest.mark.parametrize("after", [0.0, 0.15, 0.5])
+def test_a_strategy_that_freezes_for_a_time_passes(after: float) -> None:
+    case = make_case("transfer", "transfer/freeze-lower", Case({"unfreeze_after": after}))
+    for check in CONFORMANCE["transfer"].checks:
+        check(case)
 
 
 def test_every_kind_of_component_has_checks_a_case_and_a_contract() -> None:
-    assert {*conformance.NETWORKS, *conformance.OTHERS} == set(KINDS)
+    assert set(CONFORMANCE) == set(KINDS)
     contracts = {name.removesuffix("Contract").lower() for name in testing.__all__ if name.endswith("Contract")}
     assert contracts == set(KINDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from helpers import autoencoder, states_equal
-from many_processes import SMALL, run, start
+from many_processes import SMALL, in_two_processes, run, start, together
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -233,33 +232,6 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
 
 
 # ---------------------------------------------------------------- several processes
-
-
-def together(images: Path, out: Path, *kinds: str) -> list[subprocess.CompletedProcess[str]]:
-    """Two processes that train each kind."""
-    return in_two_processes(str(Path(__file__).parent / "many_processes.py"), str(images), str(out), *kinds)
-
-
-def in_two_processes(*words: str) -> list[subprocess.CompletedProcess[str]]:
-    """Python twice, with the environment that torchrun gives its own."""
-    tests = Path(__file__).parent
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    shared |= {"PYTHONPATH": str(tests), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *words]
-    processes = [
-        subprocess.Popen(
-            command, env={**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True
-        )
-        for rank in ("0", "1")
-    ]
-    errors = [process.communicate()[1] for process in processes]
-    return [
-        subprocess.CompletedProcess(command, process.returncode, None, error)
-        for process, error in zip(processes, errors, strict=True)
-    ]
 
 
 def require_equal_to_one_process(images: Path, tmp_path: Path, kinds: list[str]) -> None:

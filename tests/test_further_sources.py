@@ -26,7 +26,7 @@ from zoo.testing.conformance.transfers import TRANSFER_CHECKS
 from zoo.training import checkpoint
 from zoo.training.recipe import recipe_from_plain
 from zoo.training.recipe_diff import differences
-from zoo.types import Event, Origin, PartSpec
+from zoo.types import Event, Origin, PartSpec, WeightsOrigin
 
 CONFIG = """
     from dataclasses import dataclass
@@ -40,6 +40,7 @@ PLUGIN = """
     @hook
     def zoo_components():
         return [
+            Component("encoder", "flat", "NAME_net:Flat", "NAME_config:Config", "with pretrained weights"),
             Component("transfer", "mixed-init", "NAME_net:MixedInit", "NAME_config:Config", "G and D of two sources"),
             Component("transfer", "second-opinion", "NAME_net:SecondOpinion", "NAME_config:Config", "an encoder's view"),
         ]
@@ -47,9 +48,24 @@ PLUGIN = """
 NET = """
     from torch import nn
     from zoo.plugin import (
-        AuxiliaryLoss, Side, Slot, Source, TransferPlan, TransferStrategy, build_part, convert_samples, map_weights,
-        seeded,
+        AuxiliaryLoss, Encoder, Features, Side, Slot, Source, TransferPlan, TransferStrategy, build_part, convert_samples, map_weights,
+        WeightsOrigin, seeded,
     )
+    class Flat(Encoder):
+        times = 0
+        stage_channels = ()
+        embedding_shape = (5,)
+        def __init__(self, config, data):
+            super().__init__()
+            self.data, self.map = data, nn.Linear(data.size, 5)
+        def features(self, x):
+            return Features(self.map(x.flatten(1)), ())
+        def forward(self, x):
+            return self.features(x).embedding
+        def fetch(self):
+            Flat.times += 1
+            nn.init.constant_(self.map.weight, 0.5)
+            return WeightsOrigin("org/flat", "c" * 40, "model.safetensors", "d" * 64, "MIT")
     class MixedInit(TransferStrategy):
         slots = frozenset({Slot.GENERATOR, Slot.DISCRIMINATOR})
         requires = frozenset({Source.DECODER})
@@ -222,6 +238,21 @@ def test_a_release_names_every_source_and_so_do_its_card_and_the_command(images_
     assert "mlp/mlp" in shown
 
 
+def test_pretrained_weights_are_fetched_once_and_named_in_the_lineage(images_file: Path, tmp_path: Path) -> None:
+    judge = zoo.encoder("stranger/flat", shape=SHAPE)
+    moved = zoo.transfer(autoencoder(), strategy="second-opinion", further={"judge": judge})
+    assert (moved.plan.losses["stranger/second-opinion/opinion"].encoder.map.weight == 0.5).all()
+    run = zoo.train(moved, str(images_file), out=tmp_path / "run", images=16, training=TRAINING)
+    manifest = zoo.resume(run.folder).release(tmp_path / "release", license="CC0-1.0", name="dcgan.flat")
+    assert states_equal(zoo.open_run(run.folder).further["judge"], judge)
+    assert type(judge.encoder).times == 1
+    origin = WeightsOrigin("org/flat", "c" * 40, "model.safetensors", "d" * 64, "MIT")
+    assert manifest.lineage.further[0].fetched == (origin,)
+    text = (tmp_path / "release" / "README.md").read_text()
+    assert 'base_model:\n- "org/flat"\n' in text
+    assert f"pretrained weights of {origin}" in text
+
+
 def test_a_lineage_of_before_is_read_and_one_of_a_stranger_is_checked(images_file: Path, tmp_path: Path) -> None:
     run = train(images_file, tmp_path / "run")
     manifest = run.release(tmp_path / "release", license="CC0-1.0", name="dcgan.two")
@@ -266,7 +297,7 @@ def test_a_recipe_names_its_sources_and_the_runs_own_recipe_pins_them(images_fil
     with pytest.raises(ConfigError, match="'judge' is not the one that this recipe began with"):
         zoo.run_recipe(recipe_of(images_file, ae.folder, sha256="0" * 64), tmp_path / "other")
     own = replace(run.recipe, transfer=replace(run.recipe.transfer, source=str(ae.folder)))
-    with pytest.raises(ConfigError, match="'second' was an autoencoder without a release"):
+    with pytest.raises(ConfigError, match="its further source second was brought in memory"):
         zoo.run_recipe(own, tmp_path / "own")
 
 

@@ -19,7 +19,8 @@ from zoo._utils import hash_cache
 from zoo._utils.tensors import pack, unpack
 from zoo.cli import zoo as command
 from zoo.errors import ReleaseError, ZooError
-from zoo.registry.edit import add, check
+from zoo.registry.check import check
+from zoo.registry.edit import add
 from zoo.registry.index import get, open_release
 from zoo.registry.load import load, replay_vectors
 from zoo.release.folder import pin_file, read_manifest

@@ -58,7 +58,12 @@ def test_a_release_comes_back_as_it_was_pushed(
     folder = Path(cli("pull", "-q", "hub:ann/x@v1.0.0", env=stranger).stdout.strip())
     hf("download", "ann/x", "--local-dir", tmp_path / "plain", env=stranger)
     for path in release.iterdir():
-        assert (folder / path.name).read_bytes() == (tmp_path / "plain" / path.name).read_bytes() == path.read_bytes()
+        pulled = (folder / path.name).read_bytes()
+        assert pulled == (tmp_path / "plain" / path.name).read_bytes()
+        assert pulled == path.read_bytes() or path.name in ("README.md", "zoo.json")
+    card_there = (folder / "README.md").read_text()
+    assert card_there == (release / "README.md").read_text().replace('load("dcgan.blobs")', 'load("hub:ann/x")')
+    assert 'zoo.load("hub:ann/x")' in card_there
     assert cli("verify", str(folder), env=stranger).returncode == 0
 
 
@@ -108,7 +113,21 @@ def test_what_cannot_be_proved_is_not_published(
         assert done.returncode == 1
         assert says in done.stderr, done.stderr
         assert len(done.stderr.strip().splitlines()) == 2
-    assert not server.responses
+    assert {method for method, _, _ in server.responses} == {"GET"}  # only looked whether the version is free
+
+
+def test_a_version_that_is_taken_is_refused_before_the_release_is_loaded(
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    """The release would fail that proof too, with another message: it was not made."""
+    assert push(str(release), "ann/x", env=env).returncode == 0
+    weights = unpack((release / "generator.safetensors").read_bytes(), "x")
+    fewer = pack(dict(list(weights.items())[1:]), {})
+    clashing = rewritten(release, tmp_path / "clashing", {"generator.safetensors": fewer})
+    done = cli("push", str(clashing), "ann/x", env=env)
+    assert done.returncode == 1
+    assert "has a version 1.0.0 with other bytes" in done.stderr
+    assert "higher --version" in done.stderr
 
 
 def test_a_version_means_one_thing_for_ever(
@@ -126,6 +145,23 @@ def test_a_version_means_one_thing_for_ever(
     assert sorted(repository.tags) == ["v1.0.0", "v1.1.0"]
     stranger = rewritten(release, tmp_path / "stranger", {}, name="dcgan.other", version="2.0.0")
     assert "holds dcgan.blobs" in push(str(stranger), "ann/x", env=env).stderr
+
+
+def test_a_newer_version_is_named_beside_the_older_one_and_both_are_pulled(
+    server: FaultyServer, release: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    assert push(str(release), "ann/x", env=env).returncode == 0
+    assert cli("registry", "add", "hub:ann/x", "--name", "ann.blobs", env=env).returncode == 0
+    newer = rewritten(release, tmp_path / "newer", {}, version="1.1.0")
+    assert push(str(newer), "ann/x", env=env).returncode == 0
+    told = json.loads(cli("registry", "update", "ann.blobs", "--json", env=env).stdout)
+    assert [(entry["name"], entry["version"], entry["release"]) for entry in told["added"]] == [
+        ("ann.blobs", "1.1.0", "dcgan.blobs")
+    ]
+    assert told["removed"] == []
+    assert json.loads(cli("registry", "update", "ann.blobs", "--json", env=env).stdout) == {"added": [], "removed": []}
+    for name, version in (("ann.blobs", "1.1.0"), ("ann.blobs@1.0.0", "1.0.0")):
+        assert json.loads(cli("pull", name, "--json", env=env).stdout)["version"] == version
 
 
 @pytest.mark.parametrize(

@@ -5,41 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from registries import FACTS, manifest, table, write
 
 from zoo import plugins
 from zoo.errors import IntegrityError, ReleaseError, RemoteError, UnknownName, ZooError
 from zoo.registry import index
-from zoo.registry.index import Registry, find, load_registry, locate, models, open_release, read_registry
-from zoo.release.folder import pin_file, write_release
-from zoo.release.manifest import MANIFEST, Manifest, PartEntry
+from zoo.registry.index import Registry, find, get, load_registry, locate, models, open_release, read_registry
+from zoo.release.folder import write_release
+from zoo.release.manifest import MANIFEST
 from zoo.release.names import pin_of
-from zoo.types import DataSpec
-
-PIN = "sha256:" + "0" * 64
-FACTS = {
-    "version": '"1.0.0"',
-    "source": '"dir:nowhere"',
-    "manifest": f'"{PIN}"',
-    "parts": '["autoencoder"]',
-    "data": '{ shape = [1, 32, 32], kind = "image" }',
-    "code_shape": "[64]",
-    "license": '"CC-BY-SA-3.0"',
-}
-
-
-def table(name: str, /, **changes: str) -> str:
-    lines = [f"{key} = {value}" for key, value in {**FACTS, **changes}.items() if value]
-    return f'[models."{name}"]\n' + "\n".join(lines) + "\n"
-
-
-def write(path: Path, *tables: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("format = 1\n" + "\n".join(tables))
-    return path
 
 
 @pytest.fixture
@@ -101,6 +80,8 @@ def test_the_built_in_file_is_found_and_right() -> None:
         ({"license": '"unknown"'}, "grants nothing"),
         ({"default": "1"}, "default: expected bool"),
         ({"aliases": '["A"]'}, "name 'A'"),
+        ({"plugins": '["x=1"]'}, "distribution 'x=1'"),
+        ({"release": '"X"'}, "name 'X'"),
         ({"source": '"https://x"'}, "Allowed: bundled:package/path, dir:path, hub:"),
         ({"source": '"bundled:pkg/../x"'}, "source"),
         ({"source": '"bundled:pkg//etc"'}, "source"),
@@ -137,7 +118,12 @@ def test_a_wrong_entry_is_refused_with_file_name_and_reason(tmp_path: Path, chan
         (f"format = 1\n{table('a.b')}\n{table('a.b')}", "not a TOML file"),
         ("format = 1\nx = " + "[" * 5000, "not a TOML file"),
         ("\0", "not a TOML file"),
-        (" " * 1_000_001, "at most 1,000,000"),
+        (" " * 10_000_001, "at most 10,000,000"),
+        (f"format = 1\n{table('a.b@1.0.0')}", "unknown key 'version'"),
+        (f"format = 1\n{table('a.b@1', version='')}", "version '1' is not X.Y.Z"),
+        (f"format = 1\n{table('a.b@', version='')}", "version '' is not X.Y.Z"),
+        (f"format = 1\n{table('a@1.0.0', version='')}", "name 'a' is not allowed"),
+        (f"format = 1\n{table('a.b')}\n{table('a.b@1.0.0', version='')}", "has a.b@1.0.0 twice"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_path(tmp_path: Path, text: str, says: str) -> None:
@@ -193,16 +179,24 @@ def test_a_missing_user_file_is_fine_and_a_missing_named_one_is_not(
         models()
 
 
-@pytest.mark.parametrize("clash", ["name", "alias", "default"])
+@pytest.mark.parametrize("clash", ["name", "version", "alias", "default"])
 def test_a_name_given_twice_names_both_files(layers: dict[str, Path], clash: str) -> None:
     first = {"default": "true"} if clash == "default" else {}
-    second = {"alias": {"aliases": '["dcgan.x"]'}, "default": {"default": "true"}, "name": {}}[clash]
+    others = {"alias": {"aliases": '["dcgan.x"]'}, "default": {"default": "true"}, "version": {"version": '"9.0.0"'}}
+    second = others.get(clash, {})
     write(layers["builtin"], table("dcgan.x", **first))
-    write(layers["user"], table("dcgan.x" if clash == "name" else "dcgan.y", **second))
+    write(layers["user"], table("dcgan.x" if clash in ("name", "version") else "dcgan.y", **second))
     with pytest.raises(ReleaseError, match="two models have the name") as refused:
         load_registry()
     assert str(layers["builtin"]) in refused.value.message
     assert str(layers["user"]) in refused.value.message
+
+
+def test_a_file_that_is_listed_twice_is_refused(layers: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    write(layers["extra"], table("dcgan.x"))
+    monkeypatch.setenv("ZOO_REGISTRY", os.pathsep.join([str(layers["extra"])] * 2))
+    with pytest.raises(ReleaseError, match="two models have the name"):
+        load_registry()
 
 
 def test_a_wrong_file_of_a_plugin_is_left_out_and_told(
@@ -263,14 +257,57 @@ def test_a_name_is_found_by_case_alias_default_and_version(tmp_path: Path) -> No
     )
     for name in ("dcgan.b", "DCGAN.B", "dcgan", "b", "dcgan.old-b", "dcgan.b@1.0.0", "dcgan@1.0.0"):
         assert known.find(name).name == "dcgan.b"
-    with pytest.raises(UnknownName, match=r"version 1\.0\.0"):
+    with pytest.raises(UnknownName, match=r"no version '2\.0\.0'") as refused:
         known.find("dcgan.b@2.0.0")
+    assert "dcgan.b@1.0.0" in refused.value.hint
     with pytest.raises(UnknownName, match="no default") as refused:
         known.find("mlp")
     assert "mlp.a" in refused.value.hint
     with pytest.raises(UnknownName) as refused:
         known.find("dcgann.b")
     assert "Did you mean dcgan.b" in refused.value.hint
+
+
+def test_a_name_means_the_newest_version_and_name_at_version_that_one(tmp_path: Path) -> None:
+    known = registry_of(
+        tmp_path,
+        table("dcgan.a", version='"0.9.0"', default="true"),
+        table("dcgan.a@0.10.0", version="", aliases='["a"]'),
+        table("dcgan.a@0.11.0", version="", deprecated='"it was trained on the wrong images"'),
+        table("dcgan.b@0.1.0", version=""),
+    )
+    for name in ("dcgan.a", "dcgan", "a"):
+        assert known.find(name).version == "0.10.0"
+        assert known.find(f"{name}@0.9.0").version == "0.9.0"
+    with pytest.warns(FutureWarning, match="wrong images"):
+        assert known.find("dcgan.a@0.11.0").version == "0.11.0"
+    assert [entry.key for entry in known.models()] == ["dcgan.a@0.10.0", "dcgan.b@0.1.0"]
+    assert [entry.key for entry in known.models("dcgan.a@*")] == ["dcgan.a@0.10.0", "dcgan.a@0.9.0"]
+
+
+def test_an_index_of_thousands_of_entries_is_read_and_listed_in_time_that_grows_with_it(tmp_path: Path) -> None:
+    def seconds(count: int) -> float:
+        tables = [table(f"dcgan.m{n}@{v}.0.0", version="") for n in range(count // 2) for v in (1, 2)]
+        path = write(tmp_path / f"{count}.toml", *tables)
+        start = time.process_time()
+        known = Registry(read_registry(path))
+        assert len(known.models()) == count // 2
+        assert all(known.find(f"dcgan.m{n}").version == "2.0.0" for n in range(count // 2))
+        return time.process_time() - start
+
+    few = min(seconds(500) for _ in range(2))
+    assert seconds(4000) < 20 * few
+
+
+def test_what_looks_like_a_repository_is_suggested_as_an_address(layers: dict[str, Path]) -> None:
+    for name in ("alice/x", "alice/x@v1.0.0"):
+        for opening in (open_release, get):
+            with pytest.raises(ZooError) as refused:
+                opening(name)
+            assert f"on the Hub: hub:{name}" in refused.value.hint
+    with pytest.raises(ZooError) as refused:
+        get("alice/x/y")
+    assert "hub:org/name" in refused.value.hint
 
 
 def test_an_empty_registry_says_what_to_install() -> None:
@@ -281,22 +318,11 @@ def test_an_empty_registry_says_what_to_install() -> None:
 
 def test_a_deprecated_name_loads_with_a_warning(tmp_path: Path) -> None:
     known = registry_of(tmp_path, table("mlp.old", deprecated='"use mlp.new"'))
-    with pytest.warns(FutureWarning, match=r"mlp\.old is deprecated: use mlp\.new"):
+    with pytest.warns(FutureWarning, match=r"mlp\.old@1\.0\.0 is deprecated: use mlp\.new"):
         assert known.find("mlp.old").name == "mlp.old"
 
 
 # ---------------------------------------------------------------- places
-
-
-def manifest(name: str = "mlp.test", version: str = "1.0.0") -> tuple[Manifest, dict[str, bytes]]:
-    data = b"weights"
-    pin = pin_file(data)
-    parts = {
-        role: PartEntry(role, f"mlp/{role}", "zoo-mlp==0.1.0", {}, f"{role}.safetensors", pin.sha256, pin.size, 1)
-        for role in ("encoder", "bottleneck", "decoder")
-    }
-    facts = Manifest(name, version, "CC-BY-SA-3.0", DataSpec((1, 32, 32)), (64,), parts)
-    return facts, {part.file: data for part in parts.values()}
 
 
 @pytest.fixture
@@ -337,6 +363,7 @@ def test_a_manifest_other_than_the_pinned_one_is_refused(registered: Path) -> No
         ({"license": '"MIT"'}, "license"),
         ({"code_shape": "[32]"}, "code_shape"),
         ({"parts": '["gan"]'}, "parts"),
+        ({"plugins": '["zoo-dcgan"]'}, "plugins"),
         ({"data": "{ shape = [3, 32, 32] }"}, "data.shape"),
     ],
 )

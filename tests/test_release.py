@@ -32,6 +32,7 @@ from zoo.release.manifest import (
     parse_manifest,
 )
 from zoo.release.names import check_license, check_name, check_version
+from zoo.release.tags import FactTags, fact_tags, read_fact_tags
 from zoo.types import DataSpec, Metric, Origin
 
 ROLES = ("encoder", "bottleneck", "decoder", "generator", "discriminator", "prior")
@@ -302,7 +303,7 @@ def test_a_name_that_leaves_the_folder_or_can_be_run_is_refused(original: Path, 
         (("parts", "encoder", "role"), "encoder", "no key 'role'"),
         (("parts", "teacher"), {}, "role 'teacher'"),
         (("metrics", 0, "note"), "x", r"unknown key 'metrics\.0\.note'"),
-        (("data", "kind"), "image", r"unknown key 'data\.kind'"),
+        (("data", "unit"), "px", r"unknown key 'data\.unit'"),
         (("lineage", "source", "url"), "x", r"unknown key 'lineage\.source\.url'"),
         (("format",), 3, "format 3"),
         (("format",), True, "format True"),
@@ -604,3 +605,31 @@ def test_entries_hold_to_their_own_rules() -> None:
         FileEntry("0" * 63, 1)
     with pytest.raises(ReleaseError):
         Sampling(chunk=0)
+
+
+# ---------------------------------------------------------------- tags
+
+
+def test_the_facts_of_a_release_come_back_from_its_tags() -> None:
+    facts, _ = example()
+    tags = ["aegan-zoo", "gan", *fact_tags(facts), "region:us"]
+    assert read_fact_tags(tags) == FactTags(facts.data.shape, facts.code_shape, facts.distributions)
+    assert read_fact_tags(["aegan-zoo", "license:mit"]) == FactTags((), (), ())
+
+
+def test_tags_that_are_not_facts_are_ignored() -> None:
+    """They come from strangers."""
+    for tag in (
+        "sample_shape:1x32x",
+        "sample_shape:1x2x3x4",
+        "sample_shape:0x1x1",
+        "sample_shape:1x\u0663x3",
+        f"sample_shape:{'9' * 5000}",
+        "code_shape:-1",
+        "code_shape:1e9",
+        f"code_shape:{'9' * 5000}",
+        "plugin:zoo dcgan; rm",
+        "plugin:-r",
+        "plugin:",
+    ):
+        assert read_fact_tags([tag]) == FactTags(), tag

@@ -199,7 +199,7 @@ def test_the_published_source_has_no_private_part(source: str, published: str) -
 def test_a_wrong_strategy_is_refused_before_a_source_or_an_image_is_opened(
     strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("zoo.data.open._open", "zoo.training.pipeline.open_model", "zoo.registry.load.load_folder"):
+    for name in ("zoo.data.open._open", "zoo.training.recipe_models.open_model", "zoo.registry.load.load_folder"):
         monkeypatch.setattr(name, lambda *_, **__: pytest.fail("something was opened"))
     words = ("transfer", "dcgan.glyphs-sans32", "--data", "mnist5k", "--strategy", strategy)
     for more in (("--explain",), ("--out", tmp_path / "run"), ("--adapt", 16, "--out", tmp_path / "run")):

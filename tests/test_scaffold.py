@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from zoo import plugins
 from zoo.errors import ConfigError
+from zoo.plugins import Plugin
 from zoo.scaffold import scaffold
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "zoo-example"
@@ -83,7 +85,8 @@ assert torch.equal(pair.gan.sample(4, seed=1), run.gan.sample(4, seed=1))
     assert done.returncode == 0, done.stderr[-2000:]
     without = run("-c", "import zoo; zoo.load('release')", path=[], cwd=tmp_path)
     assert without.returncode != 0
-    assert "pip install 'zoo-my-nets==0.1.0'" in without.stderr
+    assert "(made with zoo-my-nets 0.1.0, which is not installed)" in without.stderr
+    assert "pip install zoo-my-nets==0.1.0" in without.stderr
 
 
 def test_what_a_broken_net_does_wrong_is_named_with_its_traceback(fresh: tuple[Path, list[Path]]) -> None:
@@ -119,6 +122,29 @@ def test_a_name_that_cannot_be_a_plugin_is_refused(name: str, tmp_path: Path) ->
     with pytest.raises(ConfigError):
         scaffold(name, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("name", "says"), [("timm", "zoo-timm"), ("serve", "zoo-serve")])
+def test_a_name_that_is_installed_already_is_refused_before_anything_is_written(
+    name: str, says: str, tmp_path: Path
+) -> None:
+    """That of a plugin, or of a distribution that brings commands alone."""
+    with pytest.raises(ConfigError, match="is taken") as refused:
+        scaffold(name, tmp_path / "new")
+    assert says in refused.value.message
+    assert f"pip uninstall {says}" in refused.value.hint
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_plugins_name_is_taken_whatever_its_distribution_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Plugin("mine", "zoo_tools.plugin", "lab-tools", "1.0")
+    monkeypatch.setattr(plugins, "plugins", lambda: (mine,))
+    for name in ("mine", "tools"):
+        with pytest.raises(ConfigError, match=r"lab-tools 1\.0 is installed and has the plugin 'mine' in zoo_tools"):
+            scaffold(name, tmp_path / "new")
+    assert scaffold("other", tmp_path / "new")
 
 
 def test_a_folder_that_is_there_is_not_written_into(tmp_path: Path) -> None:

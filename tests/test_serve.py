@@ -50,6 +50,9 @@ def test_a_folder_can_be_pulled_searched_and_downloaded_and_not_changed(
             assert (folder / path.name).read_bytes() == path.read_bytes()
     assert cli("search", "BLOBS", "-q", env=env).stdout.strip() == "hub:lab/dcgan.blobs"
     assert cli("search", "nothing", "-q", env=env).stdout == ""
+    (found,) = json.loads(cli("search", "blobs", "--json", env=env).stdout)
+    assert (found["shape"], found["code_shape"], found["plugins"]) == ([1, 8, 8], [6], ["zoo-dcgan"])
+    assert found["license"] == "cc0-1.0"
     hf("download", "lab/dcgan.blobs", "--local-dir", tmp_path / "other", env=env)
     assert (tmp_path / "other" / "zoo.json").read_bytes() == (release / "zoo.json").read_bytes()
     done = push(str(release), "lab/new", env=env)

@@ -111,6 +111,7 @@ def test_completion_prints_the_shells_script(shell: str) -> None:
     assert done.exit_code == 0
     assert "_ZOO_COMPLETE" in done.output
     assert shell in done.output
+    assert ("COMP_WORDBREAKS//@/" in done.output) == (shell == "bash")  # it would split NAME@VERSION
 
 
 PROGRAM = """#!{python}
@@ -136,6 +137,7 @@ tell() {{ print -r -- "$BUFFER" > told; exit }}; zle -N tell; bindkey '^T' tell;
     [
         ("zoo transfer dcgan.g", "dcgan.glyphs-sans32"),
         ("zoo transfer dcgan --strategy decoder-init+enc", "decoder-init+encoder-init"),
+        ("zoo pull dcgan.glyphs-sans32@1", "dcgan.glyphs-sans32@1.1.0"),
     ],
 )
 @pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])

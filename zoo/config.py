@@ -7,6 +7,7 @@ settings are checked against it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,9 @@ from zoo.errors import ConfigError, ZooError, near
 __all__ = ["Setting", "describe", "from_plain", "settings_of", "to_plain"]
 
 T = TypeVar("T")
+
+_get_type_hints = functools.cache(typing.get_type_hints)
+"""Compiling the annotations again for each of thousands of entries takes seconds."""
 
 _TYPE_NAMES = {"float": "a number", "int": "a whole number", "bool": "true or false", "str": "a text"}
 
@@ -79,7 +83,7 @@ class Setting:
 
 def settings_of(cls: type[Any]) -> tuple[Setting, ...]:
     """Every setting of a config class, in order."""
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)
     settings = []
     for item in dataclasses.fields(cls):
         default = "required"
@@ -109,12 +113,16 @@ def _unknown_keys(hint: Any, value: Any, path: tuple[str, ...]) -> Iterator[tupl
         for i, item in enumerate(value):
             yield from _unknown_keys(options[0], item, (*path, str(i)))
     elif isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        hints = typing.get_type_hints(hint)
+        hints = _hints(hint)
         for key, item in value.items():
             if key not in hints:
                 yield (*path, str(key)[:80]), list(hints)
             else:
                 yield from _unknown_keys(hints[key], item, (*path, key))
+
+
+def _hints(cls: Any) -> dict[str, Any]:
+    return _get_type_hints(cls)
 
 
 def _dataclass_in(hint: Any) -> type[Any] | None:
@@ -129,7 +137,7 @@ def _type_name(hint: Any) -> str:
 def _owner_of(cls: type[Any], key: str) -> type[Any]:
     """The dataclass that has the last field of the dotted `key`."""
     for name in key.split(".")[:-1]:
-        nested = _dataclass_in(typing.get_type_hints(cls).get(name))
+        nested = _dataclass_in(_hints(cls).get(name))
         if nested is None:
             break
         cls = nested

@@ -29,6 +29,7 @@ from zoo.errors import (
 )
 from zoo.plugins.hookspecs import hook as hook
 from zoo.types import (
+    Case as Case,
     CodeShape as CodeShape,
     Component as Component,
     Condition as Condition,
@@ -44,6 +45,7 @@ from zoo.types import (
     Scaling as Scaling,
     Selection as Selection,
     Watcher as Watcher,
+    WeightsOrigin as WeightsOrigin,
     as_code_shape as as_code_shape,
     as_part as as_part,
 )
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
     from zoo.networks.gan import GAN as GAN
     from zoo.networks.interpolation import interpolate as interpolate
     from zoo.networks.output import output as output
+    from zoo.networks.pretrained import origins_of as origins_of, values_follow as values_follow
     from zoo.networks.priors import NormalPrior as NormalPrior
     from zoo.networks.spectral import keep_gains as keep_gains, normalised as normalised
     from zoo.networks.types import (
@@ -181,6 +184,7 @@ if TYPE_CHECKING:
         fit_mixture as fit_mixture,
         memoize as memoize,
     )
+    from zoo.transfers.fetched import fetched_edits as fetched_edits
     from zoo.transfers.layer_mapping import activation_mismatch as activation_mismatch
     from zoo.transfers.plan import (
         ApplyContext as ApplyContext,

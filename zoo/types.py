@@ -16,6 +16,7 @@ from zoo.errors import ConfigError, near
 
 __all__ = [
     "KINDS",
+    "Case",
     "CodeShape",
     "Component",
     "Condition",
@@ -31,7 +32,9 @@ __all__ = [
     "RunFacts",
     "Scaling",
     "Selection",
+    "TrainedBy",
     "Watcher",
+    "WeightsOrigin",
     "as_code_shape",
     "as_part",
 ]
@@ -201,7 +204,12 @@ class Component:
 
     `target` is a class or function that builds the component; `config` is a dataclass in a module that does not import
     torch. A component named `*` with `names="package.module:function"` is a family: the function, which must not import
-    torch either, lists its names, and the config's field `name` selects one.
+    torch either, lists its names, and the config's field `name` selects one. `cases="package.module:function"` names a
+    function without arguments that gives the `Case`s on which `zoo plugins check` checks the component.
+
+    `migrate` names a function in a module that does not import torch, `migrate(version: str, config: Mapping) ->
+    Mapping`: settings that an older `version` of the plugin wrote into a release or a recipe, as settings of today. An
+    earlier name of the component goes into `aliases`.
     """
 
     kind: Kind
@@ -211,6 +219,23 @@ class Component:
     summary: str = ""
     aliases: tuple[str, ...] = ()
     names: str = ""
+    migrate: str = ""
+    cases: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Settings and sizes on which a component is meant to work, for the conformance checks.
+
+    `config` are its settings as plain data; one of a family has the setting `name`. `data` is what a network is built
+    for, `code_shape` the shape of the codes of a generator, bottleneck or prior, `embedding_shape` that of a
+    bottleneck's embeddings. None stands for the checks' own default.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    data: DataSpec | None = None
+    code_shape: CodeShape | None = None
+    embedding_shape: CodeShape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +324,37 @@ class Origin:
     manifest: str
     source: str = ""
     adapted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsOrigin:
+    """Where pretrained weights come from: a file of a Hub repository at one commit, its SHA-256 and its licence.
+
+    `repository` is `org/name`, or empty for a file of one's own; `license` is an SPDX expression, or empty if the
+    source states none. Raises ConfigError for a digest that is none.
+    """
+
+    repository: str
+    commit: str
+    file: str
+    sha256: str
+    license: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef"):
+            raise ConfigError(f"sha256 {self.sha256[:80]!r} is not 64 hexadecimal digits")
+
+    def __str__(self) -> str:
+        source = f"{self.repository}@{self.commit[:12]}" if self.repository else self.file
+        return f"{source} ({self.license})" if self.license else source
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedBy:
+    """The run that gave weights their values: its recipe as plain data, and the sha256 of the weights that it gave."""
+
+    recipe: Mapping[str, Any]
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

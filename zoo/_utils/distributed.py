@@ -1,9 +1,9 @@
 """Data-parallel training in several processes. With one process, the usual case, these functions do nothing, and
 accelerate is not imported.
 
-Every process draws the same batch, codes and random numbers and uses its rows of them (`Engine.micro_batches`);
-gradients are averaged by one flat all-reduce per optimiser step. DDP is not used: it does not support a penalty's
-double backward, or methods other than `forward`.
+Every process draws the same batch, codes and random numbers and uses its rows of them (`Engine.micro_batches`); only
+the networks draw their own (`zoo.training.trainer.seeded_step`). Gradients are averaged by one flat all-reduce per
+optimiser step. DDP is not used: it does not support a penalty's double backward, or methods other than `forward`.
 """
 
 from __future__ import annotations

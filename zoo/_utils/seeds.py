@@ -59,8 +59,25 @@ def in_parts(streams: Sequence[Stream], parts: Sequence[slice], whole: int) -> I
 
 
 @contextmanager
-def seeded(seed: int, name: str) -> Iterator[None]:
-    """Seed torch's global generator for `name` while the block runs; restore its state at the end."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_of(seed, name))
+def seeded(seed: int, name: str, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Seed torch's default generators, the CPU's and that of `device`, for `name` while the block runs; restore their
+    states at the end."""
+    generators = _default_generators(torch.device(device))
+    before = [rng.get_state() for rng in generators]
+    for rng in generators:
+        rng.manual_seed(seed_of(seed, name))
+    try:
         yield
+    finally:
+        for rng, state in zip(generators, before, strict=True):
+            rng.set_state(state)
+
+
+def _default_generators(device: torch.device) -> list[torch.Generator]:
+    if device.type == "cuda":
+        torch.cuda.init()  # there are no generators before
+        index = torch.cuda.current_device() if device.index is None else device.index
+        return [torch.default_generator, torch.cuda.default_generators[index]]
+    if device.type == "mps":
+        return [torch.default_generator, torch.mps._get_default_mps_generator()]
+    return [torch.default_generator]

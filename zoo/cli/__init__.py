@@ -57,7 +57,9 @@ class AddOn(NamedTuple):
     @property
     def install(self) -> str:
         """The command that installs it, in a checkout of the repository."""
-        return f"pip install ./plugins/{self.distribution.removeprefix('zoo-')}"
+        from zoo.plugins import install_command
+
+        return install_command(self.distribution)
 
 
 ADD_ONS = {

@@ -90,12 +90,14 @@ def plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
 
 
 def _releases(incomplete: str) -> list[CompletionItem[str]]:
+    """Names; after an `@`, the versions of that name."""
     from zoo.registry.index import models as listed
 
+    versions = "@" in incomplete
     return [
-        CompletionItem(entry.name, help=f"{entry.version} {' and '.join(entry.parts)}")  # fish cuts at a comma
-        for entry in listed()
-        if entry.name.startswith(incomplete)
+        CompletionItem(entry.key if versions else entry.name, help=f"{entry.version} {' and '.join(entry.parts)}")
+        for entry in listed("*@*" if versions else "*")  # fish cuts a help text at a comma
+        if entry.key.startswith(incomplete)
     ]
 
 

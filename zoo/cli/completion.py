@@ -9,6 +9,9 @@ __all__ = ["completion"]
 
 SHELLS = ("bash", "zsh", "fish")
 
+_WHOLE_VERSIONS = "COMP_WORDBREAKS=${COMP_WORDBREAKS//@/}"
+"""bash would take NAME@VERSION for three words."""
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
@@ -23,3 +26,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     script = get_completion_class(shell)
     assert script is not None, f"click knows {shell}"
     click.echo(script(ctx.find_root().command, {}, "zoo", "_ZOO_COMPLETE").source())
+    if shell == "bash":
+        click.echo(_WHOLE_VERSIONS)

@@ -187,7 +187,7 @@ def _plugin_problems(installed: tuple[plugins.Plugin, ...]) -> Iterator[Problem]
             what = f"plugin {plugin.name!r} ({plugin.release}) failed at the step {plugin.step}"
             yield Problem(f"{what}: {plugin.error}", plugins.repair(plugin))
     if not any(plugin.ready and plugin.distribution != "aegan-zoo" for plugin in installed):
-        yield Problem("no plugin with networks is installed", f"pip install {' '.join(plugins.BUNDLED)}")
+        yield Problem("no plugin with networks is installed", plugins.install_command(*plugins.BUNDLED))
 
 
 def _folder_problems(folders: tuple[Folder, ...]) -> Iterator[Problem]:

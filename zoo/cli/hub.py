@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from zoo.cli import options, show
+
+if TYPE_CHECKING:
+    from zoo.remote.search import SearchResult
 
 __all__ = ["cache", "search"]
 
@@ -31,10 +35,23 @@ def search(text: str, limit: int, as_json: bool, quiet: bool) -> None:
     elif quiet:
         show.print_lines(result.address for result in results)
     elif results:
-        rows = [(result.address, result.license, result.changed[:10], " ".join(result.tags)) for result in results]
-        show.print_table(("release", "license", "changed", "tags"), rows)
+        head = ("release", "sample", "code", "plugins", "license", "changed", "tags")
+        show.print_table(head, [_row(result) for result in results])
     else:
         click.echo(f"Nothing with {text!r} in its name carries the tag aegan-zoo.", err=True)
+
+
+def _row(result: SearchResult) -> tuple[object, ...]:
+    plugins, tags = " ".join(result.plugins), " ".join(result.tags)
+    return (
+        result.address,
+        show.shape(result.shape),
+        show.shape(result.code_shape),
+        plugins,
+        result.license,
+        result.changed[:10],
+        tags,
+    )
 
 
 @click.group()

@@ -27,26 +27,27 @@ _PREVIEWED = 12
 @options.json_option
 @options.quiet_option
 def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: bool) -> None:
-    """List the releases of the registries, by a glob over their names.
+    """List the releases of the registries, by a glob over their names: the newest version of each name. A pattern with
+    an @ lists every version.
 
     \b
     zoo list
     zoo list 'dcgan.*' --json
+    zoo list 'dcgan.*@*'
     zoo list --fits dcgan.glyphs-sans32
     """
     if autoencoder is not None:
         _fits(autoencoder, pattern, as_json, quiet)
         return
-    from zoo.config import to_plain
     from zoo.registry.index import models
 
     entries = models(pattern)
     if as_json:
-        show.print_json([to_plain(entry) | {"origin": str(entry.origin)} for entry in entries])
+        show.print_json([entry.plain() for entry in entries])
     elif quiet:
-        show.print_lines(entry.name for entry in entries)
+        show.print_lines(entry.key if "@" in pattern else entry.name for entry in entries)
     elif entries:
-        head = ("name", "version", "holds", "sample", "code", "license")
+        head = ("name", "version", "holds", "sample", "code", "plugins", "license")
         show.print_table(head, [_row(entry) for entry in entries])
         for entry in entries:
             if entry.default:
@@ -54,7 +55,9 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
                 break
         _previews(entries)
     else:
-        click.echo(f"No release matches {pattern!r}. `pip install zoo-starter` brings some.", err=True)
+        from zoo.plugins import install_command
+
+        click.echo(f"No release matches {pattern!r}. `{install_command('zoo-starter')}` brings some.", err=True)
 
 
 @click.command()
@@ -82,14 +85,16 @@ def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("name", shell_complete=completing.complete_model)
 @click.option("--files", is_flag=True, help="Check the files alone; imports no torch.")
+@click.option("--recipe", is_flag=True, help="Also rehearse its recipe: all that comes before the training.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the first tensor that differs, as it was and is.")
 @options.json_option
-def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
+def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: bool) -> None:
     """Check every byte of a release and replay its test vectors, offline.
 
     \b
     zoo verify dcgan.glyphs-sans32
     zoo verify release/ --files
+    zoo verify release/ --recipe
     """
     from zoo.registry.index import open_release
     from zoo.release.folder import verify_files
@@ -97,8 +102,10 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     folder, manifest = open_release(name)
     verify_files(folder, manifest)
     differences, first = ([], "") if files else _replay(folder, manifest, save)
+    obstacle = _rehearse(folder, manifest) if recipe else ""
     if as_json:
         facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
+        facts |= {"obstacle": obstacle} if recipe else {}
         show.print_json(facts | {"first": first, "differences": differences})
     elif differences:
         click.echo(f"{manifest.name}: every file is whole, but {len(differences)} test vectors differ.")
@@ -107,14 +114,22 @@ def verify(name: str, files: bool, save: Path | None, as_json: bool) -> None:
     else:
         done = "" if files else " and every test vector is reproduced"
         click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pinned)} files are whole{done}.")
+        if recipe:
+            click.echo(f"Its recipe cannot be run again: {obstacle}." if obstacle else "Its recipe can be run again.")
     if differences:
         raise SystemExit(1)
 
 
+def _rehearse(folder: Path, manifest: Any) -> str:
+    from zoo.training.rehearsal import rehearse_release
+
+    return rehearse_release(folder, manifest)
+
+
 def _row(entry: Any) -> tuple[object, ...]:
-    sample = "x".join(map(str, entry.data.shape))
     name = f"{entry.name} *" if entry.default else entry.name
-    return (name, entry.version, "+".join(entry.parts), sample, "x".join(map(str, entry.code_shape)), entry.license)
+    sample, plugins = show.shape(entry.data.shape), " ".join(entry.plugins)
+    return (name, entry.version, "+".join(entry.parts), sample, show.shape(entry.code_shape), plugins, entry.license)
 
 
 def _previews(entries: Any) -> None:
@@ -154,7 +169,7 @@ def _release(name: str, as_json: bool) -> None:
     ]
     if manifest.lineage is not None:
         source = manifest.lineage.source
-        origin = f"{source.name} {source.version}" if source else "an autoencoder of its own"
+        origin = f"{source.name} {source.version}" if source else "an autoencoder without a release"
         if source and source.adapted:
             origin += f", adapted with {source.adapted:,} images"
         rows.append(("transfer", f"{manifest.lineage.strategy} from {origin}"))

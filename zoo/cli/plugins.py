@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ def components(kind: str | None, pattern: str, as_json: bool, quiet: bool) -> No
             [(c.component.kind, c.component.name, c.plugin.name, c.component.summary) for c in listed],
         )
     else:
-        click.echo(f"No component matches. Bundled plugins: pip install {' '.join(host.BUNDLED)}", err=True)
+        click.echo(f"No component matches. Bundled plugins: {host.install_command(*host.BUNDLED)}", err=True)
 
 
 @click.group(invoke_without_command=False)
@@ -99,7 +101,7 @@ def list_plugins(as_json: bool, quiet: bool) -> None:
     )
     missing = [name for name in host.BUNDLED if name not in {plugin.distribution for plugin in listed}]
     if missing:
-        click.echo(f"Not installed: {', '.join(missing)}. Install: pip install {' '.join(missing)}")
+        click.echo(f"Not installed: {', '.join(missing)}. In a checkout: {host.install_command(*missing)}")
 
 
 @plugins.command("check", short_help="Run the conformance checks on a plugin.")
@@ -118,7 +120,7 @@ def check(root: dict[str, bool] | None, name: str, component: str, traceback: bo
     from zoo.testing.conformance.plugin import check_plugin
 
     traceback = traceback or (root or {}).get("traceback", False)  # `main` removes the flag from the command line
-    verdict = check_plugin(name, component)
+    verdict = check_plugin(name, component, _show_progress())
     if as_json:
         show.print_json(_plain(verdict, traceback))
     else:
@@ -149,12 +151,19 @@ def new(name: str, out: Path | None, quiet: bool) -> None:
     click.echo(f"Next: pip install -e {folder} && zoo plugins check {name}; with pytest installed: pytest {folder}")
 
 
+def _show_progress() -> Callable[[str], None]:
+    """Lines on stderr if it is a terminal; a pipe gets the verdict alone."""
+    attached = sys.stderr.isatty()
+    return lambda line: click.echo(line, err=True) if attached else None
+
+
 def _plain(verdict: Any, traceback: bool) -> dict[str, Any]:
     hidden = set() if traceback else {"traceback"}
     return {
         "plugin": verdict.plugin.plain(traceback=traceback),
         "passed": verdict.passed,
         "checks": len(verdict.results),
+        "refused": [asdict(refusal) for refusal in verdict.refusals],
         "failures": [{k: v for k, v in asdict(f).items() if k not in hidden} for f in verdict.failures],
         "notes": list(verdict.notes),
     }
@@ -173,13 +182,16 @@ def _print(verdict: Any, traceback: bool) -> None:
     for component in dict.fromkeys(result.component for result in verdict.results):
         rows = [result for result in verdict.results if result.component == component]
         failed = [result for result in rows if result.error]
-        click.echo(f"  {component}  {len(rows) - len(failed)} of {len(rows)} checks passed")
+        refused = sum(refusal.component == component for refusal in verdict.refusals)
+        skipped = f", {refused} default case{'s' * (refused > 1)} refused" if refused else ""
+        click.echo(f"  {component}  {len(rows) - len(failed)} of {len(rows)} checks passed{skipped}")
         for error in dict.fromkeys(result.error for result in failed):
             alike = [result for result in failed if result.error == error]
-            show.print_lines(f"    {result.check} [{result.case}]" for result in alike)
+            show.print_lines(f"    {result.check} [{result.case}]".removesuffix(" []") for result in alike)
             show.print_lines([f"      {error}"])
             if traceback:
                 click.echo(alike[0].traceback)
+    show.print_lines(f"  refused: {refusal.case}: {refusal.reason}" for refusal in verdict.refusals)
     show.print_lines(f"  note: {note}" for note in verdict.notes)
     count = len(verdict.results)
     click.echo(f"{count} checks, {len(verdict.failures)} failed" if count else "no check ran: that is a failure")

@@ -15,7 +15,7 @@ import click
 
 from zoo._utils.text import sanitize
 
-__all__ = ["facts", "moved_tensors", "print_json", "print_lines", "print_table", "report_table", "skipped"]
+__all__ = ["facts", "moved_tensors", "print_json", "print_lines", "print_table", "report_table", "shape", "skipped"]
 
 _LATE_CONTROLS = re.compile(r"[\x7f-\x9f]")
 
@@ -48,6 +48,11 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         click.echo(click.style(line, bold=True) if i == 0 else line)
 
 
+def shape(sizes: Sequence[int]) -> str:
+    """`1x32x32`; empty for no sizes."""
+    return "x".join(map(str, sizes))
+
+
 def skipped(files: Sequence[Any]) -> None:
     """A warning on stderr about the files of a folder that could not be used."""
     if files:
@@ -61,7 +66,7 @@ def report_table(rows: Sequence[Any]) -> None:
     """A transfer report: every tensor with its origin and state."""
     print_table(
         ("tensor", "shape", "origin", "state", "how"),
-        [(f"{r.net}.{r.tensor}", "x".join(map(str, r.shape)) or "-", r.origin, r.state, r.how) for r in rows],
+        [(f"{r.net}.{r.tensor}", shape(r.shape) or "-", r.origin, r.state, r.how) for r in rows],
     )
 
 

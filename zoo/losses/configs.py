@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from zoo.errors import ConfigError
-from zoo.types import PartSpec
+from zoo.types import Case, PartSpec
 
 __all__ = [
     "AdversarialCodesConfig",
@@ -24,6 +25,7 @@ __all__ = [
     "RelativisticConfig",
     "VariationalConfig",
     "WassersteinConfig",
+    "perceptual_cases",
 ]
 
 
@@ -114,6 +116,11 @@ class PerceptualConfig:
     def __post_init__(self) -> None:
         if self.pixels < 0 or self.code_penalty < 0:
             raise ConfigError("pixels and code_penalty must not be negative")
+
+
+def perceptual_cases() -> Iterable[Case]:
+    """A small encoder in whose features images are compared: the setting has no default."""
+    return [Case({"encoder": {"component": "mlp", "config": {"widths": [16]}}})]
 
 
 @dataclass(frozen=True)

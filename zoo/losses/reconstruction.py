@@ -146,7 +146,7 @@ class Perceptual(nn.Module):
         self.encoder: Encoder | None = None
 
     def prepare(self, autoencoder: Autoencoder) -> None:
-        """Build the encoder for the autoencoder's samples."""
+        """Build the encoder for the autoencoder's samples, with the weights that its settings name."""
         device = next(autoencoder.parameters()).device.type
         spec = plugins.normalise("encoder", self.config.encoder)
         encoder: Encoder = build_part("encoder", spec, "perceptual", autoencoder.data, device=device)

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from zoo.networks.types import Bottleneck, Encoder, Generator, Posterior
 from zoo.networks.utils import evaluating
-from zoo.types import DataSpec, Origin, PartSpec
+from zoo.types import DataSpec, Origin, PartSpec, TrainedBy
 
 __all__ = ["Autoencoder"]
 
 
 class Autoencoder(nn.Module):
     """x -> code -> x. `specs` maps the roles encoder, bottleneck and decoder to the components that they were built
-    from; `origin` is the release of the weights, if any."""
+    from; `origin` is the release of the weights, if any, and `trained_by` the run that trained them, if any."""
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class Autoencoder(nn.Module):
         self.decoder = decoder
         self.specs = dict(specs)
         self.origin = origin
+        self.trained_by: TrainedBy | None = None
 
     @property
     def data(self) -> DataSpec:

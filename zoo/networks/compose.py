@@ -14,12 +14,13 @@ from torch import nn
 
 from zoo import plugins
 from zoo._utils.seeds import seeded
-from zoo.errors import CompositionError, UnknownName
+from zoo.errors import CompositionError
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.encoder_source import EncoderSource
 from zoo.networks.gan import GAN
+from zoo.networks.pretrained import fetch_weights
 from zoo.networks.types import Discriminator
 from zoo.types import CodeShape, DataSpec, PartLike, PartSpec, as_code_shape, as_part
 
@@ -30,12 +31,9 @@ __all__ = [
     "build_encoder",
     "build_gan",
     "build_part",
-    "discriminator_kind",
     "encoder",
     "gan",
 ]
-
-Model = TypeVar("Model", bound=nn.Module)
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -65,7 +63,7 @@ def autoencoder(
         "bottleneck": plugins.normalise("bottleneck", as_part(bottleneck)),
         "decoder": plugins.normalise("generator", as_part(generator or encoder.component)),
     }
-    return _fetched(build_autoencoder(specs, _data(shape, data), as_code_shape(code_shape), seed=seed, device=device))
+    return build_autoencoder(specs, _data(shape, data), as_code_shape(code_shape), seed=seed, device=device)
 
 
 def gan(
@@ -99,7 +97,7 @@ def gan(
         "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
     }
     codes = as_code_shape(64 if code_shape is None else code_shape)
-    return _fetched(build_gan(specs, _data(shape, data), codes, seed=seed, device=device))
+    return build_gan(specs, _data(shape, data), codes, seed=seed, device=device)
 
 
 def encoder(
@@ -116,7 +114,7 @@ def encoder(
     pretrained ones. Raises UnknownName, ConfigError, CompositionError or PluginError before any weight is initialised.
     """
     spec = plugins.normalise("encoder", as_part(component))
-    return _fetched(build_encoder(spec, _data(shape, data), seed=seed, device=device))
+    return build_encoder(spec, _data(shape, data), seed=seed, device=device)
 
 
 def build_autoencoder(
@@ -189,53 +187,33 @@ def build_gan(
 
 
 def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> Any:
-    """One component of a kind on `device`, initialised from the random stream of its role."""
-    with seeded(seed, role), torch.device(device):
-        return plugins.build(kind, spec, *arguments)
+    """One component of a kind on `device`, initialised from the random stream of its role, with its pretrained weights
+    unless saved values follow."""
+    with seeded(seed, role, device), torch.device(device):
+        component = plugins.build(kind, spec, *arguments)
+    if device != "meta":
+        with seeded(seed, f"{role}.fetch", device):
+            fetch_weights(component, f"{kind} {spec.component}")
+    return component
 
 
 def build_discriminator(
     spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu", shapes: bool = True
 ) -> Discriminator:
     """A discriminator component, or an encoder component with a head of one logit."""
-    if discriminator_kind(spec.component) == "discriminator":
+    if plugins.discriminator_kind(spec.component) == "discriminator":
         discriminator: Discriminator = build_part(
             "discriminator", spec, "discriminator", data, seed=seed, device=device
         )
         return discriminator
     encoder = build_part("encoder", spec, "discriminator", data, seed=seed, device=device)
     checks.check_encoder(encoder, data, f"encoder {spec.component}", shapes=shapes)
-    with seeded(seed, "discriminator.head"), torch.device(device):
+    with seeded(seed, "discriminator.head", device), torch.device(device):
         return EncoderDiscriminator(encoder)
 
 
-def _fetched(model: Model) -> Model:
-    """The newly composed model, with the weights that its parts bring from elsewhere."""
-    if not any(parameter.is_meta for parameter in model.parameters()):
-        for module in model.modules():
-            fetch = getattr(module, "fetch", None)
-            if callable(fetch):
-                fetch()
-    return model
-
-
 def _normalise_discriminator(spec: PartSpec) -> PartSpec:
-    return plugins.normalise(discriminator_kind(spec.component), spec)
-
-
-def discriminator_kind(name: str) -> str:
-    """The kind of the component that `name` means as a discriminator: `discriminator`, or else `encoder`.
-
-    Raises UnknownName."""
-    try:
-        plugins.find_component("discriminator", name)
-    except UnknownName as unknown:
-        try:
-            plugins.find_component("encoder", name)
-        except UnknownName as error:
-            raise error if "ambiguous" not in unknown.message else unknown from None
-        return "encoder"
-    return "discriminator"
+    return plugins.normalise(plugins.discriminator_kind(spec.component), spec)
 
 
 def _data(shape: tuple[int, ...] | None, data: DataSpec | None) -> DataSpec:

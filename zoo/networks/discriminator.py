@@ -28,6 +28,11 @@ class EncoderDiscriminator(Discriminator):
         nn.init.normal_(self.head.weight, 0.0, 0.02)
         nn.init.zeros_(self.head.bias)
 
+    @property
+    def always_frozen(self) -> tuple[str, ...]:
+        """What the encoder never trains."""
+        return tuple(f"encoder.{child}" for child in getattr(self.encoder, "always_frozen", ()))
+
     def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
         """x (N, *data.shape) -> logits (N, 1) and the encoder's stages."""
         embedding, stages = self.encoder.features(x)

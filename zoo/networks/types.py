@@ -2,7 +2,12 @@
 
 An encoder maps a sample to features, a generator a code to a sample. A component is an `nn.Module` with the members
 listed here. It may inherit from these classes, for type checkers; it need not, as `zoo.networks.checks` compares
-members and shapes.
+members and shapes. In training mode a network may draw random numbers, from torch's default generators alone: training
+seeds them. In eval mode it draws none.
+
+Any component may have two more members, which are reserved names: `always_frozen`, a tuple of the names of submodules
+that are never trained; and `fetch()`, which loads pretrained weights and returns their `WeightsOrigin`, or None if its
+settings ask for none. Only the component itself is asked for them, never its submodules.
 """
 
 from __future__ import annotations

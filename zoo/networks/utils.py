@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from zoo.errors import IntegrityError
+from zoo.errors import IntegrityError, PluginError
 
 __all__ = ["SkipInit", "always_frozen", "check_finite", "digest", "evaluating"]
 
@@ -29,18 +29,19 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def always_frozen(net: nn.Module) -> set[str]:
-    """The names of all tensors in children that a module of `net` lists in its attribute `always_frozen`.
+    """The names of all tensors in the children that the component `net` lists in its attribute `always_frozen`.
 
     Unlike a plan's `frozen`, which belongs to one transfer, it belongs to the net: the tensors also stay frozen if a
-    released GAN is trained further.
+    released GAN is trained further. Raises PluginError if the attribute is not a tuple of names of submodules.
     """
-    names: set[str] = set()
-    for prefix, module in net.named_modules():
-        children: tuple[str, ...] = getattr(module, "always_frozen", ())
-        for child in children:
-            path = f"{prefix}.{child}" if prefix else child
-            names |= {f"{path}.{tensor}" for tensor in net.get_submodule(path).state_dict()}
-    return names
+    children = getattr(net, "always_frozen", ())
+    submodules = dict(net.named_modules())
+    if not isinstance(children, tuple) or not all(child in submodules for child in children):
+        raise PluginError(
+            f"{type(net).__name__} has an attribute `always_frozen` that is not a tuple of names of its submodules",
+            "The name is reserved for the submodules that are never trained; call yours otherwise.",
+        )
+    return {f"{child}.{tensor}" for child in children for tensor in submodules[child].state_dict()}
 
 
 def check_finite(module: nn.Module, what: str) -> None:

@@ -1,4 +1,5 @@
-"""Plugins: which are installed (`loading`), what they offer (`lookup`), and messages for failures (`failures`).
+"""Plugins: which are installed (`loading`), what they offer (`lookup`), messages for failures (`failures`),
+and what older versions made (`versions`).
 
 Nothing here imports torch.
 """
@@ -6,12 +7,14 @@ Nothing here imports torch.
 from __future__ import annotations
 
 from zoo.plugins.failures import repair as repair, strict as strict
+from zoo.plugins.install import install_command as install_command
 from zoo.plugins.loading import host as host, load as load, plugins as plugins, registries as registries
 from zoo.plugins.lookup import (
     build as build,
     components as components,
     config_class as config_class,
     configure as configure,
+    discriminator_kind as discriminator_kind,
     find_component as find_component,
     fresh as fresh,
     import_component as import_component,
@@ -21,7 +24,14 @@ from zoo.plugins.lookup import (
 )
 from zoo.plugins.types import (
     BUNDLED as BUNDLED,
+    CORE as CORE,
     Host as Host,
     Plugin as Plugin,
     RegisteredComponent as RegisteredComponent,
+)
+from zoo.plugins.versions import (
+    current as current,
+    differs as differs,
+    install_hint as install_hint,
+    made_with as made_with,
 )

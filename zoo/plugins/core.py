@@ -91,11 +91,21 @@ _COMPONENTS: tuple[tuple[Kind, str, str, str, str], ...] = (
     ),
 )
 
+_CASES = {"perceptual": "zoo.losses.configs:perceptual_cases"}
+"""The cases of components that have no default for a setting, by name."""
+
 
 @hook
 def zoo_components() -> Iterable[Component]:
     """Bottlenecks, priors, objectives, regularisers and a feature space."""
     return [
-        Component(kind, name, f"{_PACKAGES[kind]}.{target}", f"{_PACKAGES[kind]}.configs:{config}", summary)
+        Component(
+            kind,
+            name,
+            f"{_PACKAGES[kind]}.{target}",
+            f"{_PACKAGES[kind]}.configs:{config}",
+            summary,
+            cases=_CASES.get(name, ""),
+        )
         for kind, name, target, config, summary in _COMPONENTS
     ]

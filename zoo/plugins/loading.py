@@ -192,7 +192,8 @@ def _check_component(component: object) -> None:
     for name in (component.name, *component.aliases):
         if not isinstance(name, str) or not (_NAME.fullmatch(name) or (name == "*" and component.names)):
             raise PluginError(f"component {name!r}: a name is letters, digits, '.', '_' and '-'")
-    for path in (component.target, component.config, *filter(None, [component.names])):
+    optional = filter(None, [component.names, component.migrate, component.cases])
+    for path in (component.target, component.config, *optional):
         if not isinstance(path, str) or not _IMPORT.fullmatch(path):
             raise PluginError(f"component {component.name!r}: {path!r} is not of the form 'package.module:name'")
 

@@ -14,6 +14,7 @@ from typing import Any
 from zoo.config import from_plain, to_plain
 from zoo.errors import ConfigError, PluginError, UnknownName, ZooError, near
 from zoo.plugins.failures import component_error, one_line, repair
+from zoo.plugins.install import install_command
 from zoo.plugins.loading import host, plugins
 from zoo.plugins.types import BUNDLED, RegisteredComponent
 from zoo.types import KINDS, PartSpec
@@ -23,6 +24,7 @@ __all__ = [
     "components",
     "config_class",
     "configure",
+    "discriminator_kind",
     "find_component",
     "fresh",
     "import_component",
@@ -73,6 +75,21 @@ def find_component(kind: str, name: str) -> RegisteredComponent:
         ids = ", ".join(registered.id for registered in candidates)
         raise UnknownName(f"{kind} {name!r} is ambiguous", f"Say which: {ids}.")
     raise UnknownName(f"there is no {kind} {name!r}", _unknown_hint(kind, name, offered))
+
+
+def discriminator_kind(name: str) -> str:
+    """The kind of the component that `name` means as a discriminator: `discriminator`, or else `encoder`.
+
+    Raises UnknownName."""
+    try:
+        find_component("discriminator", name)
+    except UnknownName as unknown:
+        try:
+            find_component("encoder", name)
+        except UnknownName as error:
+            raise error if "ambiguous" not in unknown.message else unknown from None
+        return "encoder"
+    return "discriminator"
 
 
 def config_class(registered: RegisteredComponent) -> type[Any]:
@@ -207,7 +224,7 @@ def _unknown_hint(kind: str, name: str, offered: tuple[RegisteredComponent, ...]
     ]
     failed = [plugin for plugin in plugins() if plugin.error]
     if not known:
-        return f"No plugin offers a {kind}. Install one: pip install {' '.join(BUNDLED)}"
+        return f"No plugin offers a {kind}. In a checkout of Zoo's repository: {install_command(*BUNDLED)}"
     hint = near(name.rpartition("/")[2], known)
     if single and not hint.startswith("Did you mean"):
         hint = near("", single)  # a family's hundreds of names would hide the others

@@ -9,10 +9,12 @@ from typing import Any
 
 from zoo.types import Component
 
-__all__ = ["BUNDLED", "Host", "Plugin", "RegisteredComponent"]
+__all__ = ["BUNDLED", "CORE", "Host", "Plugin", "RegisteredComponent"]
 
 BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-trackers", "zoo-transfer")
 """The distributions to suggest if no installed plugin offers a kind of component."""
+CORE = "aegan-zoo"
+"""The distribution of Zoo itself, which offers components too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ class Plugin:
     def release(self) -> str:
         """The distribution and its version, for messages."""
         return f"{self.distribution} {self.version}"
+
+    @property
+    def recorded(self) -> str:
+        """The distribution and its version, `name==version`, as manifests and recipes record them."""
+        return f"{self.distribution}=={self.version}"
 
     def plain(self, *, traceback: bool = False) -> dict[str, Any]:
         """The plugin as plain data; the step has the key `stage`."""

@@ -14,11 +14,10 @@ from pathlib import Path
 from zoo._utils.files import sha256_of, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo.errors import ConfigError, ReleaseError, RemoteError
-from zoo.registry.file import read_registry
+from zoo.registry.file import LARGEST, read_registry
 
 __all__ = ["extra_registries", "fetch"]
 
-_LARGEST = 1_000_000
 _TIMEOUT = 10.0
 
 
@@ -49,14 +48,14 @@ def fetch(url: str) -> Path:
     path = cache_folder() / "registries" / f"{sha256_of(url.encode())[:32]}.toml"
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as reply:
-            data = reply.read(_LARGEST + 1)
+            data = reply.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         if not path.exists():
             raise RemoteError(f"registry {url[:200]} cannot be fetched: {error}", "Check the address.") from None
         warnings.warn(f"{url} cannot be reached; using the copy that was fetched last", stacklevel=2)
         return path
-    if len(data) > _LARGEST:
-        raise ReleaseError(f"registry {url[:200]} has more than {_LARGEST:,} bytes")
+    if len(data) > LARGEST:
+        raise ReleaseError(f"registry {url[:200]} has more than {LARGEST:,} bytes")
     trial = path.with_suffix(".new.toml")
     write_atomically(trial, data)
     local = next((entry for entry in read_registry(trial) if entry.source.startswith("dir:")), None)

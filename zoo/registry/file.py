@@ -2,8 +2,7 @@
 
 format = 1
 
-[models."dcgan.mnist5k"]
-version  = "1.0.0"
+[models."dcgan.mnist5k@1.0.0"]
 source   = "bundled:some_package/releases/dcgan.mnist5k"
 manifest = "sha256:..."
 parts    = ["autoencoder", "gan"]
@@ -11,6 +10,8 @@ data     = { shape = [1, 32, 32], kind = "image" }
 code_shape = [64]
 license  = "CC-BY-SA-3.0"
 default  = true
+
+A table may also be called by the name alone and have a `version`. Several versions of a name are several tables.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from zoo._utils.files import read_regular
-from zoo.config import from_plain
+from zoo.config import from_plain, to_plain
 from zoo.errors import ReleaseError
-from zoo.release.names import check_license, check_name, check_pin, check_version
-from zoo.types import as_code_shape
+from zoo.release.names import check_distribution, check_license, check_name, check_pin, check_version
+from zoo.types import DataKind, DataSpec, as_code_shape
 
-__all__ = ["Entry", "Sample", "read_registry"]
+__all__ = ["LARGEST", "Entry", "Sample", "parse_registry", "read_bytes", "read_registry"]
+
+LARGEST = 10_000_000
+"""The most bytes of a registry file: some 30,000 entries."""
 
 _FORMAT = 1
-_LARGEST = 1_000_000
 _HOLDS = ("autoencoder", "gan")
 _SOURCES = (
     re.compile(r"bundled:[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z0-9][A-Za-z0-9._-]*)+"),
@@ -41,25 +44,24 @@ _SOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The kind and shape of a model's samples: `image` of shape (C, H, W) or `vector` of shape (F,)."""
+    """The kind and shape of a model's samples: `image` of shape (C, H, W), `vector` of shape (F,), or `code`."""
 
     shape: tuple[int, ...]
-    kind: Literal["image", "vector"] = "image"
+    kind: DataKind = "image"
 
     def __post_init__(self) -> None:
-        if len(self.shape) != (3 if self.kind == "image" else 1) or any(n < 1 for n in self.shape):
-            raise ReleaseError(
-                f"data.shape {list(self.shape)[:8]} is not that of {self.kind!r}",
-                "An image is [C, H, W], a vector [F].",
-            )
+        if DataSpec(self.shape, kind=self.kind).kind != self.kind:
+            raise ReleaseError(f"data.shape {list(self.shape)} is not that of {self.kind!r}", "A vector is [F].")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A named release: its source and the pin of its zoo.json, which pins every other file.
+    """One version of a named release: its source and the pin of its zoo.json, which pins every other file.
 
-    `aliases` are other names for it, which are not listed. `deprecated` says what to use instead; such an entry loads
-    with a warning and is not listed. `origin` is the registry file that has the entry.
+    `aliases` are other names for the model, which are not listed; `default` makes the arch alone such a name.
+    `deprecated` says what to use instead; such an entry loads with a warning and is not listed. `plugins` are the
+    distributions that its parts need, without versions; empty if the file does not say. `release` is the name in its
+    zoo.json if the registry calls it otherwise. `origin` is the registry file that has the entry.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Entry:
     default: bool = False
     aliases: tuple[str, ...] = ()
     deprecated: str = ""
+    plugins: tuple[str, ...] = ()
+    release: str = ""
     origin: Path = field(default=Path(), compare=False)
 
     def __post_init__(self) -> None:
@@ -81,11 +85,27 @@ class Entry:
         _check_source(self.source)
         check_pin(self.manifest)
         check_license(self.license)
-        for alias in self.aliases:
+        for alias in (*self.aliases, *([self.release] if self.release else [])):
             check_name(alias)
+        for plugin in self.plugins:
+            check_distribution(plugin)
         if not self.parts or len(set(self.parts)) != len(self.parts) or not set(self.parts) <= set(_HOLDS):
             raise ReleaseError(f"parts {list(self.parts)[:4]} is not allowed", "Allowed: autoencoder, gan, or both.")
         as_code_shape(self.code_shape)
+
+    @property
+    def key(self) -> str:
+        """`name@version`, its table in the file, and how a command asks for this version."""
+        return f"{self.name}@{self.version}"
+
+    def plain(self) -> dict[str, Any]:
+        """The entry as plain data, with the path of its file."""
+        return to_plain(self) | {"origin": str(self.origin)}
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """A sort key: 0.9.0 before 0.10.0."""
+        return tuple(map(int, self.version.split(".")))
 
     @property
     def arch(self) -> str:
@@ -103,10 +123,22 @@ def read_registry(path: Path) -> tuple[Entry, ...]:
 
     Raises ReleaseError naming the file, the key, what is wrong and what is allowed.
     """
+    return parse_registry(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a registry file, unchecked. Raises ReleaseError if it cannot be read or is too large."""
     try:
-        plain = tomllib.loads(read_regular(path.resolve(), _LARGEST).decode("utf-8"))
-    except OSError as error:
-        raise ReleaseError(f"{path} cannot be read: {error.strerror or error}", "Check the path.") from None
+        return read_regular(path.resolve(), LARGEST)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "") or error
+        raise ReleaseError(f"{path} cannot be read: {reason}", "Check the path.") from None
+
+
+def parse_registry(data: bytes, path: Path) -> tuple[Entry, ...]:
+    """The entries in the bytes of the registry file `path`. Raises ReleaseError like `read_registry`."""
+    try:
+        plain = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ReleaseError(f"{path} is not a TOML file: {error or 'nested too deep'}") from None
     if type(plain.get("format")) is not int or plain["format"] != _FORMAT:
@@ -117,24 +149,31 @@ def read_registry(path: Path) -> tuple[Entry, ...]:
         raise ReleaseError(f"{path}: unknown key {unknown[0][:80]!r}", "Allowed: format, models.")
     tables = plain.get("models", {})
     if not isinstance(tables, dict):
-        raise ReleaseError(f"{path}: models is not a table", 'Write each model as [models."arch.tag"].')
-    return tuple(_entry(name, table, path) for name, table in tables.items())
+        raise ReleaseError(f"{path}: models is not a table", 'Write each model as [models."arch.tag@1.0.0"].')
+    entries: dict[str, Entry] = {}
+    for key, table in tables.items():
+        entry = _entry(key, table, path)
+        if entries.setdefault(entry.key, entry) is not entry:
+            raise ReleaseError(f"{path} has {entry.key} twice", "Remove one, or correct its version.")
+    return tuple(entries.values())
 
 
-def _entry(name: str, table: Any, path: Path) -> Entry:
-    what = f"{path}: models.{name[:100]!r}"
+def _entry(key: str, table: Any, path: Path) -> Entry:
+    what = f"{path}: models.{key[:100]!r}"
     if not isinstance(table, dict):
-        raise ReleaseError(f"{what} is not a table", 'Write it as [models."arch.tag"], with the quotes.')
+        raise ReleaseError(f"{what} is not a table", 'Write it as [models."arch.tag@1.0.0"], with the quotes.')
     if "latent_dim" in table and "code_shape" not in table:  # the key of flat codes in earlier versions
-        table = {"code_shape" if key == "latent_dim" else key: value for key, value in table.items()}
-        table["code_shape"] = [table["code_shape"]]
-    for key in ("name", "origin"):
-        if key in table:
-            raise ReleaseError(f"{what}: unknown key {key!r}", "The name is the key of the table.")
+        others = {name: value for name, value in table.items() if name != "latent_dim"}
+        table = others | {"code_shape": [table["latent_dim"]]}
+    name, at, version = key.partition("@")
+    facts = {"name": name, **({"version": version} if at else {})}
+    for own in ("origin", *facts):
+        if own in table:
+            raise ReleaseError(f"{what}: unknown key {own!r}", "The key of the table has the name, or name@version.")
     if table and all(isinstance(value, dict) for value in table.values()):
-        raise ReleaseError(f"{what} holds tables only", 'A dot in a name needs quotes: [models."arch.tag"].')
+        raise ReleaseError(f"{what} holds tables only", 'A dot in a name needs quotes: [models."arch.tag@1.0.0"].')
     # set afterwards: a registry file does not contain its own path
-    entry = from_plain(Entry, {"name": name, **table}, what, error=ReleaseError)
+    entry = from_plain(Entry, facts | table, what, error=ReleaseError)
     object.__setattr__(entry, "origin", path)
     return entry
 

@@ -3,18 +3,16 @@ the Hub that is not on this machine yet.
 
 Layers, in this order: built-in, each plugin's (`zoo_registries()`), the user's (`$ZOO_CONFIG/registry.toml`,
 or the platform's config folder), then the paths in `$ZOO_REGISTRY` and those given by the caller. No layer
-shadows another: if two layers have the same name, the error names both files.
+shadows another: if two layers have the same name, the error names both files. All versions of a name are therefore in
+one file.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import importlib.util
 import os
-import re
 import sys
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +20,13 @@ from typing import Any
 
 import platformdirs
 
-from zoo.errors import ConfigError, IntegrityError, ReleaseError, UnknownName, near
+from zoo.errors import ConfigError, IntegrityError, ReleaseError
 from zoo.registry.file import Entry, Sample, read_registry
+from zoo.registry.lookup import Registry, clash_error, clashes
 from zoo.release.folder import read_manifest, read_manifest_bytes, verify_files
 from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.release.names import pin_of
-from zoo.remote.address import SCHEME, parse_address
+from zoo.remote.address import SCHEME, as_address, parse_address
 from zoo.remote.pull import PulledRelease, find_cached, pull
 
 __all__ = [
@@ -52,68 +51,14 @@ __all__ = [
 FILE = "registry.toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """All entries of all layers, in layer order. Raises ReleaseError if two share a name."""
-
-    entries: tuple[Entry, ...]
-
-    def __post_init__(self) -> None:
-        by_name: dict[str, Entry] = {}
-        for entry in self.entries:
-            for name in sorted(entry.all_names):
-                if name in by_name:
-                    raise _clash(name, by_name[name], entry)
-                by_name[name] = entry
-
-    def models(self, pattern: str = "*") -> tuple[Entry, ...]:
-        """Entries whose name matches a glob, in natural order; one without a dot may match the arch alone."""
-        pattern = pattern.casefold()
-        matching = [
-            entry
-            for entry in self.entries
-            if not entry.deprecated
-            and (
-                fnmatch.fnmatchcase(entry.name, pattern)
-                or ("." not in pattern and fnmatch.fnmatchcase(entry.arch, pattern))
-            )
-        ]
-        return tuple(sorted(matching, key=lambda entry: _natural(entry.name)))
-
-    def find(self, name: str) -> Entry:
-        """The entry of a name, an alias, or an arch with a default; `NAME@VERSION` checks the version.
-
-        Raises UnknownName with near matches. For a deprecated entry there is a FutureWarning.
-        """
-        bare, at, version = name.casefold().partition("@")
-        entry = next((entry for entry in self.entries if bare in entry.all_names), None)
-        if entry is None:
-            raise self._unknown(name, bare)
-        if at and version != entry.version:
-            raise UnknownName(
-                f"{entry.name} is version {entry.version} in {entry.origin}, not {version!r}",
-                f"Use {entry.name} or {entry.name}@{entry.version}.",
-            )
-        if entry.deprecated:
-            warnings.warn(f"{entry.name} is deprecated: {entry.deprecated}", FutureWarning, stacklevel=2)
-        return entry
-
-    def _unknown(self, name: str, bare: str) -> UnknownName:
-        tags = [entry.name for entry in self.models() if entry.arch == bare]
-        if tags:
-            return UnknownName(f"{name!r} has no default", f"Choose one: {', '.join(tags)}.")
-        known = {known for entry in self.models() for known in (entry.name, *entry.aliases)}
-        hint = near(bare, known) or "No model is registered; pip install zoo-starter brings some."
-        return UnknownName(f"there is no model {name[:100]!r}", hint)
-
-
 def models(pattern: str = "*") -> tuple[Entry, ...]:
-    """The listed entries of all layers whose name matches a glob."""
+    """The newest version of each model of all layers whose name matches a glob; every version if it has an `@`, as in
+    `dcgan.*@*`. Deprecated ones are not listed."""
     return load_registry().models(pattern)
 
 
 def find(name: str) -> Entry:
-    """The entry of a name in all layers. Raises UnknownName."""
+    """The newest version of a name in all layers, or that of `NAME@VERSION`. Raises UnknownName."""
     return load_registry().find(name)
 
 
@@ -205,12 +150,9 @@ def available_release(entry: Entry) -> tuple[Path, Manifest] | None:
         if entry.source.startswith(SCHEME):
             address = parse_address(entry.source)
             return find_cached(address.repo, address.revision, entry.manifest)
-        folder, data = _pinned_manifest(entry)
-        manifest = parse_manifest(data, str(folder / MANIFEST))
-        _require_agreement(entry, manifest)
+        return _open(entry)
     except (ConfigError, ReleaseError):
         return None
-    return folder, manifest
 
 
 def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> tuple[Path, Manifest]:
@@ -224,23 +166,35 @@ def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> t
     if isinstance(name_or_dir, str) and name_or_dir.startswith(SCHEME):
         pulled = pull(parse_address(name_or_dir), check=False)
         return pulled.folder, pulled.manifest
+    return _open(_find(name_or_dir, registry))
+
+
+def _find(name_or_dir: str | Path, registry: Registry | None = None) -> Entry | Path:
+    """What a name means that is no address: a folder with a zoo.json, or an entry. Raises UnknownName, ReleaseError."""
     folder = Path(name_or_dir)
     if os.path.exists(folder / MANIFEST):
-        return folder, read_manifest(folder)
+        return folder
     if isinstance(name_or_dir, Path) or os.sep in name_or_dir or os.path.isdir(name_or_dir):
         if not os.path.isdir(name_or_dir):
+            address = as_address(str(name_or_dir)) or "hub:org/name"
             raise ReleaseError(
                 f"there is no folder {name_or_dir}",
-                "Check the path. Releases by name: zoo list; runs: zoo runs ls; on the Hub: hub:org/name",
+                f"Check the path. Releases by name: zoo list; runs: zoo runs ls; on the Hub: {address}",
             )
         raise ReleaseError(
             f"{name_or_dir} is not a release or a run: it has no {MANIFEST} and no recipe.toml",
             "Releases by name: zoo list; runs: zoo runs ls",
         )
-    entry = (registry or load_registry()).find(name_or_dir)
-    folder, data = _pinned_manifest(entry)
+    return (registry or load_registry()).find(name_or_dir)
+
+
+def _open(named: Entry | Path) -> tuple[Path, Manifest]:
+    """Folder and manifest; that of an entry must match the registry."""
+    if isinstance(named, Path):
+        return named, read_manifest(named)
+    folder, data = _pinned_manifest(named)
     manifest = parse_manifest(data, str(folder / MANIFEST))
-    _require_agreement(entry, manifest)
+    _require_agreement(named, manifest)
     return folder, manifest
 
 
@@ -255,24 +209,13 @@ def _read_layers(files: Iterable[tuple[str, Path]]) -> tuple[Registry, dict[str,
             if not owner:
                 raise
             problems[owner] = error
-    by_name: dict[str, tuple[str, Entry]] = {}
-    for owner, entries in layers:
-        for entry in entries:
-            for name in sorted(entry.all_names):
-                other, first = by_name.setdefault(name, (owner, entry))
-                if first is not entry and (owner or other):
-                    # neither plugin may shadow the other, or use a name of the user's or of zoo's own registry
-                    clash = _clash(name, first, entry)
-                    problems |= {plugin: clash for plugin in (owner, other) if plugin}
+    owners = {entry.origin: owner for owner, entries in layers for entry in entries}
+    for name, first, second in clashes(entry for _, entries in layers for entry in entries):
+        # neither plugin may shadow the other, or use a name of the user's or of zoo's own registry
+        problem = clash_error(name, first, second)
+        problems |= {owner: problem for entry in (first, second) if (owner := owners[entry.origin])}
     valid = [entry for owner, entries in layers if owner not in problems for entry in entries]
     return Registry(tuple(valid)), problems
-
-
-def _clash(name: str, first: Entry, second: Entry) -> ReleaseError:
-    return ReleaseError(
-        f"two models have the name {name!r}: {first.name} in {first.origin}, {second.name} in {second.origin}",
-        "Rename or remove one of them, or its default = true or its alias.",
-    )
 
 
 @functools.cache
@@ -287,15 +230,12 @@ def get(name: str, *, refresh: bool = False) -> PulledRelease:
     `name` is as in `open_release`; the commit is empty for a release that is not on the Hub. Raises like
     `open_release`.
     """
-    source = name if name.startswith(SCHEME) else ""
-    pin = None
-    if not source and not os.path.exists(Path(name) / MANIFEST):
-        entry = load_registry().find(name)
-        if entry.source.startswith(SCHEME):
-            source, pin = entry.source, entry.manifest
-    if source:
-        return pull(parse_address(source), pin, refresh=refresh)
-    folder, manifest = open_release(name)
+    if name.startswith(SCHEME):
+        return pull(parse_address(name), refresh=refresh)
+    named = _find(name)
+    if isinstance(named, Entry) and named.source.startswith(SCHEME):
+        return pull(parse_address(named.source), named.manifest, refresh=refresh)
+    folder, manifest = _open(named)
     verify_files(folder, manifest)
     return PulledRelease(folder, "", manifest, requested=False)
 
@@ -340,12 +280,13 @@ def _pinned_manifest(entry: Entry) -> tuple[Path, bytes]:
 
 def _require_agreement(entry: Entry, manifest: Manifest) -> None:
     pairs: Sequence[tuple[str, Any, Any]] = (
-        ("name", entry.name, manifest.name),
+        ("name", entry.release or entry.name, manifest.name),
         ("version", entry.version, manifest.version),
         ("license", entry.license, manifest.license),
         ("code_shape", entry.code_shape, manifest.code_shape),
         ("data.shape", entry.data.shape, manifest.data.shape),
         ("parts", tuple(sorted(entry.parts)), manifest.holds),
+        ("plugins", tuple(sorted(entry.plugins)) or manifest.distributions, manifest.distributions),
     )
     for key, registered, actual in pairs:
         if registered != actual:
@@ -353,9 +294,3 @@ def _require_agreement(entry: Entry, manifest: Manifest) -> None:
                 f"{entry.origin} says {key} = {registered!r} of {entry.name}; its {MANIFEST} says {actual!r}",
                 "Correct the registry.",
             )
-
-
-def _natural(name: str) -> list[list[tuple[bool, int, str]]]:
-    """A sort key: the arch before the tag, and mnist9 before mnist10 (runs of digits compare as numbers)."""
-    runs = [re.split(r"([0-9]+)", field) for field in name.split(".")]
-    return [[(run.isdigit(), int(run) if run.isdigit() else 0, run) for run in field] for field in runs]

@@ -6,7 +6,7 @@ of every tensor are compared before the values are assigned. Nothing in a releas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,13 +17,15 @@ from torch import Tensor, nn
 from zoo._utils import html
 from zoo._utils.hash_cache import HashCache, hash_cache
 from zoo._utils.tensors import unpack
-from zoo.errors import IntegrityError, ReleaseError, UnknownName
+from zoo.errors import IntegrityError, ReleaseError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN as Gan
+from zoo.networks.pretrained import values_follow
 from zoo.networks.utils import SkipInit, check_finite
 from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry.index import open_release
+from zoo.registry.parts import current_specs, naming_versions, tell_versions
 from zoo.release.folder import read_manifest_bytes, read_part, read_pinned
 from zoo.release.manifest import AUTOENCODER, GAN, Manifest
 from zoo.release.names import pin_of
@@ -62,29 +64,30 @@ class LoadedRelease:
 def load(name_or_folder: str | Path) -> LoadedRelease:
     """Load a release by registry name, folder or `hub:org/name[@revision]`.
 
-    Raises UnknownName, ReleaseError (if a plugin is missing, with the one to install) or IntegrityError, with the file
-    that differs from its pin.
+    If it was made with another version of a plugin, that is told once on stderr. Raises UnknownName; ReleaseError or
+    PluginError if a component is missing or refuses its settings, with the versions of its plugin and the one to
+    install; or IntegrityError, with the file that differs from its pin.
     """
     folder, manifest = open_release(name_or_folder)
-    return load_folder(folder, manifest)
+    loaded = load_folder(folder, manifest)
+    tell_versions(manifest, str(name_or_folder))
+    return loaded
 
 
 def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
-    """Load a release with a trusted manifest (pinned by a registry, or the user's own)."""
+    """Load a release with a trusted manifest (pinned by a registry, or the user's own). Nothing is told."""
     with hash_cache(folder) as hashes:
         tensors = {role: _read(folder, manifest, role, hashes) for role in manifest.parts}
-    specs = {role: part.spec for role, part in manifest.parts.items()}
-    try:
-        autoencoder = gan = None
-        if AUTOENCODER[0] in specs:
-            autoencoder = _build(build_autoencoder, {role: specs[role] for role in AUTOENCODER}, manifest)
-        if GAN[0] in specs:
-            gan = _build(build_gan, {role: specs[role] for role in GAN}, manifest)
-    except UnknownName as error:
-        raise _missing_plugin(manifest, error) from error
+    specs = current_specs(manifest)
+    autoencoder = gan = None
+    if AUTOENCODER[0] in specs:
+        autoencoder = _build(build_autoencoder, AUTOENCODER, specs, manifest)
+    if GAN[0] in specs:
+        gan = _build(build_gan, GAN, specs, manifest)
     for model in (autoencoder, gan):
         for role, module in (model.parts if model is not None else {}).items():
-            _fill(module, tensors[role], str(folder / manifest.parts[role].file))
+            with naming_versions(manifest, [role]):
+                _fill(module, tensors[role], str(folder / manifest.parts[role].file))
             module.eval()
     if autoencoder is not None:
         autoencoder.origin = Origin(
@@ -130,11 +133,15 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
     return Replay(differences, recorded, given)
 
 
-def _build(build: Callable[..., Model], specs: Mapping[str, PartSpec], manifest: Manifest) -> Model:
+def _build(
+    build: Callable[..., Model], roles: Iterable[str], specs: Mapping[str, PartSpec], manifest: Manifest
+) -> Model:
     """The networks on the meta device; on the CPU if not every tensor would get a value from the state dict."""
-    with SkipInit():
-        model = build(specs, manifest.data, manifest.code_shape, device="meta", shapes=False)
-    return model if _assignable(model) else build(specs, manifest.data, manifest.code_shape)
+    own = {role: specs[role] for role in roles}
+    with naming_versions(manifest, own), values_follow():
+        with SkipInit():
+            model = build(own, manifest.data, manifest.code_shape, device="meta", shapes=False)
+        return model if _assignable(model) else build(own, manifest.data, manifest.code_shape)
 
 
 def _read(folder: Path, manifest: Manifest, role: str, hashes: HashCache) -> dict[str, Tensor]:
@@ -167,12 +174,3 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.device == torch.device("meta"):
             raise ReleaseError(f"{what}: {name} got no value", "The component cannot be loaded; tell its author.")
-
-
-def _missing_plugin(manifest: Manifest, error: UnknownName) -> ReleaseError:
-    needed = sorted({part.plugin for part in manifest.parts.values() if part.component in error.message})
-    install = " ".join(name.replace("aegan-zoo==", "aegan-zoo>=") for name in needed)
-    return ReleaseError(
-        f"{manifest.name} needs a component that is not installed: {error.message}",
-        f"pip install '{install}'" if install else error.hint,
-    )

@@ -1,4 +1,4 @@
-"""The model card: README.md of a release, made from its manifest alone. No torch.
+"""The model card: README.md of a release, made from its manifest and what its recipe says. No torch.
 
 Everything printed is escaped unless the template asks for code or YAML, so a credit line or a config cannot
 add HTML, break a table or end the front matter.
@@ -16,11 +16,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.release.manifest import ROLES, Manifest
+from zoo.release.tags import fact_tags
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["card", "hub_license"]
+__all__ = ["card", "card_on_hub", "hub_license"]
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#$!])")
 
@@ -41,16 +42,23 @@ class _Ready(str):
     __slots__ = ()
 
 
-def card(manifest: Manifest) -> str:
+def card(manifest: Manifest, *, obstacle: str = "", autoencoder: str = "an autoencoder without a release") -> str:
     """The README.md of a release: front matter for the Hub, samples, use, parts, training, figures, credits.
 
-    The manifest may pin a README.md or not: nothing of `files` is printed but whether samples.png is there.
+    The manifest may pin a README.md or not: nothing of `files` is printed but whether samples.png is there. `obstacle`
+    says why the recipe cannot be run again, as a clause; `autoencoder` says what a GAN was transferred from if that is
+    no release.
     """
     parts = [manifest.parts[role] for role in ROLES if role in manifest.parts]
-    distributions = sorted({part.plugin.partition("==")[0] for part in parts} - {"aegan-zoo"})
     sampled = "samples.png" in manifest.files
-    text: str = _template().render(m=manifest, parts=parts, distributions=distributions, sampled=sampled)
+    facts = {"obstacle": obstacle, "autoencoder": autoencoder}
+    text: str = _template().render(m=manifest, parts=parts, sampled=sampled, **facts)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def card_on_hub(text: str, name: str, repo: str) -> str:
+    """The card of the release `name` as the repository `repo` of the Hub shows it: its code loads it from there."""
+    return re.sub(rf'zoo\.load\("(?:{re.escape(name)}|hub:[^"]*)"\)', f'zoo.load("hub:{repo}")', text)
 
 
 def hub_license(expression: str) -> str:
@@ -77,6 +85,7 @@ def _template() -> Template:
         model_index=_model_index,
         strategy_tags=_strategy_tags,
         base_models=_base_models,
+        fact_tags=fact_tags,
     )
     source = importlib.resources.files("zoo.release").joinpath("card.md.j2").read_text("utf-8")
     return environment.from_string(source)
@@ -125,8 +134,11 @@ def _strategy_tags(manifest: Manifest) -> list[str]:
 
 def _base_models(manifest: Manifest) -> list[str]:
     """The Hub's repositories of the releases that it comes from."""
-    origins = manifest.lineage.origins if manifest.lineage is not None else ()
-    return list(dict.fromkeys(origin.source[4:-41] for origin in origins if origin.source))
+    if manifest.lineage is None:
+        return []
+    released = [origin.source[4:-41] for origin in manifest.lineage.origins]
+    fetched = [origin.repository for one in manifest.lineage.further for origin in one.fetched]
+    return [repository for repository in dict.fromkeys((*released, *fetched)) if repository]
 
 
 def _model_index(manifest: Manifest) -> _Ready:

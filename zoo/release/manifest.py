@@ -28,7 +28,7 @@ from zoo.release.names import (
     check_plugin,
     check_version,
 )
-from zoo.types import DataSpec, Metric, Origin, PartSpec, as_code_shape
+from zoo.types import DataSpec, Metric, Origin, PartSpec, WeightsOrigin, as_code_shape
 
 __all__ = [
     "AUTOENCODER",
@@ -136,12 +136,14 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class LineageSource:
     """A further source of a transfer: its name, the SHA-256 of its weights, and their release, or None. `encoder` is
-    the component of an encoder that was composed alone, None for an autoencoder."""
+    the component of an encoder that was composed alone, None for an autoencoder; `fetched` says where its pretrained
+    weights come from."""
 
     name: str
     weights: str
     source: Origin | None = None
     encoder: PartSpec | None = None
+    fetched: tuple[WeightsOrigin, ...] = ()
 
     def __post_init__(self) -> None:
         _check_source(f"lineage.further.{self.name[:80]}", self.weights, self.source)
@@ -151,9 +153,9 @@ class LineageSource:
 class Lineage:
     """The transfer that a GAN comes from: the strategy, the images shown since, and the autoencoder.
 
-    `weights` is the SHA-256 of the autoencoder's weights; `source` is their release, or None if the autoencoder was
-    trained in the same run. `tensors` is the transfer's report as rows of plain values, one per tensor of the final
-    networks. `further` are the further sources.
+    `weights` is the SHA-256 of the autoencoder's weights; `source` is the release that it came from, or None. `tensors`
+    is the transfer's report as rows of plain values, one per tensor of the final networks. `further` are the further
+    sources.
     """
 
     strategy: str
@@ -251,6 +253,11 @@ class Manifest:
         """`autoencoder`, `gan` or both, as in the key `parts` of a registry."""
         models = (("autoencoder", AUTOENCODER), ("gan", GAN))
         return tuple(name for name, roles in models if roles[0] in self.parts)
+
+    @property
+    def distributions(self) -> tuple[str, ...]:
+        """The distributions whose components it needs besides zoo's own, without versions."""
+        return tuple(sorted({part.plugin.partition("==")[0] for part in self.parts.values()} - {"aegan-zoo"}))
 
     @property
     def pinned(self) -> dict[str, FileEntry]:

@@ -14,6 +14,7 @@ from zoo.errors import ReleaseError
 __all__ = [
     "SUFFIXES",
     "check_digest",
+    "check_distribution",
     "check_file_name",
     "check_hub_source",
     "check_license",
@@ -31,7 +32,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)?")
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_PLUGIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_PLUGIN = re.compile(rf"{_DISTRIBUTION.pattern}==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 _HUB_SOURCE = re.compile(r"hub:[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}@[0-9a-f]{40}")
 _LICENSE_TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9][A-Za-z0-9.+-]*)")
 _NO_LICENSE = {"unknown", "none", "noassertion", "other", "tbd", "todo", "na"}
@@ -77,6 +79,12 @@ def check_plugin(plugin: str) -> None:
     """The distribution of a part's component, written `name==version`."""
     if len(plugin) > 200 or not _PLUGIN.fullmatch(plugin):
         raise ReleaseError(f"plugin {_short(plugin)} is not name==version", "For example zoo-dcgan==0.1.0.")
+
+
+def check_distribution(name: str) -> None:
+    """The name of a Python distribution, without a version."""
+    if len(name) > 100 or not _DISTRIBUTION.fullmatch(name):
+        raise ReleaseError(f"distribution {_short(name)} is not a name", "For example zoo-dcgan.")
 
 
 def check_file_name(name: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zoo.errors import ConfigError
 from zoo.release.snapshots import COMMIT
 
-__all__ = ["SCHEME", "Address", "check_repo", "parse_address"]
+__all__ = ["SCHEME", "Address", "as_address", "check_repo", "parse_address"]
 
 SCHEME = "hub:"
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
@@ -47,3 +47,12 @@ def parse_address(text: str) -> Address:
     if at and (not _REVISION.fullmatch(revision) or ".." in revision):
         raise ConfigError(f"{revision[:100]!r} is not a revision", "Use a branch, a tag, or a commit of 40 hex digits.")
     return Address(repo, revision or "main")
+
+
+def as_address(text: str) -> str:
+    """The address that `org/name[@revision]` probably means, `hub:` and the text; empty if it cannot be one."""
+    try:
+        parse_address(text)
+    except ConfigError:
+        return ""
+    return f"{SCHEME}{text.removeprefix(SCHEME)}"

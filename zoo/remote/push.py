@@ -1,4 +1,4 @@
-"""Publish a release: verify it in a new process, upload it in one commit, and tag its version."""
+"""Publish a release: check it and that its version is free, load it in a new process, upload one commit, and tag it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo._utils.files import write_folder_atomically
 from zoo._utils.text import front_matter
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
-from zoo.release.folder import read_manifest, read_manifest_bytes, read_pinned, verify_files
-from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
+from zoo.release.card import card_on_hub
+from zoo.release.folder import pin_file, read_manifest, read_manifest_bytes, read_pinned, verify_files
+from zoo.release.manifest import MANIFEST, Manifest, manifest_bytes, parse_manifest
 from zoo.remote.address import check_repo
 from zoo.remote.client import hub_errors, use_plain_uploads, with_retries
+from zoo.remote.published import Repository, look_up
 from zoo.remote.signing import SIGNATURE, sign
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi, ModelInfo
+    from huggingface_hub import HfApi
 
 __all__ = ["Published", "prove", "push"]
 
 _CARD = "README.md"
 _PICTURE = "samples.png"
-_TIMEOUT = 10.0
-_LARGEST_MANIFEST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +56,33 @@ def push(
 ) -> Published:
     """Publish a release folder as `namespace/name` on the Hub, as the user that the Hub's client is logged in as.
 
-    It is checked first: pinned files, a complete card, and a strict load with test vectors in a new process. Then one
-    commit on top of the current one is tagged `v<version>`. Pushing the same bytes again changes nothing; the same
-    version with other bytes is refused. `dry_run` is a folder to write the upload to; then nothing is sent. `sign_key`
-    is a private key to sign with. `private` applies to a new repository only.
+    It is checked first: pinned files, a complete card, a version that is free, and in a new process a strict load with
+    test vectors and a rehearsal of the recipe. The card is published with the repository's address in its code, pinned
+    anew. Then one commit on top of the current one is tagged `v<version>`. Pushing the same bytes again changes
+    nothing; the same version with other bytes is refused. `dry_run` is a folder to write the upload to; then the Hub is
+    not asked at all. `sign_key` is a private key to sign with. `private` applies to a new repository only.
     Raises ReleaseError, IntegrityError or RemoteError; then nothing was published.
     """
     check_repo(repo)
     folder = Path(folder)
-    manifest = prove(folder)
+    manifest = _check(folder)
     files = {name: read_pinned(folder, name, entry) for name, entry in manifest.pinned.items()}
     files[MANIFEST] = read_manifest_bytes(folder)
     if parse_manifest(files[MANIFEST], str(folder / MANIFEST)) != manifest:
         raise IntegrityError(
             f"{folder / MANIFEST} changed while it was checked", "Push again when nothing writes there."
         )
+    _address_card(files, manifest, repo)
+    if dry_run is None:
+        use_plain_uploads()
+    if dry_run is not None or not look_up(repo, manifest, files[MANIFEST]).published:
+        prove(folder, manifest)
     if sign_key is not None:
         files[SIGNATURE] = sign(files[MANIFEST], Path(sign_key))
     sizes = {name: len(data) for name, data in sorted(files.items())}
     if dry_run is not None:
         write_folder_atomically(Path(dry_run), files)
         return Published(repo, manifest.version, sizes)
-    use_plain_uploads()
     commit, already = _send(repo, manifest, files, private, message)
     if already and sign_key is not None:
         raise ReleaseError(
@@ -87,24 +92,54 @@ def push(
     return Published(repo, manifest.version, sizes, commit, already)
 
 
-def prove(folder: Path) -> Manifest:
-    """Check everything that can be checked before publishing. Raises ReleaseError or IntegrityError."""
-    manifest = read_manifest(folder)
-    verify_files(folder, manifest)
-    _check_card(folder, manifest)
-    command = [sys.executable, "-m", "zoo", "verify", str(folder.absolute()), "--json"]
+def prove(folder: Path, manifest: Manifest) -> None:
+    """Load the release in a new process, replay its test vectors and rehearse its recipe. Raises ReleaseError or
+    IntegrityError."""
+    command = [sys.executable, "-m", "zoo", "verify", str(folder.absolute()), "--recipe", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
     try:
-        differences = json.loads(done.stdout)["differences"]
+        proof = json.loads(done.stdout)
+        differences, obstacle = proof["differences"], proof["obstacle"]
     except (ValueError, KeyError, TypeError):
         error = next((line for line in done.stderr.splitlines() if line.startswith("error: ")), "error: it crashed")
-        raise ReleaseError(f"{folder} does not load in a new process: {error[7:]}", f"zoo verify {folder}") from None
+        raise ReleaseError(
+            f"{folder} is not proved in a new process: {error[7:]}", f"zoo verify {folder} --recipe"
+        ) from None
     if differences:
         raise IntegrityError(
             f"{folder}: a new process computes another {differences[0]['name']} than the test vectors",
             f"zoo verify {folder}  shows the first difference. Make the release again on this machine.",
         )
+    if obstacle:
+        _check_claim(folder, manifest, obstacle)
+
+
+def _check(folder: Path) -> Manifest:
+    """The manifest of a folder whose files match it and whose card is complete. Raises ReleaseError, IntegrityError."""
+    manifest = read_manifest(folder)
+    verify_files(folder, manifest)
+    _check_card(folder, manifest)
     return manifest
+
+
+def _check_claim(folder: Path, manifest: Manifest, obstacle: str) -> None:
+    """Raises ReleaseError if the card promises that a recipe runs again that cannot."""
+    text = read_pinned(folder, _CARD, manifest.files[_CARD]).decode("utf-8", "replace")
+    if "runs it again" in text:
+        raise ReleaseError(
+            f"{folder / _CARD} says that the recipe runs it again, which it cannot: {obstacle}",
+            "Make the release again with `zoo release`: its card then says so.",
+        )
+
+
+def _address_card(files: dict[str, bytes], manifest: Manifest, repo: str) -> None:
+    """Let the card among `files` load the release from the repository, and pin it anew."""
+    text = files[_CARD].decode("utf-8", "replace")
+    addressed = card_on_hub(text, manifest.name, repo)
+    if addressed != text:
+        files[_CARD] = addressed.encode()
+        pins = {**manifest.files, _CARD: pin_file(files[_CARD])}
+        files[MANIFEST] = manifest_bytes(replace(manifest, files=pins))
 
 
 def _check_card(folder: Path, manifest: Manifest) -> None:
@@ -146,21 +181,20 @@ def _has_metrics(head: Mapping[str, Any]) -> bool:
 def _send(repo: str, manifest: Manifest, files: dict[str, bytes], private: bool, message: str) -> tuple[str, bool]:
     """Upload; the release's commit, and whether it was there before. Raises ReleaseError or RemoteError."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import RepositoryNotFoundError
 
     api = HfApi()
-    with hub_errors(f"push to {repo}"):
-        try:
-            info: ModelInfo | None = with_retries(lambda: api.model_info(repo, timeout=_TIMEOUT))
-        except RepositoryNotFoundError:
-            info = None
+    current = look_up(repo, manifest, files[MANIFEST])
+    is_new = not current.head
+    if is_new:
+        with hub_errors(f"push to {repo}"):
             with_retries(lambda: api.create_repo(repo, private=private, exist_ok=True))
     try:
+        if is_new:
+            current = look_up(repo, manifest, files[MANIFEST])
         with hub_errors(f"push to {repo}"):
-            current = info or with_retries(lambda: api.model_info(repo, timeout=_TIMEOUT))
             return _publish(api, repo, current, manifest, files, message)
     except RemoteError as error:
-        if info is not None:
+        if not is_new:
             raise
         # not deleted: somebody may be using it already
         raise RemoteError(
@@ -170,55 +204,26 @@ def _send(repo: str, manifest: Manifest, files: dict[str, bytes], private: bool,
 
 
 def _publish(
-    api: HfApi, repo: str, current: ModelInfo, manifest: Manifest, files: dict[str, bytes], message: str
+    api: HfApi, repo: str, current: Repository, manifest: Manifest, files: dict[str, bytes], message: str
 ) -> tuple[str, bool]:
     from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
 
-    parent, present = str(current.sha), {file.rfilename for file in current.siblings or ()}
+    if current.tagged:
+        return current.published, True
     tag = f"v{manifest.version}"
-    tags = {ref.name: ref.target_commit for ref in with_retries(lambda: api.list_repo_refs(repo)).tags}
-    if tag in tags:
-        _require_same(api, repo, tags[tag], manifest, files[MANIFEST])
-        return tags[tag], True
-    if MANIFEST in present and _is_published(api, repo, parent, manifest, files[MANIFEST]):
-        # an earlier push was interrupted between its commit and its tag
-        with_retries(lambda: api.create_tag(repo, tag=tag, revision=parent, exist_ok=True))
-        return parent, True
-    obsolete = sorted(name for name in present if name not in files and (name == SIGNATURE or not name.startswith(".")))
+    if current.published:
+        with_retries(lambda: api.create_tag(repo, tag=tag, revision=current.published, exist_ok=True))
+        return current.published, True
+    obsolete = sorted(
+        name for name in current.files if name not in files and (name == SIGNATURE or not name.startswith("."))
+    )
     operations: list[CommitOperationAdd | CommitOperationCopy | CommitOperationDelete] = [
         *(CommitOperationAdd(name, data) for name, data in sorted(files.items())),
         *(CommitOperationDelete(name) for name in obsolete),
     ]
     title = message or f"{manifest.name} {manifest.version}"
     commit = with_retries(
-        lambda: api.create_commit(repo, operations=operations, commit_message=title, parent_commit=parent)
+        lambda: api.create_commit(repo, operations=operations, commit_message=title, parent_commit=current.head)
     )
     with_retries(lambda: api.create_tag(repo, tag=tag, revision=commit.oid, exist_ok=True))
     return commit.oid, False
-
-
-def _is_published(api: HfApi, repo: str, commit: str, manifest: Manifest, data: bytes) -> bool:
-    """Whether the commit holds this very release; False if it holds another version of it. Raises ReleaseError."""
-    published_data = Path(api.hf_hub_download(repo, MANIFEST, revision=commit)).read_bytes()
-    if published_data == data:
-        return True
-    if len(published_data) > _LARGEST_MANIFEST:
-        raise ReleaseError(f"{repo} holds something that is not a release", "Choose another repository.")
-    published = parse_manifest(published_data, f"{repo}: {MANIFEST}")
-    if published.name != manifest.name:
-        raise ReleaseError(f"{repo} holds {published.name}, not {manifest.name}", "One repository holds one model.")
-    if published.version == manifest.version:
-        raise _version_taken(repo, manifest)
-    return False
-
-
-def _require_same(api: HfApi, repo: str, commit: str, manifest: Manifest, data: bytes) -> None:
-    if Path(api.hf_hub_download(repo, MANIFEST, revision=commit)).read_bytes() != data:
-        raise _version_taken(repo, manifest)
-
-
-def _version_taken(repo: str, manifest: Manifest) -> ReleaseError:
-    return ReleaseError(
-        f"{repo} has a version {manifest.version} with other bytes",
-        "Versions are immutable: release again with a higher --version.",
-    )

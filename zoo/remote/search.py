@@ -1,10 +1,11 @@
-"""Search the Hub for releases."""
+"""Search the Hub for releases. Their facts are tags of the repositories, which `zoo release` writes into the cards."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from zoo.release.tags import read_fact_tags
 from zoo.remote.api import NotAHub, api_get
 from zoo.remote.client import hub_errors, with_retries
 
@@ -15,11 +16,18 @@ _TAG = "aegan-zoo"
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """A repository of the Hub with zoo's tag: address, tags, licence, and when it last changed (ISO 8601)."""
+    """A repository of the Hub with zoo's tag: address, tags, licence, and when it last changed (ISO 8601).
+
+    Shape of the samples, number of a code's values, and distributions that it needs are as its tags claim; empty or
+    None if they don't say. Nothing of it is checked before the release is pulled.
+    """
 
     address: str
     tags: tuple[str, ...]
     license: str
+    shape: tuple[int, ...]
+    code_shape: tuple[int, ...]
+    plugins: tuple[str, ...]
     changed: str
     downloads: int
 
@@ -35,12 +43,20 @@ def search(text: str = "", *, limit: int = 50) -> list[SearchResult]:
 
 
 def _result(row: dict[str, Any]) -> SearchResult:
-    tags = [tag for tag in row.get("tags") or () if _is_printable(tag)]
-    license = next((tag.partition(":")[2] for tag in tags if tag.startswith("license:")), "")
-    plain = tuple(tag for tag in tags if ":" not in tag and tag != _TAG)
+    listed = row.get("tags")
+    tags = [tag for tag in listed if _is_printable(tag)] if isinstance(listed, list) else []
+    facts = read_fact_tags(tags)
     changed, downloads = row.get("lastModified"), row.get("downloads")
-    when, count = changed if _is_printable(changed) else "", downloads if isinstance(downloads, int) else 0
-    return SearchResult(f"hub:{row['id']}", plain, license, when, count)
+    return SearchResult(
+        address=f"hub:{row['id']}",
+        tags=tuple(tag for tag in tags if ":" not in tag and tag != _TAG),
+        license=next((tag.partition(":")[2] for tag in tags if tag.startswith("license:")), ""),
+        shape=facts.shape,
+        code_shape=facts.code_shape,
+        plugins=facts.plugins,
+        changed=changed if _is_printable(changed) else "",
+        downloads=downloads if isinstance(downloads, int) else 0,
+    )
 
 
 def _is_printable(value: object) -> TypeGuard[str]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zoo.testing.conformance.objectives import ObjectiveCase as ObjectiveCase
     from zoo.testing.conformance.priors import PriorCase as PriorCase
     from zoo.testing.conformance.regularisers import RegulariserCase as RegulariserCase
-    from zoo.testing.conformance.transfers import TransferCase as TransferCase
+    from zoo.testing.conformance.transfer_case import TransferCase as TransferCase
     from zoo.testing.contracts import (
         BottleneckContract as BottleneckContract,
         DatasetContract as DatasetContract,

@@ -7,15 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from zoo.testing.conformance.bottlenecks import BOTTLENECK_CHECKS
-from zoo.testing.conformance.datasets import DATASET_CHECKS
-from zoo.testing.conformance.metrics import METRIC_CHECKS
-from zoo.testing.conformance.modules import Check
-from zoo.testing.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
-from zoo.testing.conformance.objectives import OBJECTIVE_CHECKS
-from zoo.testing.conformance.priors import PRIOR_CHECKS
-from zoo.testing.conformance.regularisers import REGULARISER_CHECKS
-from zoo.testing.conformance.transfers import TRANSFER_CHECKS
+from zoo.testing.conformance.components import Check
+from zoo.testing.conformance.kinds import CONFORMANCE
 
 __all__ = [
     "BottleneckContract",
@@ -71,43 +64,43 @@ class Contract:
 
 
 class EncoderContract(Contract):
-    checks = ENCODER_CHECKS
+    checks = CONFORMANCE["encoder"].checks
 
 
 class GeneratorContract(Contract):
-    checks = GENERATOR_CHECKS
+    checks = CONFORMANCE["generator"].checks
 
 
 class DiscriminatorContract(Contract):
-    checks = DISCRIMINATOR_CHECKS
+    checks = CONFORMANCE["discriminator"].checks
 
 
 class BottleneckContract(Contract):
-    checks = BOTTLENECK_CHECKS
+    checks = CONFORMANCE["bottleneck"].checks
 
 
 class PriorContract(Contract):
-    checks = PRIOR_CHECKS
+    checks = CONFORMANCE["prior"].checks
 
 
 class TransferContract(Contract):
-    checks = TRANSFER_CHECKS
+    checks = CONFORMANCE["transfer"].checks
 
 
 class ObjectiveContract(Contract):
-    checks = OBJECTIVE_CHECKS
+    checks = CONFORMANCE["objective"].checks
 
 
 class RegulariserContract(Contract):
-    checks = REGULARISER_CHECKS
+    checks = CONFORMANCE["regulariser"].checks
 
 
 class DatasetContract(Contract):
-    checks = DATASET_CHECKS
+    checks = CONFORMANCE["dataset"].checks
 
 
 class MetricContract(Contract):
-    checks = METRIC_CHECKS
+    checks = CONFORMANCE["metric"].checks
 
 
 def _summary(count: dict[str, int]) -> str:

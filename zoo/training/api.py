@@ -28,6 +28,7 @@ from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
+from zoo.networks.utils import digest
 from zoo.registry.load import LoadedRelease, load
 from zoo.release.manifest import Manifest
 from zoo.training import checkpoint
@@ -42,8 +43,6 @@ from zoo.training.rebuild import (
     fork,
     images_of,
     rebuild,
-    recipe_of_autoencoder,
-    recipe_of_gan,
     with_engine,
 )
 from zoo.training.recipe import (
@@ -54,6 +53,8 @@ from zoo.training.recipe import (
     Recipe,
     write_recipe,
 )
+from zoo.training.recipe_of import recipe_of_autoencoder, recipe_of_gan
+from zoo.training.recipe_parts import migrated
 from zoo.training.release import Trained, write_pair
 from zoo.training.run_dir import RECIPE, REPORT, RunDirectory, is_run
 from zoo.training.sources import further_of, kept_sources, load_source, structure_on
@@ -62,7 +63,7 @@ from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import trackers
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import FurtherSource, TransferPlan
-from zoo.types import Event, Metric, RunFacts, Watcher
+from zoo.types import Event, Metric, RunFacts, TrainedBy, Watcher
 
 __all__ = ["Run", "open_model", "open_run", "resume", "train"]
 
@@ -87,7 +88,8 @@ class Run:
     def further(self) -> dict[str, FurtherSource]:
         """The further sources of its transfer by name, as they were when it began. Raises IntegrityError or
         TransferError."""
-        return further_of(self.recipe.transfer, self.folder) if self.recipe.transfer is not None else {}
+        transfer = migrated(self.recipe).transfer
+        return further_of(transfer, self.folder) if transfer is not None else {}
 
     @property
     def image_sample(self) -> ImageSample:
@@ -199,7 +201,7 @@ def train(
         run_dir.begin(recipe)
         trainer: AutoencoderTrainer | GANTrainer
         if isinstance(model, Autoencoder):
-            model.origin = None  # its weights are no longer those
+            model.origin = model.trained_by = None  # its weights are no longer those
             trainer = AutoencoderTrainer(model, image_set, chosen, seed, runner)
         else:
             _keep_transfer(model, run_dir, image_set, chosen_gan.images)
@@ -366,15 +368,17 @@ def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, ima
     if isinstance(model, Autoencoder):
         began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
         model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
+        model.trained_by = TrainedBy(to_plain(recipe), digest(model))
         return Run(folder, recipe, shown, model, None, images)
     return Run(folder, recipe, shown, _source(recipe, folder), model, images)
 
 
 def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
     """The autoencoder that a transfer began with, from the run's folder."""
-    if recipe.transfer is None or recipe.transfer.structure is None:
+    transfer = migrated(recipe).transfer
+    if transfer is None or transfer.structure is None:
         return None
-    return load_source(folder, "", structure_on(recipe.transfer.structure, "cpu"), recipe.transfer.sha256)
+    return load_source(folder, "", structure_on(transfer.structure, "cpu"), transfer.sha256)
 
 
 def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:

@@ -35,6 +35,7 @@ class AutoencoderTrainer:
         seed: int,
         engine: Engine | None = None,
     ) -> None:
+        self.seed = seed
         self.engine = engine or Engine()
         self.engine.micro_batches(training.batch)  # raises before anything is shown or written
         self.model = model.train().requires_grad_(True)
@@ -44,7 +45,7 @@ class AutoencoderTrainer:
         self.modules: dict[str, nn.Module] = {"autoencoder": model}
         if isinstance(self.objective, nn.Module):
             prepare = cast(Callable[[Autoencoder], None], self.objective.prepare)
-            with seeded(seed, "objective"):
+            with seeded(seed, "objective", self.engine.device):
                 prepare(model)
             self.modules["objective"] = self.objective
         for module in self.modules.values():

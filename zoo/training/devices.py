@@ -1,6 +1,6 @@
 """How steps are computed: on which device, in which precision, in how many micro-batches.
 
-Results change only by rounding, except with batch-dependent layers.
+Results change only by rounding, except with batch-dependent layers and with networks that draw random numbers.
 """
 
 from __future__ import annotations

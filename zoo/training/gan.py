@@ -67,6 +67,7 @@ class GANTrainer:
         seed: int,
         engine: Engine | None = None,
     ) -> None:
+        self.seed = seed
         self.engine = engine or Engine()
         self.engine.micro_batches(training.batch)  # raises before anything is shown or written
         self.plan = plan

@@ -31,7 +31,7 @@ from zoo.training import checkpoint
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.out_of_memory import fitting_micro_batches, is_out_of_memory, out_of_memory, stop_all_ranks
 from zoo.training.run_dir import RunDirectory
-from zoo.training.trainer import Trainer, restore, training_state
+from zoo.training.trainer import Trainer, restore, seeded_step, training_state
 from zoo.types import Event
 
 __all__ = ["Budget", "Callbacks", "Interrupted", "TrainingLoop"]
@@ -247,7 +247,7 @@ class TrainingLoop:
 def _scalars_or_none(trainer: Trainer, rows: Tensor, shown: int) -> dict[str, Tensor] | None:
     """A step's scalars; None if memory ran out. The error is dropped, since it holds the tensors of the step."""
     try:
-        return trainer.step(rows, shown)
+        return seeded_step(trainer, rows, shown)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo._utils import distributed
 from zoo.errors import OutOfMemory, ZooError
-from zoo.training.trainer import Trainer
+from zoo.training.trainer import Trainer, seeded_step
 
 __all__ = ["fitting_micro_batches", "is_out_of_memory", "out_of_memory", "stop_all_ranks"]
 
@@ -82,7 +82,7 @@ def _fits(trainer: Trainer, rows: Tensor, shown: int) -> bool:
     if trainer.engine.device.type == "cuda":
         torch.cuda.empty_cache()
     try:
-        trainer.step(rows, shown)
+        seeded_step(trainer, rows, shown)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

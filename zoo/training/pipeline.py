@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from zoo import plugins
 from zoo._utils import distributed, launch
 from zoo._utils.files import write_atomically
 from zoo.config import to_plain
@@ -19,19 +18,21 @@ from zoo.data.open import open_data
 from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import autoencoder, gan
 from zoo.networks.gan import GAN
+from zoo.training.again import require_again
 from zoo.training.api import Run, resume, train
-from zoo.training.open_sources import autoencoder_of, further_sources
-from zoo.training.rebuild import recipe_of_autoencoder
-from zoo.training.recipe import AdversarialTraining, AutoencoderSection, GanSection, Recipe, TransferSection
+from zoo.training.open_sources import further_sources
+from zoo.training.recipe import AdversarialTraining, GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, format_changes
+from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_source, pretrained
+from zoo.training.recipe_of import recipe_of_autoencoder
+from zoo.training.recipe_parts import migrated
+from zoo.training.rehearsal import check_names
 from zoo.training.run_dir import RunDirectory
 from zoo.transfers.apply import TransferResult, explain, transfer
 from zoo.transfers.parse import is_auto
 from zoo.transfers.report import Report
-from zoo.transfers.strategies import check_strategy
-from zoo.types import DataSpec, Event, Watcher, as_part
+from zoo.types import Event, Watcher
 
 __all__ = ["Outcome", "Verdict", "explain_recipe", "run_recipe"]
 
@@ -70,21 +71,20 @@ def run_recipe(
     autoencoder training was interrupted, running the recipe again resumes it. `autoencoder_watch` gets
     the autoencoder's events in place of `watch`. Raises like `zoo.train` and `zoo.transfer`; a wrong name is refused
     before anything is opened."""
-    if recipe.parent is not None:
-        raise ConfigError(
-            f"this recipe is of a run that went on from {recipe.parent.run}: training it anew would give another one",
-            "Take its [parent] table out; or go on from that run: zoo resume RUN --override KEY=VALUE --out NEW",
-        )
+    require_again(recipe)
+    recipe = migrated(recipe)
+    first = _first(recipe)
     out = Path(out)
-    both = recipe.autoencoder is not None and recipe.gan is not None and autoencoder_out is None
+    both = first is not None and recipe.gan is not None and autoencoder_out is None
     gan_out = out / "gan" if both else out
     if recipe.gan is not None:
         RunDirectory(gan_out).require_free()  # before the autoencoder is trained in vain
-    _check_names(recipe)
+    check_names(recipe)
     ae_run = gan_run = None
-    if recipe.autoencoder is not None:
+    if first is not None:
         place = autoencoder_out or (out / "autoencoder" if both else out)
-        ae_run = _train_autoencoder(recipe, place, watch if autoencoder_watch is None else autoencoder_watch, track)
+        watch_first = watch if autoencoder_watch is None else autoencoder_watch
+        ae_run = _train_autoencoder(first, recipe, place, watch_first, track)
     if recipe.gan is None:
         return Outcome(ae_run)
     source = _source(recipe.transfer, ae_run) if recipe.transfer is not None else None
@@ -105,26 +105,21 @@ def run_recipe(
     return Outcome(ae_run, gan_run, _generate(recipe, gan_run, out), _discriminate(recipe, gan_run))
 
 
-def _check_names(recipe: Recipe) -> None:
-    """Raises UnknownName or ConfigError for a strategy or a metric that does not exist."""
-    if recipe.transfer is not None:
-        check_strategy(recipe.transfer.strategies, recipe.transfer.further)
-    if recipe.evaluation is not None:
-        plugins.find_component("metric", recipe.evaluation.metric)
-
-
 def explain_recipe(recipe: Recipe) -> Report:
     """What a recipe's transfer would move, from structure alone. Raises ConfigError when it has none."""
+    require_again(recipe)
+    recipe = migrated(recipe)
     if recipe.transfer is None or recipe.gan is None:
         raise ConfigError("the recipe transfers nothing", "Give it a [transfer] table.")
-    _check_names(recipe)
+    check_names(recipe)
     images = None
-    if recipe.autoencoder is not None and recipe.transfer.source == "autoencoder":
-        source = _pretrained(recipe.autoencoder) or _compose_autoencoder(
-            recipe.autoencoder, open_data(recipe.data).spec, recipe.seed, "meta"
+    first = _first(recipe) if recipe.transfer.source == "autoencoder" else None
+    if first is not None and first.autoencoder is not None:
+        source = pretrained(first.autoencoder) or compose_autoencoder(
+            first.autoencoder, open_data(first.data).spec, first.seed, "meta"
         )
     else:
-        source = _source(recipe.transfer, None)
+        source = named_source(recipe.transfer)
         images = open_data(recipe.data, source.data) if is_auto(recipe.transfer.strategies) else None
     return _explain(recipe, source, images)
 
@@ -133,33 +128,58 @@ def _explain(recipe: Recipe, source: Autoencoder, images: ImageSet | None) -> Re
     assert recipe.gan is not None
     assert recipe.transfer is not None
     shape = recipe.data.shape or source.data.shape
-    composed = _compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
+    composed = compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
     origin = source.origin.name if source.origin else ""
     further = further_sources(recipe.transfer, composed.data, recipe.seed, "meta")
     report = explain(source, composed, recipe.transfer.strategies, origin, further=further, data=images)
     return report if images is None else replace(report, notes=(*report.notes, *images.notes))
 
 
-def _train_autoencoder(recipe: Recipe, place: Path, watch: Sequence[Watcher], track: Sequence[str]) -> Run:
-    """The recipe's autoencoder, trained into `place`; if a GAN is to follow and the same recipe began it there
-    before, that run is resumed."""
-    section = recipe.autoencoder
+def _first(recipe: Recipe) -> Recipe | None:
+    """The recipe that trains the autoencoder: this one, or that of the earlier run which its transfer holds."""
+    transfer = recipe.transfer
+    if recipe.autoencoder is not None:
+        return recipe
+    if transfer is None or transfer.source != "autoencoder" or transfer.trained_by is None:
+        return None
+    return _earlier(recipe, transfer.trained_by)
+
+
+def _earlier(recipe: Recipe, earlier: Recipe) -> Recipe:
+    """The recipe of an earlier run, to be run on the device of this one."""
+    return migrated(replace(earlier, engine=replace(earlier.engine, device=recipe.engine.device)))
+
+
+def _train_autoencoder(own: Recipe, recipe: Recipe, place: Path, watch: Sequence[Watcher], track: Sequence[str]) -> Run:
+    """The autoencoder of `own`, trained into `place`; an earlier run that it continues goes beside it. If more of
+    `recipe` is to follow and the same recipe began it there before, that run is resumed."""
+    section = own.autoencoder
     assert section is not None
-    pretrained = _pretrained(section)
-    if pretrained is None:
-        images = open_data(recipe.data)
+    if section.trained_by is not None:
+        beside = place.with_name(f"{place.name}-before")
+        model = _train_autoencoder(_earlier(recipe, section.trained_by), recipe, beside, watch, track).autoencoder
+    else:
+        model = pretrained(section)
+    if model is None:
+        images = open_data(own.data)
+        model = compose_autoencoder(section, images.spec, own.seed)
     else:  # in the source's own shape, whatever shape the GAN is to have
-        images = open_data(replace(recipe.data, shape=None), pretrained.data)
-    model = pretrained or _compose_autoencoder(section, images.spec, recipe.seed)
-    facts: dict[str, Any] = {"engine": recipe.engine, "seed": recipe.seed, "name": recipe.name}
-    if recipe.gan is not None:
-        if recipe.transfer is not None and recipe.transfer.source == "autoencoder":
-            _explain(recipe, model, None)  # a transfer that does not fit is refused before anything is trained
+        images = open_data(replace(own.data, shape=None), model.data)
+    facts: dict[str, Any] = {"engine": own.engine, "seed": own.seed, "name": own.name}
+    if recipe.transfer is not None and recipe.transfer.source == "autoencoder":
+        _explain(recipe, model, None)  # a transfer that does not fit is refused before anything is trained
+    if recipe.gan is not None or own is not recipe:
         wanted = recipe_of_autoencoder(model, section.training, images, **facts)
-        distributed.join(recipe.engine.device)
+        distributed.join(own.engine.device)
         if distributed.any_rank(_is_resumable(RunDirectory(place), wanted), torch.device("cpu")):
             return resume(place, watch=watch, track=track)
     return train(model, images, out=place, training=to_plain(section.training), watch=watch, track=track, **facts)
+
+
+def _source(section: TransferSection, run: Run | None) -> Autoencoder:
+    """The autoencoder to transfer from: the one just trained, or that of the release or the run that is named."""
+    trained = run.autoencoder if run is not None and section.source == "autoencoder" else None
+    return trained or named_source(section)
 
 
 def _is_resumable(run_dir: RunDirectory, wanted: Recipe) -> bool:
@@ -172,7 +192,7 @@ def _is_resumable(run_dir: RunDirectory, wanted: Recipe) -> bool:
         "engine.accumulate",
         "engine.when_full",
     }  # a run may be resumed on another device
-    changed = [change for change in changes(run_dir.recipe(), wanted) if change.key not in movable]
+    changed = [change for change in changes(migrated(run_dir.recipe()), wanted) if change.key not in movable]
     if changed:
         raise ConfigError(
             f"{run_dir.folder} holds the autoencoder of another command: {format_changes(changed)}",
@@ -187,72 +207,10 @@ def _non_defaults(training: AdversarialTraining) -> dict[str, Any]:
     return {key: value for key, value in to_plain(training).items() if value != defaults.get(key)}
 
 
-def _compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu") -> Autoencoder:
-    return autoencoder(
-        section.encoder,
-        section.generator,
-        bottleneck=section.bottleneck,
-        code_shape=section.code_shape,
-        data=data,
-        seed=seed,
-        device=device,
-    )
-
-
-def _pretrained(section: AutoencoderSection) -> Autoencoder | None:
-    """The release's autoencoder that training starts from, if any; its parts are those that the section names, or the
-    section names none."""
-    if section.source is None:
-        return None
-    model = autoencoder_of(section.source)
-    if section.origin is not None and model.origin != section.origin:
-        raise ConfigError(
-            f"{section.source} is not the release that this recipe began with",
-            f"That was {section.origin.name} {section.origin.version}, {section.origin.manifest[:19]}...",
-        )
-    defaults = AutoencoderSection()
-    for role, field in (("encoder", "encoder"), ("decoder", "generator"), ("bottleneck", "bottleneck")):
-        named = getattr(section, field)
-        if named != getattr(defaults, field) and as_part(named) != model.specs[role]:
-            raise ConfigError(
-                f"[autoencoder] names the {field} {as_part(named).component}, and goes on from {section.source}, whose "
-                f"{field} is another {model.specs[role].component}",
-                "Leave it out: the parts are the source's own.",
-            )
-    return model
-
-
-def _compose_gan(
-    section: GanSection, data: DataSpec, source: Autoencoder | None, seed: int, device: str = "cpu"
-) -> GAN:
-    return gan(
-        section.generator,
-        section.discriminator,
-        like=source,
-        prior=section.prior,
-        code_shape=section.code_shape,
-        data=data,
-        seed=seed,
-        device=device,
-    )
-
-
-def _source(section: TransferSection, run: Run | None) -> Autoencoder:
-    """The autoencoder to transfer from: this recipe's, a run's, or a release's."""
-    if section.source == "autoencoder":
-        if run is None or run.autoencoder is None:
-            raise ConfigError(
-                "the transfer's source is this recipe's autoencoder, and it has none",
-                "Give the recipe an [autoencoder] table, or transfer.source a release's name.",
-            )
-        return run.autoencoder
-    return autoencoder_of(section.source)
-
-
 def _initial_gan(
     recipe: Recipe, section: GanSection, images: ImageSet, source: Autoencoder | None, watch: Sequence[Watcher]
 ) -> GAN | TransferResult:
-    composed = _compose_gan(section, images.spec, source, recipe.seed)
+    composed = compose_gan(section, images.spec, source, recipe.seed)
     if source is None or recipe.transfer is None:
         return composed
 

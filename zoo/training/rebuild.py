@@ -1,4 +1,4 @@
-"""A run's recipe from its model, and its model from the recipe."""
+"""A run's model from its recipe, and a new run from another one's checkpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 
 from zoo import plugins
@@ -21,16 +20,14 @@ from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN
+from zoo.networks.pretrained import values_follow
 from zoo.training import checkpoint
 from zoo.training.autoencoder import AutoencoderTrainer
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import (
-    AdversarialTraining,
     AutoencoderSection,
-    AutoencoderTraining,
     EngineSection,
-    EvaluationSection,
     GanSection,
     ParentSection,
     Recipe,
@@ -38,10 +35,11 @@ from zoo.training.recipe import (
     recipe_from_plain,
 )
 from zoo.training.recipe_diff import changes, format_changes, overridden
+from zoo.training.recipe_of import normalised_losses
+from zoo.training.recipe_parts import migrated, with_plugins
 from zoo.training.run_dir import REPORT, RunDirectory
-from zoo.training.sources import further_on, section_of, source_file, source_structure, structure_on
+from zoo.training.sources import further_on, source_file, structure_on
 from zoo.training.trainer import monitor_for, restore, restore_model, tensors_of, training_state
-from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import DataSpec, PartLike, PartSpec, as_code_shape, as_part
@@ -52,101 +50,35 @@ __all__ = [
     "fork",
     "images_of",
     "rebuild",
-    "recipe_of_autoencoder",
-    "recipe_of_gan",
     "with_engine",
 ]
 
 Value = TypeVar("Value")
-Training = TypeVar("Training", AutoencoderTraining, AdversarialTraining)
-
-
-def recipe_of_autoencoder(
-    model: Autoencoder,
-    training: AutoencoderTraining,
-    images: ImageSet,
-    *,
-    seed: int,
-    name: str,
-    engine: EngineSection | None = None,
-) -> Recipe:
-    """Every setting of an autoencoder's run, written out."""
-    specs = model.specs
-    section = AutoencoderSection(
-        specs["encoder"],
-        specs["decoder"],
-        specs["bottleneck"],
-        model.code_shape,
-        _normalised(training),
-        source=model.origin.name if model.origin else None,
-        origin=model.origin,
-    )
-    return Recipe(
-        images.pinned_config(),
-        name=name,
-        seed=seed,
-        threads=torch.get_num_threads(),
-        engine=engine or EngineSection(),
-        autoencoder=section,
-    )
-
-
-def recipe_of_gan(
-    model: GAN | TransferResult,
-    training: AdversarialTraining,
-    evaluation: EvaluationSection | None,
-    images: ImageSet,
-    *,
-    seed: int,
-    name: str,
-    engine: EngineSection | None = None,
-) -> Recipe:
-    """Every setting of a GAN's run, written out; of a transfer also the source's structure and digest."""
-    transfer = None
-    specs, code_shape = (
-        (model.composed, model.gan.code_shape) if isinstance(model, TransferResult) else (model.specs, model.code_shape)
-    )
-    if isinstance(model, TransferResult):
-        origin = model.source.origin
-        source = origin.name if origin and not origin.adapted else "autoencoder"
-        transfer = TransferSection(
-            source,
-            tuple(model.strategies),
-            model.report.source,
-            source_structure(model.source),
-            origin,
-            {name: section_of(further) for name, further in model.further.items()},
-        )
-    return Recipe(
-        images.pinned_config(),
-        name=name,
-        seed=seed,
-        threads=torch.get_num_threads(),
-        engine=engine or EngineSection(),
-        transfer=transfer,
-        gan=GanSection(specs["generator"], specs["discriminator"], specs["prior"], code_shape, _normalised(training)),
-        evaluation=evaluation,
-    )
 
 
 def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainer | GANTrainer:
     """What a run's recipe trains, with values still to come from a checkpoint. The transfer's source is not opened."""
-    engine = Engine(recipe.engine)
-    if recipe.autoencoder is not None:
-        model = _autoencoder_of(recipe.autoencoder, images.spec)
-        return AutoencoderTrainer(model, images, recipe.autoencoder.training, recipe.seed, engine)
-    section = _required(recipe.gan)
-    return GANTrainer(_plan_of(section, recipe.transfer, images.spec), images, section.training, recipe.seed, engine)
+    recipe, engine = migrated(recipe), Engine(recipe.engine)
+    with values_follow():
+        if recipe.autoencoder is not None:
+            model = _autoencoder_of(recipe.autoencoder, images.spec)
+            return AutoencoderTrainer(model, images, recipe.autoencoder.training, recipe.seed, engine)
+        section = _required(recipe.gan)
+        plan = _plan_of(section, recipe.transfer, images.spec)
+        return GANTrainer(plan, images, section.training, recipe.seed, engine)
 
 
 def build_networks(recipe: Recipe, tensors: Mapping[str, Tensor]) -> Autoencoder | GAN:
     """A run's autoencoder, or its GAN with the averaged generator, with the values of a checkpoint's tensors; in eval
     mode, on the CPU. Neither the images nor the transfer's source are opened."""
+    recipe = migrated(recipe)
     if recipe.autoencoder is not None:
-        model = _autoencoder_of(recipe.autoencoder, recipe.data.spec)
+        with values_follow():
+            model = _autoencoder_of(recipe.autoencoder, recipe.data.spec)
         model.load_state_dict(tensors_of(tensors, "modules.autoencoder."), strict=True)
         return model.eval()
-    gan = _plan_of(_required(recipe.gan), recipe.transfer, recipe.data.spec).gan
+    with values_follow():
+        gan = _plan_of(_required(recipe.gan), recipe.transfer, recipe.data.spec).gan
     averaged = GAN(gan.prior, copy.deepcopy(gan.generator), gan.discriminator, gan.specs)
     for role, module in averaged.parts.items():
         name = "ema" if role == "generator" else role
@@ -252,6 +184,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     parent = run_dir.recipe()
     shown, digest, facts = checkpoint.facts_of(path)
     check_unchanged(run_dir, parent, path, facts)
+    parent = migrated(parent)
     recipe = _normalise_losses(overridden(parent, settings))
     if recipe.evaluation is not None:
         plugins.find_component("metric", recipe.evaluation.metric)  # else the new run is there before this is found out
@@ -263,7 +196,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
         )
     images = images_of(recipe.data)
     section = ParentSection(str(run_dir.folder.resolve()), shown, digest, dict(settings))
-    recipe = replace(recipe, data=images.pinned_config(), parent=section)
+    recipe = with_plugins(replace(recipe, data=images.pinned_config(), parent=section))
     trainer = rebuild(recipe, images)
     batches = Batches(images.train, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
@@ -293,14 +226,6 @@ def _normalise_losses(recipe: Recipe) -> Recipe:
     """The recipe with the losses that an override may have named by short name written out, as in a run's recipe."""
     if recipe.autoencoder is not None:
         section = recipe.autoencoder
-        return replace(recipe, autoencoder=replace(section, training=_normalised(section.training)))
+        return replace(recipe, autoencoder=replace(section, training=normalised_losses(section.training)))
     assert recipe.gan is not None, "a run trains an autoencoder or a GAN"
-    return replace(recipe, gan=replace(recipe.gan, training=_normalised(recipe.gan.training)))
-
-
-def _normalised(training: Training) -> Training:
-    """The settings with the losses by full id, every setting of theirs written out."""
-    losses: dict[str, Any] = {"objective": plugins.normalise("objective", as_part(training.objective))}
-    if isinstance(training, AdversarialTraining) and training.regulariser != "none":
-        losses["regulariser"] = plugins.normalise("regulariser", as_part(training.regulariser))
-    return replace(training, **losses)
+    return replace(recipe, gan=replace(recipe.gan, training=normalised_losses(recipe.gan.training)))

@@ -20,7 +20,7 @@ from zoo.config import from_plain, to_plain
 from zoo.data.config import DataConfig, public_source
 from zoo.errors import ConfigError, near
 from zoo.transfers.parse import check_source_name, parse_strategy
-from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, as_code_shape
+from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, WeightsOrigin, as_code_shape
 
 __all__ = [
     "AdversarialTraining",
@@ -36,6 +36,7 @@ __all__ = [
     "Recipe",
     "SourceStructure",
     "TransferSection",
+    "parse_recipe",
     "read_recipe",
     "recipe_from_plain",
     "write_recipe",
@@ -142,7 +143,8 @@ class AdversarialTraining:
 @dataclass(frozen=True)
 class AutoencoderSection:
     """The parts of an autoencoder; `generator` is its decoder. With a `source`, a release's name or folder, training
-    goes on from its weights and the parts are its own; a run keeps which release that was."""
+    goes on from its weights and the parts are its own; a run keeps which release that was. `trained_by` is the recipe
+    of the run whose autoencoder this one continues, if zoo trained it."""
 
     encoder: PartLike = "dcgan"
     generator: PartLike | None = None
@@ -151,6 +153,7 @@ class AutoencoderSection:
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
     source: str | None = None
     origin: Origin | None = None
+    trained_by: Recipe | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "code_shape", as_code_shape(self.code_shape))
@@ -170,8 +173,8 @@ class SourceStructure:
 @dataclass(frozen=True)
 class FurtherSection:
     """A further source of a transfer: `source`, a release's name or a folder, or else `encoder`, a component, for
-    samples like `data` (by default the GAN's). A run also keeps the sha256 of its weights, an autoencoder's structure,
-    and the release that it came from."""
+    samples like `data` (by default the GAN's). A run also keeps the sha256 of its weights; an autoencoder's structure
+    and release; and where an encoder's pretrained weights were `fetched` from."""
 
     source: str | None = None
     encoder: PartLike | None = None
@@ -179,6 +182,7 @@ class FurtherSection:
     sha256: str | None = None
     structure: SourceStructure | None = None
     origin: Origin | None = None
+    fetched: tuple[WeightsOrigin, ...] = ()
 
     def __post_init__(self) -> None:
         given = [self.source is not None or self.structure is not None, self.encoder is not None]
@@ -192,14 +196,15 @@ class FurtherSection:
 @dataclass(frozen=True)
 class TransferSection:
     """`source` is a release's name, a folder, or `autoencoder` for the one of this recipe. `further` has, by name, the
-    further sources that its strategies use. A run also keeps the sha256 of the source's weights, its structure, and the
-    release that it came from."""
+    further sources that its strategies use. A run also keeps the sha256 of the source's weights, its structure, the
+    release that it came from, and the recipe of the run that trained it."""
 
     source: str = "autoencoder"
     strategy: str | tuple[PartLike, ...] = "decoder-init+encoder-init"
     sha256: str | None = None
     structure: SourceStructure | None = None
     origin: Origin | None = None
+    trained_by: Recipe | None = None
     further: dict[str, FurtherSection] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -279,7 +284,9 @@ class ParentSection:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate."""
+    """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate.
+
+    `plugins` has the plugin of each of a run's components, `name==version`: settings of older versions are migrated."""
 
     data: DataConfig
     format: int = 1
@@ -294,6 +301,7 @@ class Recipe:
     generate: GenerateSection | None = None
     discriminate: DiscriminateSection | None = None
     parent: ParentSection | None = None
+    plugins: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.format != 1:
@@ -326,20 +334,34 @@ class Recipe:
                 for key, value in parent.overridden.items()
             }
             parent = replace(parent, run=public_source(parent.run), overridden=overridden)
-        return replace(self, data=replace(self.data, source=public_source(self.data.source)), parent=parent)
+        sections: dict[str, Any] = {
+            name: replace(section, trained_by=section.trained_by and section.trained_by.public())
+            for name in ("autoencoder", "transfer")
+            if (section := getattr(self, name)) is not None
+        }
+        return replace(self, data=replace(self.data, source=public_source(self.data.source)), parent=parent, **sections)
 
 
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe file. Raises ConfigError naming the file, the key and what is allowed."""
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        data = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(
             f"there is no recipe {path}", "Say `zoo train autoencoder` or `zoo train gan`, or give a .toml file."
         ) from None
-    except (OSError, ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
-        raise ConfigError(f"{path} cannot be read as TOML: {error}", "Mend that line.") from None
-    return recipe_from_plain(values, path.name)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror or error}", "Check its rights.") from None
+    return parse_recipe(data, str(path))
+
+
+def parse_recipe(data: bytes, what: str) -> Recipe:
+    """The recipe in the bytes of a file called `what`. Raises ConfigError naming the key and what is allowed."""
+    try:
+        values: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
+        raise ConfigError(f"{what} cannot be read as TOML: {error}", "Mend that line.") from None
+    return recipe_from_plain(values, Path(what).name)
 
 
 def recipe_from_plain(values: Mapping[str, Any], owner: str) -> Recipe:

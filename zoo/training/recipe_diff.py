@@ -17,8 +17,11 @@ _MOST_LISTED = 6
 _DERIVED = (
     "transfer.structure.",
     "transfer.origin.",
+    "transfer.trained_by.",
     "transfer.sha256",
     "transfer.data.",
+    "transfer.fetched.",
+    "autoencoder.trained_by.",
     "data.sha256",
     "parent.",
     "name",
@@ -58,8 +61,8 @@ def _is_derived(key: str) -> bool:
 
 
 def flat(recipe: Recipe) -> dict[str, Any]:
-    """Every setting by its dotted key."""
-    return _flat(to_plain(recipe))
+    """Every setting by its dotted key; versions of plugins are none."""
+    return {key: value for key, value in _flat(to_plain(recipe)).items() if "plugins" not in key.split(".")}
 
 
 def format_changes(listed: Iterable[Change]) -> str:

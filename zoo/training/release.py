@@ -14,11 +14,11 @@ from torch import nn
 from zoo import plugins
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack
+from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes
 from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.compose import discriminator_kind
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.utils import check_finite
 from zoo.networks.vectors import record_vectors
@@ -35,8 +35,9 @@ from zoo.release.manifest import (
     RecipeEntry,
     Sampling,
 )
+from zoo.training.again import obstacle
 from zoo.training.image_sample import ImageSample
-from zoo.training.recipe import FurtherSection, Recipe, write_recipe
+from zoo.training.recipe import FurtherSection, Recipe, parse_recipe, write_recipe
 from zoo.types import Metric, as_part
 
 __all__ = ["Trained", "write_measured", "write_pair"]
@@ -93,7 +94,7 @@ def write_pair(
         metrics=tuple(trained.metrics),
         credits=(trained.sample.credit,) if trained.sample.credit else (),
     )
-    files["README.md"] = card(manifest).encode()
+    files["README.md"] = _card(manifest, trained.recipe)
     manifest = replace(manifest, files=_pins(files, parts))
     write_release(Path(folder), manifest, files)
     return manifest
@@ -103,8 +104,8 @@ def write_measured(
     folder: Path, manifest: Manifest, out: str | Path, *, version: str, metrics: Sequence[Metric]
 ) -> Manifest:
     """Write the release in `folder` into `out` as another version with these figures, in place of those of the same
-    name, data, split and features. Nothing else changes but its card. Raises ReleaseError, IntegrityError or
-    StorageError.
+    name, data, split and features. Nothing else changes but its card, and private paths in its recipe, which are
+    shortened. Raises ReleaseError, IntegrityError, ConfigError or StorageError.
     """
     if version == manifest.version:
         raise ReleaseError(
@@ -117,11 +118,38 @@ def write_measured(
     new = {key(metric) for metric in metrics}
     kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
     files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
-    changed = replace(manifest, version=version, metrics=(*kept, *metrics))
-    files["README.md"] = card(changed).encode()
+    changed = _with_public_recipe(replace(manifest, version=version, metrics=(*kept, *metrics)), files)
     changed = replace(changed, files=_pins(files, changed.parts))
     write_release(Path(out), changed, files)
     return changed
+
+
+def _with_public_recipe(manifest: Manifest, files: dict[str, bytes]) -> Manifest:
+    """The manifest, with the recipe and the card among `files` as a release publishes them: earlier versions of zoo
+    left private paths in a recipe."""
+    if manifest.recipe is None:
+        files["README.md"] = card(manifest).encode()
+        return manifest
+    name = manifest.recipe.file
+    recipe = parse_recipe(files[name], name)
+    if recipe.public() != recipe:
+        files[name] = write_recipe(recipe.public())
+        entry = RecipeEntry(name, pin_file(files[name]).sha256)
+        manifest = replace(manifest, recipe=entry, files=_pins(files, manifest.parts))
+    files["README.md"] = _card(manifest, recipe)
+    return manifest
+
+
+def _card(manifest: Manifest, recipe: Recipe) -> bytes:
+    """The card, with what the recipe says of how the release was made."""
+    before = recipe.transfer.trained_by if recipe.transfer is not None else None
+    whence = "an autoencoder that was brought in memory"
+    if recipe.autoencoder is not None:
+        whence = "the autoencoder trained in the same run"
+    elif before is not None:
+        source = public_source(before.data.source)
+        whence = f"an autoencoder that was trained before it ({before.training.images:,} images of {source})"
+    return card(manifest, obstacle=obstacle(recipe), autoencoder=whence).encode()
 
 
 def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
@@ -137,7 +165,7 @@ def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> P
     check_finite(module, role)
     kind = {"decoder": "generator"}.get(role, role)
     if role == "discriminator":
-        kind = discriminator_kind(spec.component)
+        kind = plugins.discriminator_kind(spec.component)
     plugin = plugins.find_component(kind, spec.component).plugin
     file = f"{role}.safetensors"
     files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})
@@ -145,7 +173,7 @@ def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> P
     return PartEntry(
         role=role,
         component=spec.component,
-        plugin=f"{plugin.distribution}=={plugin.version}",
+        plugin=plugin.recorded,
         config=dict(spec.config),
         file=file,
         sha256=pin.sha256,
@@ -195,7 +223,7 @@ def _lineage(trained: Trained) -> Lineage | None:
 def _lineage_source(name: str, section: FurtherSection) -> LineageSource:
     assert section.sha256 is not None, "a run keeps the digest of each of its sources"
     encoder = None if section.encoder is None else as_part(section.encoder)
-    return LineageSource(name, section.sha256, section.origin, encoder)
+    return LineageSource(name, section.sha256, section.origin, encoder, section.fetched)
 
 
 def _pins(files: Mapping[str, bytes], parts: Mapping[str, PartEntry]) -> dict[str, FileEntry]:

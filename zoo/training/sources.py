@@ -12,13 +12,15 @@ from zoo._utils.tensors import pack, unpack
 from zoo.errors import ConfigError, IntegrityError, TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_encoder
+from zoo.networks.pretrained import origins_of, values_follow
 from zoo.networks.utils import digest
 from zoo.training.recipe import FurtherSection, SourceStructure, TransferSection
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import FurtherSource
-from zoo.types import PartSpec
+from zoo.types import Origin, PartSpec
 
 __all__ = [
+    "address",
     "further_of",
     "further_on",
     "kept_sources",
@@ -32,6 +34,11 @@ __all__ = [
 Module = TypeVar("Module", bound=nn.Module)
 
 
+def address(origin: Origin) -> str:
+    """What opens this release and no later version of it: its commit on the Hub, or else its name and version."""
+    return origin.source or f"{origin.name}@{origin.version}"
+
+
 def source_structure(model: Autoencoder) -> SourceStructure:
     """What planning needs to know of an autoencoder."""
     specs = model.specs
@@ -39,23 +46,25 @@ def source_structure(model: Autoencoder) -> SourceStructure:
 
 
 def structure_on(structure: SourceStructure, device: str) -> Autoencoder:
-    """The autoencoder of that structure, on `device` (fresh weights unless it is `meta`)."""
+    """The autoencoder of that structure, on `device`, for values that follow."""
     specs = {"encoder": structure.encoder, "bottleneck": structure.bottleneck, "decoder": structure.decoder}
-    return build_autoencoder(specs, structure.data, structure.code_shape, device=device)
+    with values_follow():
+        return build_autoencoder(specs, structure.data, structure.code_shape, device=device)
 
 
 def section_of(source: FurtherSource) -> FurtherSection:
     """A further source as a run's recipe has it: where it is from, its structure, and its digest."""
     origin = source.origin
     if isinstance(source, Autoencoder):
-        address = (origin.source or origin.name) if origin is not None and not origin.adapted else None
-        return FurtherSection(address, sha256=digest(source), structure=source_structure(source), origin=origin)
-    return FurtherSection(encoder=source.specs["encoder"], data=source.data, sha256=digest(source))
+        found = address(origin) if origin is not None and not origin.adapted else None
+        return FurtherSection(found, sha256=digest(source), structure=source_structure(source), origin=origin)
+    spec, fetched = source.specs["encoder"], origins_of(source)
+    return FurtherSection(encoder=spec, data=source.data, sha256=digest(source), fetched=fetched)
 
 
 def further_on(transfer: TransferSection, device: str) -> dict[str, FurtherSource]:
-    """The further sources of a run's recipe by name, on `device` (fresh weights unless it is `meta`). Raises
-    ConfigError if the recipe is not a run's."""
+    """The further sources of a run's recipe by name, on `device`, for values that follow. Raises ConfigError if the
+    recipe is not a run's."""
     return {name: _built(name, section, device) for name, section in transfer.further.items()}
 
 
@@ -96,4 +105,5 @@ def _built(name: str, section: FurtherSection, device: str) -> FurtherSource:
             f"transfer.further.{name} is not a run's: a setting is missing",
             "Give the folder of a run, or zoo train RECIPE.",
         )
-    return build_encoder(section.encoder, section.data, device=device)
+    with values_follow():
+        return build_encoder(section.encoder, section.data, device=device)

@@ -8,19 +8,22 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from zoo._utils.seeds import Stream
+from zoo._utils import distributed
+from zoo._utils.seeds import Stream, seeded
 from zoo.data.batches import Batches
 from zoo.training import checkpoint
 from zoo.training.devices import Engine
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.optim import ParameterOptimizer
 
-__all__ = ["Trainer", "monitor_for", "restore", "restore_model", "tensors_of", "training_state"]
+__all__ = ["Trainer", "monitor_for", "restore", "restore_model", "seeded_step", "tensors_of", "training_state"]
 
 
 class Trainer(Protocol):
-    """`modules` are the nets whose state dicts, with the optimizers and random streams, are the whole state."""
+    """`modules` are the nets whose state dicts, with the optimizers and random streams, are the whole state. `seed` is
+    the run's."""
 
+    seed: int
     modules: dict[str, nn.Module]
     optimizers: dict[str, ParameterOptimizer]
     streams: dict[str, Stream]
@@ -34,6 +37,14 @@ class Trainer(Protocol):
 
     def preview(self) -> Tensor:
         """Samples to look at, the same ones each time but for what was learnt."""
+
+
+def seeded_step(trainer: Trainer, rows: Tensor, shown: int) -> dict[str, Tensor]:
+    """A trainer's step, in which torch's default generators, from which the networks draw (dropout, noise, stochastic
+    depth), are seeded. Their seed depends only on the run's seed, `shown` and the process, so no checkpoint needs their
+    state. The caller's states are restored."""
+    with seeded(trainer.seed, f"networks/{shown}/{distributed.rank()}", trainer.engine.device):
+        return trainer.step(rows, shown)
 
 
 def monitor_for(trainer: Trainer, images: int) -> TrainingMonitor:

@@ -19,6 +19,7 @@ from zoo.networks.compose import gan as compose_gan
 from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.transfers.auto import advise, measure_evidence
+from zoo.transfers.fetched import require_fetched
 from zoo.transfers.parse import AUTO, Strategy
 from zoo.transfers.plan import FurtherSource, TransferPlan
 from zoo.transfers.report import Report, nets_of, report_on
@@ -131,6 +132,7 @@ def apply(
 ) -> None:
     """Run every edit of a plan, in order. `images` gives the target's training images, and is called at most once;
     `labels` gives their conditions, `further` are the further sources by name."""
+    require_fetched(nets_of(planned), planned.edits)
     if any(edit.net.startswith("source.") for edit in planned.edits):
         source = copy.deepcopy(source)
     nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}

@@ -13,6 +13,7 @@ from zoo.errors import TransferError, near
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.conditioning import takes_condition
 from zoo.networks.gan import GAN
+from zoo.networks.pretrained import values_follow
 from zoo.transfers.parse import AUTO, Strategy, check_source_name, is_auto, parse_strategy
 from zoo.transfers.plan import FurtherSource, Slot, TransferPlan, TransferStrategy
 from zoo.types import PartSpec
@@ -62,7 +63,8 @@ def plan(
     merged = TransferPlan(gan)
     for spec, strategy in resolved:
         own = {name: further[name] for name in strategy.further}
-        added = _qualified(strategy.plan_from(source, own, merged.gan), spec.component)
+        with values_follow():  # edits give them
+            added = _qualified(strategy.plan_from(source, own, merged.gan), spec.component)
         for net, name in added.wraps.items():
             _move_inside(merged, net, name)
         _refuse_lost_condition(merged.gan, added.gan, spec)

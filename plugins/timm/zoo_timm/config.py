@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from zoo.plugin import ConfigError
+from zoo.plugin import Case, ConfigError, DataSpec
 
-__all__ = ["TimmConfig", "TimmSpaceConfig"]
+__all__ = ["TimmConfig", "TimmSpaceConfig", "cases"]
 
 _LARGEST_SIDE = 4096
 _LARGEST_GRID = 64
@@ -60,3 +61,9 @@ class TimmSpaceConfig:
             raise ConfigError(f"timm/{self.name}: side {self.side!r} is not a whole number within 8 to 4,096")
         if self.pretrained and self.weights:
             raise ConfigError(f"timm/{self.name}: give `pretrained` or `weights`, not both")
+
+
+def cases() -> Iterable[Case]:
+    """A small convolutional network and a small transformer stand for all backbones."""
+    yield Case({"name": "resnet10t"}, DataSpec((1, 32, 32)))
+    yield Case({"name": "vit_tiny_patch16_224"}, DataSpec((3, 32, 32)))

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.plugin import CompositionError, DataSpec, Encoder, Features, evaluating
+from zoo.plugin import CompositionError, DataSpec, Encoder, Features, WeightsOrigin, evaluating
 from zoo_timm import backbone
 from zoo_timm.config import TimmConfig
-from zoo_timm.weights import weights_file
+from zoo_timm.weights import fetch_weights
 
 __all__ = ["TimmEncoder"]
 
@@ -65,16 +65,15 @@ class TimmEncoder(Encoder):
         """x (N, C, H, W) -> embedding (N, *embedding_shape)."""
         return self.features(x).embedding
 
-    def fetch(self) -> None:
-        """Load the pretrained weights that the config names, from timm's repository on the Hub or from the cache.
-
-        It is called when a model is composed, not when one is loaded. Raises PluginError if they cannot be fetched.
-        """
+    def fetch(self) -> WeightsOrigin | None:
+        """Load the pretrained weights that the config names, from timm's repository on the Hub or from the cache; None
+        if it names none. Raises PluginError if they cannot be fetched."""
         if not self.config.pretrained:
-            return
-        file = weights_file(self.config.name, self.config.pretrained)
-        pretrained = backbone.build(self.config.name, self.data.shape[0], self.size, self.config.stages, file)
+            return None
+        weights = fetch_weights(self.config.name, self.config.pretrained)
+        pretrained = backbone.build(self.config.name, self.data.shape[0], self.size, self.config.stages, weights.file)
         self.backbone.load_state_dict(pretrained.state_dict())
+        return weights.origin
 
     def _maps(self, x: Tensor) -> tuple[Tensor, ...]:
         x = x * self.scale + self.shift  # type: ignore[operator]

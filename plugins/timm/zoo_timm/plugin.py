@@ -20,6 +20,7 @@ def zoo_components() -> Iterable[Component]:
             "zoo_timm.config:TimmConfig",
             "any timm backbone, such as timm/resnet18",
             names="zoo_timm.names:names",
+            cases="zoo_timm.config:cases",
         ),
         Component(
             "metric",

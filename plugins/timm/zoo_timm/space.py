@@ -15,7 +15,7 @@ from zoo.plugin import ConfigError, DataError, DataSpec
 from zoo_timm import backbone
 from zoo_timm.config import TimmConfig, TimmSpaceConfig
 from zoo_timm.encoder import TimmEncoder
-from zoo_timm.weights import weights_file
+from zoo_timm.weights import fetch_weights
 
 __all__ = ["TimmSpace"]
 
@@ -64,4 +64,4 @@ def _file(config: TimmSpaceConfig) -> Path:
     tag = config.pretrained or (standard.tag if standard is not None and standard.tag in tags else "")
     if not tag:
         raise ConfigError(f"timm/{config.name} has no pretrained weights to judge by", "Choose another backbone.")
-    return weights_file(config.name, tag)
+    return fetch_weights(config.name, tag).file

@@ -89,7 +89,7 @@ def distill_decoder(
     codes = context.codes().flatten(1)
     gaussian = fit_gaussian(codes)
     adam = torch.optim.Adam(generator.train().parameters(), config.learning_rate)
-    with seeded(config.seed, "decoder-distill"), evaluating(source), torch.enable_grad():
+    with seeded(config.seed, "decoder-distill", device), evaluating(source), torch.enable_grad():
         for step in range(config.steps):
             adam.param_groups[0]["lr"] = config.learning_rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
             code = sample_codes(codes, gaussian.mean, gaussian.scale, config.batch, rng).to(device)

@@ -100,7 +100,7 @@ class DenoisingFeatures(TransferStrategy):
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """One loss, with a copy of the encoder and a fitted denoiser."""
         teacher = build_teacher(source, gan)
-        with seeded(self.config.seed, "denoiser"), torch.device(device_of(gan)):
+        with seeded(self.config.seed, "denoiser", device_of(gan)), torch.device(device_of(gan)):
             denoiser = Denoiser(source.code_size, self.config.width)
         edits, names = teacher_edits(source, teacher, "losses.denoiser")
         fitted = memoize(lambda context: fit_denoiser(self.config, context.codes().flatten(1)).state_dict())

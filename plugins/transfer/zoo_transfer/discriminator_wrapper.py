@@ -28,7 +28,7 @@ __all__ = ["FrozenEncoderWrapper", "require_logits"]
 class FrozenEncoderWrapper(Discriminator):
     """The trained discriminator `base`, and an `encoder` that is not trained and always in eval mode."""
 
-    always_frozen: tuple[str, ...] = ("encoder",)
+    frozen_children: tuple[str, ...] = ("encoder",)
 
     def __init__(self, base: PartSpec, encoder: PartSpec, data: DataSpec) -> None:
         super().__init__()
@@ -37,6 +37,11 @@ class FrozenEncoderWrapper(Discriminator):
         self.base = build_discriminator(base, data, device=device)
         self.logit_groups = self.base.logit_groups
         self.encoder = build_part("encoder", encoder, "encoder", data, device=device).requires_grad_(False)
+
+    @property
+    def always_frozen(self) -> tuple[str, ...]:
+        """The frozen children, and those of the base."""
+        return (*self.frozen_children, *(f"base.{child}" for child in getattr(self.base, "always_frozen", ())))
 
     @property
     def conditional(self) -> bool:  # type: ignore[override]
@@ -58,7 +63,7 @@ def require_logits(source: Autoencoder, gan: GAN, strategy: str) -> None:
     """Raises TransferError if the source's samples differ from the GAN's, or if D gives an energy, to which no logits
     can be added."""
     require_same_data(source, gan, strategy)
-    if getattr(gan.discriminator, "bottleneck", None) is not None:
+    if gan.specs["discriminator"].component == "transfer/energy":
         raise TransferError(
             f"{gan.specs['discriminator'].component} fills the slot 'discriminator' with an energy, and {strategy} "
             "would add logits to it",

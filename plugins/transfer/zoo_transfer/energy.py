@@ -44,7 +44,8 @@ class EnergyDiscriminator(Discriminator):
     def __init__(self, config: EnergyDiscriminatorConfig, data: DataSpec) -> None:
         super().__init__()
         specs = {"encoder": config.encoder, "bottleneck": config.bottleneck, "decoder": config.decoder}
-        built = build_autoencoder(specs, data, config.code_shape, device=torch.get_default_device().type)
+        device = torch.get_default_device().type
+        built = build_autoencoder(specs, data, config.code_shape, seed=torch.initial_seed(), device=device)
         self.data = data
         self.norm = config.norm
         self.encoder = built.encoder

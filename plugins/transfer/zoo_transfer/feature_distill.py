@@ -128,7 +128,7 @@ class FeatureDistill(TransferStrategy):
             return
         teacher = build_teacher(source, gan)
         teacher_channels = [shape[0] for shape in stage_shapes(teacher.encoder, source.data)]
-        with seeded(self.config.seed, "feature-distill"), torch.device(device_of(gan)):
+        with seeded(self.config.seed, "feature-distill", device_of(gan)), torch.device(device_of(gan)):
             loss = FeatureDistillLoss(self.config, teacher, student_channels, teacher_channels)
         _add_loss(planned, "features", loss, source, teacher)
 

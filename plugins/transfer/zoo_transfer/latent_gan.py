@@ -143,7 +143,7 @@ class LatentGAN(TransferStrategy):
         generator = wrapped.generator
         assert isinstance(generator, LatentGenerator)
         teacher = build_teacher(source, gan)
-        with seeded(config.seed, "latent-gan/critic"), torch.device(device_of(gan)):
+        with seeded(config.seed, "latent-gan/critic", device_of(gan)), torch.device(device_of(gan)):
             critic = dense((source.code_size, *config.widths, 1))
         edits = map_weights(source.decoder, "decoder", gan.generator, "generator", "generator.")
         decoder = {edit.tensor for edit in edits}

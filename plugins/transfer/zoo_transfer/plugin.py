@@ -55,12 +55,30 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
 }
 """By kind and name: the class, the module of its config (a class of the same name and `Config`), a summary."""
 
+_CASES: dict[tuple[Kind, str], str] = {
+    ("discriminator", "feature-concat"): "with_base_and_encoder",
+    ("discriminator", "projected-heads"): "with_base_and_encoder",
+    ("discriminator", "spectral-gain"): "with_base",
+    ("discriminator", "energy"): "energy",
+    ("generator", "latent-gan"): "with_generator",
+    ("generator", "miner"): "with_generator",
+    ("transfer", "freeze-lower"): "freeze_lower",
+}
+"""The function in the module `cases` that gives a component's cases, by kind and name."""
+
 
 @hook
 def zoo_components() -> Iterable[Component]:
     """The strategies, and the networks and losses that some of them put into a GAN."""
     return [
-        Component(kind, name, f"zoo_transfer.{target}", f"zoo_transfer.configs.{_config(target, module)}", summary)
+        Component(
+            kind,
+            name,
+            f"zoo_transfer.{target}",
+            f"zoo_transfer.configs.{_config(target, module)}",
+            summary,
+            cases=f"zoo_transfer.cases:{_CASES[kind, name]}" if (kind, name) in _CASES else "",
+        )
         for kind, rows in _COMPONENTS.items()
         for name, (target, module, summary) in rows.items()
     ]

@@ -90,7 +90,7 @@ class _Head(nn.Module):
 class ProjectedDiscriminator(FrozenEncoderWrapper):
     """The base's logits, then those of one head per projected stage of a frozen encoder. Each head is a logit group."""
 
-    always_frozen = ("encoder", "mixing")
+    frozen_children = ("encoder", "mixing")
 
     def __init__(self, config: ProjectedDiscriminatorConfig, data: DataSpec) -> None:
         super().__init__(config.base, config.encoder, data)

@@ -28,7 +28,7 @@ def spectral_gain(config: SpectralGainConfig, data: DataSpec) -> EncoderDiscrimi
 
     Raises CompositionError if the base is not an encoder with a head.
     """
-    base = build_discriminator(config.base, data, device=torch.get_default_device().type)
+    base = build_discriminator(config.base, data, seed=torch.initial_seed(), device=torch.get_default_device().type)
     if not isinstance(base, EncoderDiscriminator):
         raise CompositionError(
             f"{config.base.component} is not an encoder with a head", "Give spectral-gain an encoder as its base."

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zoo import plugins
 from zoo._utils.seeds import stream
-from zoo.networks.compose import build_discriminator, build_part, discriminator_kind
+from zoo.networks.compose import build_discriminator, build_part
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.types import Discriminator, Encoder
 from zoo.types import DataSpec, PartSpec
@@ -23,7 +23,6 @@ __all__ = [
     "EncoderCase",
     "ForwardCase",
     "GeneratorCase",
-    "ModuleCase",
     "NetworkCase",
 ]
 
@@ -44,6 +43,19 @@ class ComponentCase(ABC):
         """The component's kind."""
 
     @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What the component is built with, after its config."""
+        return ()
+
+    def build(self, seed: int = 0, device: str = "cpu") -> Any:
+        """The component, with weights drawn from `seed` if it has any."""
+        return build_part(self.kind, self.spec, "case", *self.arguments, seed=seed, device=device)
+
+    def attempt(self) -> None:
+        """Build what the checks need. Raises ConfigError if the component refuses this case."""
+        self.build()
+
+    @property
     def spec(self) -> PartSpec:
         """The component with every setting written out."""
         return plugins.normalise(self.kind, PartSpec(self.component, self.config))
@@ -62,16 +74,12 @@ class ComponentCase(ABC):
         return f"{self.component}({', '.join(f'{k}={v}' for k, v in self.config.items())})"
 
 
-class ModuleCase(ComponentCase):
-    """A component that is an `nn.Module`."""
-
-    @abstractmethod
-    def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
-        """The component with weights drawn from `seed`."""
-
-
-class ForwardCase(ModuleCase):
+class ForwardCase(ComponentCase):
     """A module that maps a batch to one or more tensors."""
+
+    def attempt(self) -> None:
+        """Build it on the meta device. Raises ConfigError if the component refuses this case."""
+        self.build(device="meta")
 
     @abstractmethod
     def batch(self, n: int, device: str = "cpu") -> Tensor:
@@ -88,9 +96,10 @@ class NetworkCase(ForwardCase):
 
     data: DataSpec = GREY
 
-    def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
-        """The component with weights drawn from `seed`."""
-        return build_part(self.kind, self.spec, "case", self.data, seed=seed, device=device)
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The data."""
+        return (self.data,)
 
     def batch(self, n: int, device: str = "cpu") -> Tensor:
         """n samples (n, *data.shape), uniform in the value range."""
@@ -120,9 +129,10 @@ class GeneratorCase(NetworkCase):
     code_shape: tuple[int, ...] = (5,)
     kind = "generator"
 
-    def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
-        """The component with weights drawn from `seed`."""
-        return build_part("generator", self.spec, "case", self.data, self.code_shape, seed=seed, device=device)
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The data and the code's size."""
+        return (self.data, self.code_shape)
 
     def batch(self, n: int, device: str = "cpu") -> Tensor:
         """n codes (n, *code_shape)."""
@@ -140,7 +150,7 @@ class DiscriminatorCase(NetworkCase):
     @property
     def kind(self) -> str:
         """`discriminator`, or `encoder` if only an encoder has the name."""
-        return discriminator_kind(self.component)
+        return plugins.discriminator_kind(self.component)
 
     def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
         """The discriminator with weights drawn from `seed`."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +14,13 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import autoencoder
 from zoo.networks.types import DiscriminatorOutput
 from zoo.testing.conformance.cases import SMALL, ComponentCase
-from zoo.testing.conformance.components import COMPONENT_CHECKS
+from zoo.testing.conformance.components import COMPONENT_CHECKS, Check
 from zoo.types import DataSpec, PartLike, PartSpec
 
 __all__ = ["OBJECTIVE_CHECKS", "ObjectiveCase"]
+
+_FAR = 1e3
+_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,6 @@ class ObjectiveCase(ComponentCase):
     bottleneck: PartLike = "gaussian"
     data: DataSpec = SMALL
     kind = "objective"
-
-    def build(self) -> Any:
-        """The objective."""
-        return plugins.build("objective", self.spec)
 
     def autoencoder(self) -> Autoencoder:
         """The autoencoder, with fresh weights."""
@@ -54,7 +51,7 @@ def it_is_of_one_kind(case: ObjectiveCase) -> None:
     kinds = [isinstance(built, AutoencoderObjective), not plugins.missing_members(built, AdversarialObjective)]
     assert sum(kinds) == 1, f"{type(built).__name__} is of {sum(kinds)} kinds"
     assert kinds[0] or isinstance(built, nn.Module), "an adversarial objective must be an nn.Module: its state is saved"
-    assert kinds[0] or type(built.paired) is bool
+    assert kinds[0] or type(built.paired) is bool, f"paired is {built.paired!r}, not true or false"
 
 
 def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
@@ -71,9 +68,8 @@ def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
         for name, term in losses.parts.items():
             _finite_scalar(term, name)
         losses.total.backward()
-        assert all(weight.grad is not None for weight in model.decoder.parameters()), (
-            "a decoder weight gets no gradient"
-        )
+        without = [name for name, weight in model.decoder.named_parameters() if weight.grad is None]
+        assert not without, f"the decoder's {without[0]} gets no gradient"
         return
     for side in ("d_loss", "g_loss"):
         context = _backward(built, side)
@@ -82,7 +78,7 @@ def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
         if side == "d_loss" and not grad.any() and any(True for _ in built.buffers()):
             built.after_step(_context(_logits(1).detach() - 1, _logits(2).detach() + 1))
             grad = _backward(built, side).fake_output.logits.grad
-            assert grad is not None
+            assert grad is not None, f"{side} gives the fake logits no gradient after a step"
         assert grad.isfinite().all(), f"{side} gives the fake logits a gradient that is not finite"
         assert grad.any(), f"{side} gives the fake logits a zero gradient"
         if side == "d_loss":
@@ -136,22 +132,64 @@ def the_same_numbers_give_the_same_loss(case: ObjectiveCase) -> None:
     """The loss depends on its arguments alone: the global random generator is not used."""
     state = torch.get_rng_state()
     losses = []
-    for built in (case.build(), case.build()):
+    for built in (case.build(seed=0), case.build(seed=1)):
         if isinstance(built, AutoencoderObjective):
             model = case.prepared(built)
             losses.append(built.loss(model, _samples(case.data), stream(3, "noise")).total)
         else:
             losses.append(built.d_loss(_context(_logits(1), _logits(2))))
     first, second = losses
-    assert torch.equal(first, second)
+    assert torch.equal(first, second), f"two builds give {float(first)} and {float(second)} for the same numbers"
     assert torch.equal(state, torch.get_rng_state()), "the global random generator was used"
+
+
+def extreme_logits_give_finite_losses(case: ObjectiveCase) -> None:
+    """Logits of 1,000 and -1,000 give D and G finite losses and gradients: exp() of them would overflow."""
+    built = case.build()
+    if isinstance(built, AutoencoderObjective):
+        return
+    for side in ("d_loss", "g_loss"):
+        for sign in (1, -1):
+            far = [(sign * _FAR * _logits(seed).detach().sign()).requires_grad_() for seed in (1, 2)]
+            loss = getattr(built, side)(_context(far[0], far[1]))
+            _finite_scalar(loss, f"{side} of logits of {_FAR:g}")
+            loss.backward()
+            finite = all(logits.grad is None or logits.grad.isfinite().all() for logits in far)
+            assert finite, f"{side} gives logits of {_FAR:g} a gradient that is not finite"
+
+
+def what_it_keeps_is_saved(case: ObjectiveCase) -> None:
+    """After some steps, a new build with the saved state gives the same losses: what an objective keeps is in its
+    state."""
+    used, fresh = case.build(), case.build()
+    if isinstance(used, AutoencoderObjective):
+        models = [case.prepared(used), case.prepared(fresh)]
+        for seed in range(_STEPS):
+            used.loss(models[0], _samples(case.data, seed), stream(seed, "noise"))
+        if isinstance(used, nn.Module):
+            fresh.load_state_dict(used.state_dict())
+        last = [
+            built.loss(m, _samples(case.data), stream(0, "noise")).total
+            for built, m in zip((used, fresh), models, strict=True)
+        ]
+        assert torch.equal(*last), f"the loss is {float(last[0])}, in a new build with the saved state {float(last[1])}"
+        return
+    for seed in range(_STEPS):
+        context = _context(_logits(seed), _logits(seed + 1))
+        used.d_loss(context)
+        used.g_loss(context)
+        used.after_step(context)
+    fresh.load_state_dict(used.state_dict())
+    for side in ("d_loss", "g_loss"):
+        one, other = (float(getattr(b, side)(_context(_logits(1), _logits(2))).detach()) for b in (used, fresh))
+        assert one == other, f"{side} is {one}, in a new build with the saved state {other}"
 
 
 # ---------------------------------------------------------------- helpers
 
 
-def _samples(data: DataSpec) -> Tensor:
-    return data.low + (data.high - data.low) * torch.rand(8, *data.shape, generator=stream(0, "samples"))
+def _samples(data: DataSpec, seed: int = 0) -> Tensor:
+    return data.low + (data.high - data.low) * torch.rand(8, *data.shape, generator=stream(seed, "samples"))
 
 
 def _logits(seed: int) -> Tensor:
@@ -189,11 +227,13 @@ def _finite_scalar(value: Tensor, name: str) -> None:
     assert value.isfinite(), f"{name} is {float(value)}"
 
 
-OBJECTIVE_CHECKS: tuple[Callable[[Any], None], ...] = (
+OBJECTIVE_CHECKS: tuple[Check, ...] = (
     *COMPONENT_CHECKS,
     it_is_of_one_kind,
     losses_are_finite_scalars_with_gradients,
     losses_point_the_right_way,
     logits_average_inside_a_group_and_add_up_over_groups,
     the_same_numbers_give_the_same_loss,
+    extreme_logits_give_finite_losses,
+    what_it_keeps_is_saved,
 )

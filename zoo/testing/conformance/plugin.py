@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from zoo import plugins
-from zoo.config import settings_of
-from zoo.errors import CompositionError, ConfigError, UnknownName, near
+from zoo.errors import ConfigError, UnknownName, near
 from zoo.plugins import Plugin, RegisteredComponent
-from zoo.testing.conformance.bottlenecks import BOTTLENECK_CHECKS, BottleneckCase
-from zoo.testing.conformance.cases import ComponentCase, DiscriminatorCase, EncoderCase, GeneratorCase, NetworkCase
-from zoo.testing.conformance.datasets import DATASET_CHECKS, DatasetCase
-from zoo.testing.conformance.metrics import METRIC_CHECKS, MetricCase
-from zoo.testing.conformance.modules import Check
-from zoo.testing.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
-from zoo.testing.conformance.objectives import OBJECTIVE_CHECKS, ObjectiveCase
-from zoo.testing.conformance.priors import PRIOR_CHECKS, PriorCase
-from zoo.testing.conformance.regularisers import REGULARISER_CHECKS, RegulariserCase
-from zoo.testing.conformance.transfers import TRANSFER_CHECKS, TransferCase
-from zoo.types import DataSpec
+from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.components import Check
+from zoo.testing.conformance.kinds import CONFORMANCE, make_case
+from zoo.types import Case
 
-__all__ = ["CheckResult", "Verdict", "check_plugin"]
+__all__ = ["CheckResult", "Refusal", "Verdict", "check_plugin"]
 
-_SAMPLES = tuple(DataSpec(shape) for shape in ((1, 8, 8), (3, 16, 16), (1, 32, 32), (3, 64, 64), (7,)))
-_FAMILY_SAMPLES = (DataSpec((3, 64, 64)),)
-
-NETWORKS: dict[str, tuple[Callable[..., NetworkCase], Sequence[Check]]] = {
-    "encoder": (EncoderCase, ENCODER_CHECKS),
-    "generator": (GeneratorCase, GENERATOR_CHECKS),
-    "discriminator": (DiscriminatorCase, DISCRIMINATOR_CHECKS),
-}
-OTHERS: dict[str, tuple[Callable[[str], ComponentCase], Sequence[Check]]] = {
-    "bottleneck": (BottleneckCase, BOTTLENECK_CHECKS),
-    "prior": (PriorCase, PRIOR_CHECKS),
-    "transfer": (TransferCase, TRANSFER_CHECKS),
-    "objective": (ObjectiveCase, OBJECTIVE_CHECKS),
-    "regulariser": (RegulariserCase, REGULARISER_CHECKS),
-    "dataset": (DatasetCase, DATASET_CHECKS),
-    "metric": (MetricCase, METRIC_CHECKS),
-}
+_HOW_TO_GIVE_CASES = (
+    "give its record cases='package.module:function', a function that returns zoo.plugin.Case objects "
+    "(docs/write-a-plugin.md, 'Giving your own cases')"
+)
+_FAMILY_SHAPE = (3, 64, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +35,23 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A default case that a component refuses with a ConfigError: it is not checked on it."""
+
+    component: str
+    case: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The results for a plugin. `notes` say what was not checked and why; `tracks`: it has a hook for runs' events."""
+    """The results for a plugin, and the default cases that its components refused. `tracks`: it has a hook for runs'
+    events."""
 
     plugin: Plugin
     results: tuple[CheckResult, ...]
-    notes: tuple[str, ...]
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
     tracks: bool = False
 
     @property
@@ -75,32 +66,29 @@ class Verdict:
         return self.plugin.ready and (bool(self.results) or self.tracks) and not self.failures
 
 
-def check_plugin(name: str, member: str = "") -> Verdict:
-    """Check the plugin called `name`; of its components only `member`, if given (required for one of a family).
+def check_plugin(name: str, member: str = "", progress: Callable[[str], None] = lambda line: None) -> Verdict:
+    """Check the plugin called `name`; of its components only `member`, if given (for one of a family, for example).
 
-    Raises UnknownName if no such plugin is installed, or it has no such component.
+    A component is checked on its own cases, or on the default ones that it does not refuse. That none is left is a
+    failure. `progress` gets a line before each case. Raises UnknownName if no such plugin is installed, or it has no
+    such component.
     """
     installed = plugins.plugins()
     plugin = next((plugin for plugin in installed if plugin.name == name), None)
     if plugin is None:
         raise UnknownName(f"no plugin {name!r} is installed", near(name, [plugin.name for plugin in installed]))
     if not plugin.ready:
-        return Verdict(plugin, (), ())
+        return Verdict(plugin, ())
     components = [registered for registered in plugins.load().components if registered.plugin.name == name]
     if member:
         components = _find_member(name, member)
-    notes: list[str] = []
     results: list[CheckResult] = []
+    refusals: list[Refusal] = []
     for registered in components:
-        if registered.component.names and registered.component.name == "*":
-            notes.append(f"{registered.id} is a family: check one of it with zoo plugins check {name} --component NAME")
-            continue
-        cases = _cases(registered, notes)
-        results += [_run(registered, case, check) for case, all_checks in cases for check in all_checks]
+        results += _check_component(registered, refusals, progress)
     tracks = name in plugins.load().events
-    if tracks:
-        notes.append(f"{name} follows runs: try it with zoo train ... --track {name}")
-    return Verdict(plugin, tuple(results), tuple(notes), tracks)
+    notes = (f"{name} follows runs: try it with zoo train ... --track {name}",) if tracks else ()
+    return Verdict(plugin, tuple(results), tuple(refusals), notes, tracks)
 
 
 def _find_member(plugin: str, member: str) -> list[RegisteredComponent]:
@@ -113,50 +101,79 @@ def _find_member(plugin: str, member: str) -> list[RegisteredComponent]:
     return matching
 
 
-def _run(registered: RegisteredComponent, case: object, check: Check) -> CheckResult:
+def _check_component(
+    registered: RegisteredComponent, refusals: list[Refusal], progress: Callable[[str], None]
+) -> Iterator[CheckResult]:
+    label = _label(registered)
+    try:
+        cases = list(_own_cases(registered)) or list(_accepted(registered, refusals))
+    except (Exception, SystemExit) as error:  # the plugin's code may raise anything
+        yield CheckResult(label, "", "its cases can be read", _cause(error), _format(error))
+        return
+    for i, case in enumerate(cases, 1):
+        progress(f"{label}  case {i} of {len(cases)}: {case}")
+        for check in CONFORMANCE[registered.component.kind].checks:
+            yield _run(label, case, check)
+    if not cases:
+        reasons = dict.fromkeys(refusal.reason for refusal in refusals if refusal.component == label)
+        why = f"it refuses every default case ({'; '.join(reasons)})" if reasons else "it is a family"
+        one = f", or check one: zoo plugins check {registered.plugin.name} --component NAME" if not reasons else ""
+        yield CheckResult(label, "", "at least one check runs", f"{why}; {_HOW_TO_GIVE_CASES}{one}")
+
+
+def _own_cases(registered: RegisteredComponent) -> Iterator[ComponentCase]:
+    """The cases that the component's record names; those of a member of a family are the ones with its name."""
+    component = registered.component
+    if not component.cases:
+        return
+    for case in plugins.import_component(registered, component.cases)():
+        if not isinstance(case, Case):
+            raise ConfigError(f"{component.cases} gives a {type(case).__name__}, not a zoo.plugin.Case")
+        name = case.config.get("name", component.name) if component.names else component.name
+        if component.name in ("*", name):
+            yield make_case(component.kind, f"{registered.plugin.name}/{name}", case)
+
+
+def _accepted(registered: RegisteredComponent, refusals: list[Refusal]) -> Iterator[ComponentCase]:
+    """The default cases of the kind that the component does not refuse."""
+    component = registered.component
+    if component.name == "*":
+        return
+    for default in CONFORMANCE[component.kind].defaults:
+        if component.names and default.data is not None and default.data.shape != _FAMILY_SHAPE:
+            continue  # a family's members are many and large
+        case = make_case(component.kind, registered.id, default)
+        try:
+            case.attempt()
+        except ConfigError as error:
+            refusals.append(Refusal(_label(registered), str(case), error.message))
+            continue
+        except Exception:  # the checks will report it
+            pass
+        yield case
+
+
+def _run(label: str, case: ComponentCase, check: Check) -> CheckResult:
     name = check.__name__.replace("_", " ")
     try:
         check(case)
     except (Exception, SystemExit) as error:  # the plugin's code may raise anything
-        text = " ".join(str(error).split())[:400]
-        cause = text if isinstance(error, AssertionError) and text else f"{type(error).__name__}: {text}"
-        full = "".join(traceback.format_exception(error))
-        return CheckResult(f"{registered.component.kind} {registered.id}", str(case), name, cause, full)
-    return CheckResult(f"{registered.component.kind} {registered.id}", str(case), name)
+        return CheckResult(label, str(case), name, _cause(error), _format(error))
+    return CheckResult(label, str(case), name)
 
 
-def _cases(registered: RegisteredComponent, notes: list[str]) -> Iterator[tuple[ComponentCase, Sequence[Check]]]:
-    """The component with default settings: a network at every sample size that it accepts, any other once."""
-    kind, id = registered.component.kind, registered.id
-    if required := _required_settings(registered):
-        notes.append(f"{kind} {id} has no default for {', '.join(required)}: give its contract in zoo.testing a case")
-        return
-    if kind not in NETWORKS:
-        make, all_checks = OTHERS[kind]
-        yield make(id), all_checks
-        return
-    refused = []
-    for data in _FAMILY_SAMPLES if registered.component.names else _SAMPLES:
-        network, all_checks = NETWORKS[kind]
-        case = network(id, {}, data)
-        try:
-            case.build(device="meta")
-        except (CompositionError, ConfigError) as error:
-            refused.append("x".join(map(str, data.shape)))
-            reason = error.message
-            continue
-        except Exception:  # the checks will report it
-            pass
-        yield case, all_checks
-    if refused:
-        notes.append(f"{kind} {id} refuses {', '.join(refused)}: {reason}")
+def _label(registered: RegisteredComponent) -> str:
+    return f"{registered.component.kind} {registered.id}"
 
 
-def _required_settings(registered: RegisteredComponent) -> list[str]:
-    """The settings without a default, except the name of a family's member."""
-    try:
-        settings = settings_of(plugins.config_class(registered))
-    except (Exception, SystemExit):  # the plugin's code may raise anything: the checks will report it
-        return []
-    preset = {"name"} if registered.component.names else set()
-    return [setting.name for setting in settings if setting.default == "required" and setting.name not in preset]
+def _cause(error: BaseException) -> str:
+    """The error in one line, never empty: its type and, if it says nothing, the line of code that raised it."""
+    text = " ".join(str(error).split())[:400]
+    if isinstance(error, AssertionError) and text:
+        return text
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {text or f'{frame.line} ({frame.filename}:{frame.lineno})'}"
+
+
+def _format(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))

@@ -12,24 +12,24 @@ from torch import Tensor, nn
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack, unpack
 from zoo.networks import checks
-from zoo.networks.compose import build_part
 from zoo.networks.types import Prior
-from zoo.testing.conformance.cases import ModuleCase
-from zoo.testing.conformance.modules import STATE_CHECKS, Check
+from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.modules import STATE_CHECKS, Check, assert_shape
 
 __all__ = ["PRIOR_CHECKS", "PriorCase"]
 
 
 @dataclass(frozen=True)
-class PriorCase(ModuleCase):
+class PriorCase(ComponentCase):
     """A prior over codes of `code_shape`."""
 
     code_shape: tuple[int, ...] = (6,)
     kind = "prior"
 
-    def build(self, seed: int = 0, device: str = "cpu") -> nn.Module:
-        """The prior; its weights, if it has any, are initialised from `seed`."""
-        return build_part("prior", self.spec, "case", self.code_shape, seed=seed, device=device)
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """The code's size."""
+        return (self.code_shape,)
 
     def sample(self, prior: nn.Module, n: int = 16, seed: int = 0) -> Tensor:
         """n codes (n, *code_shape) from the random stream `seed`."""
@@ -45,14 +45,15 @@ def codes_have_the_declared_shape(case: PriorCase) -> None:
     checks.check_prior(prior, case.code_shape, str(case))
     for n in (1, 2, 3):
         for codes in (case.sample(prior, n), prior.sample(n)):
-            assert codes.shape == (n, *case.code_shape), f"{n} codes have the shape {tuple(codes.shape)}"
+            assert_shape(codes, (n, *case.code_shape), "codes")
             assert codes.dtype == torch.float32, f"codes are {codes.dtype}"
             assert codes.isfinite().all(), "a code is not finite"
 
 
 def codes_differ_from_each_other(case: PriorCase) -> None:
     """No two of 64 codes are equal."""
-    assert len(case.sample(case.build(), 64).unique(dim=0)) == 64
+    different = len(case.sample(case.build(), 64).unique(dim=0))
+    assert different == 64, f"of 64 codes {different} are different"
 
 
 def the_stream_decides_the_codes(case: PriorCase) -> None:

@@ -1,0 +1,42 @@
+"""Cases of the components that have no default for a part of theirs. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from zoo.plugin import Case, DataSpec
+
+__all__ = ["energy", "freeze_lower", "with_base", "with_base_and_encoder", "with_generator"]
+
+_DATA = DataSpec((1, 8, 8))
+
+
+def with_base_and_encoder() -> Iterable[Case]:
+    """A discriminator on the features of an encoder."""
+    return [Case({"base": _net(), "encoder": _net(), "channels": 8}, _DATA)]
+
+
+def with_base() -> Iterable[Case]:
+    """A discriminator with spectral norms."""
+    return [Case({"base": _net(norm="spectral")}, _DATA)]
+
+
+def energy() -> Iterable[Case]:
+    """An autoencoder as the discriminator, with both norms."""
+    parts = {"encoder": _net(), "bottleneck": {"component": "linear"}, "decoder": _net(), "code_shape": 4}
+    return [Case({**parts, "norm": norm}, _DATA) for norm in ("l1", "l2")]
+
+
+def with_generator() -> Iterable[Case]:
+    """A network in front of a generator."""
+    return [Case({"generator": _net(), "widths": [8]}, _DATA)]
+
+
+def freeze_lower() -> Iterable[Case]:
+    """Frozen for the whole run, and until a phase of training."""
+    return [Case({"unfreeze_after": after}) for after in (1.0, 0.25)]
+
+
+def _net(**settings: Any) -> dict[str, Any]:
+    return {"component": "dcgan", "config": {"width": 4, **settings}}

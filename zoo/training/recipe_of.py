@@ -1,0 +1,123 @@
+"""A run's recipe from its model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+
+from zoo import plugins
+from zoo.data.images import ImageSet
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.networks.utils import digest
+from zoo.training.recipe import (
+    AdversarialTraining,
+    AutoencoderSection,
+    AutoencoderTraining,
+    EngineSection,
+    EvaluationSection,
+    GanSection,
+    Recipe,
+    TransferSection,
+    recipe_from_plain,
+)
+from zoo.training.recipe_parts import with_plugins
+from zoo.training.sources import address, section_of, source_structure
+from zoo.transfers.apply import TransferResult
+from zoo.types import as_part
+
+__all__ = ["normalised_losses", "recipe_of_autoencoder", "recipe_of_gan"]
+
+Training = TypeVar("Training", AutoencoderTraining, AdversarialTraining)
+
+
+def recipe_of_autoencoder(
+    model: Autoencoder,
+    training: AutoencoderTraining,
+    images: ImageSet,
+    *,
+    seed: int,
+    name: str,
+    engine: EngineSection | None = None,
+) -> Recipe:
+    """Every setting of an autoencoder's run, written out."""
+    specs, origin, trained_by = model.specs, model.origin, _trained_by(model)
+    section = AutoencoderSection(
+        specs["encoder"],
+        specs["decoder"],
+        specs["bottleneck"],
+        model.code_shape,
+        normalised_losses(training),
+        source=address(origin) if origin is not None and not origin.adapted else None,
+        origin=origin,
+        trained_by=trained_by,
+    )
+    recipe = Recipe(
+        images.pinned_config(),
+        name=name,
+        seed=seed,
+        threads=torch.get_num_threads(),
+        engine=engine or EngineSection(),
+        autoencoder=section,
+    )
+    return with_plugins(recipe)
+
+
+def recipe_of_gan(
+    model: GAN | TransferResult,
+    training: AdversarialTraining,
+    evaluation: EvaluationSection | None,
+    images: ImageSet,
+    *,
+    seed: int,
+    name: str,
+    engine: EngineSection | None = None,
+) -> Recipe:
+    """Every setting of a GAN's run, written out; of a transfer also the source's structure and digest."""
+    transfer = None
+    specs, code_shape = (
+        (model.composed, model.gan.code_shape) if isinstance(model, TransferResult) else (model.specs, model.code_shape)
+    )
+    if isinstance(model, TransferResult):
+        origin = model.source.origin
+        released = origin is not None and not origin.adapted
+        transfer = TransferSection(
+            address(origin) if origin is not None and released else "autoencoder",
+            tuple(model.strategies),
+            model.report.source,
+            source_structure(model.source),
+            origin,
+            None if released else _trained_by(model.source),
+            {name: section_of(further) for name, further in model.further.items()},
+        )
+    recipe = Recipe(
+        images.pinned_config(),
+        name=name,
+        seed=seed,
+        threads=torch.get_num_threads(),
+        engine=engine or EngineSection(),
+        transfer=transfer,
+        gan=GanSection(
+            specs["generator"], specs["discriminator"], specs["prior"], code_shape, normalised_losses(training)
+        ),
+        evaluation=evaluation,
+    )
+    return with_plugins(recipe)
+
+
+def _trained_by(model: Autoencoder) -> Recipe | None:
+    """The recipe of the run that trained these very weights, if zoo did."""
+    known = model.trained_by
+    if known is None or known.sha256 != digest(model):
+        return None
+    return recipe_from_plain(known.recipe, "the recipe of the autoencoder")
+
+
+def normalised_losses(training: Training) -> Training:
+    """Training settings with the losses by full id, every setting of theirs written out."""
+    losses: dict[str, Any] = {"objective": plugins.normalise("objective", as_part(training.objective))}
+    if isinstance(training, AdversarialTraining) and training.regulariser != "none":
+        losses["regulariser"] = plugins.normalise("regulariser", as_part(training.regulariser))
+    return replace(training, **losses)
