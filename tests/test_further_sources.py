@@ -220,6 +220,7 @@ def test_a_release_names_every_source_and_so_do_its_card_and_the_command(images_
     run = train(images_file, tmp_path / "run")
     manifest = run.release(tmp_path / "release", license="CC0-1.0", name="dcgan.two")
     assert run.recipe.transfer.further["second"].source == ORIGIN.source
+    assert "mlp" in run.recipe.plugins, "the encoder alone is of that plugin"
     second, judge = (run.recipe.transfer.further[name].sha256 for name in ("second", "judge"))
     assert manifest.lineage.further == (
         LineageSource("second", second, ORIGIN),

@@ -56,8 +56,8 @@ def section_of(source: FurtherSource) -> FurtherSection:
     """A further source as a run's recipe has it: where it is from, its structure, and its digest."""
     origin = source.origin
     if isinstance(source, Autoencoder):
-        found = address(origin) if origin is not None and not origin.adapted else None
-        return FurtherSection(found, sha256=digest(source), structure=source_structure(source), origin=origin)
+        opens_it = address(origin) if origin is not None and not origin.adapted else None
+        return FurtherSection(opens_it, sha256=digest(source), structure=source_structure(source), origin=origin)
     spec, fetched = source.specs["encoder"], origins_of(source)
     return FurtherSection(encoder=spec, data=source.data, sha256=digest(source), fetched=fetched)
 
