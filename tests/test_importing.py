@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from test_plugin_life_cycle import Site, site  # noqa: F401
 
 import zoo
+from zoo import plugins
 from zoo.errors import ConfigError, IntegrityError, PluginError, ReleaseError, UnknownName
 from zoo.networks.pretrained import origins_of
 from zoo.registry.importing import import_autoencoder
@@ -89,25 +90,27 @@ def plugin(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:  # noqa: F811
 def test_the_kit_accepts_a_sound_reader_and_finds_faults_of_others(site: Site) -> None:  # noqa: F811
     assert check_plugin("toy").failures == ()
     faults = {
-        "wrong-weights": (READ.replace('(facts["code"],)', '(facts["code"] + 1,)'), "the_parts_compose"),
-        "other-things": (READ + "        return {}\n".replace("        ", "    "), "the_parts_compose"),
+        "wrong-weights": (READ.replace('(facts["code"],)', '(facts["code"] + 1,)'), "the parts compose"),
+        "other-things": (READ + "        return {}\n".replace("        ", "    "), "the parts compose"),
         "network": (
             READ.replace(
                 "    def read(config, folder, shape):",
                 "    import subprocess\n    def read(config, folder, shape):\n        subprocess.run(['true'])",
             ),
-            "reading_twice",
+            "reading twice",
         ),
         "writes": (
             READ.replace(
                 "        facts =",
                 "        (folder / 'config.json').touch(); (folder / 'x').write_text('y')\n        facts =",
             ),
-            "reading_twice",
+            "reading twice",
         ),
     }
     for name, (read, check) in faults.items():
         site.add(name, PLUGIN, config=CONFIG, read=read, files=FILES)
+        plugins.load.cache_clear()
+        plugins.host.cache_clear()
         problems = [result.check for result in check_plugin(name).failures]
         assert any(problem.startswith(check) for problem in problems), (name, problems)
 

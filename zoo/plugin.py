@@ -94,10 +94,12 @@ if TYPE_CHECKING:
         build_autoencoder as build_autoencoder,
         build_discriminator as build_discriminator,
         build_part as build_part,
+        encoder as encoder,
         gan as gan,
     )
     from zoo.networks.conditioning import condition_arguments as condition_arguments, takes_condition as takes_condition
     from zoo.networks.discriminator import EncoderDiscriminator as EncoderDiscriminator
+    from zoo.networks.encoder_source import EncoderSource as EncoderSource
     from zoo.networks.flows import FlowPrior as FlowPrior
     from zoo.networks.gan import GAN as GAN
     from zoo.networks.interpolation import interpolate as interpolate
@@ -197,6 +199,7 @@ if TYPE_CHECKING:
     from zoo.transfers.plan import (
         ApplyContext as ApplyContext,
         Edit as Edit,
+        FurtherSource as FurtherSource,
         GANTask as GANTask,
         Schedule as Schedule,
         Slot as Slot,

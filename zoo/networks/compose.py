@@ -1,4 +1,4 @@
-"""Compose networks: `zoo.autoencoder(...)` and `zoo.gan(...)`.
+"""Compose networks: `zoo.autoencoder(...)`, `zoo.gan(...)` and `zoo.encoder(...)`.
 
 Everything is built and checked on the meta device first, so that parts that do not fit fail before a weight is
 initialised or a byte is downloaded. Then each part is initialised with a random stream of its own.
@@ -18,6 +18,7 @@ from zoo.errors import CompositionError, PluginError
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.discriminator import EncoderDiscriminator
+from zoo.networks.encoder_source import EncoderSource
 from zoo.networks.gan import GAN
 from zoo.networks.pretrained import fetch_weights, values_follow
 from zoo.networks.types import AutoencoderParts, Discriminator
@@ -27,9 +28,11 @@ __all__ = [
     "autoencoder",
     "build_autoencoder",
     "build_discriminator",
+    "build_encoder",
     "build_gan",
     "build_part",
     "compose_parts",
+    "encoder",
     "gan",
 ]
 
@@ -98,6 +101,23 @@ def gan(
     return build_gan(specs, _data(shape, data), codes, seed=seed, device=device)
 
 
+def encoder(
+    component: PartLike,
+    *,
+    shape: tuple[int, ...] | None = None,
+    data: DataSpec | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> EncoderSource:
+    """Compose an encoder alone, to be used by a transfer beside its autoencoder.
+
+    Give `shape` or a `data` spec, as for an autoencoder. Weights are fresh, from `seed`, unless its settings ask for
+    pretrained ones. Raises UnknownName, ConfigError, CompositionError or PluginError before any weight is initialised.
+    """
+    spec = plugins.normalise("encoder", as_part(component))
+    return build_encoder(spec, _data(shape, data), seed=seed, device=device)
+
+
 def build_autoencoder(
     specs: Mapping[str, PartSpec],
     data: DataSpec,
@@ -123,6 +143,18 @@ def build_autoencoder(
         decoder = build_part("generator", specs["decoder"], "decoder", data, code_shape, seed=seed, device=device)
         checks.check_generator(decoder, data, code_shape, f"generator {specs['decoder'].component}", shapes=shapes)
         return Autoencoder(encoder, bottleneck, decoder, specs)
+
+    composed = assemble("meta")
+    return composed if device == "meta" else assemble(device)
+
+
+def build_encoder(spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu") -> EncoderSource:
+    """An encoder alone from a normalised spec; checked on meta first."""
+
+    def assemble(device: str) -> EncoderSource:
+        built = build_part("encoder", spec, "encoder", data, seed=seed, device=device)
+        checks.check_encoder(built, data, f"encoder {spec.component}")
+        return EncoderSource(built, spec)
 
     composed = assemble("meta")
     return composed if device == "meta" else assemble(device)

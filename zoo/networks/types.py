@@ -57,7 +57,7 @@ class DiscriminatorOutput(NamedTuple):
     stages: tuple[Tensor, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AutoencoderParts:
     """A pretrained autoencoder as a component of the kind `autoencoder` reads it from files: the components and
     settings of the roles encoder, bottleneck and decoder, the weights of each by name, and what its samples and codes

@@ -132,12 +132,11 @@ def _strategy_tags(manifest: Manifest) -> list[str]:
     return [name for name in dict.fromkeys(names) if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name)]
 
 
-def _base_models(manifest: Manifest) -> _Ready:
-    """The repositories of the Hub that the weights come from, as YAML: one, or a list; empty if there are none."""
-    source = manifest.lineage.source.source if manifest.lineage and manifest.lineage.source else ""
-    repositories = [source.removeprefix("hub:").partition("@")[0], *(one.repository for one in manifest.pretrained)]
-    names = [_yaml(name) for name in dict.fromkeys(repositories) if name]
-    return _Ready(names[0] if len(names) == 1 else f"[{', '.join(names)}]" if names else "")
+def _base_models(manifest: Manifest) -> list[str]:
+    """The Hub's repositories that the weights come from: of releases, and of pretrained files."""
+    origins = manifest.lineage.origins if manifest.lineage is not None else ()
+    released = [origin.source[4:-41] for origin in origins]
+    return [name for name in dict.fromkeys((*released, *(one.repository for one in manifest.pretrained))) if name]
 
 
 def _model_index(manifest: Manifest) -> _Ready:

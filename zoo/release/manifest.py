@@ -38,6 +38,7 @@ __all__ = [
     "ROLES",
     "FileEntry",
     "Lineage",
+    "LineageSource",
     "Manifest",
     "PartEntry",
     "RecipeEntry",
@@ -133,11 +134,28 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class LineageSource:
+    """A further source of a transfer: its name, the SHA-256 of its weights, and their release, or None. `encoder` is
+    the component of an encoder that was composed alone, None for an autoencoder; `fetched` says where its pretrained
+    weights come from."""
+
+    name: str
+    weights: str
+    source: Origin | None = None
+    encoder: PartSpec | None = None
+    fetched: tuple[WeightsOrigin, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_source(f"lineage.further.{self.name[:80]}", self.weights, self.source)
+
+
+@dataclass(frozen=True, slots=True)
 class Lineage:
     """The transfer that a GAN comes from: the strategy, the images shown since, and the autoencoder.
 
     `weights` is the SHA-256 of the autoencoder's weights; `source` is the release that it came from, or None. `tensors`
-    is the transfer's report as rows of plain values, one per tensor of the final networks.
+    is the transfer's report as rows of plain values, one per tensor of the final networks. `further` are the further
+    sources.
     """
 
     strategy: str
@@ -145,19 +163,30 @@ class Lineage:
     weights: str
     source: Origin | None = None
     tensors: tuple[dict[str, Scalar], ...] = ()
+    further: tuple[LineageSource, ...] = ()
 
     def __post_init__(self) -> None:
-        try:
-            check_digest(self.weights)
-            if self.source is not None:
-                check_name(self.source.name)
-                check_version(self.source.version)
-                check_pin(self.source.manifest)
-                check_hub_source(self.source.source)
-        except ReleaseError as error:
-            raise ReleaseError(f"lineage: {error.message}", error.hint) from None
+        _check_source("lineage", self.weights, self.source)
         if self.images < 0:
             raise ReleaseError(f"lineage.images {self.images} is negative")
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The releases that it comes from: the autoencoder's, then the further sources'."""
+        sources = (self.source, *(one.source for one in self.further))
+        return tuple(origin for origin in sources if origin is not None)
+
+
+def _check_source(what: str, weights: str, source: Origin | None) -> None:
+    try:
+        check_digest(weights)
+        if source is not None:
+            check_name(source.name)
+            check_version(source.version)
+            check_pin(source.manifest)
+            check_hub_source(source.source)
+    except ReleaseError as error:
+        raise ReleaseError(f"{what}: {error.message}", error.hint) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from zoo.networks.vectors import record_vectors
 from zoo.registry.load import VECTORS
 from zoo.release.card import card
 from zoo.release.folder import pin_file, read_pinned, write_release
-from zoo.release.manifest import Lineage, Manifest, PartEntry, RecipeEntry, Sampling
+from zoo.release.manifest import Lineage, LineageSource, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.release.parts import pack_parts, pin_others
 from zoo.training.again import obstacle
 from zoo.training.image_sample import ImageSample
-from zoo.training.recipe import Recipe, parse_recipe, write_recipe
-from zoo.types import Metric
+from zoo.training.recipe import FurtherSection, Recipe, parse_recipe, write_recipe
+from zoo.types import Metric, as_part
 
 __all__ = ["Trained", "write_measured", "write_pair"]
 
@@ -179,8 +179,19 @@ def _lineage(trained: Trained) -> Lineage | None:
     strategy = "+".join(part.component for part in transfer.strategies)  # the recipe has their settings
     rows = tuple({**row, "shape": "x".join(map(str, row["shape"]))} for row in trained.report)
     return Lineage(
-        strategy=strategy, images=trained.shown, weights=transfer.sha256, source=transfer.origin, tensors=rows
+        strategy=strategy,
+        images=trained.shown,
+        weights=transfer.sha256,
+        source=transfer.origin,
+        tensors=rows,
+        further=tuple(_lineage_source(name, section) for name, section in transfer.further.items()),
     )
+
+
+def _lineage_source(name: str, section: FurtherSection) -> LineageSource:
+    assert section.sha256 is not None, "a run keeps the digest of each of its sources"
+    encoder = None if section.encoder is None else as_part(section.encoder)
+    return LineageSource(name, section.sha256, section.origin, encoder, section.fetched)
 
 
 def _default_name(trained: Trained) -> str:
