@@ -73,7 +73,7 @@ track = click.option(
     "--track", multiple=True, metavar="PLUGIN", help="Send the events to it too: tensorboard, trackio."
 )
 labels = click.option(
-    "--labels", type=click.Choice(["auto", "off"]), default="auto", show_default=True, help="Use the images' labels."
+    "--labels", type=click.Choice(["auto", "off"]), help="Whether the images' labels become classes; auto by default."
 )
 strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 
