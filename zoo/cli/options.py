@@ -85,7 +85,7 @@ class _Shape(click.ParamType[tuple[int, ...]]):
 
 
 shape = click.option("--shape", type=_Shape(), help="The shape of a sample, such as 3,64,64.")
-code_shape = click.option("--code-shape", type=_Shape(), help="The values of a code, 64 (unless the generator declares others) or 4,8,8.")
+code_shape = click.option("--code-shape", type=_Shape(), help="The values of a code, 64 or 4,8,8.")
 
 
 def training(command: Command) -> Command:

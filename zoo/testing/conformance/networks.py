@@ -150,7 +150,9 @@ def a_linear_map_of_z_folds_into_first(case: GeneratorCase) -> None:
         expected = net((z.flatten(1) @ matrix.T + shift).view_as(z), *conditions)
         net.first.bias += net.first.weight @ shift
         net.first.weight.copy_(net.first.weight @ matrix)
-        assert_close(net(z, *conditions), expected, 1e-3, "samples of mapped codes and of a net whose `first` has the map")
+        assert_close(
+            net(z, *conditions), expected, 1e-3, "samples of mapped codes and of a net whose `first` has the map"
+        )
 
 
 ENCODER_CHECKS: tuple[Check, ...] = (
