@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusers import AutoencoderKL, AutoencoderTiny
 from torch import Tensor, nn
 
@@ -106,7 +108,7 @@ class TinyGenerator(Generator):
         return self.net(z)
 
 
-def _kl(config: NetworkConfig, data: DataSpec) -> AutoencoderKL:
+def _kl(config: NetworkConfig, data: DataSpec) -> Any:
     return AutoencoderKL(
         in_channels=data.shape[0],
         out_channels=data.shape[0],
@@ -119,7 +121,7 @@ def _kl(config: NetworkConfig, data: DataSpec) -> AutoencoderKL:
     )
 
 
-def _tiny(config: NetworkConfig, data: DataSpec) -> AutoencoderTiny:
+def _tiny(config: NetworkConfig, data: DataSpec) -> Any:
     widths, blocks = (config.width,) * config.levels, (1,) * config.levels
     return AutoencoderTiny(
         in_channels=data.shape[0],
