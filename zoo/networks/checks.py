@@ -17,7 +17,7 @@ from zoo.errors import CompositionError, PluginError, ZooError
 from zoo.networks.conditioning import condition_arguments, takes_condition
 from zoo.networks.types import Discriminator, Encoder, Prior
 from zoo.networks.utils import evaluating
-from zoo.types import DataSpec
+from zoo.types import Condition, DataSpec
 
 __all__ = ["check_bottleneck", "check_discriminator", "check_encoder", "check_generator", "check_prior"]
 
@@ -51,7 +51,7 @@ def check_generator(
     if not shapes:
         return
     z = torch.empty(_BATCH, *code_shape, device=_device(module))
-    conditions = condition_arguments(module, _condition(module, data, what))
+    conditions = condition_arguments(module, _condition(module, data.condition, what, _device(module)))
     sample = _run(lambda: module(z, *conditions), module, what)
     _check_equal(what, "sample", tuple(sample.shape), (_BATCH, *data.shape))
 
@@ -63,7 +63,7 @@ def check_discriminator(module: nn.Module, data: DataSpec, what: str, *, shapes:
     if not shapes:
         return
     discriminator = cast(Discriminator, module)
-    conditions = condition_arguments(module, _condition(module, data, what))
+    conditions = condition_arguments(module, _condition(module, data.condition, what, _device(module)))
     output = _run(lambda: discriminator.discriminate(_samples(module, data), *conditions), module, what)
     _check_equal(what, "logits", tuple(output.logits.shape), (_BATCH, sum(discriminator.logit_groups)))
 
@@ -82,13 +82,24 @@ def check_bottleneck(
         _check_equal(what, "logvar", tuple(logvar.shape), (_BATCH, *code_shape))
 
 
-def check_prior(module: nn.Module, code_shape: tuple[int, ...], what: str, *, shapes: bool = True) -> None:
-    """`sample(n, rng)` returns n codes of the declared shape (not sampled on meta). Raises PluginError."""
+def check_prior(
+    module: nn.Module,
+    code_shape: tuple[int, ...],
+    what: str,
+    *,
+    condition: Condition | None = None,
+    shapes: bool = True,
+) -> None:
+    """`sample(n, rng)` returns n codes of the declared shape (not sampled on meta), of the last class if it takes one.
+    Raises PluginError."""
     _require(module, what, code_shape=tuple)
     _require_method(module, "sample", 2 + takes_condition(module), what)
     _check_equal(what, "code_shape", module.code_shape, code_shape)
-    if shapes and _device(module).type != "meta" and not takes_condition(module):
-        codes = _run(lambda: cast(Prior, module).sample(_BATCH, torch.Generator()), module, what)
+    if not shapes:
+        return
+    conditions = condition_arguments(module, _condition(module, condition, what, torch.device("cpu")))
+    if _device(module).type != "meta":
+        codes = _run(lambda: cast(Prior, module).sample(_BATCH, torch.Generator(), *conditions), module, what)
         _check_equal(what, "codes", tuple(codes.shape), (_BATCH, *code_shape))
 
 
@@ -102,20 +113,19 @@ def _samples(module: nn.Module, data: DataSpec) -> Tensor:
     return torch.empty(_BATCH, *data.shape, device=_device(module))
 
 
-def _condition(module: nn.Module, data: DataSpec, what: str) -> Tensor | None:
-    """A condition of each sample, of the first class or of zeros. Raises CompositionError if it takes one and the data
+def _condition(module: nn.Module, condition: Condition | None, what: str, device: torch.device) -> Tensor | None:
+    """A condition of each sample, of the last class or of zeros. Raises CompositionError if it takes one and the data
     has no labels."""
     if not takes_condition(module):
         return None
-    if data.condition is None:
+    if condition is None:
         raise CompositionError(
             f"{what} takes a class or attributes of each sample, and the data has no labels",
             "Give labelled images, or a component without a condition.",
         )
-    device = _device(module)
-    if data.condition.classes:
-        return torch.zeros(_BATCH, dtype=torch.int64, device=device)
-    return torch.zeros(_BATCH, data.condition.width, device=device)
+    if condition.classes:
+        return torch.full((_BATCH,), condition.width - 1, device=device)
+    return torch.zeros(_BATCH, condition.width, device=device)
 
 
 def _run(call: Callable[[], Result], module: nn.Module, what: str) -> Result:

@@ -17,12 +17,13 @@ from zoo._utils.seeds import seeded
 from zoo.errors import CompositionError, PluginError
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.codes import choose_code_shape
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.encoder_source import EncoderSource
 from zoo.networks.gan import GAN
 from zoo.networks.pretrained import fetch_weights, values_follow
 from zoo.networks.types import AutoencoderParts, Discriminator
-from zoo.types import CodeShape, DataSpec, PartLike, PartSpec, as_code_shape, as_part
+from zoo.types import CodeShape, DataSpec, PartLike, PartSpec, as_part
 
 __all__ = [
     "autoencoder",
@@ -45,16 +46,17 @@ def autoencoder(
     *,
     bottleneck: PartLike = "core/gaussian",
     shape: tuple[int, ...] | None = None,
-    code_shape: CodeShape = 64,
+    code_shape: CodeShape | None = None,
     data: DataSpec | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> Autoencoder:
     """Compose an autoencoder; `generator` is its decoder (by default the one with the encoder's name).
 
-    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. `code_shape` 64 means `(64,)`. Weights
-    are fresh, from `seed`, unless a part's settings ask for pretrained ones. Raises UnknownName, ConfigError,
-    CompositionError or PluginError before any weight is initialised.
+    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. `code_shape` 64 means `(64,)`;
+    by default it is the shape that the generator declares, or else 64. Weights are fresh, from `seed`, unless a part's
+    settings ask for pretrained ones. Raises UnknownName, ConfigError, CompositionError or PluginError before any weight
+    is initialised.
 
     >>> zoo.autoencoder(encoder="mlp", generator="dcgan", shape=(1, 32, 32), code_shape=64)  # doctest: +SKIP
     """
@@ -64,7 +66,9 @@ def autoencoder(
         "bottleneck": plugins.normalise("bottleneck", as_part(bottleneck)),
         "decoder": plugins.normalise("generator", as_part(generator or encoder.component)),
     }
-    return build_autoencoder(specs, _data(shape, data), as_code_shape(code_shape), seed=seed, device=device)
+    data = _data(shape, data)
+    codes = choose_code_shape(specs["decoder"], data, code_shape)
+    return build_autoencoder(specs, data, codes, seed=seed, device=device)
 
 
 def gan(
@@ -82,14 +86,13 @@ def gan(
     """Compose a GAN with fresh weights from `seed`.
 
     Arguments that are not given come from the autoencoder `like`, if there is one: G's component and settings from the
-    decoder, D's from the encoder (without their pretrained weights), the data spec and `code_shape`. An encoder can be
-    the discriminator: it gets a head of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError
-    before any weight is initialised.
+    decoder, D's from the encoder (without their pretrained weights), the data spec and `code_shape`, unless the
+    generator declares its own; without either `code_shape` is 64. An encoder can be the discriminator: it gets a head
+    of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError before any weight is initialised.
     """
     if like is not None:
         generator = generator or plugins.fresh("generator", like.specs["decoder"])
         discriminator = discriminator or plugins.fresh("encoder", like.specs["encoder"])
-        code_shape = like.code_shape if code_shape is None else code_shape
         data = data or (like.data if shape is None else None)
     generator = as_part(generator or "dcgan")
     specs = {
@@ -97,8 +100,9 @@ def gan(
         "generator": plugins.normalise("generator", generator),
         "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
     }
-    codes = as_code_shape(64 if code_shape is None else code_shape)
-    return build_gan(specs, _data(shape, data), codes, seed=seed, device=device)
+    data = _data(shape, data)
+    codes = choose_code_shape(specs["generator"], data, code_shape, None if like is None else like.code_shape)
+    return build_gan(specs, data, codes, seed=seed, device=device)
 
 
 def encoder(
@@ -174,7 +178,8 @@ def build_gan(
 
     def assemble(device: str) -> GAN:
         prior = build_part("prior", specs["prior"], "prior", code_shape, seed=seed, device=device)
-        checks.check_prior(prior, code_shape, f"prior {specs['prior'].component}", shapes=shapes)
+        what = f"prior {specs['prior'].component}"
+        checks.check_prior(prior, code_shape, what, condition=data.condition, shapes=shapes)
         generator = build_part("generator", specs["generator"], "generator", data, code_shape, seed=seed, device=device)
         checks.check_generator(generator, data, code_shape, f"generator {specs['generator'].component}", shapes=shapes)
         discriminator = build_discriminator(specs["discriminator"], data, seed=seed, device=device, shapes=shapes)

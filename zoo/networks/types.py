@@ -90,6 +90,8 @@ class Generator(nn.Module):
 
     `first` is the first layer, into which a linear map of the flattened z can be folded; None if there is no such
     layer. A `conditional` one is called as `generator(z, condition)`, with a condition that `data.condition` describes.
+    The config of one that reads codes of one shape alone declares it in a method, `code_shape(data: DataSpec) ->
+    tuple[int, ...]`: composing uses that shape, and refuses another one.
     """
 
     data: DataSpec

@@ -14,6 +14,7 @@ from zoo.plugins.lookup import (
     components as components,
     config_class as config_class,
     configure as configure,
+    declared_code_shape as declared_code_shape,
     discriminator_kind as discriminator_kind,
     find_component as find_component,
     fresh as fresh,
@@ -25,6 +26,7 @@ from zoo.plugins.lookup import (
 from zoo.plugins.types import (
     BUNDLED as BUNDLED,
     CORE as CORE,
+    DeclaresCode as DeclaresCode,
     Host as Host,
     Plugin as Plugin,
     RegisteredComponent as RegisteredComponent,

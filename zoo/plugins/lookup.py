@@ -16,14 +16,15 @@ from zoo.errors import ConfigError, PluginError, UnknownName, ZooError, near
 from zoo.plugins.failures import component_error, one_line, repair
 from zoo.plugins.install import install_command
 from zoo.plugins.loading import host, plugins
-from zoo.plugins.types import BUNDLED, RegisteredComponent
-from zoo.types import KINDS, PartSpec
+from zoo.plugins.types import BUNDLED, DeclaresCode, RegisteredComponent
+from zoo.types import KINDS, DataSpec, PartSpec, as_code_shape
 
 __all__ = [
     "build",
     "components",
     "config_class",
     "configure",
+    "declared_code_shape",
     "discriminator_kind",
     "find_component",
     "fresh",
@@ -153,6 +154,25 @@ def fresh(kind: str, spec: PartSpec) -> PartSpec:
     `fresh()`, which resets them."""
     registered, settings = configure(kind, spec)
     return PartSpec(registered.id, to_plain(settings.fresh())) if hasattr(settings, "fresh") else spec
+
+
+def declared_code_shape(spec: PartSpec, data: DataSpec) -> tuple[int, ...] | None:
+    """The shape of the codes that a generator's settings declare for this data, see `DeclaresCode`; None if it reads
+    codes of any shape. Raises UnknownName, ConfigError or PluginError."""
+    registered, settings = configure("generator", spec)
+    if not isinstance(settings, DeclaresCode) or not callable(settings.code_shape):  # a setting may have this name
+        return None
+    try:
+        declared: Any = settings.code_shape(data)
+    except ZooError:
+        raise
+    except (Exception, SystemExit) as error:  # the plugin's own code
+        problem = f"its `code_shape` failed: {one_line(error)}"
+        raise component_error(registered, problem, registered.component.config) from error
+    if not isinstance(declared, tuple):
+        problem = f"its `code_shape` is {declared!r}, not a tuple"
+        raise component_error(registered, problem, registered.component.config)
+    return as_code_shape(declared)
 
 
 def import_component(registered: RegisteredComponent, path: str) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from zoo.types import Component
+from zoo.types import Component, DataSpec
 
-__all__ = ["BUNDLED", "CORE", "Host", "Plugin", "RegisteredComponent"]
+__all__ = ["BUNDLED", "CORE", "DeclaresCode", "Host", "Plugin", "RegisteredComponent"]
 
 BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-trackers", "zoo-transfer")
 """The distributions to suggest if no installed plugin offers a kind of component."""
@@ -66,6 +66,14 @@ class RegisteredComponent:
     def id(self) -> str:
         """The full id, `<plugin>/<name>`."""
         return f"{self.plugin.name}/{self.component.name}"
+
+
+@runtime_checkable
+class DeclaresCode(Protocol):
+    """The config of a generator that reads codes of one shape alone; it depends on the settings and on the data."""
+
+    def code_shape(self, data: DataSpec) -> tuple[int, ...]:
+        """The shape of its codes, `(d,)` or `(c, h, w)`. Raises CompositionError if it cannot make such data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,8 @@ def _autoencoder_of(section: AutoencoderSection, data: DataSpec) -> Autoencoder:
         "bottleneck": as_part(section.bottleneck),
         "decoder": _required_part(section.generator),
     }
+    if section.code_shape is None:
+        raise _incomplete()
     return build_autoencoder(specs, data, as_code_shape(section.code_shape))
 
 

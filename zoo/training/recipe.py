@@ -142,21 +142,23 @@ class AdversarialTraining:
 
 @dataclass(frozen=True)
 class AutoencoderSection:
-    """The parts of an autoencoder; `generator` is its decoder. With a `source`, a release's name or folder, training
-    goes on from its weights and the parts are its own; a run keeps which release that was. `trained_by` is the recipe
-    of the run whose autoencoder this one continues, if zoo trained it."""
+    """The parts of an autoencoder; `generator` is its decoder, and `code_shape` by default the one that it declares, or
+    64. With a `source`, a release's name or folder, training goes on from its weights and the parts are its own; a run
+    keeps which release that was. `trained_by` is the recipe of the run whose autoencoder this one continues, if zoo
+    trained it."""
 
     encoder: PartLike = "dcgan"
     generator: PartLike | None = None
     bottleneck: PartLike = "core/gaussian"
-    code_shape: CodeShape = 64
+    code_shape: CodeShape | None = None
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
     source: str | None = None
     origin: Origin | None = None
     trained_by: Recipe | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "code_shape", as_code_shape(self.code_shape))
+        if self.code_shape is not None:
+            object.__setattr__(self, "code_shape", as_code_shape(self.code_shape))
 
 
 @dataclass(frozen=True)

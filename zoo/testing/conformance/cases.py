@@ -15,6 +15,7 @@ from zoo._utils.seeds import stream
 from zoo.networks.compose import build_discriminator, build_part
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.types import Discriminator, Encoder
+from zoo.testing.conformance.conditions import condition_arguments, numbers_of, require_labels
 from zoo.types import DataSpec, PartSpec
 
 __all__ = [
@@ -92,9 +93,15 @@ class ForwardCase(ComponentCase):
 
 @dataclass(frozen=True)
 class NetworkCase(ForwardCase):
-    """A network, and the data that it is built for."""
+    """A network, and the data that it is built for. A conditional one gets a condition for each input, if the data
+    has labels."""
 
     data: DataSpec = GREY
+
+    def attempt(self) -> None:
+        """Build it on the meta device. Raises ConfigError if the component refuses this case, or is a conditional one
+        and the data has no labels."""
+        require_labels(self.build(device="meta"), self.data, str(self))
 
     @property
     def arguments(self) -> tuple[Any, ...]:
@@ -124,23 +131,28 @@ class EncoderCase(NetworkCase):
 
 @dataclass(frozen=True)
 class GeneratorCase(NetworkCase):
-    """A generator of codes of `code_shape`."""
+    """A generator of codes of `code_shape`, by default the shape that its settings declare, or else (5,)."""
 
-    code_shape: tuple[int, ...] = (5,)
+    code_shape: tuple[int, ...] | None = None
     kind = "generator"
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """The shape of a code."""
+        return self.code_shape or plugins.declared_code_shape(self.spec, self.data) or (5,)
 
     @property
     def arguments(self) -> tuple[Any, ...]:
         """The data and the code's size."""
-        return (self.data, self.code_shape)
+        return (self.data, self.codes)
 
     def batch(self, n: int, device: str = "cpu") -> Tensor:
-        """n codes (n, *code_shape)."""
-        return torch.randn(n, *self.code_shape, generator=stream(n, "case")).to(device)
+        """n codes (n, *codes)."""
+        return torch.randn(n, *self.codes, generator=stream(n, "case")).to(device)
 
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
         """The samples."""
-        return (net(x),)
+        return (net(x, *condition_arguments(net, self.data, numbers_of(x))),)
 
 
 @dataclass(frozen=True)
@@ -158,5 +170,5 @@ class DiscriminatorCase(NetworkCase):
 
     def outputs(self, net: nn.Module, x: Tensor) -> tuple[Tensor, ...]:
         """Logits, and an encoder's stages."""
-        logits, stages = cast(Discriminator, net).discriminate(x)
+        logits, stages = cast(Discriminator, net).discriminate(x, *condition_arguments(net, self.data, numbers_of(x)))
         return (logits, *stages) if isinstance(net, EncoderDiscriminator) else (logits,)

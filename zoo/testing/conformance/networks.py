@@ -13,6 +13,7 @@ from zoo.errors import ConfigError
 from zoo.networks import checks
 from zoo.networks.utils import always_frozen
 from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
+from zoo.testing.conformance.conditions import condition_arguments, numbers_of
 from zoo.testing.conformance.modules import FORWARD_CHECKS, Check, assert_close, assert_shape, briefly_trained
 
 __all__ = ["DISCRIMINATOR_CHECKS", "ENCODER_CHECKS", "GENERATOR_CHECKS"]
@@ -37,7 +38,7 @@ def _declared(case: EncoderCase | GeneratorCase) -> list[tuple[int, ...]]:
     """The shapes of stages or samples on the meta device; they are as declared."""
     net: Any = case.build(device="meta").eval()
     if isinstance(case, GeneratorCase):
-        checks.check_generator(net, case.data, case.code_shape, str(case))
+        checks.check_generator(net, case.data, case.codes, str(case))
         return [case.data.shape]
     checks.check_encoder(net, case.data, str(case))
     return [tuple(stage.shape[1:]) for stage in net.features(case.batch(2, "meta")).stages]
@@ -104,7 +105,7 @@ def logits_have_the_declared_shape(case: DiscriminatorCase) -> None:
         assert net.data == case.data, f"data is {net.data}, it was built for {case.data}"
         assert all(type(k) is int and k > 0 for k in net.logit_groups), f"logit_groups are {net.logit_groups}"
         for n in (1, 2, 3):
-            logits = net.discriminate(case.batch(n, device)).logits
+            logits, *_ = case.outputs(net, case.batch(n, device))
             assert_shape(logits, (n, sum(net.logit_groups)), f"the logits of the groups {net.logit_groups}")
 
 
@@ -115,10 +116,11 @@ def samples_have_the_declared_shape(case: GeneratorCase) -> None:
     """One sample of the data's shape per code, for batches of 1, 2 and 3."""
     for device in ("cpu", "meta"):
         net: Any = case.build(device=device).eval()
-        checks.check_generator(net, case.data, case.code_shape, str(case))
+        checks.check_generator(net, case.data, case.codes, str(case))
         assert net.data == case.data, f"data is {net.data}, it was built for {case.data}"
         for n in (1, 2, 3):
-            assert_shape(net(case.batch(n, device)), (n, *case.data.shape), "samples")
+            (samples,) = case.outputs(net, case.batch(n, device))
+            assert_shape(samples, (n, *case.data.shape), "samples")
 
 
 def samples_stay_in_the_value_range(case: GeneratorCase) -> None:
@@ -128,7 +130,7 @@ def samples_stay_in_the_value_range(case: GeneratorCase) -> None:
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.mul_(3.0)
-        x = net(torch.cat([z, torch.zeros_like(z)]))
+        (x,) = case.outputs(net, torch.cat([z, torch.zeros_like(z)]))
     assert x.isfinite().all(), "a sample is not finite"
     inside = bool((x >= case.data.low).all() and (x <= case.data.high).all())
     assert inside, f"samples reach {float(x.min()):.6g} to {float(x.max()):.6g}"
@@ -139,15 +141,18 @@ def a_linear_map_of_z_folds_into_first(case: GeneratorCase) -> None:
     net: Any = briefly_trained(case).eval()
     if net.first is None:
         return
-    d = math.prod(case.code_shape)
+    d = math.prod(case.codes)
     assert net.first.in_features == d, f"first reads {net.first.in_features} values, codes have {d}"
     rng = torch.Generator().manual_seed(0)
     z, matrix, shift = case.batch(4), torch.randn(d, d, generator=rng), torch.randn(d, generator=rng)
+    conditions = condition_arguments(net, case.data, numbers_of(z))
     with torch.no_grad():
-        expected = net((z.flatten(1) @ matrix.T + shift).view_as(z))
+        expected = net((z.flatten(1) @ matrix.T + shift).view_as(z), *conditions)
         net.first.bias += net.first.weight @ shift
         net.first.weight.copy_(net.first.weight @ matrix)
-        assert_close(net(z), expected, 1e-3, "samples of mapped codes and of a net whose `first` has the map")
+        assert_close(
+            net(z, *conditions), expected, 1e-3, "samples of mapped codes and of a net whose `first` has the map"
+        )
 
 
 ENCODER_CHECKS: tuple[Check, ...] = (

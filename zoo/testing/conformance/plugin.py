@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from zoo import plugins
-from zoo.errors import ConfigError, UnknownName, near
+from zoo.errors import ConfigError, TransferError, UnknownName, near
 from zoo.plugins import Plugin, RegisteredComponent
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.components import Check
@@ -36,7 +36,8 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A default case that a component refuses with a ConfigError: it is not checked on it."""
+    """A default case that a component refuses with a ConfigError, a strategy also with a TransferError: it is not
+    checked on it."""
 
     component: str
     case: str
@@ -145,7 +146,7 @@ def _accepted(registered: RegisteredComponent, refusals: list[Refusal]) -> Itera
         case = make_case(component.kind, registered.id, default)
         try:
             case.attempt()
-        except ConfigError as error:
+        except (ConfigError, TransferError) as error:
             refusals.append(Refusal(_label(registered), str(case), error.message))
             continue
         except Exception:  # the checks will report it

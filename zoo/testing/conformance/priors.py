@@ -14,16 +14,19 @@ from zoo._utils.tensors import pack, unpack
 from zoo.networks import checks
 from zoo.networks.types import Prior
 from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.conditions import condition_arguments, require_labels
 from zoo.testing.conformance.modules import STATE_CHECKS, Check, assert_shape
+from zoo.types import DataSpec
 
 __all__ = ["PRIOR_CHECKS", "PriorCase"]
 
 
 @dataclass(frozen=True)
 class PriorCase(ComponentCase):
-    """A prior over codes of `code_shape`."""
+    """A prior over codes of `code_shape`; a conditional one is asked for the labels of `data`."""
 
     code_shape: tuple[int, ...] = (6,)
+    data: DataSpec | None = None
     kind = "prior"
 
     @property
@@ -31,9 +34,14 @@ class PriorCase(ComponentCase):
         """The code's size."""
         return (self.code_shape,)
 
-    def sample(self, prior: nn.Module, n: int = 16, seed: int = 0) -> Tensor:
-        """n codes (n, *code_shape) from the random stream `seed`."""
-        return cast(Prior, prior).sample(n, stream(seed, "codes"))
+    def attempt(self) -> None:
+        """Build it. Raises ConfigError if it refuses this case, or is a conditional one and there are no labels."""
+        require_labels(self.build(), self.data, str(self))
+
+    def sample(self, prior: nn.Module, n: int = 16, seed: int | None = 0) -> Tensor:
+        """n codes (n, *code_shape) from the random stream `seed`, or without one."""
+        rng = None if seed is None else stream(seed, "codes")
+        return cast(Prior, prior).sample(n, rng, *condition_arguments(prior, self.data, torch.arange(n)))
 
     def __str__(self) -> str:
         return f"{super().__str__()}-{'x'.join(map(str, self.code_shape))}"
@@ -42,9 +50,10 @@ class PriorCase(ComponentCase):
 def codes_have_the_declared_shape(case: PriorCase) -> None:
     """float32, (n, *code_shape) for 1, 2 and 3 codes, with a random generator and without one."""
     prior: Any = case.build()
-    checks.check_prior(prior, case.code_shape, str(case))
+    condition = None if case.data is None else case.data.condition
+    checks.check_prior(prior, case.code_shape, str(case), condition=condition)
     for n in (1, 2, 3):
-        for codes in (case.sample(prior, n), prior.sample(n)):
+        for codes in (case.sample(prior, n), case.sample(prior, n, seed=None)):
             assert_shape(codes, (n, *case.code_shape), "codes")
             assert codes.dtype == torch.float32, f"codes are {codes.dtype}"
             assert codes.isfinite().all(), "a code is not finite"

@@ -18,6 +18,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import autoencoder, build_autoencoder, gan
 from zoo.networks.gan import GAN
 from zoo.testing.conformance.cases import SMALL, ComponentCase
+from zoo.testing.conformance.conditions import numbered_conditions
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.trainer import seeded_step
@@ -69,7 +70,7 @@ class TransferCase(ComponentCase):
         self.planned(self.source("meta"), self.gan("meta"))
 
     def images(self) -> ImageSet:
-        """64 images of noise, 48 of them to train on."""
+        """64 images of noise, 48 of them to train on; with labels if the data has some."""
         return _images(self.data)
 
     def planned(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
@@ -79,9 +80,10 @@ class TransferCase(ComponentCase):
     def transferred(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
         """The plan, applied to `target`, which is changed in place."""
         images = self.images()
-        planned = self.planned(source, target, part)
+        planned, rows = self.planned(source, target, part), images.train
         source = copy.deepcopy(source)
-        apply(planned, source, lambda: images.batch(images.train), further=self.further(source, part))
+        further = self.further(source, part)
+        apply(planned, source, lambda: images.batch(rows), lambda: images.conditions(rows), further=further)
         return planned
 
 
@@ -125,4 +127,5 @@ def _images(data: DataSpec) -> ImageSet:
     rng = stream(0, "conformance")
     pixels = (torch.rand(64, *data.shape, generator=rng) * 255).to(torch.uint8)
     rows = torch.arange(64)
-    return ImageSet("noise", data, pixels, None, rows[:48], rows[48:], "CC0-1.0", "")
+    labels = None if data.condition is None else numbered_conditions(data.condition, rows)
+    return ImageSet("noise", data, pixels, labels, rows[:48], rows[48:], "CC0-1.0", "")

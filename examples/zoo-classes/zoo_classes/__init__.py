@@ -1,0 +1,1 @@
+"""A GAN of labelled images, a plugin for Zoo."""

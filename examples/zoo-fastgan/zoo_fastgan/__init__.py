@@ -1,0 +1,1 @@
+"""FastGAN and a network of coordinates, a plugin for Zoo."""

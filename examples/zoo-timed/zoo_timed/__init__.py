@@ -1,0 +1,1 @@
+"""A strategy with a timed phase, a plugin for Zoo."""

@@ -1,0 +1,1 @@
+"""The autoencoders of diffusers, a plugin for Zoo."""
