@@ -16,7 +16,7 @@ from zoo.transfers.parse import parse_strategy
 
 __all__ = ["recipe_from_options"]
 
-_PARTS = {"autoencoder": ("encoder", "generator", "bottleneck"), "gan": ("generator", "discriminator")}
+_PARTS = {"autoencoder": ("encoder", "decoder", "bottleneck"), "gan": ("generator", "discriminator")}
 _TRAINING = {"autoencoder": AutoencoderTraining, "gan": AdversarialTraining}
 _LOSSES = ("objective", "regulariser")
 
