@@ -133,3 +133,33 @@ def test_a_model_of_float_vectors_is_trained_released_and_opened_with_its_scalin
 def test_float_images_are_rounded_and_that_is_said(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images=np.random.default_rng(0).uniform(size=(10, 8, 8)))
     assert any("256 levels" in note for note in open_images(tmp_path / "x.npz").notes)
+
+
+class Columns:
+    """A feature space of vectors: the vectors themselves."""
+
+    sha256 = "a" * 64
+    dim = 3
+    kinds = frozenset({"vector"})
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        return images
+
+
+def test_a_metric_measures_the_kinds_of_data_that_it_declares(table: Path, images: ImageSet) -> None:
+    from zoo.errors import DataError
+    from zoo.metrics.evaluate import Reference
+
+    rows = open_images(table)
+    reference = Reference(rows, Columns(), "x/columns")
+    x = rows.batch(rows.train[:20])
+    figures = {metric.name: metric.value for metric in reference.measure(x)}
+    assert abs(figures["kid"]) < 0.5 < reference.measure(x + 3)[0].value
+    with pytest.raises(DataError, match="measures vector data, not images of shape"):
+        Reference(images, Columns(), "x/columns")
+    with pytest.raises(DataError, match="measures image data, not vectors of shape"):
+        Reference(rows, ImageSpace(), "x/images")
+
+
+class ImageSpace(Columns):
+    kinds = frozenset({"image"})

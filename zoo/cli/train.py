@@ -208,7 +208,11 @@ def _report(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome
             f"the discriminator calls {verdict.real_called_real:.0%} of real and "
             f"{verdict.fake_called_real:.0%} of generated images real"
         )
-    click.echo(f"Next: zoo sample {list(runs.values())[-1].folder} -o samples.png")
+    last = list(runs.values())[-1]
+    if last.gan is None:
+        click.echo(f"Next: zoo reconstruct {last.folder} --data IMAGES -o pairs.png")
+    else:
+        click.echo(f"Next: zoo sample {last.folder} -o samples.png")
 
 
 def _plain_run(run: Any) -> dict[str, Any]:

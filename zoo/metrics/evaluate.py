@@ -25,19 +25,25 @@ __all__ = ["SPLITS", "Reference", "evaluate", "features_of", "reference"]
 
 SPLITS = ("held-out", "train")
 
+_IMAGES = frozenset({"image"})
+"""What a feature space measures unless it says so itself."""
+
 
 def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int = 256) -> Tensor:
-    """Images `(N, *spec.shape)`, uint8 or in `[spec.low, spec.high]` -> features `(N, dim)`, float32, CPU.
+    """Samples `(N, *spec.shape)`, images also as uint8 -> features `(N, dim)`, float32, CPU.
 
-    Runs in eval mode without gradients, `chunk` images at a time. Values outside the range are clamped, as in an image
-    file. Raises DataError for another shape, for vectors and for values that are not finite, PluginError unless the
-    space returns finite `(n, dim)`.
+    Runs in eval mode without gradients, `chunk` samples at a time. Images are brought into [-1, 1]; values outside are
+    clamped, as in an image file. Raises DataError for another shape, for a kind of data that the space does not
+    measure, and for values that are not finite, PluginError unless the space returns finite `(n, dim)`.
     """
-    if not spec.is_image or tuple(images.shape[1:]) != spec.shape:
+    kinds: frozenset[str] = getattr(space, "kinds", _IMAGES)
+    if spec.kind not in kinds:
         raise DataError(
-            f"samples of shape {list(images.shape)} are not images {list(spec.shape)}",
-            "KID and FID here are measured on images (N, C, H, W).",
+            f"{type(space).__name__} measures {' and '.join(sorted(kinds))} data, not {spec}",
+            "Choose a metric for this kind of data: zoo components metric",
         )
+    if tuple(images.shape[1:]) != spec.shape:
+        raise DataError(f"samples of shape {list(images.shape[1:])} are not {spec}")
     out = []
     mode = evaluating(space) if isinstance(space, nn.Module) else nullcontext()
     with torch.no_grad(), mode:
@@ -45,8 +51,9 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
             values = from_uint8(batch, spec) if batch.dtype == torch.uint8 else batch.float()
             if not torch.isfinite(values).all():
                 raise DataError("samples hold values that are not finite", "Has training diverged?")
-            unit = (values - spec.low) / (spec.high - spec.low)
-            features = space.features((unit * 2 - 1).clamp(-1, 1).to(_device(space)))
+            if spec.is_image:
+                values = ((values - spec.low) / (spec.high - spec.low) * 2 - 1).clamp(-1, 1)
+            features = space.features(values.to(_device(space)))
             if tuple(features.shape) != (len(batch), space.dim) or not torch.isfinite(features).all():
                 raise PluginError(
                     f"feature space {type(space).__name__} returned {list(features.shape)} for {len(batch)} images, "
@@ -54,6 +61,11 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
                 )
             out.append(features.float().cpu())
     return torch.cat(out) if out else torch.empty(0, space.dim)
+
+
+def _samples(real: ImageSet, rows: Tensor) -> Tensor:
+    """Those rows as stored, if that is bytes, else as samples."""
+    return real.pixels[rows] if real.spec.is_image else real.batch(rows)
 
 
 def _device(space: FeatureSpace) -> torch.device:
@@ -86,7 +98,7 @@ class Reference:
         self.extractor = f"{space_id}@{space.sha256[:12]}"
         self.split = split
         self._chunk = chunk
-        self._features = features_of(real.pixels[rows], real.spec, space, chunk)
+        self._features = features_of(_samples(real, rows), real.spec, space, chunk)
         self._others = others
         self._train: Tensor | None = None
         self._floors: dict[tuple[int, bool], dict[str, tuple[float, int]]] = {}
@@ -133,7 +145,7 @@ class Reference:
     def _train_features(self) -> Tensor:
         """The features of all training rows."""
         if self._train is None:
-            self._train = features_of(self.real.pixels[self.real.train], self.real.spec, self.space, self._chunk)
+            self._train = features_of(_samples(self.real, self.real.train), self.real.spec, self.space, self._chunk)
         return self._train
 
     def _floor(self, samples: int, whole: bool) -> dict[str, float]:
@@ -144,7 +156,7 @@ class Reference:
         if (count, whole) not in self._floors:
             rng = torch.Generator().manual_seed(0)
             rows = self._others[torch.randperm(len(self._others), generator=rng)[:count]]
-            features = features_of(self.real.pixels[rows], self.real.spec, self.space, self._chunk)
+            features = features_of(_samples(self.real, rows), self.real.spec, self.space, self._chunk)
             others = {f.name: (f.value, f.n) for f in _biased(features, self._features, whole)}
             self._floors[count, whole] = {"kid": (kid(features, self._features), count), **others}
         equal = min(samples, len(self._features))
