@@ -15,6 +15,7 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import CompositionError, ConfigError, TransferError
 from zoo.networks.gan import GAN
+from zoo.testing.conformance.plugin import check_plugin
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.plan import TransferPlan
@@ -194,6 +195,16 @@ def test_micro_batches_get_the_classes_of_their_rows(images: ImageSet) -> None:
         states.append(trainer.gan.generator.state_dict())
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize("component", ["picture", "projection", "shifted"])
+def test_the_kit_asks_for_cases_of_a_conditional_component(component: str) -> None:
+    """Its own cases have no labels."""
+    (failure,) = check_plugin("classes", component).failures
+    assert failure.check == "at least one check runs"
+    assert "classes" in failure.error or "no data with labels" in failure.error
+    assert "give its record cases" in failure.error
 
 
 @pytest.mark.usefixtures("plugin")
