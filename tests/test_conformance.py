@@ -23,6 +23,7 @@ from zoo.errors import CompositionError, ConfigError, ZooError
 from zoo.losses.types import StepContext
 from zoo.networks.types import Features, Posterior
 from zoo.testing import EncoderCase, EncoderContract
+from zoo.testing.conformance.autoencoders import AUTOENCODER_CHECKS
 from zoo.testing.conformance.components import imports_torch
 from zoo.testing.conformance.kinds import CONFORMANCE, make_case
 from zoo.testing.conformance.migration import MIGRATION_CHECKS
@@ -601,9 +602,9 @@ def test_a_fault_is_found_by_its_check(
 
 
 def test_every_check_finds_a_fault() -> None:
-    """A check without a fault here may check nothing; `test_plugin_versions` has those of migrations."""
+    """A check without a fault here may check nothing; `test_plugin_versions` and `test_importing` have more."""
     checks = {check.__name__ for kind in CONFORMANCE.values() for check in kind.checks}
-    elsewhere = {NO_TORCH, *(check.__name__ for check in MIGRATION_CHECKS)}
+    elsewhere = {NO_TORCH, *(check.__name__ for check in (*MIGRATION_CHECKS, *AUTOENCODER_CHECKS[-2:]))}
     assert checks - {name for _, _, name in FAULTS} == elsewhere
 
 

@@ -109,8 +109,8 @@ class TestObjectives(ObjectiveContract):
 class TestBottlenecks(BottleneckContract):
     cases = (
         *(BottleneckCase(registered.id) for registered in offers("bottleneck")),
-        BottleneckCase("linear", {}, 12, 3),
-        BottleneckCase("gaussian", {}, 3, 12),
+        BottleneckCase("linear", {}, (12,), (3,)),
+        BottleneckCase("gaussian", {}, (3,), (12,)),
     )
 
 

@@ -16,10 +16,16 @@ import zoo
 from zoo._utils.seeds import stream
 from zoo.data.open import open_images
 from zoo.losses.reconstruction import MatchedCodes, squared_mmd
-from zoo.networks.configs import FlowPriorConfig, GaussianPriorConfig, MixturePriorConfig, TruncatedPriorConfig
+from zoo.networks.configs import (
+    FlowPriorConfig,
+    GaussianPriorConfig,
+    LowRankPriorConfig,
+    MixturePriorConfig,
+    TruncatedPriorConfig,
+)
 from zoo.networks.flows import FlowPrior
-from zoo.networks.priors import GaussianPrior, MixturePrior, TruncatedPrior
-from zoo.transfers.density import fit_gaussian, fit_mixture
+from zoo.networks.priors import GaussianPrior, LowRankPrior, MixturePrior, TruncatedPrior
+from zoo.transfers.density import LowRankFit, evenly_spread, fit_gaussian, fit_low_rank, fit_mixture
 
 
 def codes_of(n: int, d: int, seed: int) -> Tensor:
@@ -116,7 +122,9 @@ def test_a_truncated_normal_has_scipys_moments_at_any_threshold() -> None:
     ("strategy", "settings"),
     [
         ("gaussian-prior", {"fold": False}),
+        ("gaussian-prior", {"rank": 3}),
         ("gmm-prior", {"components": 3}),
+        ("gmm-prior", {"components": 3, "rank": 2}),
         ("flow-prior", {"steps": 200, "layers": 2, "width": 8, "learning_rate": 1e-2}),
     ],
 )
@@ -139,3 +147,75 @@ def test_a_fitted_prior_draws_like_codes_of_unseen_images(
     rng = stream(0, "test")
     fitted = distance(transferred.gan.prior.sample(20 * len(codes), rng))
     assert fitted < 0.1 * distance(torch.randn(20 * len(codes), 6, generator=rng))
+
+
+def covariance_of(fit: LowRankFit, component: int = 0) -> Tensor:
+    factors = fit.factors[component]
+    return factors @ factors.T + fit.diagonals[component].diag()
+
+
+def test_a_covariance_of_full_rank_is_the_full_covariance() -> None:
+    codes = codes_of(200, 6, 3).double()
+    fit = fit_low_rank(codes, 1, 6, torch.Generator().manual_seed(0), shrinkage=0.25)
+    full = torch.cov(codes.T, correction=0)
+    torch.testing.assert_close(covariance_of(fit), 0.75 * full + 0.25 * full.diagonal().diag(), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(fit.means[0], codes.mean(0))
+
+
+@pytest.mark.parametrize(("n", "d", "rank"), [(400, 12, 3), (40, 60, 4)], ids=["many codes", "few codes"])
+def test_a_low_rank_likelihood_is_that_of_scikit_learns_factor_analysis(n: int, d: int, rank: int) -> None:
+    """Fitted to the same codes, also to fewer codes than values: the same log-likelihood of these codes, and of others;
+    the history holds it."""
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    stats = pytest.importorskip("scipy.stats")
+    rng = torch.Generator().manual_seed(4)
+    common = torch.randn(2 * n, rank, generator=rng) @ torch.randn(rank, d, generator=rng)
+    codes = common + (0.5 + torch.rand(d, generator=rng)) * torch.randn(2 * n, d, generator=rng)
+    theirs = decomposition.FactorAnalysis(rank, tol=1e-6, max_iter=5000).fit(codes[:n].double().numpy())
+    fit = fit_low_rank(codes[:n], 1, rank, torch.Generator().manual_seed(0), shrinkage=0.0)
+    assert fit.history[-1] == pytest.approx(theirs.score(codes[:n].double().numpy()), abs=2e-3 * d)
+    own = stats.multivariate_normal(fit.means[0].numpy(), covariance_of(fit).numpy())
+    assert fit.history[-1] == pytest.approx(own.logpdf(codes[:n].double().numpy()).mean(), abs=1e-6)
+    assert own.logpdf(codes[n:].double().numpy()).mean() == pytest.approx(
+        theirs.score(codes[n:].double().numpy()), abs=5e-3 * d
+    )
+
+
+def test_a_low_rank_mixture_finds_the_clusters_that_its_codes_were_drawn_from() -> None:
+    rng = torch.Generator().manual_seed(5)
+    centres, loadings = 6 * torch.randn(3, 40, generator=rng), torch.randn(3, 40, 2, generator=rng)
+    cluster = torch.arange(900) % 9 // 4  # 4, 4 and 1 of 9
+    common = torch.einsum("ndr,nr->nd", loadings[cluster], torch.randn(900, 2, generator=rng))
+    codes = centres[cluster] + common + 0.3 * torch.randn(900, 40, generator=rng)
+    fit = fit_low_rank(codes, 3, 2, torch.Generator().manual_seed(0), shrinkage=0.0)
+    found = torch.cdist(centres.double(), fit.means).argmin(1)
+    assert found.sort().values.tolist() == [0, 1, 2]
+    assert fit.weights[found].numpy() == pytest.approx(np.array([4, 4, 1]) / 9, abs=1e-3)
+    for true, ours in enumerate(found.tolist()):
+        expected = loadings[true] @ loadings[true].T + 0.09 * torch.eye(40)
+        error = torch.linalg.norm(covariance_of(fit, ours) - expected) / torch.linalg.norm(expected)
+        assert error < 0.35
+    assert min(np.diff(fit.history), default=0) > -1e-6
+
+
+def test_draws_of_a_low_rank_prior_have_its_means_and_covariances() -> None:
+    prior = LowRankPrior(LowRankPriorConfig(components=2, rank=2), (3, 1, 2))
+    rng = torch.Generator().manual_seed(6)
+    prior.weights.copy_(torch.tensor([0.25, 0.75]))
+    prior.means[1] += 50
+    prior.factors.normal_(generator=rng)
+    prior.diagonals.copy_(torch.rand(2, 6, generator=rng))
+    drawn = prior.sample(20_000, rng)
+    assert drawn.shape == (20_000, 3, 1, 2)
+    second = drawn.flatten(1).mean(1) > 25
+    assert second.float().mean() == pytest.approx(0.75, abs=0.02)
+    for component, rows in enumerate((drawn[~second], drawn[second])):
+        expected = prior.factors[component] @ prior.factors[component].T + prior.diagonals[component].diag()
+        torch.testing.assert_close(torch.cov(rows.flatten(1).T), expected, rtol=0.1, atol=0.1)
+        torch.testing.assert_close(rows.flatten(1).mean(0), prior.means[component], rtol=0.01, atol=0.1)
+
+
+def test_codes_beyond_the_most_are_left_out_evenly() -> None:
+    codes = torch.arange(10.0)[:, None]
+    assert torch.equal(evenly_spread(codes, 10), codes)
+    assert evenly_spread(codes, 4).flatten().tolist() == [0, 3, 6, 9]

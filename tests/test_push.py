@@ -244,7 +244,7 @@ def test_the_hub_can_read_the_cards_figures_and_its_base_model(release: Path) ->
 
     manifest = replace(read_manifest(release), lineage=Lineage("decoder-init", 10, "c" * 64, source))
     read = ModelCard(card(manifest)).data
-    assert read.base_model == "ann/y"
+    assert read.base_model == ["ann/y"]
     assert "decoder-init" in read.tags
     assert read.eval_results[0].metric_type == "kid"
     assert read.eval_results[0].metric_value == 0.25

@@ -180,6 +180,9 @@ def front_matter(text: str) -> dict:
     return yaml.safe_load(head)
 
 
+FACT_TAGS = ["sample_shape:1x32x32", "code_shape:64", "plugin:zoo-dcgan"]
+
+
 def test_the_card_says_everything_that_a_reader_needs() -> None:
     text = card(example())
     head = front_matter(text)
@@ -188,7 +191,7 @@ def test_the_card_says_everything_that_a_reader_needs() -> None:
         "license": "cc-by-sa-3.0",
         "library_name": "aegan-zoo",
         "pipeline_tag": "unconditional-image-generation",
-        "tags": ["aegan-zoo", "gan", "autoencoder", "decoder-init", "encoder-init"],
+        "tags": ["aegan-zoo", "gan", "autoencoder", *FACT_TAGS, "decoder-init", "encoder-init"],
     }
     (result,) = figures["results"]
     assert result["dataset"] == {"name": "mnist5k", "type": "mnist5k", "split": "held out"}
@@ -226,7 +229,7 @@ def test_an_autoencoder_alone_promises_no_gan() -> None:
     parts = {role: part for role, part in example().parts.items() if role in ("encoder", "bottleneck", "decoder")}
     text = card(example(parts=parts, sampling=None, lineage=None, recipe=None, metrics=(), files={}, credits=()))
     assert "pipeline_tag" not in front_matter(text)
-    assert front_matter(text)["tags"] == ["aegan-zoo", "autoencoder"]
+    assert front_matter(text)["tags"] == ["aegan-zoo", "autoencoder", *FACT_TAGS]
     for absent in ("pair.gan", "samples.png", "## Training", "## Figures", "Samples are drawn"):
         assert absent not in text
 
@@ -245,7 +248,7 @@ def test_what_strangers_write_stays_text() -> None:
     head, clean = front_matter(text), front_matter(card(example()))
     assert "\n" not in json.dumps(head.pop("model-index"), ensure_ascii=False).replace("\\n", "\n")
     clean.pop("model-index")
-    assert head == clean | {"tags": ["aegan-zoo", "gan", "autoencoder"]}
+    assert head == clean | {"tags": ["aegan-zoo", "gan", "autoencoder", *FACT_TAGS]}
     lines = text.splitlines()
     assert sum(line == "---" for line in lines) == 2
     assert sum(line.startswith("# ") for line in lines) == 1

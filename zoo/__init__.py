@@ -19,7 +19,7 @@ from zoo._utils.lazy import attach
 if TYPE_CHECKING:
     from zoo.data.open import open_images as open_images
     from zoo.errors import ZooError as ZooError
-    from zoo.networks.compose import autoencoder as autoencoder, gan as gan
+    from zoo.networks.compose import autoencoder as autoencoder, encoder as encoder, gan as gan
     from zoo.plugins import components as components
     from zoo.registry.index import models as models
     from zoo.registry.load import load as load

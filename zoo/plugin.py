@@ -94,10 +94,12 @@ if TYPE_CHECKING:
         build_autoencoder as build_autoencoder,
         build_discriminator as build_discriminator,
         build_part as build_part,
+        encoder as encoder,
         gan as gan,
     )
     from zoo.networks.conditioning import condition_arguments as condition_arguments, takes_condition as takes_condition
     from zoo.networks.discriminator import EncoderDiscriminator as EncoderDiscriminator
+    from zoo.networks.encoder_source import EncoderSource as EncoderSource
     from zoo.networks.flows import FlowPrior as FlowPrior
     from zoo.networks.gan import GAN as GAN
     from zoo.networks.interpolation import interpolate as interpolate
@@ -106,6 +108,7 @@ if TYPE_CHECKING:
     from zoo.networks.priors import NormalPrior as NormalPrior
     from zoo.networks.spectral import keep_gains as keep_gains, normalised as normalised
     from zoo.networks.types import (
+        AutoencoderParts as AutoencoderParts,
         Bottleneck as Bottleneck,
         Discriminator as Discriminator,
         DiscriminatorOutput as DiscriminatorOutput,
@@ -178,15 +181,25 @@ if TYPE_CHECKING:
     from zoo.transfers.apply import TransferResult as TransferResult, transfer as transfer
     from zoo.transfers.density import (
         GaussianFit as GaussianFit,
+        evenly_spread as evenly_spread,
         fit_gaussian as fit_gaussian,
+        fit_low_rank as fit_low_rank,
         fit_mixture as fit_mixture,
         memoize as memoize,
     )
     from zoo.transfers.fetched import fetched_edits as fetched_edits
+    from zoo.transfers.fit_cost import (
+        FitCost as FitCost,
+        flow_cost as flow_cost,
+        full_cost as full_cost,
+        low_rank_cost as low_rank_cost,
+        refuse_costly as refuse_costly,
+    )
     from zoo.transfers.layer_mapping import activation_mismatch as activation_mismatch
     from zoo.transfers.plan import (
         ApplyContext as ApplyContext,
         Edit as Edit,
+        FurtherSource as FurtherSource,
         GANTask as GANTask,
         Schedule as Schedule,
         Slot as Slot,

@@ -21,6 +21,7 @@ __all__ = [
     "open_regular",
     "read_regular",
     "sha256_of",
+    "sha256_of_file",
     "write_atomically",
     "write_folder_atomically",
 ]
@@ -85,6 +86,12 @@ def read_regular(path: Path, largest: int) -> bytes:
 def sha256_of(data: bytes) -> str:
     """The SHA-256 of `data` as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_file(path: Path) -> tuple[str, int]:

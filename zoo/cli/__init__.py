@@ -24,6 +24,7 @@ COMMANDS = {
     "list": ("zoo.cli.models:list_models", "List the releases of the registries."),
     "info": ("zoo.cli.models:info", "Show a release, or a component's settings."),
     "pull": ("zoo.cli.pull:pull", "Get a release and check every byte of it."),
+    "import": ("zoo.cli.importing:import_", "Make a release of another library's autoencoder."),
     "push": ("zoo.cli.push:push", "Check a release and publish it on the Hub."),
     "search": ("zoo.cli.hub:search", "Search for releases on the Hub."),
     "cache": ("zoo.cli.hub:cache", "List, check and remove pulled releases."),

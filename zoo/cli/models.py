@@ -173,6 +173,9 @@ def _release(name: str, as_json: bool) -> None:
         if source and source.adapted:
             origin += f", adapted with {source.adapted:,} images"
         rows.append(("transfer", f"{manifest.lineage.strategy} from {origin}"))
+        for one in manifest.lineage.further:
+            what = one.encoder or (f"{one.source.name} {one.source.version}" if one.source else "an autoencoder")
+            rows.append((f"and {one.name}", what))
     rows += [
         (metric.name, f"{metric.value:.4g} on {metric.data} ({metric.split}, n={metric.n})")
         for metric in manifest.metrics

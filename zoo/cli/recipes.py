@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ def recipe_from_options(
         plain["evaluation"] = {"metric": metric or "judge", **({} if every is None else {"every": every})}
     if source is not None:
         plain["transfer"] = {"source": source, "strategy": parse_strategy(strategy)}
+        plain["transfer"]["further"] = _further(given.pop("further", ()))
         adapt = given.pop("adapt", None)
         if adapt is not None:
             plain["autoencoder"] = {"source": source, "training": {"images": adapt}}
@@ -68,6 +69,18 @@ def _data(given: dict[str, Any]) -> DataConfig:
     if source is None:
         raise ConfigError("no images given", "Say --data with a data set's name, a folder or an .npz.")
     return DataConfig(source, shape=shape, strict=strict)
+
+
+def _further(texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The further sources that --further NAME=SOURCE names."""
+    further: dict[str, dict[str, str]] = {}
+    for text in texts:
+        name, equals, source = text.partition("=")
+        problem = "is not NAME=SOURCE" if not equals or not source else f"names {name} twice" if name in further else ""
+        if problem:
+            raise ConfigError(f"--further {text} {problem}", "For example --further second=dcgan.glyphs-sans32")
+        further[name] = {"source": source}
+    return further
 
 
 def _engine(given: dict[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,9 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
     shell_complete=completing.complete_strategy,
     help="Strategies, joined by +; auto chooses.",
 )
+@click.option(
+    "--further", multiple=True, metavar="NAME=SOURCE", help="A further source that a strategy uses: a release or a run."
+)
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder to write.")
 @options.component("--generator", "generator", "Another generator than one like the decoder.")
 @options.component("--discriminator", "encoder", "Another discriminator than one like the encoder.")

@@ -24,7 +24,7 @@ from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
 from zoo.data.split import limit_rows, limit_split, select_images, split
 from zoo.data.streamed import Files, Streamed
 from zoo.data.types import Dataset
-from zoo.data.values import fit_scaling
+from zoo.data.values import fit_scaling, into_range
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
 from zoo.types import DataSpec, Preparation
 
@@ -163,8 +163,10 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
     _check_size(len(rows), spec, str(path))
     labels = None if arrays.labels is None else arrays.labels[rows]
     pixels = fit_arrays(arrays.images[rows], spec)
-    if pixels.dtype != np.uint8 and spec.scaling is None:
+    if pixels.dtype != np.uint8 and spec.scaling is None and like is None:
         spec = replace(spec, low=-1.0, high=1.0, bounded=False, scaling=fit_scaling(pixels[train]))
+    elif pixels.dtype != np.uint8 and spec.scaling is None:
+        pixels = into_range(pixels, spec, str(path))
     opened = _image_set(path.stem, spec, pixels, labels, train, config=replace(config, source=str(path.resolve())))
     opened = replace(opened, rounded=arrays.rounded)
     if arrays.labels is None:

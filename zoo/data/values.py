@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from zoo.data.pixels import from_uint8
+from zoo.errors import DataError
 from zoo.types import DataSpec, Scaling
 
-__all__ = ["fit_scaling", "from_stored", "unscaled"]
+__all__ = ["fit_scaling", "from_stored", "into_range", "unscaled"]
 
 Floats = np.ndarray[Any, Any]
 
@@ -23,6 +24,17 @@ def fit_scaling(values: Floats) -> Scaling:
     offset = values.mean(axes, dtype=np.float64)
     scale = values.std(axes, dtype=np.float64)
     return Scaling(tuple(offset.tolist()), tuple(np.where(scale > 0, scale, 1.0).tolist()))
+
+
+def into_range(values: Floats, spec: DataSpec, owner: str) -> Floats:
+    """Floats in [0, 1] as samples in the value range of `spec`. Raises DataError, naming `owner`, for others."""
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or high > 1:
+        raise DataError(
+            f"{owner} has values from {low:g} to {high:g}, and the model takes {spec}",
+            "Scale them to [0, 1]; or compose the model with data=open_images(...).spec, which standardises them.",
+        )
+    return (values * (spec.high - spec.low) + spec.low).astype(np.float32)
 
 
 def from_stored(stored: Tensor, spec: DataSpec) -> Tensor:

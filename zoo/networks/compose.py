@@ -1,4 +1,4 @@
-"""Compose networks: `zoo.autoencoder(...)` and `zoo.gan(...)`.
+"""Compose networks: `zoo.autoencoder(...)`, `zoo.gan(...)` and `zoo.encoder(...)`.
 
 Everything is built and checked on the meta device first, so that parts that do not fit fail before a weight is
 initialised or a byte is downloaded. Then each part is initialised with a random stream of its own.
@@ -14,22 +14,26 @@ from torch import nn
 
 from zoo import plugins
 from zoo._utils.seeds import seeded
-from zoo.errors import CompositionError
+from zoo.errors import CompositionError, PluginError
 from zoo.networks import checks
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.codes import choose_code_shape
 from zoo.networks.discriminator import EncoderDiscriminator
+from zoo.networks.encoder_source import EncoderSource
 from zoo.networks.gan import GAN
-from zoo.networks.pretrained import fetch_weights
-from zoo.networks.types import Discriminator
+from zoo.networks.pretrained import fetch_weights, values_follow
+from zoo.networks.types import AutoencoderParts, Discriminator
 from zoo.types import CodeShape, DataSpec, PartLike, PartSpec, as_part
 
 __all__ = [
     "autoencoder",
     "build_autoencoder",
     "build_discriminator",
+    "build_encoder",
     "build_gan",
     "build_part",
+    "compose_parts",
+    "encoder",
     "gan",
 ]
 
@@ -101,6 +105,23 @@ def gan(
     return build_gan(specs, data, codes, seed=seed, device=device)
 
 
+def encoder(
+    component: PartLike,
+    *,
+    shape: tuple[int, ...] | None = None,
+    data: DataSpec | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> EncoderSource:
+    """Compose an encoder alone, to be used by a transfer beside its autoencoder.
+
+    Give `shape` or a `data` spec, as for an autoencoder. Weights are fresh, from `seed`, unless its settings ask for
+    pretrained ones. Raises UnknownName, ConfigError, CompositionError or PluginError before any weight is initialised.
+    """
+    spec = plugins.normalise("encoder", as_part(component))
+    return build_encoder(spec, _data(shape, data), seed=seed, device=device)
+
+
 def build_autoencoder(
     specs: Mapping[str, PartSpec],
     data: DataSpec,
@@ -126,6 +147,18 @@ def build_autoencoder(
         decoder = build_part("generator", specs["decoder"], "decoder", data, code_shape, seed=seed, device=device)
         checks.check_generator(decoder, data, code_shape, f"generator {specs['decoder'].component}", shapes=shapes)
         return Autoencoder(encoder, bottleneck, decoder, specs)
+
+    composed = assemble("meta")
+    return composed if device == "meta" else assemble(device)
+
+
+def build_encoder(spec: PartSpec, data: DataSpec, *, seed: int = 0, device: str = "cpu") -> EncoderSource:
+    """An encoder alone from a normalised spec; checked on meta first."""
+
+    def assemble(device: str) -> EncoderSource:
+        built = build_part("encoder", spec, "encoder", data, seed=seed, device=device)
+        checks.check_encoder(built, data, f"encoder {spec.component}")
+        return EncoderSource(built, spec)
 
     composed = assemble("meta")
     return composed if device == "meta" else assemble(device)
@@ -157,6 +190,22 @@ def build_gan(
 
     composed = assemble("meta")
     return composed if device == "meta" else assemble(device)
+
+
+def compose_parts(parts: AutoencoderParts, owner: str) -> Autoencoder:
+    """The pretrained autoencoder with its weights, in eval mode. Raises PluginError, naming `owner`, if they do not fit
+    the parts, and like `autoencoder`."""
+    kinds = {"encoder": "encoder", "bottleneck": "bottleneck", "decoder": "generator"}
+    specs = {role: plugins.normalise(kind, parts.specs[role]) for role, kind in kinds.items()}
+    with values_follow():
+        model = build_autoencoder(specs, parts.data, parts.code_shape)
+    for role, module in model.parts.items():
+        try:
+            module.load_state_dict(dict(parts.weights[role]), strict=True)
+        except (RuntimeError, KeyError) as error:
+            first = str(error).strip().splitlines()[-1].strip()
+            raise PluginError(f"{owner}: the weights do not fit its {role}: {first}") from None
+    return model.eval()
 
 
 def build_part(kind: str, spec: PartSpec, role: str, *arguments: Any, seed: int = 0, device: str = "cpu") -> Any:

@@ -9,6 +9,7 @@ from zoo.errors import ConfigError
 __all__ = [
     "FlowPriorConfig",
     "GaussianPriorConfig",
+    "LowRankPriorConfig",
     "MixturePriorConfig",
     "NoConfig",
     "NormalPriorConfig",
@@ -41,6 +42,21 @@ class MixturePriorConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.components <= 1000:
             raise ConfigError(f"a mixture of {self.components} components is not within 1 to 1,000")
+
+
+@dataclass(frozen=True)
+class LowRankPriorConfig:
+    """A mixture of `components` Gaussians with covariances of `rank` factors and a diagonal, fitted to codes. A `rank`
+    above the number of a code's values counts as that number."""
+
+    components: int = 1
+    rank: int = 32
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.components <= 1000:
+            raise ConfigError(f"a mixture of {self.components} components is not within 1 to 1,000")
+        if not 1 <= self.rank <= 4096:
+            raise ConfigError(f"rank {self.rank} is not within 1 to 4,096")
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from torch import nn
 from zoo.errors import PluginError
 from zoo.types import WeightsOrigin
 
-__all__ = ["awaits_values", "fetch_weights", "origins_of", "values_follow"]
+__all__ = ["awaits_values", "fetch_weights", "origins_of", "remember_origins", "values_follow"]
 
 _FOLLOW: ContextVar[bool] = ContextVar("values_follow", default=False)
-_ORIGIN, _AWAITS = "_zoo_weights_origin", "_zoo_awaits_values"
+_ORIGINS, _AWAITS = "_zoo_weights_origins", "_zoo_awaits_values"
 
 
 @contextmanager
@@ -58,7 +58,8 @@ def fetch_weights(component: nn.Module, what: str) -> None:
             f"{what}: `fetch` returned a {type(origin).__name__}",
             "It returns the WeightsOrigin of the weights that it loaded, or None if it has none to load.",
         )
-    setattr(component, _ORIGIN, origin)
+    if origin is not None:
+        remember_origins(component, (origin,))
 
 
 def awaits_values(module: nn.Module) -> bool:
@@ -66,7 +67,12 @@ def awaits_values(module: nn.Module) -> bool:
     return bool(getattr(module, _AWAITS, False))
 
 
-def origins_of(module: nn.Module) -> tuple[WeightsOrigin, ...]:
-    """Where the weights come from that this component and components inside it fetched."""
-    origins = (getattr(inner, _ORIGIN, None) for inner in module.modules())
-    return tuple(dict.fromkeys(origin for origin in origins if origin is not None))
+def remember_origins(module: nn.Module, origins: tuple[WeightsOrigin, ...]) -> None:
+    """Note where the weights of a module come from, for `origins_of`."""
+    setattr(module, _ORIGINS, origins)
+
+
+def origins_of(*modules: nn.Module) -> tuple[WeightsOrigin, ...]:
+    """Where the pretrained weights come from that these modules, and those inside them, began with."""
+    inner = (part for module in modules for part in module.modules())
+    return tuple(dict.fromkeys(origin for part in inner for origin in getattr(part, _ORIGINS, ())))

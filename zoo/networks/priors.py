@@ -12,13 +12,14 @@ from torch import Tensor, nn
 
 from zoo.networks.configs import (
     GaussianPriorConfig,
+    LowRankPriorConfig,
     MixturePriorConfig,
     NormalPriorConfig,
     TruncatedPriorConfig,
     UniformPriorConfig,
 )
 
-__all__ = ["GaussianPrior", "MixturePrior", "NormalPrior", "TruncatedPrior", "UniformPrior"]
+__all__ = ["GaussianPrior", "LowRankPrior", "MixturePrior", "NormalPrior", "TruncatedPrior", "UniformPrior"]
 
 
 class NormalPrior(nn.Module):
@@ -107,4 +108,35 @@ class MixturePrior(nn.Module):
         for component in components.unique().tolist():
             rows = components == component
             codes[rows] += noise[rows] @ self.scales[component].cpu().T
+        return codes.view(n, *self.code_shape)
+
+
+class LowRankPrior(nn.Module):
+    """A mixture of k Gaussians of flattened codes with the covariances F F^T + diag(D) (mixtures of factor analysers:
+    Ghahramani and Hinton 1996): `weights` (k,), `means` (k, d), `factors` F (k, d, r), `diagonals` D (k, d) of
+    variances; r is the rank, at most d."""
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+    diagonals: Tensor
+
+    def __init__(self, config: LowRankPriorConfig, code_shape: tuple[int, ...]) -> None:
+        super().__init__()
+        k, d = config.components, math.prod(code_shape)
+        self.code_shape = code_shape
+        self.register_buffer("weights", torch.full((k,), 1.0 / k))
+        self.register_buffer("means", torch.zeros(k, d))
+        self.register_buffer("factors", torch.zeros(k, d, min(config.rank, d)))
+        self.register_buffer("diagonals", torch.ones(k, d))
+
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """n codes (n, *code_shape), drawn on the CPU."""
+        components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
+        codes = self.means.cpu()[components]
+        codes += self.diagonals.cpu().sqrt()[components] * torch.randn(*codes.shape, generator=rng)
+        noise = torch.randn(n, self.factors.shape[2], generator=rng)
+        for component in components.unique().tolist():
+            rows = components == component
+            codes[rows] += noise[rows] @ self.factors[component].cpu().T
         return codes.view(n, *self.code_shape)

@@ -12,13 +12,16 @@ settings ask for none. Only the component itself is asked for them, never its su
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from torch import Generator as Rng, Tensor, nn
 
-from zoo.types import DataSpec
+from zoo.types import DataSpec, PartSpec
 
 __all__ = [
+    "AutoencoderParts",
     "Bottleneck",
     "Discriminator",
     "DiscriminatorOutput",
@@ -52,6 +55,22 @@ class DiscriminatorOutput(NamedTuple):
 
     logits: Tensor
     stages: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class AutoencoderParts:
+    """A pretrained autoencoder as a component of the kind `autoencoder` reads it from files: the components and
+    settings of the roles encoder, bottleneck and decoder, the weights of each by name, and what its samples and codes
+    are.
+
+    The component is called as `autoencoder(config, folder, shape)`: `folder` holds JSON files and safetensors, `shape`
+    is that of the images, or None for its own choice. Nothing else may be read, and no code be run.
+    """
+
+    specs: Mapping[str, PartSpec]
+    weights: Mapping[str, Mapping[str, Tensor]]
+    data: DataSpec
+    code_shape: tuple[int, ...]
 
 
 class Encoder(nn.Module):

@@ -26,6 +26,7 @@ _COMPONENTS: tuple[tuple[Kind, str, str, str, str], ...] = (
     ("prior", "normal", "priors:NormalPrior", "NormalPriorConfig", "N(0, I)"),
     ("prior", "gaussian", "priors:GaussianPrior", "GaussianPriorConfig", "fitted, full covariance"),
     ("prior", "gmm", "priors:MixturePrior", "MixturePriorConfig", "fitted Gaussian mixture"),
+    ("prior", "low-rank", "priors:LowRankPrior", "LowRankPriorConfig", "fitted, low-rank covariances"),
     ("prior", "uniform", "priors:UniformPrior", "UniformPriorConfig", "uniform in a cube"),
     ("prior", "truncated", "priors:TruncatedPrior", "TruncatedPriorConfig", "N(0, I) within a threshold"),
     ("prior", "flow", "flows:FlowPrior", "FlowPriorConfig", "fitted normalising flow (RealNVP)"),

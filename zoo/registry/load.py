@@ -21,7 +21,7 @@ from zoo.errors import IntegrityError, ReleaseError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN as Gan
-from zoo.networks.pretrained import values_follow
+from zoo.networks.pretrained import remember_origins, values_follow
 from zoo.networks.utils import SkipInit, check_finite
 from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry.index import open_release
@@ -89,6 +89,8 @@ def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
             with naming_versions(manifest, [role]):
                 _fill(module, tensors[role], str(folder / manifest.parts[role].file))
             module.eval()
+        if model is not None:
+            remember_origins(model, manifest.pretrained)
     if autoencoder is not None:
         autoencoder.origin = Origin(
             manifest.name, manifest.version, pin_of(read_manifest_bytes(folder)), repository_of(folder)

@@ -76,6 +76,7 @@ def _template() -> Template:
     )
     environment.filters.update(
         code=_code,
+        base_models=_base_models,
         origins=_origins,
         verbatim=_Ready,
         yaml=_yaml,
@@ -129,6 +130,13 @@ def _strategy_tags(manifest: Manifest) -> list[str]:
     bare = re.sub(r"\([^()]*\)", "", manifest.lineage.strategy)
     names = [word.strip().rpartition("/")[2] for word in bare.split("+")]
     return [name for name in dict.fromkeys(names) if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name)]
+
+
+def _base_models(manifest: Manifest) -> list[str]:
+    """The Hub's repositories that the weights come from: of releases, and of pretrained files."""
+    origins = manifest.lineage.origins if manifest.lineage is not None else ()
+    released = [origin.source[4:-41] for origin in origins]
+    return [name for name in dict.fromkeys((*released, *(one.repository for one in manifest.pretrained))) if name]
 
 
 def _model_index(manifest: Manifest) -> _Ready:

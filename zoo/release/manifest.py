@@ -28,7 +28,7 @@ from zoo.release.names import (
     check_plugin,
     check_version,
 )
-from zoo.types import DataSpec, Metric, Origin, PartSpec, as_code_shape
+from zoo.types import DataSpec, Metric, Origin, PartSpec, WeightsOrigin, as_code_shape
 
 __all__ = [
     "AUTOENCODER",
@@ -38,6 +38,7 @@ __all__ = [
     "ROLES",
     "FileEntry",
     "Lineage",
+    "LineageSource",
     "Manifest",
     "PartEntry",
     "RecipeEntry",
@@ -133,11 +134,28 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class LineageSource:
+    """A further source of a transfer: its name, the SHA-256 of its weights, and their release, or None. `encoder` is
+    the component of an encoder that was composed alone, None for an autoencoder; `fetched` says where its pretrained
+    weights come from."""
+
+    name: str
+    weights: str
+    source: Origin | None = None
+    encoder: PartSpec | None = None
+    fetched: tuple[WeightsOrigin, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_source(f"lineage.further.{self.name[:80]}", self.weights, self.source)
+
+
+@dataclass(frozen=True, slots=True)
 class Lineage:
     """The transfer that a GAN comes from: the strategy, the images shown since, and the autoencoder.
 
     `weights` is the SHA-256 of the autoencoder's weights; `source` is the release that it came from, or None. `tensors`
-    is the transfer's report as rows of plain values, one per tensor of the final networks.
+    is the transfer's report as rows of plain values, one per tensor of the final networks. `further` are the further
+    sources.
     """
 
     strategy: str
@@ -145,19 +163,30 @@ class Lineage:
     weights: str
     source: Origin | None = None
     tensors: tuple[dict[str, Scalar], ...] = ()
+    further: tuple[LineageSource, ...] = ()
 
     def __post_init__(self) -> None:
-        try:
-            check_digest(self.weights)
-            if self.source is not None:
-                check_name(self.source.name)
-                check_version(self.source.version)
-                check_pin(self.source.manifest)
-                check_hub_source(self.source.source)
-        except ReleaseError as error:
-            raise ReleaseError(f"lineage: {error.message}", error.hint) from None
+        _check_source("lineage", self.weights, self.source)
         if self.images < 0:
             raise ReleaseError(f"lineage.images {self.images} is negative")
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """The releases that it comes from: the autoencoder's, then the further sources'."""
+        sources = (self.source, *(one.source for one in self.further))
+        return tuple(origin for origin in sources if origin is not None)
+
+
+def _check_source(what: str, weights: str, source: Origin | None) -> None:
+    try:
+        check_digest(weights)
+        if source is not None:
+            check_name(source.name)
+            check_version(source.version)
+            check_pin(source.manifest)
+            check_hub_source(source.source)
+    except ReleaseError as error:
+        raise ReleaseError(f"{what}: {error.message}", error.hint) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +217,8 @@ class Manifest:
     """The contents of a zoo.json. Raises ReleaseError if they are inconsistent.
 
     `parts` has all networks of the autoencoder, of the GAN, or of both. `sampling` is present if the GAN is. `files`
-    pins the other files of the folder, except zoo.json itself. `credits` name the data's authors. Settings, rows and
+    pins the other files of the folder, except zoo.json itself. `credits` name the data's authors; `pretrained` are
+    the files of weights from elsewhere that parts began with or losses used. Settings, rows and
     metrics are plain data with finite numbers.
     """
 
@@ -205,6 +235,7 @@ class Manifest:
     metrics: tuple[Metric, ...] = ()
     tolerances: Tolerances = field(default_factory=Tolerances)
     credits: tuple[str, ...] = ()
+    pretrained: tuple[WeightsOrigin, ...] = ()
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -218,6 +249,8 @@ class Manifest:
         self._check_files()
         for metric in self.metrics:
             _check_metric(metric)
+        for origin in self.pretrained:
+            _check_origin(origin)
 
     @property
     def holds(self) -> tuple[str, ...]:
@@ -289,7 +322,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """The manifest as the bytes of a zoo.json; equal manifests give equal bytes. Raises ReleaseError."""
     try:
         plain = cast(dict[str, Any], msgspec.to_builtins(manifest))
-        plain = {key: value for key, value in plain.items() if value is not None}
+        plain = {key: value for key, value in plain.items() if value is not None and (value or key != "pretrained")}
         for part in plain["parts"].values():
             del part["role"]
         data = _with_digest(plain)
@@ -326,6 +359,16 @@ def _with_roles(plain: dict[str, Any], what: str) -> dict[str, Any]:
             raise ReleaseError(f"{what}: parts.{role} has no key 'role'", "The role is the key of the table.")
         filled[role] = {"role": role, **part} if isinstance(part, dict) else part
     return {**plain, "parts": filled}
+
+
+def _check_origin(origin: WeightsOrigin) -> None:
+    try:
+        if origin.repository:
+            check_hub_source(f"hub:{origin.repository}@{origin.commit}")
+        if origin.license:
+            check_license(origin.license)
+    except ReleaseError as error:
+        raise ReleaseError(f"pretrained: {error.message}", error.hint) from None
 
 
 def _check_metric(metric: Metric) -> None:

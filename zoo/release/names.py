@@ -23,6 +23,7 @@ __all__ = [
     "check_plugin",
     "check_version",
     "pin_of",
+    "spdx_of",
 ]
 
 SUFFIXES = (".json", ".md", ".png", ".safetensors", ".toml", ".txt")
@@ -36,6 +37,10 @@ _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PLUGIN = re.compile(rf"{_DISTRIBUTION.pattern}==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 _HUB_SOURCE = re.compile(r"hub:[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}@[0-9a-f]{40}")
 _LICENSE_TOKEN = re.compile(r"\s*([()]|[A-Za-z0-9][A-Za-z0-9.+-]*)")
+_SPDX = """
+    AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-4.0 CC-BY-NC-ND-4.0
+    CC-BY-NC-SA-4.0 CC-BY-ND-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 EPL-2.0 ISC MIT MPL-2.0 OFL-1.1 Unlicense WTFPL Zlib
+"""
 _NO_LICENSE = {"unknown", "none", "noassertion", "other", "tbd", "todo", "na"}
 _DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
@@ -118,6 +123,11 @@ def check_license(text: str) -> None:
     vague = next((token for token in tokens if token.lower() in _NO_LICENSE), None)
     if vague:
         raise ReleaseError(f"license {vague!r} grants nothing", hint)
+
+
+def spdx_of(hub_id: str) -> str:
+    """The SPDX id of a licence as the Hub calls it (`apache-2.0`); empty for one that is not a plain licence."""
+    return next((known for known in _SPDX.split() if known.lower() == hub_id.lower()), "")
 
 
 def pin_of(data: bytes) -> str:

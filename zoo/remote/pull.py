@@ -110,7 +110,10 @@ def _fetch(address: Address, commit: str | None, pin: str | None) -> tuple[Path,
     listing = with_retries(lambda: read_listing(address.repo, commit or address.revision))
     commit, sizes = commit or listing.commit, listing.sizes
     if MANIFEST not in sizes:
-        raise ReleaseError(f"{address} is not a release: it has no {MANIFEST}", "See what else there is: zoo search")
+        raise ReleaseError(
+            f"{address} is not a release: it has no {MANIFEST}",
+            f"An autoencoder of another library: zoo import COMPONENT:{address.repo}. Releases: zoo search",
+        )
     if (sizes[MANIFEST] or 0) > _LARGEST_MANIFEST:
         raise ReleaseError(f"{address}: its {MANIFEST} has {sizes[MANIFEST]:,} bytes; at most 1,000,000 are read")
     with one_bar(MANIFEST, sizes[MANIFEST] or 0) as bar:

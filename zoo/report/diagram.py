@@ -4,6 +4,7 @@ origin. SVG text from the rows of a report, as in a run, a manifest or `Report.p
 from __future__ import annotations
 
 import html
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ __all__ = ["transfer_diagram"]
 
 _COLOURS = {"copied": "#0072B2", "adapted": "#56B4E9", "fitted": "#009E73", "fresh": "#C9C9C9"}
 """Okabe and Ito (2008); fresh is grey. The counts are written beside them, so that colour is not needed."""
+
+_MODULE = re.compile(r"(?:^|: )((?:[a-z0-9-]+/)?(?:encoder|bottleneck|decoder))\.")
 
 _INK, _PAPER = "#1e1e1e", "#ffffff"
 _WIDTH, _LEFT, _CELLS = 760, 150, 250
@@ -52,11 +55,12 @@ def transfer_diagram(rows: Iterable[Mapping[str, Any]], strategy: str = "") -> s
 
 
 def _source(row: Mapping[str, Any]) -> str:
-    """The autoencoder's module that a tensor came from, `codes` for a fit, or an empty string for a fresh tensor."""
+    """The module of the autoencoder or, as `second/encoder`, of a further source that a tensor came from; `codes` for
+    a fit, or an empty string for a fresh tensor."""
     if row["origin"] == "fresh":
         return ""
-    first = str(row["how"]).partition(".")[0].partition(" ")[0]
-    return first if first in ("encoder", "bottleneck", "decoder") else "codes"
+    module = _MODULE.search(str(row["how"]))
+    return module[1] if module else "codes"
 
 
 def _counts(rows: Sequence[Mapping[str, Any]]) -> str:

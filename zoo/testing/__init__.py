@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zoo._utils.lazy import attach
 
 if TYPE_CHECKING:
+    from zoo.testing.conformance.autoencoders import AutoencoderCase as AutoencoderCase
     from zoo.testing.conformance.bottlenecks import BottleneckCase as BottleneckCase
     from zoo.testing.conformance.cases import (
         DiscriminatorCase as DiscriminatorCase,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from zoo.testing.conformance.regularisers import RegulariserCase as RegulariserCase
     from zoo.testing.conformance.transfer_case import TransferCase as TransferCase
     from zoo.testing.contracts import (
+        AutoencoderContract as AutoencoderContract,
         BottleneckContract as BottleneckContract,
         DatasetContract as DatasetContract,
         DiscriminatorContract as DiscriminatorContract,

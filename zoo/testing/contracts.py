@@ -11,6 +11,7 @@ from zoo.testing.conformance.components import Check
 from zoo.testing.conformance.kinds import CONFORMANCE
 
 __all__ = [
+    "AutoencoderContract",
     "BottleneckContract",
     "Contract",
     "DatasetContract",
@@ -61,6 +62,10 @@ class Contract:
         if not count:
             request.config.add_cleanup(lambda: print(_summary(count)))
         count[type(self).__name__] = count.get(type(self).__name__, 0) + 1
+
+
+class AutoencoderContract(Contract):
+    checks = CONFORMANCE["autoencoder"].checks
 
 
 class EncoderContract(Contract):

@@ -22,6 +22,9 @@ def obstacle(recipe: Recipe) -> str:
         if transfer.trained_by is not None:
             return obstacle(transfer.trained_by)
         return "its autoencoder was brought in memory: neither a release nor a recipe says where its weights come from"
+    for name, further in transfer.further.items() if transfer is not None else ():
+        if further.source is None and further.encoder is None:
+            return f"its further source {name} was brought in memory: no release says where its weights come from"
     return ""
 
 
@@ -30,6 +33,6 @@ def require_again(recipe: Recipe) -> None:
     if reason := obstacle(recipe):
         raise ConfigError(
             f"this recipe cannot be run again: {reason}",
-            "Give it an [autoencoder] table, or transfer.source a release's name, and take out a [parent] table; "
-            "or go on from a run: zoo resume RUN --override KEY=VALUE --out NEW",
+            "Give it an [autoencoder] table, or transfer.source (transfer.further.NAME.source) a release's name, and "
+            "take out a [parent] table; or go on from a run: zoo resume RUN --override KEY=VALUE --out NEW",
         )

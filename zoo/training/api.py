@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from zoo._utils import distributed, html
-from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain, to_plain
 from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes
@@ -29,6 +28,7 @@ from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
+from zoo.networks.pretrained import origins_of, remember_origins
 from zoo.networks.utils import digest
 from zoo.registry.load import LoadedRelease, load
 from zoo.release.manifest import Manifest
@@ -39,13 +39,11 @@ from zoo.training.gan import GANTrainer
 from zoo.training.image_sample import ImageSample, keep_sample, read_sample, sample_of
 from zoo.training.loop import Budget, Callbacks, TrainingLoop
 from zoo.training.rebuild import (
-    KEPT_FILES,
     build_networks,
     check_unchanged,
     fork,
     images_of,
     rebuild,
-    structure_on,
     with_engine,
 )
 from zoo.training.recipe import (
@@ -59,17 +57,16 @@ from zoo.training.recipe import (
 from zoo.training.recipe_of import recipe_of_autoencoder, recipe_of_gan
 from zoo.training.recipe_parts import migrated
 from zoo.training.release import Trained, write_pair
-from zoo.training.run_dir import RECIPE, RunDirectory, is_run
+from zoo.training.run_dir import RECIPE, REPORT, RunDirectory, is_run
+from zoo.training.sources import further_of, kept_sources, load_source, structure_on
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
 from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import trackers
 from zoo.transfers.apply import TransferResult
-from zoo.transfers.plan import TransferPlan
+from zoo.transfers.plan import FurtherSource, TransferPlan
 from zoo.types import Event, Metric, RunFacts, TrainedBy, Watcher
 
 __all__ = ["Run", "open_model", "open_run", "resume", "train"]
-
-_SOURCE, _REPORT = KEPT_FILES
 
 
 @dataclass(frozen=True)
@@ -88,6 +85,13 @@ class Run:
         """The images that it was trained on, opened on first use. Raises ConfigError if they are no longer the same."""
         return self.opened or images_of(self.recipe.data)
 
+    @functools.cached_property
+    def further(self) -> dict[str, FurtherSource]:
+        """The further sources of its transfer by name, as they were when it began. Raises IntegrityError or
+        TransferError."""
+        transfer = migrated(self.recipe).transfer
+        return further_of(transfer, self.folder) if transfer is not None else {}
+
     @property
     def image_sample(self) -> ImageSample:
         """A few held-out images, as the run kept them; of a run of earlier versions, from its images."""
@@ -104,7 +108,7 @@ class Run:
     @property
     def report(self) -> list[dict[str, Any]]:
         """The origin of each tensor; empty for a run from scratch. Raises IntegrityError."""
-        path = self.folder / _REPORT
+        path = self.folder / REPORT
         if not path.exists():
             return []
         try:
@@ -203,6 +207,10 @@ def train(
         else:
             _keep_transfer(model, run_dir, image_set, chosen_gan.images)
             trainer = GANTrainer(plan, image_set, chosen_gan, seed, runner)
+        sources = (model.source, *model.further.values()) if isinstance(model, TransferResult) else ()
+        recipe = replace(recipe, pretrained=origins_of(*sources, *trainer.modules.values()))
+        if recipe.pretrained:
+            run_dir.keep(RECIPE, write_recipe(recipe))
         keep_sample(run_dir, image_set, recipe)
         return _go(trainer, recipe, run_dir, image_set, fresh=True)
 
@@ -280,11 +288,12 @@ def _track(run_dir: RunDirectory, recipe: Recipe, names: Sequence[str]) -> None:
 
 
 def _keep_transfer(model: GAN | TransferResult, run_dir: RunDirectory, images: ImageSet, total: int) -> None:
-    """Write what a transfer's run keeps: its source, the origin of each tensor, and the notes as events."""
+    """Write what a transfer's run keeps: its sources, the origin of each tensor, and the notes as events."""
     if not isinstance(model, TransferResult):
         return
-    run_dir.keep(_SOURCE, pack(model.source.state_dict(), {}))
-    run_dir.keep(_REPORT, json.dumps(model.report.plain()).encode())
+    for name, weights in kept_sources(model).items():
+        run_dir.keep(name, weights)
+    run_dir.keep(REPORT, json.dumps(model.report.plain()).encode())
     for note in (*images.notes, *model.report.notes):
         run_dir.write(Event("note", 0, total, {"text": note}))
 
@@ -361,6 +370,7 @@ def _no_figures(shown: int) -> dict[str, Any]:
 
 
 def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, images: ImageSet | None = None) -> Run:
+    remember_origins(model, recipe.pretrained)
     if isinstance(model, Autoencoder):
         began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
         model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
@@ -374,14 +384,7 @@ def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
     transfer = migrated(recipe).transfer
     if transfer is None or transfer.structure is None:
         return None
-    source = structure_on(transfer.structure, "cpu")
-    path = folder / _SOURCE
-    if not path.is_file():
-        raise IntegrityError(f"{path} is gone: what the transfer began with", "Put it back, or run the transfer again.")
-    source.load_state_dict(unpack(path.read_bytes(), str(path)), strict=True)
-    if digest(source) != transfer.sha256:
-        raise TransferError(f"{path} is not the autoencoder that the run began with", "Run the transfer again.")
-    return source.eval()
+    return load_source(folder, "", structure_on(transfer.structure, "cpu"), transfer.sha256)
 
 
 def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:

@@ -21,6 +21,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.training.again import require_again
 from zoo.training.api import Run, resume, train
+from zoo.training.open_sources import further_sources
 from zoo.training.recipe import AdversarialTraining, GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, format_changes
 from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_source, pretrained
@@ -129,7 +130,8 @@ def _explain(recipe: Recipe, source: Autoencoder, images: ImageSet | None) -> Re
     shape = recipe.data.shape or source.data.shape
     composed = compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
     origin = source.origin.name if source.origin else ""
-    report = explain(source, composed, recipe.transfer.strategies, origin, data=images)
+    further = further_sources(recipe.transfer, composed.data, recipe.seed, "meta")
+    report = explain(source, composed, recipe.transfer.strategies, origin, further=further, data=images)
     return report if images is None else replace(report, notes=(*report.notes, *images.notes))
 
 
@@ -216,7 +218,10 @@ def _initial_gan(
         for watcher in watch:
             watcher(Event("note", 0, section.training.images, {"text": text}))
 
-    return transfer(source, composed, recipe.transfer.strategies, data=images, seed=recipe.seed, tell=tell)
+    further = further_sources(recipe.transfer, composed.data, recipe.seed)
+    return transfer(
+        source, composed, recipe.transfer.strategies, further=further, data=images, seed=recipe.seed, tell=tell
+    )
 
 
 def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:

@@ -31,27 +31,25 @@ from zoo.training.recipe import (
     GanSection,
     ParentSection,
     Recipe,
-    SourceStructure,
     TransferSection,
     recipe_from_plain,
 )
 from zoo.training.recipe_diff import changes, format_changes, overridden
 from zoo.training.recipe_of import normalised_losses
 from zoo.training.recipe_parts import migrated, with_plugins
-from zoo.training.run_dir import RunDirectory
+from zoo.training.run_dir import REPORT, RunDirectory
+from zoo.training.sources import further_on, source_file, structure_on
 from zoo.training.trainer import monitor_for, restore, restore_model, tensors_of, training_state
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import DataSpec, PartLike, PartSpec, as_code_shape, as_part
 
 __all__ = [
-    "KEPT_FILES",
     "build_networks",
     "check_unchanged",
     "fork",
     "images_of",
     "rebuild",
-    "structure_on",
     "with_engine",
 ]
 
@@ -101,13 +99,6 @@ def images_of(data: DataConfig) -> ImageSet:
     return images
 
 
-def structure_on(structure: SourceStructure, device: str) -> Autoencoder:
-    """The autoencoder of that structure, on `device`, for values that follow."""
-    specs = {"encoder": structure.encoder, "bottleneck": structure.bottleneck, "decoder": structure.decoder}
-    with values_follow():
-        return build_autoencoder(specs, structure.data, structure.code_shape, device=device)
-
-
 def _autoencoder_of(section: AutoencoderSection, data: DataSpec) -> Autoencoder:
     specs = {
         "encoder": as_part(section.encoder),
@@ -132,7 +123,7 @@ def _plan_of(section: GanSection, transfer: TransferSection | None, data: DataSp
     if transfer is None:
         return TransferPlan(gan)
     source = structure_on(_required(transfer.structure), "meta")
-    return plan(source, gan, resolve_strategies(transfer.strategies))
+    return plan(source, gan, resolve_strategies(transfer.strategies), further_on(transfer, "meta"))
 
 
 def _required_part(part: PartLike | None) -> PartSpec:
@@ -150,9 +141,6 @@ def _incomplete() -> ConfigError:
         "this recipe is not a run's: a setting is missing", "Give the folder of a run, or zoo train RECIPE."
     )
 
-
-KEPT_FILES = ("source.safetensors", "report.json")
-"""More files of a transfer's run; a run that continues it gets copies."""
 
 _MOVABLE = ("device", "accumulate", "when_full")
 """What may differ when a run is resumed: where and in how many parts it is computed."""
@@ -228,7 +216,8 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
         ) from error
     tensors, facts = training_state(trainer, batches, watch)
     out.begin(recipe)  # first of all: it refuses a folder that holds a run, whose files these would replace
-    for name in KEPT_FILES:
+    further = recipe.transfer.further if recipe.transfer is not None else ()
+    for name in (REPORT, *map(source_file, ("", *further))):  # of a transfer; the new run gets copies
         if (run_dir.folder / name).exists():
             out.keep(name, (run_dir.folder / name).read_bytes())
     checkpoint.save(out.checkpoints, shown, tensors, {**facts, "recipe": to_plain(recipe)})

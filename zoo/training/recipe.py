@@ -19,8 +19,8 @@ import tomli_w
 from zoo.config import from_plain, to_plain
 from zoo.data.config import DataConfig, public_source
 from zoo.errors import ConfigError, near
-from zoo.transfers.parse import parse_strategy
-from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, as_code_shape
+from zoo.transfers.parse import check_source_name, parse_strategy
+from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, WeightsOrigin, as_code_shape
 
 __all__ = [
     "AdversarialTraining",
@@ -29,6 +29,7 @@ __all__ = [
     "DiscriminateSection",
     "EngineSection",
     "EvaluationSection",
+    "FurtherSection",
     "GanSection",
     "GenerateSection",
     "ParentSection",
@@ -172,9 +173,33 @@ class SourceStructure:
 
 
 @dataclass(frozen=True)
+class FurtherSection:
+    """A further source of a transfer: `source`, a release's name or a folder, or else `encoder`, a component, for
+    samples like `data` (by default the GAN's). A run also keeps the sha256 of its weights; an autoencoder's structure
+    and release; and where an encoder's pretrained weights were `fetched` from."""
+
+    source: str | None = None
+    encoder: PartLike | None = None
+    data: DataSpec | None = None
+    sha256: str | None = None
+    structure: SourceStructure | None = None
+    origin: Origin | None = None
+    fetched: tuple[WeightsOrigin, ...] = ()
+
+    def __post_init__(self) -> None:
+        given = [self.source is not None or self.structure is not None, self.encoder is not None]
+        if sum(given) != 1:
+            raise ConfigError(
+                "a further source is either an autoencoder or an encoder",
+                "Give it `source` or `encoder`, and one alone.",
+            )
+
+
+@dataclass(frozen=True)
 class TransferSection:
-    """`source` is a release's name, a folder, or `autoencoder` for the one of this recipe. A run also keeps the sha256
-    of the source's weights, its structure, the release that it came from, and the recipe of the run that trained it."""
+    """`source` is a release's name, a folder, or `autoencoder` for the one of this recipe. `further` has, by name, the
+    further sources that its strategies use. A run also keeps the sha256 of the source's weights, its structure, the
+    release that it came from, and the recipe of the run that trained it."""
 
     source: str = "autoencoder"
     strategy: str | tuple[PartLike, ...] = "decoder-init+encoder-init"
@@ -182,9 +207,12 @@ class TransferSection:
     structure: SourceStructure | None = None
     origin: Origin | None = None
     trained_by: Recipe | None = None
+    further: dict[str, FurtherSection] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strategy", parse_strategy(self.strategy))
+        for name in self.further:
+            check_source_name(name)
 
     @property
     def strategies(self) -> tuple[PartSpec, ...]:
@@ -260,7 +288,8 @@ class ParentSection:
 class Recipe:
     """Everything to train again. Its steps run in this order: autoencoder, transfer, gan, generate, discriminate.
 
-    `plugins` has the plugin of each of a run's components, `name==version`: settings of older versions are migrated."""
+    `plugins` has the plugin of each of a run's components, `name==version`: settings of older versions are migrated.
+    `pretrained` says where weights come from that a run began with, or that its losses use."""
 
     data: DataConfig
     format: int = 1
@@ -276,6 +305,7 @@ class Recipe:
     discriminate: DiscriminateSection | None = None
     parent: ParentSection | None = None
     plugins: dict[str, str] | None = None
+    pretrained: tuple[WeightsOrigin, ...] = ()
 
     def __post_init__(self) -> None:
         if self.format != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ _DERIVED = (
     "transfer.origin.",
     "transfer.trained_by.",
     "transfer.sha256",
+    "transfer.data.",
+    "transfer.fetched.",
     "autoencoder.trained_by.",
     "data.sha256",
     "parent.",
@@ -48,9 +51,13 @@ def changes(old: Recipe, new: Recipe) -> tuple[Change, ...]:
 def differences(recipes: Sequence[Recipe | None]) -> list[tuple[str, tuple[Any, ...]]]:
     """The settings that are not the same in all recipes, with the value in each; not what follows from others."""
     settings = [flat(recipe) if recipe else {} for recipe in recipes]
-    keys = dict.fromkeys(key for values in settings for key in values if not key.startswith(_DERIVED))
+    keys = dict.fromkeys(key for values in settings for key in values if not _is_derived(key))
     rows = [(key, tuple(values.get(key) for values in settings)) for key in keys]
     return [(key, values) for key, values in rows if any(value != values[0] for value in values)]
+
+
+def _is_derived(key: str) -> bool:
+    return re.sub(r"^transfer\.further\.[^.]+\.", "transfer.", key).startswith(_DERIVED)
 
 
 def flat(recipe: Recipe) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from zoo.training.api import open_model
 from zoo.training.recipe import AutoencoderSection, GanSection, TransferSection
 from zoo.types import DataSpec, as_part
 
-__all__ = ["compose_autoencoder", "compose_gan", "named_source", "pretrained"]
+__all__ = ["autoencoder_of", "compose_autoencoder", "compose_gan", "named_source", "pretrained"]
 
 
 def compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu") -> Autoencoder:
@@ -46,7 +46,7 @@ def pretrained(section: AutoencoderSection) -> Autoencoder | None:
     section names none. Raises ConfigError."""
     if section.source is None:
         return None
-    model = _autoencoder_of(section.source)
+    model = autoencoder_of(section.source)
     if section.origin is not None and model.origin != section.origin:
         raise ConfigError(
             f"{section.source} is not the release that this recipe began with",
@@ -66,7 +66,7 @@ def pretrained(section: AutoencoderSection) -> Autoencoder | None:
 
 def named_source(section: TransferSection) -> Autoencoder:
     """The autoencoder of the release or the run that a transfer names. Raises ConfigError or TransferError."""
-    model = _autoencoder_of(section.source)
+    model = autoencoder_of(section.source)
     if section.sha256 is not None and digest(model) != section.sha256:
         raise ConfigError(
             f"{section.source} does not hold the autoencoder that this recipe began with",
@@ -75,8 +75,8 @@ def named_source(section: TransferSection) -> Autoencoder:
     return model
 
 
-def _autoencoder_of(source: str) -> Autoencoder:
-    """A release's, or a run's."""
+def autoencoder_of(source: str) -> Autoencoder:
+    """The autoencoder of a release or a run. Raises TransferError if it has none."""
     model = open_model(source).autoencoder
     if model is None:
         raise TransferError(f"{source} holds no autoencoder", "Choose another source: zoo list")

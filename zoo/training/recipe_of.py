@@ -20,15 +20,15 @@ from zoo.training.recipe import (
     EvaluationSection,
     GanSection,
     Recipe,
-    SourceStructure,
     TransferSection,
     recipe_from_plain,
 )
 from zoo.training.recipe_parts import with_plugins
+from zoo.training.sources import address, section_of, source_structure
 from zoo.transfers.apply import TransferResult
-from zoo.types import Origin, as_part
+from zoo.types import as_part
 
-__all__ = ["normalised_losses", "recipe_of_autoencoder", "recipe_of_gan", "source_structure"]
+__all__ = ["normalised_losses", "recipe_of_autoencoder", "recipe_of_gan"]
 
 Training = TypeVar("Training", AutoencoderTraining, AdversarialTraining)
 
@@ -50,7 +50,7 @@ def recipe_of_autoencoder(
         specs["bottleneck"],
         model.code_shape,
         normalised_losses(training),
-        source=_address(origin) if origin is not None and not origin.adapted else None,
+        source=address(origin) if origin is not None and not origin.adapted else None,
         origin=origin,
         trained_by=trained_by,
     )
@@ -84,12 +84,13 @@ def recipe_of_gan(
         origin = model.source.origin
         released = origin is not None and not origin.adapted
         transfer = TransferSection(
-            _address(origin) if origin is not None and released else "autoencoder",
+            address(origin) if origin is not None and released else "autoencoder",
             tuple(model.strategies),
             model.report.source,
             source_structure(model.source),
             origin,
             None if released else _trained_by(model.source),
+            {name: section_of(further) for name, further in model.further.items()},
         )
     recipe = Recipe(
         images.pinned_config(),
@@ -106,23 +107,12 @@ def recipe_of_gan(
     return with_plugins(recipe)
 
 
-def _address(origin: Origin) -> str:
-    """What opens this release and no later version of it: its commit on the Hub, or else its name and version."""
-    return origin.source or f"{origin.name}@{origin.version}"
-
-
 def _trained_by(model: Autoencoder) -> Recipe | None:
     """The recipe of the run that trained these very weights, if zoo did."""
     known = model.trained_by
     if known is None or known.sha256 != digest(model):
         return None
     return recipe_from_plain(known.recipe, "the recipe of the autoencoder")
-
-
-def source_structure(model: Autoencoder) -> SourceStructure:
-    """What planning needs to know of an autoencoder."""
-    specs = model.specs
-    return SourceStructure(specs["encoder"], specs["bottleneck"], specs["decoder"], model.code_shape, model.data)
 
 
 def normalised_losses(training: Training) -> Training:

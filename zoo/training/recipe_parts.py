@@ -75,6 +75,8 @@ def _changed(section: Section, change: Change) -> Section:
             values[item.name] = tuple(_part("transfer", part, change) for part in value)
         elif is_dataclass(value) and not isinstance(value, (Recipe, PartSpec)):
             values[item.name] = _changed(value, change)
+        elif isinstance(value, dict):
+            values[item.name] = {k: _changed(one, change) if is_dataclass(one) else one for k, one in value.items()}
     return replace(section, **values)  # type: ignore[type-var]
 
 

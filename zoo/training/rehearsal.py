@@ -10,6 +10,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.release.folder import read_pinned
 from zoo.release.manifest import Manifest
 from zoo.training.again import obstacle, require_again
+from zoo.training.open_sources import further_sources
 from zoo.training.recipe import Recipe, parse_recipe
 from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_source, pretrained
 from zoo.training.recipe_of import normalised_losses
@@ -32,7 +33,8 @@ def rehearse(recipe: Recipe) -> None:
         return
     composed = compose_gan(recipe.gan, recipe.data.spec, source, recipe.seed, "meta")
     if source is not None and recipe.transfer is not None:
-        explain(source, composed, recipe.transfer.strategies)
+        further = further_sources(recipe.transfer, composed.data, recipe.seed, "meta")
+        explain(source, composed, recipe.transfer.strategies, further=further)
 
 
 def rehearse_release(folder: Path, manifest: Manifest) -> str:
@@ -60,7 +62,7 @@ def check_names(recipe: Recipe) -> None:
     if recipe.gan is not None:
         normalised_losses(recipe.gan.training)
     if recipe.transfer is not None:
-        check_strategy(recipe.transfer.strategies)
+        check_strategy(recipe.transfer.strategies, recipe.transfer.further)
     if recipe.evaluation is not None:
         plugins.find_component("metric", recipe.evaluation.metric)
 

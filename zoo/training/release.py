@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from zoo import plugins
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack
 from zoo.data.config import public_source
@@ -20,16 +18,16 @@ from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import CHUNK, GAN
-from zoo.networks.utils import check_finite
 from zoo.networks.vectors import record_vectors
 from zoo.registry.load import VECTORS
 from zoo.release.card import card
 from zoo.release.folder import pin_file, read_pinned, write_release
-from zoo.release.manifest import MANIFEST, FileEntry, Lineage, Manifest, PartEntry, RecipeEntry, Sampling
+from zoo.release.manifest import Lineage, LineageSource, Manifest, PartEntry, RecipeEntry, Sampling
+from zoo.release.parts import pack_parts, pin_others
 from zoo.training.again import obstacle
 from zoo.training.image_sample import ImageSample
-from zoo.training.recipe import Recipe, parse_recipe, write_recipe
-from zoo.types import Metric
+from zoo.training.recipe import FurtherSection, Recipe, parse_recipe, write_recipe
+from zoo.types import Metric, as_part
 
 __all__ = ["Trained", "write_measured", "write_pair"]
 
@@ -64,8 +62,7 @@ def write_pair(
     files: dict[str, bytes] = {}
     parts: dict[str, PartEntry] = {}
     for model in (trained.autoencoder, trained.gan):
-        for role, module in (model.parts if model is not None else {}).items():
-            parts[role] = _part(role, module, model.specs[role], files)  # type: ignore[union-attr]
+        parts |= pack_parts(model, files) if model is not None else {}
     files[VECTORS] = pack(_vectors(trained), {})
     files["recipe.toml"] = write_recipe(trained.recipe.public())
     picture = _picture(trained)
@@ -81,12 +78,13 @@ def write_pair(
         sampling=Sampling(ema=True, chunk=CHUNK) if trained.gan is not None else None,
         lineage=_lineage(trained),
         recipe=RecipeEntry("recipe.toml", pin_file(files["recipe.toml"]).sha256),
-        files=_pins(files, parts),
+        files=pin_others(files, parts),
         metrics=tuple(trained.metrics),
         credits=(trained.sample.credit,) if trained.sample.credit else (),
+        pretrained=trained.recipe.pretrained,
     )
     files["README.md"] = _card(manifest, trained.recipe)
-    manifest = replace(manifest, files=_pins(files, parts))
+    manifest = replace(manifest, files=pin_others(files, parts))
     write_release(Path(folder), manifest, files)
     return manifest
 
@@ -110,7 +108,7 @@ def write_measured(
     kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
     files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
     changed = _with_public_recipe(replace(manifest, version=version, metrics=(*kept, *metrics)), files)
-    changed = replace(changed, files=_pins(files, changed.parts))
+    changed = replace(changed, files=pin_others(files, changed.parts))
     write_release(Path(out), changed, files)
     return changed
 
@@ -126,7 +124,7 @@ def _with_public_recipe(manifest: Manifest, files: dict[str, bytes]) -> Manifest
     if recipe.public() != recipe:
         files[name] = write_recipe(recipe.public())
         entry = RecipeEntry(name, pin_file(files[name]).sha256)
-        manifest = replace(manifest, recipe=entry, files=_pins(files, manifest.parts))
+        manifest = replace(manifest, recipe=entry, files=pin_others(files, manifest.parts))
     files["README.md"] = _card(manifest, recipe)
     return manifest
 
@@ -150,27 +148,6 @@ def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
         return autoencoder
     matches = autoencoder.data.same_values(gan.data) and autoencoder.code_shape == gan.code_shape
     return autoencoder if matches else None
-
-
-def _part(role: str, module: nn.Module, spec: Any, files: dict[str, bytes]) -> PartEntry:
-    check_finite(module, role)
-    kind = {"decoder": "generator"}.get(role, role)
-    if role == "discriminator":
-        kind = plugins.discriminator_kind(spec.component)
-    plugin = plugins.find_component(kind, spec.component).plugin
-    file = f"{role}.safetensors"
-    files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})
-    pin = pin_file(files[file])
-    return PartEntry(
-        role=role,
-        component=spec.component,
-        plugin=plugin.recorded,
-        config=dict(spec.config),
-        file=file,
-        sha256=pin.sha256,
-        size=pin.size,
-        parameters=sum(weight.numel() for weight in module.parameters()),
-    )
 
 
 def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
@@ -202,14 +179,19 @@ def _lineage(trained: Trained) -> Lineage | None:
     strategy = "+".join(part.component for part in transfer.strategies)  # the recipe has their settings
     rows = tuple({**row, "shape": "x".join(map(str, row["shape"]))} for row in trained.report)
     return Lineage(
-        strategy=strategy, images=trained.shown, weights=transfer.sha256, source=transfer.origin, tensors=rows
+        strategy=strategy,
+        images=trained.shown,
+        weights=transfer.sha256,
+        source=transfer.origin,
+        tensors=rows,
+        further=tuple(_lineage_source(name, section) for name, section in transfer.further.items()),
     )
 
 
-def _pins(files: Mapping[str, bytes], parts: Mapping[str, PartEntry]) -> dict[str, FileEntry]:
-    """Every file that no part names; the card does not pin itself before it is written."""
-    own = {part.file for part in parts.values()} | {MANIFEST}
-    return {name: pin_file(data) for name, data in files.items() if name not in own}
+def _lineage_source(name: str, section: FurtherSection) -> LineageSource:
+    assert section.sha256 is not None, "a run keeps the digest of each of its sources"
+    encoder = None if section.encoder is None else as_part(section.encoder)
+    return LineageSource(name, section.sha256, section.origin, encoder, section.fetched)
 
 
 def _default_name(trained: Trained) -> str:

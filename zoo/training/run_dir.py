@@ -6,6 +6,7 @@ checkpoints/                       the last ones and the best one
 samples/                           grids of fixed codes, by images shown
 data.json, held_out.safetensors    what a release needs of the images (`zoo.training.image_sample`)
 source.safetensors, report.json    of a transfer: the autoencoder, and the origin of each tensor
+source.NAME.safetensors            of a transfer: its further source of that name
 .lock                              locked by the process that trains, so that there is only one
 """
 
@@ -26,10 +27,11 @@ from zoo.errors import ConfigError, StorageError, ZooError
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 from zoo.types import Event, Watcher
 
-__all__ = ["EVENTS", "LOCK", "RECIPE", "RunDirectory", "autoencoder_run_dir", "is_run"]
+__all__ = ["EVENTS", "LOCK", "RECIPE", "REPORT", "RunDirectory", "autoencoder_run_dir", "is_run"]
 
 RECIPE = "recipe.toml"
 EVENTS = "events.jsonl"
+REPORT = "report.json"
 LOCK = ".lock"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -19,20 +20,24 @@ from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.transfers.auto import advise, measure_evidence
 from zoo.transfers.fetched import require_fetched
+from zoo.transfers.fit_cost import describe_cost, refuse_costly
 from zoo.transfers.parse import AUTO, Strategy
-from zoo.transfers.plan import TransferPlan
+from zoo.transfers.plan import FurtherSource, TransferPlan
 from zoo.transfers.report import Report, nets_of, report_on
 from zoo.transfers.strategies import ResolvedStrategy, check_strategy, plan, resolve_strategies
 from zoo.types import DataSpec, PartSpec
 
 __all__ = ["TransferResult", "apply", "explain", "transfer"]
 
+_NONE: Mapping[str, FurtherSource] = MappingProxyType({})
+
 
 @dataclass(slots=True)
 class TransferResult:
     """A GAN after a transfer, ready to train: the plan that made it, the source, and the origin of each tensor.
 
-    `composed` are the GAN's parts as they were before the transfer (a strategy may have replaced one).
+    `composed` are the GAN's parts as they were before the transfer (a strategy may have replaced one). `further` are
+    the further sources by name.
     """
 
     gan: GAN
@@ -41,6 +46,7 @@ class TransferResult:
     strategies: Sequence[PartSpec]
     source: Autoencoder
     composed: Mapping[str, PartSpec]
+    further: Mapping[str, FurtherSource] = field(default_factory=dict)
 
 
 def transfer(
@@ -48,18 +54,22 @@ def transfer(
     gan: GAN | None = None,
     strategy: Strategy = AUTO,
     *,
+    further: Mapping[str, FurtherSource] = _NONE,
     data: str | ImageSet | None = None,
     seed: int = 0,
     tell: Callable[[str], None] | None = None,
 ) -> TransferResult:
     """Initialise a GAN from `source` (by default a GAN composed like the source, with fresh weights from `seed`).
 
-    Neither `source` nor `gan` is changed. `data` is what the GAN will be trained on; strategies that fit something to
-    codes need it. `auto` chooses by measuring both (`zoo.transfers.auto`). `tell` is called with one line about what
-    will be fitted, which may take a while. Raises UnknownName or ConfigError before the images are opened, and
-    TransferError while planning, before anything is computed.
+    Neither a source nor `gan` is changed. `further` has the further sources that the strategies name, autoencoders or
+    encoders (`zoo.encoder`). `data` is what the GAN will be trained on; strategies that fit something to codes need it.
+    `auto` chooses by measuring both (`zoo.transfers.auto`). `tell` is called with one line about what will be fitted
+    and about how long that takes. Raises UnknownName or ConfigError before the images are opened, and TransferError
+    while planning, before anything is computed, also for a fit that would take hours.
     """
-    resolved = check_strategy(strategy)
+    resolved = check_strategy(strategy, further)
+    for name, other in further.items():
+        _check_further(name, other)
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
     if data is not None and not isinstance(data, ImageSet):
         data = open_images(data, like=gan.data)
@@ -67,13 +77,13 @@ def transfer(
     fitted = [one.spec.component for one in resolved if any(use.needs_data for use in one.strategy.requires)]
     if fitted and data is None:
         raise _no_images(fitted[0])
-    planned = plan(source, copy.deepcopy(gan), resolved)
+    planned = plan(source, copy.deepcopy(gan), resolved, further)
     planned.notes[:0] = reasons
     if fitted and data is not None and len(data.to_fit()) < len(data.train):
         planned.notes.append(f"fitted to {len(data.to_fit()):,} of {len(data.train):,} images, evenly spread")
     report = report_on(planned, _join_ids(resolved), digest(source))
 
-    fits = dict.fromkeys(edit.how for edit in planned.edits if edit.origin == "fitted")
+    fits = _describe_fits(planned, 0 if data is None else len(data.to_fit()))
     if fits and tell is not None:
         tell(f"before the first step: {'; '.join(fits)}")
 
@@ -85,18 +95,24 @@ def transfer(
     def labels() -> Tensor | None:
         return None if data is None else data.conditions(data.to_fit())
 
-    apply(planned, source, images, labels)
-    return TransferResult(planned.gan, report, planned, [one.spec for one in resolved], source, gan.specs)
+    apply(planned, source, images, labels, further)
+    return TransferResult(planned.gan, report, planned, [one.spec for one in resolved], source, gan.specs, further)
 
 
 def explain(
-    source: Autoencoder, gan: GAN, strategy: Strategy = AUTO, source_digest: str = "", *, data: ImageSet | None = None
+    source: Autoencoder,
+    gan: GAN,
+    strategy: Strategy = AUTO,
+    source_digest: str = "",
+    *,
+    further: Mapping[str, FurtherSource] = _NONE,
+    data: ImageSet | None = None,
 ) -> Report:
-    """What would move where, from structure alone (both may be on the meta device). With `data`, `auto` also measures
+    """What would move where, from structure alone (all may be on the meta device). With `data`, `auto` also measures
     the source's values. Raises like `transfer`."""
-    resolved = check_strategy(strategy)
+    resolved = check_strategy(strategy, further)
     resolved, reasons = _choose(source, gan, data) if resolved is None else (resolved, ())
-    planned = plan(source, copy.deepcopy(gan), resolved)
+    planned = plan(source, copy.deepcopy(gan), resolved, further)
     planned.notes[:0] = reasons
     return report_on(planned, _join_ids(resolved), source_digest)
 
@@ -113,14 +129,15 @@ def apply(
     source: Autoencoder,
     images: Callable[[], Tensor],
     labels: Callable[[], Tensor | None] = lambda: None,
+    further: Mapping[str, FurtherSource] = _NONE,
 ) -> None:
     """Run every edit of a plan, in order. `images` gives the target's training images, and is called at most once;
-    `labels` gives their conditions."""
+    `labels` gives their conditions, `further` are the further sources by name."""
     require_fetched(nets_of(planned), planned.edits)
     if any(edit.net.startswith("source.") for edit in planned.edits):
         source = copy.deepcopy(source)
     nets = nets_of(planned) | {f"source.{role}": part for role, part in source.parts.items()}
-    context = _Context(source, nets, images, labels, planned.gan.data)
+    context = _Context(source, further, nets, images, labels, planned.gan.data)
     for edit in planned.edits:
         target = context.nets[edit.net].state_dict()[edit.tensor]
         value = edit.value(context)
@@ -129,6 +146,27 @@ def apply(
                 f"{edit.net}.{edit.tensor} is {list(target.shape)}, its value ({edit.how}) is {list(value.shape)}"
             )
         target.copy_(value)
+
+
+def _describe_fits(planned: TransferPlan, images: int) -> list[str]:
+    """A line about each fit, with its time if it is known and long. Raises TransferError for one that is too costly."""
+    lines = []
+    for how in dict.fromkeys(edit.how for edit in planned.edits if edit.origin == "fitted"):
+        about = ""
+        if how in planned.fit_costs:
+            cost = planned.fit_costs[how](images)
+            refuse_costly(how, cost)
+            about = describe_cost(cost)
+        lines.append(f"{how} ({about})" if about else how)
+    return lines
+
+
+def _check_further(name: str, source: object) -> None:
+    if not isinstance(source, FurtherSource):
+        raise TransferError(
+            f"the further source {name!r} is a {type(source).__name__}, not an autoencoder or an encoder",
+            "Give zoo.load(...).autoencoder, or zoo.encoder(...).",
+        )
 
 
 def _no_images(strategy: str) -> TransferError:
@@ -145,6 +183,7 @@ def _join_ids(resolved: Sequence[ResolvedStrategy]) -> str:
 @dataclass(slots=True)
 class _Context:
     source: Autoencoder
+    further: Mapping[str, FurtherSource]
     nets: Mapping[str, nn.Module]
     open_images: Callable[[], Tensor]
     labels: Callable[[], Tensor | None]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from zoo.errors import TransferError
 from zoo.networks.compose import build_part
-from zoo.networks.pretrained import awaits_values
+from zoo.networks.pretrained import awaits_values, origins_of, remember_origins
 from zoo.transfers.density import memoize
 from zoo.transfers.plan import ApplyContext, Edit, edit_each
 from zoo.types import DataSpec, PartSpec
@@ -23,8 +23,9 @@ def fetched_edits(net: str, prefix: str, encoder: nn.Module, spec: PartSpec, dat
     """
 
     def fetch(context: ApplyContext) -> Mapping[str, Tensor]:
-        state: dict[str, Tensor] = build_part("encoder", spec, "fetched", data).state_dict()
-        return state
+        fetched: nn.Module = build_part("encoder", spec, "fetched", data)
+        remember_origins(encoder, origins_of(fetched))
+        return fetched.state_dict()
 
     return edit_each(net, encoder.state_dict(), "copied", f"pretrained weights of {spec}", memoize(fetch), prefix)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zoo.errors import ConfigError
 from zoo.types import PartLike, PartSpec, as_part
 
-__all__ = ["AUTO", "Strategy", "is_auto", "parse_strategy"]
+__all__ = ["AUTO", "Strategy", "check_source_name", "is_auto", "parse_strategy"]
 
 AUTO = "auto"
 """In place of a strategy's name: it is chosen by measuring the nets and the images (`zoo.transfers.auto`)."""
@@ -31,3 +32,12 @@ def parse_strategy(strategy: Strategy) -> tuple[PartSpec, ...]:
 def is_auto(parts: Sequence[PartSpec]) -> bool:
     """Whether the strategy is still to be chosen."""
     return [part.component for part in parts] == [AUTO]
+
+
+def check_source_name(name: str) -> None:
+    """Raises ConfigError for a further source's name that cannot be part of a file's name."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+        raise ConfigError(
+            f"further source {name[:80]!r} is not a name of lower-case letters, digits and hyphens",
+            "For example second.",
+        )

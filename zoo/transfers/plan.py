@@ -11,13 +11,16 @@ from torch import Tensor, nn
 
 from zoo.losses.types import AdversarialObjective, AuxiliaryLoss, Side
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.encoder_source import EncoderSource
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
+from zoo.transfers.fit_cost import FitCost
 from zoo.types import DataSpec
 
 __all__ = [
     "ApplyContext",
     "Edit",
+    "FurtherSource",
     "GANTask",
     "Schedule",
     "Slot",
@@ -26,6 +29,7 @@ __all__ = [
     "TransferPlan",
     "TransferStrategy",
     "edit_each",
+    "source_part",
 ]
 
 
@@ -101,11 +105,17 @@ class Source(StrEnum):
         return self in (Source.CODES, Source.IMAGES)
 
 
+FurtherSource = Autoencoder | EncoderSource
+"""What a strategy can use beside the autoencoder that a transfer starts from."""
+
+
 class ApplyContext(Protocol):
-    """What an `Edit` can use: the source, and the nets as earlier edits left them; of the target's training rows the
-    images, their mean codes, and their classes `(N,)` or attributes `(N, k)`, None for data without labels."""
+    """What an `Edit` can use: the source, the further sources by name, and the nets as earlier edits left them; of the
+    target's training rows the images, the source's mean codes of them, and their classes `(N,)` or attributes
+    `(N, k)`, None for data without labels."""
 
     source: Autoencoder
+    further: Mapping[str, FurtherSource]
     nets: Mapping[str, nn.Module]
 
     def images(self) -> Tensor: ...
@@ -148,6 +158,14 @@ def edit_each(
     return [Edit(net, f"{prefix}{name}", origin, how, value_of(name)) for name in names]
 
 
+def source_part(context: ApplyContext, role: str) -> nn.Module:
+    """The module `encoder`, `bottleneck` or `decoder` of the source; `second/encoder` is that of the further source
+    `second`."""
+    name, _, part = role.rpartition("/")
+    source = context.further[name] if name else context.source
+    return source.parts[part]
+
+
 @dataclass(slots=True)
 class TrainingPhase:
     """What changes once the fraction `after` (0 to 1) of the budget is spent.
@@ -169,7 +187,8 @@ class TransferPlan:
     A plan is structure alone, so it can be made on the meta device. `required_tensors` names, per net, the tensors that
     must get a value; if one gets none, planning fails. If a strategy puts a net inside another one, `wraps` gives the
     name under which it is found there, so that earlier edits still apply. `recipe` are training settings that a
-    strategy needs, `phases` begin during the run, `notes` are lines for the user.
+    strategy needs, `phases` begin during the run, `notes` are lines for the user. `fit_costs` gives, by the `how` of a
+    fit's edits, what it costs for a number of images.
     """
 
     gan: GAN
@@ -185,21 +204,29 @@ class TransferPlan:
     wraps: dict[str, str] = field(default_factory=dict)
     phases: list[TrainingPhase] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    fit_costs: dict[str, Callable[[int], FitCost]] = field(default_factory=dict)
 
 
 class TransferStrategy:
     """Plans what moves from an autoencoder into a GAN. Built by `transfer(config)`. Inherit from it.
 
-    Strategies are planned by ascending `order`, then in the order of their slots.
+    Strategies are planned by ascending `order`, then in the order of their slots. `further` names the further sources
+    that it uses, of which each must be given: an autoencoder, or an encoder alone. A strategy with further sources
+    defines `plan_from`, every other one `plan`.
     """
 
     slots: frozenset[Slot]
     requires: frozenset[Source]
     order: int = 0
+    further: tuple[str, ...] = ()
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """The plan for a GAN as earlier strategies left it. Reads no weight and no data."""
         raise NotImplementedError
+
+    def plan_from(self, source: Autoencoder, further: Mapping[str, FurtherSource], gan: GAN) -> TransferPlan:
+        """`plan`, with the further sources by name. Reads no weight and no data."""
+        return self.plan(source, gan)
 
     def noop_config(self) -> Any | None:
         """The config in which the strategy equals training from scratch bit for bit; None if there is none (then its

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from zoo import plugins
 from zoo.config import to_plain
-from zoo.errors import TransferError
+from zoo.errors import TransferError, near
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.conditioning import takes_condition
 from zoo.networks.gan import GAN
 from zoo.networks.pretrained import values_follow
-from zoo.transfers.parse import Strategy, is_auto, parse_strategy
-from zoo.transfers.plan import Slot, TransferPlan, TransferStrategy
+from zoo.transfers.parse import AUTO, Strategy, check_source_name, is_auto, parse_strategy
+from zoo.transfers.plan import FurtherSource, Slot, TransferPlan, TransferStrategy
 from zoo.types import PartSpec
 
 __all__ = ["ResolvedStrategy", "check_strategy", "plan", "resolve_strategies"]
@@ -41,18 +42,29 @@ def resolve_strategies(strategy: Strategy) -> list[ResolvedStrategy]:
     return sorted(resolved, key=_planning_order)
 
 
-def check_strategy(strategy: Strategy) -> list[ResolvedStrategy] | None:
-    """`resolve_strategies`, or None for `auto`. Call it before anything is opened: it needs the names alone."""
+def check_strategy(strategy: Strategy, further: Iterable[str] = ()) -> list[ResolvedStrategy] | None:
+    """`resolve_strategies`, or None for `auto`; `further` are the names of the further sources that are given. Call it
+    before anything is opened: it needs the names alone. Raises TransferError if a strategy lacks a further source, or
+    none uses one that is given."""
     parts = parse_strategy(strategy)
-    return None if is_auto(parts) else resolve_strategies(parts)
+    resolved = None if is_auto(parts) else resolve_strategies(parts)
+    _refuse_other_sources(resolved or (), further)
+    return resolved
 
 
-def plan(source: Autoencoder, gan: GAN, resolved: Sequence[ResolvedStrategy]) -> TransferPlan:
+def plan(
+    source: Autoencoder,
+    gan: GAN,
+    resolved: Sequence[ResolvedStrategy],
+    further: Mapping[str, FurtherSource] = MappingProxyType({}),
+) -> TransferPlan:
     """One plan of all strategies. Reads no weight and no data: works on the meta device."""
+    _refuse_other_sources(resolved, further)
     merged = TransferPlan(gan)
     for spec, strategy in resolved:
+        own = {name: further[name] for name in strategy.further}
         with values_follow():  # edits give them
-            added = _qualified(strategy.plan(source, merged.gan), spec.component)
+            added = _qualified(strategy.plan_from(source, own, merged.gan), spec.component)
         for net, name in added.wraps.items():
             _move_inside(merged, net, name)
         _refuse_lost_condition(merged.gan, added.gan, spec)
@@ -71,9 +83,26 @@ def plan(source: Autoencoder, gan: GAN, resolved: Sequence[ResolvedStrategy]) ->
         merged.to_latent = added.to_latent or merged.to_latent
         merged.phases += added.phases
         merged.notes += added.notes
+        merged.fit_costs.update(added.fit_costs)
     _refuse_losses_on_images(merged, resolved)
     _refuse_missing_tensors(merged)
     return merged
+
+
+def _refuse_other_sources(resolved: Sequence[ResolvedStrategy], given: Iterable[str]) -> None:
+    known = set(given)
+    wanted = {name: spec.component for spec, strategy in resolved for name in strategy.further}
+    for name, component in wanted.items():
+        check_source_name(name)
+        if name not in known:
+            raise TransferError(
+                f"{component} uses a further source {name!r}, and none is given",
+                f"In Python further={{{name!r}: ...}}, with the command --further {name}=RELEASE, in a recipe "
+                f"[transfer.further.{name}].",
+            )
+    for name in sorted(known - set(wanted)):
+        used_by = "+".join(spec.component for spec, _ in resolved) or AUTO
+        raise TransferError(f"{used_by} uses no further source {name[:80]!r}", near(name, wanted) or "Leave it out.")
 
 
 def _planning_order(resolved: ResolvedStrategy) -> tuple[int, int, str]:

@@ -26,7 +26,7 @@ from zoo.transfers.norm_folding import (
     tensor_targets,
     without_parametrizations,
 )
-from zoo.transfers.plan import ApplyContext, Edit
+from zoo.transfers.plan import ApplyContext, Edit, source_part
 
 __all__ = ["fold_affine", "map_weights", "name_of", "require_same_data"]
 
@@ -34,7 +34,8 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def map_weights(source: nn.Module, source_role: str, target: nn.Module, net: str, prefix: str = "") -> list[Edit]:
-    """Edits that fill `target` from `source`, the autoencoder's module `source_role`.
+    """Edits that fill `target` from `source`, the autoencoder's module `source_role`; `second/encoder` is that of the
+    further source `second`.
 
     The target's tensor `w` is `prefix + w` in the state dict of `net`. If all names and shapes agree, it is copied.
     Otherwise layers are aligned from the input or from the output, and each is adapted by the bridges of
@@ -113,14 +114,14 @@ def name_of(layer: nn.Module, inside: nn.Module) -> str:
 
 
 def _copy(role: str, name: str) -> Callable[[ApplyContext], Tensor]:
-    return lambda context: context.source.parts[role].state_dict()[name].clone()
+    return lambda context: source_part(context, role).state_dict()[name].clone()
 
 
 def _mapped_value(
     role: str, mapping: TensorMapping, sources: Mapping[str, TensorSource], target: TensorTarget
 ) -> Callable[[ApplyContext], Tensor]:
     def value(context: ApplyContext) -> Tensor:
-        state = context.source.parts[role].state_dict()
+        state = source_part(context, role).state_dict()
         return target.make(mapping.make(lambda name: sources[name].make(state) if name in sources else state[name]))
 
     return value

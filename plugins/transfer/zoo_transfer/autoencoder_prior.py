@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from zoo.plugin import GAN, Autoencoder, Slot, Source, TransferPlan, TransferStrategy, activation_mismatch, map_weights
 from zoo_transfer.configs.controls import AutoencoderPriorConfig
-from zoo_transfer.configs.priors import FittedMixtureConfig
 from zoo_transfer.gmm_prior import FittedMixture
 
 __all__ = ["AutoencoderPrior"]
@@ -22,9 +21,7 @@ class AutoencoderPrior(TransferStrategy):
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """The decoder's weights and the mixture's; both networks are frozen."""
-        config = self.config
-        mixture = FittedMixtureConfig(config.components, config.shrinkage, config.ridge, config.seed)
-        planned = FittedMixture(mixture).plan(source, gan)
+        planned = FittedMixture(self.config).plan(source, gan)
         planned.edits[:0] = map_weights(source.decoder, "decoder", gan.generator, "generator")
         planned.frozen = {net: set(gan.parts[net].state_dict()) for net in ("generator", "discriminator")}
         planned.required_tensors["generator"] = set(gan.generator.state_dict())

@@ -17,6 +17,7 @@ from zoo.plugin import (
     TransferPlan,
     TransferStrategy,
     build_part,
+    flow_cost,
     stream,
 )
 from zoo_transfer.configs.priors import FittedFlowConfig
@@ -46,7 +47,10 @@ class FittedFlow(TransferStrategy):
             return fit_flow(flow, context.codes().flatten(1), config).state_dict()
 
         part = PartSpec("core/flow", {"layers": config.layers, "width": config.width})
-        return plan_fitted_prior(gan, part, "flow fitted to the codes", fit, seed=config.seed)
+        d, width = gan.code_size, config.width
+        parameters = config.layers * (3 * d * width + width**2)
+        cost = flow_cost(d, parameters, config.layers, config.batch, config.steps)
+        return plan_fitted_prior(gan, part, "flow fitted to the codes", fit, lambda images: cost, seed=config.seed)
 
     def noop_config(self) -> None:
         """None: no setting makes a fitted flow N(0, I) for every autoencoder."""

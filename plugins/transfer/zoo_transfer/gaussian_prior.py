@@ -24,11 +24,13 @@ from zoo.plugin import (
     TransferStrategy,
     fit_gaussian,
     fold_affine,
+    full_cost,
     memoize,
     name_of,
+    refuse_costly,
 )
-from zoo_transfer.configs.priors import FittedGaussianConfig
-from zoo_transfer.fitted_prior import plan_fitted_prior
+from zoo_transfer.configs.priors import FittedGaussianConfig, FittedMixtureConfig
+from zoo_transfer.fitted_prior import low_rank_of, plan_fitted_prior, plan_low_rank_prior
 
 __all__ = ["FittedGaussian", "Projection", "Whitening", "principal_components", "project_codes", "projection_edits"]
 
@@ -75,8 +77,9 @@ class FittedGaussian(TransferStrategy):
 
     With `fold`, z = mu + L e enters the generator's first layer as W' = W L, b' = b + W mu; the GAN keeps the prior
     N(0, I), and its samples are those of the Gaussian. Without it, or if the generator has no such layer, the prior
-    becomes `core/gaussian`. A GAN with smaller codes gets their largest principal components; a GAN with larger ones
-    gets all of them, and further values that the first layer does not read yet.
+    becomes `core/gaussian`; if the covariance has a rank, `core/low-rank`. A GAN with smaller codes gets their largest
+    principal components; a GAN with larger ones gets all of them, and further values that the first layer does not
+    read yet.
     """
 
     slots = frozenset({Slot.PRIOR})
@@ -86,9 +89,14 @@ class FittedGaussian(TransferStrategy):
         self.config = config
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
-        """Edits of the first layer and of `to_latent`, or of the prior `core/gaussian`."""
+        """Edits of the first layer and of `to_latent`, or of the prior."""
         if gan.code_shape != source.code_shape:
             return self._plan_resized(source, gan)
+        rank = low_rank_of(self.config.rank, gan.code_size, 1)
+        if rank is not None:
+            config = self.config
+            single = FittedMixtureConfig(1, shrinkage=0.0, ridge=config.ridge, max_codes=config.max_codes)
+            return plan_low_rank_prior(gan, single, rank)
         fitted = memoize(lambda context: fit_gaussian(context.codes().flatten(1), self.config.ridge))
         if self.config.fold and _can_fold(gan):
             return self._plan_folded(gan, fitted)
@@ -96,7 +104,8 @@ class FittedGaussian(TransferStrategy):
         def fit(context: ApplyContext, spec: PartSpec) -> dict[str, Tensor]:
             return fitted(context)._asdict()
 
-        return plan_fitted_prior(gan, PartSpec("core/gaussian"), "gaussian fit of the codes", fit)
+        part = PartSpec("core/gaussian")
+        return plan_fitted_prior(gan, part, "gaussian fit of the codes", fit, lambda n: full_cost(n, gan.code_size, 1))
 
     def noop_config(self) -> None:
         """None: no setting makes a fitted Gaussian N(0, I) for every autoencoder."""
@@ -105,6 +114,7 @@ class FittedGaussian(TransferStrategy):
         first: nn.Linear = gan.generator.first  # type: ignore[assignment]
         layer = name_of(first, gan.generator)
         how = "gaussian fit of the codes, folded"
+        refuse_costly(how, full_cost(1, gan.code_size, 1))
         edits = fold_affine(
             "generator", layer, first, how, lambda context: (fitted(context).scale, fitted(context).mean)
         )
@@ -114,10 +124,17 @@ class FittedGaussian(TransferStrategy):
             Edit("to_latent", "scale", "fitted", how, lambda context: fitted(context).scale.float()),
         ]
         required_tensors = {"generator": {f"{layer}.weight", f"{layer}.bias"}, "to_latent": {"mean", "scale"}}
-        return TransferPlan(gan, edits, to_latent=whitening, required_tensors=required_tensors)
+        costs = {how: lambda images: full_cost(images, gan.code_size, 1)}
+        return TransferPlan(gan, edits, to_latent=whitening, required_tensors=required_tensors, fit_costs=costs)
 
     def _plan_resized(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """z = mu + L_k e: the k directions in which codes vary most, or all d of them and k - d zeros."""
+        if isinstance(self.config.rank, int):
+            raise TransferError(
+                f"gaussian-prior: rank is {self.config.rank}, but {source.code_size} values a code become "
+                f"{gan.code_size} by the principal components of a full covariance",
+                "Leave rank out.",
+            )
         old, new = source.decoder.first, gan.generator.first
         linear = isinstance(old, nn.Linear) and isinstance(new, nn.Linear)
         if not linear or old.bias is None or new.bias is None or old.out_features != new.out_features:  # type: ignore[union-attr]

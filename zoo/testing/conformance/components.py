@@ -22,7 +22,7 @@ from zoo.testing.conformance.migration import MIGRATION_CHECKS
 from zoo.testing.conformance.watch import watching
 from zoo.types import PartSpec
 
-__all__ = ["COMPONENT_CHECKS", "Check", "imports_torch"]
+__all__ = ["COMPONENT_CHECKS", "SETTINGS_CHECKS", "Check", "imports_torch"]
 
 Check = Callable[[Any], None]
 
@@ -134,12 +134,15 @@ def imports_torch(*modules: str) -> bool:
     return done.returncode == 3
 
 
-COMPONENT_CHECKS: tuple[Check, ...] = (
+SETTINGS_CHECKS: tuple[Check, ...] = (
     plugin_and_config_modules_import_no_torch,
     config_survives_plain_data,
     the_config_is_immutable,
     unknown_settings_are_refused,
+    *MIGRATION_CHECKS,
+)
+COMPONENT_CHECKS: tuple[Check, ...] = (
+    *SETTINGS_CHECKS,
     the_constructor_takes_its_config_and_sizes_alone,
     building_touches_nothing_outside,
-    *MIGRATION_CHECKS,
 )

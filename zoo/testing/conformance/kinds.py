@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.errors import ConfigError
+from zoo.testing.conformance.autoencoders import AUTOENCODER_CHECKS, AutoencoderCase
 from zoo.testing.conformance.bottlenecks import BOTTLENECK_CHECKS, BottleneckCase
 from zoo.testing.conformance.cases import ComponentCase, DiscriminatorCase, EncoderCase, GeneratorCase
 from zoo.testing.conformance.components import Check
@@ -42,6 +43,7 @@ CONFORMANCE: dict[str, KindChecks] = {
     "encoder": KindChecks(ENCODER_CHECKS, EncoderCase, _SAMPLES),
     "generator": KindChecks(GENERATOR_CHECKS, GeneratorCase, _SAMPLES),
     "discriminator": KindChecks(DISCRIMINATOR_CHECKS, DiscriminatorCase, _SAMPLES),
+    "autoencoder": KindChecks(AUTOENCODER_CHECKS, AutoencoderCase),
     "bottleneck": KindChecks(BOTTLENECK_CHECKS, BottleneckCase, _BOTTLENECKS),
     "prior": KindChecks(PRIOR_CHECKS, PriorCase, _PRIORS),
     "transfer": KindChecks(TRANSFER_CHECKS, TransferCase),
@@ -59,6 +61,8 @@ def make_case(kind: str, id: str, case: Case) -> ComponentCase:
     sizes: dict[str, Any] = {name: as_code_shape(shape) for name, shape in shapes.items() if shape is not None}
     if case.data is not None:
         sizes["data"] = case.data
+    if case.files:
+        sizes["files"] = case.files
     known = {item.name for item in dataclasses.fields(make)}  # type: ignore[arg-type]
     if unknown := sizes.keys() - known:
         raise ConfigError(f"a case of the {kind} {id} has {min(unknown)}, and a {kind} is built without it")

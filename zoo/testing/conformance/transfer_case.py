@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from zoo import plugins
 from zoo._utils.seeds import stream
 from zoo.config import from_plain, to_plain
 from zoo.data.batches import Batches
@@ -22,7 +23,7 @@ from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.trainer import seeded_step
 from zoo.transfers.apply import apply
-from zoo.transfers.plan import TransferPlan
+from zoo.transfers.plan import FurtherSource, TransferPlan, TransferStrategy
 from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import DataSpec, PartLike, PartSpec
 
@@ -59,20 +60,30 @@ class TransferCase(ComponentCase):
         """The GAN to transfer into, with fresh weights."""
         return gan(like=self.source("meta"), seed=2, device=device)
 
+    def further(self, source: Autoencoder, part: PartSpec | None = None) -> dict[str, FurtherSource]:
+        """The source itself, in place of each further source that the strategy uses."""
+        strategy = cast(TransferStrategy, plugins.build("transfer", part or self.spec))
+        return dict.fromkeys(strategy.further, source)
+
     def attempt(self) -> None:
         """Plan on the meta device. Raises ConfigError if the strategy, or a part of the autoencoder, refuses."""
-        plan(self.source("meta"), self.gan("meta"), resolve_strategies([self.spec]))
+        self.planned(self.source("meta"), self.gan("meta"))
 
     def images(self) -> ImageSet:
         """64 images of noise, 48 of them to train on; with labels if the data has some."""
         return _images(self.data)
 
+    def planned(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
+        """The plan for `target`."""
+        return plan(source, target, resolve_strategies([part or self.spec]), self.further(source, part))
+
     def transferred(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
         """The plan, applied to `target`, which is changed in place."""
         images = self.images()
-        planned = plan(source, target, resolve_strategies([part or self.spec]))
-        rows = images.train
-        apply(planned, copy.deepcopy(source), lambda: images.batch(rows), lambda: images.conditions(rows))
+        planned = self.planned(source, target, part)
+        source = copy.deepcopy(source)
+        rows, further = images.train, self.further(source, part)
+        apply(planned, source, lambda: images.batch(rows), lambda: images.conditions(rows), further=further)
         return planned
 
 

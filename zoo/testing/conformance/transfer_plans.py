@@ -13,7 +13,6 @@ from zoo.testing.conformance.transfer_case import TransferCase, copied, same, st
 from zoo.testing.conformance.watch import watching
 from zoo.transfers.plan import Slot, Source, TransferPlan
 from zoo.transfers.report import nets_of, report_on
-from zoo.transfers.strategies import plan, resolve_strategies
 
 __all__ = ["PLAN_CHECKS"]
 
@@ -29,19 +28,19 @@ _PLANNED: dict[str, Callable[[TransferPlan], Any]] = {
 
 
 def slots_and_requires_have_the_right_types(case: TransferCase) -> None:
-    """`slots` is a frozenset of `Slot`s, `requires` one of `Source`s."""
+    """`slots` is a frozenset of `Slot`s, `requires` one of `Source`s, `further` a tuple of names."""
     strategy = case.build()
     for name, values, kind in (("slots", strategy.slots, Slot), ("requires", strategy.requires, Source)):
         assert isinstance(values, frozenset), f"{name} is a {type(values).__name__}, not a frozenset"
         wrong = [value for value in values if not isinstance(value, kind)]
         assert not wrong, f"{name} has {wrong[0]!r}, which is no {kind.__name__}"
+    assert isinstance(strategy.further, tuple), f"further is a {type(strategy.further).__name__}, not a tuple"
 
 
 def planning_reads_no_weight(case: TransferCase) -> None:
     """The report of a plan on the meta device is the same as on nets with weights."""
-    strategies = resolve_strategies([case.spec])
-    real = report_on(plan(case.source(), case.gan(), strategies), case.component, "")
-    meta = report_on(plan(case.source("meta"), case.gan("meta"), strategies), case.component, "")
+    real = report_on(case.planned(case.source(), case.gan()), case.component, "")
+    meta = report_on(case.planned(case.source("meta"), case.gan("meta")), case.component, "")
     assert real.rows == meta.rows, f"on meta it is another plan: {_different(real.rows, meta.rows)}"
 
 
@@ -49,7 +48,7 @@ def planning_twice_gives_the_same_plan(case: TransferCase) -> None:
     """Edits, frozen and required tensors, phases, recipe and notes are the same each time; planning has no side
     effect."""
     with watching() as notes:
-        first, second = (plan(case.source("meta"), case.gan("meta"), resolve_strategies([case.spec])) for _ in range(2))
+        first, second = (case.planned(case.source("meta"), case.gan("meta")) for _ in range(2))
     assert not notes, "; ".join(notes[:3])
     for name, read in _PLANNED.items():
         one, other = read(first), read(second)

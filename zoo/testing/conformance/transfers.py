@@ -27,7 +27,6 @@ from zoo.training.gan import GANTrainer
 from zoo.training.trainer import seeded_step
 from zoo.transfers.plan import Slot, TransferPlan, TransferStrategy
 from zoo.transfers.report import nets_of
-from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import PartSpec
 
 __all__ = ["TRANSFER_CHECKS"]
@@ -115,7 +114,7 @@ def a_saved_state_continues_to_the_bit(case: TransferCase) -> None:
     """After planning again, without applying, and loading a checkpoint, the next steps are bitwise equal."""
     trainer = trainer_of(case, case.transferred(case.source(), case.gan()))
     steps(trainer, 3)
-    planned = plan(case.source("meta"), case.gan(), resolve_strategies([case.spec]))
+    planned = case.planned(case.source("meta"), case.gan())
     resumed = trainer_of(case, planned)
     resumed.advance(24)  # as the training loop does, before the optimisers' state is restored
     for name, module in trainer.modules.items():
@@ -144,7 +143,8 @@ def equal_to_scratch(case: TransferCase, source: Autoencoder, part: PartSpec) ->
     steps(scratch, STEPS)
     steps(transferred, STEPS)
     strategy = cast(TransferStrategy, plugins.build("transfer", part))
-    wraps = strategy.plan(case.source("meta"), case.gan("meta")).wraps
+    meta = case.source("meta")
+    wraps = strategy.plan_from(meta, case.further(meta, part), case.gan("meta")).wraps
     for name in ("prior", "generator", "discriminator", "ema"):
         state = transferred.modules[name].state_dict()
         inner = wraps.get("generator" if name == "ema" else name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo_transfer.configs.ranges import MANY, check_ranges
+from zoo_transfer.configs.priors import FittedMixtureConfig
 
 __all__ = ["AutoencoderPriorConfig", "RandomEncoderConfig", "ScratchConfig", "ShuffledInitConfig"]
 
@@ -29,13 +29,5 @@ class ShuffledInitConfig:
 
 
 @dataclass(frozen=True)
-class AutoencoderPriorConfig:
+class AutoencoderPriorConfig(FittedMixtureConfig):
     """The mixture's settings, as in gmm-prior."""
-
-    components: int = 10
-    shrinkage: float = 0.1
-    ridge: float = 1e-4
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        check_ranges(self, components=(1, 1000), shrinkage=(0, 1), ridge=(1e-12, MANY))

@@ -137,6 +137,6 @@ def derived_from(cards: Sequence[Card]) -> dict[str, tuple[str, ...]]:
     derived: dict[str, tuple[str, ...]] = {}
     for card in cards:
         lineage = card.manifest.lineage if card.manifest else None
-        if lineage and lineage.source:
-            derived[lineage.source.name] = (*derived.get(lineage.source.name, ()), card.entry.name)
+        for name in dict.fromkeys(origin.name for origin in lineage.origins) if lineage else ():
+            derived[name] = (*derived.get(name, ()), card.entry.name)
     return derived
