@@ -19,7 +19,7 @@ from zoo.testing.conformance.plugin import check_plugin
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.plan import TransferPlan
-from zoo.types import Condition, DataSpec, Event
+from zoo.types import Condition, DataSpec, Event, PartSpec
 
 CONFIG = """
     from dataclasses import dataclass
@@ -195,6 +195,24 @@ def test_micro_batches_get_the_classes_of_their_rows(images: ImageSet) -> None:
         states.append(trainer.gan.generator.state_dict())
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_batch_norm_is_recalibrated_on_codes_of_the_classes_in_their_shares(images: ImageSet) -> None:
+    source = zoo.autoencoder("mlp", "mlp", data=images.spec, code_shape=4)
+    gan = zoo.gan(PartSpec("mlp", {"norm": "batch"}), "mlp", prior="shifted", like=source)
+    first = next(name for name, part in gan.generator.named_modules() if isinstance(part, torch.nn.BatchNorm1d))
+    moved = zoo.transfer(source, gan, "recalibrated-norm", data=images).gan
+    mean = moved.generator.get_submodule(first).running_mean
+    assert gan.generator.first is not None
+    expected = gan.generator.first(torch.full((4,), 0.25))  # a quarter of the images is of class 1, whose codes are 1
+    torch.testing.assert_close(mean, expected.detach(), atol=0.1, rtol=0)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_conditional_decoder_is_refused(images: ImageSet) -> None:
+    with pytest.raises(CompositionError, match=r"generator classes/picture takes a class .* a decoder gets none"):
+        zoo.autoencoder("mlp", "picture", data=images.spec, code_shape=4)
 
 
 @pytest.mark.usefixtures("plugin")
