@@ -200,7 +200,7 @@ import zoo
 from zoo import plugins
 for offer in plugins.components("generator"):
     if offer.component.name == offer.plugin.name:
-        zoo.autoencoder(encoder=offer.id, generator=offer.id, shape=(1, 16, 16), code_shape=4)
+        zoo.autoencoder(encoder=offer.id, decoder=offer.id, shape=(1, 16, 16), code_shape=4)
         zoo.gan(generator=offer.id, discriminator=offer.id, shape=(1, 16, 16), code_shape=4)
         print(offer.plugin.name)
 try:

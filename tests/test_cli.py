@@ -34,7 +34,7 @@ def run(capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
     return call
 
 
-TINY = ("--encoder", "dcgan", "--generator", "dcgan", "--set", "encoder.width=4", "--set", "generator.width=4")
+TINY = ("--encoder", "dcgan", "--decoder", "dcgan", "--set", "encoder.width=4", "--set", "decoder.width=4")
 
 
 def test_the_whole_path_by_commands(run, images_file: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

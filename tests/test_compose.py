@@ -119,7 +119,7 @@ def test_the_founding_nets_are_built_layer_by_layer() -> None:
     assert recipe.gan is not None
     data = DataSpec((1, 28, 28), 0.0, 1.0)
     section = recipe.autoencoder
-    model = zoo.autoencoder(section.encoder, section.generator, bottleneck=section.bottleneck, code_shape=64, data=data)
+    model = zoo.autoencoder(section.encoder, section.decoder, bottleneck=section.bottleneck, code_shape=64, data=data)
     gan = zoo.gan(recipe.gan.generator, recipe.gan.discriminator, code_shape=64, data=data)
 
     def layers(module: nn.Module) -> list[str]:

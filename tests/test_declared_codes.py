@@ -140,3 +140,55 @@ def test_the_kit_builds_a_generator_with_the_shape_that_it_declares() -> None:
     verdict = check_plugin("codes", "doubling")
     assert verdict.passed, [(result.check, result.error) for result in verdict.failures]
     assert [refusal.case for refusal in verdict.refusals] == ["codes/doubling()-7"]
+
+
+ENCODER_PLUGIN = """
+    from zoo.plugin import Component, hook
+    ZOO_API = 2
+    @hook
+    def zoo_components():
+        return [Component("encoder", "moments", "NAME_net:Moments", "NAME_config:Config", "names its bottleneck")]
+"""
+ENCODER_CONFIG = """
+    from dataclasses import dataclass
+    from zoo.plugin import PartSpec
+    @dataclass(frozen=True)
+    class Config:
+        names: str = "linear"
+        def bottleneck(self):
+            return PartSpec(self.names) if self.names else 3
+"""
+ENCODER_NET = """
+    from torch import nn
+    from zoo.plugin import Encoder, Features
+    class Moments(Encoder):
+        def __init__(self, config, data):
+            super().__init__()
+            self.data, self.stage_channels, self.embedding_shape = data, (4,), (4,)
+            self.map = nn.Linear(data.size, 4)
+        def features(self, x):
+            embedding = self.map(x.flatten(1))
+            return Features(embedding, (embedding,))
+        def forward(self, x):
+            return self.features(x).embedding
+"""
+
+
+def test_an_encoder_may_name_its_bottleneck(site: Site) -> None:  # noqa: F811
+    site.add("moments", ENCODER_PLUGIN, config=ENCODER_CONFIG, net=ENCODER_NET)
+    model = zoo.autoencoder("moments", "mlp", shape=(1, 8, 8), code_shape=4)
+    assert model.specs["bottleneck"].component == "core/linear"
+    model = zoo.autoencoder("moments", "mlp", shape=(1, 8, 8), code_shape=4, bottleneck="identity")
+    assert model.specs["bottleneck"].component == "core/identity"
+    assert zoo.autoencoder("mlp", "mlp", shape=(1, 8, 8)).specs["bottleneck"].component == "core/gaussian"
+    with pytest.raises(PluginError, match="its `bottleneck` gave a int"):
+        zoo.autoencoder(PartSpec("moments", {"names": ""}), "mlp", shape=(1, 8, 8))
+
+
+def test_a_recipe_of_an_earlier_version_calls_the_decoder_generator() -> None:
+    from zoo.training.recipe import recipe_from_plain
+
+    plain = {"data": {"source": "mnist5k"}, "autoencoder": {"encoder": "mlp", "generator": "dcgan", "latent_dim": 8}}
+    section = recipe_from_plain(plain, "it").autoencoder
+    assert section is not None
+    assert (section.decoder, section.code_shape) == ("dcgan", (8,))

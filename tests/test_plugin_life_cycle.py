@@ -314,7 +314,7 @@ def test_a_faulty_component_names_its_owner_and_leaves_the_others_alone(site: Si
     modules = {"config": config} | ({"net": net} if net else {})
     site.add("faulty", GOOD, **modules)
     with pytest.raises(PluginError) as caught:
-        zoo.autoencoder(encoder="faulty/tiny", generator="dcgan", shape=(1, 8, 8))
+        zoo.autoencoder(encoder="faulty/tiny", decoder="dcgan", shape=(1, 8, 8))
     assert cause in caught.value.message
     assert "faulty/tiny" in caught.value.message
     assert found("faulty").ready
@@ -378,8 +378,10 @@ def test_a_part_of_another_shape_than_declared_is_refused_when_composing(site: S
     kind, net, cause = PARTS[part]
     imports = "import torch\nfrom torch import nn\nfrom zoo.plugin import DiscriminatorOutput, Posterior\n"
     site.add("faulty", GOOD.replace('"encoder"', repr(kind)), net=imports + dedent(net), config=CONFIG)
-    compose, others = (zoo.autoencoder, ()) if kind == "bottleneck" else (zoo.gan, ("discriminator",))
-    chosen: dict[str, Any] = dict.fromkeys(("generator", *others), "dcgan") | {kind: "faulty/tiny"}
+    compose, others = (
+        (zoo.autoencoder, ("decoder",)) if kind == "bottleneck" else (zoo.gan, ("generator", "discriminator"))
+    )
+    chosen: dict[str, Any] = dict.fromkeys(others, "dcgan") | {kind: "faulty/tiny"}
     with pytest.raises(PluginError) as caught:
         compose(**chosen, shape=(1, 8, 8), code_shape=4)
     assert cause in caught.value.message
@@ -389,7 +391,7 @@ def test_a_part_of_another_shape_than_declared_is_refused_when_composing(site: S
 def test_the_sound_sample_composes(site: Site) -> None:
     """The faults above are what fails, not what they were made from."""
     site.add("sound", GOOD, net=NET, config=CONFIG)
-    assert zoo.autoencoder(encoder="tiny", generator="dcgan", shape=(1, 8, 8)).encoder.embedding_shape == (64,)
+    assert zoo.autoencoder(encoder="tiny", decoder="dcgan", shape=(1, 8, 8)).encoder.embedding_shape == (64,)
 
 
 def test_a_strategy_objective_or_metric_that_lacks_its_methods_is_refused(site: Site) -> None:
@@ -437,7 +439,7 @@ def test_an_ambiguous_short_name_lists_the_full_ids(site: Site) -> None:
 def test_a_misspelt_setting_offers_the_right_one(site: Site) -> None:
     site.add("sound", GOOD, net=NET, config=CONFIG)
     with pytest.raises(ConfigError, match="has no setting 'widht'") as caught:
-        zoo.autoencoder(encoder={"component": "tiny", "config": {"widht": 8}}, generator="dcgan", shape=(1, 8, 8))
+        zoo.autoencoder(encoder={"component": "tiny", "config": {"widht": 8}}, decoder="dcgan", shape=(1, 8, 8))
     assert "width" in caught.value.hint
 
 

@@ -20,7 +20,7 @@ from zoo.release.folder import read_manifest
 from zoo.release.manifest import manifest_bytes
 from zoo.testing import EncoderCase
 from zoo.testing.conformance.migration import MIGRATION_CHECKS
-from zoo.types import DataSpec
+from zoo.types import DataSpec, PartSpec
 
 PLUGIN = """
     from zoo.plugin import Component, hook
@@ -284,3 +284,17 @@ def test_the_kit_accepts_a_sound_migration(shelf: Shelf) -> None:
     shelf.install("0.2.0", setting="channels", more='migrate="MODULE_config:migrate"')
     for check in MIGRATION_CHECKS:
         check(EncoderCase("fastgan/small", {}, DataSpec(SHAPE)))
+
+
+def test_a_release_whose_discriminator_is_an_autoencoder_of_flat_codes_still_loads() -> None:
+    """Version 0.1.0 of zoo-transfer called the code's shape `latent_dim`."""
+    config = {
+        "encoder": {"component": "mlp/mlp", "config": {"widths": [4]}},
+        "bottleneck": {"component": "core/linear", "config": {}},
+        "decoder": {"component": "mlp/mlp", "config": {"widths": [4]}},
+        "latent_dim": 6,
+        "norm": "l1",
+    }
+    part = plugins.current("discriminator", PartSpec("transfer/energy", config), "zoo-transfer==0.1.0")
+    assert part.config["code_shape"] == [6]
+    assert "latent_dim" not in part.config

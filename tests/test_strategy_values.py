@@ -321,10 +321,10 @@ class _DiscriminatorLog:
     def __init__(self, trainer: GANTrainer) -> None:
         self.shown: list[Tensor] = []
         self.logits: list[Tensor] = []
-        original: Callable[[Tensor], DiscriminatorOutput] = trainer._discriminate
+        original: Callable[[Tensor, Tensor | None], DiscriminatorOutput] = trainer._discriminate
 
-        def logged(x: Tensor) -> DiscriminatorOutput:
-            output = original(x)
+        def logged(x: Tensor, condition: Tensor | None) -> DiscriminatorOutput:
+            output = original(x, condition)
             self.shown.append(x.detach().clone())
             self.logits.append(output.logits.detach())
             return output
@@ -339,7 +339,7 @@ def test_real_and_generated_images_of_a_step_get_one_draw(objective: str, images
     trainer = make_trainer(transfer(images, "scratch"), images, **settings)
     rows = images.train[:8]
     weight = next(trainer.gan.generator.parameters())
-    trainer._generate = lambda z: images.batch(rows) + 0.0 * weight.sum()
+    trainer._generate = lambda z, condition: images.batch(rows) + 0.0 * weight.sum()
     log = _DiscriminatorLog(trainer)
     trainer.step(rows, 0)
     assert torch.equal(log.shown[0], log.shown[1])

@@ -146,7 +146,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         model = timm.create_model("resnet10t")
-    file = tmp_path / "model.safetensors"
+    file = tmp_path / "snapshots" / ("c" * 40) / "model.safetensors"
+    file.parent.mkdir(parents=True)
     safetensors.torch.save_file(model.state_dict(), file)
     asked: list[str] = []
 
@@ -201,6 +202,10 @@ def test_a_release_of_pretrained_weights_loads_and_trains_on_without_fetching(hu
     zoo.resume(tmp_path / "run")
     assert len(hub) == 1
     assert pair.manifest.parts["encoder"].config["pretrained"] == "c3_in1k"
+    (origin,) = pair.manifest.pretrained
+    assert (origin.repository, origin.commit) == ("timm/resnet10t.c3_in1k", "c" * 40)
+    card = (tmp_path / "release" / "README.md").read_text("utf-8")
+    assert "timm/resnet10t.c3_in1k" in card.partition("---\n\n")[0]  # base_model
     x = torch.rand(2, 3, 32, 32)
     assert torch.equal(pair.autoencoder.encode(x), run.autoencoder.encode(x))  # type: ignore[union-attr]
 

@@ -120,6 +120,8 @@ if TYPE_CHECKING:
     )
     from zoo.networks.utils import evaluating as evaluating
     from zoo.plugins import (
+        DeclaresCode as DeclaresCode,
+        NamesBottleneck as NamesBottleneck,
         RegisteredComponent as RegisteredComponent,
         components as components,
         config_class as config_class,

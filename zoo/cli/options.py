@@ -19,6 +19,7 @@ __all__ = [
     "data",
     "device",
     "json_option",
+    "labels",
     "open_model",
     "out_option",
     "parse_settings",
@@ -71,6 +72,9 @@ settings = click.option(
 track = click.option(
     "--track", multiple=True, metavar="PLUGIN", help="Send the events to it too: tensorboard, trackio."
 )
+labels = click.option(
+    "--labels", type=click.Choice(["auto", "off"]), help="Whether the images' labels become classes; auto by default."
+)
 strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 
 
@@ -111,7 +115,7 @@ def component(flag: str, kind: str, help: str) -> Option:
 
 def running(command: Command) -> Command:
     """What the commands that train share, in the order of help."""
-    for option in (quiet_option, json_option, seed, track, strict, device, settings):
+    for option in (quiet_option, json_option, seed, track, strict, labels, device, settings):
         command = option(command)
     return command
 

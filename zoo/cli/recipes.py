@@ -16,7 +16,7 @@ from zoo.transfers.parse import parse_strategy
 
 __all__ = ["recipe_from_options"]
 
-_PARTS = {"autoencoder": ("encoder", "generator", "bottleneck"), "gan": ("generator", "discriminator")}
+_PARTS = {"autoencoder": ("encoder", "decoder", "bottleneck"), "gan": ("generator", "discriminator")}
 _TRAINING = {"autoencoder": AutoencoderTraining, "gan": AdversarialTraining}
 _LOSSES = ("objective", "regulariser")
 
@@ -65,10 +65,11 @@ def _flag(given: Mapping[str, Any]) -> str:
 
 def _data(given: dict[str, Any]) -> DataConfig:
     """The images that --data and its options name; they are removed from the given options."""
-    source, shape, strict = given.pop("data", None), given.pop("shape", None), given.pop("strict", False)
+    source, shape = given.pop("data", None), given.pop("shape", None)
+    strict, labels = given.pop("strict", False), given.pop("labels", "auto")
     if source is None:
         raise ConfigError("no images given", "Say --data with a data set's name, a folder or an .npz.")
-    return DataConfig(source, shape=shape, strict=strict)
+    return DataConfig(source, shape=shape, strict=strict, labels=labels)
 
 
 def _further(texts: Sequence[str]) -> dict[str, dict[str, str]]:

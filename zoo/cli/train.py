@@ -21,7 +21,8 @@ __all__ = ["release", "resume", "train", "transfer"]
 )
 @options.out_option
 @options.component("--encoder", "encoder", "The autoencoder's encoder.")
-@options.component("--generator", "generator", "The decoder of an autoencoder, the generator of a GAN.")
+@options.component("--decoder", "generator", "The autoencoder's decoder.")
+@options.component("--generator", "generator", "The GAN's generator.")
 @options.component("--discriminator", "encoder", "The GAN's discriminator: any encoder, or a discriminator component.")
 @options.component("--bottleneck", "bottleneck", "What makes a code of the embedding.")
 @options.code_shape

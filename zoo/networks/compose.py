@@ -37,34 +37,38 @@ __all__ = [
     "gan",
 ]
 
+_BOTTLENECK = "core/gaussian"
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
 def autoencoder(
     encoder: PartLike = "dcgan",
-    generator: PartLike | None = None,
+    decoder: PartLike | None = None,
     *,
-    bottleneck: PartLike = "core/gaussian",
+    bottleneck: PartLike | None = None,
     shape: tuple[int, ...] | None = None,
     code_shape: CodeShape | None = None,
     data: DataSpec | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> Autoencoder:
-    """Compose an autoencoder; `generator` is its decoder (by default the one with the encoder's name).
+    """Compose an autoencoder; `decoder` is a generator component, by default the one with the encoder's name.
 
-    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. `code_shape` 64 means `(64,)`;
-    by default it is the shape that the generator declares, or else 64. Weights are fresh, from `seed`, unless a part's
-    settings ask for pretrained ones. Raises UnknownName, ConfigError, CompositionError or PluginError before any weight
-    is initialised.
+    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. `code_shape` 64 means `(64,)`; by
+    default it is the shape that the decoder declares, or else 64. `bottleneck` is by default the one that the encoder
+    names, or else core/gaussian. Weights are fresh, from `seed`, unless a part's settings ask for pretrained ones.
+    Raises UnknownName, ConfigError, CompositionError or PluginError before any weight is initialised.
 
-    >>> zoo.autoencoder(encoder="mlp", generator="dcgan", shape=(1, 32, 32), code_shape=64)  # doctest: +SKIP
+    >>> zoo.autoencoder(encoder="mlp", decoder="dcgan", shape=(1, 32, 32), code_shape=64)  # doctest: +SKIP
     """
     encoder = as_part(encoder)
     specs = {
         "encoder": plugins.normalise("encoder", encoder),
-        "bottleneck": plugins.normalise("bottleneck", as_part(bottleneck)),
-        "decoder": plugins.normalise("generator", as_part(generator or encoder.component)),
+        "bottleneck": plugins.normalise(
+            "bottleneck", as_part(bottleneck or plugins.declared_bottleneck(encoder) or _BOTTLENECK)
+        ),
+        "decoder": plugins.normalise("generator", as_part(decoder or encoder.component)),
     }
     data = _data(shape, data)
     codes = choose_code_shape(specs["decoder"], data, code_shape)

@@ -14,6 +14,7 @@ from zoo.plugins.lookup import (
     components as components,
     config_class as config_class,
     configure as configure,
+    declared_bottleneck as declared_bottleneck,
     declared_code_shape as declared_code_shape,
     discriminator_kind as discriminator_kind,
     find_component as find_component,
@@ -28,6 +29,7 @@ from zoo.plugins.types import (
     CORE as CORE,
     DeclaresCode as DeclaresCode,
     Host as Host,
+    NamesBottleneck as NamesBottleneck,
     Plugin as Plugin,
     RegisteredComponent as RegisteredComponent,
 )

@@ -16,14 +16,15 @@ from zoo.errors import ConfigError, PluginError, UnknownName, ZooError, near
 from zoo.plugins.failures import component_error, one_line, repair
 from zoo.plugins.install import install_command
 from zoo.plugins.loading import host, plugins
-from zoo.plugins.types import BUNDLED, DeclaresCode, RegisteredComponent
-from zoo.types import KINDS, DataSpec, PartSpec, as_code_shape
+from zoo.plugins.types import BUNDLED, DeclaresCode, NamesBottleneck, RegisteredComponent
+from zoo.types import KINDS, DataSpec, PartLike, PartSpec, as_code_shape
 
 __all__ = [
     "build",
     "components",
     "config_class",
     "configure",
+    "declared_bottleneck",
     "declared_code_shape",
     "discriminator_kind",
     "find_component",
@@ -154,6 +155,20 @@ def fresh(kind: str, spec: PartSpec) -> PartSpec:
     `fresh()`, which resets them."""
     registered, settings = configure(kind, spec)
     return PartSpec(registered.id, to_plain(settings.fresh())) if hasattr(settings, "fresh") else spec
+
+
+def declared_bottleneck(spec: PartSpec) -> PartLike | None:
+    """The bottleneck that an encoder's settings name, see `NamesBottleneck`; None if they name none. Raises
+    UnknownName, ConfigError or PluginError."""
+    registered, settings = configure("encoder", spec)
+    if not isinstance(settings, NamesBottleneck) or not callable(settings.bottleneck):  # a setting may have this name
+        return None
+    named: Any = settings.bottleneck()
+    if not isinstance(named, str | PartSpec):
+        raise component_error(
+            registered, f"its `bottleneck` gave a {type(named).__name__}, not a part", registered.component.config
+        )
+    return named
 
 
 def declared_code_shape(spec: PartSpec, data: DataSpec) -> tuple[int, ...] | None:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from zoo.types import Component, DataSpec
+from zoo.types import Component, DataSpec, PartLike
 
-__all__ = ["BUNDLED", "CORE", "DeclaresCode", "Host", "Plugin", "RegisteredComponent"]
+__all__ = ["BUNDLED", "CORE", "DeclaresCode", "Host", "NamesBottleneck", "Plugin", "RegisteredComponent"]
 
 BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-trackers", "zoo-transfer")
 """The distributions to suggest if no installed plugin offers a kind of component."""
@@ -74,6 +74,15 @@ class DeclaresCode(Protocol):
 
     def code_shape(self, data: DataSpec) -> tuple[int, ...]:
         """The shape of its codes, `(d,)` or `(c, h, w)`. Raises CompositionError if it cannot make such data."""
+
+
+@runtime_checkable
+class NamesBottleneck(Protocol):
+    """The config of an encoder that goes with one bottleneck, such as a pretrained one: another one would put a layer
+    of random weights behind it."""
+
+    def bottleneck(self) -> PartLike:
+        """The bottleneck that is used unless the user names another one."""
 
 
 @dataclass(frozen=True, slots=True)

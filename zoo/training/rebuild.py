@@ -102,8 +102,8 @@ def images_of(data: DataConfig) -> ImageSet:
 def _autoencoder_of(section: AutoencoderSection, data: DataSpec) -> Autoencoder:
     specs = {
         "encoder": as_part(section.encoder),
-        "bottleneck": as_part(section.bottleneck),
-        "decoder": _required_part(section.generator),
+        "bottleneck": _required_part(section.bottleneck),
+        "decoder": _required_part(section.decoder),
     }
     if section.code_shape is None:
         raise _incomplete()

@@ -44,8 +44,13 @@ __all__ = [
 
 _RENAMED = {"judge": "discriminate"}
 """Tables by the name that earlier versions gave them."""
-_CODES = (("autoencoder",), ("gan",), ("transfer", "structure"))
-"""The tables with a `code_shape`, which was called `latent_dim` when codes were flat."""
+_RENAMED_KEYS = (
+    (("autoencoder",), "latent_dim", "code_shape"),
+    (("gan",), "latent_dim", "code_shape"),
+    (("transfer", "structure"), "latent_dim", "code_shape"),
+    (("autoencoder",), "generator", "decoder"),
+)
+"""Keys of earlier versions: the table, the old name, and the name of today."""
 
 _MOST_THREADS = 1_024
 _FIGURES = ("kid", "fid", "precision", "recall")
@@ -142,14 +147,14 @@ class AdversarialTraining:
 
 @dataclass(frozen=True)
 class AutoencoderSection:
-    """The parts of an autoencoder; `generator` is its decoder, and `code_shape` by default the one that it declares, or
-    64. With a `source`, a release's name or folder, training goes on from its weights and the parts are its own; a run
-    keeps which release that was. `trained_by` is the recipe of the run whose autoencoder this one continues, if zoo
-    trained it."""
+    """The parts of an autoencoder; its `decoder` is a generator component, `bottleneck` by default the one that the
+    encoder names, or core/gaussian, and `code_shape` the one that the decoder declares, or 64. With a `source`, a
+    release's name or folder, training goes on from its weights and the parts are its own; a run keeps which release
+    that was. `trained_by` is the recipe of the run whose autoencoder this one continues, if zoo trained it."""
 
     encoder: PartLike = "dcgan"
-    generator: PartLike | None = None
-    bottleneck: PartLike = "core/gaussian"
+    decoder: PartLike | None = None
+    bottleneck: PartLike | None = None
     code_shape: CodeShape | None = None
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
     source: str | None = None
@@ -375,20 +380,20 @@ def recipe_from_plain(values: Mapping[str, Any], owner: str) -> Recipe:
         if old in renamed and new not in renamed:
             warnings.warn(f"{owner}: [{old}] is now called [{new}]", FutureWarning, stacklevel=2)
             renamed[new] = renamed.pop(old)
-    for path in _CODES:
-        renamed = _with_code_shape(renamed, path)
+    for path, old, new in _RENAMED_KEYS:
+        renamed = _with_renamed_key(renamed, path, old, new)
     return from_plain(Recipe, renamed, owner)
 
 
-def _with_code_shape(values: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
-    """The values with `latent_dim` of the table at `path` as its `code_shape`."""
+def _with_renamed_key(values: Mapping[str, Any], path: tuple[str, ...], old: str, new: str) -> dict[str, Any]:
+    """The values with the key `old` of the table at `path` as `new`. A code of n values has the shape [n]."""
     table = values.get(path[0]) if path else None
     if isinstance(table, Mapping):
-        return {**values, path[0]: _with_code_shape(table, path[1:])}
-    if path or "latent_dim" not in values:
+        return {**values, path[0]: _with_renamed_key(table, path[1:], old, new)}
+    if path or old not in values:
         return dict(values)
-    others = {key: value for key, value in values.items() if key != "latent_dim"}
-    return others | {"code_shape": [values["latent_dim"]]}
+    others = {key: value for key, value in values.items() if key != old}
+    return others | {new: [values[old]] if new == "code_shape" else values[old]}
 
 
 def write_recipe(recipe: Recipe) -> bytes:

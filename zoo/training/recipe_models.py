@@ -18,7 +18,7 @@ def compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, 
     """The section's autoencoder with fresh weights."""
     return autoencoder(
         section.encoder,
-        section.generator,
+        section.decoder,
         bottleneck=section.bottleneck,
         code_shape=section.code_shape,
         data=data,
@@ -53,12 +53,12 @@ def pretrained(section: AutoencoderSection) -> Autoencoder | None:
             f"That was {section.origin.name} {section.origin.version}, {section.origin.manifest[:19]}...",
         )
     defaults = AutoencoderSection()
-    for role, field in (("encoder", "encoder"), ("decoder", "generator"), ("bottleneck", "bottleneck")):
-        named = getattr(section, field)
-        if named != getattr(defaults, field) and as_part(named) != model.specs[role]:
+    for role in ("encoder", "decoder", "bottleneck"):
+        named = getattr(section, role)
+        if named != getattr(defaults, role) and as_part(named) != model.specs[role]:
             raise ConfigError(
-                f"[autoencoder] names the {field} {as_part(named).component}, and goes on from {section.source}, whose "
-                f"{field} is another {model.specs[role].component}",
+                f"[autoencoder] names the {role} {as_part(named).component}, and goes on from {section.source}, whose "
+                f"{role} is another {model.specs[role].component}",
                 "Leave it out: the parts are the source's own.",
             )
     return model

@@ -24,7 +24,7 @@ def with_base() -> Iterable[Case]:
 
 def energy() -> Iterable[Case]:
     """An autoencoder as the discriminator, with both norms."""
-    parts = {"encoder": _net(), "bottleneck": {"component": "linear"}, "decoder": _net(), "code_shape": 4}
+    parts = {"encoder": _net(), "bottleneck": {"component": "linear"}, "decoder": _net(), "code_shape": [4]}
     return [Case({**parts, "norm": norm}, _DATA) for norm in ("l1", "l2")]
 
 

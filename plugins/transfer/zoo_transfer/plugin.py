@@ -66,6 +66,9 @@ _CASES: dict[tuple[Kind, str], str] = {
 }
 """The function in the module `cases` that gives a component's cases, by kind and name."""
 
+_MIGRATIONS: dict[tuple[Kind, str], str] = {("discriminator", "energy"): "energy"}
+"""The function in the module `migrations` that translates a component's settings of earlier versions."""
+
 
 @hook
 def zoo_components() -> Iterable[Component]:
@@ -77,6 +80,7 @@ def zoo_components() -> Iterable[Component]:
             f"zoo_transfer.{target}",
             f"zoo_transfer.configs.{_config(target, module)}",
             summary,
+            migrate=f"zoo_transfer.migrations:{_MIGRATIONS[kind, name]}" if (kind, name) in _MIGRATIONS else "",
             cases=f"zoo_transfer.cases:{_CASES[kind, name]}" if (kind, name) in _CASES else "",
         )
         for kind, rows in _COMPONENTS.items()
