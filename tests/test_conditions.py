@@ -15,10 +15,11 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import CompositionError, ConfigError, TransferError
 from zoo.networks.gan import GAN
+from zoo.testing.conformance.plugin import check_plugin
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.plan import TransferPlan
-from zoo.types import Condition, DataSpec, Event
+from zoo.types import Condition, DataSpec, Event, PartSpec
 
 CONFIG = """
     from dataclasses import dataclass
@@ -194,6 +195,34 @@ def test_micro_batches_get_the_classes_of_their_rows(images: ImageSet) -> None:
         states.append(trainer.gan.generator.state_dict())
     for name, value in states[0].items():
         torch.testing.assert_close(value, states[1][name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_batch_norm_is_recalibrated_on_codes_of_the_classes_in_their_shares(images: ImageSet) -> None:
+    source = zoo.autoencoder("mlp", "mlp", data=images.spec, code_shape=4)
+    gan = zoo.gan(PartSpec("mlp", {"norm": "batch"}), "mlp", prior="shifted", like=source)
+    first = next(name for name, part in gan.generator.named_modules() if isinstance(part, torch.nn.BatchNorm1d))
+    moved = zoo.transfer(source, gan, "recalibrated-norm", data=images).gan
+    mean = moved.generator.get_submodule(first).running_mean
+    assert gan.generator.first is not None
+    expected = gan.generator.first(torch.full((4,), 0.25))  # a quarter of the images is of class 1, whose codes are 1
+    torch.testing.assert_close(mean, expected.detach(), atol=0.1, rtol=0)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_conditional_decoder_is_refused(images: ImageSet) -> None:
+    with pytest.raises(CompositionError, match=r"generator classes/picture takes a class .* a decoder gets none"):
+        zoo.autoencoder("mlp", "picture", data=images.spec, code_shape=4)
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize("component", ["picture", "projection", "shifted"])
+def test_the_kit_asks_for_cases_of_a_conditional_component(component: str) -> None:
+    """Its own cases have no labels."""
+    (failure,) = check_plugin("classes", component).failures
+    assert failure.check == "at least one check runs"
+    assert "classes" in failure.error or "no data with labels" in failure.error
+    assert "give its record cases" in failure.error
 
 
 @pytest.mark.usefixtures("plugin")

@@ -4,6 +4,7 @@ opened. `.ci/strangers.py` does it with wheels, a Hub and other environments."""
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (site, *folders))))
         forget()
         yield
+    for name in [name for name in sys.modules if name.partition(".")[0] in {f"zoo_{plugin}" for plugin in PLUGINS}]:
+        del sys.modules[name]
     forget()
 
 
@@ -65,7 +68,13 @@ def needs(plugin: str) -> None:
 
 @pytest.mark.parametrize(
     ("plugin", "component"),
-    [("fastgan", "siren"), ("classes", "projection"), ("classes", "per-class"), ("vae", "moments")],
+    [
+        ("fastgan", "siren"),
+        ("classes", "joined"),
+        ("classes", "projection"),
+        ("classes", "per-class"),
+        ("vae", "moments"),
+    ],
 )
 def test_a_component_passes_the_checks(plugin: str, component: str) -> None:
     needs(plugin)

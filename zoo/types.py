@@ -231,9 +231,8 @@ class Case:
     `config` are its settings as plain data; one of a family has the setting `name`. `data` is what a network is built
     for; a conditional network or prior gets the labels that it describes. `code_shape` is the shape of the codes of a
     generator, bottleneck or prior, `embedding_shape` that of a bottleneck's embeddings. None stands for the checks' own
-    default, for the codes of a generator for the shape that it declares.
-    `files="package.module:function"` writes a small pretrained autoencoder into a folder, for a component of the kind
-    `autoencoder`.
+    default, for the codes of a generator for the shape that it declares. `files="package.module:function"` writes a
+    small pretrained autoencoder into a folder, for a component of the kind `autoencoder`.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)

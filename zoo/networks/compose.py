@@ -149,7 +149,7 @@ def build_autoencoder(
             bottleneck, embedding, code_shape, f"bottleneck {specs['bottleneck'].component}", shapes=shapes
         )
         decoder = build_part("generator", specs["decoder"], "decoder", data, code_shape, seed=seed, device=device)
-        checks.check_generator(decoder, data, code_shape, f"generator {specs['decoder'].component}", shapes=shapes)
+        checks.check_decoder(decoder, data, code_shape, f"generator {specs['decoder'].component}", shapes=shapes)
         return Autoencoder(encoder, bottleneck, decoder, specs)
 
     composed = assemble("meta")

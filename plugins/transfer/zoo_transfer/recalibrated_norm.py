@@ -8,7 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo.plugin import GAN, Autoencoder, TransferPlan, TransferStrategy, edit_each, memoize, stream
+from zoo.plugin import (
+    GAN,
+    ApplyContext,
+    Autoencoder,
+    TransferPlan,
+    TransferStrategy,
+    condition_arguments,
+    edit_each,
+    memoize,
+    stream,
+)
 from zoo_transfer.configs.weights import RecalibratedNormConfig
 
 __all__ = ["RecalibratedNorm", "measure_statistics"]
@@ -36,9 +46,12 @@ class RecalibratedNorm(TransferStrategy):
             return TransferPlan(gan)
         if not names:
             return TransferPlan(gan, notes=["recalibrated-norm: the generator has no batch norm"])
-        fitted = memoize(
-            lambda context: measure_statistics(context.nets["generator"], context.nets["prior"], self.config)
-        )
+
+        def measure(context: ApplyContext) -> dict[str, Tensor]:
+            conditions = gan.conditions(self.config.batches * self.config.batch, self.config.seed)
+            return measure_statistics(context.nets["generator"], context.nets["prior"], conditions, self.config)
+
+        fitted = memoize(measure)
         tensors = [f"{name}.{key}" for name in names for key in ("running_mean", "running_var", "num_batches_tracked")]
         edits = edit_each("generator", tensors, "fitted", "batch norm recalibrated on the prior", fitted)
         return TransferPlan(gan, edits, required_tensors={"generator": set(tensors)})
@@ -49,8 +62,11 @@ class RecalibratedNorm(TransferStrategy):
 
 
 @torch.no_grad()
-def measure_statistics(generator: nn.Module, prior: nn.Module, config: RecalibratedNormConfig) -> dict[str, Tensor]:
-    """The state dict of a copy of the generator whose statistics are plain averages over batches of the prior."""
+def measure_statistics(
+    generator: nn.Module, prior: nn.Module, conditions: Tensor | None, config: RecalibratedNormConfig
+) -> dict[str, Tensor]:
+    """The state dict of a copy of the generator whose statistics are plain averages over batches of the prior, with a
+    condition of each code if one of both takes it."""
     copied = copy.deepcopy(generator).eval()
     for part in copied.modules():
         if isinstance(part, _BatchNorm):
@@ -59,8 +75,10 @@ def measure_statistics(generator: nn.Module, prior: nn.Module, config: Recalibra
             part.train()
     rng = stream(config.seed, "recalibrated-norm")
     device = next(copied.parameters()).device
-    for _ in range(config.batches):
-        copied(prior.sample(config.batch, rng).to(device))  # type: ignore[operator]
+    for i in range(config.batches):
+        condition = None if conditions is None else conditions[i * config.batch : (i + 1) * config.batch]
+        z = prior.sample(config.batch, rng, *condition_arguments(prior, condition))  # type: ignore[operator]
+        copied(*(tensor.to(device) for tensor in (z, *condition_arguments(copied, condition))))
     return copied.state_dict()
 
 

@@ -80,9 +80,9 @@ class TransferCase(ComponentCase):
     def transferred(self, source: Autoencoder, target: GAN, part: PartSpec | None = None) -> TransferPlan:
         """The plan, applied to `target`, which is changed in place."""
         images = self.images()
-        planned, rows = self.planned(source, target, part), images.train
+        planned = self.planned(source, target, part)
         source = copy.deepcopy(source)
-        further = self.further(source, part)
+        rows, further = images.train, self.further(source, part)
         apply(planned, source, lambda: images.batch(rows), lambda: images.conditions(rows), further=further)
         return planned
 
