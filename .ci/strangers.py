@@ -24,8 +24,8 @@ from plugins import ROOT, UV, Environment, build, call, step
 
 BUNDLED = ("dcgan", "mlp", "serve", "transfer")
 _SHORT = ("--data", "halves.npz", "--images", 64, "--batch", 16)
-_VAE = ("--encoder", "vae/kl", "--generator", "vae/kl", "--bottleneck", "moments")
-_NARROW = ("--set", "encoder.width=8", "--set", "generator.width=8")
+_VAE = ("--encoder", "vae/kl", "--decoder", "vae/kl", "--bottleneck", "moments")
+_NARROW = ("--set", "encoder.width=8", "--set", "decoder.width=8")
 RUNS: dict[str, tuple[object, ...]] = {
     "fastgan": ("train", "gan", *_SHORT, "--generator", "fastgan", "--discriminator", "fastgan"),
     "timed": ("transfer", "ae", *_SHORT, "--strategy", "decoder-init+hold-generator"),
