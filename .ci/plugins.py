@@ -128,7 +128,7 @@ def a_stranger_learns_from_bundled_plugins(environment: Environment, place: Path
     environment.run("-c", BLOBS)
     environment.zoo(
         *("train", "autoencoder", "--data", "blobs.npz", "--out", "ae", "--code-shape", 8, "--shape", "1,32,32"),
-        *("--encoder", "timm/resnet10t", "--generator", "example", "--images", 1024, "--batch", 32),
+        *("--encoder", "timm/resnet10t", "--decoder", "example", "--images", 1024, "--batch", 32),
     )
     environment.zoo(
         *("transfer", "ae", "--data", "blobs.npz", "--out", "run", "--strategy", "decoder-init"),
