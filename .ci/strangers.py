@@ -24,12 +24,11 @@ from plugins import ROOT, UV, Environment, build, call, step
 
 BUNDLED = ("dcgan", "mlp", "serve", "transfer")
 _SHORT = ("--data", "halves.npz", "--images", 64, "--batch", 16)
-_VAE = ("--encoder", "vae/kl", "--decoder", "vae/kl", "--bottleneck", "moments")
-_NARROW = ("--set", "encoder.width=8", "--set", "decoder.width=8")
+_VAE = ("--encoder", "vae/kl", "--decoder", "vae/kl", "--set", "encoder.width=8", "--set", "decoder.width=8")
 RUNS: dict[str, tuple[object, ...]] = {
     "fastgan": ("train", "gan", *_SHORT, "--generator", "fastgan", "--discriminator", "fastgan"),
     "timed": ("transfer", "ae", *_SHORT, "--strategy", "decoder-init+hold-generator"),
-    "vae": ("train", "autoencoder", *_SHORT, *_VAE, *_NARROW),
+    "vae": ("train", "autoencoder", *_SHORT, *_VAE),
     "classes": (
         *("transfer", "ae", *_SHORT, "--strategy", "per-class-prior"),
         *("--generator", "joined", "--discriminator", "projection"),

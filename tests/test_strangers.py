@@ -107,7 +107,7 @@ def held(images: ImageSet) -> TransferResult:
 
 def kl(images: ImageSet) -> Autoencoder:
     part = PartSpec("vae/kl", VAE)
-    return zoo.autoencoder(part, part, bottleneck="moments", data=images.spec)
+    return zoo.autoencoder(part, part, data=images.spec)
 
 
 def tiny(images: ImageSet) -> GAN:

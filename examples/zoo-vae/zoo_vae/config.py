@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zoo.plugin import CompositionError, ConfigError, DataSpec
 
-__all__ = ["MomentsConfig", "NetworkConfig"]
+__all__ = ["KLConfig", "MomentsConfig", "TinyConfig"]
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,21 @@ class NetworkConfig:
                 f"For example ({data.shape[0]}, {4 * factor}, {4 * factor}), or fewer levels.",
             )
         return (self.channels, data.shape[1] // factor, data.shape[2] // factor)
+
+
+@dataclass(frozen=True)
+class KLConfig(NetworkConfig):
+    """The settings of the networks of AutoencoderKL."""
+
+    def bottleneck(self) -> str:
+        """The embedding is mean and log-variance."""
+        return "vae/moments"
+
+
+@dataclass(frozen=True)
+class TinyConfig(NetworkConfig):
+    """The settings of the networks of AutoencoderTiny."""
+
+    def bottleneck(self) -> str:
+        """The embedding is the code."""
+        return "core/identity"

@@ -8,7 +8,7 @@ from diffusers import AutoencoderKL, AutoencoderTiny
 from torch import Tensor, nn
 
 from zoo.plugin import Bottleneck, CompositionError, DataSpec, Encoder, Features, Generator, Posterior, output
-from zoo_vae.config import MomentsConfig, NetworkConfig
+from zoo_vae.config import KLConfig, MomentsConfig, NetworkConfig, TinyConfig
 
 __all__ = ["KLEncoder", "KLGenerator", "Moments", "TinyEncoder", "TinyGenerator"]
 
@@ -40,7 +40,7 @@ class LevelsEncoder(Encoder):
 class KLEncoder(LevelsEncoder):
     """Embedding (N, 2 channels, h, w): mean and log-variance."""
 
-    def __init__(self, config: NetworkConfig, data: DataSpec) -> None:
+    def __init__(self, config: KLConfig, data: DataSpec) -> None:
         super().__init__(config, data)
         self.embedding_shape = (2 * config.channels, *self.embedding_shape[1:])
         whole = _kl(config, data)
@@ -53,7 +53,7 @@ class KLEncoder(LevelsEncoder):
 class TinyEncoder(LevelsEncoder):
     """Embedding (N, channels, h, w): the code."""
 
-    def __init__(self, config: NetworkConfig, data: DataSpec) -> None:
+    def __init__(self, config: TinyConfig, data: DataSpec) -> None:
         super().__init__(config, data)
         *layers, self.last = _tiny(config, data).encoder.layers  # a convolution and a block for each level
         self.levels = nn.ModuleList(map(nn.Sequential, layers[::2], layers[1::2]))
@@ -82,7 +82,7 @@ class KLGenerator(Generator):
 
     first = None
 
-    def __init__(self, config: NetworkConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
+    def __init__(self, config: KLConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data, self.code_shape = data, code_shape
         whole = _kl(config, data)
@@ -98,7 +98,7 @@ class TinyGenerator(Generator):
 
     first = None
 
-    def __init__(self, config: NetworkConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
+    def __init__(self, config: TinyConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.data, self.code_shape = data, code_shape
         self.net = nn.Sequential(_tiny(config, data).decoder, output(data))
@@ -108,7 +108,7 @@ class TinyGenerator(Generator):
         return self.net(z)
 
 
-def _kl(config: NetworkConfig, data: DataSpec) -> Any:
+def _kl(config: KLConfig, data: DataSpec) -> Any:
     return AutoencoderKL(
         in_channels=data.shape[0],
         out_channels=data.shape[0],
@@ -121,7 +121,7 @@ def _kl(config: NetworkConfig, data: DataSpec) -> Any:
     )
 
 
-def _tiny(config: NetworkConfig, data: DataSpec) -> Any:
+def _tiny(config: TinyConfig, data: DataSpec) -> Any:
     widths, blocks = (config.width,) * config.levels, (1,) * config.levels
     return AutoencoderTiny(
         in_channels=data.shape[0],
