@@ -51,7 +51,9 @@ def scaled(model: Any, raw: torch.Tensor) -> torch.Tensor:
     config = model.config
     if config.get("latents_mean") is None:
         return (raw - (config.get("shift_factor") or 0.0)) * config.scaling_factor
-    mean, std = (torch.tensor(config[key], dtype=raw.dtype).view(1, -1, 1, 1) for key in ("latents_mean", "latents_std"))
+    mean, std = (
+        torch.tensor(config[key], dtype=raw.dtype).view(1, -1, 1, 1) for key in ("latents_mean", "latents_std")
+    )
     return (raw - mean) * config.scaling_factor / std
 
 
@@ -60,7 +62,9 @@ def unscaled(model: Any, code: torch.Tensor) -> torch.Tensor:
     config = model.config
     if config.get("latents_mean") is None:
         return code / config.scaling_factor + (config.get("shift_factor") or 0.0)
-    mean, std = (torch.tensor(config[key], dtype=code.dtype).view(1, -1, 1, 1) for key in ("latents_mean", "latents_std"))
+    mean, std = (
+        torch.tensor(config[key], dtype=code.dtype).view(1, -1, 1, 1) for key in ("latents_mean", "latents_std")
+    )
     return code * std / config.scaling_factor + mean
 
 

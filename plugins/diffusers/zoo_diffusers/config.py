@@ -77,7 +77,7 @@ class ModelConfig:
                 raise ConfigError(f"{owner} is not made of words and numbers up to {_LARGEST_NUMBER:,}")
         if isinstance(value, tuple) and len(value) > (_MOST_LEVELS if "block" in key else _LONGEST_LIST):
             raise ConfigError(f"{owner} has {len(value):,} values, which is too many")
-        if ("layers" in key or key.startswith("num_") and key.endswith("_blocks")) and any(
+        if ("layers" in key or (key.startswith("num_") and key.endswith("_blocks"))) and any(
             type(leaf) is not int or not 0 <= leaf <= _MOST_LAYERS for leaf in leaves
         ):
             raise ConfigError(f"{owner} is not whole numbers within 0 to {_MOST_LAYERS}")

@@ -28,8 +28,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """Every tensor by name: of diffusion_pytorch_model.safetensors, else of the shards that its index names, else of the
-    only safetensors file. Raises ConfigError for pickled weights, missing shards and malformed files."""
+    """Every tensor by name: of diffusion_pytorch_model.safetensors, else of the shards that its index names, else of
+    the only safetensors file. Raises ConfigError for pickled weights, missing shards and malformed files."""
     present = sorted(path.name for path in folder.iterdir())
     whole = [name for name in present if name.endswith(".safetensors")]
     if _WHOLE in present:

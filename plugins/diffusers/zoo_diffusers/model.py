@@ -85,8 +85,11 @@ def encode(model: Any, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
 
 
 def shapes(config: ModelConfig, data: DataSpec) -> Shapes:
-    """The shapes for images of a size, by a pinned config, computed on the meta device. Raises ConfigError if images do not come back in
-    their own shape, and CompositionError for data that the model cannot read."""
+    """The shapes for images of a size, by a pinned config, computed on the meta device.
+
+    Raises ConfigError if images do not come back in their own shape, and CompositionError for data that the model
+    cannot read.
+    """
     _require_images(config, data)
     with torch.device("meta"), torch.no_grad():
         model: Any = build(config).eval()

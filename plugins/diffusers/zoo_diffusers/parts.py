@@ -49,8 +49,8 @@ class DiffusersBottleneck(Bottleneck):
         channels, *places = code_shape
         if embedding_shape != (channels * (2 if self.has_variance else 1), *places) or len(places) != 2:
             raise CompositionError(
-                f"the bottleneck of diffusers' {config.class_name} cannot make codes {list(code_shape)} of an embedding "
-                f"{list(embedding_shape)}",
+                f"the bottleneck of diffusers' {config.class_name} cannot make codes {list(code_shape)} of an "
+                f"embedding {list(embedding_shape)}",
                 "Give encoder, bottleneck and decoder the same settings.",
             )
         self.code_shape = code_shape
@@ -67,8 +67,8 @@ class DiffusersBottleneck(Bottleneck):
 class DiffusersDecoder(Generator):
     """Codes (N, c, h, w) -> images (N, C, H, W), clamped to [data.low, data.high].
 
-    The codebook of a VQModel, which quantises the codes, is never trained. Raises like the encoder, and CompositionError
-    for codes of another shape.
+    The codebook of a VQModel, which quantises the codes, is never trained. Raises like the encoder, and
+    CompositionError for codes of another shape.
     """
 
     first = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -37,7 +38,7 @@ class CodeScaling:
     def scale_logvar(self, logvar: Tensor) -> Tensor:
         """The log-variance of raw codes (N, c, h, w) -> that of codes."""
         scaled = logvar + 2 * math.log(abs(self.factor))
-        return scaled if self.std is None else scaled - 2 * _like(self.std, logvar).log()
+        return scaled if self.std is None else scaled - 2 * logvar.new_tensor(self.std).log().view(-1, 1, 1)
 
 
 def scaling_of(config: ModelConfig) -> CodeScaling:
@@ -46,21 +47,25 @@ def scaling_of(config: ModelConfig) -> CodeScaling:
     settings = config.settings
     owner = f"diffusers' {config.class_name}"
     factor, shift = settings.get("scaling_factor", 1.0), settings.get("shift_factor", 0.0)
-    mean, std = settings.get("latents_mean"), settings.get("latents_std")
+    mean: Any = settings.get("latents_mean")
+    std: Any = settings.get("latents_std")
     if not _is_number(factor) or not _is_number(shift) or factor == 0:
-        raise ConfigError(f"{owner}: scaling_factor {factor!r} and shift_factor {shift!r} are not numbers, the first not 0")
+        raise ConfigError(
+            f"{owner}: scaling_factor {factor!r} and shift_factor {shift!r} are not numbers, the first not 0"
+        )
     if mean is None and std is None:
         return CodeScaling(float(factor), float(shift))
     channels = settings.get("latent_channels")
-    if shift or not all(
-        isinstance(values, tuple) and len(values) == channels and all(map(_is_number, values)) for values in (mean, std)
-    ):
+    if shift or not _are_numbers(mean, channels) or not _are_numbers(std, channels) or min(std) <= 0:
         raise ConfigError(
-            f"{owner}: latents_mean and latents_std are not both given with {channels} numbers each, without shift_factor"
+            f"{owner}: latents_mean and latents_std are not both given, with {channels} numbers each and the latter "
+            "positive, without shift_factor"
         )
-    if min(std) <= 0:
-        raise ConfigError(f"{owner}: a value of latents_std is not positive")
     return CodeScaling(float(factor), tuple(map(float, mean)), tuple(map(float, std)))
+
+
+def _are_numbers(values: Any, count: object) -> bool:
+    return isinstance(values, tuple) and len(values) == count and all(map(_is_number, values))
 
 
 def _is_number(value: object) -> bool:
