@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "timm", "torchvision", "matplotlib", "PIL", "huggingface_hub", "jinja2", "scipy"}
+HEAVY = {"torch", "timm", "diffusers", "torchvision", "matplotlib", "PIL", "huggingface_hub", "jinja2", "scipy"}
 
 
 def modules_after(code: str) -> set[str]:

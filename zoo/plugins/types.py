@@ -11,7 +11,16 @@ from zoo.types import Component, DataSpec, PartLike
 
 __all__ = ["BUNDLED", "CORE", "DeclaresCode", "Host", "NamesBottleneck", "Plugin", "RegisteredComponent"]
 
-BUNDLED = ("zoo-dcgan", "zoo-mlp", "zoo-r3gan", "zoo-starter", "zoo-timm", "zoo-trackers", "zoo-transfer")
+BUNDLED = (
+    "zoo-dcgan",
+    "zoo-diffusers",
+    "zoo-mlp",
+    "zoo-r3gan",
+    "zoo-starter",
+    "zoo-timm",
+    "zoo-trackers",
+    "zoo-transfer",
+)
 """The distributions to suggest if no installed plugin offers a kind of component."""
 CORE = "aegan-zoo"
 """The distribution of Zoo itself, which offers components too."""

@@ -1,0 +1,1 @@
+"""diffusers' pretrained autoencoders as Zoo autoencoders."""
