@@ -79,8 +79,8 @@ class DiffusersDecoder(Generator):
         actual = shapes(config, data)
         if code_shape != actual.code:
             raise CompositionError(
-                f"diffusers' {config.class_name} makes images {list(data.shape)} from codes {list(actual.code)}; asked: "
-                f"codes {list(code_shape)}",
+                f"diffusers' {config.class_name} makes images {list(data.shape)} from codes {list(actual.code)}; "
+                f"asked: codes {list(code_shape)}",
                 f"Give code_shape={actual.code}.",
             )
         self.data, self.code_shape = data, code_shape
