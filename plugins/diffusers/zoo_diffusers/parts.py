@@ -23,10 +23,10 @@ class DiffusersEncoder(Encoder):
     def __init__(self, config: ModelConfig, data: DataSpec) -> None:
         super().__init__()
         config = pinned(config)
-        found = shapes(config, data)
+        actual = shapes(config, data)
         self.data = data
-        self.embedding_shape = found.embedding
-        self.stage_channels = found.stage_channels
+        self.embedding_shape = actual.embedding
+        self.stage_channels = actual.stage_channels
         self.model = half(config, "encode")
 
     def features(self, x: Tensor) -> Features:
@@ -76,12 +76,12 @@ class DiffusersDecoder(Generator):
     def __init__(self, config: ModelConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
         config = pinned(config)
-        found = shapes(config, data)
-        if code_shape != found.code:
+        actual = shapes(config, data)
+        if code_shape != actual.code:
             raise CompositionError(
-                f"diffusers' {config.class_name} makes images {list(data.shape)} from codes {list(found.code)}; asked: "
-                f"codes {list(code_shape)}",
-                f"Give code_shape={found.code}.",
+                f"diffusers' {config.class_name} makes images {list(data.shape)} from codes {list(actual.code)}; "
+                f"asked: codes {list(code_shape)}",
+                f"Give code_shape={actual.code}.",
             )
         self.data, self.code_shape = data, code_shape
         self.scaling = scaling_of(config)

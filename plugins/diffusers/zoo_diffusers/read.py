@@ -33,7 +33,7 @@ def read(config: ReaderConfig, folder: Path, shape: tuple[int, ...] | None) -> A
     scaling_of(model_config)
     data = DataSpec(shape or _own_shape(model_config))
     require_sides(model_config, data.shape)
-    found = shapes(model_config, data)
+    actual = shapes(model_config, data)
     weights = _named_as_today(read_weights(folder))
     with torch.device("meta"):
         _require_fitting(weights, build(model_config), model_config)
@@ -50,7 +50,7 @@ def read(config: ReaderConfig, folder: Path, shape: tuple[int, ...] | None) -> A
             "bottleneck": {},
         },
         data=data,
-        code_shape=found.code,
+        code_shape=actual.code,
     )
 
 
@@ -101,9 +101,9 @@ def _require_fitting(weights: dict[str, Tensor], model: nn.Module, config: Model
         if names:
             raise ConfigError(f"{owner}: {min(names)[:200]} is {what}, one of {len(names)}")
     for name, tensor in expected.items():
-        found = weights[name]
-        if found.shape != tensor.shape or found.is_floating_point() != tensor.is_floating_point():
+        actual = weights[name]
+        if actual.shape != tensor.shape or actual.is_floating_point() != tensor.is_floating_point():
             raise ConfigError(
-                f"{owner}: {name} is {found.dtype} of shape {list(found.shape)}, not {tensor.dtype} of "
+                f"{owner}: {name} is {actual.dtype} of shape {list(actual.shape)}, not {tensor.dtype} of "
                 f"{list(tensor.shape)}"
             )
