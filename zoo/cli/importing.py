@@ -36,5 +36,6 @@ def import_(source: str, out: Path, as_json: bool, quiet: bool, **facts: Any) ->
     elif quiet:
         show.print_lines([out])
     else:
-        click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pretrained)} files of weights, in {out}.")
+        files = ", ".join(origin.file for origin in manifest.pretrained)
+        click.echo(f"{manifest.name} {manifest.version}, from {files}: written to {out}.")
         click.echo(f"Next: zoo reconstruct {out} --data IMAGES -o pairs.png   (what it keeps of your images)")
