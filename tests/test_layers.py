@@ -13,6 +13,7 @@ ROWS = [
     {"scaffold", "testing"},
     {"training"},
     {"transfers"},
+    {"encoding"},
     {"losses", "metrics"},
     {"registry"},
     {"remote"},

@@ -363,8 +363,9 @@ class TrainedBy:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of a run. `kind` is note (`text`), start, tick (losses), sample (a grid was saved), metrics, warning
-    (`warning`, `what`, `advice`), checkpoint, end, stopped (Ctrl-C, SIGTERM) or failed (`error`).
+    """An event of a run. `kind` is note (`text`), encoding (`shown` of `total` images are encoded; `seconds_left`), start,
+    tick (losses), sample (a grid was saved), metrics, warning (`warning`, `what`, `advice`), checkpoint, end, stopped
+    (Ctrl-C, SIGTERM) or failed (`error`).
 
     `shown` of `total` images have been shown; `facts` are JSON values (`images_per_second`, losses, a path, ...).
     """

@@ -84,7 +84,7 @@ def evaluate(
     model: Any = options.open_model(name, device)
     if model.gan is None:
         raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
-    images = open_data(DataConfig(data), like=model.gan.data)
+    images = open_data(DataConfig(data), like=model.gan.output)
     judge = reference(images, metric, split=split, device=choose(device or "auto"))
     refuse_own_features(judge.space, _nets(model), metric)
     samples = model.gan.sample(count, seed)

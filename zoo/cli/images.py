@@ -39,7 +39,7 @@ def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_j
     """
     model = options.open_model(name, device)
     gan = _part(model, "gan", name)
-    _write(gan.sample(count, seed), gan.data, out)
+    _write(gan.sample(count, seed), gan.output, out)
     _report(out, count, as_json, quiet)
     if out.suffix == ".png" and not (as_json or quiet) and pictures.shows():
         from PIL import Image
@@ -76,10 +76,10 @@ def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as
     from zoo.data.open import open_data
 
     autoencoder = _part(options.open_model(name, device), "autoencoder", name)
-    images = open_data(DataConfig(data, strict=strict), like=autoencoder.data)
+    images = open_data(DataConfig(data, strict=strict), like=autoencoder.output)
     show.skipped(images.skipped)
     rows = torch.arange(len(images)).split(1024)
-    codes = np.concatenate([autoencoder.encode(images.batch(part)).numpy() for part in rows])
+    codes = np.concatenate([autoencoder.encode(autoencoder.from_output(images.batch(part))).numpy() for part in rows])
     buffer = io.BytesIO()
     if images.labels is None:
         np.savez(buffer, codes=codes)
@@ -111,10 +111,10 @@ def reconstruct(name: str, data: str, count: int, out: Path, device: str | None,
     from zoo.data.open import open_data
 
     autoencoder = _part(options.open_model(name, device), "autoencoder", name)
-    images = open_data(DataConfig(data), like=autoencoder.data)
+    images = open_data(DataConfig(data), like=autoencoder.output)
     x = images.batch(images.held_out[:count])
-    pairs = torch.stack([x, autoencoder.reconstruct(x)], 1).flatten(0, 1)
-    _write(pairs, autoencoder.data, out)
+    rebuilt = autoencoder.to_output(autoencoder.reconstruct(autoencoder.from_output(x)))
+    _write(torch.stack([x, rebuilt], 1).flatten(0, 1), autoencoder.output, out)
     _report(out, len(x), as_json, quiet)
 
 
@@ -140,8 +140,8 @@ def interpolate(
 
     gan = _part(options.open_model(name, device), "gan", name)
     ends = gan.draw(2 * rows, seed)
-    images = gan.generate(interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1))
-    _write(images, gan.data, out, columns=steps)
+    images = gan.to_output(gan.generate(interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1)))
+    _write(images, gan.output, out, columns=steps)
     _report(out, rows * steps, as_json, quiet)
 
 

@@ -141,6 +141,9 @@ def open_model(name: str, device: str | None = None) -> Any:
 
     chosen = choose(device or "auto")
     loaded = api.open_model(name)
-    for model in filter(None, (loaded.autoencoder, loaded.gan)):
-        model.to(chosen)
+    for model in (loaded.autoencoder, loaded.gan):
+        if model is not None:
+            model.to(chosen)
+        if model is not None and model.first_stage is not None:
+            model.first_stage.autoencoder.to(chosen)
     return loaded

@@ -28,7 +28,7 @@ from zoo.data.values import fit_scaling, into_range
 from zoo.errors import ConfigError, DataError, PluginError, UnknownName
 from zoo.types import DataSpec, Preparation
 
-__all__ = ["open_data", "open_images"]
+__all__ = ["has_scheme", "open_data", "open_images", "path_of", "scheme_files"]
 
 _SCHEME = re.compile(r"(hf|shards):.|[a-z][a-z0-9+.-]+://")
 _LARGE_COUNT = 20_000
@@ -90,9 +90,9 @@ def open_data(config: DataConfig, like: DataSpec | None = None) -> ImageSet:
 
 
 def _open(config: DataConfig, like: DataSpec | None) -> ImageSet:
-    if _SCHEME.match(config.source):
+    if has_scheme(config.source):
         return _open_scheme(config, like)
-    path = _as_path(config.source)
+    path = path_of(config.source)
     if path is None:
         return _open_component(config, like)
     if path.is_dir():
@@ -104,7 +104,13 @@ def _open(config: DataConfig, like: DataSpec | None) -> ImageSet:
     raise DataError(f"there is no folder or file {path}", "Check the path, or give a data set: zoo components dataset")
 
 
-def _as_path(source: str) -> Path | None:
+def has_scheme(source: str) -> bool:
+    """Whether a source is `hf:`, `shards:` or a URL."""
+    return _SCHEME.match(source) is not None
+
+
+def path_of(source: str) -> Path | None:
+    """The path that a source without a scheme is; None if it is the name of a component. Raises ConfigError."""
     if not source or "\0" in source:
         raise ConfigError(f"{source!r} names no images", "Give a data set's name, a folder or an .npz file.")
     path = Path(source).expanduser()
@@ -205,17 +211,21 @@ def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> Image
 
 def _open_scheme(config: DataConfig, like: DataSpec | None) -> ImageSet:
     """What is named by a scheme: `hf:`, `shards:`, or an fsspec URL."""
-    scheme, _, rest = config.source.partition(":")
     if config.stream is False:
         raise ConfigError(
             f"{config.source} can only be streamed", "Leave `stream` out; or save the images into a folder."
         )
+    files, train = scheme_files(config.source)
+    return _stream(files, config, like, train=train)
+
+
+def scheme_files(source: str) -> tuple[Files, np.ndarray[Any, Any] | None]:
+    """The files of a source with a scheme, and a mask of its training rows if it has a split."""
+    scheme, _, rest = source.partition(":")
     if scheme == "hf":
         files, train = hub_files(rest)
-        return _stream(files, config, like, train=np.array(train))
-    if scheme == "shards":
-        return _stream(shard_files(rest), config, like)
-    return _stream(remote_files(config.source), config, like)
+        return files, np.array(train)
+    return (shard_files(rest) if scheme == "shards" else remote_files(source)), None
 
 
 def _stream(

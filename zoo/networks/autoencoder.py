@@ -1,23 +1,57 @@
-"""Autoencoder = encoder + bottleneck + decoder; the decoder is a generator."""
+"""Autoencoder = encoder + bottleneck + decoder; the decoder is a generator.
+
+An autoencoder whose codes are what other models learn is their first stage.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from zoo.data.convert import convert_samples
+from zoo.data.values import from_stored, unscaled
+from zoo.errors import CompositionError
 from zoo.networks.types import Bottleneck, Encoder, Generator, Posterior
-from zoo.networks.utils import evaluating
-from zoo.types import DataSpec, Origin, PartSpec, TrainedBy
+from zoo.networks.utils import digest, evaluating
+from zoo.types import Condition, DataSpec, Origin, PartSpec, Scaling, TrainedBy
 
-__all__ = ["Autoencoder"]
+__all__ = ["Autoencoder", "FirstStage", "OfImages"]
 
 
-class Autoencoder(nn.Module):
+class OfImages:
+    """What a GAN and an autoencoder share: they learn images, or the codes of images in a first stage."""
+
+    first_stage: FirstStage | None = None
+
+    @property
+    def data(self) -> DataSpec:
+        """Shape and value range of a sample."""
+        raise NotImplementedError
+
+    @property
+    def output(self) -> DataSpec:
+        """What people look at: the samples, or the images that a first stage decodes them to."""
+        return self.data if self.first_stage is None else self.first_stage.images
+
+    def to_output(self, samples: Tensor) -> Tensor:
+        """Samples (N, *data.shape) -> (N, *output.shape): decoded if there is a first stage."""
+        return samples if self.first_stage is None else self.first_stage.decode(samples)
+
+    def from_output(self, images: Tensor) -> Tensor:
+        """Images (N, *output.shape) -> samples (N, *data.shape): encoded if there is a first stage."""
+        return images if self.first_stage is None else self.first_stage.encode(images)
+
+
+class Autoencoder(OfImages, nn.Module):
     """x -> code -> x. `specs` maps the roles encoder, bottleneck and decoder to the components that they were built
-    from; `origin` is the release of the weights, if any, and `trained_by` the run that trained them, if any."""
+    from; `origin` is the release of the weights, if any, and `trained_by` the run that trained them, if any. With a
+    `first_stage`, x are codes of images in it."""
 
     def __init__(
         self,
@@ -26,6 +60,7 @@ class Autoencoder(nn.Module):
         decoder: Generator,
         specs: Mapping[str, PartSpec],
         origin: Origin | None = None,
+        first_stage: FirstStage | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -34,6 +69,7 @@ class Autoencoder(nn.Module):
         self.specs = dict(specs)
         self.origin = origin
         self.trained_by: TrainedBy | None = None
+        self.first_stage = first_stage
 
     @property
     def data(self) -> DataSpec:
@@ -80,3 +116,84 @@ class Autoencoder(nn.Module):
     def reconstruct(self, x: Tensor, chunk: int = 64) -> Tensor:
         """x (N, *data.shape) -> its reconstruction, in eval mode, on the CPU."""
         return self.decode(self.encode(x, chunk), chunk)
+
+
+class FirstStage:
+    """A frozen autoencoder between images and the codes that other models learn, in eval mode.
+
+    `images` are what it encodes and decodes to: as large as the autoencoder's samples, but maybe grey where those are
+    in colour, or in another value range. `codes` are the samples of the models: of the kind `code`, (c, h, w),
+    standardised with `scaling` (None before it was fitted: then a code is what the autoencoder gives). `flip` says that
+    models also learn from a mirrored copy of each training image, encoded as an image of its own.
+    Raises CompositionError for codes without a place and for images of another size.
+    """
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        images: DataSpec | None = None,
+        scaling: Scaling | None = None,
+        *,
+        flip: bool = False,
+    ) -> None:
+        images = autoencoder.data if images is None else images
+        if len(autoencoder.code_shape) != 3:
+            raise CompositionError(
+                f"an autoencoder with flat codes of {autoencoder.code_size} values is no first stage",
+                "A first stage has codes (c, h, w): see zoo list, zoo import.",
+            )
+        if not images.is_image or images.shape[1:] != autoencoder.data.shape[1:]:
+            raise CompositionError(f"a first stage for {autoencoder.data} does not encode {images}")
+        self.autoencoder = autoencoder.eval().requires_grad_(False)
+        self.images = images
+        self.scaling = scaling
+        self.flip = flip
+
+    @property
+    def codes(self) -> DataSpec:
+        """The samples of the models that learn its codes."""
+        shape, condition = self.autoencoder.code_shape, self.images.condition
+        return DataSpec(shape, kind="code", bounded=False, scaling=self.scaling, condition=condition)
+
+    @property
+    def factor(self) -> int:
+        """How many times smaller than an image's side a code's side is."""
+        return self.images.shape[1] // self.autoencoder.code_shape[1]
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """The digest of the autoencoder's weights."""
+        return digest(self.autoencoder)
+
+    def scaled(self, scaling: Scaling | None) -> FirstStage:
+        """The same first stage with codes standardised so; None leaves them as the autoencoder gives them."""
+        return self._like(self.images, scaling)
+
+    def labelled(self, condition: Condition | None) -> FirstStage:
+        """The same first stage for images of which `condition` is known."""
+        return self._like(replace(self.images, condition=condition), self.scaling)
+
+    def encode(self, images: Tensor, chunk: int = 64) -> Tensor:
+        """Images (N, *images.shape) -> codes (N, *codes.shape), float32, on the CPU: the mean of each code."""
+        x = convert_samples(images, self.images, self.autoencoder.data)
+        return from_stored(self.autoencoder.encode(x, chunk), self.codes)
+
+    def decode(self, codes: Tensor, chunk: int = 64) -> Tensor:
+        """Codes (N, *codes.shape) -> images (N, *images.shape) in the value range, on the CPU."""
+        x = self.autoencoder.decode(unscaled(codes, self.codes), chunk)
+        return convert_samples(x, self.autoencoder.data, self.images).clamp(self.images.low, self.images.high)
+
+    def same_codes(self, other: FirstStage | None) -> bool:
+        """Whether a code of one is a code of the other: equal weights, images and scaling."""
+        if other is None or not self.codes.same_values(other.codes):
+            return False
+        return self.images.same_values(other.images) and self.sha256 == other.sha256
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FirstStage:
+        return self  # frozen: copies of a model share it
+
+    def _like(self, images: DataSpec, scaling: Scaling | None) -> FirstStage:
+        like = FirstStage(self.autoencoder, images, scaling, flip=self.flip)
+        if "sha256" in self.__dict__:
+            like.__dict__["sha256"] = self.sha256
+        return like

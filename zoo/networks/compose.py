@@ -16,7 +16,7 @@ from zoo import plugins
 from zoo._utils.seeds import seeded
 from zoo.errors import CompositionError, PluginError
 from zoo.networks import checks
-from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.codes import choose_code_shape
 from zoo.networks.discriminator import EncoderDiscriminator
 from zoo.networks.encoder_source import EncoderSource
@@ -50,6 +50,7 @@ def autoencoder(
     shape: tuple[int, ...] | None = None,
     code_shape: CodeShape | None = None,
     data: DataSpec | None = None,
+    first_stage: FirstStage | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> Autoencoder:
@@ -57,7 +58,8 @@ def autoencoder(
 
     Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. `code_shape` 64 means `(64,)`; by
     default it is the shape that the decoder declares, or else 64. `bottleneck` is by default the one that the encoder
-    names, or else core/gaussian. Weights are fresh, from `seed`, unless a part's settings ask for pretrained ones.
+    names, or else core/gaussian. With a `first_stage` it learns that one's codes, and needs neither shape nor data.
+    Weights are fresh, from `seed`, unless a part's settings ask for pretrained ones.
     Raises UnknownName, ConfigError, CompositionError or PluginError before any weight is initialised.
 
     >>> zoo.autoencoder(encoder="mlp", decoder="dcgan", shape=(1, 32, 32), code_shape=64)  # doctest: +SKIP
@@ -70,9 +72,11 @@ def autoencoder(
         ),
         "decoder": plugins.normalise("generator", as_part(decoder or encoder.component)),
     }
-    data = _data(shape, data)
+    data = _data(shape, data, first_stage)
     codes = choose_code_shape(specs["decoder"], data, code_shape)
-    return build_autoencoder(specs, data, codes, seed=seed, device=device)
+    model = build_autoencoder(specs, data, codes, seed=seed, device=device)
+    model.first_stage = first_stage
+    return model
 
 
 def gan(
@@ -84,29 +88,34 @@ def gan(
     shape: tuple[int, ...] | None = None,
     code_shape: CodeShape | None = None,
     data: DataSpec | None = None,
+    first_stage: FirstStage | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> GAN:
     """Compose a GAN with fresh weights from `seed`.
 
     Arguments that are not given come from the autoencoder `like`, if there is one: G's component and settings from the
-    decoder, D's from the encoder (without their pretrained weights), the data spec and `code_shape`, unless the
-    generator declares its own; without either `code_shape` is 64. An encoder can be the discriminator: it gets a head
-    of one logit. Raises UnknownName, ConfigError, CompositionError or PluginError before any weight is initialised.
+    decoder, D's from the encoder (without their pretrained weights), the data spec with its first stage, and
+    `code_shape`, unless the generator declares its own; without either `code_shape` is 64. An encoder can be the
+    discriminator: it gets a head of one logit. With a `first_stage` the GAN learns that one's codes, and needs neither
+    shape nor data. Raises UnknownName, ConfigError, CompositionError or PluginError before any weight is initialised.
     """
     if like is not None:
         generator = generator or plugins.fresh("generator", like.specs["decoder"])
         discriminator = discriminator or plugins.fresh("encoder", like.specs["encoder"])
-        data = data or (like.data if shape is None else None)
+        first_stage = first_stage or like.first_stage
+        data = data or (like.data if shape is None and first_stage is None else None)
     generator = as_part(generator or "dcgan")
     specs = {
         "prior": plugins.normalise("prior", as_part(prior)),
         "generator": plugins.normalise("generator", generator),
         "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
     }
-    data = _data(shape, data)
+    data = _data(shape, data, first_stage)
     codes = choose_code_shape(specs["generator"], data, code_shape, None if like is None else like.code_shape)
-    return build_gan(specs, data, codes, seed=seed, device=device)
+    model = build_gan(specs, data, codes, seed=seed, device=device)
+    model.first_stage = first_stage
+    return model
 
 
 def encoder(
@@ -242,13 +251,18 @@ def _normalise_discriminator(spec: PartSpec) -> PartSpec:
     return plugins.normalise(plugins.discriminator_kind(spec.component), spec)
 
 
-def _data(shape: tuple[int, ...] | None, data: DataSpec | None) -> DataSpec:
+def _data(shape: tuple[int, ...] | None, data: DataSpec | None, first_stage: FirstStage | None = None) -> DataSpec:
     if data is not None and shape is not None and tuple(shape) != data.shape:
         raise CompositionError(
             f"shape {list(shape)} and the data spec's {list(data.shape)} differ", "Give one of them."
         )
-    if data is not None:
-        return data
-    if shape is None:
-        raise CompositionError("no sample shape given", "Give shape=(1, 32, 32), for example, or like=autoencoder.")
-    return DataSpec(tuple(shape))
+    given = data if shape is None or data is not None else DataSpec(tuple(shape))
+    if first_stage is not None:
+        if given is not None and not given.same_values(first_stage.codes):
+            raise CompositionError(
+                f"the first stage's codes are {first_stage.codes}, not {given}", "Leave out shape and data."
+            )
+        return first_stage.codes if data is None else data
+    if given is not None:
+        return given
+    raise CompositionError("no sample shape given", "Give shape=(1, 32, 32), for example, or like=autoencoder.")

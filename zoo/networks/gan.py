@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from zoo._utils.seeds import stream
 from zoo.data.grids import grid, png_bytes
 from zoo.data.pixels import to_uint8
+from zoo.networks.autoencoder import FirstStage, OfImages
 from zoo.networks.conditioning import condition_arguments, conditions_of, draw_conditions, takes_condition
 from zoo.networks.types import Discriminator, Generator, Prior
 from zoo.networks.utils import evaluating
@@ -22,17 +23,24 @@ CHUNK = 64
 """How many codes the generator gets at once. It affects the samples, as rounding depends on the batch size."""
 
 
-class GAN(nn.Module):
-    """Prior, generator and discriminator. `specs` maps these roles to the components that they were built from."""
+class GAN(OfImages, nn.Module):
+    """Prior, generator and discriminator. `specs` maps these roles to the components that they were built from. With a
+    `first_stage`, G makes codes of images in it, and D judges codes."""
 
     def __init__(
-        self, prior: Prior, generator: Generator, discriminator: Discriminator, specs: Mapping[str, PartSpec]
+        self,
+        prior: Prior,
+        generator: Generator,
+        discriminator: Discriminator,
+        specs: Mapping[str, PartSpec],
+        first_stage: FirstStage | None = None,
     ) -> None:
         super().__init__()
         self.prior = prior
         self.generator = generator
         self.discriminator = discriminator
         self.specs = dict(specs)
+        self.first_stage = first_stage
 
     @property
     def data(self) -> DataSpec:
@@ -65,7 +73,7 @@ class GAN(nn.Module):
 
     @torch.no_grad()
     def generate(self, z: Tensor, condition: Tensor | None = None, chunk: int = CHUNK) -> Tensor:
-        """z (N, *code_shape) -> images (N, *data.shape) in the value range, in eval mode, on the CPU. A `condition` of
+        """z (N, *code_shape) -> samples (N, *data.shape) in the value range, in eval mode, on the CPU. A `condition` of
         each code is needed if the generator takes one."""
         device = next(self.generator.parameters()).device
         conditions = condition_arguments(self.generator, condition)
@@ -74,13 +82,23 @@ class GAN(nn.Module):
             return torch.cat([self.generator(*(tensor.to(device) for tensor in batch)).cpu() for batch in batches])
 
     def sample(self, n: int, seed: int = 0, *, classes: str | Sequence[str] | Tensor | None = None) -> Tensor:
-        """n images (n, *data.shape) in the value range; the same seed gives the same images, bit for bit.
+        """n images (n, *output.shape) in the value range; the same seed gives the same images, bit for bit.
 
         `classes` is the class of all, or that of each; by default they are drawn in the training images' shares.
         Attributes are given as a tensor (n, attributes). Raises ConfigError for an unknown class.
         """
+        return self.to_output(self.undecoded(n, seed, classes=classes))
+
+    def undecoded(self, n: int, seed: int = 0, *, classes: str | Sequence[str] | Tensor | None = None) -> Tensor:
+        """n samples (n, *data.shape), like `sample`; those of a GAN of codes are not decoded."""
         condition = self.conditions(n, seed, classes)
         return self.generate(self.draw(n, seed, condition), condition)
+
+    def with_part(self, role: str, part: nn.Module, spec: PartSpec | None = None) -> GAN:
+        """A GAN that shares every part with this one, except for the `prior`, `generator` or `discriminator`; `spec` is
+        the component of the new one, if it is another."""
+        specs = self.specs if spec is None else self.specs | {role: spec}
+        return GAN(**{**self.parts, role: part}, specs=specs, first_stage=self.first_stage)  # type: ignore[arg-type]
 
     def conditions(self, n: int, seed: int = 0, classes: str | Sequence[str] | Tensor | None = None) -> Tensor | None:
         """The conditions of n samples, see `sample`; None for a GAN that takes none."""
@@ -90,9 +108,9 @@ class GAN(nn.Module):
 
     def _repr_png_(self) -> bytes | None:
         """A grid of 16 samples for a notebook; None for vectors and for a GAN on the meta device."""
-        if not self.data.is_image or any(weight.is_meta for weight in self.parameters()):
+        if not self.output.is_image or any(weight.is_meta for weight in self.parameters()):
             return None
-        return png_bytes(grid(to_uint8(self.sample(16), self.data), 8))
+        return png_bytes(grid(to_uint8(self.sample(16), self.output), 8))
 
     @torch.no_grad()
     def score(self, x: Tensor, condition: Tensor | None = None, chunk: int = CHUNK) -> Tensor:

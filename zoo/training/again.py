@@ -13,7 +13,9 @@ def obstacle(recipe: Recipe) -> str:
     """Why running the recipe again would not repeat it, as a clause; empty if nothing is known to be missing."""
     if recipe.parent is not None:
         return f"its run went on from another one, {public_source(recipe.parent.run)}, with other settings"
-    own, transfer = recipe.autoencoder, recipe.transfer
+    own, transfer, first = recipe.autoencoder, recipe.transfer, recipe.first_stage
+    if first is not None and first.source is None:
+        return "its first stage was brought in memory: no release says where its weights come from"
     if own is not None and own.trained_by is not None:
         return obstacle(own.trained_by)
     if own is not None and own.origin is not None and own.source is None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from zoo._utils import distributed, html
+from zoo._utils.tensors import pack
 from zoo.config import from_plain, to_plain
 from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes
@@ -23,10 +24,11 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.data.pixels import to_uint8
 from zoo.data.streamed import batches_of
+from zoo.encoding.codes import encode_images
 from zoo.errors import ConfigError, IntegrityError, TransferError
 from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
-from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.gan import GAN
 from zoo.networks.pretrained import origins_of, remember_origins
 from zoo.networks.utils import digest
@@ -58,7 +60,15 @@ from zoo.training.recipe_of import recipe_of_autoencoder, recipe_of_gan
 from zoo.training.recipe_parts import migrated
 from zoo.training.release import Trained, write_pair
 from zoo.training.run_dir import RECIPE, REPORT, RunDirectory, is_run
-from zoo.training.sources import further_of, kept_sources, load_source, structure_on
+from zoo.training.sources import (
+    FIRST_STAGE,
+    first_stage_of,
+    further_of,
+    kept_sources,
+    load_source,
+    source_file,
+    structure_on,
+)
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
 from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import trackers
@@ -86,6 +96,13 @@ class Run:
         return self.opened or images_of(self.recipe.data)
 
     @functools.cached_property
+    def samples(self) -> ImageSet:
+        """What the model learnt: the images, or their codes in its first stage."""
+        model = self.gan or self.autoencoder
+        assert model is not None, "a run trains an autoencoder or a GAN"
+        return _samples(self.images, model.first_stage)
+
+    @functools.cached_property
     def further(self) -> dict[str, FurtherSource]:
         """The further sources of its transfer by name, as they were when it began. Raises IntegrityError or
         TransferError."""
@@ -95,7 +112,7 @@ class Run:
     @property
     def image_sample(self) -> ImageSample:
         """A few held-out images, as the run kept them; of a run of earlier versions, from its images."""
-        return read_sample(self.folder, self.recipe.data) or sample_of(self.images, self.recipe)
+        return read_sample(self.folder, self.recipe) or sample_of(self.samples, self.recipe)
 
     @property
     def metrics(self) -> MetricHistory:
@@ -144,7 +161,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         parts = self.recipe.transfer.strategies if self.recipe.transfer is not None else ()
-        sample = read_sample(self.folder, self.recipe.data)
+        sample = read_sample(self.folder, self.recipe)
         pictures = {
             "newest samples": newest_grid(self.folder),
             "KID over images shown": kid_curve([self.folder]),
@@ -185,7 +202,8 @@ def train(
     Ctrl-C; continue with `resume`.
     """
     settings = dict(training or {}) | ({} if images is None else {"images": images})
-    image_set = _open(data, model.gan.data if isinstance(model, TransferResult) else model.data)
+    net = model.gan if isinstance(model, TransferResult) else model
+    image_set = _open(data, net.output)
     run_dir = RunDirectory(Path(out), tuple(watch))
     section = engine if isinstance(engine, EngineSection) else from_plain(EngineSection, engine or {}, "engine")
     runner = Engine(section)
@@ -199,20 +217,24 @@ def train(
             chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, plan), "training")
             recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, **facts)
         _track(run_dir, recipe, track)
+        run_dir.require_free()
+        samples = _samples(image_set, net.first_stage, runner, watch)
         run_dir.begin(recipe)
+        if net.first_stage is not None:
+            run_dir.keep(FIRST_STAGE, pack(net.first_stage.autoencoder.state_dict(), {}))
         trainer: AutoencoderTrainer | GANTrainer
         if isinstance(model, Autoencoder):
             model.origin = model.trained_by = None  # its weights are no longer those
-            trainer = AutoencoderTrainer(model, image_set, chosen, seed, runner)
+            trainer = AutoencoderTrainer(model, samples, chosen, seed, runner)
         else:
             _keep_transfer(model, run_dir, image_set, chosen_gan.images)
-            trainer = GANTrainer(plan, image_set, chosen_gan, seed, runner)
+            trainer = GANTrainer(plan, samples, chosen_gan, seed, runner)
         sources = (model.source, *model.further.values()) if isinstance(model, TransferResult) else ()
         recipe = replace(recipe, pretrained=origins_of(*sources, *trainer.modules.values()))
         if recipe.pretrained:
             run_dir.keep(RECIPE, write_recipe(recipe))
-        keep_sample(run_dir, image_set, recipe)
-        return _go(trainer, recipe, run_dir, image_set, fresh=True)
+        keep_sample(run_dir, samples, recipe)
+        return _go(trainer, recipe, run_dir, Learnt(image_set, samples), fresh=True)
 
 
 def resume(
@@ -261,7 +283,8 @@ def open_run(folder: str | Path, *, best: bool = False) -> Run:
     path = _best_of(run_dir, recipe) if best else checkpoint.latest_checkpoint(run_dir.checkpoints)
     shown, tensors, facts = checkpoint.load(path)
     check_unchanged(run_dir, recipe, path, facts)
-    return _run(build_networks(recipe, tensors), recipe, run_dir.folder, shown)
+    model = build_networks(recipe, tensors, first_stage_of(recipe, run_dir.folder))
+    return _run(model, recipe, run_dir.folder, shown)
 
 
 def _best_of(run_dir: RunDirectory, recipe: Recipe) -> Path:
@@ -301,23 +324,47 @@ def _keep_transfer(model: GAN | TransferResult, run_dir: RunDirectory, images: I
 def _go_on(recipe: Recipe, run_dir: RunDirectory, engine: Mapping[str, Any] | None, track: Sequence[str]) -> Run:
     recipe = with_engine(recipe, engine or {})
     _track(run_dir, recipe, track)
-    images = images_of(recipe.data)
+    images, first_stage = images_of(recipe.data), first_stage_of(recipe, run_dir.folder)
     if recipe.threads is not None:
         torch.set_num_threads(recipe.threads)  # another thread count rounds differently
-    trainer = rebuild(recipe, images)  # refused before the recipe is written
+    samples = _samples(images, first_stage, Engine(recipe.engine), run_dir.watchers)
+    trainer = rebuild(recipe, samples, first_stage)  # refused before the recipe is written
     if engine:
         run_dir.keep(RECIPE, write_recipe(recipe))
-    if not run_dir.silent and read_sample(run_dir.folder, recipe.data) is None:
-        keep_sample(run_dir, images, recipe)
-    return _go(trainer, recipe, run_dir, images, fresh=False)
+    if not run_dir.silent and read_sample(run_dir.folder, recipe) is None:
+        keep_sample(run_dir, samples, recipe)
+    return _go(trainer, recipe, run_dir, Learnt(images, samples), fresh=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A run's images, and the samples that its model learns: the same, or their codes."""
+
+    images: ImageSet
+    samples: ImageSet
+
+
+def _samples(
+    images: ImageSet, first_stage: FirstStage | None, engine: Engine | None = None, watch: Sequence[Watcher] = ()
+) -> ImageSet:
+    if first_stage is None:
+        return images
+
+    def tell(event: Event) -> None:
+        for watcher in watch:
+            watcher(event)
+
+    if engine is not None:
+        first_stage.autoencoder.to(engine.device)
+    return encode_images(images, first_stage, tell)[0]
 
 
 def _go(
-    trainer: AutoencoderTrainer | GANTrainer, recipe: Recipe, run_dir: RunDirectory, images: ImageSet, *, fresh: bool
+    trainer: AutoencoderTrainer | GANTrainer, recipe: Recipe, run_dir: RunDirectory, learnt: Learnt, *, fresh: bool
 ) -> Run:
     """Train to the end, from the last checkpoint unless the run is a fresh one."""
-    training = trainer.training
-    batches = batches_of(images, training.batch, trainer.streams["data"])
+    training, images = trainer.training, learnt.images
+    batches = batches_of(learnt.samples, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:
@@ -327,10 +374,12 @@ def _go(
         checkpoint.tidy(run_dir.checkpoints)
     evaluate = _no_figures if run_dir.silent else _evaluator(trainer, recipe, images)
 
+    model: Autoencoder | GAN = trainer.model if isinstance(trainer, AutoencoderTrainer) else trainer.gan
+
     def draw(samples: Tensor, at: int) -> None:
-        if images.spec.is_image:
+        if model.output.is_image:
             path = run_dir.sample_path(at).relative_to(run_dir.folder)
-            run_dir.keep(str(path), png_bytes(grid(to_uint8(samples, images.spec), 8)))
+            run_dir.keep(str(path), png_bytes(grid(to_uint8(model.to_output(samples), model.output), 8)))
 
     def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
         facts = {**facts, "recipe": to_plain(recipe)}
@@ -344,6 +393,8 @@ def _go(
         shown = TrainingLoop(trainer, batches, budget, run_dir, watch, callbacks, shown=shown).run()
     for module in trainer.modules.values():
         module.cpu()
+    if model.first_stage is not None:
+        model.first_stage.autoencoder.cpu()
     model = trainer.model if isinstance(trainer, AutoencoderTrainer) else trainer.averaged_gan()
     return _run(model.eval(), recipe, run_dir.folder, shown, images)
 
@@ -376,15 +427,17 @@ def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, ima
         model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
         model.trained_by = TrainedBy(to_plain(recipe), digest(model))
         return Run(folder, recipe, shown, model, None, images)
-    return Run(folder, recipe, shown, _source(recipe, folder), model, images)
+    return Run(folder, recipe, shown, _source(recipe, folder, model.first_stage), model, images)
 
 
-def _source(recipe: Recipe, folder: Path) -> Autoencoder | None:
+def _source(recipe: Recipe, folder: Path, first_stage: FirstStage | None) -> Autoencoder | None:
     """The autoencoder that a transfer began with, from the run's folder."""
     transfer = migrated(recipe).transfer
     if transfer is None or transfer.structure is None:
         return None
-    return load_source(folder, "", structure_on(transfer.structure, "cpu"), transfer.sha256)
+    source = structure_on(transfer.structure, "cpu")
+    source.first_stage = first_stage
+    return load_source(folder, source_file(), source, transfer.sha256)
 
 
 def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:

@@ -164,11 +164,11 @@ class GANTrainer:
 
     def preview(self) -> Tensor:
         """Samples of fixed codes by the averaged generator, (N, *data.shape) in the value range."""
-        return self.averaged_gan().sample(_PREVIEW)
+        return self.averaged_gan().undecoded(_PREVIEW)
 
     def averaged_gan(self) -> GAN:
         """The GAN with the averaged generator in place of the trained one."""
-        return GAN(self.gan.prior, self.average.net, self.gan.discriminator, self.gan.specs)
+        return self.gan.with_part("generator", self.average.net)
 
     @functools.cached_property
     def real_std(self) -> float:

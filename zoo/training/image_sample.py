@@ -16,7 +16,6 @@ from torch import Tensor
 from zoo._utils.strict_json import parse_json
 from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain
-from zoo.data.config import DataConfig
 from zoo.data.images import ImageSet
 from zoo.data.values import from_stored
 from zoo.errors import IntegrityError
@@ -61,15 +60,15 @@ def sample_of(images: ImageSet, recipe: Recipe) -> ImageSample:
     return ImageSample(images.name, images.license, images.credit, images.spec, pixels)
 
 
-def keep_sample(run_dir: RunDirectory, images: ImageSet, recipe: Recipe) -> None:
-    """Write a sample of the images into the run's folder. Raises StorageError."""
-    sample = sample_of(images, recipe)
-    facts = _Facts(sample.name, sample.license, sample.credit, images.sha256)
+def keep_sample(run_dir: RunDirectory, samples: ImageSet, recipe: Recipe) -> None:
+    """Write a few of the samples into the run's folder. Raises StorageError."""
+    sample = sample_of(samples, recipe)
+    facts = _Facts(sample.name, sample.license, sample.credit, recipe.data.sha256 or "")
     run_dir.keep(_PIXELS, pack({"pixels": sample.pixels}, {}))
     run_dir.keep(_FACTS, json.dumps(asdict(facts)).encode())
 
 
-def read_sample(folder: Path, data: DataConfig) -> ImageSample | None:
+def read_sample(folder: Path, recipe: Recipe) -> ImageSample | None:
     """The sample in a run's folder; None if there is none (runs of earlier versions) or it is of other images. Raises
     IntegrityError for files that are broken."""
     try:
@@ -80,10 +79,11 @@ def read_sample(folder: Path, data: DataConfig) -> ImageSample | None:
     except OSError as error:
         raise IntegrityError(f"{error.filename} cannot be read: {error.strerror or error}") from None
     facts = from_plain(_Facts, plain, str(folder / _FACTS), error=IntegrityError)
-    if facts.sha256 != data.sha256:
+    spec = recipe.samples
+    if facts.sha256 != recipe.data.sha256:
         return None
     pixels = tensors.get("pixels")
-    stored = torch.uint8 if data.spec.scaling is None else torch.float32
-    if pixels is None or pixels.dtype != stored or tuple(pixels.shape[1:]) != data.spec.shape:
+    stored = {torch.uint8} if spec.scaling is None else {torch.float16, torch.float32}
+    if pixels is None or pixels.dtype not in stored or tuple(pixels.shape[1:]) != spec.shape:
         raise IntegrityError(f"{folder / _PIXELS} holds no images", "Remove it: the run's images are opened instead.")
-    return ImageSample(facts.name, facts.license, facts.credit, data.spec, pixels)
+    return ImageSample(facts.name, facts.license, facts.credit, spec, pixels)

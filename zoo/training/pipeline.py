@@ -16,15 +16,16 @@ from zoo.data.grids import grid, png_bytes
 from zoo.data.images import ImageSet
 from zoo.data.open import open_data
 from zoo.data.pixels import to_uint8
+from zoo.encoding.codes import encode_images
 from zoo.errors import ConfigError
-from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.gan import GAN
 from zoo.training.again import require_again
 from zoo.training.api import Run, resume, train
 from zoo.training.open_sources import further_sources
 from zoo.training.recipe import AdversarialTraining, GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, format_changes
-from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_source, pretrained
+from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_first_stage, named_source, pretrained
 from zoo.training.recipe_of import recipe_of_autoencoder
 from zoo.training.recipe_parts import migrated
 from zoo.training.rehearsal import check_names
@@ -88,8 +89,8 @@ def run_recipe(
     if recipe.gan is None:
         return Outcome(ae_run)
     source = _source(recipe.transfer, ae_run) if recipe.transfer is not None else None
-    images = open_data(recipe.data, source.data if source is not None else None)
-    start = _initial_gan(recipe, recipe.gan, images, source, watch)
+    images, first_stage = _images(recipe, source, watch)
+    start = _initial_gan(recipe, recipe.gan, images, first_stage, source, watch)
     gan_run = train(
         start,
         images,
@@ -103,6 +104,15 @@ def run_recipe(
         track=track,
     )
     return Outcome(ae_run, gan_run, _generate(recipe, gan_run, out), _discriminate(recipe, gan_run))
+
+
+def _images(recipe: Recipe, source: Autoencoder | None, watch: Sequence[Watcher]) -> tuple[ImageSet, FirstStage | None]:
+    """The recipe's images, and the first stage whose codes the source has, or that the recipe names, if any."""
+    if source is not None and source.first_stage is not None:
+        return open_data(recipe.data, source.output), source.first_stage
+    if recipe.first_stage is not None:
+        return named_first_stage(recipe.first_stage, recipe.data, _joined(watch))
+    return open_data(recipe.data, source.data if source is not None else None), None
 
 
 def explain_recipe(recipe: Recipe) -> Report:
@@ -127,8 +137,10 @@ def explain_recipe(recipe: Recipe) -> Report:
 def _explain(recipe: Recipe, source: Autoencoder, images: ImageSet | None) -> Report:
     assert recipe.gan is not None
     assert recipe.transfer is not None
-    shape = recipe.data.shape or source.data.shape
-    composed = compose_gan(recipe.gan, replace(source.data, shape=shape), source, recipe.seed, "meta")
+    data = source.data
+    if source.first_stage is None and recipe.data.shape is not None:
+        data = replace(data, shape=recipe.data.shape)
+    composed = compose_gan(recipe.gan, data, source, recipe.seed, "meta", source.first_stage)
     origin = source.origin.name if source.origin else ""
     further = further_sources(recipe.transfer, composed.data, recipe.seed, "meta")
     report = explain(source, composed, recipe.transfer.strategies, origin, further=further, data=images)
@@ -161,10 +173,10 @@ def _train_autoencoder(own: Recipe, recipe: Recipe, place: Path, watch: Sequence
     else:
         model = pretrained(section)
     if model is None:
-        images = open_data(own.data)
-        model = compose_autoencoder(section, images.spec, own.seed)
+        images, stage = _images(own, None, watch)
+        model = compose_autoencoder(section, images.spec if stage is None else stage.codes, own.seed, first_stage=stage)
     else:  # in the source's own shape, whatever shape the GAN is to have
-        images = open_data(replace(own.data, shape=None), model.data)
+        images = open_data(replace(own.data, shape=None), model.output)
     facts: dict[str, Any] = {"engine": own.engine, "seed": own.seed, "name": own.name}
     if recipe.transfer is not None and recipe.transfer.source == "autoencoder":
         _explain(recipe, model, None)  # a transfer that does not fit is refused before anything is trained
@@ -208,39 +220,54 @@ def _non_defaults(training: AdversarialTraining) -> dict[str, Any]:
 
 
 def _initial_gan(
-    recipe: Recipe, section: GanSection, images: ImageSet, source: Autoencoder | None, watch: Sequence[Watcher]
+    recipe: Recipe,
+    section: GanSection,
+    images: ImageSet,
+    first_stage: FirstStage | None,
+    source: Autoencoder | None,
+    watch: Sequence[Watcher],
 ) -> GAN | TransferResult:
-    composed = compose_gan(section, images.spec, source, recipe.seed)
+    samples = images if first_stage is None else encode_images(images, first_stage, _joined(watch))[0]
+    composed = compose_gan(section, samples.spec, source, recipe.seed, first_stage=first_stage)
     if source is None or recipe.transfer is None:
         return composed
 
     def tell(text: str) -> None:
-        for watcher in watch:
-            watcher(Event("note", 0, section.training.images, {"text": text}))
+        _joined(watch)(Event("note", 0, section.training.images, {"text": text}))
 
     further = further_sources(recipe.transfer, composed.data, recipe.seed)
     return transfer(
-        source, composed, recipe.transfer.strategies, further=further, data=images, seed=recipe.seed, tell=tell
+        source, composed, recipe.transfer.strategies, further=further, data=samples, seed=recipe.seed, tell=tell
     )
 
 
+def _joined(watch: Sequence[Watcher]) -> Watcher:
+    """One watcher that tells all of them."""
+
+    def tell(event: Event) -> None:
+        for watcher in watch:
+            watcher(event)
+
+    return tell
+
+
 def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:
-    if recipe.generate is None or run.gan is None or not run.gan.data.is_image:
+    if recipe.generate is None or run.gan is None or not run.gan.output.is_image:
         return None
     path = out / "samples.png"
     if not launch.is_rank_zero():
         return path
     samples = run.gan.sample(recipe.generate.count, recipe.generate.seed)
-    write_atomically(path, png_bytes(grid(to_uint8(samples, run.gan.data), 8)))
+    write_atomically(path, png_bytes(grid(to_uint8(samples, run.gan.output), 8)))
     return path
 
 
 def _discriminate(recipe: Recipe, run: Run) -> Verdict | None:
     if recipe.discriminate is None or run.gan is None:
         return None
-    rows = run.images.held_out[: recipe.discriminate.count]
-    real = run.gan.score(run.images.batch(rows))
-    fake = run.gan.score(run.gan.sample(recipe.discriminate.count, recipe.discriminate.seed))
+    rows = run.samples.held_out[: recipe.discriminate.count]
+    real = run.gan.score(run.samples.batch(rows))
+    fake = run.gan.score(run.gan.undecoded(recipe.discriminate.count, recipe.discriminate.seed))
     return Verdict(
         real.mean().item(), fake.mean().item(), (real > 0).float().mean().item(), (fake > 0).float().mean().item()
     )

@@ -16,8 +16,9 @@ from zoo.data.batches import Batches
 from zoo.data.config import DataConfig
 from zoo.data.images import ImageSet
 from zoo.data.open import open_data
+from zoo.encoding.codes import encode_images
 from zoo.errors import ConfigError
-from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN
 from zoo.networks.pretrained import values_follow
@@ -38,7 +39,7 @@ from zoo.training.recipe_diff import changes, format_changes, overridden
 from zoo.training.recipe_of import normalised_losses
 from zoo.training.recipe_parts import migrated, with_plugins
 from zoo.training.run_dir import REPORT, RunDirectory
-from zoo.training.sources import further_on, source_file, structure_on
+from zoo.training.sources import FIRST_STAGE, first_stage_of, further_on, source_file, structure_on
 from zoo.training.trainer import monitor_for, restore, restore_model, tensors_of, training_state
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.strategies import plan, resolve_strategies
@@ -56,30 +57,36 @@ __all__ = [
 Value = TypeVar("Value")
 
 
-def rebuild(recipe: Recipe, images: ImageSet) -> AutoencoderTrainer | GANTrainer:
+def rebuild(
+    recipe: Recipe, samples: ImageSet, first_stage: FirstStage | None = None
+) -> AutoencoderTrainer | GANTrainer:
     """What a run's recipe trains, with values still to come from a checkpoint. The transfer's source is not opened."""
     recipe, engine = migrated(recipe), Engine(recipe.engine)
     with values_follow():
         if recipe.autoencoder is not None:
-            model = _autoencoder_of(recipe.autoencoder, images.spec)
-            return AutoencoderTrainer(model, images, recipe.autoencoder.training, recipe.seed, engine)
+            model = _autoencoder_of(recipe.autoencoder, samples.spec)
+            model.first_stage = first_stage
+            return AutoencoderTrainer(model, samples, recipe.autoencoder.training, recipe.seed, engine)
         section = _required(recipe.gan)
-        plan = _plan_of(section, recipe.transfer, images.spec)
-        return GANTrainer(plan, images, section.training, recipe.seed, engine)
+        plan = _plan_of(section, recipe.transfer, samples.spec, first_stage)
+        return GANTrainer(plan, samples, section.training, recipe.seed, engine)
 
 
-def build_networks(recipe: Recipe, tensors: Mapping[str, Tensor]) -> Autoencoder | GAN:
+def build_networks(
+    recipe: Recipe, tensors: Mapping[str, Tensor], first_stage: FirstStage | None = None
+) -> Autoencoder | GAN:
     """A run's autoencoder, or its GAN with the averaged generator, with the values of a checkpoint's tensors; in eval
     mode, on the CPU. Neither the images nor the transfer's source are opened."""
     recipe = migrated(recipe)
     if recipe.autoencoder is not None:
         with values_follow():
-            model = _autoencoder_of(recipe.autoencoder, recipe.data.spec)
+            model = _autoencoder_of(recipe.autoencoder, recipe.samples)
+        model.first_stage = first_stage
         model.load_state_dict(tensors_of(tensors, "modules.autoencoder."), strict=True)
         return model.eval()
     with values_follow():
-        gan = _plan_of(_required(recipe.gan), recipe.transfer, recipe.data.spec).gan
-    averaged = GAN(gan.prior, copy.deepcopy(gan.generator), gan.discriminator, gan.specs)
+        gan = _plan_of(_required(recipe.gan), recipe.transfer, recipe.samples, first_stage).gan
+    averaged = gan.with_part("generator", copy.deepcopy(gan.generator))
     for role, module in averaged.parts.items():
         name = "ema" if role == "generator" else role
         module.load_state_dict(tensors_of(tensors, f"modules.{name}."), strict=True)
@@ -110,7 +117,9 @@ def _autoencoder_of(section: AutoencoderSection, data: DataSpec) -> Autoencoder:
     return build_autoencoder(specs, data, as_code_shape(section.code_shape))
 
 
-def _plan_of(section: GanSection, transfer: TransferSection | None, data: DataSpec) -> TransferPlan:
+def _plan_of(
+    section: GanSection, transfer: TransferSection | None, data: DataSpec, first_stage: FirstStage | None
+) -> TransferPlan:
     """The GAN as its transfer changed it, with the transfer's losses and schedules; no value is applied."""
     specs = {
         "generator": _required_part(section.generator),
@@ -120,9 +129,11 @@ def _plan_of(section: GanSection, transfer: TransferSection | None, data: DataSp
     if section.code_shape is None:
         raise _incomplete()
     gan = build_gan(specs, data, as_code_shape(section.code_shape))
+    gan.first_stage = first_stage
     if transfer is None:
         return TransferPlan(gan)
     source = structure_on(_required(transfer.structure), "meta")
+    source.first_stage = first_stage
     return plan(source, gan, resolve_strategies(transfer.strategies), further_on(transfer, "meta"))
 
 
@@ -199,8 +210,10 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     images = images_of(recipe.data)
     section = ParentSection(str(run_dir.folder.resolve()), shown, digest, dict(settings))
     recipe = with_plugins(replace(recipe, data=images.pinned_config(), parent=section))
-    trainer = rebuild(recipe, images)
-    batches = Batches(images.train, training.batch, trainer.streams["data"])
+    first_stage = first_stage_of(recipe, run_dir.folder)
+    samples = images if first_stage is None else encode_images(images, first_stage)[0]
+    trainer = rebuild(recipe, samples, first_stage)
+    batches = Batches(samples.train, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
     try:
         if recipe.seed == parent.seed and recipe.data == parent.data:
@@ -217,7 +230,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     tensors, facts = training_state(trainer, batches, watch)
     out.begin(recipe)  # first of all: it refuses a folder that holds a run, whose files these would replace
     further = recipe.transfer.further if recipe.transfer is not None else ()
-    for name in (REPORT, *map(source_file, ("", *further))):  # of a transfer; the new run gets copies
+    for name in (REPORT, FIRST_STAGE, *map(source_file, ("", *further))):  # of a transfer; the new run gets copies
         if (run_dir.folder / name).exists():
             out.keep(name, (run_dir.folder / name).read_bytes())
     checkpoint.save(out.checkpoints, shown, tensors, {**facts, "recipe": to_plain(recipe)})

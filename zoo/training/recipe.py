@@ -20,7 +20,7 @@ from zoo.config import from_plain, to_plain
 from zoo.data.config import DataConfig, public_source
 from zoo.errors import ConfigError, near
 from zoo.transfers.parse import check_source_name, parse_strategy
-from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, WeightsOrigin, as_code_shape
+from zoo.types import CodeShape, DataSpec, Origin, PartLike, PartSpec, Scaling, WeightsOrigin, as_code_shape
 
 __all__ = [
     "AdversarialTraining",
@@ -29,6 +29,7 @@ __all__ = [
     "DiscriminateSection",
     "EngineSection",
     "EvaluationSection",
+    "FirstStageSection",
     "FurtherSection",
     "GanSection",
     "GenerateSection",
@@ -178,6 +179,24 @@ class SourceStructure:
 
 
 @dataclass(frozen=True)
+class FirstStageSection:
+    """The autoencoder in whose codes the recipe's models learn: `source`, a release's name or a folder. With `flip`
+    they also learn from a mirrored copy of each image. A run also keeps the sha256 of its weights, its structure for
+    images of this size, its release, and the codes' `scaling`."""
+
+    source: str | None = None
+    flip: bool = False
+    sha256: str | None = None
+    structure: SourceStructure | None = None
+    origin: Origin | None = None
+    scaling: Scaling | None = None
+
+    def __post_init__(self) -> None:
+        if self.source is None and self.structure is None:
+            raise ConfigError("[first_stage] names no autoencoder", "Give it `source`, the name of a release.")
+
+
+@dataclass(frozen=True)
 class FurtherSection:
     """A further source of a transfer: `source`, a release's name or a folder, or else `encoder`, a component, for
     samples like `data` (by default the GAN's). A run also keeps the sha256 of its weights; an autoencoder's structure
@@ -302,6 +321,7 @@ class Recipe:
     seed: int = 0
     threads: int | None = None
     engine: EngineSection = field(default_factory=EngineSection)
+    first_stage: FirstStageSection | None = None
     autoencoder: AutoencoderSection | None = None
     transfer: TransferSection | None = None
     gan: GanSection | None = None
@@ -326,6 +346,20 @@ class Recipe:
         for name in ("evaluation", "generate", "discriminate"):
             if getattr(self, name) is not None and self.gan is None:
                 raise ConfigError(f"[{name}] needs a GAN", "Give the recipe a [gan] table.")
+
+    @property
+    def samples(self) -> DataSpec:
+        """What a run's model learns: its images, or their codes in the first stage. Raises ConfigError unless this is a
+        run's recipe."""
+        first, images = self.first_stage, self.data.spec
+        if first is None:
+            return images
+        if first.structure is None:
+            raise ConfigError(
+                "this recipe is not a run's: a setting is missing", "Give the folder of a run, or zoo train RECIPE."
+            )
+        shape, condition = first.structure.code_shape, images.condition
+        return DataSpec(shape, kind="code", bounded=False, scaling=first.scaling, condition=condition)
 
     @property
     def training(self) -> AutoencoderTraining | AdversarialTraining:

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from zoo.data.config import DataConfig
+from zoo.data.images import ImageSet
+from zoo.data.open import open_data
+from zoo.encoding.codes import encode_images
+from zoo.encoding.first_stage import choose_size, for_images
 from zoo.errors import ConfigError, TransferError
-from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.compose import autoencoder, gan
 from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.training.api import open_model
-from zoo.training.recipe import AutoencoderSection, GanSection, TransferSection
-from zoo.types import DataSpec, as_part
+from zoo.training.recipe import AutoencoderSection, FirstStageSection, GanSection, TransferSection
+from zoo.types import DataSpec, Watcher, as_part
 
-__all__ = ["autoencoder_of", "compose_autoencoder", "compose_gan", "named_source", "pretrained"]
+__all__ = ["autoencoder_of", "compose_autoencoder", "compose_gan", "named_first_stage", "named_source", "pretrained"]
 
 
-def compose_autoencoder(section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu") -> Autoencoder:
-    """The section's autoencoder with fresh weights."""
+def compose_autoencoder(
+    section: AutoencoderSection, data: DataSpec, seed: int, device: str = "cpu", first_stage: FirstStage | None = None
+) -> Autoencoder:
+    """The section's autoencoder with fresh weights, for images or for the codes of a first stage."""
     return autoencoder(
         section.encoder,
         section.decoder,
         bottleneck=section.bottleneck,
         code_shape=section.code_shape,
         data=data,
+        first_stage=first_stage,
         seed=seed,
         device=device,
     )
 
 
-def compose_gan(section: GanSection, data: DataSpec, source: Autoencoder | None, seed: int, device: str = "cpu") -> GAN:
-    """The section's GAN with fresh weights; what it does not name is like the source."""
+def compose_gan(
+    section: GanSection,
+    data: DataSpec,
+    source: Autoencoder | None,
+    seed: int,
+    device: str = "cpu",
+    first_stage: FirstStage | None = None,
+) -> GAN:
+    """The section's GAN with fresh weights, for images or for the codes of a first stage; what it does not name is like
+    the source."""
     return gan(
         section.generator,
         section.discriminator,
@@ -36,9 +54,28 @@ def compose_gan(section: GanSection, data: DataSpec, source: Autoencoder | None,
         prior=section.prior,
         code_shape=section.code_shape,
         data=data,
+        first_stage=first_stage,
         seed=seed,
         device=device,
     )
+
+
+def named_first_stage(
+    section: FirstStageSection, data: DataConfig, watch: Watcher | None = None
+) -> tuple[ImageSet, FirstStage]:
+    """The images of a recipe, in the size that they are given or that suits the first stage, and its first stage with
+    their codes' scaling. The images are encoded, if they were not before. Raises ConfigError or TransferError."""
+    assert section.source is not None, "a recipe that cannot be run again is refused before"
+    autoencoder = autoencoder_of(section.source)
+    if section.sha256 not in (None, digest(autoencoder)):
+        raise ConfigError(
+            f"{section.source} is not the first stage that this recipe began with",
+            "For another one, take sha256, structure, origin and scaling out of its [first_stage] table.",
+        )
+    shape = data.shape or (autoencoder.data.shape[0], *[choose_size(autoencoder, data)] * 2)
+    images = open_data(data, like=replace(autoencoder.data, shape=shape))
+    stage = for_images(autoencoder, images.spec, flip=section.flip).scaled(section.scaling)
+    return images, encode_images(images, stage, watch)[1]
 
 
 def pretrained(section: AutoencoderSection) -> Autoencoder | None:

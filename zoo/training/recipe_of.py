@@ -24,7 +24,7 @@ from zoo.training.recipe import (
     recipe_from_plain,
 )
 from zoo.training.recipe_parts import with_plugins
-from zoo.training.sources import address, section_of, source_structure
+from zoo.training.sources import address, first_stage_section, section_of, source_structure
 from zoo.transfers.apply import TransferResult
 from zoo.types import as_part
 
@@ -60,6 +60,7 @@ def recipe_of_autoencoder(
         seed=seed,
         threads=torch.get_num_threads(),
         engine=engine or EngineSection(),
+        first_stage=first_stage_section(model.first_stage),
         autoencoder=section,
     )
     return with_plugins(recipe)
@@ -77,9 +78,7 @@ def recipe_of_gan(
 ) -> Recipe:
     """Every setting of a GAN's run, written out; of a transfer also the source's structure and digest."""
     transfer = None
-    specs, code_shape = (
-        (model.composed, model.gan.code_shape) if isinstance(model, TransferResult) else (model.specs, model.code_shape)
-    )
+    net, specs = (model.gan, model.composed) if isinstance(model, TransferResult) else (model, model.specs)
     if isinstance(model, TransferResult):
         origin = model.source.origin
         released = origin is not None and not origin.adapted
@@ -98,9 +97,10 @@ def recipe_of_gan(
         seed=seed,
         threads=torch.get_num_threads(),
         engine=engine or EngineSection(),
+        first_stage=first_stage_section(net.first_stage),
         transfer=transfer,
         gan=GanSection(
-            specs["generator"], specs["discriminator"], specs["prior"], code_shape, normalised_losses(training)
+            specs["generator"], specs["discriminator"], specs["prior"], net.code_shape, normalised_losses(training)
         ),
         evaluation=evaluation,
     )

@@ -31,7 +31,7 @@ def rehearse(recipe: Recipe) -> None:
     source = _autoencoder(recipe)
     if recipe.gan is None:
         return
-    composed = compose_gan(recipe.gan, recipe.data.spec, source, recipe.seed, "meta")
+    composed = compose_gan(recipe.gan, recipe.samples, source, recipe.seed, "meta")
     if source is not None and recipe.transfer is not None:
         further = further_sources(recipe.transfer, composed.data, recipe.seed, "meta")
         explain(source, composed, recipe.transfer.strategies, further=further)
@@ -73,7 +73,7 @@ def _autoencoder(recipe: Recipe) -> Autoencoder | None:
     if section is not None:
         if section.trained_by is not None:
             return _trained_before(section.trained_by)
-        return pretrained(section) or compose_autoencoder(section, recipe.data.spec, recipe.seed, "meta")
+        return pretrained(section) or compose_autoencoder(section, recipe.samples, recipe.seed, "meta")
     if transfer is None:
         return None
     if transfer.trained_by is not None and transfer.source == "autoencoder":

@@ -160,16 +160,16 @@ def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
 
 def _picture(trained: Trained) -> bytes | None:
     """Samples of the GAN; of an autoencoder alone, held-out images next to their reconstructions."""
-    spec = trained.sample.spec
-    if not spec.is_image:
+    model = _model(trained)
+    if not model.output.is_image:
         return None
     if trained.gan is not None:
         samples = trained.gan.sample(_PICTURE)
     else:
         assert trained.autoencoder is not None
         x = trained.sample.batch(_PICTURE // 2)
-        samples = torch.stack([x, trained.autoencoder.reconstruct(x)], 1).flatten(0, 1)
-    return png_bytes(grid(to_uint8(samples, spec), 8))
+        samples = model.to_output(torch.stack([x, trained.autoencoder.reconstruct(x)], 1).flatten(0, 1))
+    return png_bytes(grid(to_uint8(samples, model.output), 8))
 
 
 def _lineage(trained: Trained) -> Lineage | None:

@@ -1,4 +1,5 @@
-"""The sources of a transfer as its run keeps them: their structure in the recipe, their weights as files beside it."""
+"""The sources of a transfer, and the first stage, as a run keeps them: their structure in the recipe, their weights as
+files beside it."""
 
 from __future__ import annotations
 
@@ -10,17 +11,20 @@ from torch import nn
 
 from zoo._utils.tensors import pack, unpack
 from zoo.errors import ConfigError, IntegrityError, TransferError
-from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.compose import build_autoencoder, build_encoder
 from zoo.networks.pretrained import origins_of, values_follow
 from zoo.networks.utils import digest
-from zoo.training.recipe import FurtherSection, SourceStructure, TransferSection
+from zoo.training.recipe import FirstStageSection, FurtherSection, Recipe, SourceStructure, TransferSection
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import FurtherSource
 from zoo.types import Origin, PartSpec
 
 __all__ = [
+    "FIRST_STAGE",
     "address",
+    "first_stage_of",
+    "first_stage_section",
     "further_of",
     "further_on",
     "kept_sources",
@@ -32,6 +36,9 @@ __all__ = [
 ]
 
 Module = TypeVar("Module", bound=nn.Module)
+
+FIRST_STAGE = "first_stage.safetensors"
+"""The file of a run's folder with the weights of its first stage."""
 
 
 def address(origin: Origin) -> str:
@@ -79,22 +86,51 @@ def kept_sources(transferred: TransferResult) -> dict[str, bytes]:
     return {source_file(name): pack(source.state_dict(), {}) for name, source in sources.items()}
 
 
-def load_source(folder: Path, name: str, source: Module, sha256: str | None) -> Module:
-    """Fill `source`, in eval mode, with the weights that the run in `folder` keeps. Raises IntegrityError if they are
+def load_source(folder: Path, file: str, source: Module, sha256: str | None) -> Module:
+    """Fill `source`, in eval mode, with the weights in a file of the run in `folder`. Raises IntegrityError if they are
     gone, TransferError if they are not those that the run began with."""
-    path = folder / source_file(name)
+    path = folder / file
     if not path.is_file():
-        raise IntegrityError(f"{path} is gone: what the transfer began with", "Put it back, or run the transfer again.")
+        raise IntegrityError(f"{path} is gone: what the run began with", "Put it back, or begin the run again.")
     source.load_state_dict(unpack(path.read_bytes(), str(path)), strict=True)
     if digest(source) != sha256:
-        raise TransferError(f"{path} is not what the run began with", "Run the transfer again.")
+        raise TransferError(f"{path} is not what the run began with", "Begin the run again.")
     return source.eval()
+
+
+def first_stage_section(first_stage: FirstStage | None) -> FirstStageSection | None:
+    """A first stage as a run's recipe has it."""
+    if first_stage is None:
+        return None
+    autoencoder = first_stage.autoencoder
+    origin = autoencoder.origin
+    return FirstStageSection(
+        address(origin) if origin is not None and not origin.adapted else None,
+        first_stage.flip,
+        first_stage.sha256,
+        source_structure(autoencoder),
+        origin,
+        first_stage.scaling,
+    )
+
+
+def first_stage_of(recipe: Recipe, folder: Path) -> FirstStage | None:
+    """The first stage of the run in `folder`, if it has one. Raises IntegrityError or TransferError."""
+    section = recipe.first_stage
+    if section is None or section.structure is None:
+        return None
+    autoencoder = load_source(folder, FIRST_STAGE, structure_on(section.structure, "cpu"), section.sha256)
+    autoencoder.origin = section.origin
+    return FirstStage(autoencoder, recipe.data.spec, section.scaling, flip=section.flip)
 
 
 def further_of(transfer: TransferSection, folder: Path) -> dict[str, FurtherSource]:
     """The further sources that the run in `folder` began with. Raises IntegrityError or TransferError."""
     sources = further_on(transfer, "cpu")
-    return {name: load_source(folder, name, source, transfer.further[name].sha256) for name, source in sources.items()}
+    return {
+        name: load_source(folder, source_file(name), source, transfer.further[name].sha256)
+        for name, source in sources.items()
+    }
 
 
 def _built(name: str, section: FurtherSection, device: str) -> FurtherSource:

@@ -23,7 +23,7 @@ from zoo.plugin import (
     stream,
 )
 from zoo_transfer.configs.priors import FittedMixtureConfig
-from zoo_transfer.gan_parts import device_of, with_part
+from zoo_transfer.gan_parts import device_of
 
 __all__ = ["low_rank_of", "plan_fitted_prior", "plan_low_rank_prior"]
 
@@ -52,7 +52,7 @@ def plan_fitted_prior(
     fitted = memoize(lambda context: {name: value.float() for name, value in fit(context, spec).items()})
     names = set(prior.state_dict())
     return TransferPlan(
-        with_part(gan, "prior", prior, spec),
+        gan.with_part("prior", prior, spec),
         edit_each("prior", prior.state_dict(), "fitted", how, fitted),
         frozen={"prior": set(names)} if list(prior.parameters()) else {},
         required_tensors={"prior": names},

@@ -8,17 +8,12 @@ from torch import nn
 
 from zoo.plugin import GAN, Autoencoder, PartSpec, TransferError, build_part, normalise, to_plain
 
-__all__ = ["device_of", "require_same_latent", "with_component", "with_part"]
+__all__ = ["device_of", "require_same_latent", "with_component"]
 
 
 def device_of(gan: GAN) -> str:
     """The type of the GAN's device: `cpu`, `cuda`, `meta`, ..."""
     return next(gan.generator.parameters()).device.type
-
-
-def with_part(gan: GAN, role: str, part: nn.Module, spec: PartSpec) -> GAN:
-    """A GAN that shares every part with `gan`, except for the `prior`, `generator` or `discriminator`."""
-    return GAN(**{**gan.parts, role: part}, specs=gan.specs | {role: spec})  # type: ignore[arg-type]
 
 
 def with_component(gan: GAN, role: str, name: str, config: Any, *, inner: str = "", seed: int = 0) -> GAN:
@@ -29,7 +24,7 @@ def with_component(gan: GAN, role: str, name: str, config: Any, *, inner: str = 
     part = build_part(role, spec, name, *sizes, seed=seed, device=device_of(gan))
     if inner:
         setattr(part, inner, gan.parts[role])
-    return with_part(gan, role, part, spec)
+    return gan.with_part(role, part, spec)
 
 
 def require_same_latent(source: Autoencoder, gan: GAN, strategy: str) -> None:

@@ -18,7 +18,6 @@ from zoo.plugin import (
     to_plain,
 )
 from zoo_transfer.configs.weights import SpectralGainConfig
-from zoo_transfer.gan_parts import with_part
 
 __all__ = ["spectral_gain", "with_gains"]
 
@@ -43,4 +42,4 @@ def with_gains(gan: GAN) -> GAN:
     keep_gains(discriminator.encoder)  # type: ignore[arg-type]
     config = SpectralGainConfig(gan.specs["discriminator"])
     spec = normalise("discriminator", PartSpec("transfer/spectral-gain", to_plain(config)))
-    return with_part(gan, "discriminator", discriminator, spec)
+    return gan.with_part("discriminator", discriminator, spec)

@@ -1,0 +1,1 @@
+"""Images as the codes of a first stage: encoded once, kept in the user's cache."""

@@ -1,0 +1,172 @@
+"""Encoded images on disk: safetensors of so many rows each, with a list of their digests.
+
+encoded/<key>/facts.json               whose codes these are, their shape, and the sha256 of each file
+             /codes-00000.safetensors  `codes` (rows, c, h, w), float16
+
+The list is written after each file. What is not on it was not finished, and is made again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zoo._utils.files import hash_file, read_regular, write_atomically
+from zoo._utils.hash_cache import cache_folder
+from zoo._utils.strict_json import parse_json
+from zoo._utils.tensors import pack
+from zoo.config import from_plain
+from zoo.errors import IntegrityError, StorageError, UnknownName, ZooError, near
+
+__all__ = ["CodeStore", "StoreFacts", "encoded_sets", "remove_encoded"]
+
+_FACTS, _LOCK = "facts.json", "lock"
+_FOLDER = "encoded"
+_LARGEST_FACTS = 10_000_000
+_FILE_BYTES = 2**25
+_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class StoreFacts:
+    """Whose codes a folder holds: the images' name, the first stage's, how many rows of which shape, how many rows a
+    file has, and the digests of the files that are finished."""
+
+    images: str
+    first_stage: str
+    rows: int
+    shape: tuple[int, ...]
+    rows_per_file: int
+    files: tuple[str, ...] = ()
+    format: int = 1
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row is there."""
+        return len(self.files) * self.rows_per_file >= self.rows
+
+
+class CodeStore:
+    """The codes of one set of images in one first stage, row by row. `key` names both by their digests."""
+
+    def __init__(self, key: str, images: str, first_stage: str, rows: int, shape: tuple[int, ...]) -> None:
+        self.folder = cache_folder() / _FOLDER / key
+        per_row = 2 * torch.Size(shape).numel()
+        rows_per_file = max(1, min(64, _FILE_BYTES // per_row // _CHUNK)) * _CHUNK
+        self.facts = StoreFacts(images, first_stage, rows, tuple(shape), rows_per_file)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder while the block runs; waits for another process that encodes the same images."""
+        import filelock
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(self.folder / _LOCK):
+                yield
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {self.folder}: {error.strerror or error}", "Free some space, or set ZOO_CACHE."
+            ) from error
+
+    def resume(self) -> int:
+        """Keep the files that are finished and whole; returns the number of rows that they hold."""
+        kept: list[str] = []
+        known = _read_facts(self.folder)
+        if known is not None and replace(known, files=()) == self.facts:
+            for number, digest in enumerate(known.files):
+                if _digest(self._path(number)) != digest:
+                    break
+                kept.append(digest)
+        self.facts = replace(self.facts, files=tuple(kept))
+        return min(len(kept) * self.facts.rows_per_file, self.facts.rows)
+
+    def append(self, codes: Tensor) -> None:
+        """Write the next file. Raises StorageError."""
+        data = pack({"codes": codes.to(torch.float16)}, {})
+        path = self._path(len(self.facts.files))
+        write_atomically(path, data)
+        digest = _digest(path)
+        if digest is None:
+            raise StorageError(f"{path} cannot be read again", "Is another program removing it?")
+        self.facts = replace(self.facts, files=(*self.facts.files, digest))
+        write_atomically(self.folder / _FACTS, json.dumps(asdict(self.facts)).encode())
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """The rows from `start` to before `stop`, float16; all of them in one file. Raises IntegrityError."""
+        import safetensors
+
+        number, first = divmod(start, self.facts.rows_per_file)
+        path = self._path(number)
+        try:
+            with safetensors.safe_open(str(path), framework="pt") as file:
+                codes: Tensor = file.get_slice("codes")[first : first + stop - start]
+        except (OSError, safetensors.SafetensorError) as error:
+            raise IntegrityError(
+                f"{path} cannot be read: {error}", "Start again: the images are encoded anew where codes are missing."
+            ) from None
+        if codes.dtype != torch.float16 or tuple(codes.shape) != (stop - start, *self.facts.shape):
+            raise IntegrityError(f"{path} does not hold these codes", "Remove it: zoo cache rm; it is made again.")
+        return codes
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"codes-{number:05d}.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSet:
+    """Encoded images in the cache: `size` in bytes on disk."""
+
+    folder: Path
+    facts: StoreFacts
+    size: int
+
+
+def encoded_sets() -> list[EncodedSet]:
+    """The encoded images in the cache; folders that are not readable are left out."""
+    found = []
+    root = cache_folder() / _FOLDER
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        facts = _read_facts(folder)
+        if facts is not None:
+            size = sum(path.stat().st_size for path in folder.iterdir())
+            found.append(EncodedSet(folder, facts, size))
+    return found
+
+
+def remove_encoded(name: str) -> EncodedSet:
+    """Remove an encoded set by its folder's name, or a beginning of it that no other has. Raises UnknownName."""
+    known = encoded_sets()
+    matching = [one for one in known if one.folder.name.startswith(name)] if name else []
+    if len(matching) != 1:
+        problem = "is in the cache more than once" if matching else "is not in the cache"
+        raise UnknownName(f"{name!r} {problem}", near(name, [one.folder.name for one in known]))
+    try:
+        shutil.rmtree(matching[0].folder)
+    except OSError as error:
+        raise StorageError(f"cannot remove {matching[0].folder}: {error.strerror or error}") from error
+    return matching[0]
+
+
+def _read_facts(folder: Path) -> StoreFacts | None:
+    """The facts in a folder; None if there are none that can be read."""
+    path = folder / _FACTS
+    try:
+        plain = parse_json(read_regular(path, _LARGEST_FACTS), str(path), largest=_LARGEST_FACTS)
+        return from_plain(StoreFacts, plain, str(path))
+    except (OSError, ZooError):
+        return None
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return hash_file(path)[0]
+    except OSError:
+        return None
