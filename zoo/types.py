@@ -329,6 +329,11 @@ class Origin:
     source: str = ""
     adapted: int = 0
 
+    @property
+    def address(self) -> str:
+        """What opens this release and no later version of it: its commit on the Hub, or else its name and version."""
+        return self.source or f"{self.name}@{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class WeightsOrigin:
@@ -363,9 +368,9 @@ class TrainedBy:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event of a run. `kind` is note (`text`), encoding (`shown` of `total` images are encoded; `seconds_left`), start,
-    tick (losses), sample (a grid was saved), metrics, warning (`warning`, `what`, `advice`), checkpoint, end, stopped
-    (Ctrl-C, SIGTERM) or failed (`error`).
+    """An event of a run. `kind` is note (`text`), encoding (`shown` of `total` images are encoded; `seconds_left`),
+    start, tick (losses), sample (a grid was saved), metrics, warning (`warning`, `what`, `advice`), checkpoint, end,
+    stopped (Ctrl-C, SIGTERM) or failed (`error`).
 
     `shown` of `total` images have been shown; `facts` are JSON values (`images_per_second`, losses, a path, ...).
     """

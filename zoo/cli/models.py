@@ -159,7 +159,7 @@ def _release(name: str, as_json: bool) -> None:
         ("name", manifest.name),
         ("version", manifest.version),
         ("license", manifest.license),
-        ("sample", f"{list(manifest.data.shape)} in [{manifest.data.low:g}, {manifest.data.high:g}]"),
+        ("sample", f"{list(manifest.output.shape)} in [{manifest.output.low:g}, {manifest.output.high:g}]"),
         ("code", f"{'x'.join(map(str, manifest.code_shape))} values"),
         ("folder", folder),
     ]
@@ -167,6 +167,8 @@ def _release(name: str, as_json: bool) -> None:
         (role, f"{part.component}  {part.parameters:,} parameters  {part.config or ''}")
         for role, part in manifest.parts.items()
     ]
+    if manifest.first_stage is not None:
+        rows.append(("first stage", _first_stage(manifest)))
     if manifest.lineage is not None:
         source = manifest.lineage.source
         origin = f"{source.name} {source.version}" if source else "an autoencoder without a release"
@@ -184,6 +186,13 @@ def _release(name: str, as_json: bool) -> None:
     show.facts(rows)
     if pictures.shows():
         pictures.samples(folder, manifest, columns=96, rows=2)
+
+
+def _first_stage(manifest: Any) -> str:
+    entry = manifest.first_stage
+    name = f"{entry.source.name} {entry.source.version}" if entry.source else "an autoencoder without a release"
+    where = "contained" if entry.parts else "pinned"
+    return f"{name} ({entry.license or 'own'}), {where}: {show.shape(manifest.data.shape)} values an image"
 
 
 def _run(folder: Path, as_json: bool) -> None:

@@ -50,8 +50,8 @@ class OfImages:
 
 class Autoencoder(OfImages, nn.Module):
     """x -> code -> x. `specs` maps the roles encoder, bottleneck and decoder to the components that they were built
-    from; `origin` is the release of the weights, if any, and `trained_by` the run that trained them, if any. With a
-    `first_stage`, x are codes of images in it."""
+    from; `origin` is the release of the weights, if any, with its `license` (SPDX), and `trained_by` the run that
+    trained them, if any. With a `first_stage`, x are codes of images in it."""
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Autoencoder(OfImages, nn.Module):
         self.specs = dict(specs)
         self.origin = origin
         self.trained_by: TrainedBy | None = None
+        self.license = ""
         self.first_stage = first_stage
 
     @property

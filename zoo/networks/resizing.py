@@ -7,7 +7,7 @@ from dataclasses import replace
 from zoo.errors import CompositionError, ZooError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_autoencoder
-from zoo.networks.pretrained import values_follow
+from zoo.networks.pretrained import origins_of, remember_origins, values_follow
 
 __all__ = ["resized"]
 
@@ -41,5 +41,6 @@ def resized(autoencoder: Autoencoder, height: int, width: int) -> Autoencoder:
             f"this autoencoder does not take images of {height} x {width} pixels: {str(error).splitlines()[0]}",
             f"It is made for {data.shape[1]} x {data.shape[2]}: give that size.",
         ) from None
-    model.origin = autoencoder.origin
+    model.origin, model.license = autoencoder.origin, autoencoder.license
+    remember_origins(model, origins_of(autoencoder))
     return model.eval()

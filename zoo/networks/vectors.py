@@ -1,7 +1,8 @@
 """Test vectors: the outputs of a release for fixed inputs, so that anyone can check that it still computes the same.
 
-Flat names: `x`, `code`, `reconstruction`, `z`, `condition`, `sample`, `realness` (the logits), and for every module
-that ran `statistic/<role>/<order>/<module>` with the mean, standard deviation and largest magnitude of its output.
+Flat names: `x`, `decoded` (by the first stage, if there is one), `code`, `reconstruction`, `z`, `condition`, `sample`,
+`realness` (the logits), and for every module that ran `statistic/<role>/<order>/<module>` with the mean, standard
+deviation and largest magnitude of its output.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ def record_vectors(
     """The vectors for samples x (N, *data.shape) and, with a GAN, codes z (N, *code_shape), in eval mode. A GAN that
     takes one gets the `condition` of each."""
     vectors: dict[str, Tensor] = {"x": x}
+    model = gan or autoencoder
+    if model is not None and model.first_stage is not None:
+        vectors["decoded"] = model.to_output(x)
     if autoencoder is not None:
         with evaluating(autoencoder):
             with _statistics(autoencoder.encoder, "encoder", vectors):

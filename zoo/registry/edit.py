@@ -180,7 +180,7 @@ def _entry(release: PulledRelease, path: Path, name: str) -> Entry:
         source=repository_of(release.folder) if release.commit else local,
         manifest=pin_of(read_manifest_bytes(release.folder)),
         parts=manifest.holds,
-        data=Sample(manifest.data.shape, manifest.data.kind),
+        data=Sample(manifest.output.shape, manifest.output.kind),
         code_shape=manifest.code_shape,
         license=manifest.license,
         plugins=manifest.distributions,

@@ -79,11 +79,11 @@ def import_autoencoder(
         data=parts.data,
         code_shape=parts.code_shape,
         parts=entries,
-        files=pin_others(files, entries),
+        files=pin_others(files, entries.values()),
         pretrained=origins,
     )
     files["README.md"] = card(manifest).encode()
-    manifest = replace(manifest, files=pin_others(files, entries))
+    manifest = replace(manifest, files=pin_others(files, entries.values()))
     write_release(Path(out), manifest, files)
     return manifest
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import platformdirs
 
-from zoo.errors import ConfigError, IntegrityError, ReleaseError
+from zoo.errors import ConfigError, IntegrityError, ReleaseError, RemoteError, UnknownName
 from zoo.registry.file import Entry, Sample, read_registry
 from zoo.registry.lookup import Registry, clash_error, clashes
 from zoo.release.folder import read_manifest, read_manifest_bytes, verify_files
@@ -28,6 +28,7 @@ from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.release.names import pin_of
 from zoo.remote.address import SCHEME, as_address, parse_address
 from zoo.remote.pull import PulledRelease, find_cached, pull
+from zoo.types import Origin
 
 __all__ = [
     "Entry",
@@ -41,6 +42,7 @@ __all__ = [
     "load_registry",
     "locate",
     "models",
+    "open_first_stage",
     "open_release",
     "plugin_problems",
     "read_registry",
@@ -169,6 +171,29 @@ def open_release(name_or_dir: str | Path, registry: Registry | None = None) -> t
     return _open(_find(name_or_dir, registry))
 
 
+def open_first_stage(origin: Origin, owner: str) -> tuple[Path, Manifest]:
+    """Folder and manifest of the release that a model's first stage is; pulled if it is not on this machine. Raises
+    IntegrityError if it is another one than the model was trained with, RemoteError or ReleaseError, naming `owner`, if
+    it cannot be had."""
+    try:
+        folder, manifest = open_release(origin.address)
+    except (UnknownName, ReleaseError, RemoteError) as error:
+        if isinstance(error, IntegrityError):
+            raise
+        raise type(error)(
+            f"{owner}, {origin.name} {origin.version} ({origin.address}), cannot be had: {error.message}",
+            "No code can be decoded without it: get it from its publisher, then zoo registry add FOLDER; or, if it is "
+            "yours, push it (zoo push) and train with what is on the Hub.",
+        ) from error
+    if (pin := pin_of(read_manifest_bytes(folder))) != origin.manifest:
+        raise IntegrityError(
+            f"{owner} was trained with {origin.name} {origin.version}, {origin.manifest[:19]}...; "
+            f"{origin.address} is {pin[:19]}...",
+            "That is another release under the same name: ask the publisher.",
+        )
+    return folder, manifest
+
+
 def _find(name_or_dir: str | Path, registry: Registry | None = None) -> Entry | Path:
     """What a name means that is no address: a folder with a zoo.json, or an entry. Raises UnknownName, ReleaseError."""
     folder = Path(name_or_dir)
@@ -225,11 +250,20 @@ def _warn_once(text: str) -> None:
 
 
 def get(name: str, *, refresh: bool = False) -> PulledRelease:
-    """Pull a release if it is not on this machine, and check every byte of it.
+    """Pull a release, and the one that its first stage is, if they are not on this machine; check every byte of both.
 
     `name` is as in `open_release`; the commit is empty for a release that is not on the Hub. Raises like
     `open_release`.
     """
+    release = _get(name, refresh=refresh)
+    first_stage = release.manifest.first_stage
+    if first_stage is not None and not first_stage.parts and first_stage.source is not None:
+        folder, manifest = open_first_stage(first_stage.source, f"the first stage of {release.manifest.name}")
+        verify_files(folder, manifest)
+    return release
+
+
+def _get(name: str, *, refresh: bool) -> PulledRelease:
     if name.startswith(SCHEME):
         return pull(parse_address(name), refresh=refresh)
     named = _find(name)
@@ -284,7 +318,7 @@ def _require_agreement(entry: Entry, manifest: Manifest) -> None:
         ("version", entry.version, manifest.version),
         ("license", entry.license, manifest.license),
         ("code_shape", entry.code_shape, manifest.code_shape),
-        ("data.shape", entry.data.shape, manifest.data.shape),
+        ("data.shape", entry.data.shape, manifest.output.shape),
         ("parts", tuple(sorted(entry.parts)), manifest.holds),
         ("plugins", tuple(sorted(entry.plugins)) or manifest.distributions, manifest.distributions),
     )

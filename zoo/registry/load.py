@@ -18,19 +18,20 @@ from zoo._utils import html
 from zoo._utils.hash_cache import HashCache, hash_cache
 from zoo._utils.tensors import unpack
 from zoo.errors import IntegrityError, ReleaseError
-from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN as Gan
 from zoo.networks.pretrained import remember_origins, values_follow
+from zoo.networks.resizing import resized
 from zoo.networks.utils import SkipInit, check_finite
 from zoo.networks.vectors import Difference, compare, record_vectors
-from zoo.registry.index import open_release
+from zoo.registry.index import open_first_stage, open_release
 from zoo.registry.parts import current_specs, naming_versions, tell_versions
 from zoo.release.folder import read_manifest_bytes, read_part, read_pinned
-from zoo.release.manifest import AUTOENCODER, GAN, Manifest
+from zoo.release.manifest import AUTOENCODER, GAN, FirstStageEntry, Manifest, PartEntry
 from zoo.release.names import pin_of
 from zoo.release.snapshots import repository_of
-from zoo.types import Origin, PartSpec
+from zoo.types import DataSpec, Origin, PartSpec
 
 __all__ = ["VECTORS", "LoadedRelease", "Replay", "load", "load_folder", "replay", "replay_vectors"]
 
@@ -51,7 +52,7 @@ class LoadedRelease:
 
     def _repr_html_(self) -> str:
         m = self.manifest
-        rows = [("release", f"{m.name} {m.version}"), ("license", m.license), ("sample", list(m.data.shape))]
+        rows = [("release", f"{m.name} {m.version}"), ("license", m.license), ("sample", list(m.output.shape))]
         rows += [("code", f"{'x'.join(map(str, m.code_shape))} values")]
         rows += [(role, f"{part.component}, {part.parameters:,} parameters") for role, part in m.parts.items()]
         if m.lineage is not None:
@@ -77,25 +78,19 @@ def load(name_or_folder: str | Path) -> LoadedRelease:
 def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
     """Load a release with a trusted manifest (pinned by a registry, or the user's own). Nothing is told."""
     with hash_cache(folder) as hashes:
-        tensors = {role: _read(folder, manifest, role, hashes) for role in manifest.parts}
-    specs = current_specs(manifest)
-    autoencoder = gan = None
-    if AUTOENCODER[0] in specs:
-        autoencoder = _build(build_autoencoder, AUTOENCODER, specs, manifest)
-    if GAN[0] in specs:
-        gan = _build(build_gan, GAN, specs, manifest)
+        parts = [_select(manifest.parts, roles) for roles in (AUTOENCODER, GAN)]
+        sizes = (manifest.data, manifest.code_shape)
+        autoencoder = _load(build_autoencoder, folder, manifest.name, parts[0], sizes, hashes)
+        gan = _load(build_gan, folder, manifest.name, parts[1], sizes, hashes)
+        first_stage = _first_stage(folder, manifest, hashes)
     for model in (autoencoder, gan):
-        for role, module in (model.parts if model is not None else {}).items():
-            with naming_versions(manifest, [role]):
-                _fill(module, tensors[role], str(folder / manifest.parts[role].file))
-            module.eval()
         if model is not None:
             remember_origins(model, manifest.pretrained)
+            model.first_stage = first_stage
     if autoencoder is not None:
-        autoencoder.origin = Origin(
-            manifest.name, manifest.version, pin_of(read_manifest_bytes(folder)), repository_of(folder)
-        )
-    return LoadedRelease(manifest, folder, autoencoder and autoencoder.eval(), gan and gan.eval())
+        autoencoder.origin = _origin(folder, manifest)
+        autoencoder.license = manifest.license
+    return LoadedRelease(manifest, folder, autoencoder, gan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +130,76 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
     return Replay(differences, recorded, given)
 
 
+def _first_stage(folder: Path, manifest: Manifest, hashes: HashCache) -> FirstStage | None:
+    """The first stage that the manifest describes: contained in the release, or of the release that it pins."""
+    entry = manifest.first_stage
+    if entry is None:
+        return None
+    owner = f"the first stage of {manifest.name}"
+    sizes = (entry.data, manifest.data.shape)
+    autoencoder = _load(build_autoencoder, folder, owner, entry.parts, sizes, hashes)
+    if autoencoder is None:
+        autoencoder = _pinned_first_stage(entry, owner)
+    else:
+        autoencoder.origin, autoencoder.license = entry.source, entry.license
+    stage = FirstStage(autoencoder, entry.images, manifest.data.scaling)
+    if stage.sha256 != entry.weights or not stage.codes.same_values(manifest.data):
+        raise IntegrityError(f"{owner} is not the one that it was trained with", "Get the release again.")
+    return stage
+
+
+def _pinned_first_stage(entry: FirstStageEntry, owner: str) -> Autoencoder:
+    origin = entry.source
+    assert origin is not None, "a manifest has the parts or the source of a first stage"
+    folder, manifest = open_first_stage(origin, owner)
+    loaded = load_folder(folder, manifest).autoencoder
+    if loaded is None:
+        raise IntegrityError(f"{owner}, {origin.name}, holds no autoencoder")
+    return resized(loaded, entry.data.shape[1], entry.data.shape[2])
+
+
+def _origin(folder: Path, manifest: Manifest) -> Origin:
+    pin = pin_of(read_manifest_bytes(folder))
+    return Origin(manifest.name, manifest.version, pin, repository_of(folder))
+
+
+def _select(parts: Mapping[str, PartEntry], roles: Iterable[str]) -> dict[str, PartEntry]:
+    return {role: parts[role] for role in roles if role in parts}
+
+
+def _load(
+    build: Callable[..., Model],
+    folder: Path,
+    owner: str,
+    parts: Mapping[str, PartEntry],
+    sizes: tuple[DataSpec, tuple[int, ...]],
+    hashes: HashCache,
+) -> Model | None:
+    """A model of `parts`, for samples and codes of those `sizes`, with its weights, in eval mode; None without
+    parts."""
+    if not parts:
+        return None
+    tensors = {role: unpack(read_part(folder, part, hashes), str(folder / part.file)) for role, part in parts.items()}
+    specs = current_specs(owner, parts)
+    model = _build(build, owner, parts, specs, sizes)
+    for role, part in parts.items():
+        with naming_versions(owner, [part]):
+            _fill(model.get_submodule(role), tensors[role], str(folder / part.file))
+    return model.eval()
+
+
 def _build(
-    build: Callable[..., Model], roles: Iterable[str], specs: Mapping[str, PartSpec], manifest: Manifest
+    build: Callable[..., Model],
+    owner: str,
+    parts: Mapping[str, PartEntry],
+    specs: Mapping[str, PartSpec],
+    sizes: tuple[DataSpec, tuple[int, ...]],
 ) -> Model:
     """The networks on the meta device; on the CPU if not every tensor would get a value from the state dict."""
-    own = {role: specs[role] for role in roles}
-    with naming_versions(manifest, own), values_follow():
+    with naming_versions(owner, parts.values()), values_follow():
         with SkipInit():
-            model = build(own, manifest.data, manifest.code_shape, device="meta", shapes=False)
-        return model if _assignable(model) else build(own, manifest.data, manifest.code_shape)
-
-
-def _read(folder: Path, manifest: Manifest, role: str, hashes: HashCache) -> dict[str, Tensor]:
-    part = manifest.parts[role]
-    return unpack(read_part(folder, part, hashes), str(folder / part.file))
+            model = build(specs, *sizes, device="meta", shapes=False)
+        return model if _assignable(model) else build(specs, *sizes)
 
 
 def _assignable(model: nn.Module) -> bool:

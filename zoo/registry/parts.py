@@ -4,7 +4,7 @@ with. Nothing here imports torch."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from zoo import plugins
@@ -19,26 +19,26 @@ _told: set[str] = set()
 """What was printed in this process."""
 
 
-def current_specs(manifest: Manifest) -> dict[str, PartSpec]:
-    """The component of each role by its id of today, with settings of today. Raises ReleaseError or PluginError with
-    both versions of the plugin."""
+def current_specs(owner: str, parts: Mapping[str, PartEntry]) -> dict[str, PartSpec]:
+    """The component of each role by its id of today, with settings of today. Raises ReleaseError or PluginError, naming
+    `owner`, with both versions of the plugin."""
     specs = {}
-    for role, part in manifest.parts.items():
-        with naming_versions(manifest, [role]):
+    for role, part in parts.items():
+        with naming_versions(owner, [part]):
             specs[role] = plugins.current(_kind(part), part.spec, part.plugin)
     return specs
 
 
 @contextmanager
-def naming_versions(manifest: Manifest, roles: Iterable[str]) -> Iterator[None]:
-    """Errors in the block get the versions that these roles' plugins had and have, and the command that installs the
+def naming_versions(owner: str, parts: Iterable[PartEntry]) -> Iterator[None]:
+    """Errors in the block get the versions that these parts' plugins had and have, and the command that installs the
     ones that they had. A component that is missing or refuses its settings is a ReleaseError."""
-    recorded = list(dict.fromkeys(manifest.parts[role].plugin for role in roles))
+    recorded = list(dict.fromkeys(part.plugin for part in parts))
     try:
         yield
     except (UnknownName, ConfigError) as error:
         missing = isinstance(error, UnknownName)
-        problem = f"{manifest.name} needs a component that is not installed" if missing else manifest.name
+        problem = f"{owner} needs a component that is not installed" if missing else owner
         raise ReleaseError(f"{problem}: {error.message} ({_versions(recorded)})", _hint(recorded, error)) from error
     except ZooError as error:
         if any(plugins.differs(one) for one in recorded):
@@ -57,7 +57,7 @@ def tell_versions(manifest: Manifest, name: str) -> None:
 
 
 def _recorded(manifest: Manifest) -> list[str]:
-    return list(dict.fromkeys(part.plugin for part in manifest.parts.values()))
+    return list(dict.fromkeys(part.plugin for part in manifest.all_parts))
 
 
 def _versions(recorded: list[str]) -> str:

@@ -37,6 +37,7 @@ __all__ = [
     "MANIFEST",
     "ROLES",
     "FileEntry",
+    "FirstStageEntry",
     "Lineage",
     "LineageSource",
     "Manifest",
@@ -190,6 +191,33 @@ def _check_source(what: str, weights: str, source: Origin | None) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstStageEntry:
+    """The first stage whose codes a model learnt. `images` are what codes are decoded to, `data` the samples of its
+    autoencoder, which has the codes of the manifest's `data`; `weights` is the SHA-256 of its weights, `license` its
+    licence. Its networks are `parts` of this release, or else those of the release `source`, at any image size."""
+
+    images: DataSpec
+    data: DataSpec
+    weights: str
+    license: str = ""
+    source: Origin | None = None
+    parts: dict[str, PartEntry] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_source("first_stage", self.weights, self.source)
+        if self.license:
+            check_license(self.license)
+        if not self.images.is_image or not self.data.is_image or self.images.shape[1:] != self.data.shape[1:]:
+            raise ReleaseError("first_stage: its images are not those that its autoencoder takes")
+        if self.parts and tuple(sorted(self.parts)) != tuple(sorted(AUTOENCODER)):
+            raise ReleaseError(f"first_stage.parts are {', '.join(self.parts)}", f"It has {', '.join(AUTOENCODER)}.")
+        if not self.parts and self.source is None:
+            raise ReleaseError(
+                "first_stage has neither parts nor a source", "Nothing would say what decodes the codes."
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class RecipeEntry:
     """The file with the recipe that trains the release again; `files` pins it with the same digest."""
 
@@ -217,9 +245,9 @@ class Manifest:
     """The contents of a zoo.json. Raises ReleaseError if they are inconsistent.
 
     `parts` has all networks of the autoencoder, of the GAN, or of both. `sampling` is present if the GAN is. `files`
-    pins the other files of the folder, except zoo.json itself. `credits` name the data's authors; `pretrained` are
-    the files of weights from elsewhere that parts began with or losses used. Settings, rows and
-    metrics are plain data with finite numbers.
+    pins the other files of the folder, except zoo.json itself. A model of codes has a `first_stage`. `credits` name the
+    data's authors; `pretrained` are the files of weights from elsewhere that parts began with or losses used. Settings,
+    rows and metrics are plain data with finite numbers.
     """
 
     name: str
@@ -236,6 +264,7 @@ class Manifest:
     tolerances: Tolerances = field(default_factory=Tolerances)
     credits: tuple[str, ...] = ()
     pretrained: tuple[WeightsOrigin, ...] = ()
+    first_stage: FirstStageEntry | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -261,19 +290,31 @@ class Manifest:
     @property
     def distributions(self) -> tuple[str, ...]:
         """The distributions whose components it needs besides zoo's own, without versions."""
-        return tuple(sorted({part.plugin.partition("==")[0] for part in self.parts.values()} - {"aegan-zoo"}))
+        return tuple(sorted({part.plugin.partition("==")[0] for part in self.all_parts} - {"aegan-zoo"}))
+
+    @property
+    def all_parts(self) -> tuple[PartEntry, ...]:
+        """Every network of the folder, also those of a first stage."""
+        return (*self.parts.values(), *(self.first_stage.parts.values() if self.first_stage is not None else ()))
+
+    @property
+    def output(self) -> DataSpec:
+        """What people look at: the samples, or the images that a first stage decodes them to."""
+        return self.data if self.first_stage is None else self.first_stage.images
 
     @property
     def pinned(self) -> dict[str, FileEntry]:
         """Every file of the folder except zoo.json, by name."""
-        return {part.file: part.pin for part in self.parts.values()} | self.files
+        return {part.file: part.pin for part in self.all_parts} | self.files
 
     def _check_parts(self) -> None:
         if not self.parts:
             raise ReleaseError("parts is empty", f"Allowed roles: {', '.join(ROLES)}.")
-        for role, part in self.parts.items():
+        for role, part in (*self.parts.items(), *(self.first_stage.parts.items() if self.first_stage else ())):
             if role != part.role:
                 raise ReleaseError(f"parts.{role} has the role {part.role!r}")
+        if self.first_stage is not None and self.data.kind != "code":
+            raise ReleaseError("first_stage is given for samples that are no codes", "Their kind is `code`.")
         for group in (AUTOENCODER, GAN):
             missing = [role for role in group if role not in self.parts]
             if 0 < len(missing) < len(group):
@@ -286,7 +327,7 @@ class Manifest:
             raise ReleaseError(f"sampling is {state}", "A release with a generator says how it is sampled.")
 
     def _check_files(self) -> None:
-        names = [part.file for part in self.parts.values()] + list(self.files)
+        names = [part.file for part in self.all_parts] + list(self.files)
         pinned_names = {MANIFEST}
         for name in names:
             check_file_name(name)
@@ -312,7 +353,10 @@ def parse_manifest(data: bytes, what: str) -> Manifest:
             "Upgrade Zoo if the release is newer: pip install --upgrade aegan-zoo",
         )
     facts = _upgraded({key: plain[key] for key in plain if key != _DIGEST_KEY})
-    manifest = from_plain(Manifest, _with_roles(facts, what), what, error=ReleaseError)
+    facts = _with_roles(facts, what)
+    if isinstance(facts.get("first_stage"), dict):
+        facts["first_stage"] = _with_roles(facts["first_stage"], f"{what}: first_stage")
+    manifest = from_plain(Manifest, facts, what, error=ReleaseError)
     if data != _with_digest(plain):
         raise IntegrityError(f"{what} was changed: its own sha256 does not fit", "Get the release again.")
     return manifest
@@ -323,8 +367,9 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     try:
         plain = cast(dict[str, Any], msgspec.to_builtins(manifest))
         plain = {key: value for key, value in plain.items() if value is not None and (value or key != "pretrained")}
-        for part in plain["parts"].values():
-            del part["role"]
+        for parts in (plain["parts"], plain.get("first_stage", {}).get("parts", {})):
+            for part in parts.values():
+                del part["role"]
         data = _with_digest(plain)
     except (TypeError, ValueError) as error:
         raise ReleaseError(f"{manifest.name}: its manifest is not plain data: {error}") from None

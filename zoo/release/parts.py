@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from torch import nn
 
@@ -18,24 +18,24 @@ from zoo.types import PartSpec
 __all__ = ["pack_parts", "pin_others"]
 
 
-def pack_parts(model: Autoencoder | GAN, files: dict[str, bytes]) -> dict[str, PartEntry]:
-    """The entries of a model's networks by role; their weights are added to `files`. Raises IntegrityError for weights
-    that are not finite."""
-    return {role: _pack(role, module, model.specs[role], files) for role, module in model.parts.items()}
+def pack_parts(model: Autoencoder | GAN, files: dict[str, bytes], prefix: str = "") -> dict[str, PartEntry]:
+    """The entries of a model's networks by role; their weights are added to `files`, whose names begin with `prefix`.
+    Raises IntegrityError for weights that are not finite."""
+    return {role: _pack(role, module, model.specs[role], files, prefix) for role, module in model.parts.items()}
 
 
-def pin_others(files: Mapping[str, bytes], parts: Mapping[str, PartEntry]) -> dict[str, FileEntry]:
+def pin_others(files: Mapping[str, bytes], parts: Iterable[PartEntry]) -> dict[str, FileEntry]:
     """Every file that no part names; the card does not pin itself before it is written."""
-    own = {part.file for part in parts.values()} | {MANIFEST}
+    own = {part.file for part in parts} | {MANIFEST}
     return {name: pin_file(data) for name, data in files.items() if name not in own}
 
 
-def _pack(role: str, module: nn.Module, spec: PartSpec, files: dict[str, bytes]) -> PartEntry:
+def _pack(role: str, module: nn.Module, spec: PartSpec, files: dict[str, bytes], prefix: str) -> PartEntry:
     check_finite(module, role)
     kind = {"decoder": "generator"}.get(role, role)
     if role == "discriminator":
         kind = plugins.discriminator_kind(spec.component)
-    file = f"{role}.safetensors"
+    file = f"{prefix}{role}.safetensors"
     files[file] = pack(module.state_dict(), {"role": role, "component": spec.component})
     pin = pin_file(files[file])
     return PartEntry(

@@ -27,7 +27,7 @@ class FactTags:
 
 def fact_tags(manifest: Manifest) -> list[str]:
     """The tags of a release's facts."""
-    shape, code_shape = ("x".join(map(str, sizes)) for sizes in (manifest.data.shape, manifest.code_shape))
+    shape, code_shape = ("x".join(map(str, sizes)) for sizes in (manifest.output.shape, manifest.code_shape))
     plugins = [f"plugin:{name}" for name in manifest.distributions]
     return [f"sample_shape:{shape}", f"code_shape:{code_shape}", *plugins]
 

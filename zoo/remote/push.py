@@ -160,7 +160,7 @@ def _check_card(folder: Path, manifest: Manifest) -> None:
             ("library_name", head.get("library_name") == "aegan-zoo"),
             ("the tag aegan-zoo", isinstance(tags, list) and "aegan-zoo" in tags),
             ("model-index", not manifest.metrics or _has_metrics(head)),
-            (_PICTURE, not manifest.data.is_image or _PICTURE in manifest.files),
+            (_PICTURE, not manifest.output.is_image or _PICTURE in manifest.files),
         )
         if not present
     ]

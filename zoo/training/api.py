@@ -229,7 +229,8 @@ def train(
         else:
             _keep_transfer(model, run_dir, image_set, chosen_gan.images)
             trainer = GANTrainer(plan, samples, chosen_gan, seed, runner)
-        sources = (model.source, *model.further.values()) if isinstance(model, TransferResult) else ()
+        sources = [model.source, *model.further.values()] if isinstance(model, TransferResult) else []
+        sources += [net.first_stage.autoencoder] if net.first_stage is not None else []
         recipe = replace(recipe, pretrained=origins_of(*sources, *trainer.modules.values()))
         if recipe.pretrained:
             run_dir.keep(RECIPE, write_recipe(recipe))

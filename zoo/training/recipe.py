@@ -182,7 +182,7 @@ class SourceStructure:
 class FirstStageSection:
     """The autoencoder in whose codes the recipe's models learn: `source`, a release's name or a folder. With `flip`
     they also learn from a mirrored copy of each image. A run also keeps the sha256 of its weights, its structure for
-    images of this size, its release, and the codes' `scaling`."""
+    images of this size, its release and licence, and the codes' `scaling`."""
 
     source: str | None = None
     flip: bool = False
@@ -190,6 +190,7 @@ class FirstStageSection:
     structure: SourceStructure | None = None
     origin: Origin | None = None
     scaling: Scaling | None = None
+    license: str = ""
 
     def __post_init__(self) -> None:
         if self.source is None and self.structure is None:

@@ -24,7 +24,7 @@ from zoo.training.recipe import (
     recipe_from_plain,
 )
 from zoo.training.recipe_parts import with_plugins
-from zoo.training.sources import address, first_stage_section, section_of, source_structure
+from zoo.training.sources import first_stage_section, section_of, source_structure
 from zoo.transfers.apply import TransferResult
 from zoo.types import as_part
 
@@ -50,7 +50,7 @@ def recipe_of_autoencoder(
         specs["bottleneck"],
         model.code_shape,
         normalised_losses(training),
-        source=address(origin) if origin is not None and not origin.adapted else None,
+        source=origin.address if origin is not None and not origin.adapted else None,
         origin=origin,
         trained_by=trained_by,
     )
@@ -83,7 +83,7 @@ def recipe_of_gan(
         origin = model.source.origin
         released = origin is not None and not origin.adapted
         transfer = TransferSection(
-            address(origin) if origin is not None and released else "autoencoder",
+            origin.address if origin is not None and released else "autoencoder",
             tuple(model.strategies),
             model.report.source,
             source_structure(model.source),

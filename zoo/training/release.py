@@ -19,8 +19,10 @@ from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.vectors import record_vectors
+from zoo.registry.index import open_first_stage
 from zoo.registry.load import VECTORS
 from zoo.release.card import card
+from zoo.release.first_stage import pack_first_stage
 from zoo.release.folder import pin_file, read_pinned, write_release
 from zoo.release.manifest import Lineage, LineageSource, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.release.parts import pack_parts, pin_others
@@ -63,6 +65,9 @@ def write_pair(
     parts: dict[str, PartEntry] = {}
     for model in (trained.autoencoder, trained.gan):
         parts |= pack_parts(model, files) if model is not None else {}
+    first_stage = pack_first_stage(_model(trained).first_stage, files)
+    if first_stage is not None and not first_stage.parts and first_stage.source is not None:
+        open_first_stage(first_stage.source, "the first stage")  # others could not decode the codes without it
     files[VECTORS] = pack(_vectors(trained), {})
     files["recipe.toml"] = write_recipe(trained.recipe.public())
     picture = _picture(trained)
@@ -78,13 +83,14 @@ def write_pair(
         sampling=Sampling(ema=True, chunk=CHUNK) if trained.gan is not None else None,
         lineage=_lineage(trained),
         recipe=RecipeEntry("recipe.toml", pin_file(files["recipe.toml"]).sha256),
-        files=pin_others(files, parts),
+        files=pin_others(files, (*parts.values(), *(first_stage.parts.values() if first_stage is not None else ()))),
         metrics=tuple(trained.metrics),
         credits=(trained.sample.credit,) if trained.sample.credit else (),
         pretrained=trained.recipe.pretrained,
+        first_stage=first_stage,
     )
     files["README.md"] = _card(manifest, trained.recipe)
-    manifest = replace(manifest, files=pin_others(files, parts))
+    manifest = replace(manifest, files=pin_others(files, manifest.all_parts))
     write_release(Path(folder), manifest, files)
     return manifest
 
@@ -108,7 +114,7 @@ def write_measured(
     kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
     files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
     changed = _with_public_recipe(replace(manifest, version=version, metrics=(*kept, *metrics)), files)
-    changed = replace(changed, files=pin_others(files, changed.parts))
+    changed = replace(changed, files=pin_others(files, changed.all_parts))
     write_release(Path(out), changed, files)
     return changed
 
@@ -124,7 +130,7 @@ def _with_public_recipe(manifest: Manifest, files: dict[str, bytes]) -> Manifest
     if recipe.public() != recipe:
         files[name] = write_recipe(recipe.public())
         entry = RecipeEntry(name, pin_file(files[name]).sha256)
-        manifest = replace(manifest, recipe=entry, files=pin_others(files, manifest.parts))
+        manifest = replace(manifest, recipe=entry, files=pin_others(files, manifest.all_parts))
     files["README.md"] = _card(manifest, recipe)
     return manifest
 

@@ -18,11 +18,10 @@ from zoo.networks.utils import digest
 from zoo.training.recipe import FirstStageSection, FurtherSection, Recipe, SourceStructure, TransferSection
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import FurtherSource
-from zoo.types import Origin, PartSpec
+from zoo.types import PartSpec
 
 __all__ = [
     "FIRST_STAGE",
-    "address",
     "first_stage_of",
     "first_stage_section",
     "further_of",
@@ -39,11 +38,6 @@ Module = TypeVar("Module", bound=nn.Module)
 
 FIRST_STAGE = "first_stage.safetensors"
 """The file of a run's folder with the weights of its first stage."""
-
-
-def address(origin: Origin) -> str:
-    """What opens this release and no later version of it: its commit on the Hub, or else its name and version."""
-    return origin.source or f"{origin.name}@{origin.version}"
 
 
 def source_structure(model: Autoencoder) -> SourceStructure:
@@ -63,7 +57,7 @@ def section_of(source: FurtherSource) -> FurtherSection:
     """A further source as a run's recipe has it: where it is from, its structure, and its digest."""
     origin = source.origin
     if isinstance(source, Autoencoder):
-        opens_it = address(origin) if origin is not None and not origin.adapted else None
+        opens_it = origin.address if origin is not None and not origin.adapted else None
         return FurtherSection(opens_it, sha256=digest(source), structure=source_structure(source), origin=origin)
     spec, fetched = source.specs["encoder"], origins_of(source)
     return FurtherSection(encoder=spec, data=source.data, sha256=digest(source), fetched=fetched)
@@ -105,12 +99,13 @@ def first_stage_section(first_stage: FirstStage | None) -> FirstStageSection | N
     autoencoder = first_stage.autoencoder
     origin = autoencoder.origin
     return FirstStageSection(
-        address(origin) if origin is not None and not origin.adapted else None,
+        origin.address if origin is not None and not origin.adapted else None,
         first_stage.flip,
         first_stage.sha256,
         source_structure(autoencoder),
         origin,
         first_stage.scaling,
+        autoencoder.license,
     )
 
 
@@ -120,7 +115,7 @@ def first_stage_of(recipe: Recipe, folder: Path) -> FirstStage | None:
     if section is None or section.structure is None:
         return None
     autoencoder = load_source(folder, FIRST_STAGE, structure_on(section.structure, "cpu"), section.sha256)
-    autoencoder.origin = section.origin
+    autoencoder.origin, autoencoder.license = section.origin, section.license
     return FirstStage(autoencoder, recipe.data.spec, section.scaling, flip=section.flip)
 
 

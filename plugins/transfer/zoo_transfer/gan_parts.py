@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from zoo.plugin import GAN, Autoencoder, PartSpec, TransferError, build_part, normalise, to_plain
 
 __all__ = ["device_of", "require_same_latent", "with_component"]
