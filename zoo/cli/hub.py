@@ -56,7 +56,7 @@ def _row(result: SearchResult) -> tuple[object, ...]:
 
 @click.group()
 def cache() -> None:
-    """List, check and remove pulled releases.
+    """List, check and remove pulled releases and encoded images.
 
     \b
     zoo cache ls
@@ -64,26 +64,32 @@ def cache() -> None:
     """
 
 
-@cache.command("ls", short_help="List the releases in the Hub's cache.")
+@cache.command("ls", short_help="List the pulled releases and the encoded images.")
 @options.json_option
 @options.quiet_option
 def list_cache(as_json: bool, quiet: bool) -> None:
-    """List the releases in the Hub's cache, and nothing else in it.
+    """List the releases in the Hub's cache, and nothing else in it; and the images that were encoded.
 
     \b
     zoo cache ls
     zoo cache ls --quiet
     """
+    from zoo.encoding.store import encoded_sets
     from zoo.remote.cache import cached_releases
 
-    releases = cached_releases()
+    releases, encoded = cached_releases(), encoded_sets()
     if as_json:
-        show.print_json([asdict(release) | {"folder": str(release.folder)} for release in releases])
+        plain = [asdict(release) | {"folder": str(release.folder)} for release in releases]
+        show.print_json(plain + [one.plain() for one in encoded])
     elif quiet:
-        show.print_lines(release.address for release in releases)
+        show.print_lines([*(release.address for release in releases), *(one.address for one in encoded)])
     else:
         rows = [
             (r.name or "?", r.version, f"{r.size:,}", "whole" if r.whole else "not whole", r.address) for r in releases
+        ]
+        rows += [
+            (f"codes of {e.facts.images}", "", f"{e.size:,}", "whole" if e.facts.whole else "not whole", e.address)
+            for e in encoded
         ]
         show.print_table(("name", "version", "bytes", "state", "from"), rows)
 
@@ -93,23 +99,29 @@ def list_cache(as_json: bool, quiet: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 def remove_cached(names: tuple[str, ...], dry_run: bool, yes: bool) -> None:
-    """Remove releases by name, address or folder.
+    """Remove releases by name, address or folder, and encoded images by address; `encoded:` alone means all of these.
 
     \b
     zoo cache rm hub:ann/digits --dry-run
+    zoo cache rm encoded: --yes
     zoo cache rm dcgan.digits@1.0.0 --yes
     """
+    from zoo.encoding.store import SCHEME, find_encoded, remove_encoded
     from zoo.remote.cache import plan_removal, remove
 
-    plan = plan_removal(names)
+    plan = plan_removal(name for name in names if not name.startswith(SCHEME))
+    encoded = [one for name in names if name.startswith(SCHEME) for one in find_encoded(name)]
+    frees = plan.frees + sum(one.size for one in encoded)
     show.print_lines(f"{release.address}  {release.folder}" for release in plan.releases)
+    show.print_lines(f"{one.address}  {one.folder}" for one in encoded)
     if dry_run:
-        click.echo(f"Would free {plan.frees:,} bytes.")
+        click.echo(f"Would free {frees:,} bytes.")
         return
     if not yes:
         click.confirm("Remove them?", abort=True)
     remove(plan)
-    click.echo(f"Freed {plan.frees:,} bytes.")
+    remove_encoded(encoded)
+    click.echo(f"Freed {frees:,} bytes.")
 
 
 @cache.command("verify")

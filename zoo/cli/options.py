@@ -18,6 +18,7 @@ __all__ = [
     "component",
     "data",
     "device",
+    "flip",
     "json_option",
     "labels",
     "open_model",
@@ -28,6 +29,7 @@ __all__ = [
     "seed",
     "settings",
     "shape",
+    "size",
     "strict",
     "track",
     "training",
@@ -90,6 +92,10 @@ class _Shape(click.ParamType[tuple[int, ...]]):
 
 shape = click.option("--shape", type=_Shape(), help="The shape of a sample, such as 3,64,64.")
 code_shape = click.option("--code-shape", type=_Shape(), help="The values of a code, 64 or 4,8,8.")
+
+
+size = click.option("--size", type=click.IntRange(1), metavar="PIXELS", help="Colour images of so many pixels a side.")
+flip = click.option("--flip", is_flag=True, help="Learn the codes of mirrored copies of the images too.")
 
 
 def training(command: Command) -> Command:

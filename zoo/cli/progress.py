@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from zoo.cli.show import duration
 from zoo.types import Event, Watcher
 
 __all__ = ["watching"]
@@ -48,8 +49,14 @@ class _Bar:
         self.progress = progress
         self.title = title
         self.task: TaskID | None = None
+        self.encoding: TaskID | None = None
 
     def __call__(self, event: Event) -> None:
+        if event.kind == "encoding":
+            if self.encoding is None:
+                self.encoding = self.progress.add_task("encoding", total=event.total, note="once, then kept")
+            self.progress.update(self.encoding, completed=event.shown)
+            return
         if self.task is None or (event.kind == "start" and self.progress.tasks[self.task].completed > event.shown):
             self.task = self.progress.add_task(self.title, total=event.total, completed=event.shown, note="")
         note = _losses(event) if event.kind == "tick" else None
@@ -68,12 +75,17 @@ class _Lines:
         self.console = console
         self.title = title
         self.last = -1.0
+        self.encoded = -0.1
 
     def __call__(self, event: Event) -> None:
         if event.kind == "metrics":
             self.console.print(f"{self.title}: {_metrics(event)}", highlight=False)
         elif event.kind in ("note", "warning"):
             self.console.print(f"{self.title}: {_message(event)}", highlight=False, soft_wrap=True)
+        elif event.kind == "encoding" and event.shown / event.total >= self.encoded + 0.1:
+            self.encoded = event.shown / event.total
+            left = f"about {duration(event.facts['seconds_left'])} left"
+            self.console.print(f"encoding: {event.shown:,}/{event.total:,} images, {left}", highlight=False)
         elif event.kind == "tick" and event.shown / event.total >= self.last + 0.1:
             self.last = event.shown / event.total
             text = f"{self.title}: {event.shown:,}/{event.total:,} images, {_losses(event)}"

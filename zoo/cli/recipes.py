@@ -47,6 +47,9 @@ def recipe_from_options(
     metric, every = given.pop("metric", None), given.pop("every", None)
     if metric is not None or every is not None:
         plain["evaluation"] = {"metric": metric or "judge", **({} if every is None else {"every": every})}
+    first_stage = given.pop("first_stage", None)
+    if first_stage is not None:
+        plain["first_stage"] = {"source": first_stage, "flip": given.pop("flip", False)}
     if source is not None:
         plain["transfer"] = {"source": source, "strategy": parse_strategy(strategy)}
         plain["transfer"]["further"] = _further(given.pop("further", ()))
@@ -65,11 +68,13 @@ def _flag(given: Mapping[str, Any]) -> str:
 
 def _data(given: dict[str, Any]) -> DataConfig:
     """The images that --data and its options name; they are removed from the given options."""
-    source, shape = given.pop("data", None), given.pop("shape", None)
+    source, shape, size = (given.pop(key, None) for key in ("data", "shape", "size"))
+    if shape is not None and size is not None:
+        raise ConfigError("--shape and --size both say how large the images are", "Give one of them.")
     strict, labels = given.pop("strict", False), given.pop("labels", "auto")
     if source is None:
         raise ConfigError("no images given", "Say --data with a data set's name, a folder or an .npz.")
-    return DataConfig(source, shape=shape, strict=strict, labels=labels)
+    return DataConfig(source, shape=shape or (size and (3, size, size)), strict=strict, labels=labels)
 
 
 def _further(texts: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -53,6 +53,13 @@ def shape(sizes: Sequence[int]) -> str:
     return "x".join(map(str, sizes))
 
 
+def duration(seconds: float) -> str:
+    """Seconds for a reader: `40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
+
+
 def skipped(files: Sequence[Any]) -> None:
     """A warning on stderr about the files of a folder that could not be used."""
     if files:

@@ -25,8 +25,16 @@ __all__ = ["release", "resume", "train", "transfer"]
 @options.component("--generator", "generator", "The GAN's generator.")
 @options.component("--discriminator", "encoder", "The GAN's discriminator: any encoder, or a discriminator component.")
 @options.component("--bottleneck", "bottleneck", "What makes a code of the embedding.")
+@click.option(
+    "--first-stage",
+    shell_complete=completing.complete_model,
+    metavar="NAME",
+    help="Learn the codes of this autoencoder in place of pixels.",
+)
+@options.flip
 @options.code_shape
 @options.shape
+@options.size
 @options.training
 @options.running
 def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, **given: Any) -> None:
@@ -34,6 +42,7 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
 
     \b
     zoo train autoencoder --data glyphs-sans32 --out runs/glyphs
+    zoo train gan --first-stage spatial.photos4 --data photos/ --out runs/photos
     zoo train recipes/founding.toml --out runs/founding
     """
     from zoo.cli.recipes import recipe_from_options
@@ -58,15 +67,37 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
 @options.component("--generator", "generator", "Another generator than one like the decoder.")
 @options.component("--discriminator", "encoder", "Another discriminator than one like the encoder.")
 @options.shape
+@options.size
 @options.training
 @click.option("--adapt", type=int, metavar="IMAGES", help="First let the autoencoder learn so many of your images.")
-@click.option("--explain", is_flag=True, help="Show what would move where, and train nothing.")
+@click.option(
+    "--space",
+    type=click.Choice(["auto", "pixels", "codes"]),
+    default="auto",
+    show_default=True,
+    help="Where the GAN lives: in pixels, or in the codes of an autoencoder that keeps places.",
+)
+@options.flip
+@click.option(
+    "--second-stage",
+    type=click.IntRange(1),
+    metavar="IMAGES",
+    help="First train an autoencoder of the codes for so many images, and hand that to the GAN.",
+)
+@click.option("--explain", is_flag=True, help="Show what would move where, or what a first stage keeps; train nothing.")
+@click.option(
+    "--pairs", type=click.Path(path_type=Path), help="With --explain: draw images beside what a first stage keeps."
+)
 @options.running
 def transfer(
     source: str,
     strategy: str,
+    space: Any,
+    flip: bool,
+    second_stage: int | None,
     out: Path | None,
     explain: bool,
+    pairs: Path | None,
     track: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -76,13 +107,20 @@ def transfer(
 
     \b
     zoo transfer dcgan.glyphs-sans32 --data photos/ --adapt 12800 --out runs/mine
-    zoo transfer dcgan.glyphs-sans32 --data mnist5k --explain
+    zoo transfer spatial.photos4 --data photos/ --out runs/photos
+    zoo transfer spatial.photos4 --data photos/ --explain --pairs pairs.png
     """
     from zoo.cli.recipes import recipe_from_options
     from zoo.training.run_dir import autoencoder_run_dir
+    from zoo.training.spaces import in_chosen_space
 
     recipe = recipe_from_options("gan", given, source=source, strategy=strategy)
-    if explain:
+    recipe, reason = in_chosen_space(recipe, space, flip=flip, second_stage=second_stage)
+    if reason and not (as_json or quiet):
+        click.echo(reason, err=True)
+    if explain and recipe.first_stage is not None:
+        _explain_first_stage(recipe, pairs, as_json)
+    elif explain:
         _explain(recipe, as_json)
     elif out is None:
         raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
@@ -243,6 +281,35 @@ def _explain(recipe: Any, as_json: bool) -> None:
         ["", f"strategy {report.strategy}: " + ", ".join(f"{n} {origin}" for origin, n in report.count().items())]
     )
     show.print_lines(report.notes)
+
+
+def _explain_first_stage(recipe: Any, pairs: Path | None, as_json: bool) -> None:
+    from zoo._utils.files import write_atomically
+    from zoo.data.grids import grid, png_bytes
+    from zoo.data.pixels import to_uint8
+    from zoo.training.first_stage_report import explain_first_stage
+
+    report = explain_first_stage(recipe)
+    if pairs is not None:
+        write_atomically(pairs, png_bytes(grid(to_uint8(report.pairs, report.images), 8)))
+    if as_json:
+        show.print_json(report.plain())
+        return
+    kid = "not measured: give --metric" if report.kid is None else f"{report.kid:.4g} ({report.metric})"
+    floor = "" if report.floor is None else f", other real images {report.floor:.4g}"
+    show.facts(
+        [
+            ("images", f"{report.images}, brought to that size"),
+            ("codes", f"{show.shape(report.codes.shape)}, {report.factor} times smaller a side"),
+            ("lost", f"{report.error:.1%} of the variance of {report.count} images"),
+            ("KID of what is left", f"{kid}{floor}; no GAN of these codes gets below"),
+            ("encoding", f"{show.duration(report.encode)}, once"),
+            ("training", f"{show.duration(report.train)} for {recipe.gan.training.images:,} images shown"),
+            ("decoding", f"{report.decode * 1000:.0f} ms a sample"),
+        ]
+    )
+    if pairs is not None:
+        click.echo(f"pairs: {pairs}")
 
 
 @contextmanager

@@ -146,13 +146,13 @@ def _fill(store: CodeStore, images: ImageSet, first_stage: FirstStage, rows: Ten
             x = images.batch(chunk).cpu()
             codes.append(plain.encode(torch.where(mirrored[:, None, None, None], x.flip(-1), x)))
             tell(at + len(chunk))
-        found = torch.cat(codes)
-        if not bool(torch.isfinite(found).all()) or float(found.abs().max()) > _LARGEST:
+        raw = torch.cat(codes)
+        if not bool(torch.isfinite(raw).all()) or float(raw.abs().max()) > _LARGEST:
             raise DataError(
                 f"the first stage gives codes of {images.name} that are not finite, or beyond {_LARGEST:,.0f}",
                 "Choose another first stage.",
             )
-        store.append(found)
+        store.append(raw)
         done = end
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,10 @@ from zoo._utils.tensors import pack
 from zoo.config import from_plain
 from zoo.errors import IntegrityError, StorageError, UnknownName, ZooError, near
 
-__all__ = ["CodeStore", "StoreFacts", "encoded_sets", "remove_encoded"]
+__all__ = ["SCHEME", "CodeStore", "EncodedSet", "StoreFacts", "encoded_sets", "find_encoded", "remove_encoded"]
+
+SCHEME = "encoded:"
+"""What an encoded set's address begins with."""
 
 _FACTS, _LOCK = "facts.json", "lock"
 _FOLDER = "encoded"
@@ -128,31 +132,46 @@ class EncodedSet:
     facts: StoreFacts
     size: int
 
+    @property
+    def address(self) -> str:
+        """What `zoo cache` calls it."""
+        return f"{SCHEME}{self.folder.name}"
+
+    def plain(self) -> dict[str, Any]:
+        """The facts for a listing, as plain data."""
+        facts = {"images": self.facts.images, "first_stage": self.facts.first_stage, "rows": self.facts.rows}
+        where = {"address": self.address, "folder": str(self.folder), "size": self.size, "whole": self.facts.whole}
+        return where | facts | {"shape": list(self.facts.shape)}
+
 
 def encoded_sets() -> list[EncodedSet]:
     """The encoded images in the cache; folders that are not readable are left out."""
-    found = []
+    sets = []
     root = cache_folder() / _FOLDER
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         facts = _read_facts(folder)
         if facts is not None:
             size = sum(path.stat().st_size for path in folder.iterdir())
-            found.append(EncodedSet(folder, facts, size))
-    return found
+            sets.append(EncodedSet(folder, facts, size))
+    return sets
 
 
-def remove_encoded(name: str) -> EncodedSet:
-    """Remove an encoded set by its folder's name, or a beginning of it that no other has. Raises UnknownName."""
+def find_encoded(address: str) -> list[EncodedSet]:
+    """The encoded images at `encoded:KEY`, or whose key begins so; all of them for `encoded:`. Raises UnknownName."""
     known = encoded_sets()
-    matching = [one for one in known if one.folder.name.startswith(name)] if name else []
-    if len(matching) != 1:
-        problem = "is in the cache more than once" if matching else "is not in the cache"
-        raise UnknownName(f"{name!r} {problem}", near(name, [one.folder.name for one in known]))
-    try:
-        shutil.rmtree(matching[0].folder)
-    except OSError as error:
-        raise StorageError(f"cannot remove {matching[0].folder}: {error.strerror or error}") from error
-    return matching[0]
+    matching = [one for one in known if one.address.startswith(address)]
+    if not matching:
+        raise UnknownName(f"{address!r} is not in the cache", near(address, [one.address for one in known]))
+    return matching
+
+
+def remove_encoded(sets: Iterable[EncodedSet]) -> None:
+    """Remove encoded images. Raises StorageError."""
+    for one in sets:
+        try:
+            shutil.rmtree(one.folder)
+        except OSError as error:
+            raise StorageError(f"cannot remove {one.folder}: {error.strerror or error}", "Check its rights.") from error
 
 
 def _read_facts(folder: Path) -> StoreFacts | None:

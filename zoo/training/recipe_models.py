@@ -18,7 +18,15 @@ from zoo.training.api import open_model
 from zoo.training.recipe import AutoencoderSection, FirstStageSection, GanSection, TransferSection
 from zoo.types import DataSpec, Watcher, as_part
 
-__all__ = ["autoencoder_of", "compose_autoencoder", "compose_gan", "named_first_stage", "named_source", "pretrained"]
+__all__ = [
+    "autoencoder_of",
+    "compose_autoencoder",
+    "compose_gan",
+    "named_first_stage",
+    "named_source",
+    "open_first_stage",
+    "pretrained",
+]
 
 
 def compose_autoencoder(
@@ -63,8 +71,15 @@ def compose_gan(
 def named_first_stage(
     section: FirstStageSection, data: DataConfig, watch: Watcher | None = None
 ) -> tuple[ImageSet, FirstStage]:
-    """The images of a recipe, in the size that they are given or that suits the first stage, and its first stage with
-    their codes' scaling. The images are encoded, if they were not before. Raises ConfigError or TransferError."""
+    """The images of a recipe and its first stage, like `open_first_stage`, with their codes' scaling: the images are
+    encoded, if they were not before."""
+    images, stage = open_first_stage(section, data)
+    return images, encode_images(images, stage, watch)[1]
+
+
+def open_first_stage(section: FirstStageSection, data: DataConfig) -> tuple[ImageSet, FirstStage]:
+    """The images of a recipe, in the size that they are given or that suits the first stage, and its first stage.
+    Raises ConfigError or TransferError."""
     assert section.source is not None, "a recipe that cannot be run again is refused before"
     autoencoder = autoencoder_of(section.source)
     if section.sha256 not in (None, digest(autoencoder)):
@@ -72,10 +87,10 @@ def named_first_stage(
             f"{section.source} is not the first stage that this recipe began with",
             "For another one, take sha256, structure, origin and scaling out of its [first_stage] table.",
         )
-    shape = data.shape or (autoencoder.data.shape[0], *[choose_size(autoencoder, data)] * 2)
+    side = data.shape[1:] if data.shape is not None else (choose_size(autoencoder, data),) * 2
+    shape = (autoencoder.data.shape[0] if data.shape is None else data.shape[0], *side)
     images = open_data(data, like=replace(autoencoder.data, shape=shape))
-    stage = for_images(autoencoder, images.spec, flip=section.flip).scaled(section.scaling)
-    return images, encode_images(images, stage, watch)[1]
+    return images, for_images(autoencoder, images.spec, flip=section.flip).scaled(section.scaling)
 
 
 def pretrained(section: AutoencoderSection) -> Autoencoder | None:

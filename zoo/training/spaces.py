@@ -1,0 +1,107 @@
+"""Pixels or codes: where a GAN should live that is to use an autoencoder, by measuring on the images, and the
+recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from zoo.data.config import DataConfig
+from zoo.data.open import open_data
+from zoo.encoding.first_stage import choose_size, for_images
+from zoo.errors import ConfigError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.training.first_stage_report import error_over_variance
+from zoo.training.recipe import (
+    AutoencoderSection,
+    AutoencoderTraining,
+    FirstStageSection,
+    GanSection,
+    Recipe,
+    TransferSection,
+)
+from zoo.training.recipe_models import autoencoder_of
+from zoo.transfers.parse import is_auto
+
+__all__ = ["SpaceChoice", "choose_space", "in_chosen_space"]
+
+_MOST_LOST = 0.25
+"""A first stage that loses more of the images' variance than this shows their colours and not their subjects."""
+_SMALL = 32
+_MEASURED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceChoice:
+    """Where a GAN should live, and why, in a line."""
+
+    space: Literal["pixels", "codes"]
+    reason: str
+
+
+def choose_space(source: Autoencoder, data: DataConfig) -> SpaceChoice:
+    """Pixels or this autoencoder's codes, for a GAN of the images of `data`. Opens up to 256 of them."""
+    code = source.code_shape
+    if len(code) != 3 or source.data.shape[1] == code[1]:
+        return SpaceChoice("pixels", f"a code of shape {list(code)} is no smaller picture of the image")
+    if source.first_stage is not None:
+        return SpaceChoice("pixels", "the source is an autoencoder of codes already")
+    shape = data.shape or image_shape(source, data)
+    if min(shape[1:]) <= _SMALL:
+        return SpaceChoice("pixels", f"at {min(shape[1:])} px a GAN of pixels is cheap, and a first stage loses detail")
+    images = open_data(replace(data, limit=_MEASURED, shape=shape, sha256=None), like=replace(source.data, shape=shape))
+    stage = for_images(source, images.spec)
+    x = images.batch(images.train)
+    lost = error_over_variance(x, stage.decode(stage.encode(x)))
+    if lost > _MOST_LOST:
+        return SpaceChoice("pixels", f"the first stage loses {lost:.0%} of these images' variance")
+    size = f"{shape[2]} x {shape[1]} px"
+    return SpaceChoice(
+        "codes",
+        f"the first stage loses {lost:.1%} of these images' variance at {size}, and leaves "
+        f"{stage.codes.size:,} of {stage.images.size:,} values an image",
+    )
+
+
+def image_shape(source: Autoencoder, data: DataConfig) -> tuple[int, ...]:
+    """(C, H, W) of images for a first stage: its channels, and the largest square that suits nearly all images."""
+    side = choose_size(source, data)
+    return (source.data.shape[0], side, side)
+
+
+def in_chosen_space(
+    recipe: Recipe, space: Literal["auto", "pixels", "codes"], *, flip: bool = False, second_stage: int | None = None
+) -> tuple[Recipe, str]:
+    """The recipe of a transfer in pixels or in the codes of its source, and the reason, in a line.
+
+    In codes the source is the first stage, and the GAN starts from fresh weights; with `second_stage` it starts from an
+    autoencoder of the codes that is trained for so many images first. `auto` measures, unless the recipe names other
+    strategies than auto. Raises ConfigError for options of codes in pixels, and what opening the source raises.
+    """
+    transfer = recipe.transfer
+    assert transfer is not None, "a recipe without a transfer has no source"
+    for_codes = flip or second_stage is not None
+    if space == "auto" and (transfer.source == "autoencoder" or not is_auto(transfer.strategies)) and not for_codes:
+        return recipe, ""
+    choice = SpaceChoice("codes", "as asked") if space == "codes" or for_codes else SpaceChoice("pixels", "as asked")
+    if space == "auto":
+        choice = choose_space(autoencoder_of(transfer.source), recipe.data)
+    if choice.space == "pixels":
+        if for_codes:
+            raise ConfigError(
+                f"--flip and --second-stage are for a GAN of codes, and pixels are better here: {choice.reason}",
+                "Leave them out, or say --space codes.",
+            )
+        return recipe, f"in pixels: {choice.reason}"
+    if recipe.autoencoder is not None:
+        raise ConfigError(
+            "--adapt trains the source on your images, and a first stage stays as it is",
+            "Leave it out; or train it with zoo train autoencoder, and give that run as the source.",
+        )
+    first = FirstStageSection(transfer.source, flip)
+    gan = recipe.gan or GanSection()
+    changed = replace(recipe, first_stage=first, transfer=None, gan=gan)
+    if second_stage is not None:
+        autoencoder = AutoencoderSection(training=AutoencoderTraining(objective="core/ae", images=second_stage))
+        changed = replace(changed, autoencoder=autoencoder, transfer=TransferSection(strategy=transfer.strategy))
+    return changed, f"in codes: {choice.reason}"
