@@ -55,7 +55,7 @@ class MeanSquaredError:
             noisy = x + std * normal_like(x, rng)
         code = autoencoder.posterior(noisy).mean
         error = (x - autoencoder.decoder(code)).square().mean()
-        total = error + self.code_penalty * 0.5 * code.square().sum(1).mean() if self.code_penalty else error
+        total = error + self.code_penalty * 0.5 * code.flatten(1).square().sum(1).mean() if self.code_penalty else error
         return Losses(total, {"mse": error.detach()})
 
 
@@ -79,7 +79,7 @@ class Variational:
         reconstruction = autoencoder.decoder(mean + torch.exp(0.5 * logvar) * noise)
         error = (x - reconstruction).square().mean()
         per_value = 0.5 * (mean.square() + logvar.exp() - logvar - 1)
-        divergence = per_value.sum(1).mean()
+        divergence = per_value.flatten(1).sum(1).mean()
         penalised = per_value.mean(0).clamp(min=self.free_bits).sum() if self.free_bits else divergence
         total = error + self.beta * penalised / autoencoder.data.size
         return Losses(total, {"mse": error.detach(), "kl": divergence.detach()})
@@ -101,7 +101,7 @@ class MatchedCodes:
         """x (N, *data.shape) -> the loss; `rng` draws from the prior."""
         code = autoencoder.posterior(x).mean
         error = (x - autoencoder.decoder(code)).square().mean()
-        distance = squared_mmd(code, normal_like(code, rng), self.scales)
+        distance = squared_mmd(code.flatten(1), normal_like(code, rng).flatten(1), self.scales)
         total = error + self.weight * distance / autoencoder.data.size
         return Losses(total, {"mse": error.detach(), "mmd": distance.detach()})
 
@@ -125,14 +125,14 @@ class Regularised:
         with torch.autocast(x.device.type, enabled=False) if twice else nullcontext():
             reconstruction = autoencoder.decoder(code.to(x) if twice else code)
         error = (x - reconstruction).square().mean()
-        total = error + self.config.code_penalty * 0.5 * code.square().sum(1).mean()
+        total = error + self.config.code_penalty * 0.5 * code.flatten(1).square().sum(1).mean()
         if self.config.decoder == "l2":
             norms = [weight.square().sum() for weight in autoencoder.decoder.parameters()]
             total = total + self.config.decoder_weight * torch.stack(norms).sum()
         elif self.config.decoder == "gradient":
             direction = normal_like(reconstruction, rng)
             (gradient,) = torch.autograd.grad((reconstruction * direction).sum(), code, create_graph=True)
-            total = total + self.config.decoder_weight * 0.5 * gradient.square().sum(1).mean()
+            total = total + self.config.decoder_weight * 0.5 * gradient.flatten(1).square().sum(1).mean()
         return Losses(total, {"mse": error.detach()})
 
 
@@ -161,7 +161,7 @@ class Perceptual(nn.Module):
         with torch.no_grad():
             target = self.encoder.features(x).stages
         distance = feature_distance(target, self.encoder.features(reconstruction).stages)
-        total = distance + self.config.pixels * error + self.config.code_penalty * 0.5 * code.square().sum(1).mean()
+        total = distance + self.config.pixels * error + self.config.code_penalty * 0.5 * code.flatten(1).square().sum(1).mean()
         return Losses(total, {"mse": error.detach(), "features": distance.detach()})
 
 

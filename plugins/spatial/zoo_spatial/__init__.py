@@ -1,0 +1,1 @@
+"""Autoencoders whose codes keep their place."""

@@ -1,0 +1,48 @@
+"""The components of zoo-spatial. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zoo.plugin import Component, hook
+
+ZOO_API = 2
+
+
+@hook
+def zoo_components() -> Iterable[Component]:
+    """Encoder, two bottlenecks and decoder."""
+    return [
+        Component(
+            "encoder",
+            "spatial",
+            "zoo_spatial.networks:SpatialEncoder",
+            "zoo_spatial.config:EncoderConfig",
+            "residual, 2, 4 or 8 times smaller a side; for codes (c, h, w)",
+            cases="zoo_spatial.cases:encoders",
+        ),
+        Component(
+            "generator",
+            "spatial",
+            "zoo_spatial.networks:SpatialDecoder",
+            "zoo_spatial.config:DecoderConfig",
+            "residual, 2, 4 or 8 times larger a side; from codes (c, h, w)",
+            cases="zoo_spatial.cases:decoders",
+        ),
+        Component(
+            "bottleneck",
+            "kl",
+            "zoo_spatial.bottlenecks:VariationalBottleneck",
+            "zoo_spatial.config:NoConfig",
+            "mean and variance at each place",
+            cases="zoo_spatial.cases:bottlenecks",
+        ),
+        Component(
+            "bottleneck",
+            "noise",
+            "zoo_spatial.bottlenecks:NoisyBottleneck",
+            "zoo_spatial.config:NoiseConfig",
+            "normalised codes with noise of a fixed size in training",
+            cases="zoo_spatial.cases:bottlenecks",
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""TAESD and its family as Zoo autoencoders."""
