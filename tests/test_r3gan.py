@@ -30,6 +30,15 @@ def test_every_size_composes_with_a_stage_a_resolution(size: int) -> None:
     assert stages[-1].shape[-1] == 4
 
 
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 64, 96), (32, 18, 18), (4, 16, 24)])
+def test_sides_that_are_no_powers_of_two_begin_at_another_base(shape: tuple[int, int, int]) -> None:
+    data = DataSpec(shape, kind="image" if shape[0] in (1, 3) else "code")
+    with torch.device("meta"):
+        assert R3GANGenerator(ResidualConfig(width=4), data, (5,))(torch.empty(2, 5)).shape == (2, *shape)
+        encoder = R3GANEncoder(ResidualConfig(width=4), data)
+        assert encoder(torch.empty(2, *shape)).shape == (2, *encoder.embedding_shape)
+
+
 def test_resampling_is_the_bilinear_filter() -> None:
     """An impulse spreads as (1, 3, 3, 1) / 4 when doubled, and halving weighs by (1, 3, 3, 1) / 8."""
     x = torch.zeros(1, 1, 8, 8)
@@ -54,8 +63,8 @@ def test_the_signal_keeps_its_size_through_a_deep_net() -> None:
 
 
 def test_wrong_sizes_and_settings_are_refused() -> None:
-    for shape in ((1, 28, 28), (1, 32, 64), (7,), (1, 512, 512)):
-        with pytest.raises(CompositionError, match="r3gan reads square images"):
+    for shape in ((1, 27, 28), (1, 34, 64), (7,), (1, 512, 512), (1, 4, 4)):
+        with pytest.raises(CompositionError, match="r3gan"):
             R3GANEncoder(ResidualConfig(), DataSpec(shape))
     for settings in ({"width": 0}, {"blocks": 1000}, {"group": 0}, {"width": 8, "max_width": 4}):
         with pytest.raises(ConfigError, match="r3gan"):

@@ -55,7 +55,7 @@ def first_stage(
 def for_images(autoencoder: Autoencoder, images: DataSpec, *, flip: bool = False) -> FirstStage:
     """The autoencoder, for images of that size, as a first stage between `images` and codes without a scaling yet.
     Raises CompositionError."""
-    if not images.is_image:
+    if len(autoencoder.code_shape) != 3 or not images.is_image:
         return FirstStage(autoencoder, images)  # which says why not
     return FirstStage(resized(autoencoder, images.shape[1], images.shape[2]), images, flip=flip)
 

@@ -161,7 +161,11 @@ class Perceptual(nn.Module):
         with torch.no_grad():
             target = self.encoder.features(x).stages
         distance = feature_distance(target, self.encoder.features(reconstruction).stages)
-        total = distance + self.config.pixels * error + self.config.code_penalty * 0.5 * code.flatten(1).square().sum(1).mean()
+        total = (
+            distance
+            + self.config.pixels * error
+            + self.config.code_penalty * 0.5 * code.flatten(1).square().sum(1).mean()
+        )
         return Losses(total, {"mse": error.detach(), "features": distance.detach()})
 
 

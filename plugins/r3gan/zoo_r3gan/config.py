@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from zoo.plugin import CompositionError, ConfigError, DataSpec
 
-__all__ = ["SIZES", "ResidualConfig", "channels"]
+__all__ = ["ResidualConfig", "base", "channels"]
 
-SIZES = (8, 16, 32, 64, 128, 256)
+_SMALLEST_BASE, _LARGEST_BASE = 4, 15
+_LARGEST_SIDE = 256
 _WIDEST = 8192
 _DEEPEST = 32
 
@@ -36,20 +37,33 @@ class ResidualConfig:
             raise ConfigError(f"r3gan: max_width {self.max_width} is below width {self.width}")
 
 
-def channels(config: ResidualConfig, data: DataSpec, verb: str) -> tuple[int, ...]:
-    """The channels at the image's side, at half of it, ... down to 4x4.
+def channels(config: ResidualConfig, data: DataSpec) -> tuple[int, ...]:
+    """The channels at the sample's side, at half of it, ... down to the base.
 
-    Raises CompositionError unless images are square with a side in `SIZES`.
-
-    >>> channels(ResidualConfig(width=32), DataSpec((1, 32, 32)), "reads")
+    >>> channels(ResidualConfig(width=32), DataSpec((1, 32, 32)))
     (32, 64, 128, 256)
     """
-    if not data.is_spatial or data.shape[1] != data.shape[2] or data.shape[1] not in SIZES:
-        raise CompositionError(
-            f"r3gan {verb} square images of {', '.join(map(str, SIZES[:-1]))} or {SIZES[-1]} px; "
-            f"asked: {list(data.shape)}",
-            "Give such a shape: other images are scaled or padded to it.",
-        )
-    steps = (data.shape[1] // 4).bit_length()
+    steps, _ = base(data)
     widest = config.max_width or 8 * config.width
-    return tuple(min(config.width * 2**i, widest) for i in range(steps))
+    return tuple(min(config.width * 2**i, widest) for i in range(steps + 1))
+
+
+def base(data: DataSpec) -> tuple[int, tuple[int, int]]:
+    """How often the sides of a sample can be halved while both stay whole and 4 or more, and what is left: 4x4 for
+    powers of two. Raises CompositionError if that is more than 15 a side, or samples have no place.
+
+    >>> base(DataSpec((3, 96, 128)))
+    (4, (6, 8))
+    """
+    if not data.is_spatial:
+        raise CompositionError(f"r3gan is for samples (C, H, W); asked: {list(data.shape)}", "mlp takes vectors.")
+    steps, height, width = 0, *data.shape[1:]
+    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 2 * _SMALLEST_BASE:
+        steps, height, width = steps + 1, height // 2, width // 2
+    if steps == 0 or max(height, width) > _LARGEST_BASE or max(data.shape[1:]) > _LARGEST_SIDE:
+        raise CompositionError(
+            f"r3gan halves sides down to {_SMALLEST_BASE} to {_LARGEST_BASE}, which does not work for "
+            f"{list(data.shape)}",
+            f"Give sides of up to {_LARGEST_SIDE} that are multiples of a power of two, such as 64, 96 or 144.",
+        )
+    return steps, (height, width)

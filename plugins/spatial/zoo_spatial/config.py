@@ -55,8 +55,8 @@ class NoConfig:
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """In training, noise of the standard deviation `noise` is added to codes that are normalised to mean 0 and deviation
-    1 over each image's values. Raises ConfigError unless it is within 0 to 10."""
+    """In training, noise of the standard deviation `noise` is added to codes that are normalised to mean 0 and
+    deviation 1 over each image's values. Raises ConfigError unless it is within 0 to 10."""
 
     noise: float = 0.1
 

@@ -1,0 +1,1 @@
+"""EfficientNet-Lite0 as a feature space and as an encoder."""
