@@ -14,9 +14,12 @@ __all__ = ["BUNDLED", "CORE", "DeclaresCode", "Host", "NamesBottleneck", "Plugin
 BUNDLED = (
     "zoo-dcgan",
     "zoo-diffusers",
+    "zoo-efficientnet",
     "zoo-mlp",
     "zoo-r3gan",
+    "zoo-spatial",
     "zoo-starter",
+    "zoo-taesd",
     "zoo-timm",
     "zoo-trackers",
     "zoo-transfer",

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from zoo.data.convert import convert_samples
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.encoding.codes import encode_images
 from zoo.errors import TransferError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan as compose_gan
@@ -72,7 +73,9 @@ def transfer(
         _check_further(name, other)
     gan = compose_gan(like=source, seed=seed) if gan is None else gan
     if data is not None and not isinstance(data, ImageSet):
-        data = open_images(data, like=gan.data)
+        data = open_images(data, like=gan.output)
+    if data is not None and gan.first_stage is not None and data.spec.is_image:
+        data = encode_images(data, gan.first_stage)[0]
     resolved, reasons = _choose(source, gan, data) if resolved is None else (resolved, ())
     fitted = [one.spec.component for one in resolved if any(use.needs_data for use in one.strategy.requires)]
     if fitted and data is None:

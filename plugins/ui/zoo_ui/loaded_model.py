@@ -57,10 +57,8 @@ class LoadedModel:
 
     @property
     def data(self) -> DataSpec:
-        """What a sample is."""
-        model = self.gan or self.autoencoder
-        assert model is not None, "a release holds an autoencoder or a GAN"
-        return model.data
+        """What people look at: the samples, or the images that a first stage decodes them to."""
+        return self._model().output
 
     def about(self) -> str:
         """What can be done with it, in one line."""
@@ -82,7 +80,7 @@ class LoadedModel:
 
     def pictures(self, z: Tensor) -> Tensor:
         """Codes (N, *code_shape) as uint8 images."""
-        return to_uint8(self._generate(z), self.data)
+        return to_uint8(self._model().to_output(self._generate(z)), self.data)
 
     def sample(self, n: int, seed: int, truncation: float = 1.0) -> Any:
         """A grid of n samples."""
@@ -101,13 +99,13 @@ class LoadedModel:
         `source` (by default what the model was trained on)."""
         x = self.prepare(upload)
         autoencoder = self._autoencoder()
-        code = autoencoder.encode(x)
-        pair = to_uint8(torch.cat([x, autoencoder.decode(code)]), self.data)
+        code = autoencoder.encode(autoencoder.from_output(x))
+        pair = to_uint8(torch.cat([x, autoencoder.to_output(autoencoder.decode(code))]), self.data)
         panels = [("as the model sees it, and its reconstruction", pair)]
         source = source.strip() or self.images
         if source:
             images, codes = self._codes_of(source)
-            near = torch.cdist(code, codes)[0].argsort()[:_NEIGHBOURS]
+            near = torch.cdist(code.flatten(1), codes.flatten(1))[0].argsort()[:_NEIGHBOURS]
             panels.append((f"nearest by code in {images.name}", images.pixels[near]))
         return captioned_grid(
             [(text, grid(pixels, len(pixels), scale=self._scale(96))) for text, pixels in panels], across=1
@@ -123,11 +121,14 @@ class LoadedModel:
         else:
             autoencoder = self._autoencoder()
             shown = [
-                self.prepare(upload) if upload is not None else self._generate(self.draw(1, int(seed)))
+                autoencoder.from_output(self.prepare(upload))
+                if upload is not None
+                else self._generate(self.draw(1, int(seed)))
                 for upload, seed in zip(ups, seeds, strict=True)
             ]
             a, b, c = autoencoder.encode(torch.cat(shown)).split(1)
-            pixels = to_uint8(autoencoder.decode(torch.cat([a, b, c, a + float(strength) * (c - b)])), self.data)
+            decoded = autoencoder.decode(torch.cat([a, b, c, a + float(strength) * (c - b)]))
+            pixels = to_uint8(autoencoder.to_output(decoded), self.data)
         named = zip(("A", "B", "C", "A + strength (C - B)"), pixels.split(1), strict=True)
         return captioned_grid([(text, grid(one, 1, scale=self._scale(192))) for text, one in named])
 
@@ -141,13 +142,13 @@ class LoadedModel:
         if not source:
             raise ConfigError("no real images to compare with", "Name a data set or a folder.")
         images = self._open(source)
-        real = self.gan.score(images.batch(images.held_out[:n]))
-        fake = self.gan.score(self.gan.sample(n, 0))
+        real = self.gan.score(self.gan.from_output(images.batch(images.held_out[:n])))
+        fake = self.gan.score(self.gan.undecoded(n, 0))
         series = {f"real, {images.name}": real.tolist(), "generated": fake.tolist()}
         labels = {"xlabel": "logit, higher is more real", "title": f"Logits of the discriminator of {self.title}"}
         if upload is None:
             return "", histograms(series, {}, **labels)
-        score = self.gan.score(self.prepare(upload)).item()
+        score = self.gan.score(self.gan.from_output(self.prepare(upload))).item()
         below = [(values < score).float().mean().item() for values in (real, fake)]
         words = f"{score:+.2f}: more real than {below[0]:.0%} of real and {below[1]:.0%} of generated images."
         return words, histograms(series, {"upload": score}, **labels)
@@ -166,6 +167,11 @@ class LoadedModel:
         if self.gan is not None:
             return self.gan.draw(n, seed)
         return torch.randn(n, *self._decoder().code_shape, generator=stream(seed, "sample"))
+
+    def _model(self) -> GAN | Autoencoder:
+        model = self.gan or self.autoencoder
+        assert model is not None, "a release holds an autoencoder or a GAN"
+        return model
 
     def _decoder(self) -> Autoencoder:
         assert self.autoencoder is not None, "without a GAN there is an autoencoder"
@@ -188,7 +194,9 @@ class LoadedModel:
     def _codes_of(self, source: str) -> tuple[ImageSet, Tensor]:
         if source not in self.codes:
             images = self._open(source)
-            self.codes[source] = images, self._autoencoder().encode(images.batch(torch.arange(len(images))))
+            autoencoder = self._autoencoder()
+            samples = autoencoder.from_output(images.batch(torch.arange(len(images))))
+            self.codes[source] = images, autoencoder.encode(samples)
         return self.codes[source]
 
 

@@ -46,7 +46,7 @@ def export(name: str, folder: Path) -> Manifest:
     Raises ConfigError for a folder in use or a release without pictures, and what opening a release raises.
     """
     source, manifest = open_release(name)
-    if not manifest.data.is_image:
+    if not manifest.output.is_image:
         raise ConfigError(f"{manifest.name} makes vectors, which have no picture")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder} already holds something", "Choose another folder.")
