@@ -28,6 +28,7 @@ from zoo.errors import CompositionError, ConfigError, IntegrityError, ReleaseErr
 from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.resizing import resized
 from zoo.training.api import open_run, resume, train
+from zoo.training.recipe import recipe_from_plain
 from zoo.training.spaces import choose_space
 from zoo.types import DataSpec, PartSpec
 
@@ -388,3 +389,20 @@ def test_gans_of_other_codes_are_refused(photos: Path, tmp_path: Path) -> None:
     gan = zoo.gan(SMALL, SMALL, first_stage=stage, code_shape=5)
     with pytest.raises(ConfigError, match="prepared as"):
         train(gan, open_images(photos, like=DataSpec((3, 8, 8))), out=tmp_path / "x", images=8)
+
+
+def test_colours_of_codes_are_not_augmented(photos: Path, tmp_path: Path) -> None:
+    """Refused with the reason before the autoencoder of the recipe is trained; what moves is allowed."""
+    plain = {
+        "data": {"source": str(photos)},
+        "first_stage": {"source": "not opened"},
+        "gan": {"training": {"augment": "colour+cutout"}},
+    }
+    with pytest.raises(ConfigError, match="the channels of a code are no colours"):
+        zoo.run_recipe(recipe_from_plain(plain, "test"), tmp_path / "run")
+    stage = zoo.first_stage(spatial(), photos)
+    gan = zoo.gan(SMALL, SMALL, first_stage=stage, code_shape=5)
+    training = {"batch": 8, "augment": "translation+cutout"}
+    assert train(gan, photos, out=tmp_path / "moved", images=16, training=training).shown == 16
+    with pytest.raises(ConfigError, match="no colours"):
+        train(gan, photos, out=tmp_path / "colour", images=16, training={"augment": "colour"})

@@ -20,6 +20,9 @@ _picture = click.option(
     required=True,
     help="A .png (a grid) or .npz (uint8 images) to write.",
 )
+_size = click.option(
+    "--size", type=click.IntRange(1), metavar="PIXELS", help="The images' side, if the codes grow with the images."
+)
 
 
 @click.command()
@@ -55,10 +58,20 @@ def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_j
 @options.data
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The .npz to write.")
 @options.strict
+@_size
 @options.device
 @options.json_option
 @options.quiet_option
-def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as_json: bool, quiet: bool) -> None:
+def encode(
+    name: str,
+    data: str,
+    out: Path,
+    strict: bool,
+    size: int | None,
+    device: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Turn every image into its code: `codes` (N, *code_shape) in an .npz, with `labels` and the names of `classes` if
     the images have some.
 
@@ -75,7 +88,7 @@ def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as
     from zoo.data.config import DataConfig
     from zoo.data.open import open_data
 
-    autoencoder = _part(options.open_model(name, device), "autoencoder", name)
+    autoencoder = _autoencoder(name, device, size)
     images = open_data(DataConfig(data, strict=strict), like=autoencoder.output)
     show.skipped(images.skipped)
     rows = torch.arange(len(images)).split(1024)
@@ -95,10 +108,20 @@ def encode(name: str, data: str, out: Path, strict: bool, device: str | None, as
 @options.data
 @click.option("-n", "count", type=click.IntRange(1, 10_000), default=32, show_default=True, help="How many images.")
 @_picture
+@_size
 @options.device
 @options.json_option
 @options.quiet_option
-def reconstruct(name: str, data: str, count: int, out: Path, device: str | None, as_json: bool, quiet: bool) -> None:
+def reconstruct(
+    name: str,
+    data: str,
+    count: int,
+    out: Path,
+    size: int | None,
+    device: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Pass held-out images through the autoencoder: each image beside what is left of it.
 
     \b
@@ -110,7 +133,7 @@ def reconstruct(name: str, data: str, count: int, out: Path, device: str | None,
     from zoo.data.config import DataConfig
     from zoo.data.open import open_data
 
-    autoencoder = _part(options.open_model(name, device), "autoencoder", name)
+    autoencoder = _autoencoder(name, device, size)
     images = open_data(DataConfig(data), like=autoencoder.output)
     x = images.batch(images.held_out[:count])
     rebuilt = autoencoder.to_output(autoencoder.reconstruct(autoencoder.from_output(x)))
@@ -143,6 +166,15 @@ def interpolate(
     images = gan.to_output(gan.generate(interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1)))
     _write(images, gan.output, out, columns=steps)
     _report(out, rows * steps, as_json, quiet)
+
+
+def _autoencoder(name: str, device: str | None, size: int | None) -> Any:
+    """The autoencoder of a release or run; one with codes (c, h, w) for images of that size."""
+    from zoo.networks.resizing import resized
+    from zoo.training.devices import choose
+
+    autoencoder = _part(options.open_model(name, device), "autoencoder", name)
+    return autoencoder if size is None else resized(autoencoder, size, size).to(choose(device or "auto"))
 
 
 def _part(model: Any, part: str, name: str) -> Any:

@@ -14,7 +14,7 @@ from torch import Tensor
 from zoo._utils.seeds import per_sample
 from zoo.errors import ConfigError, near
 from zoo.losses.types import FeedbackSchedule
-from zoo.types import DataSpec
+from zoo.types import DataKind, DataSpec
 
 __all__ = ["KINDS", "AdaptiveProbability", "Augmentation", "Draw", "augment", "draw", "parse"]
 
@@ -36,14 +36,20 @@ class Draw:
     applied: Tensor | None = None
 
 
-def parse(names: str) -> tuple[str, ...]:
-    """The kinds named in `"colour+cutout"`; none for `"none"`. Raises ConfigError for an unknown name."""
+def parse(names: str, data: DataKind = "image") -> tuple[str, ...]:
+    """The kinds named in `"colour+cutout"`; none for `"none"`. Raises ConfigError for an unknown name, and for one that
+    changes what this kind of data does not have."""
     if names == "none":
         return ()
     kinds = tuple(name.strip() for name in names.split("+"))
     for name in kinds:
         if name not in KINDS:
             raise ConfigError(f"augmentation {name!r} is unknown", near(name, (*KINDS, "none")))
+        if name == "colour" and data == "code":
+            raise ConfigError(
+                "augment=colour changes brightness, saturation and contrast, and the channels of a code are no colours",
+                "Use augment=translation, cutout or both; --flip encodes mirrored images too.",
+            )
     return kinds
 
 
@@ -151,12 +157,12 @@ class AdaptiveProbability(FeedbackSchedule):
 
 class Augmentation:
     """Augments D's inputs by the kinds in `names` (`"colour+cutout"`, or `"none"`), each with the given `probability`,
-    or with one that adapts to `target` over `images`. Raises ConfigError for an unknown name."""
+    or with one that adapts to `target` over `images`. Raises ConfigError like `parse`."""
 
     def __init__(
         self, names: str, data: DataSpec, probability: float | Literal["adaptive"], *, target: float, images: int
     ) -> None:
-        self.kinds = parse(names)
+        self.kinds = parse(names, data.kind)
         self.data = data
         self.probability = probability
         self.adaptive = AdaptiveProbability(target, images) if probability == "adaptive" else None

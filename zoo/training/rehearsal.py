@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zoo import plugins
 from zoo.errors import ReleaseError, ZooError
+from zoo.losses.augmentation import parse as parse_augmentation
 from zoo.networks.autoencoder import Autoencoder
 from zoo.release.folder import read_pinned
 from zoo.release.manifest import Manifest
@@ -55,12 +56,13 @@ def rehearse_release(folder: Path, manifest: Manifest) -> str:
 
 
 def check_names(recipe: Recipe) -> None:
-    """Raises UnknownName or ConfigError for a strategy, a loss or a metric that does not exist, or a wrong setting of a
-    loss."""
+    """Raises UnknownName or ConfigError for a strategy, a loss, an augmentation or a metric that does not exist, or a
+    wrong setting of a loss."""
     if recipe.autoencoder is not None:
         normalised_losses(recipe.autoencoder.training)
     if recipe.gan is not None:
         normalised_losses(recipe.gan.training)
+        parse_augmentation(recipe.gan.training.augment, "image" if recipe.first_stage is None else "code")
     if recipe.transfer is not None:
         check_strategy(recipe.transfer.strategies, recipe.transfer.further)
     if recipe.evaluation is not None:
