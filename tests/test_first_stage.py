@@ -151,6 +151,40 @@ def test_encoding_goes_on_where_it_was_killed(images: ImageSet, monkeypatch: pyt
     assert torch.equal(resumed.batch(torch.arange(60)), expected)
 
 
+ENCODE = """
+import sys, torch
+sys.path.insert(0, sys.argv[2])
+from test_first_stage import spatial
+from zoo.data.open import open_images
+from zoo.encoding import store
+from zoo.encoding.codes import encode_images
+from zoo.encoding.first_stage import for_images
+torch.set_num_threads(1)
+store._CHUNK, store._FILE_BYTES = 16, 1
+images = open_images(sys.argv[1])
+encode_images(images, for_images(spatial(), images.spec), lambda event: print(event.shown, flush=True))
+"""
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_process_that_is_killed_while_it_encodes_loses_one_file_at_most(
+    images: ImageSet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stage = for_images(spatial(), images.spec)
+    expected = encode_images(images, stage)[0].batch(torch.arange(60))
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "killed"))
+    words = [sys.executable, "-c", ENCODE, str(images.config.source), str(Path(__file__).parent)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        while int(child.stdout.readline()) < 48:
+            pass
+        child.kill()
+    seen: list[int] = []
+    again = encode_images(images, stage, lambda event: seen.append(event.shown))[0]
+    assert torch.equal(again.batch(torch.arange(60)), expected)
+    assert not seen or seen[0] >= 48
+
+
 @pytest.mark.usefixtures("small_files")
 def test_a_flipped_byte_in_the_cache_is_encoded_anew(images: ImageSet) -> None:
     stage = for_images(spatial(), images.spec)

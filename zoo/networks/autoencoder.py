@@ -24,6 +24,10 @@ from zoo.types import Condition, DataSpec, Origin, PartSpec, Scaling, TrainedBy
 __all__ = ["Autoencoder", "FirstStage", "OfImages"]
 
 
+_MOST_AT_ONCE = 64
+_PIXELS_AT_ONCE = 2**17
+
+
 class OfImages:
     """What a GAN and an autoencoder share: they learn images, or the codes of images in a first stage."""
 
@@ -174,15 +178,20 @@ class FirstStage:
         """The same first stage for images of which `condition` is known."""
         return self._like(replace(self.images, condition=condition), self.scaling)
 
-    def encode(self, images: Tensor, chunk: int = 64) -> Tensor:
+    def encode(self, images: Tensor) -> Tensor:
         """Images (N, *images.shape) -> codes (N, *codes.shape), float32, on the CPU: the mean of each code."""
         x = convert_samples(images, self.images, self.autoencoder.data)
-        return from_stored(self.autoencoder.encode(x, chunk), self.codes)
+        return from_stored(self.autoencoder.encode(x, self._chunk), self.codes)
 
-    def decode(self, codes: Tensor, chunk: int = 64) -> Tensor:
+    def decode(self, codes: Tensor) -> Tensor:
         """Codes (N, *codes.shape) -> images (N, *images.shape) in the value range, on the CPU."""
-        x = self.autoencoder.decode(unscaled(codes, self.codes), chunk)
+        x = self.autoencoder.decode(unscaled(codes, self.codes), self._chunk)
         return convert_samples(x, self.autoencoder.data, self.images).clamp(self.images.low, self.images.high)
+
+    @property
+    def _chunk(self) -> int:
+        """How many images at once: so few that their feature maps stay in a processor's cache, or nearly."""
+        return max(1, min(_MOST_AT_ONCE, _PIXELS_AT_ONCE // (self.images.shape[1] * self.images.shape[2])))
 
     def same_codes(self, other: FirstStage | None) -> bool:
         """Whether a code of one is a code of the other: equal weights, images and scaling."""
