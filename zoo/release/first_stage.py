@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import FirstStage
 from zoo.release.manifest import FirstStageEntry
@@ -41,7 +43,8 @@ def pack_first_stage(first_stage: FirstStage | None, files: dict[str, bytes]) ->
     weights: dict[str, bytes] = {}
     size = sum(tensor.nbytes for tensor in autoencoder.state_dict().values())
     own = autoencoder.origin is None and not autoencoder.license
-    small = size <= _LARGEST and (own or autoencoder.license in _PASSED_ON)
+    licences = re.split(r" (?:AND|OR) ", autoencoder.license)
+    small = size <= _LARGEST and (own or _PASSED_ON.issuperset(licences))
     parts = pack_parts(autoencoder, weights, "first_stage.") if small else {}
     if not small and autoencoder.origin is None:
         raise ReleaseError(

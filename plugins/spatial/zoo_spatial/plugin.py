@@ -1,8 +1,9 @@
-"""The components of zoo-spatial. Imports no torch."""
+"""The components of zoo-spatial, and the registry of its release. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from zoo.plugin import Component, hook
 
@@ -46,3 +47,9 @@ def zoo_components() -> Iterable[Component]:
             cases="zoo_spatial.cases:bottlenecks",
         ),
     ]
+
+
+@hook
+def zoo_registries() -> list[Path]:
+    """The registry of the first stage that comes with this package."""
+    return [Path(__file__).parent / "registry.toml"]
