@@ -210,5 +210,15 @@ def test_a_repository_of_the_hub_is_pinned_to_its_commit_with_its_licence(
         done = cli("import", "toy:ann/pickled", "-o", str(tmp_path / "no"), env=env)
         assert done.returncode == 1
         assert "pickled weights can run code" in done.stderr
-        done = cli("pull", "hub:ann/toy", env=env)
-        assert "zoo import" in done.stderr
+        for address in ("hub:ann/toy", "hub:ann/toy:vae"):
+            first, again = (cli("pull", address, "--quiet", env=env) for _ in range(2))
+            assert first.returncode == 0, first.stderr
+            assert again.stdout == first.stdout
+            manifest = read_manifest(Path(first.stdout.strip()))
+            assert (manifest.name, manifest.pretrained[0].commit) == ("toy.toy", repository.head.id)
+        (toy / "config.json").write_text("{}")
+        hf("upload", "ann/other", toy, env=env)
+        done = cli("pull", "hub:ann/other", env=env)
+        assert done.returncode == 1
+        assert "neither a release nor an autoencoder that a plugin reads" in done.stderr
+        assert "diffusers/diffusers: " in done.stderr

@@ -83,6 +83,10 @@ class ReleaseError(ZooError, ValueError):
     """A release folder or its manifest is malformed."""
 
 
+class NotARelease(ReleaseError):
+    """A repository of the Hub has no manifest."""
+
+
 class IntegrityError(ReleaseError):
     """A file of a release differs from its pin in the manifest."""
 

@@ -18,15 +18,24 @@ __all__ = ["pull"]
 @options.json_option
 @options.quiet_option
 def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool) -> None:
-    """Get a release, by name or hub:org/name[@revision], and check every byte of it.
+    """Get a release, by name or hub:org/name[@revision], and the first stage that it needs; check every byte. A
+    pretrained autoencoder of another library, maybe in a subfolder, becomes a release in the cache.
 
     \b
     zoo pull dcgan.glyphs-sans32
     zoo pull hub:ann/digits@v1.0.0
+    zoo pull hub:org/pipeline:vae
     """
+    from zoo.errors import NotARelease
     from zoo.registry.index import get
 
-    release = get(name, refresh=refresh)
+    try:
+        if ":" in name.removeprefix("hub:"):
+            raise NotARelease(f"{name} is a subfolder")
+        release = get(name, refresh=refresh)
+    except NotARelease:
+        _pull_autoencoder(name, as_json, quiet)
+        return
     manifest = release.manifest
     if key is not None:
         from zoo.remote.signing import check_signature
@@ -44,3 +53,18 @@ def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool)
         commit = f" at {release.commit[:12]}" if release.commit else ""
         click.echo(f"{manifest.name} {manifest.version}{commit}: {how}.")
         click.echo(f"  {release.folder}")
+
+
+def _pull_autoencoder(name: str, as_json: bool, quiet: bool) -> None:
+    from zoo.registry.importing import pull_autoencoder
+
+    folder, manifest = pull_autoencoder(name)
+    if as_json:
+        show.print_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
+    elif quiet:
+        show.print_lines([folder])
+    else:
+        commit = manifest.pretrained[0].commit[:12] if manifest.pretrained else ""
+        click.echo(f"{manifest.name} {manifest.version}, a pretrained autoencoder at {commit}: pulled and checked.")
+        click.echo(f"  {folder}")
+        click.echo(f"Next: zoo transfer {folder} --data IMAGES --explain")

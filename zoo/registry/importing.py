@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo import plugins
 from zoo._utils.files import sha256_of_file
+from zoo._utils.hash_cache import cache_folder
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack
 from zoo.errors import ConfigError, PluginError, ReleaseError
@@ -19,15 +20,15 @@ from zoo.networks.types import AutoencoderParts
 from zoo.networks.vectors import record_vectors
 from zoo.registry.load import VECTORS
 from zoo.release.card import card
-from zoo.release.folder import write_release
-from zoo.release.manifest import Manifest
+from zoo.release.folder import read_manifest, verify_files, write_release
+from zoo.release.manifest import MANIFEST, Manifest
 from zoo.release.names import spdx_of
 from zoo.release.parts import pack_parts, pin_others
 from zoo.remote.address import parse_address
 from zoo.remote.repository import fetch_repository
 from zoo.types import DataSpec, PartSpec, WeightsOrigin
 
-__all__ = ["import_autoencoder"]
+__all__ = ["import_autoencoder", "pull_autoencoder"]
 
 _VECTORS = 4
 
@@ -56,15 +57,72 @@ def import_autoencoder(
         )
     registered = plugins.find_component("autoencoder", component)
     folder, origin, stated = _locate(location)
-    parts = plugins.build("autoencoder", PartSpec(registered.id), folder, shape)
-    if not isinstance(parts, AutoencoderParts):
-        raise PluginError(f"autoencoder {registered.id} gave a {type(parts).__name__}, not AutoencoderParts")
-    model = compose_parts(parts, f"autoencoder {registered.id}")
     license = license or spdx_of(stated)
     if not license:
         raise ReleaseError(
-            f"{location} states no licence that zoo knows{f' ({stated})' if stated else ''}", "Give it: --license MIT"
+            f"{location} states no licence that zoo knows{f' ({stated})' if stated else ''}",
+            "Give it: zoo import COMPONENT:LOCATION --license MIT -o FOLDER",
         )
+    name = name or _default_name(component, location)
+    return _write(_read(registered.id, folder, shape), folder, origin, Path(out), license, name, version)
+
+
+def pull_autoencoder(name: str) -> tuple[Path, Manifest]:
+    """The pretrained autoencoder of a repository that is no release, `hub:org/name[@revision][:subfolder]`, as a
+    release in the user's cache: read by the first installed component of the kind `autoencoder` that can. Raises
+    ReleaseError if none can, with the reason of each, and like `import_autoencoder`."""
+    location = name.removeprefix("hub:")
+    folder, origin, stated = _locate(location)
+    subfolder = location.partition(":")[2].replace("/", "--")
+    kept = (
+        cache_folder()
+        / "imported"
+        / "--".join([*origin.repository.split("/"), *filter(None, [subfolder]), origin.commit])
+    )
+    if (kept / MANIFEST).exists():
+        manifest = read_manifest(kept)
+        verify_files(kept, manifest)
+        return kept, manifest
+    license = spdx_of(stated)
+    if not license:
+        raise ReleaseError(
+            f"{name} states no licence that zoo knows{f' ({stated})' if stated else ''}",
+            f"Give it: zoo import COMPONENT:{location} --license MIT -o FOLDER",
+        )
+    reasons = []
+    for registered in plugins.components("autoencoder"):
+        try:
+            parts = _read(registered.id, folder, None)
+        except (ConfigError, PluginError) as error:
+            reasons.append(f"{registered.id}: {error.message}")
+            continue
+        release = _default_name(registered.component.name, location)
+        return kept, _write(parts, folder, origin, kept, license, release, "1.0.0")
+    why = "; ".join(reasons) or "no plugin reads any"
+    raise ReleaseError(
+        f"{name} is neither a release nor an autoencoder that a plugin reads: {why}",
+        "zoo components autoencoder lists what is read.",
+    )
+
+
+def _read(component: str, folder: Path, shape: tuple[int, ...] | None) -> AutoencoderParts:
+    parts = plugins.build("autoencoder", PartSpec(component), folder, shape)
+    if not isinstance(parts, AutoencoderParts):
+        raise PluginError(f"autoencoder {component} gave a {type(parts).__name__}, not AutoencoderParts")
+    return parts
+
+
+def _write(
+    parts: AutoencoderParts,
+    folder: Path,
+    origin: WeightsOrigin,
+    out: Path,
+    license: str,
+    name: str,
+    version: str,
+) -> Manifest:
+    """The release of the autoencoder that was read from `folder`."""
+    model = compose_parts(parts, f"autoencoder {name}")
     origins = tuple(
         replace(origin, file=path.name, sha256=sha256_of_file(path), license=license)
         for path in sorted(folder.glob("*.safetensors"))
@@ -73,7 +131,7 @@ def import_autoencoder(
     entries = pack_parts(model, files)
     files[VECTORS] = pack(record_vectors(model, None, _pictures(parts.data), None), {})
     manifest = Manifest(
-        name=name or _default_name(component, location),
+        name=name,
         version=version,
         license=license,
         data=parts.data,
@@ -84,7 +142,7 @@ def import_autoencoder(
     )
     files["README.md"] = card(manifest).encode()
     manifest = replace(manifest, files=pin_others(files, entries.values()))
-    write_release(Path(out), manifest, files)
+    write_release(out, manifest, files)
     return manifest
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo._utils.hash_cache import hash_cache
-from zoo.errors import IntegrityError, ReleaseError, RemoteError
+from zoo.errors import IntegrityError, NotARelease, ReleaseError, RemoteError
 from zoo.release.folder import is_as_pinned, read_manifest_bytes, read_pinned
 from zoo.release.manifest import MANIFEST, FileEntry, Manifest, parse_manifest
 from zoo.release.names import pin_of
@@ -110,7 +110,7 @@ def _fetch(address: Address, commit: str | None, pin: str | None) -> tuple[Path,
     listing = with_retries(lambda: read_listing(address.repo, commit or address.revision))
     commit, sizes = commit or listing.commit, listing.sizes
     if MANIFEST not in sizes:
-        raise ReleaseError(
+        raise NotARelease(
             f"{address} is not a release: it has no {MANIFEST}",
             f"An autoencoder of another library: zoo import COMPONENT:{address.repo}. Releases: zoo search",
         )

@@ -2,7 +2,7 @@
 
     python plugins/spatial/tools/make_release.py images CLOTHING photos64.npz
     zoo train recipes/photos4.toml --out runs/photos4
-    python plugins/spatial/tools/make_release.py release runs/photos4 plugins/spatial/zoo_spatial/releases/spatial.photos4
+    python plugins/spatial/tools/make_release.py release runs/photos4 RELEASE
 
 CLOTHING is the clothing dataset (subset) of A. Grigorev and contributors (CC0) as folders `train/CLASS/*.jpg` and
 `held-out/CLASS/*.jpg`. Its images are not passed on: the release's picture and test vectors are of emoji.
@@ -29,15 +29,14 @@ CREDITS = (
 
 
 def images(clothing: Path, out: Path) -> None:
-    """Squares of 64 px: the photographs and the emoji, with both sources' splits."""
+    """Squares of 64 px: the photographs with their split, and the emoji, of which the last fifth is held out."""
     pixels, train = [], []
     for split in ("train", "held-out"):
         for path in sorted((clothing / split).rglob("*.jpg")):
             pixels.append(square(path))
             train.append(split == "train")
     emoji = open_images("emoji-noto64", shape=(3, SIDE, SIDE))
-    in_training = np.zeros(len(emoji), bool)
-    in_training[emoji.train.numpy()] = True
+    in_training = np.arange(len(emoji)) < int(0.8 * len(emoji))
     everything = np.concatenate([np.stack(pixels), emoji.pixels.permute(0, 2, 3, 1).numpy()])  # type: ignore[union-attr]
     np.savez(out, images=everything, train=np.concatenate([np.array(train), in_training]))
 
