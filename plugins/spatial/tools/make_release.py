@@ -55,7 +55,7 @@ def release(folder: Path, out: Path) -> None:
     """The run as a release, with a picture and test vectors of emoji."""
     run = open_run(folder)
     emoji = open_images("emoji-noto64", like=run.autoencoder.data)  # type: ignore[union-attr]
-    shown = emoji.pixels[emoji.held_out[:32]]
+    shown = emoji.pixels[emoji.held_out[:8]]
     sample = replace(run.image_sample, name="photos64", credit=CREDITS, pixels=shown)
     trained = Trained(run.autoencoder, None, sample, run.recipe, run.shown, (), ())
     write_pair(trained, out, license="CC0-1.0 AND Apache-2.0", name="spatial.photos4", version="1.0.0")
