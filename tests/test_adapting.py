@@ -153,7 +153,7 @@ def test_a_command_stopped_while_the_autoencoder_learns_goes_on_when_it_is_given
     [
         (["--strategy", "decoder-int"], "there is no transfer 'decoder-int'"),
         (["--strategy", "gmm-prior+flow-prior"], "both fill"),
-        (["--metric", "fidd"], "there is no metric 'fidd'\n  Known: inception, judge."),
+        (["--metric", "fidd"], "there is no metric 'fidd'\n  Known: efficientnet, inception, judge."),
         (["--generator", "nothing"], "there is no generator 'nothing'"),
     ],
 )

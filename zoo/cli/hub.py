@@ -94,7 +94,7 @@ def list_cache(as_json: bool, quiet: bool) -> None:
         show.print_table(("name", "version", "bytes", "state", "from"), rows)
 
 
-@cache.command("rm")
+@cache.command("rm", short_help="Remove pulled releases and encoded images.")
 @click.argument("names", nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.option("--yes", "-y", is_flag=True, help="Don't ask.")
