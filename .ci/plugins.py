@@ -198,10 +198,12 @@ def the_program_goes_on_without(environment: Environment, name: str, wheel: Path
 OTHERS = """
 import zoo
 from zoo import plugins
+SIZES = {"spatial": {"shape": (1, 16, 16), "code_shape": (4, 4, 4)}, "taesd": {"shape": (3, 16, 16)}}
 for offer in plugins.components("generator"):
     if offer.component.name == offer.plugin.name:
-        zoo.autoencoder(encoder=offer.id, decoder=offer.id, shape=(1, 16, 16), code_shape=4)
-        zoo.gan(generator=offer.id, discriminator=offer.id, shape=(1, 16, 16), code_shape=4)
+        sizes = SIZES.get(offer.plugin.name, {"shape": (1, 16, 16), "code_shape": 4})
+        zoo.autoencoder(encoder=offer.id, decoder=offer.id, **sizes)
+        zoo.gan(generator=offer.id, discriminator=offer.id, **sizes)
         print(offer.plugin.name)
 try:
     zoo.load("release").gan.sample(2)

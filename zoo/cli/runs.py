@@ -150,6 +150,9 @@ def facts_of(summary: Summary) -> list[tuple[str, object]]:
         rows.append(("images a second", f"{summary.images_per_second:,.0f}"))
     if recipe is not None:
         rows += [("strategy", summary.strategy), ("source", summary.source or "-"), ("data", recipe.data.source)]
+        if recipe.first_stage is not None:
+            origin = recipe.first_stage.origin
+            rows.append(("first stage", f"{origin.name} {origin.version}" if origin else "brought in memory"))
         rows += [("seed", recipe.seed)]
         if recipe.parent is not None:
             changed = ", ".join(f"{key} = {value}" for key, value in recipe.parent.overridden.items())

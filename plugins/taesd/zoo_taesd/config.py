@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.plugin import CompositionError, ConfigError, DataSpec
+from zoo.plugin import CompositionError, ConfigError, DataSpec, PartSpec
 
 __all__ = ["FACTOR", "ReaderConfig", "TaesdConfig", "code_shape_of"]
 
@@ -34,6 +34,14 @@ class TaesdConfig:
             value = getattr(self, key)
             if type(value) is not int or not 1 <= value <= _WIDEST:
                 raise ConfigError(f"taesd: {key} {value!r} is not a whole number within 1 to {_WIDEST:,}")
+
+    def bottleneck(self) -> PartSpec:
+        """What an autoencoder of this encoder uses: its embedding is the code."""
+        return PartSpec("core/identity")
+
+    def code_shape(self, data: DataSpec) -> tuple[int, ...]:
+        """The shape of the codes that the decoder reads."""
+        return code_shape_of(self, data)
 
 
 def code_shape_of(config: TaesdConfig, data: DataSpec) -> tuple[int, int, int]:
