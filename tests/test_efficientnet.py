@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from zoo_efficientnet import weights
@@ -11,6 +13,7 @@ from zoo_efficientnet.judge import EfficientNetFeatures
 from zoo_efficientnet.network import LiteNetwork
 
 import zoo
+from zoo.cli import main
 from zoo.data.open import open_images
 from zoo.errors import ConfigError, IntegrityError
 from zoo.metrics.evaluate import reference
@@ -50,7 +53,33 @@ def test_it_tells_pictures_from_noise_and_not_from_other_pictures() -> None:
 def test_a_discriminator_with_its_features_cannot_be_judged_by_it(judge: EfficientNetFeatures) -> None:
     gan = zoo.gan(PartSpec("dcgan", {"width": 4}), "efficientnet", shape=(3, 32, 32))
     with pytest.raises(ConfigError, match="cannot measure it"):
-        refuse_own_features(judge, gan.parts, "efficientnet")
+        refuse_own_features(judge, gan.parts)
+
+
+def test_a_gan_whose_autoencoder_was_trained_by_its_features_cannot_be_judged_by_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None of the model's networks has these weights, so that its origins alone tell."""
+    net = PartSpec("dcgan", {"width": 2})
+    perceptual = {"component": "perceptual", "config": {"encoder": {"component": "efficientnet"}}}
+    training = {"images": 8, "batch": 8}
+    images = open_images("emoji-noto64", limit=40)
+    model = zoo.autoencoder(net, net, shape=(3, 64, 64), code_shape=4)
+    source = zoo.train(model, images, out=tmp_path / "ae", training=training | {"objective": perceptual})
+    transferred = zoo.transfer(source.autoencoder, zoo.gan(like=source.autoencoder), "decoder-init")
+    judged = {"metric": "efficientnet", "every": 8}
+    with pytest.raises(ConfigError, match="weights that the model was trained with"):
+        zoo.train(transferred, images, out=tmp_path / "judged", training=training, evaluation=judged)
+    zoo.train(transferred, images, out=tmp_path / "gan", training=training)
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(tmp_path / "gan"), "--data", "emoji-noto64", "--metric", "efficientnet"])
+    assert "weights that the model was trained with" in capsys.readouterr().err
+
+
+def test_a_gan_like_an_autoencoder_of_it_starts_fresh() -> None:
+    source = zoo.autoencoder("efficientnet", PartSpec("dcgan", {"width": 2}), shape=(3, 32, 32), code_shape=4)
+    assert source.specs["encoder"].config["pretrained"]
+    assert not zoo.gan(like=source).specs["discriminator"].config["pretrained"]
 
 
 def test_the_encoder_has_the_same_weights_in_any_range(judge: EfficientNetFeatures) -> None:
