@@ -43,7 +43,6 @@ def refuse_own_features(
         for key, weight in net.named_parameters():
             if any(p.shape == weight.shape and torch.equal(p.cpu(), weight.detach().cpu()) for p in weights):
                 raise ConfigError(
-                    f"the features of {name} are those of the model's own {role} ({key}): they "
-                    "cannot measure it",
+                    f"the features of {name} are those of the model's own {role} ({key}): they cannot measure it",
                     _HINT,
                 )
