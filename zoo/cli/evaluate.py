@@ -77,6 +77,7 @@ def evaluate(
     from zoo.errors import ConfigError
     from zoo.metrics.evaluate import reference
     from zoo.metrics.own import refuse_own_features
+    from zoo.networks.pretrained import origins_of
     from zoo.training.devices import choose
 
     if (write is None) != (version is None):
@@ -86,7 +87,9 @@ def evaluate(
         raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
     images = open_data(DataConfig(data), like=model.gan.output)
     judge = reference(images, metric, split=split, device=choose(device or "auto"))
-    refuse_own_features(judge.space, _nets(model), metric)
+    models = [one for one in (model.autoencoder, model.gan) if one is not None]
+    nets = {role: net for one in models for role, net in one.parts.items()}
+    refuse_own_features(judge.space, nets, origins_of(*models), metric)
     samples = model.gan.sample(count, seed)
     figures = judge.measure(samples, seeds=(seed,), whole=True)
     if picture is not None:
@@ -106,10 +109,6 @@ def evaluate(
     for what, where in (("picture", picture), ("release", write)):
         if where is not None:
             click.echo(f"{what}: {where}")
-
-
-def _nets(model: Any) -> dict[str, Any]:
-    return {**(model.autoencoder.parts if model.autoencoder is not None else {}), **model.gan.parts}
 
 
 def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:

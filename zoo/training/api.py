@@ -408,7 +408,7 @@ def _evaluator(
     if section is None or not isinstance(trainer, GANTrainer):
         return _no_figures
     judge = reference(images, section.metric, device=trainer.engine.device)
-    refuse_own_features(judge.space, trainer.modules, judge.extractor)
+    refuse_own_features(judge.space, trainer.modules, recipe.pretrained, judge.extractor)
 
     def evaluate(shown: int) -> dict[str, Any]:
         samples = trainer.averaged_gan().sample(section.samples, seed=recipe.seed)

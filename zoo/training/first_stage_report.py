@@ -12,7 +12,9 @@ from torch import Tensor
 from zoo.data.images import ImageSet
 from zoo.data.values import fit_scaling
 from zoo.metrics.evaluate import reference
+from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import FirstStage
+from zoo.networks.pretrained import origins_of
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import EngineSection, GanSection, Recipe
@@ -87,7 +89,10 @@ def report_on_first_stage(
     end = time.monotonic()
     kid = floor = None
     if metric:
-        figure = reference(images, metric, device=runner.device).measure(y)[0]
+        judge = reference(images, metric, device=runner.device)
+        autoencoder = first_stage.autoencoder
+        refuse_own_features(judge.space, autoencoder.parts, origins_of(autoencoder), metric)
+        figure = judge.measure(y)[0]
         kid, floor = figure.value, figure.floor
     shown = min(_PAIRS, len(x))
     rows_to_encode = len(images) + (len(images.train) if first_stage.flip else 0)

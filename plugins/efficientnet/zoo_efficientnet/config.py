@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["EncoderConfig", "JudgeConfig"]
 
@@ -17,3 +17,7 @@ class EncoderConfig:
     """`pretrained` starts from the ImageNet weights, otherwise weights are fresh."""
 
     pretrained: bool = True
+
+    def fresh(self) -> EncoderConfig:
+        """The same structure without the ImageNet weights."""
+        return replace(self, pretrained=False)

@@ -3,42 +3,44 @@ variant is Google's, 2020). Padding is TensorFlow's, as its weights were trained
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 __all__ = ["WIDTHS", "LiteNetwork"]
 
-_BLOCKS = (
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
-)
-"""Expansion, kernel, stride, channels and number of the blocks of each stage."""
+_STAGES = ((1, 3, 1, 16), (6, 3, 2, 24), (6, 5, 2, 40), (6, 3, 2, 80), (6, 5, 1, 112), (6, 5, 2, 192), (6, 3, 1, 320))
+"""Expansion, kernel, stride and channels of the blocks of each stage."""
 
-_ENDS = (0, 2, 4, 10, 15)
-"""The blocks whose outputs are features: the last one at each side of the map."""
+_LITE0 = (1, 2, 2, 3, 3, 4, 1)
+
+_LAST = (0, 1, 2, 4, 6)
+"""The last stage at each side of the map; its output is a feature."""
 
 WIDTHS = (16, 24, 40, 112, 320)
 """The channels of the features at a half, a quarter, ... a 32nd of the image's side."""
 
 
 class LiteNetwork(nn.Module):
-    """Normalised images (N, 3, H, W) -> features (N, WIDTHS[i], H / 2^(i + 1), W / 2^(i + 1)), rounded up."""
+    """Normalised images (N, 3, H, W) -> features (N, WIDTHS[i], H / 2^(i + 1), W / 2^(i + 1)), rounded up.
 
-    def __init__(self) -> None:
+    `counts` is the number of blocks of each stage, by default that of Lite0; Lite1 has (1, 3, 3, 4, 4, 5, 1).
+    """
+
+    def __init__(self, counts: Sequence[int] = _LITE0) -> None:
         super().__init__()
         self.stem = _Layer(3, 32, 3, 2)
         blocks = []
         width = 32
-        for expansion, kernel, stride, channels, count in _BLOCKS:
+        for (expansion, kernel, stride, channels), count in zip(_STAGES, counts, strict=True):
             for number in range(count):
                 blocks.append(_Block(width, channels, kernel, stride if number == 0 else 1, expansion))
                 width = channels
         self.blocks = nn.ModuleList(blocks)
+        ends = list(accumulate(counts))
+        self.ends = frozenset(ends[stage] - 1 for stage in _LAST)
         self.head = _Layer(width, 1280, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -46,7 +48,7 @@ class LiteNetwork(nn.Module):
         stages = []
         for number, block in enumerate(self.blocks):
             x = block(x)
-            if number in _ENDS:
+            if number in self.ends:
                 stages.append(x)
         return tuple(stages)
 

