@@ -22,7 +22,7 @@ class ReaderConfig:
 @dataclass(frozen=True)
 class TaesdConfig:
     """`channels` of the code: 4 in TAESD and TAESDXL, 16 in TAESD3 and TAEF1, 32 in TAEF2. `pooled` adds normalised
-    pooling to the blocks next to the code, as in TAEF2. Layers have `width` channels, a multiple of 4. Raises
+    features in the blocks next to the code, as in TAEF2. Layers have `width` channels, 64 in the whole family. Raises
     ConfigError for values out of range."""
 
     channels: int = 4

@@ -18,14 +18,15 @@ __all__ = ["read"]
 
 _SHAPE = (3, 256, 256)
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_DIFFUSERS = "Files in diffusers' layout are for the component diffusers."
 
 
 def read(config: ReaderConfig, folder: Path, shape: tuple[int, ...] | None) -> AutoencoderParts:
     """The parts of the autoencoder in `folder`, for images of `shape` (3, H, W) in [0, 1], by default of 256 px.
 
     Which of the family it is follows from the tensors. Weights become float32. Raises ConfigError for missing and
-    pickled files, tensors that are not those of the family, and values that are not finite, CompositionError for sides
-    that are not multiples of 8.
+    pickled files, tensors that are not those of the family, and values that are not finite in float32, CompositionError
+    for sides that are not multiples of 8.
     """
     encoder, decoder = _load(folder, "encoder"), _load(folder, "decoder")
     settings = TaesdConfig(
@@ -59,7 +60,10 @@ def _load(folder: Path, role: str) -> dict[str, Tensor]:
     if not path.is_file():
         pickled = next((one.name for one in sorted(folder.iterdir()) if one.suffix in _PICKLED), None)
         why = f"; {pickled} is not read: pickled weights can run code" if pickled else ""
-        raise ConfigError(f"the folder has no {path.name}{why}", "TAESD's repository has both files as safetensors.")
+        raise ConfigError(
+            f"the folder has no {path.name}{why}",
+            f"Name the files encoder.safetensors and decoder.safetensors. {_DIFFUSERS}",
+        )
     try:
         weights: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
@@ -69,21 +73,29 @@ def _load(folder: Path, role: str) -> dict[str, Tensor]:
 
 def _rows(weights: Mapping[str, Tensor], role: str, name: str) -> int:
     if name not in weights or weights[name].dim() != 1:
-        raise ConfigError(f"{role}.safetensors is not of TAESD's family: it has no {name}", "Its layers are numbered.")
+        raise ConfigError(
+            f"{role}.safetensors is not of TAESD's family: it has no {name}",
+            f"Give the files of TAESD, TAESDXL, TAESD3, TAEF1 or TAEF2. {_DIFFUSERS}",
+        )
     return len(weights[name])
 
 
 def _require_fitting(weights: Mapping[str, Tensor], layers: nn.Module, role: str, config: TaesdConfig) -> None:
     expected = layers.state_dict()
-    owner = f"{role}.safetensors does not fit a code of {config.channels} channels"
+    blocks = "with pooled blocks" if config.pooled else "without pooled blocks"
+    owner = f"{role}.safetensors does not fit a code of {config.channels} channels {blocks}"
+    hint = "Both files must be of one network: get them again, from one place."
     for names, what in ((expected.keys() - weights.keys(), "missing"), (weights.keys() - expected.keys(), "too much")):
         if names:
-            raise ConfigError(f"{owner}: {min(names)[:200]} is {what}, one of {len(names)}")
+            raise ConfigError(f"{owner}: {min(names)[:200]} is {what}, one of {len(names)}", hint)
     for name, tensor in expected.items():
         actual = weights[name]
         if actual.shape != tensor.shape or not actual.is_floating_point():
             raise ConfigError(
-                f"{owner}: {name} is {actual.dtype} of shape {list(actual.shape)}, not floats of {list(tensor.shape)}"
+                f"{owner}: {name} is {actual.dtype} of shape {list(actual.shape)}, not floats of {list(tensor.shape)}",
+                hint,
             )
-        if not torch.isfinite(actual).all():
-            raise ConfigError(f"{role}.safetensors: {name} has values that are not finite", "Get the file again.")
+        if not torch.isfinite(actual.to(torch.float32)).all():
+            raise ConfigError(
+                f"{role}.safetensors: {name} has values that are not finite in float32", "Get the file again."
+            )
