@@ -33,7 +33,10 @@ class TaesdConfig:
         for key in ("channels", "width"):
             value = getattr(self, key)
             if type(value) is not int or not 1 <= value <= _WIDEST:
-                raise ConfigError(f"taesd: {key} {value!r} is not a whole number within 1 to {_WIDEST:,}")
+                raise ConfigError(
+                    f"taesd: {key} {value!r} is not a whole number within 1 to {_WIDEST:,}",
+                    "The family has 4, 16 or 32 channels and a width of 64.",
+                )
 
     def bottleneck(self) -> PartSpec:
         """What an autoencoder of this encoder uses: its embedding is the code."""

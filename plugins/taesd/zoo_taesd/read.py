@@ -67,7 +67,7 @@ def _load(folder: Path, role: str) -> dict[str, Tensor]:
     try:
         weights: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ConfigError(f"{path.name} cannot be read: {error}") from error
+        raise ConfigError(f"{path.name} cannot be read: {error}", "Get the file again.") from error
     return weights
 
 
@@ -87,7 +87,7 @@ def _require_fitting(weights: Mapping[str, Tensor], layers: nn.Module, role: str
     hint = "Both files must be of one network: get them again, from one place."
     for names, what in ((expected.keys() - weights.keys(), "missing"), (weights.keys() - expected.keys(), "too much")):
         if names:
-            raise ConfigError(f"{owner}: {min(names)[:200]} is {what}, one of {len(names)}", hint)
+            raise ConfigError(f"{owner}: {min(names)[:200]!r} is {what}, one of {len(names)}", hint)
     for name, tensor in expected.items():
         actual = weights[name]
         if actual.shape != tensor.shape or not actual.is_floating_point():
