@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zoo_spatial
 import zoo_starter
 from helpers import autoencoder, released
 from zoo_ui.gallery import gallery
@@ -34,7 +35,9 @@ def test_every_release_has_a_card_with_samples_figures_license_and_command(lab: 
     text = pages[0].read_text("utf-8")
     for part in ("dcgan.glyphs-sans32", "OFL-1.1 AND Apache-2.0", "Debian", "<code>zoo pull dcgan.blobs</code>"):
         assert part in text
-    bundled = len(list((Path(zoo_starter.__file__).parent / "releases").iterdir()))
+    bundled = sum(
+        len(list((Path(plugin.__file__).parent / "releases").iterdir())) for plugin in (zoo_starter, zoo_spatial)
+    )
     assert text.count('src="data:image/png;base64,') == bundled  # the other release's samples.png is no picture
     assert "0.2000 to 0.3000" in text
     assert "0.2000 to 0.3000" in pages[2].read_text("utf-8")

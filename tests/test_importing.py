@@ -216,6 +216,9 @@ def test_a_repository_of_the_hub_is_pinned_to_its_commit_with_its_licence(
             assert again.stdout == first.stdout
             manifest = read_manifest(Path(first.stdout.strip()))
             assert (manifest.name, manifest.pretrained[0].commit) == ("toy.toy", repository.head.id)
+        done = cli("pull", "hub:ann/toy", "--verify-key", str(tmp_path / "key.pem"), env=env)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "is not a release, so it cannot be signed" in done.stderr
         (toy / "config.json").write_text("{}")
         hf("upload", "ann/other", toy, env=env)
         done = cli("pull", "hub:ann/other", env=env)

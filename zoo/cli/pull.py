@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -29,12 +30,12 @@ def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool)
     from zoo.errors import NotARelease
     from zoo.registry.index import get
 
-    try:
-        if ":" in name.removeprefix("hub:"):
-            raise NotARelease(f"{name} is a subfolder")
-        release = get(name, refresh=refresh)
-    except NotARelease:
-        _pull_autoencoder(name, as_json, quiet)
+    release = None
+    if ":" not in name.removeprefix("hub:"):  # a subfolder is never a release
+        with suppress(NotARelease):
+            release = get(name, refresh=refresh)
+    if release is None:
+        _pull_autoencoder(name, key, as_json, quiet)
         return
     manifest = release.manifest
     if key is not None:
@@ -55,9 +56,15 @@ def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool)
         click.echo(f"  {release.folder}")
 
 
-def _pull_autoencoder(name: str, as_json: bool, quiet: bool) -> None:
+def _pull_autoencoder(name: str, key: Path | None, as_json: bool, quiet: bool) -> None:
+    from zoo.errors import ReleaseError
     from zoo.registry.importing import pull_autoencoder
 
+    if key is not None:
+        raise ReleaseError(
+            f"{name} is not a release, so it cannot be signed with {key}",
+            "Pull it without --verify-key: its commit and the digest of every file are pinned.",
+        )
     folder, manifest = pull_autoencoder(name)
     if as_json:
         show.print_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})

@@ -57,12 +57,7 @@ def import_autoencoder(
         )
     registered = plugins.find_component("autoencoder", component)
     folder, origin, stated = _locate(location)
-    license = license or spdx_of(stated)
-    if not license:
-        raise ReleaseError(
-            f"{location} states no licence that zoo knows{f' ({stated})' if stated else ''}",
-            "Give it: zoo import COMPONENT:LOCATION --license MIT -o FOLDER",
-        )
+    license = license or _stated_license(stated, location)
     name = name or _default_name(component, location)
     return _write(_read(registered.id, folder, shape), folder, origin, Path(out), license, name, version)
 
@@ -83,12 +78,7 @@ def pull_autoencoder(name: str) -> tuple[Path, Manifest]:
         manifest = read_manifest(kept)
         verify_files(kept, manifest)
         return kept, manifest
-    license = spdx_of(stated)
-    if not license:
-        raise ReleaseError(
-            f"{name} states no licence that zoo knows{f' ({stated})' if stated else ''}",
-            f"Give it: zoo import COMPONENT:{location} --license MIT -o FOLDER",
-        )
+    license = _stated_license(stated, location)
     reasons = []
     for registered in plugins.components("autoencoder"):
         try:
@@ -157,6 +147,16 @@ def _locate(location: str) -> tuple[Path, WeightsOrigin, str]:
     address = parse_address(repository)
     fetched = fetch_repository(address, subfolder)
     return fetched.folder, WeightsOrigin(address.repo, fetched.commit, "", "0" * 64), fetched.license
+
+
+def _stated_license(stated: str, location: str) -> str:
+    """The SPDX expression of what a card states; ReleaseError if there is none."""
+    if not (license := spdx_of(stated)):
+        raise ReleaseError(
+            f"{location} states no licence that zoo knows{f' ({stated})' if stated else ''}",
+            f"Give it: zoo import COMPONENT:{location} --license MIT -o FOLDER",
+        )
+    return license
 
 
 def _pictures(data: DataSpec) -> Tensor:

@@ -48,7 +48,7 @@ def fetch_repository(address: Address, subfolder: str = "") -> FetchedRepository
             pickled = [name for name in own if name.endswith((".bin", ".pt", ".pth", ".ckpt"))]
             why = f"only {pickled[0]}, and pickled weights can run code" if pickled else "none there"
             raise ReleaseError(
-                f"{address} has no safetensors in {subfolder or 'its root'}: {why}",
+                f"{address} is not a release, and has no safetensors in {subfolder or 'its root'}: {why}",
                 "Name a repository or, after a colon, a subfolder with .safetensors files.",
             )
         if _CARD in listing.sizes:
