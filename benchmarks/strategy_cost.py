@@ -20,11 +20,16 @@ import zoo
 from zoo import plugins
 from zoo.config import from_plain
 from zoo.data.batches import Batches
+from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.networks.autoencoder import Autoencoder
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.apply import transfer
-from zoo.types import PartSpec
+from zoo.transfers.beginning import begins_with_gan
+from zoo.transfers.plan import TransferPlan
+from zoo.transfers.strategies import plan, resolve_strategies
+from zoo.types import DataSpec, PartSpec
 
 OUT = Path(__file__).parent / "strategy_cost.csv"
 FIELDS = ("strategy", "ratio", "low", "high", "once")
@@ -44,9 +49,8 @@ def main() -> None:
     trainers: dict[str, GANTrainer] = {}
     once: dict[str, float] = {}
     for name in dict.fromkeys(["scratch", *names]):
-        gan = zoo.gan(like=source)
         began = time.process_time()
-        planned = transfer(source, gan, name, data=images).plan
+        planned = plan_of(name, source, images)
         once[name] = time.process_time() - began
         training = from_plain(AdversarialTraining, {"batch": BATCH, **planned.recipe}, "training")
         trainers[name] = GANTrainer(planned, images, training, 0)
@@ -72,6 +76,17 @@ def main() -> None:
             row = [name, *(f"{value:.2g}" for value in figures), f"{max(0.0, once[name] - once['scratch']):.1f}"]
             writer.writerow(row)
             print(*row, flush=True)
+
+
+def plan_of(name: str, source: Autoencoder, images: ImageSet) -> TransferPlan:
+    """The plan of a strategy for a GAN like the source; one that goes on from a GAN of codes gets a dense one, whose
+    weights do not matter here."""
+    resolved = resolve_strategies(name)
+    if not begins_with_gan(resolved):
+        return transfer(source, zoo.gan(like=source), name, data=images).plan
+    codes = DataSpec(source.code_shape, kind="code", bounded=False)
+    resolved = resolve_strategies([PartSpec(one.spec.component, {"warmup_images": 0}) for one in resolved])
+    return plan(source, zoo.gan("mlp", "mlp", data=codes, code_shape=64), resolved)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ from torch import nn
 import zoo
 from zoo.losses.types import AuxiliaryLoss, Side
 from zoo.networks.autoencoder import Autoencoder
+from zoo.transfers.beginning import begins_with_gan
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.report import report_on
 from zoo.transfers.strategies import plan, resolve_strategies
-from zoo.types import PartSpec
+from zoo.types import DataSpec, PartSpec
 
 __all__ = ["ALONGSIDE", "picture", "planned"]
 
@@ -75,15 +76,19 @@ def planned(name: str) -> tuple[Autoencoder, TransferPlan]:
     part = PartSpec("dcgan", config)
     source = zoo.autoencoder(part, part, shape=(1, 16, 16), code_shape=16, device="meta")
     strategy = "+".join(filter(None, (ALONGSIDE.get(name), name)))
-    return source, plan(source, zoo.gan(like=source, device="meta"), resolve_strategies(strategy))
+    resolved = resolve_strategies(strategy)
+    if not begins_with_gan(resolved):
+        return source, plan(source, zoo.gan(like=source, device="meta"), resolved)
+    codes = DataSpec(source.code_shape, kind="code", bounded=False)
+    return source, plan(source, zoo.gan("mlp", "mlp", data=codes, code_shape=8, device="meta"), resolved)
 
 
 def picture(name: str) -> str:
     """The SVG of one strategy."""
     source, transfer = planned(name)
     boxes, arrows = _boxes(source, transfer), _arrows(transfer)
-    if not any(arrow.start == "codes" for arrow in arrows):
-        del boxes["codes"]
+    used = {arrow.start for arrow in arrows}
+    boxes = {key: box for key, box in boxes.items() if key in used or key not in ("codes", "gan")}
     height = _place(boxes)
     parts = [_heading(), *_drawn_arrows(boxes, arrows), *(_drawn(box) for box in boxes.values())]
     if ALONGSIDE.get(name):
@@ -105,7 +110,11 @@ def _boxes(source: Autoencoder, transfer: TransferPlan) -> dict[str, _Box]:
     boxes = {role: _Box(role, "source") for role in ("decoder", "bottleneck", "encoder")}
     for (role, how), n in changed.items():
         boxes[role].lines.append((f"{n} tensors", _what(how)))
-    boxes = {"codes": _Box("your images", "source", [("and their codes", "")]), **boxes}
+    boxes = {
+        "gan": _Box("a GAN of codes", "source", [("its generator and prior", "")]),
+        "codes": _Box("your images", "source", [("and their codes", "")]),
+        **boxes,
+    }
     nets: dict[str, list[tuple[str, str, str]]] = {}
     for row in report_on(transfer, "", "").rows:
         nets.setdefault(row.net, []).append((row.tensor, row.origin, row.state))
@@ -120,7 +129,15 @@ def _boxes(source: Autoencoder, transfer: TransferPlan) -> dict[str, _Box]:
     for key, schedules in transfer.schedules.items():
         net = key.partition(".")[0]
         boxes[net].lines.append(("learning rate", f"{len(schedules)} schedule"))
-    order = ["codes", "decoder", "bottleneck", "encoder", *(k for k in boxes if boxes[k].column == "added"), *_ORDER]
+    order = [
+        "gan",
+        "codes",
+        "decoder",
+        "bottleneck",
+        "encoder",
+        *(k for k in boxes if boxes[k].column == "added"),
+        *_ORDER,
+    ]
     return {key: boxes[key] for key in dict.fromkeys(order) if key in boxes}
 
 
@@ -188,6 +205,8 @@ def _origin(how: str, origin: str) -> str:
     for net in ("generator", "discriminator"):
         if how.startswith(f"{net}.") or how.endswith(f"of the {net}"):
             return net
+    if how in ("the GAN's generator", "the scaling of the codes"):
+        return "gan"
     return "codes" if "prior" not in how else "prior"
 
 

@@ -15,7 +15,7 @@ from zoo.networks.autoencoder import FirstStage, OfImages
 from zoo.networks.conditioning import condition_arguments, conditions_of, draw_conditions, takes_condition
 from zoo.networks.types import Discriminator, Generator, Prior
 from zoo.networks.utils import evaluating
-from zoo.types import Condition, DataSpec, PartSpec
+from zoo.types import Condition, DataSpec, Origin, PartSpec
 
 __all__ = ["CHUNK", "GAN"]
 
@@ -25,7 +25,9 @@ CHUNK = 64
 
 class GAN(OfImages, nn.Module):
     """Prior, generator and discriminator. `specs` maps these roles to the components that they were built from. With a
-    `first_stage`, G makes codes of images in it, and D judges codes."""
+    `first_stage`, G makes codes of images in it, and D judges codes. `origin` is the release of its weights, if any."""
+
+    origin: Origin | None = None
 
     def __init__(
         self,

@@ -87,8 +87,8 @@ def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
         if model is not None:
             remember_origins(model, manifest.pretrained)
             model.first_stage = first_stage
+            model.origin = _origin(folder, manifest)
     if autoencoder is not None:
-        autoencoder.origin = _origin(folder, manifest)
         autoencoder.license = manifest.license
     return LoadedRelease(manifest, folder, autoencoder, gan)
 

@@ -106,8 +106,13 @@ def run_recipe(
     return Outcome(ae_run, gan_run, _generate(recipe, gan_run, out), _discriminate(recipe, gan_run))
 
 
-def _images(recipe: Recipe, source: Autoencoder | None, watch: Sequence[Watcher]) -> tuple[ImageSet, FirstStage | None]:
-    """The recipe's images, and the first stage whose codes the source has, or that the recipe names, if any."""
+def _images(
+    recipe: Recipe, source: Autoencoder | GAN | None, watch: Sequence[Watcher]
+) -> tuple[ImageSet, FirstStage | None]:
+    """The recipe's images, and the first stage whose codes the source has, or that the recipe names, if any. From a GAN
+    of codes on, the images are learnt themselves."""
+    if isinstance(source, GAN) and source.first_stage is not None:
+        return open_data(recipe.data, source.first_stage.autoencoder.data), None
     if source is not None and source.first_stage is not None:
         return open_data(recipe.data, source.output), source.first_stage
     if recipe.first_stage is not None:
@@ -125,7 +130,7 @@ def explain_recipe(recipe: Recipe) -> Report:
     images = None
     first = _first(recipe) if recipe.transfer.source == "autoencoder" else None
     if first is not None and first.autoencoder is not None:
-        source = pretrained(first.autoencoder) or compose_autoencoder(
+        source: Autoencoder | GAN = pretrained(first.autoencoder) or compose_autoencoder(
             first.autoencoder, open_data(first.data).spec, first.seed, "meta"
         )
     else:
@@ -134,15 +139,17 @@ def explain_recipe(recipe: Recipe) -> Report:
     return _explain(recipe, source, images)
 
 
-def _explain(recipe: Recipe, source: Autoencoder, images: ImageSet | None) -> Report:
+def _explain(recipe: Recipe, source: Autoencoder | GAN, images: ImageSet | None) -> Report:
     assert recipe.gan is not None
     assert recipe.transfer is not None
     data = source.data
     if source.first_stage is None and recipe.data.shape is not None:
         data = replace(data, shape=recipe.data.shape)
-    composed = compose_gan(recipe.gan, data, source, recipe.seed, "meta", source.first_stage)
+    composed = None
+    if isinstance(source, Autoencoder):
+        composed = compose_gan(recipe.gan, data, source, recipe.seed, "meta", source.first_stage)
     origin = source.origin.name if source.origin else ""
-    further = further_sources(recipe.transfer, composed.data, recipe.seed, "meta")
+    further = further_sources(recipe.transfer, data, recipe.seed, "meta")
     report = explain(source, composed, recipe.transfer.strategies, origin, further=further, data=images)
     return report if images is None else replace(report, notes=(*report.notes, *images.notes))
 
@@ -188,8 +195,8 @@ def _train_autoencoder(own: Recipe, recipe: Recipe, place: Path, watch: Sequence
     return train(model, images, out=place, training=to_plain(section.training), watch=watch, track=track, **facts)
 
 
-def _source(section: TransferSection, run: Run | None) -> Autoencoder:
-    """The autoencoder to transfer from: the one just trained, or that of the release or the run that is named."""
+def _source(section: TransferSection, run: Run | None) -> Autoencoder | GAN:
+    """The autoencoder to transfer from: the one just trained, or what the release or the run that is named holds."""
     trained = run.autoencoder if run is not None and section.source == "autoencoder" else None
     return trained or named_source(section)
 
@@ -224,18 +231,21 @@ def _initial_gan(
     section: GanSection,
     images: ImageSet,
     first_stage: FirstStage | None,
-    source: Autoencoder | None,
+    source: Autoencoder | GAN | None,
     watch: Sequence[Watcher],
 ) -> GAN | TransferResult:
     samples = images if first_stage is None else encode_images(images, first_stage, _joined(watch))[0]
-    composed = compose_gan(section, samples.spec, source, recipe.seed, first_stage=first_stage)
-    if source is None or recipe.transfer is None:
-        return composed
+    composed = None
+    if not isinstance(source, GAN):
+        composed = compose_gan(section, samples.spec, source, recipe.seed, first_stage=first_stage)
+        if source is None or recipe.transfer is None:
+            return composed
+    assert recipe.transfer is not None, "without a transfer there is no source"
 
     def tell(text: str) -> None:
         _joined(watch)(Event("note", 0, section.training.images, {"text": text}))
 
-    further = further_sources(recipe.transfer, composed.data, recipe.seed)
+    further = further_sources(recipe.transfer, samples.spec, recipe.seed)
     return transfer(
         source, composed, recipe.transfer.strategies, further=further, data=samples, seed=recipe.seed, tell=tell
     )

@@ -128,7 +128,7 @@ def _plan_of(
     }
     if section.code_shape is None:
         raise _incomplete()
-    gan = build_gan(specs, data, as_code_shape(section.code_shape))
+    gan = build_gan(specs, section.data or data, as_code_shape(section.code_shape))
     gan.first_stage = first_stage
     if transfer is None:
         return TransferPlan(gan)

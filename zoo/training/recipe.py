@@ -247,13 +247,15 @@ class TransferSection:
 
 @dataclass(frozen=True)
 class GanSection:
-    """The parts of a GAN; what is not given comes from the autoencoder it is transferred from."""
+    """The parts of a GAN; what is not given comes from the autoencoder it is transferred from. A run also keeps the
+    samples that the parts were composed for, if the transfer gave the GAN others."""
 
     generator: PartLike | None = None
     discriminator: PartLike | None = None
     prior: PartLike = "core/normal"
     code_shape: CodeShape | None = None
     training: AdversarialTraining = field(default_factory=AdversarialTraining)
+    data: DataSpec | None = None
 
     def __post_init__(self) -> None:
         if self.code_shape is not None:

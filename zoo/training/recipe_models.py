@@ -16,12 +16,16 @@ from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.training.api import open_model
 from zoo.training.recipe import AutoencoderSection, FirstStageSection, GanSection, TransferSection
+from zoo.transfers.beginning import autoencoder_of_source, begins_with_gan
+from zoo.transfers.parse import is_auto
+from zoo.transfers.strategies import resolve_strategies
 from zoo.types import DataSpec, Watcher, as_part
 
 __all__ = [
     "autoencoder_of",
     "compose_autoencoder",
     "compose_gan",
+    "gan_of",
     "named_first_stage",
     "named_source",
     "open_first_stage",
@@ -116,14 +120,24 @@ def pretrained(section: AutoencoderSection) -> Autoencoder | None:
     return model
 
 
-def named_source(section: TransferSection) -> Autoencoder:
-    """The autoencoder of the release or the run that a transfer names. Raises ConfigError or TransferError."""
-    model = autoencoder_of(section.source)
-    if section.sha256 is not None and digest(model) != section.sha256:
+def named_source(section: TransferSection) -> Autoencoder | GAN:
+    """The autoencoder of the release or the run that a transfer names, or its GAN if that is what the strategies go on
+    from. Raises ConfigError or TransferError."""
+    resolved = None if is_auto(section.strategies) else resolve_strategies(section.strategies)
+    model = gan_of(section.source) if begins_with_gan(resolved) else autoencoder_of(section.source)
+    if section.sha256 not in (None, digest(autoencoder_of_source(model, resolved))):
         raise ConfigError(
             f"{section.source} does not hold the autoencoder that this recipe began with",
             "For another one, take sha256, structure and origin out of its [transfer] table.",
         )
+    return model
+
+
+def gan_of(source: str) -> GAN:
+    """The GAN of a release or a run. Raises TransferError if it has none."""
+    model = open_model(source).gan
+    if model is None:
+        raise TransferError(f"{source} holds no GAN", "Choose another source: zoo list")
     return model
 
 

@@ -77,7 +77,7 @@ def recipe_of_gan(
     engine: EngineSection | None = None,
 ) -> Recipe:
     """Every setting of a GAN's run, written out; of a transfer also the source's structure and digest."""
-    transfer = None
+    transfer = data = None
     net, specs = (model.gan, model.composed) if isinstance(model, TransferResult) else (model, model.specs)
     if isinstance(model, TransferResult):
         origin = model.source.origin
@@ -91,6 +91,7 @@ def recipe_of_gan(
             None if released else _trained_by(model.source),
             {name: section_of(further) for name, further in model.further.items()},
         )
+        data = None if model.composed_data.same_values(net.data) else model.composed_data
     recipe = Recipe(
         images.pinned_config(),
         name=name,
@@ -100,7 +101,12 @@ def recipe_of_gan(
         first_stage=first_stage_section(net.first_stage),
         transfer=transfer,
         gan=GanSection(
-            specs["generator"], specs["discriminator"], specs["prior"], net.code_shape, normalised_losses(training)
+            specs["generator"],
+            specs["discriminator"],
+            specs["prior"],
+            net.code_shape,
+            normalised_losses(training),
+            data,
         ),
         evaluation=evaluation,
     )

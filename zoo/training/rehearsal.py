@@ -8,6 +8,7 @@ from zoo import plugins
 from zoo.errors import ReleaseError, ZooError
 from zoo.losses.augmentation import parse as parse_augmentation
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
 from zoo.release.folder import read_pinned
 from zoo.release.manifest import Manifest
 from zoo.training.again import obstacle, require_again
@@ -29,12 +30,14 @@ def rehearse(recipe: Recipe) -> None:
     require_again(recipe)
     recipe = migrated(recipe)
     check_names(recipe)
-    source = _autoencoder(recipe)
+    source = _source(recipe)
     if recipe.gan is None:
         return
-    composed = compose_gan(recipe.gan, recipe.samples, source, recipe.seed, "meta")
+    composed = None
+    if not isinstance(source, GAN):
+        composed = compose_gan(recipe.gan, recipe.samples, source, recipe.seed, "meta")
     if source is not None and recipe.transfer is not None:
-        further = further_sources(recipe.transfer, composed.data, recipe.seed, "meta")
+        further = further_sources(recipe.transfer, recipe.samples, recipe.seed, "meta")
         explain(source, composed, recipe.transfer.strategies, further=further)
 
 
@@ -69,8 +72,8 @@ def check_names(recipe: Recipe) -> None:
         plugins.find_component("metric", recipe.evaluation.metric)
 
 
-def _autoencoder(recipe: Recipe) -> Autoencoder | None:
-    """The autoencoder that the recipe trains or transfers from; on the meta device if it is to be trained."""
+def _source(recipe: Recipe) -> Autoencoder | GAN | None:
+    """What the recipe transfers from, or the autoencoder that it trains; on the meta device if it is to be trained."""
     section, transfer = recipe.autoencoder, recipe.transfer
     if section is not None:
         if section.trained_by is not None:
@@ -83,7 +86,7 @@ def _autoencoder(recipe: Recipe) -> Autoencoder | None:
     return named_source(transfer)
 
 
-def _trained_before(recipe: Recipe) -> Autoencoder | None:
+def _trained_before(recipe: Recipe) -> Autoencoder | GAN | None:
     recipe = migrated(recipe)
     check_names(recipe)
-    return _autoencoder(recipe)
+    return _source(recipe)

@@ -20,6 +20,7 @@ from zoo.networks.compose import gan as compose_gan
 from zoo.networks.gan import GAN
 from zoo.networks.utils import digest
 from zoo.transfers.auto import advise, measure_evidence
+from zoo.transfers.beginning import autoencoder_of_source, begins_with_gan
 from zoo.transfers.fetched import require_fetched
 from zoo.transfers.fit_cost import describe_cost, refuse_costly
 from zoo.transfers.parse import AUTO, Strategy
@@ -37,8 +38,8 @@ _NONE: Mapping[str, FurtherSource] = MappingProxyType({})
 class TransferResult:
     """A GAN after a transfer, ready to train: the plan that made it, the source, and the origin of each tensor.
 
-    `composed` are the GAN's parts as they were before the transfer (a strategy may have replaced one). `further` are
-    the further sources by name.
+    `composed` are the GAN's parts as they were before the transfer (a strategy may have replaced one), and
+    `composed_data` its samples. `further` are the further sources by name.
     """
 
     gan: GAN
@@ -47,11 +48,12 @@ class TransferResult:
     strategies: Sequence[PartSpec]
     source: Autoencoder
     composed: Mapping[str, PartSpec]
+    composed_data: DataSpec
     further: Mapping[str, FurtherSource] = field(default_factory=dict)
 
 
 def transfer(
-    source: Autoencoder,
+    source: Autoencoder | GAN,
     gan: GAN | None = None,
     strategy: Strategy = AUTO,
     *,
@@ -60,7 +62,8 @@ def transfer(
     seed: int = 0,
     tell: Callable[[str], None] | None = None,
 ) -> TransferResult:
-    """Initialise a GAN from `source` (by default a GAN composed like the source, with fresh weights from `seed`).
+    """Initialise a GAN from `source` (by default a GAN composed like the source, with fresh weights from `seed`). A
+    strategy that goes on from a trained GAN of codes takes that as the source.
 
     Neither a source nor `gan` is changed. `further` has the further sources that the strategies name, autoencoders or
     encoders (`zoo.encoder`). `data` is what the GAN will be trained on; strategies that fit something to codes need it.
@@ -71,10 +74,10 @@ def transfer(
     resolved = check_strategy(strategy, further)
     for name, other in further.items():
         _check_further(name, other)
-    gan = compose_gan(like=source, seed=seed) if gan is None else gan
+    gan, source = _begin(source, gan, resolved, seed)
     if data is not None and not isinstance(data, ImageSet):
         data = open_images(data, like=gan.output)
-    if data is not None and gan.first_stage is not None and data.spec.is_image:
+    if data is not None and gan.first_stage is not None and data.spec.is_image and not begins_with_gan(resolved):
         data = encode_images(data, gan.first_stage)[0]
     resolved, reasons = _choose(source, gan, data) if resolved is None else (resolved, ())
     fitted = [one.spec.component for one in resolved if any(use.needs_data for use in one.strategy.requires)]
@@ -99,12 +102,13 @@ def transfer(
         return None if data is None else data.conditions(data.to_fit())
 
     apply(planned, source, images, labels, further)
-    return TransferResult(planned.gan, report, planned, [one.spec for one in resolved], source, gan.specs, further)
+    chosen = [one.spec for one in resolved]
+    return TransferResult(planned.gan, report, planned, chosen, source, gan.specs, gan.data, further)
 
 
 def explain(
-    source: Autoencoder,
-    gan: GAN,
+    source: Autoencoder | GAN,
+    gan: GAN | None,
     strategy: Strategy = AUTO,
     source_digest: str = "",
     *,
@@ -114,10 +118,23 @@ def explain(
     """What would move where, from structure alone (all may be on the meta device). With `data`, `auto` also measures
     the source's values. Raises like `transfer`."""
     resolved = check_strategy(strategy, further)
+    gan, source = _begin(source, gan, resolved)
     resolved, reasons = _choose(source, gan, data) if resolved is None else (resolved, ())
     planned = plan(source, copy.deepcopy(gan), resolved, further)
     planned.notes[:0] = reasons
     return report_on(planned, _join_ids(resolved), source_digest)
+
+
+def _begin(
+    source: Autoencoder | GAN, gan: GAN | None, resolved: list[ResolvedStrategy] | None, seed: int = 0
+) -> tuple[GAN, Autoencoder]:
+    """The GAN to change, and the autoencoder to do it from."""
+    autoencoder = autoencoder_of_source(source, resolved)
+    if isinstance(source, GAN):
+        if gan is not None:
+            raise TransferError("the source is a GAN, and a second one was given", "Leave out the second one.")
+        return source, autoencoder
+    return compose_gan(like=source, seed=seed) if gan is None else gan, autoencoder
 
 
 def _choose(source: Autoencoder, gan: GAN, data: ImageSet | None) -> tuple[list[ResolvedStrategy], Sequence[str]]:

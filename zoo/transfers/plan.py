@@ -91,13 +91,16 @@ class Slot(StrEnum):
 
 
 class Source(StrEnum):
-    """What a strategy uses of the autoencoder and of the training images (`codes`, `images`)."""
+    """What a strategy uses of the autoencoder and of the training images (`codes`, `images`). With `gan` the transfer's
+    source is a trained GAN of codes: that is planned in place of a fresh one, and the autoencoder is its first stage.
+    """
 
     ENCODER = "encoder"
     BOTTLENECK = "bottleneck"
     DECODER = "decoder"
     CODES = "codes"
     IMAGES = "images"
+    GAN = "gan"
 
     @property
     def needs_data(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.plugin import Case, DataSpec
 
-__all__ = ["energy", "freeze_lower", "with_base", "with_base_and_encoder", "with_generator"]
+__all__ = ["decoded", "energy", "freeze_lower", "with_base", "with_base_and_encoder", "with_generator"]
 
 _DATA = DataSpec((1, 8, 8))
 
@@ -31,6 +31,12 @@ def energy() -> Iterable[Case]:
 def with_generator() -> Iterable[Case]:
     """A network in front of a generator."""
     return [Case({"generator": _net(), "widths": [8]}, _DATA)]
+
+
+def decoded() -> Iterable[Case]:
+    """A generator of codes, and the decoder of codes of that shape."""
+    parts = {"generator": _net(), "decoder": {"component": "spatial", "config": {"width": 8}}}
+    return [Case({**parts, "codes": [2, 4, 4]}, DataSpec((3, 16, 16)))]
 
 
 def freeze_lower() -> Iterable[Case]:

@@ -37,6 +37,7 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
         "ewc": ("ewc:EWC", "weights", "the same, by the weights' Fisher information"),
         "energy": ("energy:Energy", "objectives", "D is the autoencoder (EBGAN, BEGAN)"),
         "latent-gan": ("latent_gan:LatentGAN", "objectives", "a GAN on the codes of the frozen decoder"),
+        "pixel-finetune": ("pixel_finetune:PixelFinetune", "finetune", "a GAN of codes, trained end to end in pixels"),
     },
     "discriminator": {
         "feature-concat": ("feature_concat:FeatureDiscriminator", "wrappers", "a head on frozen features"),
@@ -47,6 +48,7 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
     "generator": {
         "latent-gan": ("latent_gan:LatentGenerator", "objectives", "noise to codes to images"),
         "miner": ("miner:MinedGenerator", "wrappers", "a generator behind a miner"),
+        "decoded": ("decoded:DecodedGenerator", "finetune", "a generator of codes before their decoder"),
     },
     "objective": {
         "ebgan": ("energy:EBGAN", "objectives", "GAN: energy with a margin"),
@@ -62,6 +64,7 @@ _CASES: dict[tuple[Kind, str], str] = {
     ("discriminator", "energy"): "energy",
     ("generator", "latent-gan"): "with_generator",
     ("generator", "miner"): "with_generator",
+    ("generator", "decoded"): "decoded",
     ("transfer", "freeze-lower"): "freeze_lower",
 }
 """The function in the module `cases` that gives a component's cases, by kind and name."""

@@ -23,7 +23,7 @@ from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.trainer import seeded_step
 from zoo.transfers.apply import apply
-from zoo.transfers.plan import FurtherSource, TransferPlan, TransferStrategy
+from zoo.transfers.plan import FurtherSource, Source, TransferPlan, TransferStrategy
 from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.types import DataSpec, PartLike, PartSpec
 
@@ -35,11 +35,13 @@ TRAINING = AdversarialTraining(batch=8, images=8 * STEPS)
 
 @dataclass(frozen=True)
 class TransferCase(ComponentCase):
-    """A strategy, and a small autoencoder to transfer from (8 px grey images; needs the plugin of its parts)."""
+    """A strategy, and a small autoencoder to transfer from (8 px grey images; needs the plugin of its parts). One that
+    goes on from a trained GAN of codes gets one of `code_network`, for codes of that autoencoder."""
 
     encoder: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     generator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     bottleneck: PartLike = "gaussian"
+    code_network: PartLike = field(default_factory=lambda: PartSpec("mlp", {"widths": (8,)}))
     data: DataSpec = SMALL
     code_shape: tuple[int, ...] = (6,)
     kind = "transfer"
@@ -58,7 +60,17 @@ class TransferCase(ComponentCase):
 
     def gan(self, device: str = "cpu") -> GAN:
         """The GAN to transfer into, with fresh weights."""
+        if Source.GAN in self.build().requires:
+            codes = DataSpec(self.code_shape, kind="code", bounded=False)
+            net = self.code_network
+            return gan(net, net, data=codes, code_shape=self.code_shape, seed=2, device=device)
         return gan(like=self.source("meta"), seed=2, device=device)
+
+    def scratch(self) -> GAN:
+        """A GAN with fresh weights and the samples of the planned one."""
+        if Source.GAN in self.build().requires:
+            return self.planned(self.source(), self.gan()).gan
+        return self.gan()
 
     def further(self, source: Autoencoder, part: PartSpec | None = None) -> dict[str, FurtherSource]:
         """The source itself, in place of each further source that the strategy uses."""

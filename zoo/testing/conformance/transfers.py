@@ -76,7 +76,7 @@ def data_and_codes_come_in_the_same_order(case: TransferCase) -> None:
     """With the same seed, all strategies get the same batches and, with the same prior, the same codes, as paired
     comparisons need. Random numbers of a strategy's own losses may differ."""
     images = case.images()
-    scratch = GANTrainer(TransferPlan(case.gan()), images, TRAINING, seed=0)
+    scratch = GANTrainer(TransferPlan(case.scratch()), images, TRAINING, seed=0)
     transferred = trainer_of(case, case.transferred(case.source(), case.gan()))
     assert torch.equal(steps(scratch, 5), steps(transferred, 5)), "the batches differ"
     slots = case.build().slots
