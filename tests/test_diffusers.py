@@ -22,6 +22,7 @@ diffusers = pytest.importorskip("diffusers", reason="the plugin's library diffus
 cases = pytest.importorskip("zoo_diffusers.cases", reason="the plugin zoo-diffusers is not installed")
 
 CLASSES = ("AutoencoderKL", "AutoencoderTiny", "AutoencoderDC", "VQModel")
+TRANSFORMER = {"latents_mean": [[[0.1]]] * 64, "latents_std": [[[0.5]]] * 64, "scaling_factor": 1.3}
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 MEANS = {"latents_mean": [0.1, -0.2, 0.3], "latents_std": [0.5, 1.5, 2.0], "shift_factor": None}
 
@@ -94,6 +95,40 @@ def test_codes_and_images_are_those_of_diffusers(
     assert 0.05 < float(image.std()) < 1, "the images differ enough to compare them"
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("encoder_type", ["dinov2", "mae"])
+@torch.no_grad()
+def test_codes_and_images_of_a_transformer_are_those_of_diffusers(
+    encoder_type: str, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    """AutoencoderRAE reads images in [0, 1], of one size, and scales its codes itself."""
+    pytest.importorskip("transformers", reason="AutoencoderRAE needs the library transformers")
+    theirs = saved(tmp_path, "AutoencoderRAE", encoder_type=encoder_type, **TRANSFORMER).to(dtype)
+    ours = read(tmp_path).to(dtype)
+    assert (ours.data.shape, ours.code_shape) == ((3, 8, 8), (64, 4, 4))
+    x = (2 * torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(1)) - 1).to(dtype)
+    code = ours.posterior(x).mean
+    torch.testing.assert_close(code, theirs.encode((x + 1) / 2).latent, rtol=0, atol=1e-5)
+    image = theirs.decode(code).sample
+    torch.testing.assert_close(ours.decoder(code), (2 * image - 1).clamp(-1, 1), rtol=0, atol=1e-5)
+    assert float(image.std()) > 0.01, "the images differ enough to compare them"
+
+
+def test_a_transformer_is_for_images_of_one_size_and_needs_its_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers", reason="AutoencoderRAE needs the library transformers")
+    saved(tmp_path, "AutoencoderRAE")
+    with pytest.raises(ConfigError, match="reads images of 8 x 8 px; asked: 16 x 16 px"):
+        read(tmp_path, (3, 16, 16))
+    edit(tmp_path, patch_size=0)
+    with pytest.raises(ConfigError, match="patch_size must be a positive integer"):
+        read(tmp_path)
+    monkeypatch.setattr("zoo_diffusers.model.is_transformers_available", lambda: False)
+    with pytest.raises(ConfigError, match="needs the library transformers"):
+        read(tmp_path)
+
+
 def test_the_kit_passes() -> None:
     assert check_plugin("diffusers").failures == ()
 
@@ -159,7 +194,6 @@ def test_sides_that_are_no_multiples_are_refused_with_the_nearest(tmp_path: Path
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"_class_name": "AutoencoderRAE"}, "encoder is one of the library transformers"),
         ({"_class_name": "UNet2DModel"}, "is not an autoencoder of diffusers that is supported"),
         ({"_class_name": None}, "names no class"),
         ({"latent_chanels": 4}, "has no setting 'latent_chanels'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,24 @@ SMALL = {
         },
     ),
     "VQModel": ModelConfig("VQModel", {**_UNET, "latent_channels": 3, "num_vq_embeddings": 32}),
+    "AutoencoderRAE": ModelConfig(
+        "AutoencoderRAE",
+        {
+            "encoder_hidden_size": 64,
+            "encoder_patch_size": 4,
+            "encoder_num_hidden_layers": 1,
+            "encoder_input_size": 16,
+            "patch_size": 2,
+            "decoder_hidden_size": 16,
+            "decoder_num_hidden_layers": 1,
+            "decoder_num_attention_heads": 2,
+            "decoder_intermediate_size": 16,
+        },
+    ),
 }
 """A tiny config of each class, with a factor of 2."""
-_DATA = DataSpec((3, 8, 12))
+_DATA, _CODE = DataSpec((3, 8, 12)), (4, 6)
+_SQUARE, _SQUARE_CODE = DataSpec((3, 8, 8)), (4, 4)
 
 
 def autoencoders() -> Iterable[Case]:
@@ -59,20 +75,28 @@ def autoencoders() -> Iterable[Case]:
 
 def encoders() -> Iterable[Case]:
     """One of each class."""
-    for config in SMALL.values():
-        yield Case(to_plain(config), _DATA)
+    for config in _installed():
+        yield Case(to_plain(config), _DATA if config.only_side is None else _SQUARE)
 
 
 def decoders() -> Iterable[Case]:
     """One of each class."""
-    for config in SMALL.values():
-        yield Case(to_plain(config), _DATA, code_shape=(config.settings["latent_channels"], 4, 6))
+    for config in _installed():
+        if config.only_side is None:
+            yield Case(to_plain(config), _DATA, code_shape=(config.settings["latent_channels"], *_CODE))
+        else:
+            yield Case(to_plain(config), _SQUARE, code_shape=(config.settings["encoder_hidden_size"], *_SQUARE_CODE))
 
 
 def bottlenecks() -> Iterable[Case]:
     """One with a variance and one without."""
     yield Case(to_plain(SMALL["AutoencoderKL"]), embedding_shape=(6, 4, 6), code_shape=(3, 4, 6))
     yield Case(to_plain(SMALL["AutoencoderDC"]), embedding_shape=(4, 4, 6), code_shape=(4, 4, 6))
+
+
+def _installed() -> Iterable[ModelConfig]:
+    """The small models, without the one that needs the library transformers if that is not installed."""
+    return [config for name, config in SMALL.items() if name != "AutoencoderRAE" or find_spec("transformers")]
 
 
 def write(folder: Path, class_name: str = "AutoencoderKL") -> None:

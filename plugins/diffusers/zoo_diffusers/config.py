@@ -12,7 +12,7 @@ from zoo.plugin import ConfigError, near
 
 __all__ = ["CLASSES", "ModelConfig", "ReaderConfig"]
 
-CLASSES = ("AutoencoderDC", "AutoencoderKL", "AutoencoderTiny", "VQModel")
+CLASSES = ("AutoencoderDC", "AutoencoderKL", "AutoencoderRAE", "AutoencoderTiny", "VQModel")
 """The classes of diffusers that are supported."""
 
 _WIDTHS = {"AutoencoderDC": "encoder_block_out_channels", "AutoencoderTiny": "encoder_block_out_channels"}
@@ -39,11 +39,6 @@ class ModelConfig:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.class_name == "AutoencoderRAE":
-            raise ConfigError(
-                "diffusers' AutoencoderRAE is not supported: its encoder is one of the library transformers",
-                f"Use one of {', '.join(CLASSES)}.",
-            )
         if self.class_name not in CLASSES:
             raise ConfigError(
                 f"{self.class_name[:80]!r} is not an autoencoder of diffusers that is supported",
@@ -57,15 +52,42 @@ class ModelConfig:
     @property
     def factor(self) -> int:
         """How many times smaller than an image's side a code's side is."""
+        if self.class_name == "AutoencoderRAE":
+            return self._number("patch_size")
         widths = self.settings.get(_WIDTHS.get(self.class_name, "block_out_channels"))
         if not isinstance(widths, tuple) or not widths:
             raise ConfigError(f"diffusers' {self.class_name}: the widths of its levels are missing")
         return int(2 ** (len(widths) - 1))
 
     @property
+    def only_side(self) -> int | None:
+        """The side of the square images of a transformer, which knows one size alone; None for any size."""
+        if self.class_name != "AutoencoderRAE":
+            return None
+        places = self._number("encoder_input_size") // self._number("encoder_patch_size")
+        return places * self._number("patch_size")
+
+    @property
+    def channels(self) -> set[int]:
+        """Of the images that it reads and of those that it makes: one number, unless a config is wrong."""
+        read = self._number("num_channels" if self.class_name == "AutoencoderRAE" else "in_channels")
+        return {read, self.settings.get("out_channels", read)}
+
+    @property
+    def low(self) -> float:
+        """The lowest value of the images that it reads; the highest is 1."""
+        return 0.0 if self.class_name == "AutoencoderRAE" else -1.0
+
+    @property
     def has_variance(self) -> bool:
         """Whether its codes have a log-variance."""
         return self.class_name == "AutoencoderKL"
+
+    def _number(self, key: str) -> int:
+        value = self.settings.get(key)
+        if type(value) is not int or value < 1:
+            raise ConfigError(f"diffusers' {self.class_name}: {key} {value!r} is not a whole number, 1 or more")
+        return value
 
     def _check(self, key: str, value: Any) -> None:
         owner = f"diffusers' {self.class_name}: {key[:80]!r}"

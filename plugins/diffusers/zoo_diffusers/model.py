@@ -12,13 +12,26 @@ from typing import Any, Literal
 
 import diffusers
 import torch
+from diffusers.models.embeddings import get_2d_sincos_pos_embed
+from diffusers.utils.import_utils import is_transformers_available
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zoo.plugin import CompositionError, ConfigError, DataSpec, near
 from zoo_diffusers.config import ModelConfig
 
-__all__ = ["Shapes", "build", "defaults", "encode", "half", "pinned", "require_sides", "shapes", "twice_differentiable"]
+__all__ = [
+    "Shapes",
+    "build",
+    "defaults",
+    "encode",
+    "half",
+    "pinned",
+    "positions",
+    "require_sides",
+    "shapes",
+    "twice_differentiable",
+]
 
 _HALVES = {"encode": ("encoder", "quant_conv"), "decode": ("post_quant_conv", "quantize", "decoder")}
 
@@ -36,6 +49,8 @@ class Shapes:
 
 def build(config: ModelConfig) -> nn.Module:
     """The model with fresh weights. Raises ConfigError for settings that diffusers refuses."""
+    if config.class_name == "AutoencoderRAE" and not is_transformers_available():
+        raise ConfigError("diffusers' AutoencoderRAE needs the library transformers", "pip install transformers")
     cls = getattr(diffusers, config.class_name)
     known = defaults(config)
     for key in config.settings:
@@ -56,11 +71,25 @@ def defaults(config: ModelConfig) -> dict[str, Any]:
 
 
 def half(config: ModelConfig, direction: Literal["encode", "decode"]) -> Any:
-    """The model without the layers that only the other direction needs."""
-    model = build(config)
+    """The model without the layers that only the other direction, or only training it, needs."""
+    model: Any = build(config)
+    model.requires_grad_(True)
     for name in [name for name, _ in model.named_children() if name not in _HALVES[direction]]:
         delattr(model, name)
+    if config.only_side is not None and direction == "decode":  # computed from the settings; here a value like others
+        model.decoder.register_buffer("decoder_pos_embed", positions(config), persistent=True)
+    if config.only_side is not None and direction == "encode" and hasattr(model.encoder.embeddings, "mask_token"):
+        model.encoder.embeddings.mask_token = None
     return model
+
+
+def positions(config: ModelConfig) -> Tensor:
+    """The fixed position embedding of a transformer's decoder, (1, 1 + places, width): a sine and a cosine a
+    frequency."""
+    grid = config.settings["encoder_input_size"] // config.settings["encoder_patch_size"]
+    width: int = config.settings["decoder_hidden_size"]
+    table: Tensor = get_2d_sincos_pos_embed(width, grid, cls_token=True, extra_tokens=1, output_type="pt")
+    return table.unsqueeze(0).float()
 
 
 def pinned(config: ModelConfig) -> ModelConfig:
@@ -69,8 +98,8 @@ def pinned(config: ModelConfig) -> ModelConfig:
 
 
 def encode(model: Any, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Images (N, C, H, W) in [-1, 1] -> raw codes, or mean and log-variance one after the other in the channels; and
-    the output of each level of the encoder."""
+    """Images (N, C, H, W) in the model's own range -> raw codes, or mean and log-variance one after the other in the
+    channels; and the output of each level of the encoder, or the raw codes of one without levels."""
     stages: list[Tensor] = []
     handles = [level.register_forward_hook(lambda _, __, out: stages.append(out)) for level in _levels(model)]
     try:
@@ -81,7 +110,8 @@ def encode(model: Any, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
             handle.remove()
     if hasattr(output, "latent_dist"):
         return torch.cat([output.latent_dist.mean, output.latent_dist.logvar], dim=1), tuple(stages)
-    return (output.latent if hasattr(output, "latent") else output.latents), tuple(stages)
+    code: Tensor = output.latent if hasattr(output, "latent") else output.latents
+    return code, tuple(stages) or (code,)
 
 
 def shapes(config: ModelConfig, data: DataSpec) -> Shapes:
@@ -110,8 +140,14 @@ def shapes(config: ModelConfig, data: DataSpec) -> Shapes:
 
 def require_sides(config: ModelConfig, shape: tuple[int, ...]) -> None:
     """Raises CompositionError, with the nearest sizes, if the sides of images (C, H, W) are not multiples of the
-    model's factor."""
-    factor = config.factor
+    model's factor, or not those of a model of one size."""
+    only, factor = config.only_side, config.factor
+    if only is not None and shape[1:] != (only, only):
+        raise CompositionError(
+            f"diffusers' {config.class_name} with these settings reads images of {only} x {only} px; asked: "
+            f"{shape[1]} x {shape[2]} px",
+            f"Give --shape 3,{only},{only}.",
+        )
     if any(side % factor for side in shape[1:]):
         below = [max(side // factor, 1) * factor for side in shape[1:]]
         above = [-(-side // factor) * factor for side in shape[1:]]
@@ -134,8 +170,7 @@ def twice_differentiable() -> AbstractContextManager[None]:
 def _require_images(config: ModelConfig, data: DataSpec) -> None:
     if not data.is_image or not data.bounded:
         raise CompositionError(f"diffusers' {config.class_name} reads images in a value range; asked: {data}")
-    read = config.settings["in_channels"]
-    channels = {read, config.settings.get("out_channels", read)}
+    channels = config.channels
     if channels != {data.shape[0]}:
         raise CompositionError(
             f"diffusers' {config.class_name} with these settings reads and makes images of "
@@ -148,6 +183,8 @@ def _levels(model: Any) -> list[nn.Module]:
     """The last layer of each level of the encoder."""
     if hasattr(model.encoder, "down_blocks"):
         return list(model.encoder.down_blocks)
+    if not hasattr(model.config, "num_encoder_blocks"):
+        return []
     # AutoencoderTiny has all layers in one row: a convolution and some blocks for each level
     ends = itertools.accumulate(1 + blocks for blocks in model.config.num_encoder_blocks)
     return [model.encoder.layers[end - 1] for end in ends]

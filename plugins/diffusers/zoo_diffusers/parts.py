@@ -28,11 +28,12 @@ class DiffusersEncoder(Encoder):
         self.embedding_shape = actual.embedding
         self.stage_channels = actual.stage_channels
         self.model = half(config, "encode")
+        self.factor = (1.0 - config.low) / (data.high - data.low)
+        self.low = config.low
 
     def features(self, x: Tensor) -> Features:
         """x (N, C, H, W) -> embedding and stages."""
-        span = self.data.high - self.data.low
-        x = x * (2 / span) - (self.data.high + self.data.low) / span  # to [-1, 1], in which nothing changes
+        x = x * self.factor + (self.low - self.factor * self.data.low)  # into the model's own range
         return Features(*encode(self.model, x))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,6 +87,8 @@ class DiffusersDecoder(Generator):
         self.data, self.code_shape = data, code_shape
         self.scaling = scaling_of(config)
         self.model = half(config, "decode")
+        self.factor = (data.high - data.low) / (1.0 - config.low)
+        self.low = config.low
         self.always_frozen = ("model.quantize",) if hasattr(self.model, "quantize") else ()
         for name in self.always_frozen:
             self.get_submodule(name).requires_grad_(False)
@@ -94,6 +97,5 @@ class DiffusersDecoder(Generator):
         """z (N, *code_shape) -> x (N, *data.shape)."""
         with twice_differentiable():
             x = self.model.decode(self.scaling.unscale(z)).sample
-        half_span = (self.data.high - self.data.low) / 2
-        x = x * half_span + (self.data.high + self.data.low) / 2
+        x = x * self.factor + (self.data.low - self.factor * self.low)
         return x.clamp(self.data.low, self.data.high)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from zoo.plugin import AutoencoderParts, ConfigError, DataSpec, PartSpec, near, to_plain
 from zoo_diffusers.config import ModelConfig, ReaderConfig
 from zoo_diffusers.files import read_settings, read_weights
-from zoo_diffusers.model import build, defaults, half, pinned, require_sides, shapes
+from zoo_diffusers.model import build, defaults, half, pinned, positions, require_sides, shapes
 from zoo_diffusers.scaling import scaling_of
 
 __all__ = ["read"]
@@ -35,9 +35,12 @@ def read(config: ReaderConfig, folder: Path, shape: tuple[int, ...] | None) -> A
     require_sides(model_config, data.shape)
     actual = shapes(model_config, data)
     weights = _named_as_today(read_weights(folder))
+    weights.pop("decoder.decoder_pos_embed", None)
     with torch.device("meta"):
         _require_fitting(weights, build(model_config), model_config)
         halves = {"encoder": half(model_config, "encode"), "decoder": half(model_config, "decode")}
+    if model_config.only_side is not None:
+        weights["decoder.decoder_pos_embed"] = positions(model_config)
     plain = to_plain(model_config)
     return AutoencoderParts(
         specs={
@@ -76,12 +79,13 @@ def _model_config(stated: dict[str, Any]) -> ModelConfig:
 
 def _own_shape(config: ModelConfig) -> tuple[int, int, int]:
     """The images' shape by the config: multiples of its factor, at most 256 px."""
-    size = config.settings.get("sample_size", _LARGEST_SIDE)
+    size = config.only_side or config.settings.get("sample_size", _LARGEST_SIDE)
     sides = size if isinstance(size, tuple) else (size, size)
     if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
         raise ConfigError(f"diffusers' {config.class_name}: sample_size {size!r} is neither a side nor two")
-    height, width = (max(min(s, _LARGEST_SIDE) // config.factor, 1) * config.factor for s in sides)
-    return (config.settings["in_channels"], height, width)
+    largest = max(config.only_side or 0, _LARGEST_SIDE)
+    height, width = (max(min(s, largest) // config.factor, 1) * config.factor for s in sides)
+    return (min(config.channels), height, width)
 
 
 def _named_as_today(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -44,6 +44,8 @@ class CodeScaling:
 def scaling_of(config: ModelConfig) -> CodeScaling:
     """The scaling that a config asks for, by `scaling_factor` with either `shift_factor` or `latents_mean` and
     `latents_std`. Raises ConfigError for any other combination, a factor of 0, or a std that is not positive."""
+    if config.class_name == "AutoencoderRAE":  # scales its codes itself
+        return CodeScaling()
     settings = config.settings
     owner = f"diffusers' {config.class_name}"
     factor, shift = settings.get("scaling_factor", 1.0), settings.get("shift_factor", 0.0)
