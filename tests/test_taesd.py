@@ -123,6 +123,18 @@ def test_it_takes_images_of_another_size_and_range(tmp_path: Path) -> None:
     torch.testing.assert_close(other.reconstruct(x * 2 - 1), autoencoder.reconstruct(x) * 2 - 1, atol=1e-5, rtol=1e-4)
 
 
+def test_files_named_after_the_network_are_read_and_two_networks_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    plain = composed(tmp_path)
+    for role in ("encoder", "decoder"):
+        (tmp_path / f"{role}.safetensors").rename(tmp_path / f"taesd_{role}.safetensors")
+    named = composed(tmp_path)
+    assert all(torch.equal(value, named.state_dict()[name]) for name, value in plain.state_dict().items())
+    (tmp_path / "taesdxl_encoder.safetensors").write_bytes((tmp_path / "taesd_encoder.safetensors").read_bytes())
+    with pytest.raises(ConfigError, match=r"the folder has no encoder\.safetensors"):
+        composed(tmp_path)
+
+
 def test_other_files_are_refused_with_the_reason(tmp_path: Path) -> None:
     def broken(match: str) -> None:
         with pytest.raises(ConfigError, match=match) as refused:

@@ -57,6 +57,8 @@ def _named(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _load(folder: Path, role: str) -> dict[str, Tensor]:
     path = folder / f"{role}.safetensors"
+    if not path.is_file() and len(named := sorted(folder.glob(f"*_{role}.safetensors"))) == 1:
+        path = named[0]  # such as taesd_encoder.safetensors, as on the Hub
     if not path.is_file():
         pickled = next((one.name for one in sorted(folder.iterdir()) if one.suffix in _PICKLED), None)
         why = f"; {pickled} is not read: pickled weights can run code" if pickled else ""
