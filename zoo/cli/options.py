@@ -75,7 +75,9 @@ track = click.option(
     "--track", multiple=True, metavar="PLUGIN", help="Send the events to it too: tensorboard, trackio."
 )
 labels = click.option(
-    "--labels", type=click.Choice(["auto", "off"]), help="Whether the images' labels become classes; auto by default."
+    "--labels",
+    metavar="auto|off|folders|TABLE.csv|column:NAME",
+    help="Where classes come from; auto, the default, takes the source's own, or the folders that images lie in.",
 )
 strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Literal
 
 from zoo.errors import ConfigError
 from zoo.types import Condition, DataSpec, Preparation, Scaling, Selection
 
-__all__ = ["DataConfig", "public_source"]
+__all__ = ["COLUMN", "TABLES", "DataConfig", "public_source"]
 
+COLUMN = "column:"
+"""What begins the name of a column of labels."""
+TABLES = (".csv", ".tsv")
+"""How the name of a table of labels ends."""
 _HELD_OUT = 0.2
 
 
@@ -21,8 +24,9 @@ class DataConfig:
     `sha256` is the digest of a run's prepared pixels. `strict` refuses a folder with unreadable files, which are
     otherwise skipped and listed. `stream` reads images while they are used instead of all at the start (by default,
     large sets are streamed). `held_out` is the share of images that are not trained on, if the source has no split (by
-    default a fifth). `labels` is `off` to ignore the source's labels. A run's config also keeps what its samples are:
-    `bounded`, `scaling` and `condition`.
+    default a fifth). `labels` are the source's own or those of its folders (`auto`), those of its folders or an error
+    (`folders`), a table's (a path that ends in .csv or .tsv), a column's of an `hf:` data set (`column:NAME`), or
+    ignored (`off`). A run's config also keeps what its samples are: `bounded`, `scaling` and `condition`.
     """
 
     source: str
@@ -37,7 +41,7 @@ class DataConfig:
     strict: bool = False
     stream: bool | None = None
     held_out: float | None = None
-    labels: Literal["auto", "off"] = "auto"
+    labels: str = "auto"
     bounded: bool = True
     scaling: Scaling | None = None
     condition: Condition | None = None
@@ -47,6 +51,12 @@ class DataConfig:
             object.__setattr__(self, "shape", DataSpec(self.shape).shape)
         if self.select == Selection():
             object.__setattr__(self, "select", None)
+        column = self.labels.startswith(COLUMN) and self.labels != COLUMN
+        if self.labels not in ("auto", "off", "folders") and not self.labels.endswith(TABLES) and not column:
+            raise ConfigError(
+                f"labels {self.labels[:80]!r} are no labels",
+                "Say auto, off, folders, a table such as labels.csv, or column:NAME of an hf: data set.",
+            )
 
     @property
     def held_out_share(self) -> float:

@@ -51,7 +51,7 @@ class ImageSet:
     and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX expression, empty if the
     source states none. `config` says how the set was opened. `unusable` lists the files that opening could not use;
     `greyed` says that the files are in colour and the samples grey, `rounded` that they are images of floats.
-    `class_names` are the names of all labels in the source.
+    `class_names` are the names of all labels in the source, `label_notes` what is remarkable about them.
     """
 
     name: str
@@ -67,6 +67,7 @@ class ImageSet:
     greyed: bool = False
     rounded: bool = False
     class_names: Mapping[int, str] = field(default_factory=dict)
+    label_notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -117,7 +118,7 @@ class ImageSet:
         if unread := len(self.skipped):
             files = "1 file" if unread == 1 else f"{unread:,} files"
             notes.append(f"images: {files} could not be read, {len(self):,} are used")
-        return tuple(notes)
+        return (*notes, *self.label_notes)
 
     def to_fit(self) -> Tensor:
         """The rows to fit something to: all training rows; of a streamed set at most 20,000 and at most 1 GiB of
@@ -126,6 +127,11 @@ class ImageSet:
         if not self.streamed or len(self.train) <= most:
             return self.train
         return self.train[torch.linspace(0, len(self.train) - 1, most).round().long()]
+
+    def without_labels(self) -> ImageSet:
+        """The same set with no class or attribute, nor their names."""
+        spec, config = replace(self.spec, condition=None), replace(self.config, labels="off")
+        return replace(self, labels=None, spec=spec, config=config, class_names={}, label_notes=())
 
     def subset(self, rows: Tensor, name: str) -> ImageSet:
         """Those rows alone, in that order, each still on its side of the split."""

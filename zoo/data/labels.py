@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from zoo.data.config import TABLES
 from zoo.data.images import ImageSet
+from zoo.data.label_table import read_label_table
+from zoo.data.layout import Layout
 from zoo.errors import DataError
 from zoo.types import Condition
 
-__all__ = ["names_of_labels", "number_classes"]
+__all__ = ["label_files", "names_of_labels", "number_classes"]
 
 _MOST_CLASSES = 10_000
+_FEW = 10
 
 
 def names_of_labels(labels: Tensor, names: Sequence[str], owner: str) -> dict[int, str]:
@@ -33,6 +38,38 @@ def names_of_labels(labels: Tensor, names: Sequence[str], owner: str) -> dict[in
     return {label: names[label] if names else str(label) for label in present}
 
 
+def label_files(images: ImageSet, names: Sequence[str], layout: Layout) -> ImageSet:
+    """The same images, the files `names` in order, with the labels that their config asks for: a table's, or those of
+    the `layout` that they lie in. Raises DataError for labels that were asked for and are not there."""
+    asked = images.config.labels
+    if asked.endswith(TABLES):
+        return _label_by_table(images, names, Path(asked).expanduser().resolve())
+    if layout.labels is not None and len(layout.classes) > 1:
+        labels = torch.from_numpy(layout.labels)
+        return replace(images, labels=labels, class_names=names_of_labels(labels, layout.classes, images.name))
+    if asked not in ("auto", "off"):
+        raise DataError(
+            f"{images.name} has no classes: {layout.unlabelled:,} of {len(names):,} images are in none"
+            if layout.unlabelled
+            else f"{images.name} has one class alone",
+            "Put each class into a folder of its own (photos/dress/1.jpg), or give a table: --labels table.csv",
+        )
+    if asked == "auto" and 0 < layout.unlabelled < len(names):
+        note = f"labels: {layout.unlabelled:,} of {len(names):,} images are in no class, so there are no classes"
+        return replace(images, label_notes=(note,))
+    return images
+
+
+def _label_by_table(images: ImageSet, names: Sequence[str], path: Path) -> ImageSet:
+    table = read_label_table(path, names)
+    notes = (f"labels: {table.unused:,} rows of {path.name} are of no image here",) if table.unused else ()
+    config = replace(images.config, labels=str(path))
+    labelled = replace(images, labels=torch.from_numpy(table.labels), label_notes=notes, config=config)
+    if table.attributes:
+        return replace(labelled, spec=replace(images.spec, condition=Condition(attributes=table.attributes)))
+    return replace(labelled, class_names=dict(enumerate(table.classes)))
+
+
 def number_classes(images: ImageSet, known: Condition | None = None) -> ImageSet:
     """The same images with class numbers 0, 1, ... as labels, and the classes in their spec.
 
@@ -40,7 +77,7 @@ def number_classes(images: ImageSet, known: Condition | None = None) -> ImageSet
     the classes that a run was begun with. A set of one class is left without: there is nothing to ask for. Raises
     DataError for a class that is not among the known ones.
     """
-    if images.labels is None:
+    if images.labels is None or images.labels.is_floating_point():
         return images
     chosen = images.config.select.classes if images.config.select else ()
     names = {label: name for label, name in images.class_names.items() if not chosen or label in chosen}
@@ -54,4 +91,18 @@ def number_classes(images: ImageSet, known: Condition | None = None) -> ImageSet
     numbers = torch.tensor([classes.index(names[label]) for label in labels.tolist()])[positions]
     counts = numbers[images.train].bincount(minlength=len(classes)).double()
     shares = tuple((counts / counts.sum()).tolist()) if known is None else known.shares
-    return replace(images, labels=numbers, spec=replace(images.spec, condition=Condition(classes, shares=shares)))
+    return replace(
+        images,
+        labels=numbers,
+        spec=replace(images.spec, condition=Condition(classes, shares=shares)),
+        label_notes=(*images.label_notes, *_small_classes(classes, counts.long().tolist())),
+    )
+
+
+def _small_classes(classes: Sequence[str], counts: Sequence[int]) -> list[str]:
+    """A note about the classes that are too small to learn from, if any."""
+    small = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True) if count < _FEW]
+    if not small:
+        return []
+    some = ", ".join(small[:5]) + (", ..." if len(small) > 5 else "")
+    return [f"labels: {len(small)} of {len(classes)} classes have fewer than {_FEW} images to learn from: {some}"]

@@ -17,7 +17,8 @@ from zoo import plugins
 from zoo.data.config import DataConfig
 from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images, size_of_image
 from zoo.data.images import ImageSet, Skipped
-from zoo.data.labels import names_of_labels, number_classes
+from zoo.data.labels import label_files, names_of_labels, number_classes
+from zoo.data.layout import Layout, layout_of
 from zoo.data.npz import LARGEST, check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
 from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
@@ -125,6 +126,7 @@ def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:
         registered = plugins.find_component("dataset", config.source)
     except UnknownName as error:
         raise UnknownName(f"{error.message}, and no folder {config.source} exists", error.hint) from None
+    _require_own_labels(config)
     built = plugins.build("dataset", registered.id)
     owner = f"dataset {registered.id}"
     if not isinstance(built, Dataset) or not isinstance(built.spec, DataSpec):
@@ -158,6 +160,7 @@ def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:
 
 
 def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:
+    _require_own_labels(config)
     arrays = read_npz(path)
     spec = _spec_of_file(config, like, _shape_of(arrays.images))
     if arrays.train is not None:
@@ -180,6 +183,14 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
     return replace(opened, class_names=names_of_labels(torch.from_numpy(arrays.labels), (), str(path)))
 
 
+def _require_own_labels(config: DataConfig) -> None:
+    if config.labels not in ("auto", "off"):
+        raise ConfigError(
+            f"labels {config.labels} are for folders and addresses, and {config.source} has its own",
+            "Leave it out, or say off.",
+        )
+
+
 def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet:
     listing = find_images(path)
     if not listing.files:
@@ -188,7 +199,8 @@ def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> Image
     config = replace(config, source=str(listing.root))
     if config.stream is not False and (config.stream or _is_large(listing, config, like)):
         return _stream(FolderFiles(listing), config, like, skipped=listing.skipped)
-    files = [listing.files[i] for i in limit_rows(listing.files, config.limit)]
+    layout = layout_of(listing.files)
+    files = [listing.files[row] for row in _limited(listing.files, layout, config.limit)]
     own = None if like is not None or config.shape is not None else common_shape(listing, files)
     spec = _spec_of_file(config, like, own)
     _check_size(len(files), spec, str(path))
@@ -203,10 +215,13 @@ def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> Image
             f"{len(skipped)} of {len(skipped) + len(read)} files of {path} cannot be used{_format_skipped(skipped)}",
             "Repair or remove them, or open the folder without strict.",
         )
-    train = split(read, config.held_out_share)
+    places = {file: row for row, file in enumerate(listing.files)}
+    layout = layout.take([places[file] for file in read])
+    train = split(read, config.held_out_share) if layout.train is None else layout.train
     name = printable(listing.root.name) or "images"
     opened = _image_set(name, spec, pixels, None, train, config=config, skipped=tuple(skipped))
-    return replace(opened, greyed=spec.shape[0] == 1 and any_colour(listing, read))
+    opened = replace(opened, greyed=spec.shape[0] == 1 and any_colour(listing, read))
+    return label_files(opened, read, layout)
 
 
 def _open_scheme(config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -215,17 +230,21 @@ def _open_scheme(config: DataConfig, like: DataSpec | None) -> ImageSet:
         raise ConfigError(
             f"{config.source} can only be streamed", "Leave `stream` out; or save the images into a folder."
         )
-    files, train = scheme_files(config.source)
-    return _stream(files, config, like, train=train)
+    return _stream(scheme_files(config), config, like)
 
 
-def scheme_files(source: str) -> tuple[Files, np.ndarray[Any, Any] | None]:
-    """The files of a source with a scheme, and a mask of its training rows if it has a split."""
-    scheme, _, rest = source.partition(":")
+def scheme_files(config: DataConfig) -> Files:
+    """The files of a source with a scheme."""
+    scheme, _, rest = config.source.partition(":")
     if scheme == "hf":
-        files, train = hub_files(rest)
-        return files, np.array(train)
-    return (shard_files(rest) if scheme == "shards" else remote_files(source)), None
+        return hub_files(rest, config.labels)
+    return shard_files(rest) if scheme == "shards" else remote_files(config.source)
+
+
+def _limited(names: Sequence[str], layout: Layout, limit: int | None) -> list[int]:
+    """At most `limit` rows, from both sides of the split in proportion if there is one."""
+    train = layout.train
+    return limit_rows(names, limit) if train is None or train.all() else limit_split(train, limit)
 
 
 def _stream(
@@ -234,16 +253,15 @@ def _stream(
     like: DataSpec | None,
     *,
     skipped: tuple[Skipped, ...] = (),
-    train: np.ndarray[Any, Any] | None = None,
 ) -> ImageSet:
-    if train is not None and train.all():
-        train = None  # the source has no split
-    rows = limit_rows(files.names, config.limit) if train is None else limit_split(train, config.limit)
+    rows = _limited(files.names, files.layout, config.limit)
+    layout = files.layout.take(rows)
     own = None if like is not None or config.shape is not None else _shape_of_some(files, rows)
     spec = _spec_of_file(config, like, own)
     most = min(_MOST_HELD_OUT, _LARGE // spec.size)
     share = min(config.held_out_share, most / len(rows))
-    sides = split([files.names[row] for row in rows], share) if train is None else train[rows]
+    names = [files.names[row] for row in rows]
+    sides = split(names, share) if layout.train is None or layout.train.all() else layout.train
     source = config.source
     if not spec.is_image:
         raise ConfigError(f"{source} cannot be streamed as shape {list(spec.shape)}", "Give (1, H, W) or (3, H, W).")
@@ -251,7 +269,7 @@ def _stream(
         raise DataError(
             f"{len(skipped)} files of {source} cannot be used{_format_skipped(skipped)}", "Repair or remove them."
         )
-    return ImageSet(
+    opened = ImageSet(
         name=printable(source.rstrip("/").rpartition("/")[2] or source),
         spec=spec,
         pixels=Streamed(files, spec, sides, rows, config.strict),
@@ -263,6 +281,7 @@ def _stream(
         config=config,
         unusable=skipped,
     )
+    return label_files(opened, names, layout)
 
 
 def _shape_of_some(files: Files, rows: Sequence[int]) -> tuple[int, int, int]:

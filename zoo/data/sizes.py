@@ -28,7 +28,7 @@ def side_of(config: DataConfig) -> int:
     """The shorter side, in pixels, that all but a twentieth of a source's images have at least; of a folder or a stream
     by up to 1,000 headers. Raises DataError if none can be read, and like `open_data`."""
     if has_scheme(config.source):
-        return _by_headers(scheme_files(config.source)[0])
+        return _by_headers(scheme_files(config))
     path = path_of(config.source)
     if path is None:
         registered = plugins.find_component("dataset", config.source)

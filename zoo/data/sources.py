@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -9,19 +10,24 @@ import tarfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+import numpy as np
 
 from zoo._utils.files import read_regular, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo.data import index
+from zoo.data.config import COLUMN
 from zoo.data.folder import ImageListing
-from zoo.errors import ConfigError, DataError
+from zoo.data.layout import Layout, layout_by_class, layout_of
+from zoo.errors import ConfigError, DataError, near
 
 __all__ = ["FolderFiles", "HubFiles", "RemoteFiles", "ShardFiles", "hub_files", "remote_files", "shard_files"]
 
 _LARGEST = 2**28
+_LONGEST_CLASS = 256
 _ENDINGS = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
@@ -40,6 +46,11 @@ class FolderFiles:
     def sizes(self) -> Sequence[int]:
         """Bytes."""
         return self.listing.sizes
+
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """By the folders."""
+        return layout_of(self.names)
 
     def read(self, row: int) -> bytes:
         """The file's bytes. Raises OSError, also if the size is not the listed one: the images of a run do not
@@ -60,6 +71,11 @@ class RemoteFiles:
     names: Sequence[str]
     sizes: Sequence[int]
 
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """By the folders."""
+        return layout_of(self.names)
+
     def read(self, row: int) -> bytes:
         """The file's bytes. Raises what the file system raises."""
         return bytes(self.system.cat_file(f"{self.root}/{self.names[row]}"))
@@ -67,7 +83,8 @@ class RemoteFiles:
 
 @dataclass(frozen=True, eq=False)
 class ShardFiles:
-    """Images inside tar files: member `row` begins at `offsets[row]` of shard `shards[row]`."""
+    """Images inside tar files: member `row` begins at `offsets[row]` of shard `shards[row]`. The classes are those of
+    members `NAME.cls` beside `NAME.jpg`, if every image has one (webdataset)."""
 
     system: Any
     paths: Sequence[str]
@@ -75,6 +92,7 @@ class ShardFiles:
     sizes: Sequence[int]
     shards: Sequence[int]
     offsets: Sequence[int]
+    layout: Layout
 
     def read(self, row: int) -> bytes:
         """The member's bytes. Raises what the file system raises."""
@@ -90,6 +108,7 @@ class HubFiles:
     column: str
     names: Sequence[str]
     sizes: Sequence[int]
+    layout: Layout
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, row: int) -> bytes:
@@ -135,22 +154,25 @@ def shard_files(pattern: str) -> ShardFiles:
     sizes: list[int] = []
     shards: list[int] = []
     offsets: list[int] = []
+    classes: list[str] = []
     for i, path in enumerate(paths):
-        for name, offset, size in _members(system, path):
+        for name, offset, size, cls in _members(system, path):
+            classes.append(cls)
             names.append(f"{PurePosixPath(path).name}/{name}")
             offsets.append(offset)
             sizes.append(size)
             shards.append(i)
     if not names:
         raise DataError(f"the shards {pattern} hold no image", f"Known endings: {' '.join(_ENDINGS)}")
-    return ShardFiles(system, paths, names, sizes, shards, offsets)
+    return ShardFiles(system, paths, names, sizes, shards, offsets, layout_by_class(classes))
 
 
-def hub_files(name: str) -> tuple[HubFiles, list[bool]]:
+def hub_files(name: str, labels: str = "auto") -> HubFiles:
     """The images of a Hugging Face data set (extra `datasets`), by its name on the Hub or the folder that
-    `save_to_disk` wrote, and which of them are training rows: all but those of splits named test or validation.
+    `save_to_disk` wrote. Training rows are all but those of splits named test or validation; the class is the only
+    column of the type ClassLabel, or of `labels`, `column:NAME`.
 
-    Raises ConfigError without the library, DataError when it cannot be opened or has no image column.
+    Raises ConfigError without the library, DataError when it cannot be opened or lacks an image column or that one.
     """
     try:
         import datasets
@@ -172,28 +194,56 @@ def hub_files(name: str) -> tuple[HubFiles, list[bool]]:
     names = [f"{split}/{row}" for split, rows in splits.items() for row in range(len(rows))]
     whole = datasets.concatenate_datasets([rows.select_columns([column]) for rows in splits.values()])
     rows = whole.cast_column(column, datasets.Image(decode=False))
-    return HubFiles(rows, column, names, [0] * len(names)), train
+    key = _label_column(name, first.features, labels, datasets.ClassLabel)
+    own = [] if key is None else [value for rows in splits.values() for value in rows[key]]
+    if key is not None and isinstance(first.features[key], datasets.ClassLabel):
+        own = [first.features[key].int2str(value) if isinstance(value, int) and value >= 0 else "" for value in own]
+    layout = replace(layout_by_class(["" if value is None else str(value) for value in own]), train=np.array(train))
+    return HubFiles(rows, column, names, [0] * len(names), layout)
 
 
-def _members(system: Any, path: str) -> list[tuple[str, int, int]]:
-    """Name, offset and size of each image in a shard, from the cache if the shard is still the same."""
+def _label_column(name: str, features: Any, labels: str, class_label: type) -> str | None:
+    """The column of the classes; None if there is none, or not one alone."""
+    if labels.startswith(COLUMN):
+        asked = labels.removeprefix(COLUMN)
+        if asked not in features:
+            raise DataError(f"hf:{name} has no column {asked[:80]!r}", near(asked, list(features)))
+        return asked
+    columns = [key for key, kind in features.items() if isinstance(kind, class_label)]
+    return columns[0] if len(columns) == 1 and labels != "off" else None
+
+
+def _members(system: Any, path: str) -> list[tuple[str, int, int, str]]:
+    """Name, offset, size and class, if any, of each image in a shard, from the cache if it is still the same."""
     facts = system.info(path)
-    mark = [path, facts.get("size"), str(facts.get("mtime") or facts.get("ETag") or facts.get("LastModified") or "")]
+    mark = [2, path, facts.get("size"), str(facts.get("mtime") or facts.get("ETag") or facts.get("LastModified") or "")]
     kept = cache_folder() / "shards" / f"{hashlib.sha256(json.dumps(mark).encode()).hexdigest()}.json"
     with suppress(OSError, ValueError, TypeError):
-        return [(str(name), int(offset), int(size)) for name, offset, size in json.loads(kept.read_bytes())]
+        return [
+            (str(name), int(offset), int(size), str(cls)) for name, offset, size, cls in json.loads(kept.read_bytes())
+        ]
     try:
         with system.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            rows = [
-                (member.name, member.offset_data, member.size)
-                for member in tar
-                if member.isreg() and member.name.lower().endswith(_ENDINGS) and member.size <= _LARGEST
-            ]
+            images, classes = [], {}
+            for member in tar:
+                if member.isreg() and member.name.lower().endswith(_ENDINGS) and member.size <= _LARGEST:
+                    images.append((member.name, member.offset_data, member.size))
+                elif member.isreg() and member.name.endswith(".cls") and member.size <= _LONGEST_CLASS:
+                    text = tar.extractfile(member)
+                    assert text is not None, "a plain file has bytes"
+                    classes[_key(member.name)] = text.read().decode("utf-8", "backslashreplace").strip()
+            rows = [(*image, classes.get(_key(image[0]), "")) for image in images]
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"shard {path} cannot be read: {_line(error)}", "Shards are plain tar files.") from error
     with suppress(OSError):  # a cache that cannot be written costs time alone
         write_atomically(kept, json.dumps(rows).encode())
     return rows
+
+
+def _key(name: str) -> str:
+    """What webdataset calls the key of a sample: the path up to the first dot of the file's name."""
+    path = PurePosixPath(name)
+    return str(path.with_name(path.name.partition(".")[0] or path.name))
 
 
 def _unfolded(pattern: str) -> list[str]:

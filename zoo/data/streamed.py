@@ -18,6 +18,7 @@ from torch import Tensor
 from zoo.data.batches import Batches, PrefetchedBatches
 from zoo.data.folder import decode_image, unread
 from zoo.data.images import ImageSet, Skipped
+from zoo.data.layout import Layout
 from zoo.errors import ConfigError, DataError
 from zoo.types import DataSpec
 
@@ -31,13 +32,15 @@ _MOST_PREFETCHED = 8
 
 
 class Files(Protocol):
-    """Image files by row: their names and sizes, and the bytes of one. `read` is called by several threads at once and
-    raises whatever a missing or broken file makes it raise."""
+    """Image files by row: their names, sizes, split and classes, and the bytes of one. `read` is called by several
+    threads at once and raises whatever a missing or broken file makes it raise."""
 
     @property
     def names(self) -> Sequence[str]: ...
     @property
     def sizes(self) -> Sequence[int]: ...
+    @property
+    def layout(self) -> Layout: ...
     def read(self, row: int) -> bytes: ...
 
 

@@ -56,7 +56,7 @@ from zoo.training.recipe import (
     Recipe,
     write_recipe,
 )
-from zoo.training.recipe_of import recipe_of_autoencoder, recipe_of_gan
+from zoo.training.recipe_of import images_for, recipe_of_autoencoder, recipe_of_gan
 from zoo.training.recipe_parts import migrated
 from zoo.training.release import Trained, write_pair
 from zoo.training.run_dir import RECIPE, REPORT, RunDirectory, is_run
@@ -203,7 +203,7 @@ def train(
     """
     settings = dict(training or {}) | ({} if images is None else {"images": images})
     net = model.gan if isinstance(model, TransferResult) else model
-    image_set = _open(data, net.output)
+    image_set = images_for(net, _open(data, net.output))
     run_dir = RunDirectory(Path(out), tuple(watch))
     section = engine if isinstance(engine, EngineSection) else from_plain(EngineSection, engine or {}, "engine")
     runner = Engine(section)

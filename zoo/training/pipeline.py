@@ -26,7 +26,7 @@ from zoo.training.open_sources import further_sources
 from zoo.training.recipe import AdversarialTraining, GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, format_changes
 from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_first_stage, named_source, pretrained
-from zoo.training.recipe_of import recipe_of_autoencoder
+from zoo.training.recipe_of import images_for, recipe_of_autoencoder
 from zoo.training.recipe_parts import migrated
 from zoo.training.rehearsal import check_names
 from zoo.training.run_dir import RunDirectory
@@ -188,7 +188,7 @@ def _train_autoencoder(own: Recipe, recipe: Recipe, place: Path, watch: Sequence
     if recipe.transfer is not None and recipe.transfer.source == "autoencoder":
         _explain(recipe, model, None)  # a transfer that does not fit is refused before anything is trained
     if recipe.gan is not None or own is not recipe:
-        wanted = recipe_of_autoencoder(model, section.training, images, **facts)
+        wanted = recipe_of_autoencoder(model, section.training, images_for(model, images), **facts)
         distributed.join(own.engine.device)
         if distributed.any_rank(_is_resumable(RunDirectory(place), wanted), torch.device("cpu")):
             return resume(place, watch=watch, track=track)

@@ -385,7 +385,8 @@ class Recipe:
             for name in ("autoencoder", "transfer")
             if (section := getattr(self, name)) is not None
         }
-        return replace(self, data=replace(self.data, source=public_source(self.data.source)), parent=parent, **sections)
+        data = replace(self.data, source=public_source(self.data.source), labels=public_source(self.data.labels))
+        return replace(self, data=data, parent=parent, **sections)
 
 
 def read_recipe(path: Path) -> Recipe:

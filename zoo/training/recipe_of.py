@@ -28,9 +28,14 @@ from zoo.training.sources import first_stage_section, section_of, source_structu
 from zoo.transfers.apply import TransferResult
 from zoo.types import as_part
 
-__all__ = ["normalised_losses", "recipe_of_autoencoder", "recipe_of_gan"]
+__all__ = ["images_for", "normalised_losses", "recipe_of_autoencoder", "recipe_of_gan"]
 
 Training = TypeVar("Training", AutoencoderTraining, AdversarialTraining)
+
+
+def images_for(model: Autoencoder | GAN, images: ImageSet) -> ImageSet:
+    """The images that a model learns from: without labels if it takes none, so that nothing publishes their names."""
+    return images if isinstance(model, GAN) and model.condition is not None else images.without_labels()
 
 
 def recipe_of_autoencoder(
