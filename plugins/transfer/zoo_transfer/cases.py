@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from zoo.plugin import Case, DataSpec
+from zoo.plugin import Case, Condition, DataSpec
 
-__all__ = ["decoded", "energy", "freeze_lower", "with_base", "with_base_and_encoder", "with_generator"]
+__all__ = [
+    "class_mixtures",
+    "decoded",
+    "energy",
+    "freeze_lower",
+    "with_base",
+    "with_base_and_encoder",
+    "with_classes",
+    "with_classes_and_base",
+    "with_classes_and_generator",
+    "with_generator",
+    "with_labels",
+]
 
 _DATA = DataSpec((1, 8, 8))
+_CLASSES = replace(_DATA, condition=Condition(("coat", "dress", "hat")))
+_ATTRIBUTES = replace(_DATA, condition=Condition(attributes=("striped", "length")))
 
 
 def with_base_and_encoder() -> Iterable[Case]:
@@ -37,6 +52,31 @@ def decoded() -> Iterable[Case]:
     """A generator of codes, and the decoder of codes of that shape."""
     parts = {"generator": _net(), "decoder": {"component": "spatial", "config": {"width": 8}}}
     return [Case({**parts, "codes": [2, 4, 4]}, DataSpec((3, 16, 16)))]
+
+
+def with_classes() -> Iterable[Case]:
+    """Images of three classes; for a mixture, with few images a class."""
+    return [Case(settings, _CLASSES) for settings in ({}, {"components": 3, "least": 4})]
+
+
+def with_labels() -> Iterable[Case]:
+    """Images of three classes, and of two attributes."""
+    return [Case({}, data) for data in (_CLASSES, _ATTRIBUTES)]
+
+
+def with_classes_and_base() -> Iterable[Case]:
+    """An encoder as the base, for classes and for attributes."""
+    return [Case({"base": _net()}, data) for data in (_CLASSES, _ATTRIBUTES)]
+
+
+def with_classes_and_generator() -> Iterable[Case]:
+    """A generator, for classes and for attributes."""
+    return [Case({"generator": _net()}, data) for data in (_CLASSES, _ATTRIBUTES)]
+
+
+def class_mixtures() -> Iterable[Case]:
+    """One Gaussian a class, and two."""
+    return [Case({"classes": 3, "components": m}, _CLASSES, code_shape=5) for m in (1, 2)]
 
 
 def freeze_lower() -> Iterable[Case]:

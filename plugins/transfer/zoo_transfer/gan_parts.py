@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from zoo.plugin import GAN, Autoencoder, PartSpec, TransferError, build_part, normalise, to_plain
 
-__all__ = ["device_of", "require_same_latent", "with_component"]
+__all__ = ["device_of", "drawn_seed", "require_same_latent", "with_component"]
 
 
 def device_of(gan: GAN) -> str:
     """The type of the GAN's device: `cpu`, `cuda`, `meta`, ..."""
     return next(gan.generator.parameters()).device.type
+
+
+def drawn_seed() -> int:
+    """A seed from torch's global generator: a component whose own parts are to differ with it gives them this one."""
+    return int(torch.randint(2**31, (), device="cpu"))
 
 
 def with_component(gan: GAN, role: str, name: str, config: Any, *, inner: str = "", seed: int = 0) -> GAN:

@@ -25,6 +25,9 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
         "gaussian-prior": ("gaussian_prior:FittedGaussian", "priors", "a Gaussian fitted to codes, folded into G"),
         "gmm-prior": ("gmm_prior:FittedMixture", "priors", "a Gaussian mixture fitted to the codes"),
         "flow-prior": ("flow_prior:FittedFlow", "priors", "a normalising flow fitted to the codes"),
+        "class-prior": ("class_prior:ClassPrior", "classes", "a Gaussian or mixture a class, fitted to the codes"),
+        "class-embedding": ("class_embedding:ClassEmbedding", "classes", "G takes a class: a shift of the code"),
+        "class-projection": ("class_projection:ClassProjection", "classes", "D takes a class: projection"),
         "feature-concat": ("feature_concat:FeatureConcat", "wrappers", "D gets a head on a frozen encoder"),
         "projected-heads": ("projected_heads:ProjectedHeads", "wrappers", "D gets heads on projected features"),
         "miner": ("miner:Miner", "wrappers", "a small network finds the target's codes for G"),
@@ -44,11 +47,16 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
         "projected-heads": ("projected_heads:ProjectedDiscriminator", "wrappers", "heads on projected features"),
         "spectral-gain": ("spectral_gain:spectral_gain", "weights:SpectralGainConfig", "spectral norms with a gain"),
         "energy": ("energy:EnergyDiscriminator", "objectives", "an autoencoder's error"),
+        "class-projection": ("class_projection:ProjectionDiscriminator", "classes", "any, which takes a class"),
     },
     "generator": {
         "latent-gan": ("latent_gan:LatentGenerator", "objectives", "noise to codes to images"),
         "miner": ("miner:MinedGenerator", "wrappers", "a generator behind a miner"),
         "decoded": ("decoded:DecodedGenerator", "finetune", "a generator of codes before their decoder"),
+        "class-embedding": ("class_embedding:EmbeddedGenerator", "classes", "any, which takes a class"),
+    },
+    "prior": {
+        "class-mixture": ("class_prior:ClassMixture", "classes", "fitted, a Gaussian or mixture a class"),
     },
     "objective": {
         "ebgan": ("energy:EBGAN", "objectives", "GAN: energy with a margin"),
@@ -65,6 +73,12 @@ _CASES: dict[tuple[Kind, str], str] = {
     ("generator", "latent-gan"): "with_generator",
     ("generator", "miner"): "with_generator",
     ("generator", "decoded"): "decoded",
+    ("discriminator", "class-projection"): "with_classes_and_base",
+    ("generator", "class-embedding"): "with_classes_and_generator",
+    ("prior", "class-mixture"): "class_mixtures",
+    ("transfer", "class-prior"): "with_classes",
+    ("transfer", "class-embedding"): "with_labels",
+    ("transfer", "class-projection"): "with_labels",
     ("transfer", "freeze-lower"): "freeze_lower",
 }
 """The function in the module `cases` that gives a component's cases, by kind and name."""
