@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +28,42 @@ _size = click.option(
 
 @click.command()
 @_model
-@click.option("-n", "count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many.")
+@click.option(
+    "-n", "count", type=click.IntRange(1, 1_000_000), help="How many: by default 64, with --class all 8 of each class."
+)
+@click.option("--class", "asked", metavar="NAME|all", help="Of which class; all draws a row of each.")
 @_picture
 @options.seed
 @options.device
 @options.json_option
 @options.quiet_option
-def sample(name: str, count: int, out: Path, seed: int, device: str | None, as_json: bool, quiet: bool) -> None:
+def sample(
+    name: str,
+    count: int | None,
+    asked: str | None,
+    out: Path,
+    seed: int,
+    device: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Draw images from the GAN of a release or run; the same seed gives the same images.
 
     \b
     zoo sample runs/mine -n 64 --seed 0 -o grid.png
-    zoo sample release/ -n 1000 -o samples.npz
+    zoo sample release/ --class all -n 8 -o classes.png
     """
     model = options.open_model(name, device)
     gan = _part(model, "gan", name)
-    _write(gan.sample(count, seed), gan.output, out)
+    if asked == "all" and gan.condition is not None and "all" not in gan.condition.classes:
+        each = count or 8
+        names = gan.condition.classes
+        labels = [label for label in names for _ in range(each)]
+        count = len(labels)
+        _write(gan.sample(count, seed, classes=labels), gan.output, out, columns=each, rows=names)
+    else:
+        count = count or 64
+        _write(gan.sample(count, seed, classes=asked), gan.output, out)
     _report(out, count, as_json, quiet)
     if out.suffix == ".png" and not (as_json or quiet) and pictures.shows():
         from PIL import Image
@@ -145,26 +166,35 @@ def reconstruct(
 @_model
 @click.option("--rows", type=click.IntRange(1, 100), default=8, show_default=True, help="How many walks.")
 @click.option("--steps", type=click.IntRange(2, 100), default=8, show_default=True, help="Images a walk.")
+@click.option("--class", "asked", metavar="NAME[,NAME]", help="Within a class, or from one class to another.")
 @_picture
 @options.seed
 @options.device
 @options.json_option
 @options.quiet_option
 def interpolate(
-    name: str, rows: int, steps: int, out: Path, seed: int, device: str | None, as_json: bool, quiet: bool
+    name: str,
+    rows: int,
+    steps: int,
+    asked: str | None,
+    out: Path,
+    seed: int,
+    device: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Walk between pairs of codes from the prior, on the great circle: one walk a row.
 
     \b
     zoo interpolate runs/mine -o walk.png
-    zoo interpolate release/ --rows 4 --steps 12 -o walk.png
+    zoo interpolate release/ --class dress,hat --steps 12 -o walk.png
     """
-    from zoo.networks.interpolation import interpolate
+    from zoo.networks.interpolation import walk
 
     gan = _part(options.open_model(name, device), "gan", name)
-    ends = gan.draw(2 * rows, seed)
-    images = gan.to_output(gan.generate(interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1)))
-    _write(images, gan.output, out, columns=steps)
+    first, comma, last = (asked or "").partition(",")
+    ends = (first, last if comma else first) if asked else None
+    _write(walk(gan, rows, steps, seed, classes=ends), gan.output, out, columns=steps)
     _report(out, rows * steps, as_json, quiet)
 
 
@@ -186,22 +216,29 @@ def _part(model: Any, part: str, name: str) -> Any:
     return network
 
 
-def _write(images: Any, spec: Any, out: Path, columns: int = 8) -> None:
+def _write(images: Any, spec: Any, out: Path, columns: int = 8, rows: Sequence[str] = ()) -> None:
+    """Write samples as a picture or as arrays; `rows` are the names of classes, of which each has `columns` samples."""
     import io
 
     import numpy as np
 
     from zoo._utils.files import write_atomically
-    from zoo.data.grids import grid, png_bytes
+    from zoo.data.grids import grid, labelled_grids, png_bytes
     from zoo.data.pixels import to_uint8
 
     pixels = to_uint8(images, spec)
     if out.suffix == ".npz":
+        stored = pixels.permute(0, 2, 3, 1).squeeze(-1).numpy() if spec.is_image else pixels.numpy()
         buffer = io.BytesIO()
-        np.savez_compressed(
-            buffer, images=pixels.permute(0, 2, 3, 1).squeeze(-1).numpy() if spec.is_image else pixels.numpy()
-        )
+        if rows:
+            labels = np.arange(len(rows)).repeat(columns)
+            np.savez_compressed(buffer, images=stored, labels=labels, classes=np.array(rows))
+        else:
+            np.savez_compressed(buffer, images=stored)
         write_atomically(out, buffer.getvalue())
+    elif out.suffix == ".png" and spec.is_image and rows:
+        panels = [(name, pixels[i * columns : (i + 1) * columns]) for i, name in enumerate(rows)]
+        write_atomically(out, png_bytes(labelled_grids(panels, columns, across=1)))
     elif out.suffix == ".png" and spec.is_image:
         write_atomically(out, png_bytes(grid(pixels, columns)))
     else:

@@ -9,26 +9,29 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.folder import printable
 from zoo.errors import DataError
 
 __all__ = ["Arrays", "check_images", "check_rows", "read_npz"]
 
 LARGEST = 2**32
+_BESIDE = ("labels", "train", "classes")
 _LAYOUT = (
     "Store `images` as uint8 or as floats in [0, 1], (N, H, W) or (N, H, W, C), or vectors (N, F) of any floats; "
-    "optional `labels` (N,) of whole numbers and `train` (N,) of true and false."
+    "optional `labels` (N,) of whole numbers with the names `classes`, and `train` (N,) of true and false."
 )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Arrays:
     """Images uint8, `(N, H, W)`, `(N, H, W, C)` or `(N, F)`, or vectors float32 `(N, F)`; labels int64 `(N,)`; train
-    bool `(N,)`. `rounded`: the images were floats."""
+    bool `(N,)`. `rounded`: the images were floats. `classes[label]` is the name of a label, if names are given."""
 
     images: np.ndarray[Any, Any]
     labels: np.ndarray[Any, Any] | None
     train: np.ndarray[Any, Any] | None
     rounded: bool
+    classes: tuple[str, ...] = ()
 
 
 def read_npz(path: Path) -> Arrays:
@@ -41,14 +44,15 @@ def read_npz(path: Path) -> Arrays:
     not_arrays = [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]
     if not_arrays:  # numpy returns a member that is no array as bytes
         raise DataError(f"{path}: {not_arrays[0]} is no array", _LAYOUT)
-    names = [name for name in arrays if name not in ("labels", "train")]
+    names = [name for name in arrays if name not in _BESIDE]
     key = "images" if "images" in arrays else names[0] if len(names) == 1 else None
     if key is None:
         raise DataError(f"{path} holds no array `images`, but {', '.join(sorted(arrays)) or 'nothing'}", _LAYOUT)
     images = check_images(arrays[key], str(path))
     labels = check_rows("labels", arrays["labels"], len(images), "iu", str(path)) if "labels" in arrays else None
     train = check_rows("train", arrays["train"], len(images), "b", str(path)) if "train" in arrays else None
-    return Arrays(images, labels, train, images.ndim > 2 and arrays[key].dtype.kind == "f")
+    classes = _class_names(arrays["classes"], str(path)) if "classes" in arrays else ()
+    return Arrays(images, labels, train, images.ndim > 2 and arrays[key].dtype.kind == "f", classes)
 
 
 def check_images(images: np.ndarray[Any, Any], owner: str) -> np.ndarray[Any, Any]:
@@ -81,6 +85,15 @@ def check_rows(what: str, values: np.ndarray[Any, Any], count: int, kinds: str, 
     return values if values.dtype.kind == "b" else values.astype(np.int64)
 
 
+def _class_names(values: np.ndarray[Any, Any], owner: str) -> tuple[str, ...]:
+    names = tuple(map(printable, values.tolist())) if values.ndim == 1 and values.dtype.kind == "U" else ()
+    if not names or len(set(names)) != len(names) or not all(names):
+        raise DataError(
+            f"{owner}: classes is {values.dtype} of shape {list(values.shape)}, not different names", _LAYOUT
+        )
+    return names
+
+
 def _load(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
@@ -88,8 +101,8 @@ def _load(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         if size > LARGEST:
             raise DataError(f"{path} unpacks to {size / 2**30:.1f} GiB", "Split it: 4 GiB is the most that is read.")
         with np.load(path, allow_pickle=False) as arrays:
-            wanted = [name for name in arrays.files if name in ("labels", "train", "images")]
-            others = [name for name in arrays.files if name not in ("labels", "train")]
+            wanted = [name for name in arrays.files if name in (*_BESIDE, "images")]
+            others = [name for name in arrays.files if name not in _BESIDE]
             return {name: arrays[name] for name in (wanted if "images" in wanted else wanted + others)}
     except DataError:
         raise

@@ -180,7 +180,7 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
     opened = replace(opened, rounded=arrays.rounded)
     if arrays.labels is None:
         return opened
-    return replace(opened, class_names=names_of_labels(torch.from_numpy(arrays.labels), (), str(path)))
+    return replace(opened, class_names=names_of_labels(torch.from_numpy(arrays.labels), arrays.classes, str(path)))
 
 
 def _require_own_labels(config: DataConfig) -> None:

@@ -89,7 +89,8 @@ class Generator(nn.Module):
     """z `(N, *code_shape)` -> x `(N, *data.shape)` in the value range. Built by `generator(config, data, code_shape)`.
 
     `first` is the first layer, into which a linear map of the flattened z can be folded; None if there is no such
-    layer. A `conditional` one is called as `generator(z, condition)`, with a condition that `data.condition` describes.
+    layer. A `conditional` one is called as `generator(z, condition)`, with a condition that `data.condition` describes;
+    one that `mixes_classes` also takes shares of them, float32 (N, classes).
     The config of one that reads codes of one shape alone declares it in a method, `code_shape(data: DataSpec) ->
     tuple[int, ...]`: composing uses that shape, and refuses another one.
     """
@@ -98,6 +99,7 @@ class Generator(nn.Module):
     code_shape: tuple[int, ...]
     first: nn.Linear | None
     conditional: bool = False
+    mixes_classes: bool = False
 
 
 class Bottleneck(nn.Module):

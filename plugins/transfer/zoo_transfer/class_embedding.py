@@ -32,6 +32,7 @@ class EmbeddedGenerator(Generator):
     at 0, so that training starts from G itself."""
 
     conditional = True
+    mixes_classes = True
 
     def __init__(self, config: EmbeddedGeneratorConfig, data: DataSpec, code_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -95,6 +96,11 @@ def embedding_of(condition: Condition, width: int) -> nn.Module:
 
 
 def embedded(embedding: nn.Module, condition: Tensor) -> Tensor:
-    """Classes (N,) or attributes (N, k) -> the embedding's vectors (N, width), in its dtype."""
-    vectors: Tensor = embedding(condition if condition.dtype == torch.int64 else condition.to(embedding.weight.dtype))  # type: ignore[arg-type]
+    """Classes (N,), shares of them (N, classes) or attributes (N, k) -> the embedding's vectors (N, width), in its
+    dtype."""
+    weight = embedding.weight
+    assert isinstance(weight, Tensor)
+    if isinstance(embedding, nn.Embedding) and condition.is_floating_point():
+        return condition.to(weight.dtype) @ weight
+    vectors: Tensor = embedding(condition.to(weight.dtype) if condition.is_floating_point() else condition)
     return vectors

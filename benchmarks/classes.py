@@ -1,0 +1,134 @@
+"""Classes in a GAN: by a prior for each class, by an embedding in G, by a projection in D, and together.
+
+    python benchmarks/classes.py --release dcgan.mnist5k --data mnist5k --images 25600 --seeds 0 1 2 3 4
+
+Every arm shows the same images. A classifier says which class it takes a sample for: for digits the head of the metric
+`judge`, for other data a small network trained on the training images' features of `--metric`, whose own accuracy on
+held-out images is printed too. Prints one JSON line an arm and seed; the arms `... at 0` are not trained at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import zoo
+from zoo import plugins
+from zoo.config import from_plain
+from zoo.data.batches import Batches
+from zoo.data.images import ImageSet
+from zoo.data.open import open_images
+from zoo.metrics.evaluate import features_of, reference
+from zoo.networks.gan import GAN
+from zoo.training.gan import GANTrainer
+from zoo.training.recipe import AdversarialTraining
+from zoo.training.trainer import seeded_step
+
+ARMS = {
+    "scratch": "scratch",
+    "scratch, embedding and projection": "scratch+class-embedding+class-projection",
+    "transfer without classes": "decoder-init+encoder-init+gmm-prior",
+    "prior": "decoder-init+encoder-init+class-prior",
+    "prior and projection": "decoder-init+encoder-init+class-prior+class-projection",
+    "embedding and projection": "decoder-init+encoder-init+gmm-prior+class-embedding+class-projection",
+    "prior, embedding, projection": "decoder-init+encoder-init+class-prior+class-embedding+class-projection",
+}
+SAMPLES = 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--release", default="dcgan.mnist5k")
+    parser.add_argument("--data", default="mnist5k")
+    parser.add_argument("--metric", default="judge")
+    parser.add_argument("--images", type=int, default=25_600)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--arms", nargs="*", default=list(ARMS))
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    source = zoo.load(given.release).autoencoder
+    assert source is not None
+    images = open_images(given.data, like=source.data)
+    judge = reference(images, given.metric)
+    classifier = Classifier(images, given.metric)
+    print(json.dumps({"classifier right on held-out images": classifier.held_out}), flush=True)
+    for seed in given.seeds:
+        for name in given.arms:
+            began = time.process_time()
+            gan = zoo.gan(like=source, data=images.spec, seed=seed)
+            plan = zoo.transfer(source, gan, ARMS[name], data=images, seed=seed).plan
+            training = from_plain(AdversarialTraining, {"images": given.images, **plan.recipe}, "training")
+            trainer = GANTrainer(plan, images, training, seed)
+            fitted = time.process_time() - began
+            if name == "prior" and seed == given.seeds[0]:
+                tell(f"{name} at 0", seed, 0, fitted, measure(plan.gan, judge, classifier))
+            batches = Batches(images.train, training.batch, trainer.streams["data"])
+            for shown in range(0, given.images, training.batch):
+                seeded_step(trainer, batches.next(), shown)
+            spent = time.process_time() - began
+            tell(name, seed, given.images, spent, measure(trainer.averaged_gan().eval(), judge, classifier))
+
+
+class Classifier:
+    """Samples -> classes, by a network of one hidden layer on features; `held_out` is its accuracy."""
+
+    def __init__(self, images: ImageSet, metric: str) -> None:
+        self.space: Any = plugins.build("metric", metric)
+        self.spec = images.spec
+        labels = images.conditions(torch.arange(len(images)))
+        assert labels is not None
+        features = features_of(images.batch(torch.arange(len(images))), images.spec, self.space)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            width = features.shape[1]
+            self.net = torch.nn.Sequential(
+                torch.nn.Linear(width, 256),
+                torch.nn.SiLU(),
+                torch.nn.Dropout(0.5),
+                torch.nn.Linear(256, classes(images)),
+            )
+            adam = torch.optim.AdamW(self.net.parameters(), 1e-3, weight_decay=1e-2)
+            for _ in range(1500):
+                rows = images.train[torch.randint(len(images.train), (128,))]
+                loss = torch.nn.functional.cross_entropy(self.net(features[rows]), labels[rows])
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
+        self.net.eval()
+        with torch.no_grad():
+            right = self.net(features[images.held_out]).argmax(1) == labels[images.held_out]
+        self.held_out = round(float(right.float().mean()), 4)
+
+    @torch.no_grad()
+    def __call__(self, samples: Tensor) -> Tensor:
+        predicted: Tensor = self.net(features_of(samples, self.spec, self.space)).argmax(1)
+        return predicted
+
+
+def classes(images: ImageSet) -> int:
+    assert images.spec.condition is not None
+    return images.spec.condition.width
+
+
+def measure(gan: GAN, judge: Any, classifier: Classifier) -> dict[str, float]:
+    condition = gan.conditions(SAMPLES, seed=1)
+    samples = gan.sample(SAMPLES, seed=1)  # of these conditions, which the same seed draws
+    figures = {figure.name: round(figure.value, 4) for figure in judge.measure(samples)}
+    if condition is None:
+        return figures
+    right = (classifier(samples) == condition).float()
+    worst = min(float(right[condition == number].mean()) for number in condition.unique().tolist())
+    return {"right": round(float(right.mean()), 4), "worst class": round(worst, 3), **figures}
+
+
+def tell(arm: str, seed: int, shown: int, seconds: float, figures: dict[str, float]) -> None:
+    print(json.dumps({"arm": arm, "seed": seed, "shown": shown, "seconds": round(seconds, 1), **figures}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

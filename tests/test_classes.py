@@ -1,0 +1,244 @@
+"""A GAN that takes a class: by a prior for each class, an embedding in G, a projection in D; and the commands."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from helpers import states_equal
+from PIL import Image
+from small_transfers import make_trainer, run
+
+import zoo
+from zoo.cli import zoo as command
+from zoo.data.images import ImageSet
+from zoo.data.open import open_images
+from zoo.errors import CompositionError, ConfigError, TransferError
+from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.gan import GAN
+from zoo.networks.interpolation import walk
+from zoo.training.api import train
+from zoo.types import Condition, DataSpec, PartSpec
+
+SMALL = PartSpec("dcgan", {"width": 8})
+ALL = "decoder-init+encoder-init+class-prior+class-embedding+class-projection"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """240 images of 8 px: the upper half is bright (class up), or the lower half (down), or all (full, 12 images)."""
+    rng = np.random.default_rng(0)
+    labels = np.array([0] * 100 + [1] * 128 + [2] * 12)
+    images = rng.integers(0, 60, (240, 8, 8), np.uint8)
+    images[labels != 1, :4] += 150
+    images[labels != 0, 4:] += 150
+    order = rng.permutation(240)
+    path = tmp_path_factory.mktemp("data") / "halves.npz"
+    classes = np.array(["up", "down", "full"])
+    np.savez(path, images=images[order], labels=labels[order], train=order % 5 > 0, classes=classes)
+    return path
+
+
+@pytest.fixture(scope="module")
+def images(file: Path) -> ImageSet:
+    return open_images(file)
+
+
+@pytest.fixture(scope="module")
+def source(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Autoencoder:
+    """An autoencoder that was trained on the images."""
+    model = zoo.autoencoder(SMALL, SMALL, shape=(1, 8, 8), code_shape=8)
+    out = tmp_path_factory.mktemp("runs") / "ae"
+    trained = train(model, images, out=out, images=9_600, training={"batch": 32, "objective": "core/ae"}).autoencoder
+    assert trained is not None
+    return trained
+
+
+def transferred(source: Autoencoder, images: ImageSet, strategy: str) -> zoo.transfers.apply.TransferResult:  # type: ignore[name-defined]
+    return zoo.transfer(source, zoo.gan(like=source, data=images.spec, seed=1), strategy, data=images)
+
+
+def seen(samples: torch.Tensor) -> torch.Tensor:
+    """The class (N,) of each sample: where it is bright."""
+    upper, lower = samples[..., :4, :].mean((1, 2, 3)) > -0.3, samples[..., 4:, :].mean((1, 2, 3)) > -0.3
+    return torch.where(upper & lower, 2, torch.where(upper, 0, 1))
+
+
+def test_names_of_classes_in_an_npz_are_read(images: ImageSet) -> None:
+    assert images.spec.condition is not None
+    assert images.spec.condition.classes == ("up", "down", "full")
+
+
+def test_a_prior_of_each_class_gives_that_class_without_another_network(source: Autoencoder, images: ImageSet) -> None:
+    gan = transferred(source, images, "decoder-init+class-prior").gan
+    assert not getattr(gan.generator, "conditional", False)
+    for number, name in enumerate(("up", "down", "full")):
+        right = (seen(gan.sample(64, seed=2, classes=name)) == number).float().mean()
+        assert right > 0.9, f"{right:.0%} of samples are {name}"
+
+
+def test_the_prior_of_a_class_is_the_mean_and_covariance_of_its_codes(source: Autoencoder, images: ImageSet) -> None:
+    """With few images it is nearer to the pooled covariance."""
+    prior = transferred(source, images, "class-prior").gan.prior
+    labels = images.conditions(images.train)
+    assert labels is not None
+    codes = source.encode(images.batch(images.train)).double()
+    groups = [codes[labels == number] for number in range(3)]
+    pooled = sum(((group - group.mean(0)).T @ (group - group.mean(0)) for group in groups), torch.zeros(8, 8)) / len(
+        codes
+    )
+    for number, group in enumerate(groups):
+        own = (group - group.mean(0)).T @ (group - group.mean(0)) / len(group)
+        expected = (len(group) * own + 50 * pooled) / (len(group) + 50) + 1e-4 * torch.eye(8)
+        scale = prior.scales[number, 0].double()
+        torch.testing.assert_close(prior.means[number, 0].double(), group.mean(0), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(scale @ scale.T, expected, atol=1e-5, rtol=1e-3)
+        drawn = prior.sample(20_000, torch.Generator().manual_seed(0), torch.full((20_000,), number))
+        torch.testing.assert_close(drawn.mean(0).double(), group.mean(0), atol=0.05, rtol=0.05)
+
+
+def test_a_class_without_images_gets_the_codes_of_all(source: Autoencoder, images: ImageSet) -> None:
+    assert images.spec.condition is not None
+    kept = images.train[images.conditions(images.train) != 2]  # type: ignore[index]
+    few = images.subset(torch.cat([kept, images.held_out]).sort().values, "few")
+    prior = transferred(source, few, "class-prior").gan.prior
+    codes = source.encode(few.batch(few.train)).double()
+    torch.testing.assert_close(prior.means[2, 0].double(), codes.mean(0), atol=1e-5, rtol=1e-4)
+
+
+def test_a_mixture_of_each_class_has_as_many_components_as_its_images_allow(
+    source: Autoencoder, images: ImageSet
+) -> None:
+    part = [PartSpec("class-prior", {"components": 3, "least": 30})]
+    prior = transferred(source, images, part).gan.prior  # type: ignore[arg-type]
+    assert [int((weights > 0).sum()) for weights in prior.weights] == [2, 3, 1]
+    torch.testing.assert_close(prior.weights.sum(1), torch.ones(3))
+
+
+@pytest.mark.parametrize("strategy", ["class-embedding", "class-projection", "class-embedding+class-projection"])
+def test_before_training_the_wrapped_networks_are_those_inside(
+    source: Autoencoder, images: ImageSet, strategy: str
+) -> None:
+    plain = transferred(source, images, "decoder-init+encoder-init").gan
+    gan = transferred(source, images, f"decoder-init+encoder-init+{strategy}").gan
+    z, condition = plain.draw(6), torch.arange(6) % 3
+    torch.testing.assert_close(gan.generate(z, condition), plain.generate(z), atol=1e-6, rtol=1e-5)
+    x = images.batch(images.train[:6])
+    torch.testing.assert_close(gan.score(x, condition), plain.score(x), atol=1e-6, rtol=1e-5)
+
+
+def test_a_generator_and_a_discriminator_that_take_a_class_learn_it(source: Autoencoder, images: ImageSet) -> None:
+    """From N(0, I), which says nothing of the class."""
+    result = transferred(source, images, "decoder-init+encoder-init+class-embedding+class-projection")
+    before = (seen(result.gan.sample(96, classes=["up", "down", "full"] * 32)) == torch.arange(96) % 3).float().mean()
+    trainer = make_trainer(result, images, images=9_600, generator_lr=0.005, discriminator_lr=0.005)
+    run(trainer, images, 400)
+    gan = trainer.averaged_gan()
+    after = (seen(gan.sample(96, classes=["up", "down", "up"] * 32)) == torch.tensor([0, 1, 0] * 32)).float().mean()
+    assert before < 0.6
+    assert after > 0.8
+
+
+def test_attributes_are_taken_too(images: ImageSet) -> None:
+    spec = DataSpec((1, 8, 8), condition=Condition(attributes=("brightness", "size")))
+    embedded = PartSpec("class-embedding", {"generator": SMALL})
+    gan = zoo.gan(embedded, PartSpec("class-projection", {"base": SMALL}), data=spec, code_shape=8)
+    asked = torch.tensor([[0.5, 1.0], [0.0, 0.0]])
+    assert gan.sample(2, classes=asked).shape == (2, 1, 8, 8)
+    assert gan.score(torch.zeros(2, 1, 8, 8), asked).shape == (2,)
+    source = zoo.autoencoder(SMALL, SMALL, shape=(1, 8, 8), code_shape=8)
+    with pytest.raises(TransferError, match="the images have attributes"):
+        zoo.transfers.apply.explain(source, zoo.gan(like=source, data=spec), "class-prior")
+
+
+def test_seeds_differ_inside_the_wrapped_networks() -> None:
+    spec = DataSpec((1, 8, 8), condition=Condition(("a", "b")))
+    parts = PartSpec("class-embedding", {"generator": SMALL}), PartSpec("class-projection", {"base": SMALL})
+    first, second, again = (zoo.gan(*parts, data=spec, code_shape=8, seed=seed) for seed in (0, 1, 0))
+    assert states_equal(first, again)
+    assert not torch.equal(first.generator.generator.first.weight, second.generator.generator.first.weight)
+    assert not states_equal(first.discriminator.base, second.discriminator.base)
+
+
+@pytest.mark.parametrize("strategy", ["class-prior", "class-embedding", "class-projection"])
+def test_images_without_classes_are_refused_with_what_to_do(
+    source: Autoencoder, images: ImageSet, strategy: str
+) -> None:
+    with pytest.raises(CompositionError, match="they have none") as refused:
+        zoo.transfer(source, strategy=strategy, data=images.without_labels())
+    assert "--labels table.csv" in refused.value.hint
+
+
+@pytest.fixture(scope="module")
+def release(source: Autoencoder, images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release of a GAN that takes classes in every part."""
+    folder = tmp_path_factory.mktemp("released")
+    trained = train(transferred(source, images, ALL), images, out=folder / "run", images=64, training={"batch": 16})
+    trained.release(folder / "release", license="CC0-1.0", name="dcgan.halves")
+    return folder / "release"
+
+
+def loaded(release: Path) -> GAN:
+    gan = zoo.load(release).gan
+    assert gan is not None
+    return gan
+
+
+def test_a_release_keeps_its_classes_and_its_samples(release: Path) -> None:
+    gan, run = loaded(release), zoo.open_run(release.parent / "run")
+    assert run.gan is not None
+    assert gan.condition == run.gan.condition
+    assert torch.equal(gan.sample(6, classes="down"), run.gan.sample(6, classes="down"))
+    longer = zoo.resume(release.parent / "run", override={"images": 96}, out=release.parent / "longer")
+    assert longer.shown == 96
+
+
+def test_samples_of_a_class_and_a_row_of_each_by_command(release: Path, tmp_path: Path) -> None:
+    def sample(*words: str) -> str:
+        done = CliRunner().invoke(command, ["sample", str(release), *words])
+        return done.output if done.exit_code == 0 else str(done.exception)
+
+    sample("--class", "down", "-n", "5", "-o", str(tmp_path / "a.npz"))
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["images"].shape == (5, 8, 8)
+    sample("--class", "all", "-n", "4", "-o", str(tmp_path / "b.npz"))
+    again = open_images(tmp_path / "b.npz")
+    assert again.spec.condition is not None
+    assert again.spec.condition.classes == ("up", "down", "full")
+    assert again.labels is not None
+    assert again.labels.bincount().tolist() == [4, 4, 4]
+    sample("--class", "all", "-o", str(tmp_path / "c.png"))
+    with Image.open(tmp_path / "c.png") as picture:
+        assert picture.height > picture.width / 2
+    assert "there is no class 'dwon'" in sample("--class", "dwon", "-o", str(tmp_path / "d.png"))
+
+
+def test_a_walk_goes_from_one_class_to_another(release: Path, tmp_path: Path) -> None:
+    gan = loaded(release)
+    with torch.no_grad():
+        gan.generator.embedding.weight.normal_(generator=torch.Generator().manual_seed(0))
+    path = walk(gan, 2, 5, classes=("up", "down")).view(2, 5, 1, 8, 8)
+    prior = gan.draw(4, condition=torch.tensor([0, 0, 1, 1]))
+    torch.testing.assert_close(path[:, 0], gan.generate(prior[:2], torch.tensor([0, 0])), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(path[:, 4], gan.generate(prior[2:], torch.tensor([1, 1])), atol=1e-5, rtol=1e-4)
+    steps = (path[:, 1:] - path[:, :-1]).abs().mean((0, 2, 3, 4))
+    assert (steps > 0).all()
+    assert walk(gan, 2, 3).shape == (6, 1, 8, 8)
+    gan.generator.mixes_classes = False
+    with pytest.raises(ConfigError, match="no shares of two"):
+        walk(gan, 2, 5, classes=("up", "down"))
+    words = ["interpolate", str(release), "--class", "up,down", "--rows", "2", "-o", str(tmp_path / "walk.png")]
+    assert CliRunner().invoke(command, words).exit_code == 0
+
+
+def test_samples_follow_the_shares_of_the_classes_if_none_is_asked_for(release: Path) -> None:
+    gan = loaded(release)
+    drawn = gan.conditions(2000, seed=0)
+    assert drawn is not None
+    shares = drawn.bincount(minlength=3) / 2000
+    assert gan.condition is not None
+    assert all(math.isclose(a, b, abs_tol=0.04) for a, b in zip(shares.tolist(), gan.condition.shares, strict=True))
