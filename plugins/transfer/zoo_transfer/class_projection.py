@@ -27,9 +27,13 @@ from zoo_transfer.gan_parts import drawn_seed, with_component
 __all__ = ["ClassProjection", "ProjectionDiscriminator"]
 
 
+_GAIN = 4.0
+"""How much faster than weights the vectors learn with Adam."""
+
+
 class ProjectionDiscriminator(Discriminator):
-    """D(x, y) = D(x) + v(y) . phi(x) / sqrt(c), phi the last stage's c channels, averaged over places (Miyato and
-    Koyama 2018, "cGANs with projection discriminator", equation 3). v starts at 0, so that training starts from D."""
+    """D(x, y) = D(x) + v(y) . phi(x), phi the last stage's channels, averaged over places (Miyato and Koyama 2018,
+    "cGANs with projection discriminator", equation 3). v starts at 0, so that training starts from D."""
 
     conditional = True
 
@@ -38,7 +42,6 @@ class ProjectionDiscriminator(Discriminator):
         self.data = data
         condition = require_condition(data, "class-projection")
         channels = _last_channels(config.base, data, condition.width if condition.attributes else 0)
-        self.scale = channels**-0.5
         self.embedding = embedding_of(condition, channels)
         seed, device = drawn_seed(), torch.get_default_device().type
         self.base = build_discriminator(config.base, data, seed=seed, device=device)
@@ -55,7 +58,7 @@ class ProjectionDiscriminator(Discriminator):
         assert condition is not None, "it is conditional"
         logits, stages = self.base.discriminate(x, *condition_arguments(self.base, condition))
         seen = stages[-1].flatten(2).mean(2) if stages[-1].dim() > 2 else stages[-1]
-        agreement = (embedded(self.embedding, condition) * seen).sum(1, keepdim=True) * self.scale
+        agreement = _GAIN * (embedded(self.embedding, condition) * seen).sum(1, keepdim=True)
         return DiscriminatorOutput(logits + agreement, stages)
 
 
