@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from zoo.plugin import CompositionError, ConfigError, DataSpec, PartSpec, normalise, normalise_discriminator
+from zoo.plugin import (
+    CompositionError,
+    ConfigError,
+    DataSpec,
+    PartLike,
+    PartSpec,
+    as_part,
+    normalise,
+    normalise_discriminator,
+)
 
 __all__ = ["DecoderConfig", "EncoderConfig", "NoConfig", "NoiseConfig", "PatchConfig", "VqganConfig", "sizes_of"]
 
@@ -90,8 +99,8 @@ class VqganConfig:
     is no discriminator. `beta` weighs the KL term of a bottleneck with a variance, as in core/vae. Raises UnknownName
     for a component that is not there, and ConfigError for values out of range."""
 
-    encoder: PartSpec | None = None
-    discriminator: PartSpec = field(default_factory=lambda: PartSpec("spatial/patch"))
+    encoder: PartLike | None = None
+    discriminator: PartLike = "spatial/patch"
     absolute: float = 1.0
     squared: float = 1.0
     perceptual: float = 1.0
@@ -106,8 +115,8 @@ class VqganConfig:
         if not self.absolute + self.squared:
             raise ConfigError("vqgan: absolute and squared are both 0", "Give one of them: 1 is usual.")
         if self.encoder is not None:
-            object.__setattr__(self, "encoder", normalise("encoder", self.encoder))
-        object.__setattr__(self, "discriminator", normalise_discriminator(self.discriminator))
+            object.__setattr__(self, "encoder", normalise("encoder", as_part(self.encoder)))
+        object.__setattr__(self, "discriminator", normalise_discriminator(as_part(self.discriminator)))
 
 
 def sizes_of(config: _Sizes, data: DataSpec) -> tuple[tuple[int, ...], tuple[int, int]]:

@@ -1,5 +1,6 @@
 """A discriminator of patches (PatchGAN: Isola et al. 2017, "Image-to-image translation with conditional adversarial
-networks"), with GroupNorm in place of batch norm: a logit does not depend on the other images of a batch."""
+networks"), with GroupNorm in place of batch norm, so that a logit does not depend on the other images of a batch, and He's
+initialisation in place of N(0, 0.02^2): at the learning rates of autoencoders it learns, from smaller weights it does not."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ __all__ = ["PatchDiscriminator"]
 
 _GROUPS = 4
 _MOST_TIMES = 8
-_STD = 0.02
+_SLOPE = 0.2
 
 
 class PatchDiscriminator(Discriminator):
@@ -54,12 +55,12 @@ class PatchDiscriminator(Discriminator):
 
 def _level(before: int, after: int, stride: int, norm: bool) -> nn.Sequential:
     norms = [nn.GroupNorm(_GROUPS, after)] if norm else []
-    return nn.Sequential(_conv(before, after, stride), *norms, nn.LeakyReLU(0.2))
+    return nn.Sequential(_conv(before, after, stride), *norms, nn.LeakyReLU(_SLOPE))
 
 
 def _conv(before: int, after: int, stride: int) -> nn.Conv2d:
     layer = nn.Conv2d(before, after, 4, stride=stride, padding=1)
-    nn.init.normal_(layer.weight, 0.0, _STD)
+    nn.init.kaiming_normal_(layer.weight, _SLOPE)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer

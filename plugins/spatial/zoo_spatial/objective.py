@@ -16,6 +16,7 @@ from zoo.plugin import (
     Encoder,
     Losses,
     Posterior,
+    as_part,
     build_discriminator,
     build_part,
     normal_like,
@@ -54,7 +55,7 @@ class Vqgan(nn.Module):
         end, CompositionError if a net does not take the samples."""
         config, device = self.config, next(autoencoder.parameters()).device.type
         if config.encoder is not None and config.perceptual:
-            encoder: Encoder = build_part("encoder", config.encoder, "perceptual", autoencoder.data, device=device)
+            encoder: Encoder = build_part("encoder", as_part(config.encoder), "perceptual", autoencoder.data, device=device)
             self.encoder = encoder.eval().requires_grad_(False)
         if not config.adversary:
             return
@@ -64,10 +65,11 @@ class Vqgan(nn.Module):
                 f"Let it begin earlier, or switch it off: --set objective.start={images // 4}, "
                 "--set objective.adversary=0",
             )
-        self.discriminator = build_discriminator(config.discriminator, autoencoder.data, device=device)
+        spec = as_part(config.discriminator)
+        self.discriminator = build_discriminator(spec, autoencoder.data, device=device)
         if takes_condition(self.discriminator):
             raise CompositionError(
-                f"the discriminator {config.discriminator.component} takes a class or attributes of each sample, and "
+                f"the discriminator {spec.component} takes a class or attributes of each sample, and "
                 "spatial/vqgan has none",
                 "Use spatial/patch.",
             )
