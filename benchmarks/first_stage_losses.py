@@ -2,10 +2,10 @@
 
     python benchmarks/first_stage_losses.py --data materials64.npz --side 32 --images 10000 --out losses/
 
-Every arm shows the same images in the same order, in one thread, with Adam's betas of VQGAN's code (0.5, 0.9). Prints one JSON line an arm: the error of held-out
-reconstructions over the variance, their sharpness (the mean absolute difference of neighbouring pixels over that of the
-images: 1 is as sharp), their KID in the features `efficientnet`, unless the arm was trained with those, and the CPU
-seconds. Writes a sheet: images, then the reconstructions of each arm.
+Every arm shows the same images in the same order, in one thread, with Adam's betas of VQGAN's code (0.5, 0.9). Prints
+one JSON line an arm: the error of held-out reconstructions over the variance, their sharpness (the mean absolute
+difference of neighbouring pixels over that of the images: 1 is as sharp), their KID in the features `efficientnet`,
+unless the arm was trained with those, and the CPU seconds. Writes a sheet: images, then the reconstructions of each arm.
 """
 
 from __future__ import annotations

@@ -121,7 +121,9 @@ def test_denoising_shows_noisy_images_and_asks_for_clean_ones() -> None:
     model.encoder.register_forward_pre_hook(lambda *_: None)
     features = model.encoder.features
     model.encoder.features = lambda y: (seen.append(y), features(y))[1]  # type: ignore[method-assign, assignment, operator, func-returns-value]
-    losses = plugins.build("objective", PartSpec("ae", {"noise": 0.1})).loss(model, x, torch.Generator().manual_seed(0), 0)
+    losses = plugins.build("objective", PartSpec("ae", {"noise": 0.1})).loss(
+        model, x, torch.Generator().manual_seed(0), 0
+    )
     assert seen[0].std().item() == pytest.approx(0.2, rel=0.2)  # a tenth of the range [-1, 1]
     assert losses.parts["mse"].item() == pytest.approx(
         model.decoder(model.bottleneck(features(seen[0]).embedding).mean).square().mean().item()

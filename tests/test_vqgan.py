@@ -20,7 +20,9 @@ import zoo
 from zoo import plugins
 from zoo.errors import CompositionError, ConfigError, UnknownName, ZooError
 from zoo.training import checkpoint
+from zoo.training.autoencoder import check_objective
 from zoo.training.recipe import read_recipe
+from zoo.training.recipe_models import compose_autoencoder
 from zoo.types import DataSpec, Event, PartSpec
 
 PATCH = {"component": "patch", "config": {"layers": 1, "width": 4}}
@@ -171,7 +173,9 @@ def test_a_run_goes_on_bit_for_bit_from_before_the_start_and_from_after_it(
         zoo.train(autoencoder(), str(images_file), out=tmp_path / "cut", training=training, watch=[stop])
     resumed = zoo.resume(tmp_path / "cut")
     assert states_equal(whole.autoencoder, resumed.autoencoder)
-    ends = [checkpoint.load(checkpoint.latest_checkpoint(tmp_path / run / "checkpoints"))[1] for run in ("whole", "cut")]
+    ends = [
+        checkpoint.load(checkpoint.latest_checkpoint(tmp_path / run / "checkpoints"))[1] for run in ("whole", "cut")
+    ]
     assert ends[0].keys() == ends[1].keys()
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
     assert any(name.startswith("modules.objective.discriminator.") for name in ends[0])
@@ -212,7 +216,11 @@ def test_the_frozen_encoder_is_pinned_by_its_digest_and_does_not_move(tmp_path: 
 REFUSED: dict[str, tuple[dict[str, Any], type[ZooError], str]] = {
     "an unknown encoder": ({"encoder": {"component": "dcgam"}}, UnknownName, "encoder 'dcgam'"),
     "an unknown discriminator": ({"discriminator": {"component": "patsh"}}, UnknownName, "'patsh'"),
-    "a wrong setting in it": ({"discriminator": {"component": "patch", "config": {"layers": 0}}}, ConfigError, "layers"),
+    "a wrong setting in it": (
+        {"discriminator": {"component": "patch", "config": {"layers": 0}}},
+        ConfigError,
+        "layers",
+    ),
     "images too small for patches": ({"discriminator": {"component": "patch"}}, CompositionError, "at least 24"),
     "images too small for features": ({"encoder": {"component": "efficientnet"}}, CompositionError, "16 px and more"),
     "a start after the end": ({"start": 16}, ConfigError, "begins after 16 images, and the run has 16"),
@@ -236,6 +244,13 @@ def test_a_discriminator_may_be_an_encoder_and_each_logs_what_it_does(images_fil
     run = zoo.train(autoencoder(), str(images_file), out=tmp_path, training=training)
     ticks = [json.loads(line) for line in (run.folder / "events.jsonl").read_text().splitlines() if '"tick"' in line]
     assert {"mse", "features", "kl", "adversary", "adaptive", "critic"} <= {*ticks[-1]}
+
+
+def test_the_recipe_of_the_docs_fits_together() -> None:
+    recipe = read_recipe(Path(__file__).parent.parent / "recipes" / "vqgan.toml")
+    assert recipe.autoencoder is not None
+    model = compose_autoencoder(recipe.autoencoder, DataSpec((3, 64, 64)), 0, "meta")
+    check_objective(model, recipe.autoencoder.training)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])

@@ -1,6 +1,6 @@
 """A discriminator of patches (PatchGAN: Isola et al. 2017, "Image-to-image translation with conditional adversarial
-networks"), with GroupNorm in place of batch norm, so that a logit does not depend on the other images of a batch, and He's
-initialisation in place of N(0, 0.02^2): at the learning rates of autoencoders it learns, from smaller weights it does not."""
+networks"), with GroupNorm in place of batch norm, so that a logit does not depend on the other images of a batch, and
+He's initialisation in place of N(0, 0.02^2): with such small weights it did not learn at an autoencoder's rates."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _SLOPE = 0.2
 
 class PatchDiscriminator(Discriminator):
     """Samples (N, C, H, W) -> a map of logits, flattened: (N, h w) in one group, with h = H / 2^layers - 2, rounded
-    down. Stage i is the output of the convolution at 2^(i + 1) times smaller a side. Raises CompositionError for samples
-    without a place or too small for a logit."""
+    down. Stage i is the output of the convolution at 2^(i + 1) times smaller a side. Raises CompositionError for
+    samples without a place or too small for a logit."""
 
     def __init__(self, config: PatchConfig, data: DataSpec) -> None:
         super().__init__()

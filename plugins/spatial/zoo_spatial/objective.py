@@ -55,7 +55,9 @@ class Vqgan(nn.Module):
         end, CompositionError if a net does not take the samples."""
         config, device = self.config, next(autoencoder.parameters()).device.type
         if config.encoder is not None and config.perceptual:
-            encoder: Encoder = build_part("encoder", as_part(config.encoder), "perceptual", autoencoder.data, device=device)
+            encoder: Encoder = build_part(
+                "encoder", as_part(config.encoder), "perceptual", autoencoder.data, device=device
+            )
             self.encoder = encoder.eval().requires_grad_(False)
         if not config.adversary:
             return
