@@ -5,7 +5,7 @@
 Every arm shows the same images in the same order, in one thread, with Adam's betas of VQGAN's code (0.5, 0.9). Prints
 one JSON line an arm: the error of held-out reconstructions over the variance, their sharpness (the mean absolute
 difference of neighbouring pixels over that of the images: 1 is as sharp), their KID in the features `efficientnet`,
-unless the arm was trained with those, and the CPU seconds. Writes a sheet: images, then the reconstructions of each arm.
+unless the arm was trained with those, and the CPU seconds. Writes a sheet: images, then each arm's reconstructions.
 """
 
 from __future__ import annotations

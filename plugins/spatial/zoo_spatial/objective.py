@@ -39,8 +39,8 @@ class Vqgan(nn.Module):
 
     D, and the term with it, begin after `start` images; w is the decoder's last weight (`adaptive_weight`), P is
     `unit_feature_distance` in the stages of a frozen encoder. One optimizer trains all: no network gets the other's
-    gradient. Sources: Esser et al. 2021, "Taming transformers for high-resolution image synthesis"; Rombach et al. 2022,
-    "High-resolution image synthesis with latent diffusion models", appendix G.
+    gradient. Sources: Esser et al. 2021, "Taming transformers for high-resolution image synthesis"; Rombach et al.
+    2022, "High-resolution image synthesis with latent diffusion models", appendix G.
     """
 
     def __init__(self, config: VqganConfig) -> None:
@@ -53,11 +53,9 @@ class Vqgan(nn.Module):
     def prepare(self, autoencoder: Autoencoder, images: int) -> None:
         """Build the frozen encoder and D for the autoencoder's samples. Raises ConfigError if D begins after the run's
         end, CompositionError if a net does not take the samples."""
-        config, device = self.config, next(autoencoder.parameters()).device.type
+        config, data, device = self.config, autoencoder.data, next(autoencoder.parameters()).device.type
         if config.encoder is not None and config.perceptual:
-            encoder: Encoder = build_part(
-                "encoder", as_part(config.encoder), "perceptual", autoencoder.data, device=device
-            )
+            encoder: Encoder = build_part("encoder", as_part(config.encoder), "perceptual", data, device=device)
             self.encoder = encoder.eval().requires_grad_(False)
         if not config.adversary:
             return
@@ -68,7 +66,7 @@ class Vqgan(nn.Module):
                 "--set objective.adversary=0",
             )
         spec = as_part(config.discriminator)
-        self.discriminator = build_discriminator(spec, autoencoder.data, device=device)
+        self.discriminator = build_discriminator(spec, data, device=device)
         if takes_condition(self.discriminator):
             raise CompositionError(
                 f"the discriminator {spec.component} takes a class or attributes of each sample, and "
