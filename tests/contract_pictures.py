@@ -115,8 +115,13 @@ CONTRACTS = {
         "objective(config)",
         (
             Call(
-                "loss(autoencoder, x, rng)",
-                ("autoencoder  in training mode", "x  (N, *data.shape)", "rng  a stream of the run"),
+                "loss(autoencoder, x, rng, shown)",
+                (
+                    "autoencoder  in training mode",
+                    "x  (N, *data.shape)",
+                    "rng  a stream of the run",
+                    "shown  images so far",
+                ),
                 ("total  a scalar", "parts  scalars by name, for the log"),
             ),
         ),

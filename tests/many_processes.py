@@ -35,6 +35,8 @@ STEERED: dict[str, dict[str, Any]] = {
 }
 """Settings of the kinds that need their own."""
 
+VQGAN = PartSpec("vqgan", {"discriminator": {"component": "patch", "config": {"layers": 1, "width": 4}}, "start": 32})
+
 
 def start(kind: str, data: str, arch: str = "dcgan") -> Any:
     """A model of each kind that can be trained: `autoencoder`, `autoencoder:OBJECTIVE`, `dropout:...`, which prints the
@@ -88,7 +90,7 @@ def settings(kind: str) -> dict[str, Any]:
     """The training of that kind; penalties that draw random numbers are among them."""
     objective = kind.partition(":")[2]
     if kind.startswith("autoencoder"):
-        return SMALL | {"objective": objective or "vae"}
+        return SMALL | {"objective": VQGAN if objective == "vqgan" else objective or "vae"}
     return SMALL | STEERED.get(kind, {})
 
 

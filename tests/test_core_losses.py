@@ -100,13 +100,13 @@ def test_the_autoencoders_losses_equal_numpy() -> None:
     rng = torch.Generator().manual_seed(4)
     mean, logvar = (part.detach().numpy() for part in model.posterior(x))  # type: ignore[union-attr]
 
-    plain = plugins.build("objective", PartSpec("ae", {"code_penalty": 0.3})).loss(model, x, rng)
+    plain = plugins.build("objective", PartSpec("ae", {"code_penalty": 0.3})).loss(model, x, rng, 0)
     rebuilt = model.decoder(model.posterior(x).mean).detach().numpy()
     error = ((x.numpy() - rebuilt) ** 2).mean()
     assert plain.total.item() == pytest.approx(error + 0.15 * (mean**2).sum(1).mean(), rel=1e-9)
     assert plain.parts["mse"].item() == pytest.approx(error, rel=1e-9)
 
-    vae = plugins.build("objective", PartSpec("vae", {"beta": 2.0})).loss(model, x, torch.Generator().manual_seed(9))
+    vae = plugins.build("objective", PartSpec("vae", {"beta": 2.0})).loss(model, x, torch.Generator().manual_seed(9), 0)
     noise = torch.randn(5, 6, generator=torch.Generator().manual_seed(9)).double().numpy()
     code = torch.from_numpy(mean + np.exp(logvar / 2) * noise)
     error = ((x.numpy() - model.decoder(code).detach().numpy()) ** 2).mean()
@@ -121,7 +121,9 @@ def test_denoising_shows_noisy_images_and_asks_for_clean_ones() -> None:
     model.encoder.register_forward_pre_hook(lambda *_: None)
     features = model.encoder.features
     model.encoder.features = lambda y: (seen.append(y), features(y))[1]  # type: ignore[method-assign, assignment, operator, func-returns-value]
-    losses = plugins.build("objective", PartSpec("ae", {"noise": 0.1})).loss(model, x, torch.Generator().manual_seed(0))
+    losses = plugins.build("objective", PartSpec("ae", {"noise": 0.1})).loss(
+        model, x, torch.Generator().manual_seed(0), 0
+    )
     assert seen[0].std().item() == pytest.approx(0.2, rel=0.2)  # a tenth of the range [-1, 1]
     assert losses.parts["mse"].item() == pytest.approx(
         model.decoder(model.bottleneck(features(seen[0]).embedding).mean).square().mean().item()
@@ -131,7 +133,7 @@ def test_denoising_shows_noisy_images_and_asks_for_clean_ones() -> None:
 def test_a_vae_without_a_variance_is_refused() -> None:
     model = autoencoder("mlp", bottleneck="linear")
     with pytest.raises(CompositionError, match="needs a variance"):
-        plugins.build("objective", "vae").loss(model, torch.zeros(2, 1, 8, 8), torch.Generator())
+        plugins.build("objective", "vae").loss(model, torch.zeros(2, 1, 8, 8), torch.Generator(), 0)
 
 
 @pytest.mark.parametrize(

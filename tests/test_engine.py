@@ -245,9 +245,10 @@ def require_equal_to_one_process(images: Path, tmp_path: Path, kinds: list[str])
 
 
 def test_two_processes_equal_one(images_file: Path, tmp_path: Path) -> None:
-    """Random numbers in the loss, in the augmentation, and an objective that keeps a state."""
+    """Random numbers in the loss, in the augmentation, gradients that weigh an adversary, and an objective that keeps a
+    state."""
     pytest.importorskip("accelerate", reason="the extra [dist]")
-    require_equal_to_one_process(images_file, tmp_path, ["autoencoder", "scratch", "began"])
+    require_equal_to_one_process(images_file, tmp_path, ["autoencoder", "autoencoder:vqgan", "scratch", "began"])
 
 
 @pytest.mark.long

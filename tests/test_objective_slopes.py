@@ -166,7 +166,7 @@ def test_an_autoencoders_loss_and_all_its_slopes_equal_numpys(name: str, seed: i
     """RAE-GP's slope is a double backward."""
     case, model, x = CASES[name], model_of(seed, CASES[name].bottleneck), images_of(seed)
     objective = plugins.build("objective", PartSpec(f"core/{case.component}", case.config))
-    total = objective.loss(model, x, torch.Generator().manual_seed(SEED)).total
+    total = objective.loss(model, x, torch.Generator().manual_seed(SEED), 0).total
     weights = [weight.detach().numpy().copy() for weight in model.parameters()]
 
     def by_hand() -> float:
@@ -184,9 +184,9 @@ def test_both_players_of_an_adversarial_autoencoder_get_the_slopes_of_their_own_
     """Critic: its cross-entropy; encoder and bottleneck: the error less `weight` times it; decoder: the error alone."""
     model, x = model_of(seed, "linear"), images_of(seed)
     objective = plugins.build("objective", PartSpec("core/aae", {"weight": 0.4, "width": 4}))
-    objective.prepare(model)
+    objective.prepare(model, 100)
     objective.double()
-    total = objective.loss(model, x, torch.Generator().manual_seed(SEED)).total
+    total = objective.loss(model, x, torch.Generator().manual_seed(SEED), 0).total
     weights = [weight.detach().numpy().copy() for weight in model.parameters()]
     critic = [weight.detach().numpy().copy() for weight in objective.critic.parameters()]
 

@@ -242,6 +242,11 @@ AUTOENCODERS: dict[str, dict[str, Any]] = {
     "aae": {},
     "vae-gan": {},
     "perceptual": {"encoder": {"component": "dcgan", "config": {"width": 4}}},
+    "vqgan": {
+        "encoder": {"component": "dcgan", "config": {"width": 4}},
+        "discriminator": {"component": "patch", "config": {"width": 4, "layers": 1}},
+        "start": 400,  # between two checkpoints
+    },
 }
 
 
@@ -256,7 +261,7 @@ def test_an_autoencoder_objective_learns_and_resumes_bit_for_bit(name: str, imag
     """The reconstruction error falls, and a run cut at its half ends like one that was not (critics included)."""
     import shutil
 
-    objective = {"component": f"core/{name}", "config": AUTOENCODERS[name]}
+    objective = {"component": name, "config": AUTOENCODERS[name]}
     images = open_images(str(images_file), shape=SHAPE)
     settings = {"objective": objective, "batch": 16, "checkpoint_every": 320, "sample_every": 9999}
     run = train(autoencoder("dcgan"), images, out=tmp_path / "run", images=640, training=settings)
@@ -276,8 +281,8 @@ def test_free_bits_leave_small_divergences_unpenalised() -> None:
     """With more free bits than any value holds, the KL gives the encoder's variances no gradient."""
     model, x = autoencoder("mlp"), torch.rand(8, *SHAPE) * 2 - 1
     rng = torch.Generator().manual_seed(0)
-    loss = plugins.build("objective", PartSpec("core/vae", {"beta": 1.0, "free_bits": 1e3})).loss(model, x, rng)
-    plain = plugins.build("objective", PartSpec("core/vae", {"beta": 1.0})).loss(model, x, rng.manual_seed(0))
+    loss = plugins.build("objective", PartSpec("core/vae", {"beta": 1.0, "free_bits": 1e3})).loss(model, x, rng, 0)
+    plain = plugins.build("objective", PartSpec("core/vae", {"beta": 1.0})).loss(model, x, rng.manual_seed(0), 0)
     assert loss.total.item() == pytest.approx(loss.parts["mse"].item() + 6 * 1e3 / 64)
     assert plain.total.item() == pytest.approx(plain.parts["mse"].item() + plain.parts["kl"].item() / 64)
 
@@ -288,9 +293,9 @@ def test_a_point_bottleneck_is_refused(name: str) -> None:
     model = autoencoder("mlp", bottleneck="linear")
     objective = plugins.build("objective", f"core/{name}")
     if isinstance(objective, nn.Module):
-        objective.prepare(model)  # type: ignore[operator]
+        objective.prepare(model, 100)  # type: ignore[operator]
     with pytest.raises(CompositionError, match="core/linear"):
-        objective.loss(model, torch.zeros(4, *SHAPE), torch.Generator())
+        objective.loss(model, torch.zeros(4, *SHAPE), torch.Generator(), 0)
 
 
 def test_mmd_equals_a_sum_over_all_pairs() -> None:
@@ -312,8 +317,8 @@ def test_a_critic_of_codes_learns_to_tell_them_while_the_encoder_learns_to_fool_
     """One backward pass: the critic's gradient is that of its loss, the encoder's is turned and weighed."""
     model, x = autoencoder("mlp", bottleneck="linear"), torch.rand(8, *SHAPE) * 2 - 1
     objective = plugins.build("objective", PartSpec("core/aae", {"weight": 0.5}))
-    objective.prepare(model)
-    losses = objective.loss(model, x, torch.Generator().manual_seed(0))
+    objective.prepare(model, 100)
+    losses = objective.loss(model, x, torch.Generator().manual_seed(0), 0)
     weight = model.bottleneck.mean.weight
     (whole,) = torch.autograd.grad(losses.total, weight, retain_graph=True)
     code = model.posterior(x).mean
@@ -335,7 +340,7 @@ def test_rae_gradient_penalty_is_an_unbiased_estimate_of_the_jacobians_norm() ->
     objective = plugins.build("objective", PartSpec("core/rae", {"decoder": "gradient", "decoder_weight": 1.0}))
     rng = torch.Generator().manual_seed(0)
     base = (x - model.decoder(code)).square().mean() + 1e-3 * 0.5 * code.square().sum(1).mean()
-    draws = torch.stack([objective.loss(model, x, rng).total - base for _ in range(400)]).detach()
+    draws = torch.stack([objective.loss(model, x, rng, 0).total - base for _ in range(400)]).detach()
     assert abs(draws.mean().item() - exact) < 4 * draws.std().item() / 20
 
 
@@ -467,7 +472,7 @@ def test_wae_mmd_equals_scikit_learns_kernels() -> None:
     kernels = pytest.importorskip("sklearn.gaussian_process.kernels")
     model, x = autoencoder("mlp", bottleneck="linear").double(), torch.rand(9, *SHAPE).double()
     losses = plugins.build("objective", PartSpec("core/wae-mmd", {"weight": 7.0})).loss(
-        model, x, torch.Generator().manual_seed(2)
+        model, x, torch.Generator().manual_seed(2), 0
     )
     code = model.posterior(x).mean
     wanted = torch.randn(9, 6, generator=torch.Generator().manual_seed(2)).double().numpy()
@@ -484,7 +489,7 @@ def test_wae_mmd_equals_scikit_learns_kernels() -> None:
 def test_rae_weighs_the_code_and_the_decoders_weights() -> None:
     model, x = autoencoder("mlp", bottleneck="linear").double(), torch.rand(5, *SHAPE).double()
     config = {"code_penalty": 0.3, "decoder": "l2", "decoder_weight": 0.01}
-    total = plugins.build("objective", PartSpec("core/rae", config)).loss(model, x, torch.Generator()).total.item()
+    total = plugins.build("objective", PartSpec("core/rae", config)).loss(model, x, torch.Generator(), 0).total.item()
     code = model.posterior(x).mean.detach().numpy()
     error = (x - model.decoder(torch.from_numpy(code))).square().mean().item()
     norm = sum((weight.detach().numpy() ** 2).sum() for weight in model.decoder.parameters())
@@ -507,7 +512,7 @@ def test_perceptual_reconstruction_is_the_error_in_a_frozen_encoders_stages() ->
     model, x = autoencoder("mlp", bottleneck="linear").double(), torch.rand(5, *SHAPE).double()
     config = {"encoder": {"component": "mlp", "config": {"widths": [7, 5]}}, "pixels": 0.2, "code_penalty": 0.1}
     objective = plugins.build("objective", PartSpec("core/perceptual", config))
-    objective.prepare(model)
+    objective.prepare(model, 100)
     objective.double()
 
     def by_hand() -> float:
@@ -518,7 +523,7 @@ def test_perceptual_reconstruction_is_the_error_in_a_frozen_encoders_stages() ->
         pixels = ((x - again).detach().numpy() ** 2).mean()
         return float(distance + 0.2 * pixels + 0.05 * (code.detach().numpy() ** 2).sum(1).mean())
 
-    total = objective.loss(model, x, torch.Generator()).total
+    total = objective.loss(model, x, torch.Generator(), 0).total
     total.backward()
     assert total.item() == pytest.approx(by_hand(), rel=1e-12)
     weight = model.decoder.first.weight
@@ -531,7 +536,7 @@ def test_each_player_of_a_vae_gan_minimises_its_own_loss() -> None:
     backward pass gives each the slope of the loss that is its own, by central differences."""
     model, x = autoencoder("mlp").double(), torch.rand(5, *SHAPE).double()
     objective = plugins.build("objective", PartSpec("core/vae-gan", {"beta": 2.0, "adversary": 0.3}))
-    objective.prepare(model)
+    objective.prepare(model, 100)
     discriminate = objective.double().discriminator
 
     def parts() -> tuple[float, float, float]:
@@ -546,7 +551,7 @@ def test_each_player_of_a_vae_gan_minimises_its_own_loss() -> None:
         told = softplus(-logits[0]).mean() + 0.5 * (softplus(logits[1]).mean() + softplus(logits[2]).mean())
         return float(distance), kl, float(told)
 
-    total = objective.loss(model, x, torch.Generator().manual_seed(3)).total
+    total = objective.loss(model, x, torch.Generator().manual_seed(3), 0).total
     total.backward()
     distance, kl, told = parts()
     assert total.item() == pytest.approx(distance + 2.0 * kl / 64 + told, rel=1e-9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from zoo import plugins
 from zoo.testing import (
     BottleneckCase,
@@ -98,8 +100,11 @@ class TestTransfers(TransferContract):
     cases = tuple(TransferCase(registered.id) for registered in offers("transfer"))
 
 
-REQUIRED = {"core/perceptual": {"encoder": {"component": "mlp", "config": {"widths": [16]}}}}
-"""Settings of the components that have no default for one of them."""
+REQUIRED: dict[str, dict[str, Any]] = {
+    "core/perceptual": {"encoder": {"component": "mlp", "config": {"widths": [16]}}},
+    "spatial/vqgan": {"discriminator": {"component": "patch", "config": {"layers": 1, "width": 4}}},
+}
+"""Settings of the components that have no default for one of them, or none for samples of 8 px."""
 
 
 class TestObjectives(ObjectiveContract):

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from zoo.data.types import Dataset as Dataset
     from zoo.losses.balance import GradientBalance as GradientBalance
     from zoo.losses.logits import over_groups as over_groups
+    from zoo.losses.reconstruction import normal_like as normal_like
     from zoo.losses.types import (
         AdversarialObjective as AdversarialObjective,
         AutoencoderObjective as AutoencoderObjective,
@@ -118,7 +119,7 @@ if TYPE_CHECKING:
         Posterior as Posterior,
         Prior as Prior,
     )
-    from zoo.networks.utils import evaluating as evaluating
+    from zoo.networks.utils import evaluating as evaluating, without_grad as without_grad
     from zoo.plugins import (
         DeclaresCode as DeclaresCode,
         NamesBottleneck as NamesBottleneck,
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
         find_component as find_component,
         import_component as import_component,
         normalise as normalise,
+        normalise_discriminator as normalise_discriminator,
     )
     from zoo.registry.index import (
         Entry as Entry,

@@ -18,6 +18,7 @@ from zoo.losses.types import Losses
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import build_discriminator
 from zoo.networks.types import Discriminator
+from zoo.networks.utils import without_grad
 
 __all__ = ["AdversarialCodes", "AdversarialVariational", "reverse_gradient"]
 
@@ -47,14 +48,14 @@ class AdversarialCodes(nn.Module):
         self.config = config
         self.critic: nn.Module | None = None
 
-    def prepare(self, autoencoder: Autoencoder) -> None:
+    def prepare(self, autoencoder: Autoencoder, images: int) -> None:
         """Build the critic for the autoencoder's codes."""
         d, width = autoencoder.code_size, self.config.width
         self.critic = nn.Sequential(
             nn.Linear(d, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, 1)
         )
 
-    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
+    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator, shown: int) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws from the prior."""
         assert self.critic is not None, "prepare comes first"
         code = autoencoder.posterior(x).mean
@@ -79,12 +80,12 @@ class AdversarialVariational(nn.Module):
         self.config = config
         self.discriminator: Discriminator | None = None
 
-    def prepare(self, autoencoder: Autoencoder) -> None:
+    def prepare(self, autoencoder: Autoencoder, images: int) -> None:
         """Build D for the autoencoder's samples."""
         device = next(autoencoder.parameters()).device.type
         self.discriminator = build_discriminator(autoencoder.specs["encoder"], autoencoder.data, device=device)
 
-    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
+    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator, shown: int) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws z and e."""
         assert self.discriminator is not None, "prepare comes first"
         mean, logvar = posterior_with_variance(autoencoder, x, "core/vae-gan")
@@ -108,12 +109,8 @@ class AdversarialVariational(nn.Module):
     def _distance(self, x: Tensor, reconstruction: Tensor) -> Tensor:
         """The feature distance. D must not learn to reduce it: its weights get no gradient here."""
         assert self.discriminator is not None
-        weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
-        for weight in weights:
-            weight.requires_grad_(False)
         with torch.no_grad():
             target = self.discriminator.discriminate(x).stages
-        stages = self.discriminator.discriminate(reconstruction).stages
-        for weight in weights:
-            weight.requires_grad_(True)
+        with without_grad(self.discriminator.parameters()):
+            stages = self.discriminator.discriminate(reconstruction).stages
         return feature_distance(target, stages)

@@ -47,7 +47,7 @@ class MeanSquaredError:
         self.noise = config.noise
         self.code_penalty = config.code_penalty
 
-    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
+    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator, shown: int) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws the noise."""
         noisy = x
         if self.noise:
@@ -72,7 +72,7 @@ class Variational:
         self.beta = config.beta
         self.free_bits = config.free_bits
 
-    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
+    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator, shown: int) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws e."""
         mean, logvar = posterior_with_variance(autoencoder, x, "core/vae")
         noise = normal_like(mean, rng)
@@ -97,7 +97,7 @@ class MatchedCodes:
     def __init__(self, config: MatchedCodesConfig) -> None:
         self.weight = config.weight
 
-    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
+    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator, shown: int) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws from the prior."""
         code = autoencoder.posterior(x).mean
         error = (x - autoencoder.decoder(code)).square().mean()
@@ -117,7 +117,7 @@ class Regularised:
     def __init__(self, config: RegularisedConfig) -> None:
         self.config = config
 
-    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
+    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator, shown: int) -> Losses:
         """x (N, *data.shape) -> the loss; `rng` draws v."""
         code = autoencoder.posterior(x).mean
         # in half precision a second derivative would be too inaccurate
@@ -145,14 +145,14 @@ class Perceptual(nn.Module):
         self.config = config
         self.encoder: Encoder | None = None
 
-    def prepare(self, autoencoder: Autoencoder) -> None:
+    def prepare(self, autoencoder: Autoencoder, images: int) -> None:
         """Build the encoder for the autoencoder's samples, with the weights that its settings name."""
         device = next(autoencoder.parameters()).device.type
         spec = plugins.normalise("encoder", self.config.encoder)
         encoder: Encoder = build_part("encoder", spec, "perceptual", autoencoder.data, device=device)
         self.encoder = encoder.eval().requires_grad_(False)
 
-    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator) -> Losses:
+    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: torch.Generator, shown: int) -> Losses:
         """x (N, *data.shape) -> the loss."""
         assert self.encoder is not None, "prepare comes first"
         code = autoencoder.posterior(x).mean

@@ -81,13 +81,14 @@ class StepContext:
 
 @runtime_checkable
 class AutoencoderObjective(Protocol):
-    """The loss of an autoencoder. Built by `objective(config)`.
+    """The loss of an autoencoder on a batch x; `shown` images came before this step. Built by `objective(config)`.
 
-    If it is an `nn.Module`, it has `prepare(autoencoder)`, called once, which builds its own nets; their parameters are
-    trained too and saved with the run.
+    If it is an `nn.Module`, it has `prepare(autoencoder, images)`, called once before a run of `images` images, which
+    builds its own nets on the autoencoder's device; their parameters are trained too and saved with the run. Before a
+    run begins, a copy is prepared on the meta device, so that what does not fit is refused.
     """
 
-    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: Rng) -> Losses: ...
+    def loss(self, autoencoder: Autoencoder, x: Tensor, rng: Rng, shown: int) -> Losses: ...
 
 
 class AdversarialObjective(nn.Module):

@@ -109,7 +109,7 @@ def gan(
     specs = {
         "prior": plugins.normalise("prior", as_part(prior)),
         "generator": plugins.normalise("generator", generator),
-        "discriminator": _normalise_discriminator(as_part(discriminator or generator.component)),
+        "discriminator": plugins.normalise_discriminator(as_part(discriminator or generator.component)),
     }
     data = _data(shape, data, first_stage)
     codes = choose_code_shape(specs["generator"], data, code_shape, None if like is None else like.code_shape)
@@ -245,10 +245,6 @@ def build_discriminator(
     checks.check_encoder(encoder, data, f"encoder {spec.component}", shapes=shapes)
     with seeded(seed, "discriminator.head", device), torch.device(device):
         return EncoderDiscriminator(encoder)
-
-
-def _normalise_discriminator(spec: PartSpec) -> PartSpec:
-    return plugins.normalise(plugins.discriminator_kind(spec.component), spec)
 
 
 def _data(shape: tuple[int, ...] | None, data: DataSpec | None, first_stage: FirstStage | None = None) -> DataSpec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from zoo.errors import IntegrityError, PluginError
 
-__all__ = ["SkipInit", "always_frozen", "check_finite", "digest", "evaluating"]
+__all__ = ["SkipInit", "always_frozen", "check_finite", "digest", "evaluating", "without_grad"]
 
 
 @contextmanager
@@ -26,6 +26,19 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for submodule, training in modes:
             submodule.training = training
+
+
+@contextmanager
+def without_grad(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Compute no gradients of these parameters in what is run inside the block."""
+    trained = [weight for weight in parameters if weight.requires_grad]
+    for weight in trained:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in trained:
+            weight.requires_grad_(True)
 
 
 def always_frozen(net: nn.Module) -> set[str]:

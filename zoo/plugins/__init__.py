@@ -22,6 +22,7 @@ from zoo.plugins.lookup import (
     import_component as import_component,
     missing_members as missing_members,
     normalise as normalise,
+    normalise_discriminator as normalise_discriminator,
     require as require,
 )
 from zoo.plugins.types import (

@@ -32,6 +32,7 @@ __all__ = [
     "import_component",
     "missing_members",
     "normalise",
+    "normalise_discriminator",
     "require",
 ]
 
@@ -148,6 +149,11 @@ def normalise(kind: str, spec: PartSpec) -> PartSpec:
     """The same part with its full id and every setting, as recipes and manifests store it."""
     registered, settings = configure(kind, spec)
     return PartSpec(registered.id, to_plain(settings))
+
+
+def normalise_discriminator(spec: PartSpec) -> PartSpec:
+    """The same for a discriminator, which may be an encoder."""
+    return normalise(discriminator_kind(spec.component), spec)
 
 
 def fresh(kind: str, spec: PartSpec) -> PartSpec:

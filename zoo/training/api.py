@@ -35,7 +35,7 @@ from zoo.networks.utils import digest
 from zoo.registry.load import LoadedRelease, load
 from zoo.release.manifest import Manifest
 from zoo.training import checkpoint
-from zoo.training.autoencoder import AutoencoderTrainer
+from zoo.training.autoencoder import AutoencoderTrainer, check_objective
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
 from zoo.training.image_sample import ImageSample, keep_sample, read_sample, sample_of
@@ -211,6 +211,7 @@ def train(
     with run_dir.locked():
         if isinstance(model, Autoencoder):
             chosen = from_plain(AutoencoderTraining, settings, "training")
+            check_objective(model, chosen)
             recipe = recipe_of_autoencoder(model, chosen, image_set, **facts)
         else:
             plan = model.plan if isinstance(model, TransferResult) else TransferPlan(model)

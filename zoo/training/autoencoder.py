@@ -14,12 +14,13 @@ from zoo.data.images import ImageSet
 from zoo.errors import ConfigError
 from zoo.losses.types import AutoencoderObjective
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import build_autoencoder
 from zoo.training.devices import Engine
 from zoo.training.optim import ParameterOptimizer
 from zoo.training.recipe import AutoencoderTraining
 from zoo.types import as_part
 
-__all__ = ["AutoencoderTrainer"]
+__all__ = ["AutoencoderTrainer", "check_objective"]
 
 _PREVIEW = 32
 
@@ -44,9 +45,8 @@ class AutoencoderTrainer:
         self.objective = objective_of(training)
         self.modules: dict[str, nn.Module] = {"autoencoder": model}
         if isinstance(self.objective, nn.Module):
-            prepare = cast(Callable[[Autoencoder], None], self.objective.prepare)
             with seeded(seed, "objective", self.engine.device):
-                prepare(model)
+                _prepare(self.objective, model, training)
             self.modules["objective"] = self.objective
         for module in self.modules.values():
             self.engine.place(module)
@@ -66,7 +66,7 @@ class AutoencoderTrainer:
         for part in self.engine.each(len(rows), [self.streams["noise"]]):
             with self.engine.autocast():
                 x = self.engine.take(self.images.batch(rows[part], self.engine.device))
-                losses = self.objective.loss(self.model, x, self.streams["noise"])
+                losses = self.objective.loss(self.model, x, self.streams["noise"], shown)
             self.optimizer.backward(losses.total, {"loss": losses.total.detach(), **losses.parts})
         return self.optimizer.step()
 
@@ -85,3 +85,16 @@ def objective_of(training: AutoencoderTraining) -> AutoencoderObjective:
     if not isinstance(objective, AutoencoderObjective):
         raise ConfigError(f"objective {training.objective} does not train autoencoders", "Use core/ae or core/vae.")
     return objective
+
+
+def check_objective(model: Autoencoder, training: AutoencoderTraining) -> None:
+    """Prepare the recipe's objective for `model` on the meta device. Raises UnknownName, ConfigError, CompositionError
+    or PluginError if it does not fit."""
+    objective = objective_of(training)
+    if isinstance(objective, nn.Module):
+        _prepare(objective, build_autoencoder(model.specs, model.data, model.code_shape, device="meta"), training)
+
+
+def _prepare(objective: nn.Module, model: Autoencoder, training: AutoencoderTraining) -> None:
+    prepare = cast(Callable[[Autoencoder, int], None], objective.prepare)
+    prepare(model, training.images)

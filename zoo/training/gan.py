@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,6 +18,7 @@ from zoo.losses.types import AuxiliaryLoss, Regulariser, Side, StepContext
 from zoo.networks.conditioning import condition_arguments
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
+from zoo.networks.utils import without_grad
 from zoo.training.devices import Engine
 from zoo.training.ema import MovingAverage
 from zoo.training.optim import ParameterOptimizer, grad_norm
@@ -138,7 +138,7 @@ class GANTrainer:
         if train_g:
             contexts.clear()
             g_optimizer.zero_grad()
-            with _without_grad(d_optimizer.parameters):
+            with without_grad(d_optimizer.parameters):
                 for batch in micro_batches(with_grad=True):
                     output = self._generator_loss(batch, shown)
                     contexts.append(output.context)
@@ -344,16 +344,3 @@ def _drop_features(context: StepContext) -> StepContext:
 
 def _with_grad(x: Tensor, needed: bool) -> Tensor:
     return x.detach().requires_grad_() if needed else x
-
-
-@contextmanager
-def _without_grad(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Compute no gradients of these parameters while the block runs."""
-    trained = [weight for weight in parameters if weight.requires_grad]
-    for weight in trained:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight in trained:
-            weight.requires_grad_(True)

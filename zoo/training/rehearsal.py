@@ -12,6 +12,7 @@ from zoo.networks.gan import GAN
 from zoo.release.folder import read_pinned
 from zoo.release.manifest import Manifest
 from zoo.training.again import obstacle, require_again
+from zoo.training.autoencoder import check_objective
 from zoo.training.open_sources import further_sources
 from zoo.training.recipe import Recipe, parse_recipe
 from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_source, pretrained
@@ -31,6 +32,8 @@ def rehearse(recipe: Recipe) -> None:
     recipe = migrated(recipe)
     check_names(recipe)
     source = _source(recipe)
+    if recipe.autoencoder is not None and isinstance(source, Autoencoder):
+        check_objective(source, recipe.autoencoder.training)
     if recipe.gan is None:
         return
     composed = None

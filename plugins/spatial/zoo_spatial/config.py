@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from zoo.plugin import CompositionError, ConfigError, DataSpec, PartSpec
+from zoo.plugin import (
+    CompositionError,
+    ConfigError,
+    DataSpec,
+    PartLike,
+    PartSpec,
+    as_part,
+    normalise,
+    normalise_discriminator,
+)
 
-__all__ = ["DecoderConfig", "EncoderConfig", "NoConfig", "NoiseConfig", "sizes_of"]
+__all__ = ["DecoderConfig", "EncoderConfig", "NoConfig", "NoiseConfig", "PatchConfig", "VqganConfig", "sizes_of"]
 
 Factor = Literal[2, 4, 8]
 
 _WIDEST = 4096
 _DEEPEST = 32
+_MOST_LAYERS = 6
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,49 @@ class NoiseConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.noise <= 10:
             raise ConfigError(f"spatial: noise {self.noise!r} is not within 0 to 10")
+
+
+@dataclass(frozen=True)
+class PatchConfig:
+    """`layers` strided convolutions, of `width` channels first, doubled at each of the next up to eight times. A logit
+    sees 16, 34, 70, 142, ... pixels a side with 1, 2, 3, 4, ... layers. Raises ConfigError for values out of range."""
+
+    width: int = 64
+    layers: int = 3
+
+    def __post_init__(self) -> None:
+        if type(self.width) is not int or not 4 <= self.width <= _WIDEST or self.width % 4:
+            raise ConfigError(f"patch: width {self.width!r} is not a multiple of 4 within 4 to {_WIDEST:,}")
+        if type(self.layers) is not int or not 1 <= self.layers <= _MOST_LAYERS:
+            raise ConfigError(f"patch: layers {self.layers!r} is not a whole number within 1 to {_MOST_LAYERS}")
+
+
+@dataclass(frozen=True)
+class VqganConfig:
+    """`absolute` and `squared` weigh the errors |x - y| and (x - y)^2, `perceptual` the distance in the stages of
+    `encoder`, with the weights that it is built with (without an encoder there is no such term). After `start` images
+    `discriminator` is trained too, and `adversary` weighs the loss against it, times the adaptive weight; with 0 there
+    is no discriminator. `beta` weighs the KL term of a bottleneck with a variance, as in core/vae. Raises UnknownName
+    for a component that is not there, and ConfigError for values out of range."""
+
+    encoder: PartLike | None = None
+    discriminator: PartLike = "spatial/patch"
+    absolute: float = 1.0
+    squared: float = 1.0
+    perceptual: float = 1.0
+    adversary: float = 0.5
+    start: int = 25_000
+    beta: float = 1e-6
+
+    def __post_init__(self) -> None:
+        for name in ("absolute", "squared", "perceptual", "adversary", "start", "beta"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"vqgan: {name} {getattr(self, name)} must not be negative, nor infinite")
+        if not self.absolute + self.squared:
+            raise ConfigError("vqgan: absolute and squared are both 0", "Give one of them: 1 is usual.")
+        if self.encoder is not None:
+            object.__setattr__(self, "encoder", normalise("encoder", as_part(self.encoder)))
+        object.__setattr__(self, "discriminator", normalise_discriminator(as_part(self.discriminator)))
 
 
 def sizes_of(config: _Sizes, data: DataSpec) -> tuple[tuple[int, ...], tuple[int, int]]:

@@ -12,7 +12,7 @@ ZOO_API = 2
 
 @hook
 def zoo_components() -> Iterable[Component]:
-    """Encoder, two bottlenecks and decoder."""
+    """Encoder, two bottlenecks, decoder, a discriminator of patches and the objective that uses it."""
     return [
         Component(
             "encoder",
@@ -45,6 +45,22 @@ def zoo_components() -> Iterable[Component]:
             "zoo_spatial.config:NoiseConfig",
             "normalised codes with noise of a fixed size in training",
             cases="zoo_spatial.cases:bottlenecks",
+        ),
+        Component(
+            "discriminator",
+            "patch",
+            "zoo_spatial.discriminator:PatchDiscriminator",
+            "zoo_spatial.config:PatchConfig",
+            "PatchGAN: a logit for each of many overlapping patches",
+            cases="zoo_spatial.cases:discriminators",
+        ),
+        Component(
+            "objective",
+            "vqgan",
+            "zoo_spatial.objective:Vqgan",
+            "zoo_spatial.config:VqganConfig",
+            "autoencoder: L1, squared and perceptual error, then a discriminator",
+            cases="zoo_spatial.cases:objectives",
         ),
     ]
 

@@ -21,6 +21,7 @@ __all__ = ["OBJECTIVE_CHECKS", "ObjectiveCase"]
 
 _FAR = 1e3
 _STEPS = 3
+_IMAGES = 100_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class ObjectiveCase(ComponentCase):
         model = self.autoencoder()
         if isinstance(objective, nn.Module):
             with seeded(0, "objective"):
-                objective.prepare(model)  # type: ignore[operator]
+                objective.prepare(model, _IMAGES)  # type: ignore[operator]
         return model
 
 
@@ -63,7 +64,7 @@ def losses_are_finite_scalars_with_gradients(case: ObjectiveCase) -> None:
     built = case.build()
     if isinstance(built, AutoencoderObjective):
         model = case.prepared(built)
-        losses = built.loss(model, _samples(case.data), stream(0, "noise"))
+        losses = built.loss(model, _samples(case.data), stream(0, "noise"), 0)
         _finite_scalar(losses.total, "loss")
         for name, term in losses.parts.items():
             _finite_scalar(term, name)
@@ -99,7 +100,7 @@ def losses_point_the_right_way(case: ObjectiveCase) -> None:
         adam = torch.optim.Adam([weight for weight in weights if weight.requires_grad], 1e-2)
         values = []
         for _ in range(30):
-            loss = built.loss(model, x, stream(0, "noise")).total
+            loss = built.loss(model, x, stream(0, "noise"), 0).total
             adam.zero_grad()
             loss.backward()
             adam.step()
@@ -135,7 +136,7 @@ def the_same_numbers_give_the_same_loss(case: ObjectiveCase) -> None:
     for built in (case.build(seed=0), case.build(seed=1)):
         if isinstance(built, AutoencoderObjective):
             model = case.prepared(built)
-            losses.append(built.loss(model, _samples(case.data), stream(3, "noise")).total)
+            losses.append(built.loss(model, _samples(case.data), stream(3, "noise"), 0).total)
         else:
             losses.append(built.d_loss(_context(_logits(1), _logits(2))))
     first, second = losses
@@ -165,11 +166,11 @@ def what_it_keeps_is_saved(case: ObjectiveCase) -> None:
     if isinstance(used, AutoencoderObjective):
         models = [case.prepared(used), case.prepared(fresh)]
         for seed in range(_STEPS):
-            used.loss(models[0], _samples(case.data, seed), stream(seed, "noise"))
+            used.loss(models[0], _samples(case.data, seed), stream(seed, "noise"), 0)
         if isinstance(used, nn.Module):
             fresh.load_state_dict(used.state_dict())
         last = [
-            built.loss(m, _samples(case.data), stream(0, "noise")).total
+            built.loss(m, _samples(case.data), stream(0, "noise"), 0).total
             for built, m in zip((used, fresh), models, strict=True)
         ]
         assert torch.equal(*last), f"the loss is {float(last[0])}, in a new build with the saved state {float(last[1])}"
