@@ -83,7 +83,7 @@ def plan_of(name: str, source: Autoencoder, images: ImageSet) -> TransferPlan:
     weights do not matter here."""
     resolved = resolve_strategies(name)
     if not begins_with_gan(resolved):
-        return transfer(source, zoo.gan(like=source), name, data=images).plan
+        return transfer(source, zoo.gan(like=source, data=images.spec), name, data=images).plan
     codes = DataSpec(source.code_shape, kind="code", bounded=False)
     resolved = resolve_strategies([PartSpec(one.spec.component, {"warmup_images": 0}) for one in resolved])
     return plan(source, zoo.gan("mlp", "mlp", data=codes, code_shape=64), resolved)

@@ -23,7 +23,8 @@ HEAD = """# Pairs of strategies
 - `codes` means that one strategy trains a GAN on latent codes and the other needs images.
 
 A third strategy does not change whether two strategies can be combined. `pixel-finetune` goes on from a trained GAN, and is
-not in the table.
+not in the table; nor are `class-prior` (slot `prior`), `class-embedding` and `class-projection` (they wrap any network), which
+need classes.
 
 """
 
@@ -34,8 +35,10 @@ def names() -> list[str]:
 
 
 def paired() -> list[str]:
-    """Those that transfer from an autoencoder into a fresh GAN."""
-    return [name for name in names() if not begins_with_gan(resolve_strategies(name))]
+    """Those that transfer from an autoencoder of any images into a fresh GAN: neither `pixel-finetune`
+    (tests/test_pixel_finetune.py) nor those that need classes (tests/test_classes.py)."""
+    others = [name for name in names() if begins_with_gan(resolve_strategies(name)) or name.startswith("class-")]
+    return [name for name in names() if name not in others]
 
 
 def verdicts() -> dict[tuple[str, str], str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import NamedTuple, cast
 
@@ -22,7 +22,7 @@ from zoo.transfers.beginning import begins_with_gan
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.report import report_on
 from zoo.transfers.strategies import plan, resolve_strategies
-from zoo.types import DataSpec, PartSpec
+from zoo.types import Condition, DataSpec, PartSpec
 
 __all__ = ["ALONGSIDE", "picture", "planned"]
 
@@ -34,6 +34,8 @@ ALONGSIDE = {
     "l2-sp": "decoder-init",
     "ewc": "decoder-init",
     "miner": "decoder-init",
+    "class-embedding": "decoder-init",
+    "class-projection": "encoder-init",
 }
 """The strategy that is drawn together with one that transfers no weights itself."""
 
@@ -75,10 +77,15 @@ def planned(name: str) -> tuple[Autoencoder, TransferPlan]:
     config = {"width": 8, "norm": "batch"} if name == "recalibrated-norm" else {"width": 8}
     part = PartSpec("dcgan", config)
     source = zoo.autoencoder(part, part, shape=(1, 16, 16), code_shape=16, device="meta")
+    data = (
+        replace(source.data, condition=Condition(("coat", "dress", "hat")))
+        if name.startswith("class-")
+        else source.data
+    )
     strategy = "+".join(filter(None, (ALONGSIDE.get(name), name)))
     resolved = resolve_strategies(strategy)
     if not begins_with_gan(resolved):
-        return source, plan(source, zoo.gan(like=source, device="meta"), resolved)
+        return source, plan(source, zoo.gan(like=source, data=data, device="meta"), resolved)
     codes = DataSpec(source.code_shape, kind="code", bounded=False)
     return source, plan(source, zoo.gan("mlp", "mlp", data=codes, code_shape=8, device="meta"), resolved)
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from helpers import SHAPE, autoencoder
 from small_transfers import make_trainer
+from strategy_matrix import paired
 
 import zoo
-from zoo import plugins
 from zoo.config import to_plain
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
@@ -27,17 +27,12 @@ from zoo.networks.utils import digest
 from zoo.training.api import resume
 from zoo.training.gan import GANTrainer
 from zoo.transfers.apply import TransferResult, explain
-from zoo.transfers.beginning import begins_with_gan
 from zoo.transfers.plan import Slot
 from zoo.transfers.report import nets_of
 from zoo.transfers.strategies import resolve_strategies
 from zoo.types import PartSpec
 
-STRATEGIES = sorted(
-    registered.id
-    for registered in plugins.components("transfer")
-    if not begins_with_gan(resolve_strategies([PartSpec(registered.id)]))  # tests/test_pixel_finetune.py
-)
+STRATEGIES = [f"transfer/{name}" for name in paired()]
 ARCHES = ("mlp", "dcgan")
 CHEAP: dict[str, dict[str, Any]] = {
     "transfer/gmm-prior": {"components": 2},
