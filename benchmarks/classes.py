@@ -2,9 +2,9 @@
 
     python benchmarks/classes.py --release dcgan.mnist5k --data mnist5k --images 25600 --seeds 0 1 2 3 4
 
-Every arm shows the same images. A classifier says which class it takes a sample for: for digits the head of the metric
-`judge`, for other data a small network trained on the training images' features of `--metric`, whose own accuracy on
-held-out images is printed too. Prints one JSON line an arm and seed; the arms `... at 0` are not trained at all.
+Every arm shows the same images. A small classifier on the features of `--metric`, trained on the training images, says
+which class it takes a sample for; its own accuracy on held-out images is printed too. Prints one JSON line an arm and
+seed; the arms `... at 0` are not trained at all.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from zoo.config import from_plain
 from zoo.data.batches import Batches
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.metrics.classifier import accuracy, train_classifier
 from zoo.metrics.evaluate import features_of, reference
 from zoo.networks.gan import GAN
 from zoo.training.gan import GANTrainer
@@ -75,44 +76,22 @@ def main() -> None:
 
 
 class Classifier:
-    """Samples -> classes, by a network of one hidden layer on features; `held_out` is its accuracy."""
+    """Samples -> classes, by a classifier on features; `held_out` is its accuracy."""
 
     def __init__(self, images: ImageSet, metric: str) -> None:
         self.space: Any = plugins.build("metric", metric)
         self.spec = images.spec
         labels = images.conditions(torch.arange(len(images)))
         assert labels is not None
+        assert images.spec.condition is not None
         features = features_of(images.batch(torch.arange(len(images))), images.spec, self.space)
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            width = features.shape[1]
-            self.net = torch.nn.Sequential(
-                torch.nn.Linear(width, 256),
-                torch.nn.SiLU(),
-                torch.nn.Dropout(0.5),
-                torch.nn.Linear(256, classes(images)),
-            )
-            adam = torch.optim.AdamW(self.net.parameters(), 1e-3, weight_decay=1e-2)
-            for _ in range(1500):
-                rows = images.train[torch.randint(len(images.train), (128,))]
-                loss = torch.nn.functional.cross_entropy(self.net(features[rows]), labels[rows])
-                adam.zero_grad()
-                loss.backward()
-                adam.step()
-        self.net.eval()
-        with torch.no_grad():
-            right = self.net(features[images.held_out]).argmax(1) == labels[images.held_out]
-        self.held_out = round(float(right.float().mean()), 4)
+        self.net = train_classifier(features[images.train], labels[images.train], images.spec.condition.width)
+        self.held_out = round(accuracy(self.net, features[images.held_out], labels[images.held_out]), 4)
 
     @torch.no_grad()
     def __call__(self, samples: Tensor) -> Tensor:
         predicted: Tensor = self.net(features_of(samples, self.spec, self.space)).argmax(1)
         return predicted
-
-
-def classes(images: ImageSet) -> int:
-    assert images.spec.condition is not None
-    return images.spec.condition.width
 
 
 def measure(gan: GAN, judge: Any, classifier: Classifier) -> dict[str, float]:

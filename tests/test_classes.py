@@ -18,6 +18,7 @@ from zoo.cli import zoo as command
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import CompositionError, ConfigError, TransferError
+from zoo.metrics.by_class import measure_classes
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.interpolation import walk
@@ -242,3 +243,48 @@ def test_samples_follow_the_shares_of_the_classes_if_none_is_asked_for(release: 
     shares = drawn.bincount(minlength=3) / 2000
     assert gan.condition is not None
     assert all(math.isclose(a, b, abs_tol=0.04) for a, b in zip(shares.tolist(), gan.condition.shares, strict=True))
+
+
+def test_each_class_is_measured_and_so_is_what_a_classifier_learns(release: Path, images: ImageSet, file: Path) -> None:
+    measured = measure_classes(loaded(release), images, Brightness(), 240)
+    assert [(one.name, one.learnt, one.held_out) for one in measured.classes] == [
+        (name, int((images.conditions(images.train) == i).sum()), int((images.conditions(images.held_out) == i).sum()))  # type: ignore[union-attr]
+        for i, name in enumerate(("up", "down", "full"))
+    ]
+    assert measured.real_right == 1.0
+    assert measured.right > 0.85
+    assert measured.worst.right == min(one.right for one in measured.classes)
+    assert min(measured.on_real) == 1.0
+    assert min(measured.on_samples) > 0.9
+    assert measured.classes[0].kid is not None
+    assert measured.classes[2].recall is None, "too few images are held out"
+    mislabelled = measure_classes(Swapped(loaded(release)), images, Brightness(), 240)  # type: ignore[arg-type]
+    assert mislabelled.right < 0.4
+    assert max(mislabelled.on_samples) < 0.4
+    with pytest.raises(ConfigError, match="takes no classes"):
+        measure_classes(zoo.gan(SMALL, SMALL, data=images.spec, code_shape=8), images, Brightness(), 64)
+    words = ["evaluate", str(release), "--data", str(file), "--by-class", "-n", "60"]
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 0, done.output
+    assert "learnt from samples alone" in done.output
+    assert "worst:" in done.output
+
+
+class Brightness:
+    """A feature space: the means of both halves, and both again."""
+
+    dim, sha256 = 4, "0" * 64
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        halves = torch.stack([images[..., :4, :].mean((1, 2, 3)), images[..., 4:, :].mean((1, 2, 3))], 1)
+        return torch.cat([halves, halves.square()], 1)
+
+
+class Swapped:
+    """A GAN that gives the next class in place of the one that is asked for."""
+
+    def __init__(self, gan: GAN) -> None:
+        self.gan, self.condition = gan, gan.condition
+
+    def sample(self, n: int, seed: int, *, classes: torch.Tensor) -> torch.Tensor:
+        return self.gan.sample(n, seed, classes=(classes + 1) % 3)

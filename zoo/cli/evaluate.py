@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ _PICTURED = 32
     help="Write the release NAME with these figures into the new FOLDER.",
 )
 @click.option("--version", help="The version of what --write writes, which must be new.")
+@click.option("--by-class", is_flag=True, help="Measure each class, and what a classifier learns from the samples.")
+@options.labels
 @options.seed
 @options.device
 @options.json_option
@@ -59,6 +62,8 @@ def evaluate(
     picture: Path | None,
     write: Path | None,
     version: str | None,
+    by_class: bool,
+    labels: str | None,
     seed: int,
     device: str | None,
     as_json: bool,
@@ -69,6 +74,7 @@ def evaluate(
     \b
     zoo evaluate runs/mine --data mnist5k -o beside.png
     zoo evaluate release/ --data photos/ -n 5000 --json
+    zoo evaluate release/ --data photos/ --metric efficientnet --by-class
     zoo evaluate release/ --data mnist5k --write measured/ --version 1.0.1
     """
     from zoo.config import to_plain
@@ -85,11 +91,15 @@ def evaluate(
     model: Any = options.open_model(name, device)
     if model.gan is None:
         raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
-    images = open_data(DataConfig(data), like=model.gan.output)
+    config = DataConfig(data, labels=labels or "auto", condition=model.gan.condition if by_class else None)
+    images = open_data(config, like=model.gan.output)
     judge = reference(images, metric, split=split, device=choose(device or "auto"))
     models = [one for one in (model.autoencoder, model.gan) if one is not None]
     nets = {role: net for one in models for role, net in one.parts.items()}
     refuse_own_features(judge.space, nets, origins_of(*models), metric)
+    if by_class:
+        _by_class(model.gan, images, judge.space, count, seed, as_json)
+        return
     samples = model.gan.sample(count, seed)
     figures = judge.measure(samples, seeds=(seed,), whole=True)
     if picture is not None:
@@ -109,6 +119,52 @@ def evaluate(
     for what, where in (("picture", picture), ("release", write)):
         if where is not None:
             click.echo(f"{what}: {where}")
+
+
+def _by_class(gan: Any, images: Any, space: Any, count: int, seed: int, as_json: bool) -> None:
+    from zoo.config import to_plain
+    from zoo.metrics.by_class import measure_classes
+
+    measured = measure_classes(gan, images, space, count, seed)
+    if as_json:
+        show.print_json(to_plain(measured))
+        return
+    show.print_table(
+        ("class", "learnt from", "held out", "kid", "precision", "recall", "right"),
+        [
+            (
+                one.name,
+                one.learnt,
+                one.held_out,
+                *map(_figure, (one.kid, one.precision, one.recall)),
+                f"{one.right:.1%}",
+            )
+            for one in measured.classes
+        ],
+    )
+    click.echo(
+        f"a classifier takes {measured.right:.1%} of the samples for their class, and {measured.real_right:.1%} of "
+        f"held-out images; worst: {measured.worst.name}, {measured.worst.right:.1%}"
+    )
+    click.echo(
+        "classifiers, three seeds, on held-out images: "
+        + ", ".join(
+            f"{_range(values)} learnt from {what}"
+            for what, values in (
+                ("samples alone", measured.on_samples),
+                ("real images", measured.on_real),
+                ("both", measured.on_both),
+            )
+        )
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{min(values):.1%} to {max(values):.1%}"
 
 
 def _draw(path: Path, samples: Any, judge: Any, images: Any) -> None:
