@@ -22,7 +22,7 @@ from zoo.metrics.by_class import measure_classes
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.interpolation import walk
-from zoo.training.api import train
+from zoo.training.api import Run, train
 from zoo.types import Condition, DataSpec, PartSpec
 
 SMALL = PartSpec("dcgan", {"width": 8})
@@ -50,13 +50,18 @@ def images(file: Path) -> ImageSet:
 
 
 @pytest.fixture(scope="module")
-def source(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Autoencoder:
-    """An autoencoder that was trained on the images."""
+def source_run(images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An autoencoder's run on the images."""
     model = zoo.autoencoder(SMALL, SMALL, shape=(1, 8, 8), code_shape=8)
     out = tmp_path_factory.mktemp("runs") / "ae"
-    trained = train(model, images, out=out, images=9_600, training={"batch": 32, "objective": "core/ae"}).autoencoder
-    assert trained is not None
-    return trained
+    return train(model, images, out=out, images=9_600, training={"batch": 32, "objective": "core/ae"})
+
+
+@pytest.fixture(scope="module")
+def source(source_run: Run) -> Autoencoder:
+    """The autoencoder."""
+    assert source_run.autoencoder is not None
+    return source_run.autoencoder
 
 
 def transferred(source: Autoencoder, images: ImageSet, strategy: str) -> zoo.transfers.apply.TransferResult:  # type: ignore[name-defined]
@@ -288,3 +293,25 @@ class Swapped:
 
     def sample(self, n: int, seed: int, *, classes: torch.Tensor) -> torch.Tensor:
         return self.gan.sample(n, seed, classes=(classes + 1) % 3)
+
+
+def test_the_commands_make_a_gan_that_takes_classes(file: Path, source_run: Run, tmp_path: Path) -> None:
+    def cli(*words: object) -> str:
+        done = CliRunner().invoke(command, [str(word) for word in words])
+        return done.output if done.exit_code == 0 else str(done.exception)
+
+    data = ("--data", file, "--images", 16, "--batch", 8)
+    shape = ("--shape", "1,8,8", "--generator", "dcgan", "--set", "generator.width=8")
+    cli("train", "gan", "--by-class", *data, *shape, "--out", tmp_path / "scratch")
+    source_run.release(tmp_path / "ae", license="CC0-1.0", name="dcgan.ae")
+    cli("transfer", tmp_path / "ae", "--by-class", *data, "--out", tmp_path / "transferred")
+    for name, taking in (("scratch", ("generator", "discriminator")), ("transferred", ("prior", "discriminator"))):
+        gan = zoo.open_run(tmp_path / name).gan
+        assert gan is not None
+        assert gan.condition is not None
+        assert gan.condition.classes == ("up", "down", "full")
+        assert all(getattr(gan.parts[role], "conditional", False) for role in taking)
+    assert "is for a GAN" in cli("train", "autoencoder", "--by-class", *data, "--out", tmp_path / "no")
+    assert "they have none" in cli(
+        "train", "gan", "--by-class", "--labels", "off", *data, *shape, "--out", tmp_path / "none"
+    )

@@ -14,6 +14,7 @@ from zoo.errors import ConfigError
 
 __all__ = [
     "GIVE_ON",
+    "by_class",
     "code_shape",
     "component",
     "data",
@@ -97,6 +98,9 @@ code_shape = click.option("--code-shape", type=_Shape(), help="The values of a c
 
 
 size = click.option("--size", type=click.IntRange(1), metavar="PIXELS", help="Colour images of so many pixels a side.")
+by_class = click.option(
+    "--by-class", is_flag=True, help="Let the GAN take the images' classes, so that samples of one can be asked for."
+)
 flip = click.option("--flip", is_flag=True, help="Learn the codes of mirrored copies of the images too.")
 
 

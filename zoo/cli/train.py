@@ -36,18 +36,24 @@ __all__ = ["release", "resume", "train", "transfer"]
 @options.shape
 @options.size
 @options.training
+@options.by_class
 @options.running
-def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, **given: Any) -> None:
+def train(
+    what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, by_class: bool, **given: Any
+) -> None:
     """Train an autoencoder, a GAN from scratch, or everything that a recipe names.
 
     \b
     zoo train autoencoder --data glyphs-sans32 --out runs/glyphs
     zoo train gan --first-stage spatial.photos4 --data photos/ --out runs/photos
+    zoo train gan --by-class --data photos/ --size 32 --out runs/classes
     zoo train recipes/founding.toml --out runs/founding
     """
     from zoo.cli.recipes import recipe_from_options
+    from zoo.training.classes import with_classes
 
-    _run(recipe_from_options(what, given), out, track, as_json, quiet)
+    recipe = recipe_from_options(what, given)
+    _run(with_classes(recipe) if by_class else recipe, out, track, as_json, quiet)
 
 
 @click.command()
@@ -69,6 +75,7 @@ def train(what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bo
 @options.shape
 @options.size
 @options.training
+@options.by_class
 @click.option("--adapt", type=int, metavar="IMAGES", help="First let the autoencoder learn so many of your images.")
 @click.option(
     "--space",
@@ -97,6 +104,7 @@ def transfer(
     second_stage: int | None,
     out: Path | None,
     explain: bool,
+    by_class: bool,
     pairs: Path | None,
     track: tuple[str, ...],
     as_json: bool,
@@ -111,11 +119,13 @@ def transfer(
     zoo transfer spatial.photos4 --data photos/ --explain --pairs pairs.png
     """
     from zoo.cli.recipes import recipe_from_options
+    from zoo.training.classes import with_classes
     from zoo.training.run_dir import autoencoder_run_dir
     from zoo.training.spaces import in_chosen_space
 
     recipe = recipe_from_options("gan", given, source=source, strategy=strategy)
     recipe, reason = in_chosen_space(recipe, space, flip=flip, second_stage=second_stage)
+    recipe = with_classes(recipe) if by_class else recipe
     if reason and not (as_json or quiet):
         click.echo(reason, err=True)
     if explain and recipe.first_stage is not None:
