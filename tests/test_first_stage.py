@@ -407,6 +407,19 @@ def test_transfer_from_a_first_stage_by_command(photos: Path, tmp_path: Path) ->
     assert "pixels are better here" in str(refused.exception)
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--space", "pixels", "--flip"], "pixels are asked for"),
+        (["--space", "pixels", "--second-stage", "16"], "pixels are asked for"),
+        (["--flip", "--adapt", "16"], "a first stage stays as it is"),
+    ],
+)
+def test_options_of_codes_are_refused_where_they_would_do_nothing(options: list[str], why: str) -> None:
+    words = ["transfer", "dcgan.glyphs-sans32", "--data", "mnist5k", "--explain", *options]
+    assert why in str(CliRunner().invoke(command, words).exception)
+
+
 def test_a_recipe_with_a_first_stage_runs_again(photos: Path, tmp_path: Path) -> None:
     run = train(spatial(), photos, out=tmp_path / "ae", images=8, training={"batch": 8})
     run.release(tmp_path / "stage", license="MIT", name="spatial.stage")

@@ -87,21 +87,20 @@ def in_chosen_space(
     for_codes = flip or second_stage is not None
     if space == "auto" and (transfer.source == "autoencoder" or not is_auto(transfer.strategies)) and not for_codes:
         return recipe, ""
-    choice = SpaceChoice("codes", "as asked") if space == "codes" or for_codes else SpaceChoice("pixels", "as asked")
-    if space == "auto":
-        choice = choose_space(autoencoder_of(transfer.source), recipe.data)
-    if choice.space == "pixels":
-        if for_codes:
-            raise ConfigError(
-                f"--flip and --second-stage are for a GAN of codes, and pixels are better here: {choice.reason}",
-                "Leave them out, or say --space codes.",
-            )
-        return recipe, f"in pixels: {choice.reason}"
-    if recipe.autoencoder is not None:
+    if recipe.autoencoder is not None and space != "pixels":
         raise ConfigError(
             "--adapt trains the source on your images, and a first stage stays as it is",
             "Leave it out; or train it with zoo train autoencoder, and give that run as the source.",
         )
+    asked = space != "auto"
+    choice = SpaceChoice(space, "as asked") if asked else choose_space(autoencoder_of(transfer.source), recipe.data)
+    if choice.space == "pixels" and for_codes:
+        why = "pixels are asked for" if asked else f"pixels are better here: {choice.reason}"
+        raise ConfigError(
+            f"--flip and --second-stage are for a GAN of codes, and {why}", "Leave them out, or say --space codes."
+        )
+    if choice.space == "pixels":
+        return recipe, f"in pixels: {choice.reason}"
     first = FirstStageSection(transfer.source, flip)
     gan = recipe.gan or GanSection()
     generator = gan.generator or _NETWORK
