@@ -6,8 +6,10 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import torch
@@ -24,13 +26,13 @@ from zoo.encoding import codes as codes_module, store as store_module
 from zoo.encoding.codes import encode_images
 from zoo.encoding.first_stage import choose_size, for_images
 from zoo.encoding.store import encoded_sets
-from zoo.errors import CompositionError, ConfigError, IntegrityError, ReleaseError
+from zoo.errors import CompositionError, ConfigError, IntegrityError, ReleaseError, RemoteError, StorageError
 from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.resizing import resized
 from zoo.training.api import open_run, resume, train
 from zoo.training.recipe import recipe_from_plain
 from zoo.training.spaces import choose_space
-from zoo.types import DataSpec, PartSpec
+from zoo.types import DataSpec, Event, PartSpec
 
 SPATIAL = PartSpec("spatial", {"factor": 2, "width": 4})
 SMALL = PartSpec("r3gan", {"width": 4})
@@ -149,6 +151,31 @@ def test_encoding_goes_on_where_it_was_killed(images: ImageSet, monkeypatch: pyt
     resumed, _ = encode_images(images, stage, lambda event: seen.append(event.shown))
     assert seen == [48, 60]
     assert torch.equal(resumed.batch(torch.arange(60)), expected)
+
+
+def test_what_goes_wrong_while_images_are_read_is_not_called_a_full_disk(images: ImageSet) -> None:
+    def lose_the_network(_: Event) -> None:
+        raise RemoteError("the Hub is gone")
+
+    with pytest.raises(RemoteError, match="the Hub is gone"):
+        encode_images(images, for_images(spatial(), images.spec), lose_the_network)
+
+
+def test_a_cache_that_cannot_be_written_is_said(images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_CACHE", str(images.config.source))  # a file
+    with pytest.raises(StorageError, match="cannot write"):
+        encode_images(images, for_images(spatial(), images.spec))
+
+
+def test_encoding_waits_for_another_process_that_encodes_the_same_images(images: ImageSet) -> None:
+    stage = for_images(spatial(), images.spec)
+    encode_images(images, stage)
+    with ThreadPoolExecutor(1) as pool, filelock.FileLock(encoded_sets()[0].folder / "lock") as lock:
+        waiting = pool.submit(encode_images, images, stage)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=1)
+        lock.release()
+        assert len(waiting.result(timeout=60)[0]) == 60
 
 
 ENCODE = """

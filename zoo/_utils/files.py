@@ -120,18 +120,20 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 @contextlib.contextmanager
-def locked(path: Path, busy: ZooError, hint: str) -> Iterator[None]:
+def locked(path: Path, busy: ZooError | None, hint: str) -> Iterator[None]:
     """Hold the lock file `path` while the block runs; makes missing parent folders.
 
-    Raises `busy` if another process holds it, StorageError with `hint` if it cannot be written.
+    If another process holds it, raises `busy`, or waits if that is None. Raises StorageError with `hint` if it cannot
+    be written.
     """
     import filelock  # imports asyncio, which a listing does not need
 
     lock = filelock.FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=_LOCK_SECONDS)
+        lock.acquire(timeout=-1 if busy is None else _LOCK_SECONDS)
     except filelock.Timeout:
+        assert busy is not None, "what waits without end does not time out"
         raise busy from None
     except OSError as error:
         raise StorageError(f"cannot write {path.parent}: {error.strerror or error}", hint) from error

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo._utils.files import hash_file, read_regular, write_atomically
+from zoo._utils.files import hash_file, locked, read_regular, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo._utils.strict_json import parse_json
 from zoo._utils.tensors import pack
@@ -66,19 +66,10 @@ class CodeStore:
         rows_per_file = max(1, min(64, _FILE_BYTES // per_row // _CHUNK)) * _CHUNK
         self.facts = StoreFacts(images, first_stage, rows, tuple(shape), rows_per_file)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder while the block runs; waits for another process that encodes the same images."""
-        import filelock
-
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with filelock.FileLock(self.folder / _LOCK):
-                yield
-        except OSError as error:
-            raise StorageError(
-                f"cannot write {self.folder}: {error.strerror or error}", "Free some space, or set ZOO_CACHE."
-            ) from error
+    def locked(self) -> AbstractContextManager[None]:
+        """Holds the folder while the block runs; waits for another process that encodes the same images. Raises
+        StorageError if it cannot be written."""
+        return locked(self.folder / _LOCK, None, "Free some space, or set ZOO_CACHE.")
 
     def resume(self) -> int:
         """Keep the files that are finished and whole; returns the number of rows that they hold."""
