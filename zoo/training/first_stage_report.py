@@ -113,7 +113,7 @@ def report_on_first_stage(
 
 
 def _step(images: ImageSet, raw: Tensor, first_stage: FirstStage, section: GanSection, engine: EngineSection) -> float:
-    """Seconds an image of a GAN on these codes: of the fastest of a few steps after the first."""
+    """Seconds an image of a GAN on these codes: the mean of a few steps after the first."""
     stage = first_stage.scaled(fit_scaling(raw.numpy()))
     rows = torch.arange(len(raw))
     samples = replace(images, spec=stage.codes, pixels=raw, labels=None, train=rows, held_out=rows)
