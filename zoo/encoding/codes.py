@@ -20,7 +20,7 @@ from zoo.errors import ConfigError, DataError
 from zoo.networks.autoencoder import FirstStage
 from zoo.types import Event, Watcher
 
-__all__ = ["StreamedCodes", "encode_images"]
+__all__ = ["StreamedCodes", "encode_images", "samples_of"]
 
 _CHUNK = 64
 _IN_MEMORY = 2**29
@@ -73,6 +73,11 @@ def encode_images(
     raw = encoded.pixels[encoded.to_fit()]
     scaling = fit_scaling(raw.to(torch.float32).numpy())
     return replace(encoded, spec=replace(encoded.spec, scaling=scaling)), labelled.scaled(scaling)
+
+
+def samples_of(images: ImageSet, first_stage: FirstStage | None, watch: Watcher | None = None) -> ImageSet:
+    """What a model with that first stage learns: the images, or their codes in it. Raises like `encode_images`."""
+    return images if first_stage is None else encode_images(images, first_stage, watch)[0]
 
 
 class StreamedCodes:

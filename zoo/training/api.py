@@ -24,7 +24,7 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.data.pixels import to_uint8
 from zoo.data.streamed import batches_of
-from zoo.encoding.codes import encode_images
+from zoo.encoding.codes import samples_of
 from zoo.errors import ConfigError, IntegrityError, TransferError
 from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
@@ -71,7 +71,7 @@ from zoo.training.sources import (
 )
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
 from zoo.training.trainer import monitor_for, restore
-from zoo.training.watchers import trackers
+from zoo.training.watchers import joined, trackers
 from zoo.transfers.apply import TransferResult
 from zoo.transfers.plan import FurtherSource, TransferPlan
 from zoo.types import Event, Metric, RunFacts, TrainedBy, Watcher
@@ -100,7 +100,7 @@ class Run:
         """What the model learnt: the images, or their codes in its first stage."""
         model = self.gan or self.autoencoder
         assert model is not None, "a run trains an autoencoder or a GAN"
-        return _samples(self.images, model.first_stage)
+        return samples_of(self.images, model.first_stage)
 
     @functools.cached_property
     def further(self) -> dict[str, FurtherSource]:
@@ -236,7 +236,7 @@ def train(
         if recipe.pretrained:
             run_dir.keep(RECIPE, write_recipe(recipe))
         keep_sample(run_dir, samples, recipe)
-        return _go(trainer, recipe, run_dir, Learnt(image_set, samples), fresh=True)
+        return _go(trainer, recipe, run_dir, image_set, fresh=True)
 
 
 def resume(
@@ -335,38 +335,22 @@ def _go_on(recipe: Recipe, run_dir: RunDirectory, engine: Mapping[str, Any] | No
         run_dir.keep(RECIPE, write_recipe(recipe))
     if not run_dir.silent and read_sample(run_dir.folder, recipe) is None:
         keep_sample(run_dir, samples, recipe)
-    return _go(trainer, recipe, run_dir, Learnt(images, samples), fresh=False)
+    return _go(trainer, recipe, run_dir, images, fresh=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """A run's images, and the samples that its model learns: the same, or their codes."""
-
-    images: ImageSet
-    samples: ImageSet
-
-
-def _samples(
-    images: ImageSet, first_stage: FirstStage | None, engine: Engine | None = None, watch: Sequence[Watcher] = ()
-) -> ImageSet:
-    if first_stage is None:
-        return images
-
-    def tell(event: Event) -> None:
-        for watcher in watch:
-            watcher(event)
-
-    if engine is not None:
+def _samples(images: ImageSet, first_stage: FirstStage | None, engine: Engine, watch: Sequence[Watcher]) -> ImageSet:
+    """What a run learns. Its first stage is brought to the engine's device, where it also decodes."""
+    if first_stage is not None:
         first_stage.autoencoder.to(engine.device)
-    return encode_images(images, first_stage, tell)[0]
+    return samples_of(images, first_stage, joined(watch))
 
 
 def _go(
-    trainer: AutoencoderTrainer | GANTrainer, recipe: Recipe, run_dir: RunDirectory, learnt: Learnt, *, fresh: bool
+    trainer: AutoencoderTrainer | GANTrainer, recipe: Recipe, run_dir: RunDirectory, images: ImageSet, *, fresh: bool
 ) -> Run:
     """Train to the end, from the last checkpoint unless the run is a fresh one."""
-    training, images = trainer.training, learnt.images
-    batches = batches_of(learnt.samples, training.batch, trainer.streams["data"])
+    training = trainer.training
+    batches = batches_of(trainer.images, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:

@@ -16,7 +16,7 @@ from zoo.data.grids import grid, png_bytes
 from zoo.data.images import ImageSet
 from zoo.data.open import open_data
 from zoo.data.pixels import to_uint8
-from zoo.encoding.codes import encode_images
+from zoo.encoding.codes import samples_of
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.gan import GAN
@@ -30,6 +30,7 @@ from zoo.training.recipe_of import images_for, recipe_of_autoencoder
 from zoo.training.recipe_parts import migrated
 from zoo.training.rehearsal import check_names
 from zoo.training.run_dir import RunDirectory
+from zoo.training.watchers import joined
 from zoo.transfers.apply import TransferResult, explain, transfer
 from zoo.transfers.parse import is_auto
 from zoo.transfers.report import Report
@@ -116,7 +117,7 @@ def _images(
     if source is not None and source.first_stage is not None:
         return open_data(recipe.data, source.output), source.first_stage
     if recipe.first_stage is not None:
-        return named_first_stage(recipe.first_stage, recipe.data, _joined(watch))
+        return named_first_stage(recipe.first_stage, recipe.data, joined(watch))
     return open_data(recipe.data, source.data if source is not None else None), None
 
 
@@ -234,31 +235,21 @@ def _initial_gan(
     source: Autoencoder | GAN | None,
     watch: Sequence[Watcher],
 ) -> GAN | TransferResult:
-    samples = images if first_stage is None else encode_images(images, first_stage, _joined(watch))[0]
+    if source is None or recipe.transfer is None:
+        spec = images.spec if first_stage is None else first_stage.codes
+        return compose_gan(section, spec, None, recipe.seed, first_stage=first_stage)
+    samples = samples_of(images, first_stage, joined(watch))
     composed = None
     if not isinstance(source, GAN):
         composed = compose_gan(section, samples.spec, source, recipe.seed, first_stage=first_stage)
-        if source is None or recipe.transfer is None:
-            return composed
-    assert recipe.transfer is not None, "without a transfer there is no source"
 
     def tell(text: str) -> None:
-        _joined(watch)(Event("note", 0, section.training.images, {"text": text}))
+        joined(watch)(Event("note", 0, section.training.images, {"text": text}))
 
     further = further_sources(recipe.transfer, samples.spec, recipe.seed)
     return transfer(
         source, composed, recipe.transfer.strategies, further=further, data=samples, seed=recipe.seed, tell=tell
     )
-
-
-def _joined(watch: Sequence[Watcher]) -> Watcher:
-    """One watcher that tells all of them."""
-
-    def tell(event: Event) -> None:
-        for watcher in watch:
-            watcher(event)
-
-    return tell
 
 
 def _generate(recipe: Recipe, run: Run, out: Path) -> Path | None:

@@ -16,7 +16,7 @@ from zoo.data.batches import Batches
 from zoo.data.config import DataConfig
 from zoo.data.images import ImageSet
 from zoo.data.open import open_data
-from zoo.encoding.codes import encode_images
+from zoo.encoding.codes import samples_of
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.compose import build_autoencoder, build_gan
@@ -211,7 +211,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     section = ParentSection(str(run_dir.folder.resolve()), shown, digest, dict(settings))
     recipe = with_plugins(replace(recipe, data=images.pinned_config(), parent=section))
     first_stage = first_stage_of(recipe, run_dir.folder)
-    samples = images if first_stage is None else encode_images(images, first_stage)[0]
+    samples = samples_of(images, first_stage)
     trainer = rebuild(recipe, samples, first_stage)
     batches = Batches(samples.train, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)

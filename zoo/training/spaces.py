@@ -92,10 +92,12 @@ def in_chosen_space(
             "--adapt trains the source on your images, and a first stage stays as it is",
             "Leave it out; or train it with zoo train autoencoder, and give that run as the source.",
         )
-    asked = space != "auto"
-    choice = SpaceChoice(space, "as asked") if asked else choose_space(autoencoder_of(transfer.source), recipe.data)
+    if space == "auto":
+        choice = choose_space(autoencoder_of(transfer.source), recipe.data)
+    else:
+        choice = SpaceChoice(space, "as asked")
     if choice.space == "pixels" and for_codes:
-        why = "pixels are asked for" if asked else f"pixels are better here: {choice.reason}"
+        why = "pixels are asked for" if space == "pixels" else f"pixels are better here: {choice.reason}"
         raise ConfigError(
             f"--flip and --second-stage are for a GAN of codes, and {why}", "Leave them out, or say --space codes."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from zoo._utils.files import write_atomically
 from zoo.errors import UnknownName, ZooError, near
 from zoo.types import Event, RunFacts, Watcher
 
-__all__ = ["Cost", "CostWatch", "read_costs", "read_spent", "trackers"]
+__all__ = ["Cost", "CostWatch", "joined", "read_costs", "read_spent", "trackers"]
 
 _FILE = "cost.json"
 _NOT_TRAINING = frozenset({"metrics", "checkpoint", "start"})
@@ -81,6 +81,16 @@ def read_spent(folder: Path) -> tuple[int, Cost]:
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / _FILE
     return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def joined(watchers: Sequence[Watcher]) -> Watcher:
+    """One watcher that tells all of them."""
+
+    def tell(event: Event) -> None:
+        for watcher in watchers:
+            watcher(event)
+
+    return tell
 
 
 def trackers(names: Iterable[str], run: RunFacts, report: Watcher) -> tuple[Watcher, ...]:
