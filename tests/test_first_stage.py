@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
@@ -30,6 +31,7 @@ from zoo.errors import CompositionError, ConfigError, IntegrityError, ReleaseErr
 from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.resizing import resized
 from zoo.training.api import open_run, resume, train
+from zoo.training.pipeline import explain_recipe
 from zoo.training.recipe import recipe_from_plain
 from zoo.training.spaces import choose_space
 from zoo.types import DataSpec, Event, PartSpec
@@ -454,6 +456,28 @@ def test_a_recipe_with_a_first_stage_runs_again(photos: Path, tmp_path: Path) ->
     first = train_gan(zoo.first_stage("spatial.stage", photos), photos, tmp_path / "run")
     again = zoo.run_recipe(zoo.read_recipe(tmp_path / "run" / "recipe.toml"), tmp_path / "again")
     assert torch.equal(again.gan.gan.sample(2), first.gan.sample(2))
+
+
+def test_explaining_a_recipe_of_codes_says_what_running_it_does(photos: Path, tmp_path: Path) -> None:
+    run = train(spatial(), photos, out=tmp_path / "ae", images=8, training={"batch": 8})
+    run.release(tmp_path / "stage", license="MIT", name="spatial.stage")
+    part = {"component": "r3gan", "config": {"width": 4}}
+    plain: dict[str, Any] = {
+        "data": {"source": str(photos)},
+        "first_stage": {"source": str(tmp_path / "stage")},
+        "autoencoder": {"encoder": part, "decoder": part, "code_shape": 5, "training": {"images": 8, "batch": 8}},
+        "gan": {"training": {"images": 8, "batch": 8}},
+        "transfer": {"strategy": "decoder-init+encoder-init+gaussian-prior"},
+    }
+    both = zoo.run_recipe(recipe_from_plain(plain, "test"), tmp_path / "both")
+    assert explain_recipe(recipe_from_plain(plain, "test")).plain() == both.gan.report
+
+    source = both.autoencoder.folder
+    plain |= {"transfer": {"source": str(source), "strategy": "auto"}, "first_stage": None, "autoencoder": None}
+    explained = explain_recipe(recipe_from_plain(plain, "test"))
+    moved = zoo.transfer(open_run(source).autoencoder, data=str(photos), strategy="auto")
+    assert explained.notes == moved.report.notes
+    assert explained.plain() == moved.report.plain()
 
 
 def test_gans_of_other_codes_are_refused(photos: Path, tmp_path: Path) -> None:

@@ -25,7 +25,14 @@ from zoo.training.api import Run, resume, train
 from zoo.training.open_sources import further_sources
 from zoo.training.recipe import AdversarialTraining, GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, format_changes
-from zoo.training.recipe_models import compose_autoencoder, compose_gan, named_first_stage, named_source, pretrained
+from zoo.training.recipe_models import (
+    compose_autoencoder,
+    compose_gan,
+    named_first_stage,
+    named_source,
+    open_first_stage,
+    pretrained,
+)
 from zoo.training.recipe_of import images_for, recipe_of_autoencoder
 from zoo.training.recipe_parts import migrated
 from zoo.training.rehearsal import check_names
@@ -34,7 +41,7 @@ from zoo.training.watchers import joined
 from zoo.transfers.apply import TransferResult, explain, transfer
 from zoo.transfers.parse import is_auto
 from zoo.transfers.report import Report
-from zoo.types import Event, Watcher
+from zoo.types import DataSpec, Event, Watcher
 
 __all__ = ["Outcome", "Verdict", "explain_recipe", "run_recipe"]
 
@@ -122,37 +129,57 @@ def _images(
 
 
 def explain_recipe(recipe: Recipe) -> Report:
-    """What a recipe's transfer would move, from structure alone. Raises ConfigError when it has none."""
+    """What a recipe's transfer would move, from structure alone; with `auto` from the source's values on the images
+    too, which are encoded if the source is an autoencoder of codes. Raises ConfigError when it has no transfer."""
     require_again(recipe)
     recipe = migrated(recipe)
     if recipe.transfer is None or recipe.gan is None:
         raise ConfigError("the recipe transfers nothing", "Give it a [transfer] table.")
     check_names(recipe)
-    images = None
     first = _first(recipe) if recipe.transfer.source == "autoencoder" else None
-    if first is not None and first.autoencoder is not None:
-        source: Autoencoder | GAN = pretrained(first.autoencoder) or compose_autoencoder(
-            first.autoencoder, open_data(first.data).spec, first.seed, "meta"
-        )
-    else:
-        source = named_source(recipe.transfer)
-        images = open_data(recipe.data, source.data) if is_auto(recipe.transfer.strategies) else None
-    return _explain(recipe, source, images)
+    if first is not None:
+        return _explain(recipe, _untrained(first), None)
+    source = named_source(recipe.transfer)
+    if not is_auto(recipe.transfer.strategies):
+        return _explain(recipe, source, None)
+    images, first_stage = _images(recipe, source, ())
+    report = _explain(recipe, source, samples_of(images, first_stage))
+    return replace(report, notes=(*report.notes, *images.notes))
 
 
-def _explain(recipe: Recipe, source: Autoencoder | GAN, images: ImageSet | None) -> Report:
+def _untrained(own: Recipe) -> Autoencoder:
+    """The autoencoder that `own` trains: that of a release, or one on the meta device."""
+    assert own.autoencoder is not None
+    known = pretrained(own.autoencoder)
+    if known is not None:
+        return known
+    first_stage = None if own.first_stage is None else open_first_stage(own.first_stage, own.data)[1]
+    spec = open_data(own.data).spec if first_stage is None else first_stage.codes
+    return compose_autoencoder(own.autoencoder, spec, own.seed, "meta", first_stage)
+
+
+def _explain(recipe: Recipe, source: Autoencoder | GAN, samples: ImageSet | None) -> Report:
     assert recipe.gan is not None
     assert recipe.transfer is not None
-    data = source.data
-    if source.first_stage is None and recipe.data.shape is not None:
-        data = replace(data, shape=recipe.data.shape)
+    data, first_stage = _learnt(recipe, source)
     composed = None
     if isinstance(source, Autoencoder):
-        composed = compose_gan(recipe.gan, data, source, recipe.seed, "meta", source.first_stage)
+        composed = compose_gan(recipe.gan, data, source, recipe.seed, "meta", first_stage)
     origin = source.origin.name if source.origin else ""
     further = further_sources(recipe.transfer, data, recipe.seed, "meta")
-    report = explain(source, composed, recipe.transfer.strategies, origin, further=further, data=images)
-    return report if images is None else replace(report, notes=(*report.notes, *images.notes))
+    return explain(source, composed, recipe.transfer.strategies, origin, further=further, data=samples)
+
+
+def _learnt(recipe: Recipe, source: Autoencoder | GAN) -> tuple[DataSpec, FirstStage | None]:
+    """What the GAN of a transfer learns, and the first stage of these codes, if they are some; nothing is encoded."""
+    if isinstance(source, GAN) and source.first_stage is not None:
+        return source.first_stage.autoencoder.data, None
+    if source.first_stage is None and recipe.first_stage is not None:
+        first_stage = open_first_stage(recipe.first_stage, recipe.data)[1]
+        return first_stage.codes, first_stage
+    if source.first_stage is None and recipe.data.shape is not None:
+        return replace(source.data, shape=recipe.data.shape), None
+    return source.data, source.first_stage
 
 
 def _first(recipe: Recipe) -> Recipe | None:
@@ -206,12 +233,8 @@ def _is_resumable(run_dir: RunDirectory, wanted: Recipe) -> bool:
     """Whether a run of the recipe `wanted` lies there. Raises ConfigError for one of another recipe."""
     if not any(run_dir.checkpoints.glob("[0-9]*")):
         return False
-    movable = {
-        "threads",
-        "engine.device",
-        "engine.accumulate",
-        "engine.when_full",
-    }  # a run may be resumed on another device
+    # a run may be resumed on another device
+    movable = {"threads", "engine.device", "engine.accumulate", "engine.when_full"}
     changed = [change for change in changes(migrated(run_dir.recipe()), wanted) if change.key not in movable]
     if changed:
         raise ConfigError(
