@@ -191,7 +191,7 @@ def _release(name: str, as_json: bool) -> None:
 def _first_stage(manifest: Any) -> str:
     entry = manifest.first_stage
     name = f"{entry.source.name} {entry.source.version}" if entry.source else "an autoencoder without a release"
-    where = "contained" if entry.parts else "pinned"
+    where = "contained" if entry.pinned is None else "pinned"
     return f"{name} ({entry.license or 'own'}), {where}: {show.shape(manifest.data.shape)} values an image"
 
 

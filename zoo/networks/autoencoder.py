@@ -64,7 +64,6 @@ class Autoencoder(OfImages, nn.Module):
         decoder: Generator,
         specs: Mapping[str, PartSpec],
         origin: Origin | None = None,
-        first_stage: FirstStage | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -74,7 +73,6 @@ class Autoencoder(OfImages, nn.Module):
         self.origin = origin
         self.trained_by: TrainedBy | None = None
         self.license = ""
-        self.first_stage = first_stage
 
     @property
     def data(self) -> DataSpec:

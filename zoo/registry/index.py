@@ -257,8 +257,8 @@ def get(name: str, *, refresh: bool = False) -> PulledRelease:
     """
     release = _get(name, refresh=refresh)
     first_stage = release.manifest.first_stage
-    if first_stage is not None and not first_stage.parts and first_stage.source is not None:
-        folder, manifest = open_first_stage(first_stage.source, f"the first stage of {release.manifest.name}")
+    if first_stage is not None and first_stage.pinned is not None:
+        folder, manifest = open_first_stage(first_stage.pinned, f"the first stage of {release.manifest.name}")
         verify_files(folder, manifest)
     return release
 

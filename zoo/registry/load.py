@@ -28,7 +28,7 @@ from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry.index import open_first_stage, open_release
 from zoo.registry.parts import current_specs, naming_versions, tell_versions
 from zoo.release.folder import read_manifest_bytes, read_part, read_pinned
-from zoo.release.manifest import AUTOENCODER, GAN, FirstStageEntry, Manifest, PartEntry
+from zoo.release.manifest import AUTOENCODER, GAN, Manifest, PartEntry
 from zoo.release.names import pin_of
 from zoo.release.snapshots import repository_of
 from zoo.types import DataSpec, Origin, PartSpec
@@ -139,7 +139,8 @@ def _first_stage(folder: Path, manifest: Manifest, hashes: HashCache) -> FirstSt
     sizes = (entry.data, manifest.data.shape)
     autoencoder = _load(build_autoencoder, folder, owner, entry.parts, sizes, hashes)
     if autoencoder is None:
-        autoencoder = _pinned_first_stage(entry, owner)
+        assert entry.pinned is not None, "a manifest has the parts or the source of a first stage"
+        autoencoder = _pinned_first_stage(entry.pinned, entry.data, owner)
     else:
         autoencoder.origin, autoencoder.license = entry.source, entry.license
     stage = FirstStage(autoencoder, entry.images, manifest.data.scaling)
@@ -148,14 +149,12 @@ def _first_stage(folder: Path, manifest: Manifest, hashes: HashCache) -> FirstSt
     return stage
 
 
-def _pinned_first_stage(entry: FirstStageEntry, owner: str) -> Autoencoder:
-    origin = entry.source
-    assert origin is not None, "a manifest has the parts or the source of a first stage"
+def _pinned_first_stage(origin: Origin, images: DataSpec, owner: str) -> Autoencoder:
     folder, manifest = open_first_stage(origin, owner)
     loaded = load_folder(folder, manifest).autoencoder
     if loaded is None:
         raise IntegrityError(f"{owner}, {origin.name}, holds no autoencoder")
-    return resized(loaded, entry.data.shape[1], entry.data.shape[2])
+    return resized(loaded, images.shape[1], images.shape[2])
 
 
 def _origin(folder: Path, manifest: Manifest) -> Origin:

@@ -216,6 +216,11 @@ class FirstStageEntry:
                 "first_stage has neither parts nor a source", "Nothing would say what decodes the codes."
             )
 
+    @property
+    def pinned(self) -> Origin | None:
+        """The release that has its networks; None if they are contained."""
+        return None if self.parts else self.source
+
 
 @dataclass(frozen=True, slots=True)
 class RecipeEntry:

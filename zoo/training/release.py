@@ -66,8 +66,8 @@ def write_pair(
     for model in (trained.autoencoder, trained.gan):
         parts |= pack_parts(model, files) if model is not None else {}
     first_stage = pack_first_stage(_model(trained).first_stage, files)
-    if first_stage is not None and not first_stage.parts and first_stage.source is not None:
-        open_first_stage(first_stage.source, "the first stage")  # others could not decode the codes without it
+    if first_stage is not None and first_stage.pinned is not None:
+        open_first_stage(first_stage.pinned, "the first stage")  # others could not decode the codes without it
     files[VECTORS] = pack(_vectors(trained), {})
     files["recipe.toml"] = write_recipe(trained.recipe.public())
     picture = _picture(trained)
