@@ -16,7 +16,7 @@ from zoo.networks.resizing import resized
 from zoo.registry.load import load
 from zoo.types import DataSpec, Watcher
 
-__all__ = ["choose_size", "first_stage", "for_images"]
+__all__ = ["choose_size", "first_stage", "for_images", "image_shape"]
 
 _LARGEST_SIDE = 256
 
@@ -45,7 +45,7 @@ def first_stage(
     if isinstance(data, ImageSet):
         return encode_images(data, for_images(autoencoder, data.spec, flip=flip), watch)[1]
     config = DataConfig(str(data))
-    height, width = _sides(size) if size is not None else (choose_size(autoencoder, config),) * 2
+    height, width = _sides(size) if size is not None else image_shape(autoencoder, config)[1:]
     channels = 1 if grey else autoencoder.data.shape[0]
     spec = replace(autoencoder.data, shape=(channels, height, width))
     images = open_data(config, like=spec)
@@ -58,6 +58,15 @@ def for_images(autoencoder: Autoencoder, images: DataSpec, *, flip: bool = False
     if len(autoencoder.code_shape) != 3 or not images.is_image:
         return FirstStage(autoencoder, images)  # which says why not
     return FirstStage(resized(autoencoder, images.shape[1], images.shape[2]), images, flip=flip)
+
+
+def image_shape(autoencoder: Autoencoder, config: DataConfig) -> tuple[int, ...]:
+    """(C, H, W) of the source's images for the autoencoder: the config's own shape, or else the autoencoder's channels
+    and the largest square that suits nearly all images. Raises like `choose_size`."""
+    if config.shape is not None:
+        return config.shape
+    side = choose_size(autoencoder, config)
+    return (autoencoder.data.shape[0], side, side)
 
 
 def choose_size(autoencoder: Autoencoder, config: DataConfig) -> int:

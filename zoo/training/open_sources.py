@@ -29,7 +29,7 @@ def _source(name: str, section: FurtherSection, data: DataSpec, seed: int, devic
     else:
         assert section.source is not None, "a recipe that cannot be run again is refused before"
         source = autoencoder_of(section.source)
-    if section.sha256 not in (None, digest(source)):
+    if section.sha256 is not None and section.sha256 != digest(source):
         raise ConfigError(
             f"the further source {name!r} is not the one that this recipe began with",
             f"For another one, take sha256, structure and origin out of [transfer.further.{name}].",

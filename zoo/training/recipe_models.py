@@ -8,7 +8,7 @@ from zoo.data.config import DataConfig
 from zoo.data.images import ImageSet
 from zoo.data.open import open_data
 from zoo.encoding.codes import encode_images
-from zoo.encoding.first_stage import choose_size, for_images
+from zoo.encoding.first_stage import for_images, image_shape
 from zoo.errors import ConfigError, TransferError
 from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.compose import autoencoder, gan
@@ -86,14 +86,12 @@ def open_first_stage(section: FirstStageSection, data: DataConfig) -> tuple[Imag
     Raises ConfigError or TransferError."""
     assert section.source is not None, "a recipe that cannot be run again is refused before"
     autoencoder = autoencoder_of(section.source)
-    if section.sha256 not in (None, digest(autoencoder)):
+    if section.sha256 is not None and section.sha256 != digest(autoencoder):
         raise ConfigError(
             f"{section.source} is not the first stage that this recipe began with",
             "For another one, take sha256, structure, origin and scaling out of its [first_stage] table.",
         )
-    side = data.shape[1:] if data.shape is not None else (choose_size(autoencoder, data),) * 2
-    shape = (autoencoder.data.shape[0] if data.shape is None else data.shape[0], *side)
-    images = open_data(data, like=replace(autoencoder.data, shape=shape))
+    images = open_data(data, like=replace(autoencoder.data, shape=image_shape(autoencoder, data)))
     return images, for_images(autoencoder, images.spec, flip=section.flip).scaled(section.scaling)
 
 
@@ -125,7 +123,8 @@ def named_source(section: TransferSection) -> Autoencoder | GAN:
     from. Raises ConfigError or TransferError."""
     resolved = None if is_auto(section.strategies) else resolve_strategies(section.strategies)
     model = gan_of(section.source) if begins_with_gan(resolved) else autoencoder_of(section.source)
-    if section.sha256 not in (None, digest(autoencoder_of_source(model, resolved))):
+    autoencoder = autoencoder_of_source(model, resolved)
+    if section.sha256 is not None and section.sha256 != digest(autoencoder):
         raise ConfigError(
             f"{section.source} does not hold the autoencoder that this recipe began with",
             "For another one, take sha256, structure and origin out of its [transfer] table.",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from zoo.data.config import DataConfig
 from zoo.data.open import open_data
-from zoo.encoding.first_stage import choose_size, for_images
+from zoo.encoding.first_stage import for_images, image_shape
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
 from zoo.training.first_stage_report import error_over_variance
@@ -50,7 +50,7 @@ def choose_space(source: Autoencoder, data: DataConfig) -> SpaceChoice:
         return SpaceChoice("pixels", f"a code of shape {list(code)} is no smaller picture of the image")
     if source.first_stage is not None:
         return SpaceChoice("pixels", "the source is an autoencoder of codes already")
-    shape = data.shape or image_shape(source, data)
+    shape = image_shape(source, data)
     if min(shape[1:]) <= _SMALL:
         return SpaceChoice("pixels", f"at {min(shape[1:])} px a GAN of pixels is cheap, and a first stage loses detail")
     images = open_data(replace(data, limit=_MEASURED, shape=shape, sha256=None), like=replace(source.data, shape=shape))
@@ -65,12 +65,6 @@ def choose_space(source: Autoencoder, data: DataConfig) -> SpaceChoice:
         f"the first stage loses {lost:.1%} of these images' variance at {size}, and leaves "
         f"{stage.codes.size:,} of {stage.images.size:,} values an image",
     )
-
-
-def image_shape(source: Autoencoder, data: DataConfig) -> tuple[int, ...]:
-    """(C, H, W) of images for a first stage: its channels, and the largest square that suits nearly all images."""
-    side = choose_size(source, data)
-    return (source.data.shape[0], side, side)
 
 
 def in_chosen_space(
