@@ -6,7 +6,6 @@ import functools
 import hashlib
 import json
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import torch
@@ -86,21 +85,20 @@ class StreamedCodes:
     def __init__(self, store: CodeStore, rows: Tensor) -> None:
         self.store = store
         self.rows = rows
-        self._ahead: dict[bytes, Future[Tensor]] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         """Those rows, float16. Raises IntegrityError if they cannot be read."""
-        waiting = self._ahead.pop(_name(rows), None)
-        return self._read(rows) if waiting is None else waiting.result()
+        wanted = self.rows[rows.cpu()]
+        out = torch.empty((len(wanted), *self.store.facts.shape), dtype=torch.float16)
+        for i, row in enumerate(wanted.tolist()):
+            out[i] = self.store.read(row, row + 1)[0]
+        return out
 
     def prefetch(self, rows: Tensor) -> None:
-        """Begin to read those rows: they will be indexed soon, once."""
-        self._ahead[_name(rows)] = self._pool.submit(self._read, rows)
-        while len(self._ahead) > 8:
-            self._ahead.pop(next(iter(self._ahead)))
+        """Nothing: reading a code takes no time worth hiding."""
 
     def take(self, rows: Tensor) -> StreamedCodes:
         """Those rows alone, in that order."""
@@ -118,23 +116,12 @@ class StreamedCodes:
         digest.update(self.rows.numpy().tobytes())
         return digest.hexdigest()
 
-    @functools.cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, thread_name_prefix="zoo-codes")
-
-    def _read(self, rows: Tensor) -> Tensor:
-        wanted = self.rows[rows.cpu()]
-        out = torch.empty((len(wanted), *self.store.facts.shape), dtype=torch.float16)
-        for i, row in enumerate(wanted.tolist()):
-            out[i] = self.store.read(row, row + 1)[0]
-        return out
-
 
 def _fill(store: CodeStore, images: ImageSet, first_stage: FirstStage, rows: Tensor, watch: Watcher | None) -> None:
     """Encode the rows that the store lacks; from `len(images)` on they are mirrored."""
     done = store.resume()
     start, first = time.monotonic(), done
-    plain = first_stage.scaled(None) if first_stage.scaling is not None else first_stage
+    plain = first_stage.scaled(None)
 
     def tell(at: int) -> None:
         seconds = time.monotonic() - start
@@ -180,7 +167,3 @@ def _key(images: ImageSet, first_stage: FirstStage) -> str:
         "format": 1,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _name(rows: Tensor) -> bytes:
-    return rows.cpu().numpy().tobytes()

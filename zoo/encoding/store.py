@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo._utils.files import hash_file, locked, read_regular, write_atomically
+from zoo._utils.files import hash_file, locked, read_regular, sha256_of, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo._utils.strict_json import parse_json
 from zoo._utils.tensors import pack
@@ -86,12 +86,8 @@ class CodeStore:
     def append(self, codes: Tensor) -> None:
         """Write the next file. Raises StorageError."""
         data = pack({"codes": codes.to(torch.float16)}, {})
-        path = self._path(len(self.facts.files))
-        write_atomically(path, data)
-        digest = _digest(path)
-        if digest is None:
-            raise StorageError(f"{path} cannot be read again", "Is another program removing it?")
-        self.facts = replace(self.facts, files=(*self.facts.files, digest))
+        write_atomically(self._path(len(self.facts.files)), data)
+        self.facts = replace(self.facts, files=(*self.facts.files, sha256_of(data)))
         write_atomically(self.folder / _FACTS, json.dumps(asdict(self.facts)).encode())
 
     def read(self, start: int, stop: int) -> Tensor:
