@@ -95,6 +95,7 @@ def test_the_same_weights_take_images_of_another_size() -> None:
     assert (large.data.shape, large.code_shape) == ((3, 32, 24), (3, 16, 12))
     assert states_equal(small, large)
     assert resized(small, 16, 16) is small
+    assert next(resized(spatial().to("meta"), 32, 24).parameters()).device.type == "meta"
     with pytest.raises(CompositionError, match="multiples of the first stage's factor 2"):
         resized(small, 31, 24)
     with pytest.raises(CompositionError, match="cannot take images of another size"):

@@ -201,10 +201,9 @@ def interpolate(
 def _autoencoder(name: str, device: str | None, size: int | None) -> Any:
     """The autoencoder of a release or run; one with codes (c, h, w) for images of that size."""
     from zoo.networks.resizing import resized
-    from zoo.training.devices import choose
 
     autoencoder = _part(options.open_model(name, device), "autoencoder", name)
-    return autoencoder if size is None else resized(autoencoder, size, size).to(choose(device or "auto"))
+    return autoencoder if size is None else resized(autoencoder, size, size)
 
 
 def _part(model: Any, part: str, name: str) -> Any:

@@ -13,9 +13,9 @@ __all__ = ["resized"]
 
 
 def resized(autoencoder: Autoencoder, height: int, width: int) -> Autoencoder:
-    """An autoencoder with codes (c, h, w) for images of `height` x `width` pixels, with the same weights and origin, in
-    eval mode; `autoencoder` itself if that is its size. Raises CompositionError if its codes have no place, if the size
-    is not a multiple of its factor, or if its weights are for images of one size."""
+    """An autoencoder with codes (c, h, w) for images of `height` x `width` pixels, with the same weights and origin, on
+    the same device, in eval mode; `autoencoder` itself if that is its size. Raises CompositionError if its codes have
+    no place, if the size is not a multiple of its factor, or if its weights are for images of one size."""
     data, code = autoencoder.data, autoencoder.code_shape
     if len(code) != 3 or not data.is_image:
         raise CompositionError(
@@ -32,9 +32,10 @@ def resized(autoencoder: Autoencoder, height: int, width: int) -> Autoencoder:
     if shape == data.shape:
         return autoencoder
     code = (code[0], height // factors[0], width // factors[1])
+    device = next(autoencoder.parameters()).device
     try:
         with values_follow():
-            model = build_autoencoder(autoencoder.specs, replace(data, shape=shape), code)
+            model = build_autoencoder(autoencoder.specs, replace(data, shape=shape), code, device=str(device))
         model.load_state_dict(autoencoder.state_dict(), strict=True)
     except (ZooError, RuntimeError) as error:
         raise CompositionError(
