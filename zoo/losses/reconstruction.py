@@ -55,7 +55,7 @@ class MeanSquaredError:
             noisy = x + std * normal_like(x, rng)
         code = autoencoder.posterior(noisy).mean
         error = (x - autoencoder.decoder(code)).square().mean()
-        total = error + self.code_penalty * 0.5 * code.flatten(1).square().sum(1).mean() if self.code_penalty else error
+        total = error + self.code_penalty * 0.5 * _squared_norm(code) if self.code_penalty else error
         return Losses(total, {"mse": error.detach()})
 
 
@@ -125,14 +125,14 @@ class Regularised:
         with torch.autocast(x.device.type, enabled=False) if twice else nullcontext():
             reconstruction = autoencoder.decoder(code.to(x) if twice else code)
         error = (x - reconstruction).square().mean()
-        total = error + self.config.code_penalty * 0.5 * code.flatten(1).square().sum(1).mean()
+        total = error + self.config.code_penalty * 0.5 * _squared_norm(code)
         if self.config.decoder == "l2":
             norms = [weight.square().sum() for weight in autoencoder.decoder.parameters()]
             total = total + self.config.decoder_weight * torch.stack(norms).sum()
         elif self.config.decoder == "gradient":
             direction = normal_like(reconstruction, rng)
             (gradient,) = torch.autograd.grad((reconstruction * direction).sum(), code, create_graph=True)
-            total = total + self.config.decoder_weight * 0.5 * gradient.flatten(1).square().sum(1).mean()
+            total = total + self.config.decoder_weight * 0.5 * _squared_norm(gradient)
         return Losses(total, {"mse": error.detach()})
 
 
@@ -161,11 +161,7 @@ class Perceptual(nn.Module):
         with torch.no_grad():
             target = self.encoder.features(x).stages
         distance = feature_distance(target, self.encoder.features(reconstruction).stages)
-        total = (
-            distance
-            + self.config.pixels * error
-            + self.config.code_penalty * 0.5 * code.flatten(1).square().sum(1).mean()
-        )
+        total = distance + self.config.pixels * error + self.config.code_penalty * 0.5 * _squared_norm(code)
         return Losses(total, {"mse": error.detach(), "features": distance.detach()})
 
 
@@ -205,3 +201,8 @@ def squared_mmd(a: Tensor, b: Tensor, scales: Sequence[float]) -> Tensor:
     off_diagonal = 1 - torch.eye(n, dtype=a.dtype, device=a.device)
     within = ((kernel(a, a) + kernel(b, b)) * off_diagonal).sum() / (n * (n - 1))
     return within - 2 * kernel(a, b).mean()
+
+
+def _squared_norm(x: Tensor) -> Tensor:
+    """The squared L2 norm of each x (N, ...), averaged over the batch; a scalar."""
+    return x.flatten(1).square().sum(1).mean()
