@@ -24,7 +24,7 @@ from zoo.data.grids import captioned_grid, grid, png_bytes
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.data.pixels import to_uint8
-from zoo.encoding.codes import encode_images
+from zoo.encoding.codes import samples_of
 from zoo.metrics.evaluate import reference
 from zoo.networks.autoencoder import FirstStage
 from zoo.networks.gan import GAN
@@ -84,7 +84,7 @@ def trained(given: Any, images: ImageSet, stage: FirstStage | None, judge: Any, 
     where: dict[str, Any] = {"data": images.spec} if stage is None else {"first_stage": stage}
     gan = zoo.gan(part, part, code_shape=given.code, seed=seed, **where)
     training = from_plain(AdversarialTraining, {"images": 10_000_000, **given.training}, "--training")
-    samples = images if stage is None else encode_images(images, stage)[0]
+    samples = samples_of(images, stage)
     trainer = GANTrainer(TransferPlan(gan), samples, training, seed)
     batches = Batches(samples.train, training.batch, trainer.streams["data"])
     points = sorted({*given.at, given.minutes})
