@@ -98,7 +98,7 @@ class StreamedCodes:
         return out
 
     def prefetch(self, rows: Tensor) -> None:
-        """Nothing: reading a code takes no time worth hiding."""
+        """Nothing is read ahead: a code takes about 0.1 ms."""
 
     def take(self, rows: Tensor) -> StreamedCodes:
         """Those rows alone, in that order."""
