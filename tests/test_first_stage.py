@@ -405,6 +405,8 @@ def test_transfer_from_a_first_stage_by_command(photos: Path, tmp_path: Path) ->
         command, ["transfer", "dcgan.glyphs-sans32", "--data", "mnist5k", "--flip", "--explain"]
     )
     assert "pixels are better here" in str(refused.exception)
+    refused = CliRunner().invoke(command, [*second, "--space", "pixels", "--out", str(tmp_path / "no")])
+    assert "pixels were asked for" in str(refused.exception)
 
 
 def test_a_recipe_with_a_first_stage_runs_again(photos: Path, tmp_path: Path) -> None:

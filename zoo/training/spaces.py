@@ -87,13 +87,15 @@ def in_chosen_space(
     for_codes = flip or second_stage is not None
     if space == "auto" and (transfer.source == "autoencoder" or not is_auto(transfer.strategies)) and not for_codes:
         return recipe, ""
-    choice = SpaceChoice("codes", "as asked") if space == "codes" or for_codes else SpaceChoice("pixels", "as asked")
     if space == "auto":
         choice = choose_space(autoencoder_of(transfer.source), recipe.data)
+    else:
+        choice = SpaceChoice(space, "as asked")
     if choice.space == "pixels":
         if for_codes:
+            why = "pixels are better here" if space == "auto" else "pixels were asked for"
             raise ConfigError(
-                f"--flip and --second-stage are for a GAN of codes, and pixels are better here: {choice.reason}",
+                f"--flip and --second-stage are for a GAN of codes, and {why}: {choice.reason}",
                 "Leave them out, or say --space codes.",
             )
         return recipe, f"in pixels: {choice.reason}"
