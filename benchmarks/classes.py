@@ -29,11 +29,17 @@ from zoo.networks.gan import GAN
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.trainer import seeded_step
+from zoo.types import PartSpec
 
-ARMS = {
+ARMS: dict[str, Any] = {
     "scratch": "scratch",
     "scratch, embedding and projection": "scratch+class-embedding+class-projection",
     "transfer without classes": "decoder-init+encoder-init+gmm-prior",
+    "without classes, as many Gaussians": [
+        PartSpec("decoder-init"),
+        PartSpec("encoder-init"),
+        PartSpec("gmm-prior", {"components": 120}),
+    ],
     "prior": "decoder-init+encoder-init+class-prior",
     "prior and projection": "decoder-init+encoder-init+class-prior+class-projection",
     "embedding and projection": "decoder-init+encoder-init+gmm-prior+class-embedding+class-projection",

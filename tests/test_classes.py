@@ -89,7 +89,8 @@ def test_a_prior_of_each_class_gives_that_class_without_another_network(source: 
 
 def test_the_prior_of_a_class_is_the_mean_and_covariance_of_its_codes(source: Autoencoder, images: ImageSet) -> None:
     """With few images it is nearer to the pooled covariance."""
-    prior = transferred(source, images, "class-prior").gan.prior
+    part = [PartSpec("class-prior", {"components": 1, "pooled": 50.0})]
+    prior = transferred(source, images, part).gan.prior  # type: ignore[arg-type]
     labels = images.conditions(images.train)
     assert labels is not None
     codes = source.encode(images.batch(images.train)).double()

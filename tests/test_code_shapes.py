@@ -9,9 +9,9 @@ import pytest
 import torch
 from helpers import ARCHITECTURES
 from small_transfers import make_trainer, run
+from strategy_matrix import paired
 
 import zoo
-from zoo import plugins
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.data.values import unscaled
@@ -19,7 +19,7 @@ from zoo.errors import CompositionError, ConfigError, TransferError
 from zoo.types import DataSpec, PartSpec, as_code_shape
 
 CODE = (2, 2, 2)
-STRATEGIES = sorted(registered.component.name for registered in plugins.components("transfer"))
+STRATEGIES = paired()
 
 
 @pytest.fixture

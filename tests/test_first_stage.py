@@ -435,13 +435,15 @@ def test_transfer_from_a_first_stage_by_command(photos: Path, tmp_path: Path) ->
         command, ["transfer", "dcgan.glyphs-sans32", "--data", "mnist5k", "--flip", "--explain"]
     )
     assert "pixels are better here" in str(refused.exception)
+    refused = CliRunner().invoke(command, [*second, "--space", "pixels", "--out", str(tmp_path / "no")])
+    assert "pixels were asked for" in str(refused.exception)
 
 
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--space", "pixels", "--flip"], "pixels are asked for"),
-        (["--space", "pixels", "--second-stage", "16"], "pixels are asked for"),
+        (["--space", "pixels", "--flip"], "pixels were asked for"),
+        (["--space", "pixels", "--second-stage", "16"], "pixels were asked for"),
         (["--flip", "--adapt", "16"], "a first stage stays as it is"),
     ],
 )

@@ -27,10 +27,16 @@ from zoo.testing import (
     TransferCase,
     TransferContract,
 )
-from zoo.types import DataSpec
+from zoo.types import Condition, DataSpec
 
 GREY8, COLOUR16 = DataSpec((1, 8, 8)), DataSpec((3, 16, 16), low=0.0, high=1.0)
 GREY64, VECTOR = DataSpec((2, 64, 64)), DataSpec((7,), low=-0.3, high=2.1)
+
+CLASSES8 = DataSpec((1, 8, 8), condition=Condition(("coat", "hat")))
+NEEDS_DATA = {
+    f"transfer/{name}": CLASSES8 for name in ("class-prior", "class-embedding", "class-projection", "class-mixture")
+}
+"""What takes a class is tested with labels."""
 
 NORMS = ("none", "batch", "spectral", "group")
 
@@ -97,10 +103,13 @@ def offers(kind: str) -> list[plugins.RegisteredComponent]:
 
 
 class TestTransfers(TransferContract):
-    cases = tuple(TransferCase(registered.id) for registered in offers("transfer"))
+    cases = tuple(
+        TransferCase(registered.id, data=NEEDS_DATA.get(registered.id, GREY8)) for registered in offers("transfer")
+    )
 
 
 REQUIRED: dict[str, dict[str, Any]] = {
+    "transfer/class-mixture": {"classes": 2},
     "core/perceptual": {"encoder": {"component": "mlp", "config": {"widths": [16]}}},
     "spatial/vqgan": {"discriminator": {"component": "patch", "config": {"layers": 1, "width": 4}}},
 }
@@ -121,7 +130,7 @@ class TestBottlenecks(BottleneckContract):
 
 class TestPriors(PriorContract):
     cases = tuple(
-        PriorCase(registered.id, {}, code_shape)
+        PriorCase(registered.id, REQUIRED.get(registered.id, {}), code_shape, NEEDS_DATA.get(registered.id))
         for registered in offers("prior")
         for code_shape in ((1,), (6,), (2, 2, 3))
     )

@@ -91,7 +91,7 @@ def in_chosen_space(
     else:
         choice = SpaceChoice(space, "as asked")
     if choice.space == "pixels" and for_codes:
-        why = "pixels are asked for" if space == "pixels" else f"pixels are better here: {choice.reason}"
+        why = "pixels were asked for" if space == "pixels" else f"pixels are better here: {choice.reason}"
         raise ConfigError(
             f"--flip and --second-stage are for a GAN of codes, and {why}", "Leave them out, or say --space codes."
         )

@@ -59,11 +59,12 @@ class ClassMixtureConfig:
 class ClassPriorConfig:
     """A class of n images gets `components` Gaussians, or as many as it has `least` images for each. Each covariance
     counts as much as its images, the pooled covariance within the classes as much as `pooled` images. `ridge` is added
-    to the diagonal. At most `max_codes` codes are used, evenly spread; `seed` draws the initial means."""
+    to the diagonal. At most `max_codes` codes are used, evenly spread; `seed` draws the initial means. The defaults
+    gave the most right digits of ten settings that were tried."""
 
-    components: int = 1
-    least: int = 50
-    pooled: float = 50.0
+    components: int = 12
+    least: int = 30
+    pooled: float = 5.0
     ridge: float = 1e-4
     max_codes: int = 50_000
     seed: int = 0
