@@ -75,19 +75,19 @@ def measure_classes(gan: GAN, images: ImageSet, space: FeatureSpace, count: int,
     fake = features_of(gan.sample(k * each, seed, classes=asked), images.spec, space)
     real = features_of(images.batch(torch.arange(len(images))), images.spec, space)
     train, held_out = images.train, images.held_out
-    judge = train_classifier(real[train], labels[train], k)
+    of_real = [train_classifier(real[train], labels[train], k, s) for s in _SEEDS]
+    judge = of_real[0]
     rows = [
         _class_figures(name, number, (real, labels), (train, held_out), fake[asked == number], judge)
         for number, name in enumerate(condition.classes)
     ]
-    learnt = {"samples": (fake, asked), "real": (real[train], labels[train])}
-    learnt["both"] = (torch.cat([fake, real[train]]), torch.cat([asked, labels[train]]))
-    scores = {
-        name: tuple(accuracy(train_classifier(*data, k, s), real[held_out], labels[held_out]) for s in _SEEDS)
-        for name, data in learnt.items()
-    }
-    right, real_right = accuracy(judge, fake, asked), accuracy(judge, real[held_out], labels[held_out])
-    return ByClass(tuple(rows), right, real_right, scores["samples"], scores["real"], scores["both"])
+    both = torch.cat([fake, real[train]]), torch.cat([asked, labels[train]])
+    of_samples, of_both = ([train_classifier(*data, k, s) for s in _SEEDS] for data in ((fake, asked), both))
+    on_samples, on_real, on_both = (
+        tuple(accuracy(one, real[held_out], labels[held_out]) for one in classifiers)
+        for classifiers in (of_samples, of_real, of_both)
+    )
+    return ByClass(tuple(rows), accuracy(judge, fake, asked), on_real[0], on_samples, on_real, on_both)
 
 
 def _class_figures(
