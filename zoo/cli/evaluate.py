@@ -81,11 +81,14 @@ def evaluate(
     from zoo.data.config import DataConfig
     from zoo.data.open import open_data
     from zoo.errors import ConfigError
-    from zoo.metrics.evaluate import reference
+    from zoo.metrics.evaluate import Reference, feature_space
     from zoo.metrics.own import refuse_own_features
     from zoo.networks.pretrained import origins_of
+    from zoo.plugins import find_component
     from zoo.training.devices import choose
 
+    if by_class and (picture is not None or write is not None):
+        raise click.UsageError("--by-class prints figures alone: leave out --picture and --write")
     if (write is None) != (version is None):
         raise click.UsageError("--write and --version go together: a version is never published twice")
     model: Any = options.open_model(name, device)
@@ -93,13 +96,14 @@ def evaluate(
         raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
     config = DataConfig(data, labels=labels or "auto", condition=model.gan.condition if by_class else None)
     images = open_data(config, like=model.gan.output)
-    judge = reference(images, metric, split=split, device=choose(device or "auto"))
+    space = feature_space(metric, choose(device or "auto"))
     models = [one for one in (model.autoencoder, model.gan) if one is not None]
     nets = {role: net for one in models for role, net in one.parts.items()}
-    refuse_own_features(judge.space, nets, origins_of(*models), metric)
+    refuse_own_features(space, nets, origins_of(*models), metric)
     if by_class:
-        _by_class(model.gan, images, judge.space, count, seed, as_json)
+        _by_class(model.gan, images, space, count, seed, as_json)
         return
+    judge = Reference(images, space, find_component("metric", metric).id, split=split)
     samples = model.gan.sample(count, seed)
     figures = judge.measure(samples, seeds=(seed,), whole=True)
     if picture is not None:

@@ -21,7 +21,7 @@ from zoo.metrics.types import FeatureSpace
 from zoo.networks.utils import evaluating
 from zoo.types import DataSpec, Metric
 
-__all__ = ["SPLITS", "Reference", "evaluate", "features_of", "reference"]
+__all__ = ["SPLITS", "Reference", "evaluate", "feature_space", "features_of", "reference"]
 
 SPLITS = ("held-out", "train")
 
@@ -199,12 +199,19 @@ def reference(real: ImageSet, metric: str, *, split: str = "held-out", device: t
 
     Raises UnknownName for an unknown component, and like `Reference`.
     """
+    space = feature_space(metric, device)
+    return Reference(real, space, plugins.find_component("metric", metric).id, split=split)
+
+
+def feature_space(metric: str, device: torch.device | str = "cpu") -> FeatureSpace:
+    """The feature space of the metric component `metric` (id or short name), on `device`. Raises UnknownName for an
+    unknown one, PluginError for one that lacks something."""
     registered = plugins.find_component("metric", metric)
     space: FeatureSpace = plugins.build("metric", registered.id)
     plugins.require(registered, space, FeatureSpace)
     if isinstance(space, nn.Module):
         space.to(device)
-    return Reference(real, space, registered.id, split=split)
+    return space
 
 
 def evaluate(
