@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,7 +127,10 @@ def test_a_mixture_of_each_class_has_as_many_components_as_its_images_allow(
     torch.testing.assert_close(prior.weights.sum(1), torch.ones(3))
 
 
-@pytest.mark.parametrize("strategy", ["class-embedding", "class-projection", "class-embedding+class-projection"])
+WRAPPED = ["class-embedding", "class-projection", "class-embedding+class-projection", "class-normalisation"]
+
+
+@pytest.mark.parametrize("strategy", WRAPPED)
 def test_before_training_the_wrapped_networks_are_those_inside(
     source: Autoencoder, images: ImageSet, strategy: str
 ) -> None:
@@ -148,6 +152,97 @@ def test_a_generator_and_a_discriminator_that_take_a_class_learn_it(source: Auto
     after = (seen(gan.sample(96, classes=["up", "down", "up"] * 32)) == torch.tensor([0, 1, 0] * 32)).float().mean()
     assert before < 0.6
     assert after > 0.8
+
+
+@pytest.mark.parametrize("strategy", ["class-normalisation+class-projection", "class-embedding+class-auxiliary"])
+def test_other_ways_of_taking_a_class_learn_it_too(source: Autoencoder, images: ImageSet, strategy: str) -> None:
+    result = transferred(source, images, f"decoder-init+encoder-init+{strategy}")
+    trainer = make_trainer(result, images, images=9_600, generator_lr=0.005, discriminator_lr=0.005)
+    run(trainer, images, 400)
+    asked = torch.tensor([0, 1] * 48)
+    assert (seen(trainer.averaged_gan().sample(96, classes=asked)) == asked).float().mean() > 0.8
+
+
+def test_the_norms_of_a_generator_are_set_by_class_alone(images: ImageSet) -> None:
+    gan = zoo.gan(PartSpec("class-normalisation", {"generator": SMALL}), SMALL, data=images.spec, code_shape=8)
+    with torch.no_grad():
+        for embedding in gan.generator.embeddings:
+            for vector in (embedding.weight[1].chunk(2)[0], embedding.weight[2].chunk(2)[1]):
+                vector.normal_(std=0.1, generator=torch.Generator().manual_seed(0))
+    z = gan.draw(4)
+    plain = gan.generator.generator(z)
+    first, second, third = (gan.generate(z, torch.full((4,), number)) for number in range(3))
+    torch.testing.assert_close(first, plain.detach(), atol=1e-6, rtol=1e-5)
+    assert (first - second).abs().mean() > 0.05, "by its gain"
+    assert (first - third).abs().mean() > 0.05, "by its shift"
+    mixed = gan.generate(z, torch.cat([torch.zeros(2), torch.ones(2)]).long())
+    torch.testing.assert_close(mixed, torch.cat([first[:2], second[2:]]), atol=1e-5, rtol=1e-4)
+    assert not any(part._forward_hooks for part in gan.generator.modules()), "they are gone after a pass"
+    bare = PartSpec("dcgan", {"width": 8, "norm": "none"})
+    with pytest.raises(CompositionError, match="has no normalisation"):
+        zoo.gan(PartSpec("class-normalisation", {"generator": bare}), SMALL, data=images.spec, code_shape=8)
+
+
+def test_naming_classes_is_the_mean_of_both_cross_entropies(source: Autoencoder, images: ImageSet) -> None:
+    result = transferred(source, images, "class-embedding+class-auxiliary")
+    trainer = make_trainer(result, images, images=96)
+    by_d, for_g = (trainer.plan.losses[f"transfer/class-auxiliary/{side}"] for side in ("discriminator", "generator"))
+    rows = images.train[:8]
+    labels = images.conditions(rows)
+    assert labels is not None
+    gan, x = result.gan, images.batch(rows)
+    real, fake = (gan.discriminator.discriminate(sample) for sample in (x, x.flip(0)))
+    context = SimpleNamespace(real_output=real, fake_output=fake, condition=labels)
+    errors = [
+        torch.nn.functional.cross_entropy(by_d.head(output.stages[-1].flatten(2).mean(2)), labels)
+        for output in (real, fake)
+    ]
+    torch.testing.assert_close(by_d(context), sum(errors) / 2)
+    torch.testing.assert_close(for_g(context), errors[1])
+    assert list(for_g.parameters()) == []
+    with pytest.raises(CompositionError, match="this one has neither"):
+        transferred(source, images, "decoder-init+class-auxiliary")
+
+
+def test_truncation_moves_codes_to_the_mean_of_their_class(source: Autoencoder, images: ImageSet) -> None:
+    prior = [PartSpec("class-prior", {"components": 1})]
+    gan = transferred(source, images, prior).gan  # type: ignore[arg-type]
+    classes = torch.tensor([0, 1, 2, 1])
+    drawn, half, none = (gan.draw(4, 5, classes, truncation=t) for t in (1.0, 0.5, 0.0))
+    torch.testing.assert_close(none, gan.prior.means[classes, 0], atol=0.1, rtol=0.1)
+    torch.testing.assert_close(half, (drawn + none) / 2)
+    assert torch.equal(none[1], none[3])
+    assert torch.equal(drawn, gan.draw(4, 5, classes))
+    assert torch.equal(gan.sample(4, 5, classes=classes, truncation=0.5), gan.generate(half))
+    with pytest.raises(ConfigError, match="truncation 3 is not within 0 to 2"):
+        gan.sample(4, truncation=3)
+
+
+def test_balance_shows_every_class_equally_often(source: Autoencoder, images: ImageSet) -> None:
+    result = transferred(source, images, ALL)
+    labels = images.conditions(torch.arange(len(images)))
+    assert labels is not None
+    plain, balanced = (make_trainer(result, images, images=96, balance=balance) for balance in (False, True))
+    assert torch.equal(plain.rows, images.train)
+    counts = labels[balanced.rows].bincount()
+    assert counts.tolist() == [int(labels[images.train].bincount().max())] * 3
+    assert set(balanced.rows.tolist()) == set(images.train.tolist())
+    with pytest.raises(ConfigError, match="balance is for images with classes"):
+        make_trainer(zoo.transfer(source, strategy="scratch"), images.without_labels(), images=96, balance=True)
+
+
+def test_a_balanced_run_continues_to_the_bit(source: Autoencoder, images: ImageSet, tmp_path: Path) -> None:
+    def start(name: str, shown: int) -> Run:
+        training = {"batch": 8, "checkpoint_every": 32, "balance": True}
+        result = transferred(source, images, ALL)
+        return train(result, images, out=tmp_path / name, images=shown, training=training)
+
+    whole = start("whole", 64)
+    start("half", 32)
+    again = zoo.resume(tmp_path / "half", override={"images": 64}, out=tmp_path / "again")
+    assert whole.gan is not None
+    assert again.gan is not None
+    assert states_equal(whole.gan, again.gan)
 
 
 def test_attributes_are_taken_too(images: ImageSet) -> None:

@@ -32,6 +32,12 @@ _size = click.option(
     "-n", "count", type=click.IntRange(1, 1_000_000), help="How many: by default 64, with --class all 8 of each class."
 )
 @click.option("--class", "asked", metavar="NAME|all", help="Of which class; all draws a row of each.")
+@click.option(
+    "--truncation",
+    type=click.FloatRange(0, 2),
+    default=1.0,
+    help="Below 1: nearer to the mean, or to that of the class; less variety, fewer failures.",
+)
 @_picture
 @options.seed
 @options.device
@@ -41,6 +47,7 @@ def sample(
     name: str,
     count: int | None,
     asked: str | None,
+    truncation: float,
     out: Path,
     seed: int,
     device: str | None,
@@ -60,10 +67,12 @@ def sample(
         names = gan.condition.classes
         labels = [label for label in names for _ in range(each)]
         count = len(labels)
-        _write(gan.sample(count, seed, classes=labels), gan.output, out, columns=each, rows=names)
+        _write(
+            gan.sample(count, seed, classes=labels, truncation=truncation), gan.output, out, columns=each, rows=names
+        )
     else:
         count = count or 64
-        _write(gan.sample(count, seed, classes=asked), gan.output, out)
+        _write(gan.sample(count, seed, classes=asked, truncation=truncation), gan.output, out)
     _report(out, count, as_json, quiet)
     if out.suffix == ".png" and not (as_json or quiet) and pictures.shows():
         from PIL import Image

@@ -37,6 +37,7 @@ __all__ = ["release", "resume", "train", "transfer"]
 @options.size
 @options.training
 @options.by_class
+@options.balance
 @options.running
 def train(
     what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, by_class: bool, **given: Any
@@ -76,6 +77,7 @@ def train(
 @options.size
 @options.training
 @options.by_class
+@options.balance
 @click.option("--adapt", type=int, metavar="IMAGES", help="First let the autoencoder learn so many of your images.")
 @click.option(
     "--space",

@@ -350,7 +350,7 @@ def _go(
 ) -> Run:
     """Train to the end, from the last checkpoint unless the run is a fresh one."""
     training = trainer.training
-    batches = batches_of(trainer.images, training.batch, trainer.streams["data"])
+    batches = batches_of(trainer.images, trainer.rows, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zoo._utils import distributed
 from zoo._utils.seeds import stream
 from zoo.data.images import ImageSet
+from zoo.data.labels import balanced_rows
 from zoo.errors import ConfigError
 from zoo.losses.augmentation import Augmentation
 from zoo.losses.types import AuxiliaryLoss, Regulariser, Side, StepContext
@@ -74,6 +75,7 @@ class GANTrainer:
         self.gan = plan.gan
         self.training = training
         self.images = images.to(self.engine.device)
+        self.rows = balanced_rows(images) if training.balance else images.train
         self.objective = objective_of(plan, training)
         self.regulariser = regulariser_of(training, plan.gan.data)
         self.augmentation = Augmentation(

@@ -213,7 +213,7 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     first_stage = first_stage_of(recipe, run_dir.folder)
     samples = samples_of(images, first_stage)
     trainer = rebuild(recipe, samples, first_stage)
-    batches = Batches(samples.train, training.batch, trainer.streams["data"])
+    batches = Batches(trainer.rows, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
     try:
         if recipe.seed == parent.seed and recipe.data == parent.data:

@@ -106,7 +106,8 @@ class AdversarialTraining:
     inputs: none, or colour, translation and cutout joined by +. Each image gets each of them with
     `augment_probability`; `adaptive` raises it from 0, over `augment_images` at most, while the mean sign of D's logits
     on real images is above `augment_target` (ADA). `gradient_limit` clips a side's gradient to so many times the norm
-    that its Adam's second moment implies (0: never)."""
+    that its Adam's second moment implies (0: never). With `balance`, every class is shown about equally often, whatever
+    its share of the images."""
 
     objective: PartLike = "core/relativistic"
     regulariser: PartLike | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
@@ -123,6 +124,7 @@ class AdversarialTraining:
     gradient_limit: float = 3.0
     ema_half_life: int = 5_000
     ema_ramp: float = 0.05
+    balance: bool = False
     checkpoint_every: int = 25_000
     sample_every: int = 25_000
 
