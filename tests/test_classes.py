@@ -295,6 +295,12 @@ def test_a_release_keeps_its_classes_and_its_samples(release: Path) -> None:
     assert run.gan is not None
     assert gan.condition == run.gan.condition
     assert torch.equal(gan.sample(6, classes="down"), run.gan.sample(6, classes="down"))
+    card = (release / "README.md").read_text("utf-8")
+    assert 'pair.gan.sample(16, classes="up")' in card
+    assert "one of 3 classes: `up`, `down`, `full`." in card
+    with Image.open(release / "samples.png") as picture:
+        assert picture.height > 3 * 48, "a row of each class"
+        assert picture.width > 8 * 48
     longer = zoo.resume(release.parent / "run", override={"images": 96}, out=release.parent / "longer")
     assert longer.shown == 96
 

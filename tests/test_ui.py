@@ -15,13 +15,15 @@ from zoo_ui import space
 from zoo_ui.app import launch
 from zoo_ui.comparison import compare, runs_below, summary_of
 from zoo_ui.jobs import Jobs
-from zoo_ui.loaded_model import LoadedModel
+from zoo_ui.loaded_model import EACH, LoadedModel
 from zoo_ui.models import ModelCache
 
 import zoo
+from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError, IntegrityError
 from zoo.training.run_dir import autoencoder_run_dir
 from zoo.training.summary import summarise
+from zoo.types import Condition, DataSpec, PartSpec
 
 
 @pytest.fixture
@@ -36,8 +38,8 @@ def test_a_seed_gives_the_same_sheet_and_another_one_another(model: LoadedModel)
 
 def test_truncation_pulls_codes_to_the_mean_and_one_changes_nothing(model: LoadedModel) -> None:
     assert model.gan is not None
-    assert torch.equal(model.draw(32, 0, 1.0), model.gan.draw(32, 0))
-    spreads = [model.draw(256, 0, psi).std().item() for psi in (1.0, 0.5, 0.0)]
+    assert torch.equal(model.draw(32, 0, 1.0).codes, model.gan.draw(32, 0))
+    spreads = [model.draw(256, 0, psi).codes.std().item() for psi in (1.0, 0.5, 0.0)]
     assert spreads[0] > 1.9 * spreads[1] > spreads[2]
     assert spreads[2] < 0.2
 
@@ -76,6 +78,26 @@ def test_the_discriminators_word_is_its_mean_logit(model: LoadedModel, images_fi
     assert model.gan is not None
     assert words.startswith(f"{model.gan.score(torch.ones(1, 1, 8, 8)).item():+.2f}")
     assert picture.width > 300
+
+
+def test_a_gan_that_takes_classes_is_asked_for_them(images_file: Path) -> None:
+    data = DataSpec((1, 8, 8), condition=Condition(("coat", "hat")))
+    net = {"component": "dcgan", "config": {"width": 4}}
+    parts = PartSpec("class-embedding", {"generator": net}), PartSpec("class-projection", {"base": net})
+    gan = zoo.gan(*parts, data=data, code_shape=4)
+    torch.nn.init.normal_(gan.generator.embedding.weight)  # type: ignore[union-attr]
+    torch.nn.init.normal_(gan.discriminator.embedding.weight)  # type: ignore[union-attr]
+    model = LoadedModel("of classes", None, gan, str(images_file))
+    assert model.classes == ("coat", "hat")
+    hats = gan.sample(8, 3, classes="hat")
+    assert torch.equal(model.pictures(model.draw(8, 3, asked="hat")), to_uint8(hats, data))
+    assert model.sample(16, 0, asked=EACH).height > model.sample(16, 0, asked="hat").height
+    assert model.walk(0, 1, 4, asked="coat").tobytes() != model.walk(0, 1, 4, asked="hat").tobytes()
+    assert model.walk(0, 1, 4).size == model.walk(0, 1, 4, asked="hat").size
+    assert model.add(None, None, None, (0, 1, 2)).width > 100
+    words, _ = model.discriminate(Image.new("RGB", (8, 8), "white"), n=16)
+    logits = [gan.score(torch.ones(1, 1, 8, 8), torch.tensor([number])).item() for number in (0, 1)]
+    assert words.startswith(f"{max(logits):+.2f}")
 
 
 def test_what_a_model_cannot_do_is_said(model: LoadedModel, images_file: Path, tmp_path: Path) -> None:
