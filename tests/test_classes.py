@@ -257,6 +257,47 @@ def test_attributes_are_taken_too(images: ImageSet) -> None:
         zoo.transfers.apply.explain(source, zoo.gan(like=source, data=spec), "class-prior")
 
 
+def test_a_gan_of_attributes_is_trained_released_and_asked_by_command(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    lines = ["file,bright,size"]
+    for number in range(40):
+        Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "images" / f"{number}.png")
+        lines.append(f"{number}.png,{'true' if number % 4 else 'false'},{number / 10}")
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+
+    def cli(*words: object) -> str:
+        done = CliRunner().invoke(command, [str(word) for word in words])
+        return done.output if done.exit_code == 0 else str(done.exception)
+
+    data = ("--data", tmp_path / "images", "--labels", tmp_path / "table.csv", "--shape", "1,8,8", "--images", 16)
+    net = ("--generator", "dcgan", "--set", "generator.width=8", "--set", "batch=8")
+    cli("train", "gan", "--by-class", *data, *net, "--out", tmp_path / "run")
+    cli("release", tmp_path / "run", tmp_path / "release", "--license", "CC0-1.0", "--name", "dcgan.drawn")
+    gan = loaded(tmp_path / "release")
+    assert gan.condition is not None
+    assert gan.condition.attributes == ("bright", "size")
+    drawn = gan.conditions(2000)
+    assert drawn is not None
+    assert drawn[:, 0].mean() == pytest.approx(0.75, abs=0.05)
+    assert 0 < drawn[:, 1].min() < 0.5 < 3.4 < drawn[:, 1].max() < 3.9, "neither the least nor the greatest"
+    torch.nn.init.normal_(gan.generator.embedding.weight, generator=torch.Generator().manual_seed(0))
+    assert not torch.equal(*(gan.sample(1, classes=torch.tensor([[value, 1.0]])) for value in (0.0, 1.0)))
+    for text, said in (
+        ("bright=1", "s.npz"),
+        ("brigth=1", "no attribute 'brigth'"),
+        ("size=big", "'big' is not a number"),
+    ):
+        out = tmp_path / "s.npz"
+        assert said in cli("sample", tmp_path / "release", "-n", 2, "--attribute", text, "-o", out)
+
+
+@pytest.mark.parametrize("quantiles", [((0.0, 1.0),), ((0.0,), (0.0, 1.0)), ((math.nan,), (0.0,)), ((), ())])
+def test_quantiles_that_do_not_fit_are_refused(quantiles: tuple[tuple[float, ...], ...]) -> None:
+    with pytest.raises(ConfigError, match="quantiles do not fit 2 attributes"):
+        Condition(attributes=("bright", "size"), quantiles=quantiles)
+
+
 def test_seeds_differ_inside_the_wrapped_networks() -> None:
     spec = DataSpec((1, 8, 8), condition=Condition(("a", "b")))
     parts = PartSpec("class-embedding", {"generator": SMALL}), PartSpec("class-projection", {"base": SMALL})
@@ -367,6 +408,8 @@ def test_each_class_is_measured_and_so_is_what_a_classifier_learns(release: Path
     assert measured.classes[2].recall is None, "too few images are held out"
     mislabelled = measure_classes(Swapped(loaded(release)), images, Brightness(), 240)  # type: ignore[arg-type]
     assert mislabelled.right < 0.4
+    assert [one.leaks_to for one in mislabelled.classes] == ["down", "full", "up"]
+    assert all(one.leaked > 0.5 and one.right + one.leaked <= 1.0001 for one in mislabelled.classes)
     assert max(mislabelled.on_samples) < 0.4
     with pytest.raises(ConfigError, match="takes no classes"):
         measure_classes(zoo.gan(SMALL, SMALL, data=images.spec, code_shape=8), images, Brightness(), 64)

@@ -21,6 +21,7 @@ __all__ = ["balanced_rows", "label_by_table", "label_files", "names_of_labels", 
 _MOST_CLASSES = 10_000
 _FEW = 10
 _MOST_REPEATS = 100
+_QUANTILES = 20
 
 
 def names_of_labels(labels: Tensor, names: Sequence[str], owner: str) -> dict[int, str]:
@@ -70,8 +71,17 @@ def label_by_table(images: ImageSet) -> ImageSet:
     config = replace(images.config, labels=str(path))
     labelled = replace(images, labels=torch.from_numpy(table.labels), label_notes=notes, config=config)
     if table.attributes:
-        return replace(labelled, spec=replace(images.spec, condition=Condition(attributes=table.attributes)))
+        condition = Condition(attributes=table.attributes, quantiles=_quantiles(labelled))
+        return replace(labelled, spec=replace(images.spec, condition=condition))
     return replace(labelled, class_names=dict(enumerate(table.classes)))
+
+
+def _quantiles(images: ImageSet) -> tuple[tuple[float, ...], ...]:
+    """Of each attribute, twenty values of the training images; neither the least nor the greatest is among them."""
+    assert images.labels is not None
+    at = (torch.arange(_QUANTILES) + 0.5) / _QUANTILES
+    values = images.labels[images.train].quantile(at, dim=0, interpolation="nearest")
+    return tuple(map(tuple, values.T.tolist()))
 
 
 def number_classes(images: ImageSet, known: Condition | None = None) -> ImageSet:
