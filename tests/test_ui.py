@@ -14,6 +14,7 @@ from PIL import Image
 from zoo_ui import space
 from zoo_ui.app import launch
 from zoo_ui.comparison import compare, runs_below, summary_of
+from zoo_ui.folders import Folders
 from zoo_ui.jobs import Jobs
 from zoo_ui.loaded_model import EACH, LoadedModel
 from zoo_ui.models import ModelCache
@@ -27,8 +28,8 @@ from zoo.types import Condition, DataSpec, PartSpec
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> LoadedModel:
-    return LoadedModel.open(str(released(tmp_path / "release")))
+def model(tmp_path: Path, images_file: Path) -> LoadedModel:
+    return LoadedModel.open(str(released(tmp_path / "release")), Folders((tmp_path, images_file.parent)))
 
 
 def test_a_seed_gives_the_same_sheet_and_another_one_another(model: LoadedModel) -> None:
@@ -113,6 +114,8 @@ def test_a_changed_release_is_refused_and_a_locked_page_opens_nothing_else(tmp_p
     file = folder / "generator.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
     with pytest.raises(IntegrityError, match="generator"):
+        ModelCache(tmp_path, folders=Folders((tmp_path,))).open(str(folder))
+    with pytest.raises(ConfigError, match="in none of the folders"):
         ModelCache(tmp_path).open(str(folder))
     locked = ModelCache(tmp_path, only="dcgan.glyphs-sans32")
     with pytest.raises(ConfigError, match="no model is called"):
@@ -176,7 +179,7 @@ def test_resume_goes_on_with_an_autoencoder_that_was_stopped_while_it_learnt(ima
             assert time.monotonic() < end, jobs.log(run)
             time.sleep(0.2)
 
-    jobs = Jobs(tmp_path / "runs")
+    jobs = Jobs(tmp_path / "runs", Folders((tmp_path, images_file.parent)))
     source = str(released(tmp_path / "release"))
     words = {"images": 8, "batch": 4, "seed": 0, "metric": "", "every": 1, "adapt": 10_000}
     run = jobs.transfer(source, str(images_file), "decoder-init", **words)
@@ -201,7 +204,7 @@ def test_a_run_is_started_stopped_resumed_and_outlived_when_it_dies(images_file:
             assert time.monotonic() < end, jobs.log(run)
             time.sleep(0.2)
 
-    jobs = Jobs(tmp_path / "runs")
+    jobs = Jobs(tmp_path / "runs", Folders((tmp_path, images_file.parent)))
     source = str(released(tmp_path / "release"))
     words = {"images": 400_000, "batch": 4, "seed": 0, "metric": "", "every": 1}
     run = jobs.transfer(source, str(images_file), "decoder-init", **words)

@@ -51,6 +51,7 @@ from zoo.types import (
 )
 
 if TYPE_CHECKING:
+    from zoo._utils.child import python_child as python_child
     from zoo._utils.distributed import all_gather as all_gather, all_reduce_mean as all_reduce_mean
     from zoo._utils.files import (
         locked as locked,

@@ -26,6 +26,7 @@ from zoo.plugin import (
     takes_condition,
     to_uint8,
 )
+from zoo_ui.folders import Folders
 
 __all__ = ["EACH", "MOST", "LoadedModel"]
 
@@ -53,13 +54,15 @@ class LoadedModel:
     autoencoder: Autoencoder | None
     gan: GAN | None
     images: str = ""
+    folders: Folders = field(default_factory=lambda: Folders(()))
     codes: dict[str, tuple[ImageSet, Tensor]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, name: str) -> LoadedModel:
-        """A release or a run; a release's recipe says which images it was trained on. Raises what opening raises."""
+    def open(cls, name: str, folders: Folders | None = None) -> LoadedModel:
+        """A release or a run; a release's recipe says which images it was trained on. Others are read from `folders`
+        alone. Raises what opening raises."""
         opened = open_model(name)
-        model = cls(_title(opened), opened.autoencoder, opened.gan, _images_of(opened))
+        model = cls(_title(opened), opened.autoencoder, opened.gan, _images_of(opened), folders or Folders(()))
         if not model.data.is_image:
             raise ConfigError(f"{name} makes vectors of {model.data.size} values, which have no picture")
         return model
@@ -125,7 +128,7 @@ class LoadedModel:
         code = autoencoder.encode(autoencoder.from_output(x))
         pair = to_uint8(torch.cat([x, autoencoder.to_output(autoencoder.decode(code))]), self.data)
         panels = [("as the model sees it, and its reconstruction", pair)]
-        source = source.strip() or self.images
+        source = self.folders.check(source) or self.images
         if source:
             images, codes = self._codes_of(source)
             near = torch.cdist(code.flatten(1), codes.flatten(1))[0].argsort()[:_NEIGHBOURS]
@@ -163,7 +166,7 @@ class LoadedModel:
 
         if self.gan is None:
             raise ConfigError(f"{self.title} holds no discriminator", "Choose a GAN: zoo list shows what each holds.")
-        source = source.strip() or self.images
+        source = self.folders.check(source) or self.images
         if not source:
             raise ConfigError("no real images to compare with", "Name a data set or a folder.")
         images = self._open(source)
