@@ -18,6 +18,7 @@ from torch import Tensor
 from zoo._utils import distributed, html
 from zoo._utils.tensors import pack
 from zoo.config import from_plain, to_plain
+from zoo.data.batches import Batches
 from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes
 from zoo.data.images import ImageSet
@@ -40,6 +41,8 @@ from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
 from zoo.training.image_sample import ImageSample, keep_sample, read_sample, sample_of
 from zoo.training.loop import Budget, Callbacks, TrainingLoop
+from zoo.training.monitor import TrainingMonitor
+from zoo.training.out_of_memory import is_out_of_memory
 from zoo.training.rebuild import (
     build_networks,
     check_unchanged,
@@ -272,8 +275,7 @@ def resume(
             return _go_on(recipe, child, engine, track)
     with run_dir.locked():
         recipe = run_dir.recipe()  # as it is now that no other process may change it
-        path = checkpoint.latest_checkpoint(run_dir.checkpoints)
-        check_unchanged(run_dir, recipe, path, checkpoint.facts_of(path)[2])
+        check_unchanged(run_dir, recipe, checkpoint.latest_whole(run_dir.checkpoints)[0].state)
         return _go_on(recipe, run_dir, engine, track)
 
 
@@ -283,14 +285,16 @@ def open_run(folder: str | Path, *, best: bool = False) -> Run:
     run_dir = RunDirectory(Path(folder))
     recipe = run_dir.recipe()
     path = _best_of(run_dir, recipe) if best else checkpoint.latest_checkpoint(run_dir.checkpoints)
-    shown, tensors, facts = checkpoint.load(path)
-    check_unchanged(run_dir, recipe, path, facts)
-    model = build_networks(recipe, tensors, first_stage_of(recipe, run_dir.folder))
-    return _run(model, recipe, run_dir.folder, shown)
+    saved = checkpoint.load(path)
+    check_unchanged(run_dir, recipe, saved.state)
+    model = build_networks(recipe, saved.tensors, first_stage_of(recipe, run_dir.folder))
+    return _run(model, recipe, run_dir.folder, saved.shown)
 
 
 def _best_of(run_dir: RunDirectory, recipe: Recipe) -> Path:
     by = _best(recipe)
+    for one in checkpoint.all_checkpoints(run_dir.checkpoints):
+        checkpoint.read_state(one)  # a damaged one may be the best
     path = checkpoint.best(run_dir.checkpoints, by) if by else None
     if path is None:
         raise ConfigError(
@@ -354,8 +358,7 @@ def _go(
     watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:
-        shown = restore(trainer, batches, watch, checkpoint.latest_checkpoint(run_dir.checkpoints))
-        run_dir.forget_after(shown)
+        shown = _restore_latest(trainer, batches, watch, run_dir)
     if not run_dir.silent:
         checkpoint.tidy(run_dir.checkpoints)
     evaluate = _no_figures if run_dir.silent else _evaluator(trainer, recipe, images)
@@ -367,9 +370,11 @@ def _go(
             path = run_dir.sample_path(at).relative_to(run_dir.folder)
             run_dir.keep(str(path), png_bytes(grid(to_uint8(model.to_output(samples), model.output), 8)))
 
-    def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
-        facts = {**facts, "recipe": to_plain(recipe)}
-        return checkpoint.save(run_dir.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
+    def keep(
+        at: int, tensors: dict[str, Tensor], progress: checkpoint.Progress, metrics: Sequence[Mapping[str, Any]]
+    ) -> Path:
+        plain, by = to_plain(recipe), _best(recipe)
+        return checkpoint.save(run_dir.checkpoints, at, tensors, progress, plain, metrics=metrics, by=by)
 
     budget = Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
@@ -383,6 +388,26 @@ def _go(
         model.first_stage.autoencoder.cpu()
     model = trainer.model if isinstance(trainer, AutoencoderTrainer) else trainer.averaged_gan()
     return _run(model.eval(), recipe, run_dir.folder, shown, images)
+
+
+def _restore_latest(
+    trainer: AutoencoderTrainer | GANTrainer, batches: Batches, watch: TrainingMonitor, run_dir: RunDirectory
+) -> int:
+    """Bring a trainer to the newest checkpoint that is whole, and the run's folder with it; returns the images shown.
+    Raises TrainingError or IntegrityError."""
+    saved, damaged = checkpoint.latest_whole(run_dir.checkpoints)
+    try:
+        shown = restore(trainer, batches, watch, saved)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
+        what = f"the checkpoint of {saved.shown:,} images in {run_dir.folder} does not fit its recipe"
+        raise IntegrityError(f"{what}: {str(error).splitlines()[0]}", "Begin the run again.") from error
+    run_dir.forget_after(shown)
+    if not run_dir.silent:
+        checkpoint.set_aside(run_dir.checkpoints, shown)
+    run_dir.write_damaged(damaged, shown, trainer.training.images)
+    return shown
 
 
 def _evaluator(

@@ -63,12 +63,12 @@ class Callbacks:
     """What the loop does not know how to do. All take the count of images shown.
 
     `draw(samples, shown)` writes a grid. `evaluate(shown)` returns the facts of a metrics event. `save(shown, tensors,
-    facts, metrics)` writes a checkpoint with the metrics measured at that moment and returns its path.
+    progress, metrics)` writes a checkpoint with the metrics measured at that moment and returns its path.
     """
 
     draw: Callable[[Tensor, int], None]
     evaluate: Callable[[int], dict[str, Any]]
-    save: Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, Any]]], Path]
+    save: Callable[[int, dict[str, Tensor], checkpoint.Progress, Sequence[Mapping[str, Any]]], Path]
 
 
 class TrainingLoop:
@@ -211,8 +211,8 @@ class TrainingLoop:
         if parts is None or engine.settings.when_full == "stop":
             raise error
         self._pending.clear()
-        path = checkpoint.latest_checkpoint(self.run_dir.checkpoints)
-        self.shown = restore(self.trainer, self.batches, self.monitor, path)
+        saved = checkpoint.load(checkpoint.latest_checkpoint(self.run_dir.checkpoints))
+        self.shown = restore(self.trainer, self.batches, self.monitor, saved)
         self.run_dir.forget_after(self.shown)
         self.run_dir.set_accumulation(parts)
         advice = f"Going on with accumulate = {parts}."

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -156,6 +156,13 @@ class RunDirectory:
         if path.exists() and not self.silent:
             kept = [line for line in self.lines() if line["kind"] != "end" and line["shown"] <= shown]
             write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+
+    def write_damaged(self, damaged: Sequence[ZooError], shown: int, total: int) -> None:
+        """Write a warning if there are damaged checkpoints, and training goes on from the one of `shown` images."""
+        if damaged:
+            what = "; ".join(error.message for error in damaged)
+            advice = f"Going on from the checkpoint before, of {shown:,} images."
+            self.write(Event("warning", shown, total, {"warning": "checkpoint", "what": what, "advice": advice}))
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of one kind, oldest first."""
