@@ -18,6 +18,7 @@ from zoo.cli import main
 from zoo.errors import ConfigError, IntegrityError
 from zoo.training import checkpoint
 from zoo.training.run_dir import RunDirectory
+from zoo.types import Event
 
 SMALL = {"batch": 16, "checkpoint_every": 16, "sample_every": 64}
 
@@ -29,6 +30,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     place = tmp_path_factory.mktemp("finished")
     np.savez(place / "images.npz", images=np.random.default_rng(0).integers(0, 255, (64, 8, 8), dtype="uint8"))
+    torch.set_num_threads(1)  # as in the tests: this is made before the first one
     gan = zoo.gan(like=autoencoder("mlp", seed=3))
     zoo.train(gan, place / "images.npz", out=place / "run", images=48, training=SMALL)
     return place / "run"
@@ -181,3 +183,19 @@ def test_a_changed_recipe_is_still_told_from_a_damaged_checkpoint(run: Path) -> 
     path.write_text(path.read_text().replace("images = 48", "images = 64"))
     with pytest.raises(ConfigError, match=r"gan\.training\.images 48 -> 64"):
         zoo.resume(run)
+
+
+def test_a_run_killed_at_its_beginning_and_resumed_has_each_event_once(finished: Path, tmp_path: Path) -> None:
+    def kinds(folder: Path) -> list[str]:
+        return [line["kind"] for line in RunDirectory(folder).lines() if line["kind"] != "start"]
+
+    def die(event: Event) -> None:
+        if event.kind == "sample":
+            raise SystemExit("killed")
+
+    gan = zoo.gan(like=autoencoder("mlp", seed=3))
+    with pytest.raises(SystemExit):
+        zoo.train(gan, finished.parent / "images.npz", out=tmp_path / "cut", images=48, training=SMALL, watch=[die])
+    zoo.resume(tmp_path / "cut")
+    assert kinds(tmp_path / "cut") == kinds(finished)
+    assert equal(tmp_path / "cut", finished)

@@ -403,7 +403,7 @@ def _restore_latest(
             raise
         what = f"the checkpoint of {saved.shown:,} images in {run_dir.folder} does not fit its recipe"
         raise IntegrityError(f"{what}: {str(error).splitlines()[0]}", "Begin the run again.") from error
-    run_dir.forget_after(shown)
+    run_dir.forget_after(shown, trainer.training.images)
     if not run_dir.silent:
         checkpoint.set_aside(run_dir.checkpoints, shown)
     run_dir.write_damaged(damaged, shown, trainer.training.images)

@@ -213,7 +213,7 @@ class TrainingLoop:
         self._pending.clear()
         saved = checkpoint.load(checkpoint.latest_checkpoint(self.run_dir.checkpoints))
         self.shown = restore(self.trainer, self.batches, self.monitor, saved)
-        self.run_dir.forget_after(self.shown)
+        self.run_dir.forget_after(self.shown, self.budget.images)
         self.run_dir.set_accumulation(parts)
         advice = f"Going on with accumulate = {parts}."
         self._warn([{"warning": "memory", "what": error.message, "advice": advice}])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from typing import Any
 from zoo._utils import launch
 from zoo._utils.files import locked, write_atomically
 from zoo.errors import ConfigError, StorageError, ZooError
+from zoo.training.events import read_events
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 from zoo.types import Event, Watcher
 
@@ -150,12 +151,21 @@ class RunDirectory:
         with suppress(StorageError):  # the first error is the one to report
             self.write(Event(kind, shown, total, facts))
 
-    def forget_after(self, shown: int) -> None:
-        """Drop the events after `shown` images: a resumed run writes them again."""
+    def forget_after(self, shown: int, total: int) -> None:
+        """Drop the events that a run resumed at `shown` images writes again: those after it, and at 0 images all but the
+        notes and starts. Lines that are no events are left out too, with a warning and a copy of the file."""
         path = self.folder / EVENTS
-        if path.exists() and not self.silent:
-            kept = [line for line in self.lines() if line["kind"] != "end" and line["shown"] <= shown]
-            write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        if not path.exists() or self.silent:
+            return
+        events, bad = read_events(path)
+        if bad:
+            self.keep(f"{EVENTS}.damaged", path.read_bytes())
+        kept = [line for line in events if not _is_written_again(line, shown)]
+        self.keep(EVENTS, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        if bad:
+            what = _bad_lines(path, bad)
+            advice = f"Left out; the file as it was is {EVENTS}.damaged."
+            self.write(Event("warning", shown, total, {"warning": "events", "what": what, "advice": advice}))
 
     def write_damaged(self, damaged: Sequence[ZooError], shown: int, total: int) -> None:
         """Write a warning if there are damaged checkpoints, and training goes on from the one of `shown` images."""
@@ -172,25 +182,24 @@ class RunDirectory:
         """The grid after `shown` images."""
         return self.folder / "samples" / f"{shown:012d}.png"
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Every event, oldest first, as plain data. Raises ConfigError if the file holds something else."""
+    def lines(self) -> list[dict[str, Any]]:
+        """Every event, oldest first, as plain data; what is no event is left out. Raises ConfigError if the file cannot
+        be read."""
+        return read_events(self.folder / EVENTS).events
+
+    def bad_lines(self) -> str:
+        """Which lines of the file are no events, in one sentence; empty if all are."""
         path = self.folder / EVENTS
-        if not path.exists():
-            return
-        try:
-            lines = path.read_bytes().splitlines()
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror or error}", "Check its rights.") from error
-        for number, line in enumerate(lines, 1):
-            try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
-                event = None
-            if isinstance(event, dict) and isinstance(event.get("kind"), str) and type(event.get("shown")) is int:
-                yield event
-            elif number < len(lines):
-                raise ConfigError(
-                    f"line {number} of {path} is not an event",
-                    "Remove it, or move the file away: only the record of the past is lost.",
-                )
-            # else the line that a kill cut short: nothing follows it
+        bad = read_events(path).bad
+        return _bad_lines(path, bad) if bad else ""
+
+
+def _is_written_again(line: Mapping[str, Any], shown: int) -> bool:
+    if line["kind"] == "end" or line["shown"] > shown:
+        return True
+    return shown == 0 and line["kind"] not in ("note", "start")
+
+
+def _bad_lines(path: Path, bad: Sequence[int]) -> str:
+    numbers = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
+    return f"line {numbers} of {path} is not an event" if len(bad) == 1 else f"lines {numbers} of {path} are not events"
