@@ -33,7 +33,7 @@ COMMANDS = {
     "train": ("zoo.cli.train:train", "Train an autoencoder, a GAN, or a recipe."),
     "transfer": ("zoo.cli.train:transfer", "Initialise a GAN from an autoencoder and train it."),
     "resume": ("zoo.cli.train:resume", "Continue a run from its last checkpoint."),
-    "runs": ("zoo.cli.runs:runs", "List runs, show one, compare several."),
+    "runs": ("zoo.cli.runs:runs", "List runs, show and verify one, compare several."),
     "release": ("zoo.cli.train:release", "Make a release folder from a finished run."),
     "sample": ("zoo.cli.images:sample", "Draw images from a GAN."),
     "encode": ("zoo.cli.images:encode", "Encode images."),

@@ -68,9 +68,7 @@ from zoo.training.sources import (
     first_stage_of,
     further_of,
     kept_sources,
-    load_source,
-    source_file,
-    structure_on,
+    source_of,
 )
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
 from zoo.training.trainer import monitor_for, restore
@@ -128,16 +126,7 @@ class Run:
     @property
     def report(self) -> list[dict[str, Any]]:
         """The origin of each tensor; empty for a run from scratch. Raises IntegrityError."""
-        path = self.folder / REPORT
-        if not path.exists():
-            return []
-        try:
-            rows = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise IntegrityError(f"{path} cannot be read: {error}", "Put back the file that the run wrote.") from None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise IntegrityError(f"{path} is no report", "Put back the file that the run wrote.")
-        return rows
+        return RunDirectory(self.folder).report()
 
     def best(self) -> Run:
         """The run at the checkpoint whose figure, the one that its recipe names, is the best. Raises ConfigError if
@@ -438,17 +427,7 @@ def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, ima
         model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
         model.trained_by = TrainedBy(to_plain(recipe), digest(model))
         return Run(folder, recipe, shown, model, None, images)
-    return Run(folder, recipe, shown, _source(recipe, folder, model.first_stage), model, images)
-
-
-def _source(recipe: Recipe, folder: Path, first_stage: FirstStage | None) -> Autoencoder | None:
-    """The autoencoder that a transfer began with, from the run's folder."""
-    transfer = migrated(recipe).transfer
-    if transfer is None or transfer.structure is None:
-        return None
-    source = structure_on(transfer.structure, "cpu")
-    source.first_stage = first_stage
-    return load_source(folder, source_file(), source, transfer.sha256)
+    return Run(folder, recipe, shown, source_of(migrated(recipe), folder, model.first_stage), model, images)
 
 
 def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:

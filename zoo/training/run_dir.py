@@ -23,7 +23,7 @@ from typing import Any
 
 from zoo._utils import launch
 from zoo._utils.files import locked, write_atomically
-from zoo.errors import ConfigError, StorageError, ZooError
+from zoo.errors import ConfigError, IntegrityError, StorageError, ZooError
 from zoo.training.events import read_events
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 from zoo.types import Event, Watcher
@@ -152,7 +152,7 @@ class RunDirectory:
             self.write(Event(kind, shown, total, facts))
 
     def forget_after(self, shown: int, total: int) -> None:
-        """Drop the events that a run resumed at `shown` images writes again: those after it, and at 0 images all but the
+        """Drop the events that a run resumed at `shown` images writes again: those after it, and at 0 images all but
         notes and starts. Lines that are no events are left out too, with a warning and a copy of the file."""
         path = self.folder / EVENTS
         if not path.exists() or self.silent:
@@ -177,6 +177,19 @@ class RunDirectory:
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of one kind, oldest first."""
         return [line for line in self.lines() if line["kind"] == kind]
+
+    def report(self) -> list[dict[str, Any]]:
+        """The origin of each tensor; empty for a run from scratch. Raises IntegrityError."""
+        path = self.folder / REPORT
+        if not path.exists():
+            return []
+        try:
+            rows = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise IntegrityError(f"{path} cannot be read: {error}", "Put back the file that the run wrote.") from None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise IntegrityError(f"{path} is no report", "Put back the file that the run wrote.")
+        return rows
 
     def sample_path(self, shown: int) -> Path:
         """The grid after `shown` images."""

@@ -49,8 +49,9 @@ class Summary:
 
     `state` is running, finished, stopped (Ctrl-C or SIGTERM, with a checkpoint), failed (`error` says why), died (its
     process ended without an event: killed, or the machine went down), silent (on another machine, no event for
-    `SILENCE` seconds) or unreadable (`error`). `error` also says which lines of the record are no events. `seconds_ago` is the age of its last event. `figures` are what was
-    measured, `losses` the ticks, both by name; `best` and `better` name the figure that decides.
+    `SILENCE` seconds) or unreadable (`error`). `error` also says which lines of the record are no events.
+    `seconds_ago` is the age of its last event. `figures` are what was measured, `losses` the ticks, both by name;
+    `best` and `better` name the figure that decides.
     """
 
     folder: Path
