@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
 import secrets
@@ -17,9 +18,13 @@ from zoo.errors import StorageError, ZooError
 
 __all__ = [
     "hash_file",
+    "hide",
     "locked",
     "open_regular",
     "read_regular",
+    "remove",
+    "remove_partial",
+    "rename",
     "sha256_of",
     "sha256_of_file",
     "write_atomically",
@@ -69,6 +74,33 @@ def write_folder_atomically(path: Path, files: Mapping[str, bytes]) -> None:
         finally:
             # after the rename there is nothing to remove; after an error, that error matters and not this one
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if there is one. Raises StorageError."""
+    with _storage_errors(path):
+        path.unlink(missing_ok=True)
+
+
+def rename(path: Path, new: Path) -> None:
+    """Rename a file or folder in one step. Raises StorageError."""
+    with _storage_errors(path):
+        os.rename(path, new)
+        _sync_folder(new.parent)
+
+
+def hide(path: Path) -> None:
+    """Rename a folder in one step to what `remove_partial` removes: it is never seen half removed. Raises
+    StorageError."""
+    rename(path, _temporary_path(path))
+
+
+def remove_partial(folder: Path, name: str = "") -> None:
+    """Remove what writes in `folder` left that were killed: those to `name`, or all. Hold the lock of what is written
+    there, since the unfinished writes of other processes are removed too. What cannot be removed stays, hidden."""
+    for partial in folder.glob(f".{glob.escape(name) or '*'}.*.partial") if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
 
 
 def read_regular(path: Path, largest: int) -> bytes:

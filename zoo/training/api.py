@@ -348,8 +348,7 @@ def _go(
     shown = 0
     if not fresh:
         shown = _restore_latest(trainer, batches, watch, run_dir)
-    if not run_dir.silent:
-        checkpoint.tidy(run_dir.checkpoints)
+    run_dir.tidy()
     evaluate = _no_figures if run_dir.silent else _evaluator(trainer, recipe, images)
 
     model: Autoencoder | GAN = trainer.model if isinstance(trainer, AutoencoderTrainer) else trainer.gan
@@ -361,9 +360,9 @@ def _go(
 
     def keep(
         at: int, tensors: dict[str, Tensor], progress: checkpoint.Progress, metrics: Sequence[Mapping[str, Any]]
-    ) -> Path:
+    ) -> None:
         plain, by = to_plain(recipe), _best(recipe)
-        return checkpoint.save(run_dir.checkpoints, at, tensors, progress, plain, metrics=metrics, by=by)
+        checkpoint.save(run_dir.checkpoints, at, tensors, progress, plain, metrics=metrics, by=by)
 
     budget = Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
@@ -396,6 +395,8 @@ def _restore_latest(
     if not run_dir.silent:
         checkpoint.set_aside(run_dir.checkpoints, shown)
     run_dir.write_damaged(damaged, shown, trainer.training.images)
+    if shown and not any(event["shown"] == shown for event in run_dir.events("checkpoint")):
+        run_dir.write_checkpoint(shown, trainer.training.images)  # a kill came between the two
     return shown
 
 

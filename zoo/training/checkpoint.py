@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +19,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from zoo._utils.files import sha256_of, write_atomically, write_folder_atomically
+from zoo._utils.files import hide, remove_partial, rename, sha256_of, write_atomically, write_folder_atomically
 from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain, to_plain
 from zoo.errors import IntegrityError, TrainingError
@@ -42,7 +40,6 @@ __all__ = [
     "read_state",
     "save",
     "set_aside",
-    "tidy",
 ]
 
 KEPT = 2
@@ -121,16 +118,9 @@ def save(
     kept = {*all_checkpoints(folder)[-KEPT:], best(folder, by) if by else None}
     for old in all_checkpoints(folder):
         if old not in kept:
-            # renamed in one step, so that a half-removed folder is never taken for a checkpoint
-            os.rename(old, old.parent / f".{old.name}.{secrets.token_hex(6)}.partial")
-    tidy(folder)
+            hide(old)
+    remove_partial(folder)
     return path
-
-
-def tidy(folder: Path) -> None:
-    """Remove folders that a kill left half-written or half-removed."""
-    for partial in folder.glob(".*.partial") if folder.is_dir() else ():
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def all_checkpoints(folder: Path) -> list[Path]:
@@ -167,7 +157,7 @@ def set_aside(folder: Path, shown: int) -> None:
         if int(path.name) > shown:
             aside = path.with_name(f"{path.name}.damaged")
             shutil.rmtree(aside, ignore_errors=True)
-            os.rename(path, aside)
+            rename(path, aside)
 
 
 def best(folder: Path, by: Best) -> Path | None:

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -63,12 +62,12 @@ class Callbacks:
     """What the loop does not know how to do. All take the count of images shown.
 
     `draw(samples, shown)` writes a grid. `evaluate(shown)` returns the facts of a metrics event. `save(shown, tensors,
-    progress, metrics)` writes a checkpoint with the metrics measured at that moment and returns its path.
+    progress, metrics)` writes a checkpoint with the metrics measured at that moment.
     """
 
     draw: Callable[[Tensor, int], None]
     evaluate: Callable[[int], dict[str, Any]]
-    save: Callable[[int, dict[str, Tensor], checkpoint.Progress, Sequence[Mapping[str, Any]]], Path]
+    save: Callable[[int, dict[str, Tensor], checkpoint.Progress, Sequence[Mapping[str, Any]]], object]
 
 
 class TrainingLoop:
@@ -180,8 +179,8 @@ class TrainingLoop:
         if self.run_dir.silent:
             return
         state = training_state(self.trainer, self.batches, self.monitor)
-        path = self.callbacks.save(self.shown, *state, metrics)
-        self._write("checkpoint", {"path": str(path.relative_to(self.run_dir.folder))})
+        self.callbacks.save(self.shown, *state, metrics)
+        self.run_dir.write_checkpoint(self.shown, self.budget.images)
 
     def _save_samples(self) -> None:
         if self.run_dir.silent:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo._utils import launch
-from zoo._utils.files import locked, write_atomically
+from zoo._utils.files import locked, remove, remove_partial, write_atomically
 from zoo.errors import ConfigError, IntegrityError, StorageError, ZooError
 from zoo.training.events import read_events
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
@@ -82,7 +82,7 @@ class RunDirectory:
         if self.silent:
             return
         self.require_free()
-        (self.folder / EVENTS).unlink(missing_ok=True)
+        remove(self.folder / EVENTS)
         write_atomically(self.folder / RECIPE, write_recipe(recipe))
 
     def require_free(self) -> None:
@@ -96,6 +96,12 @@ class RunDirectory:
         """Write a file of the folder, whole. Raises StorageError."""
         if not self.silent:
             write_atomically(self.folder / name, data)
+
+    def tidy(self) -> None:
+        """Remove what writes that were killed left in the folder, which this process has locked."""
+        if not self.silent:
+            for folder in (self.folder, self.checkpoints, self.folder / "samples"):
+                remove_partial(folder)
 
     def recipe(self) -> Recipe:
         """The run's recipe. Raises ConfigError if the folder holds no run."""
@@ -115,14 +121,15 @@ class RunDirectory:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         line = {"kind": event.kind, "shown": event.shown, "total": event.total, "time": now, **event.facts}
         path = self.folder / EVENTS
-        before = 0
+        before = None
         try:
             with path.open("ab") as file:
                 before = file.tell()
                 file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
-            with suppress(OSError):  # half a line would spoil the next one
-                os.truncate(path, before)
+            with suppress(OSError):
+                if before is not None:  # half a line would spoil the next one
+                    os.truncate(path, before)
             raise StorageError(f"cannot write {path}: {error.strerror}", "Free some space.") from error
         for watcher in self.watchers:
             watcher(event)
@@ -166,6 +173,11 @@ class RunDirectory:
             what = _bad_lines(path, bad)
             advice = f"Left out; the file as it was is {EVENTS}.damaged."
             self.write(Event("warning", shown, total, {"warning": "events", "what": what, "advice": advice}))
+
+    def write_checkpoint(self, shown: int, total: int) -> None:
+        """Write the event of a checkpoint."""
+        path = self.checkpoints / f"{shown:012d}"
+        self.write(Event("checkpoint", shown, total, {"path": str(path.relative_to(self.folder))}))
 
     def write_damaged(self, damaged: Sequence[ZooError], shown: int, total: int) -> None:
         """Write a warning if there are damaged checkpoints, and training goes on from the one of `shown` images."""
