@@ -158,7 +158,7 @@ if TYPE_CHECKING:
         train as train,
     )
     from zoo.training.checkpoint import latest_checkpoint as latest_checkpoint
-    from zoo.training.pipeline import explain_recipe as explain_recipe, run_recipe as run_recipe
+    from zoo.training.pipeline import run_recipe as run_recipe
     from zoo.training.recipe import (
         AdversarialTraining as AdversarialTraining,
         AutoencoderTraining as AutoencoderTraining,
@@ -166,6 +166,7 @@ if TYPE_CHECKING:
         read_recipe as read_recipe,
     )
     from zoo.training.recipe_diff import differences as differences, short_value as short_value
+    from zoo.training.recipe_plan import explain_recipe as explain_recipe
     from zoo.training.run_dir import autoencoder_run_dir as autoencoder_run_dir
     from zoo.training.summary import (
         Summary as Summary,

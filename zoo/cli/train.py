@@ -280,7 +280,7 @@ def _plain_outcome(outcome: Any) -> dict[str, Any]:
 
 
 def _explain(recipe: Any, as_json: bool) -> None:
-    from zoo.training.pipeline import explain_recipe
+    from zoo.training.recipe_plan import explain_recipe
 
     report = explain_recipe(recipe)
     if as_json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from zoo.data.open import open_images
 from zoo.data.pixels import to_uint8
 from zoo.data.streamed import batches_of
 from zoo.encoding.codes import samples_of
-from zoo.errors import ConfigError, IntegrityError, TransferError
+from zoo.errors import ConfigError, IntegrityError
 from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder, FirstStage
@@ -71,6 +71,7 @@ from zoo.training.sources import (
     source_of,
 )
 from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
+from zoo.training.task import losses_of, with_requests
 from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import joined, trackers
 from zoo.transfers.apply import TransferResult
@@ -203,11 +204,14 @@ def train(
     with run_dir.locked():
         if isinstance(model, Autoencoder):
             chosen = from_plain(AutoencoderTraining, settings, "training")
+            runner.micro_batches(chosen.batch)
             check_objective(model, chosen)
             recipe = recipe_of_autoencoder(model, chosen, image_set, **facts)
         else:
             plan = model.plan if isinstance(model, TransferResult) else TransferPlan(model)
-            chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, plan), "training")
+            chosen_gan = from_plain(AdversarialTraining, with_requests(settings, plan), "training")
+            runner.micro_batches(chosen_gan.batch)
+            losses_of(plan, chosen_gan)
             recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, **facts)
         _track(run_dir, recipe, track)
         run_dir.require_free()
@@ -440,19 +444,6 @@ def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:
             "Open the images with like=model.data, or give their name or folder.",
         )
     return images
-
-
-def _with_requests(settings: dict[str, Any], planned: TransferPlan) -> dict[str, Any]:
-    """The user's settings with those that the strategies need. Raises ConfigError if both set the same one."""
-    known = {setting.name for setting in fields(AdversarialTraining)}
-    for key, value in planned.recipe.items():
-        if key not in known:
-            raise TransferError(f"a strategy asks for the setting {key!r}, which training does not have")
-        if settings.get(key, value) != value:
-            raise ConfigError(
-                f"the strategy needs {key} = {value!r}, you set {settings[key]!r}", "Leave one of them out."
-            )
-    return settings | planned.recipe
 
 
 def _evaluation(evaluation: Mapping[str, Any] | EvaluationSection | None) -> EvaluationSection | None:

@@ -291,6 +291,9 @@ class GenerateSection:
     count: int = 64
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _positive(self, "count")
+
 
 @dataclass(frozen=True)
 class DiscriminateSection:
@@ -298,6 +301,9 @@ class DiscriminateSection:
 
     count: int = 500
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _positive(self, "count")
 
 
 @dataclass(frozen=True)
