@@ -93,8 +93,9 @@ def trained(folder: Path) -> object:
     names = sorted(str(path.relative_to(folder)) for path in (folder / "run").rglob("*"))
     plain = json.dumps({**vars(saved.state), "progress": None, "recipe": {**saved.state.recipe, "data": None}})
     record = [(line["kind"], line["shown"]) for line in RunDirectory(folder / "run").lines()]
-    told = [event for event in record if event[0] not in ("start", "failed", "end")]
-    return plain, zoo.open_run(folder / "run").metrics, told, names
+    told = [event for event in record if event[0] not in ("start", "failed", "end", "warning")]
+    warned = {event for event in record if event[0] == "warning"}  # better twice than never
+    return plain, zoo.open_run(folder / "run").metrics, told, warned, names
 
 
 def prepare_damaged(folder: Path) -> None:

@@ -352,6 +352,8 @@ def _go(
     shown = 0
     if not fresh:
         shown = _restore_latest(trainer, batches, watch, run_dir)
+        if not run_dir.silent:
+            checkpoint.prune(run_dir.checkpoints, _best(recipe))
     run_dir.tidy()
     evaluate = _no_figures if run_dir.silent else _evaluator(trainer, recipe, images)
 
@@ -396,9 +398,9 @@ def _restore_latest(
         what = f"the checkpoint of {saved.shown:,} images in {run_dir.folder} does not fit its recipe"
         raise IntegrityError(f"{what}: {str(error).splitlines()[0]}", "Begin the run again.") from error
     run_dir.forget_after(shown, trainer.training.images)
+    run_dir.write_damaged(damaged, shown, trainer.training.images)  # before they are out of sight
     if not run_dir.silent:
         checkpoint.set_aside(run_dir.checkpoints, shown)
-    run_dir.write_damaged(damaged, shown, trainer.training.images)
     if shown and not any(event["shown"] == shown for event in run_dir.events("checkpoint")):
         run_dir.write_checkpoint(shown, trainer.training.images)  # a kill came between the two
     return shown

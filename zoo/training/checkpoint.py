@@ -37,6 +37,7 @@ __all__ = [
     "latest_checkpoint",
     "latest_whole",
     "load",
+    "prune",
     "read_state",
     "save",
     "set_aside",
@@ -115,12 +116,19 @@ def save(
         write_folder_atomically(path, {_TENSORS: data, _STATE: _sealed(state)})
     elif values:
         write_atomically(path / _STATE, _sealed(replace(read_state(path), metrics=values)))
-    kept = {*all_checkpoints(folder)[-KEPT:], best(folder, by) if by else None}
-    for old in all_checkpoints(folder):
-        if old not in kept:
-            hide(old)
-    remove_partial(folder)
+    prune(folder, by)
     return path
+
+
+def prune(folder: Path, by: Best | None) -> None:
+    """Remove all but the last `KEPT` checkpoints and the best `by` a metric, and what a kill left of others. Raises
+    StorageError."""
+    kept = {*all_checkpoints(folder)[-KEPT:], best(folder, by) if by else None}
+    for path in all_checkpoints(folder):
+        remove_partial(path)
+        if path not in kept:
+            hide(path)
+    remove_partial(folder)
 
 
 def all_checkpoints(folder: Path) -> list[Path]:

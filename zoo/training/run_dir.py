@@ -100,7 +100,7 @@ class RunDirectory:
     def tidy(self) -> None:
         """Remove what writes that were killed left in the folder, which this process has locked."""
         if not self.silent:
-            for folder in (self.folder, self.checkpoints, self.folder / "samples"):
+            for folder in (self.folder, self.folder / "samples"):
                 remove_partial(folder)
 
     def recipe(self) -> Recipe:
