@@ -20,6 +20,7 @@ __all__ = [
     "hash_file",
     "hide",
     "locked",
+    "make_folders",
     "open_regular",
     "read_regular",
     "remove",
@@ -45,7 +46,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = _temporary_path(path)
     with _storage_errors(path):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
             _write_new(temporary, data)
             os.replace(temporary, path)
             _sync_folder(path.parent)
@@ -62,7 +63,7 @@ def write_folder_atomically(path: Path, files: Mapping[str, bytes]) -> None:
     temporary = _temporary_path(path)
     with _storage_errors(path):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
             temporary.mkdir()
             for name, data in files.items():
                 _write_new(temporary / name, data)
@@ -74,6 +75,20 @@ def write_folder_atomically(path: Path, files: Mapping[str, bytes]) -> None:
         finally:
             # after the rename there is nothing to remove; after an error, that error matters and not this one
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder and its missing parents, however many. Raises OSError: of 4,000 parts that the name is too long,
+    where `mkdir(parents=True)` runs out of stack."""
+    with contextlib.suppress(FileNotFoundError):
+        path.stat()  # else half of a name that is too long would be made
+    missing = []
+    for folder in (path, *path.parents):
+        if os.path.isdir(folder):
+            break
+        missing.append(folder)
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
 
 
 def remove(path: Path) -> None:
@@ -162,7 +177,7 @@ def locked(path: Path, busy: ZooError | None, hint: str) -> Iterator[None]:
 
     lock = filelock.FileLock(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         lock.acquire(timeout=-1 if busy is None else _LOCK_SECONDS)
     except filelock.Timeout:
         assert busy is not None, "what waits without end does not time out"

@@ -196,11 +196,20 @@ def release(
     zoo release runs/mine release/ --license CC-BY-SA-3.0
     zoo release runs/mine release/ --license MIT --name dcgan.mine --best
     """
+    from zoo._utils.text import sanitize
     from zoo.release.manifest import AUTOENCODER
     from zoo.training.api import open_run
+    from zoo.training.summary import summarise
 
     opened = open_run(run, best=best)
-    manifest = opened.release(folder, license=license, name=name, version=version)
+    manifest = opened.release(folder, license=license, name=name, version=version, best=best)
+    summary = summarise(run)
+    if not best and summary.state != "finished":
+        why = f" ({summary.error})" if summary.error else ""
+        said = (
+            f"the run is {summary.state}{why}: this is its checkpoint of {opened.shown:,} of {summary.total:,} images"
+        )
+        click.echo(f"warning: {sanitize(said)}", err=True)
     if as_json:
         show.print_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
     elif quiet:

@@ -26,7 +26,7 @@ from zoo.data.open import open_images
 from zoo.data.pixels import to_uint8
 from zoo.data.streamed import batches_of
 from zoo.encoding.codes import samples_of
-from zoo.errors import ConfigError, IntegrityError
+from zoo.errors import ConfigError, IntegrityError, ReleaseError
 from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder, FirstStage
@@ -70,7 +70,7 @@ from zoo.training.sources import (
     kept_sources,
     source_of,
 )
-from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
+from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid, summarise
 from zoo.training.task import losses_of, with_requests
 from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import joined, trackers
@@ -138,17 +138,23 @@ class Run:
         self, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0", best: bool = False
     ) -> Manifest:
         """Write the run as a release folder, with what was measured of just these weights; see
-        `zoo.training.release.write_pair`. `best` takes the best checkpoint in place of the last one."""
-        if best:
-            return self.best().release(folder, license=license, name=name, version=version)
+        `zoo.training.release.write_pair`. `best` takes the best checkpoint in place of the last one. Raises ReleaseError
+        if the last one is that of the beginning: nothing was trained, or training diverged since."""
+        run = self.best() if best else self
+        if run.shown == 0 and not best:
+            why = summarise(self.folder).error
+            raise ReleaseError(
+                f"nothing was trained in {self.folder}{f' ({why})' if why else ''}: its last checkpoint is of 0 images",
+                f"Continue it: zoo resume {self.folder}; or release the best one that was measured, with --best.",
+            )
         trained = Trained(
-            self.autoencoder,
-            self.gan,
-            self.image_sample,
-            self.recipe,
-            self.shown,
-            self.report,
-            self.metrics.get(self.shown, ()),
+            run.autoencoder,
+            run.gan,
+            run.image_sample,
+            run.recipe,
+            run.shown,
+            run.report,
+            run.metrics.get(run.shown, ()),
         )
         return write_pair(trained, folder, license=license, name=name, version=version)
 
