@@ -206,10 +206,8 @@ def release(
     summary = summarise(run)
     if not best and summary.state != "finished":
         why = f" ({summary.error})" if summary.error else ""
-        said = (
-            f"the run is {summary.state}{why}: this is its checkpoint of {opened.shown:,} of {summary.total:,} images"
-        )
-        click.echo(f"warning: {sanitize(said)}", err=True)
+        which = f"this is its checkpoint of {opened.shown:,} of {summary.total:,} images"
+        click.echo(sanitize(f"warning: the run is {summary.state}{why}: {which}"), err=True)
     if as_json:
         show.print_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
     elif quiet:

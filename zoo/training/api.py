@@ -138,8 +138,8 @@ class Run:
         self, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0", best: bool = False
     ) -> Manifest:
         """Write the run as a release folder, with what was measured of just these weights; see
-        `zoo.training.release.write_pair`. `best` takes the best checkpoint in place of the last one. Raises ReleaseError
-        if the last one is that of the beginning: nothing was trained, or training diverged since."""
+        `zoo.training.release.write_pair`. `best` takes the best checkpoint in place of the last one. Raises
+        ReleaseError if the last one is that of the beginning: nothing was trained, or training diverged since."""
         run = self.best() if best else self
         if run.shown == 0 and not best:
             why = summarise(self.folder).error
