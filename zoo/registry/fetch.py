@@ -13,8 +13,8 @@ from pathlib import Path
 
 from zoo._utils.files import sha256_of, write_atomically
 from zoo._utils.hash_cache import cache_folder
-from zoo.errors import ConfigError, ReleaseError, RemoteError
-from zoo.registry.file import LARGEST, read_registry
+from zoo.errors import ConfigError, ReleaseError, RemoteError, without_passwords
+from zoo.registry.file import LARGEST, parse_registry
 
 __all__ = ["extra_registries", "fetch"]
 
@@ -52,16 +52,14 @@ def fetch(url: str) -> Path:
     except (OSError, ValueError) as error:
         if not path.exists():
             raise RemoteError(f"registry {url[:200]} cannot be fetched: {error}", "Check the address.") from None
-        warnings.warn(f"{url} cannot be reached; using the copy that was fetched last", stacklevel=2)
+        warnings.warn(f"{without_passwords(url)} cannot be reached; using the copy that was fetched last", stacklevel=2)
         return path
     if len(data) > LARGEST:
         raise ReleaseError(f"registry {url[:200]} has more than {LARGEST:,} bytes")
-    trial = path.with_suffix(".new.toml")
-    write_atomically(trial, data)
-    local = next((entry for entry in read_registry(trial) if entry.source.startswith("dir:")), None)
+    local = next((entry for entry in parse_registry(data, path) if entry.source.startswith("dir:")), None)
     if local is not None:
         raise ReleaseError(f"{url[:200]}: {local.name} names a folder of its own machine", "Use hub: sources there.")
-    os.replace(trial, path)
+    write_atomically(path, data)
     return path
 
 

@@ -293,6 +293,9 @@ class GenerateSection:
     count: int = 64
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _positive(self, "count")
+
 
 @dataclass(frozen=True)
 class DiscriminateSection:
@@ -300,6 +303,9 @@ class DiscriminateSection:
 
     count: int = 500
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _positive(self, "count")
 
 
 @dataclass(frozen=True)
