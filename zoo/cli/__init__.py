@@ -177,7 +177,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments = [argument for argument in arguments if argument != "--traceback"]
     try:
         code: Any = zoo.main(args=arguments, prog_name="zoo", standalone_mode=False, obj={"traceback": traceback})
-        sys.stdout.flush()  # else a full disk would be found out when it is too late to say so
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
@@ -201,7 +200,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         problem = _machine_problem(error)
         if problem is not None:
             _print_error(*problem)
-            _drop_output()
             sys.exit(1)
         text = (str(error).strip().splitlines() or [""])[0]
         hint = "This is a bug in zoo or a plugin. For the traceback: add --traceback."
@@ -217,15 +215,6 @@ def _make_streams_safe() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
-
-
-def _drop_output() -> None:
-    """Discard what could not be written to stdout: the interpreter would try again at its end."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-        os.dup2(sys.stdout.fileno(), 1)
 
 
 def _machine_problem(error: Exception) -> tuple[str, str] | None:
