@@ -14,7 +14,7 @@ from pathlib import Path
 from zoo._utils.files import sha256_of, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo.errors import ConfigError, ReleaseError, RemoteError
-from zoo.registry.file import LARGEST, read_registry
+from zoo.registry.file import LARGEST, parse_registry
 
 __all__ = ["extra_registries", "fetch"]
 
@@ -58,7 +58,7 @@ def fetch(url: str) -> Path:
         raise ReleaseError(f"registry {url[:200]} has more than {LARGEST:,} bytes")
     trial = path.with_suffix(".new.toml")
     write_atomically(trial, data)
-    local = next((entry for entry in read_registry(trial) if entry.source.startswith("dir:")), None)
+    local = next((entry for entry in parse_registry(data, trial) if entry.source.startswith("dir:")), None)
     if local is not None:
         raise ReleaseError(f"{url[:200]}: {local.name} names a folder of its own machine", "Use hub: sources there.")
     os.replace(trial, path)
