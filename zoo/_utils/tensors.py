@@ -105,9 +105,10 @@ def unpack(data: bytes, what: str) -> dict[str, Tensor]:
 def check_header(data: bytes, what: str) -> Header:
     """Check safetensors bytes before a native parser reads them.
 
-    The header must be inside the file and smaller than 10 MB, of at most 32,768 tensors. Each tensor must occur once, with a known type and a
-    shape that matches its span; the spans must cover the data without gaps or overlaps; booleans must be 0 or 1; the
-    only metadata key is `zoo`. Raises IntegrityError with a message that starts with `what`.
+    The header must be inside the file, smaller than 10 MB and of at most 32,768 tensors. Each tensor must occur once,
+    with a known type and a shape that matches its span; the spans must cover the data without gaps or overlaps;
+    booleans must be 0 or 1; the only metadata key is `zoo`. Raises IntegrityError with a message that starts with
+    `what`.
     """
     if len(data) < 8:
         raise IntegrityError(f"{what}: {len(data)} bytes are too few for a safetensors file")

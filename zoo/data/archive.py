@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -16,7 +16,8 @@ import torch
 from zoo import plugins
 from zoo.data.archive import MOST_BYTES
 from zoo.data.config import DataConfig
-from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images, size_of_image
+from zoo.data.decoding import size_of_image
+from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images
 from zoo.data.images import ImageSet, Skipped
 from zoo.data.labels import label_files, names_of_labels, number_classes
 from zoo.data.layout import Layout, layout_of

@@ -26,7 +26,8 @@ def fit_picture(picture: Image.Image, spec: DataSpec) -> Bytes:
             "Give 1,H,W for grey or 3,H,W for colour, such as --shape 3,32,32; or an .npz file that has that shape.",
         )
     channels, height, width = spec.shape
-    fitted = _to_size(picture.convert("L" if channels == 1 else "RGB"), (width, height), spec)
+    mode = "L" if channels == 1 else "RGB"
+    fitted = _to_size(picture if picture.mode == mode else picture.convert(mode), (width, height), spec)
     array = np.asarray(fitted, dtype=np.uint8)
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
 
