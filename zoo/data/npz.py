@@ -70,7 +70,7 @@ def check_images(images: np.ndarray[Any, Any], owner: str) -> np.ndarray[Any, An
     if images.dtype.kind != "f":
         raise DataError(f"{owner}: images are {images.dtype}", _LAYOUT)
     low, high = float(images.min()), float(images.max())
-    if images.ndim == 2 and max(-low, high) <= np.finfo(np.float32).max:  # false for NaN
+    if images.ndim == 2 and max(-low, high) <= float(np.finfo(np.float32).max):  # false for NaN
         return images.astype(np.float32)
     if not (low >= 0 and high <= 1):  # also false for NaN
         raise DataError(f"{owner}: images have values from {low:g} to {high:g}", _LAYOUT)
