@@ -25,6 +25,7 @@ _KEY = "zoo"
 _LARGEST_HEADER = 10_000_000
 _MAX_DIMENSIONS = 8
 _MAX_VALUES = 2**48
+_MOST_TENSORS = 2**15
 _ITEM_SIZES = {
     "BOOL": 1,
     "U8": 1,
@@ -104,9 +105,10 @@ def unpack(data: bytes, what: str) -> dict[str, Tensor]:
 def check_header(data: bytes, what: str) -> Header:
     """Check safetensors bytes before a native parser reads them.
 
-    The header must be inside the file and smaller than 10 MB. Each tensor must occur once, with a known type and a
-    shape that matches its span; the spans must cover the data without gaps or overlaps; booleans must be 0 or 1; the
-    only metadata key is `zoo`. Raises IntegrityError with a message that starts with `what`.
+    The header must be inside the file, smaller than 10 MB and of at most 32,768 tensors. Each tensor must occur once,
+    with a known type and a shape that matches its span; the spans must cover the data without gaps or overlaps;
+    booleans must be 0 or 1; the only metadata key is `zoo`. Raises IntegrityError with a message that starts with
+    `what`.
     """
     if len(data) < 8:
         raise IntegrityError(f"{what}: {len(data)} bytes are too few for a safetensors file")
@@ -118,6 +120,8 @@ def check_header(data: bytes, what: str) -> Header:
     if not isinstance(plain, dict) or not text.startswith(b"{"):
         raise IntegrityError(f"{what}: its header is not a table")
     facts = _facts(plain.pop("__metadata__", {}), what)
+    if len(plain) > _MOST_TENSORS:  # a parser's work for each of them is the same if they are empty
+        raise IntegrityError(f"{what}: {len(plain):,} tensors; at most {_MOST_TENSORS:,} are read")
     tensors = {name: _tensor(name, entry, what) for name, entry in plain.items()}
     at = 0
     for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):

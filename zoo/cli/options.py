@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import click
 
+from zoo._utils.strict_toml import parse_toml
 from zoo.cli import completing
 from zoo.errors import ConfigError
 
@@ -39,6 +39,8 @@ __all__ = [
 
 GIVE_ON = "Hand it to a GAN first: zoo transfer {} --data IMAGES --out runs/new"
 """The hint if a GAN is needed and there is an autoencoder."""
+
+_LARGEST_SETTING = 100_000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -144,8 +146,8 @@ def parse_settings(given: tuple[str, ...], flag: str = "--set") -> dict[str, Any
         if not equals or not key:
             raise ConfigError(f"{flag} {setting!r} is not KEY=VALUE", f"For example: {flag} batch=64")
         try:
-            parsed[key] = tomllib.loads(f"value = {text}")["value"]
-        except (ValueError, RecursionError):
+            parsed[key] = parse_toml(f"value = {text}".encode(), largest=_LARGEST_SETTING)["value"]
+        except ValueError:
             parsed[key] = text
     return parsed
 

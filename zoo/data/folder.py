@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 import warnings
@@ -10,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from zoo.data import index
+from zoo.data.decoding import MOST_FILE_BYTES, TooLarge, decode_picture, opened_picture, shown_size
 from zoo.data.images import Skipped
-from zoo.data.prepare import fit_picture
 from zoo.errors import ConfigError, DataError
 from zoo.types import DataSpec
 
@@ -25,20 +24,13 @@ __all__ = [
     "ImageListing",
     "any_colour",
     "common_shape",
-    "decode_image",
     "find_images",
     "printable",
     "read_image",
     "read_images",
-    "size_of_image",
     "unread",
 ]
 
-# Only formats that Pillow decodes itself: EPS, for one, would start a PostScript interpreter.
-_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
-_MOST_PIXELS = 10**8
-_GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L")
-_ORIENTATION = 0x0112
 _MOST_SAMPLED = 16
 _COMPARED = 256
 _COLOURLESS = 24
@@ -146,21 +138,7 @@ def read_images(
 def read_image(path: Path, spec: DataSpec) -> np.ndarray[Any, Any]:
     """One file as uint8 `spec.shape`. Raises whatever a stranger's file makes Pillow raise."""
     with _opened(path) as picture:
-        return fit_picture(_plain(picture, spec), spec)
-
-
-def decode_image(data: bytes, spec: DataSpec) -> np.ndarray[Any, Any]:
-    """An image file's bytes as uint8 `spec.shape`. Raises like `read_image`."""
-    with _picture(io.BytesIO(data)) as picture:
-        return fit_picture(_plain(picture, spec), spec)
-
-
-def size_of_image(data: bytes) -> tuple[int, int, int]:
-    """`(C, H, W)` of an image file's bytes, from its header; C is 1 if it is grey. Raises like `read_image`."""
-    with _picture(io.BytesIO(data)) as picture:
-        turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-        high, wide = (picture.width, picture.height) if turned else (picture.height, picture.width)
-        return (1 if picture.mode in _GREY_MODES else 3, high, wide)
+        return decode_picture(picture, spec)
 
 
 def unread(name: str, error: Exception) -> Skipped:
@@ -178,9 +156,9 @@ def common_shape(listing: ImageListing, files: Sequence[str]) -> tuple[int, int,
     for name in files:
         try:
             with warnings.catch_warnings(action="ignore"), _opened(listing.root / name) as picture:
-                turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-                sizes.add((picture.width, picture.height) if turned else (picture.height, picture.width))
-                grey = grey and picture.mode in _GREY_MODES
+                channels, *plane = shown_size(picture)
+                sizes.add((plane[0], plane[1]))
+                grey = grey and channels == 1
         except Exception:  # read_images meets the same file again and lists it with its reason
             continue
         if len(sizes) > 1:
@@ -217,45 +195,13 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """The picture, header read. Neither follows a link nor waits on a pipe, whatever lies there by now."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
             raise ValueError("not a plain file")
-        with _picture(file) as picture:
+        if facts.st_size > MOST_FILE_BYTES:
+            raise TooLarge(f"{facts.st_size:,} bytes are too many")
+        with opened_picture(file) as picture:
             yield picture
-
-
-@contextmanager
-def _picture(file: BinaryIO) -> Iterator[Image.Image]:
-    Image.init()
-    # no catch_warnings here: it is not safe if several threads read
-    with Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN]) as picture:
-        if picture.width * picture.height > _MOST_PIXELS:
-            raise Image.DecompressionBombError(f"{picture.width} x {picture.height} pixels are too many")
-        yield picture
-
-
-def _plain(picture: Image.Image, spec: DataSpec) -> Image.Image:
-    """The picture as mode L or RGB, upright."""
-    if spec.is_image:
-        # a JPEG far larger than needed is decoded at a half, a quarter or an eighth of its size
-        picture.draft(None, (3 * spec.shape[2], 3 * spec.shape[1]))
-    upright = ImageOps.exif_transpose(picture)
-    if upright.mode == "F" or upright.mode.startswith("I"):
-        return Image.fromarray(_eight_bits(np.asarray(upright)))
-    if upright.has_transparency_data:
-        above = upright.convert("RGBA")
-        canvas = Image.new("RGBA", above.size, (spec.background,) * 3 + (255,))
-        return Image.alpha_composite(canvas, above).convert("RGB")
-    return upright.convert("L" if upright.mode in ("1", "L") else "RGB")
-
-
-def _eight_bits(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Grey of 16 bits, or floats in [0, 1] or [0, 255], as uint8."""
-    wide = values.astype(np.float64)
-    if not np.isfinite(wide).all():
-        raise ValueError("it holds values that are no numbers")
-    most = 65535 if values.dtype.kind != "f" else 1 if wide.max() <= 1 else 255
-    out: np.ndarray[Any, Any] = np.rint((wide / most * 255).clip(0, 255)).astype(np.uint8)
-    return out
 
 
 def _link_reason(path: Path, top: Path) -> str:

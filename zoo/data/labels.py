@@ -29,12 +29,13 @@ def names_of_labels(labels: Tensor, names: Sequence[str], owner: str) -> dict[in
 
     Raises DataError, naming `owner`, for more than 10,000 labels and for a label without a name.
     """
-    present: list[int] = labels.unique().tolist()
-    if len(present) > _MOST_CLASSES:
+    different = labels.unique()
+    if len(different) > _MOST_CLASSES:
         raise DataError(
-            f"{owner} has {len(present):,} different labels, more than {_MOST_CLASSES:,} classes",
+            f"{owner} has {len(different):,} different labels, more than {_MOST_CLASSES:,} classes",
             "Leave them out: --labels off.",
         )
+    present: list[int] = different.tolist()
     if names and not all(0 <= label < len(names) for label in present):
         raise DataError(f"{owner} has labels from {present[0]} to {present[-1]}, and names {len(names)} classes")
     return {label: names[label] if names else str(label) for label in present}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import zipfile
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from zoo.data.archive import ArrayHeader, read_arrays, read_headers
 from zoo.data.folder import printable
 from zoo.errors import DataError
 
 __all__ = ["Arrays", "check_images", "check_rows", "read_npz"]
 
-LARGEST = 2**32
+_MOST_VALUES = 2**26
+_MOST_CLASSES = 10_000
+_CHUNK = 2**22
 _BESIDE = ("labels", "train", "classes")
 _LAYOUT = (
     "Store `images` as uint8 or as floats in [0, 1], (N, H, W) or (N, H, W, C), or vectors (N, F) of any floats; "
@@ -37,17 +41,11 @@ class Arrays:
 def read_npz(path: Path) -> Arrays:
     """The arrays `images` (or the only other one), `labels` and `train` of the file.
 
-    Raises DataError for a file that is no npz, holds pickled objects, unpacks to more than 4 GiB, or whose
-    arrays do not go together.
+    Raises DataError for a file that is no npz, holds pickled objects, would take more than 1.5 GiB of memory with the
+    copies that are made, has more than 2,097,152 rows or images of more than 2^26 values, or whose arrays do not go
+    together.
     """
-    arrays = _load(path)
-    not_arrays = [name for name, value in arrays.items() if not isinstance(value, np.ndarray)]
-    if not_arrays:  # numpy returns a member that is no array as bytes
-        raise DataError(f"{path}: {not_arrays[0]} is no array", _LAYOUT)
-    names = [name for name in arrays if name not in _BESIDE]
-    key = "images" if "images" in arrays else names[0] if len(names) == 1 else None
-    if key is None:
-        raise DataError(f"{path} holds no array `images`, but {', '.join(sorted(arrays)) or 'nothing'}", _LAYOUT)
+    arrays, key = _load(path)
     images = check_images(arrays[key], str(path))
     labels = check_rows("labels", arrays["labels"], len(images), "iu", str(path)) if "labels" in arrays else None
     train = check_rows("train", arrays["train"], len(images), "b", str(path)) if "train" in arrays else None
@@ -66,16 +64,26 @@ def check_images(images: np.ndarray[Any, Any], owner: str) -> np.ndarray[Any, An
     if images.dtype == np.uint8:
         return images
     if images.dtype == np.bool_:
-        return images.astype(np.uint8) * np.uint8(255)
+        bits = images.astype(np.uint8)
+        bits *= np.uint8(255)
+        return bits
     if images.dtype.kind != "f":
         raise DataError(f"{owner}: images are {images.dtype}", _LAYOUT)
     low, high = float(images.min()), float(images.max())
-    if images.ndim == 2 and np.isfinite((low, high)).all():
+    if images.ndim == 2 and max(-low, high) <= float(np.finfo(np.float32).max):  # false for NaN
         return images.astype(np.float32)
     if not (low >= 0 and high <= 1):  # also false for NaN
         raise DataError(f"{owner}: images have values from {low:g} to {high:g}", _LAYOUT)
-    rounded: np.ndarray[Any, Any] = np.rint(images * 255).astype(np.uint8)
+    rounded = np.empty(images.shape, np.uint8)
+    for part in _parts(images):
+        rounded[part] = np.rint(images[part] * 255)
     return rounded
+
+
+def _parts(images: np.ndarray[Any, Any]) -> Iterator[slice]:
+    """Rows that are converted at a time, so that what is made on the way stays small."""
+    step = max(1, _CHUNK * len(images) // images.size)
+    return (slice(start, start + step) for start in range(0, len(images), step))
 
 
 def check_rows(what: str, values: np.ndarray[Any, Any], count: int, kinds: str, owner: str) -> np.ndarray[Any, Any]:
@@ -94,17 +102,46 @@ def _class_names(values: np.ndarray[Any, Any], owner: str) -> tuple[str, ...]:
     return names
 
 
-def _load(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+def _load(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], str]:
+    """The arrays to read, and which of them has the images."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > LARGEST:
-            raise DataError(f"{path} unpacks to {size / 2**30:.1f} GiB", "Split it: 4 GiB is the most that is read.")
-        with np.load(path, allow_pickle=False) as arrays:
-            wanted = [name for name in arrays.files if name in (*_BESIDE, "images")]
-            others = [name for name in arrays.files if name not in _BESIDE]
-            return {name: arrays[name] for name in (wanted if "images" in wanted else wanted + others)}
+        headers = read_headers(path)
+        key = _key(path, headers)
+        wanted = {name: header for name, header in headers.items() if name in (*_BESIDE, key) and header is not None}
+        _check_header(path, wanted[key])
+        if "classes" in wanted and math.prod(wanted["classes"].shape) > _MOST_CLASSES:
+            raise DataError(f"{path}: classes has more than {_MOST_CLASSES:,} names", _LAYOUT)
+        needed = sum(2 * header.nbytes for name, header in wanted.items() if name != key)
+        return read_arrays(path, wanted, needed + _memory(wanted[key])), key
     except DataError:
         raise
     except Exception as error:  # a stranger's bytes: zipfile, zlib and numpy raise a dozen types
         raise DataError(f"{path} cannot be read as .npz: {error}", _LAYOUT) from error
+
+
+def _key(path: Path, headers: Mapping[str, ArrayHeader | None]) -> str:
+    """The name of the array that has the images."""
+    names = [name for name in headers if name not in _BESIDE]
+    key = "images" if "images" in headers else names[0] if len(names) == 1 else None
+    read = [name for name in headers if name in (*_BESIDE, key) or key is None]
+    not_arrays = [name for name in read if headers[name] is None]
+    if not_arrays:
+        raise DataError(f"{path}: {printable(not_arrays[0])[:80]} is no array", _LAYOUT)
+    if key is None:
+        others = ", ".join(printable(name)[:80] for name in sorted(headers)[:12]) or "nothing"
+        raise DataError(f"{path} holds no array `images`, but {others}", _LAYOUT)
+    return key
+
+
+def _check_header(path: Path, images: ArrayHeader) -> None:
+    if math.prod(images.shape[1:]) > _MOST_VALUES:
+        raise DataError(f"{path}: an image of shape {list(images.shape[1:])} has over {_MOST_VALUES:,} values", _LAYOUT)
+
+
+def _memory(images: ArrayHeader) -> int:
+    """The bytes of the images and of what is made of them: samples, and of floats their statistics in float64."""
+    values = math.prod(images.shape)
+    copies = 2 * values
+    if images.dtype.kind == "f":
+        copies = values * (16 if len(images.shape) == 2 else 2)
+    return images.nbytes * (1 + images.fortran) + copies

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 
 from zoo import plugins
+from zoo.data.archive import MOST_BYTES
 from zoo.data.config import TABLES, DataConfig
-from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images, size_of_image
+from zoo.data.decoding import size_of_image
+from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images
 from zoo.data.images import ImageSet, Skipped
 from zoo.data.labels import label_by_table, label_files, names_of_labels, number_classes
 from zoo.data.layout import Layout, layout_of
-from zoo.data.npz import LARGEST, check_images, check_rows, read_npz
+from zoo.data.npz import check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
 from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
 from zoo.data.split import limit_rows, limit_split, select_images, split
@@ -34,6 +36,7 @@ __all__ = ["has_scheme", "open_data", "open_images", "path_of", "scheme_files"]
 _SCHEME = re.compile(r"(hf|shards):.|[a-z][a-z0-9+.-]+://")
 _LARGE_COUNT = 20_000
 _LARGE = 2**30
+_LARGEST = 2**32
 _MOST_HELD_OUT = 10_000
 _MOST_SIZED = 1_000
 
@@ -172,9 +175,10 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
     else:
         rows = limit_rows([str(row) for row in range(len(arrays.images))], config.limit)
         train = split([str(row) for row in rows], config.held_out_share)
-    _check_size(len(rows), spec, str(path))
+    _check_size(len(rows), spec, str(path), MOST_BYTES // 2)
     labels = None if arrays.labels is None else arrays.labels[rows]
-    pixels = fit_arrays(arrays.images[rows], spec)
+    images = arrays.images if len(rows) == len(arrays.images) else arrays.images[rows]
+    pixels = fit_arrays(images, spec)
     if pixels.dtype != np.uint8 and spec.scaling is None and like is None:
         spec = replace(spec, low=-1.0, high=1.0, bounded=False, scaling=fit_scaling(pixels[train]))
     elif pixels.dtype != np.uint8 and spec.scaling is None:
@@ -352,11 +356,11 @@ def _two_steps(images: np.ndarray[Any, Any], own: DataSpec, spec: DataSpec) -> n
     return fit_arrays(images, spec)
 
 
-def _check_size(count: int, spec: DataSpec, owner: str) -> None:
-    if count * spec.size > LARGEST:
+def _check_size(count: int, spec: DataSpec, owner: str, largest: int = _LARGEST) -> None:
+    if count * spec.size > largest:
         raise DataError(
             f"{owner}: {count:,} images of shape {list(spec.shape)} take {count * spec.size / 2**30:.1f} GiB",
-            "Give a smaller shape or a limit: images are kept in memory, up to 4 GiB.",
+            f"Give a smaller shape or a limit: images are kept in memory, up to {largest / 2**30:g} GiB.",
         )
 
 

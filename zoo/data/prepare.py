@@ -12,6 +12,9 @@ from zoo.types import DataSpec
 
 __all__ = ["fit_arrays", "fit_picture"]
 
+_CHUNK = 2**22
+"""Values of images that are brought to a shape at a time."""
+
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -23,7 +26,8 @@ def fit_picture(picture: Image.Image, spec: DataSpec) -> Bytes:
             "Give 1,H,W for grey or 3,H,W for colour, such as --shape 3,32,32; or an .npz file that has that shape.",
         )
     channels, height, width = spec.shape
-    fitted = _to_size(picture.convert("L" if channels == 1 else "RGB"), (width, height), spec)
+    mode = "L" if channels == 1 else "RGB"
+    fitted = _to_size(picture if picture.mode == mode else picture.convert(mode), (width, height), spec)
     array = np.asarray(fitted, dtype=np.uint8)
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
 
@@ -47,9 +51,17 @@ def fit_arrays(images: Bytes, spec: DataSpec) -> Bytes:
             f"samples are vectors of {images.shape[1]} values, images of shape {list(spec.shape)} are wanted",
             "Store images as (N, H, W) or (N, H, W, C).",
         )
+    out = np.empty((len(images), *spec.shape), dtype=np.uint8)
+    step = max(1, _CHUNK * len(images) // max(images.size, 1))  # what is made on the way stays small
+    for start in range(0, len(images), step):
+        out[start : start + step] = _fit_few(images[start : start + step], spec)
+    return out
+
+
+def _fit_few(images: Bytes, spec: DataSpec) -> Bytes:
     coloured = _to_channels(images[..., None] if images.ndim == 3 else images, spec)
     if coloured.shape[1:3] == spec.shape[1:]:
-        return np.ascontiguousarray(coloured.transpose(0, 3, 1, 2))
+        return coloured.transpose(0, 3, 1, 2)
     out = np.empty((len(coloured), *spec.shape), dtype=np.uint8)
     for row, image in enumerate(coloured):
         out[row] = fit_picture(Image.fromarray(image.squeeze(2) if spec.shape[0] == 1 else image), spec)

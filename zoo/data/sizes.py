@@ -9,7 +9,8 @@ import numpy as np
 
 from zoo import plugins
 from zoo.data.config import DataConfig
-from zoo.data.folder import find_images, size_of_image
+from zoo.data.decoding import size_of_image
+from zoo.data.folder import find_images
 from zoo.data.npz import read_npz
 from zoo.data.open import has_scheme, path_of, scheme_files
 from zoo.data.sources import FolderFiles

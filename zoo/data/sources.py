@@ -20,13 +20,13 @@ from zoo._utils.files import read_regular, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo.data import index
 from zoo.data.config import COLUMN
+from zoo.data.decoding import MOST_FILE_BYTES
 from zoo.data.folder import ImageListing
 from zoo.data.layout import Layout, layout_by_class, layout_of
 from zoo.errors import ConfigError, DataError, near
 
 __all__ = ["FolderFiles", "HubFiles", "RemoteFiles", "ShardFiles", "hub_files", "remote_files", "shard_files"]
 
-_LARGEST = 2**28
 _LONGEST_CLASS = 256
 _ENDINGS = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".jp2", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -55,7 +55,7 @@ class FolderFiles:
     def read(self, row: int) -> bytes:
         """The file's bytes. Raises OSError, also if the size is not the listed one: the images of a run do not
         change while it trains."""
-        data = read_regular(self.listing.root / self.listing.files[row], _LARGEST)
+        data = read_regular(self.listing.root / self.listing.files[row], MOST_FILE_BYTES)
         if len(data) != self.listing.sizes[row]:
             index.drop_index(self.listing.root)
             raise OSError("it was written over since the folder was listed")
@@ -78,6 +78,8 @@ class RemoteFiles:
 
     def read(self, row: int) -> bytes:
         """The file's bytes. Raises what the file system raises."""
+        if self.sizes[row] > MOST_FILE_BYTES:
+            raise OSError(f"{self.sizes[row]:,} bytes are too many")
         return bytes(self.system.cat_file(f"{self.root}/{self.names[row]}"))
 
 
@@ -117,7 +119,7 @@ class HubFiles:
             value = self.rows[row][self.column]
         if value["bytes"] is not None:
             return bytes(value["bytes"])
-        return read_regular(Path(value["path"]), _LARGEST)
+        return read_regular(Path(value["path"]), MOST_FILE_BYTES)
 
 
 def remote_files(url: str) -> RemoteFiles:
@@ -226,7 +228,7 @@ def _members(system: Any, path: str) -> list[tuple[str, int, int, str]]:
         with system.open(path, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
             images, classes = [], {}
             for member in tar:
-                if member.isreg() and member.name.lower().endswith(_ENDINGS) and member.size <= _LARGEST:
+                if member.isreg() and member.name.lower().endswith(_ENDINGS) and member.size <= MOST_FILE_BYTES:
                     images.append((member.name, member.offset_data, member.size))
                 elif member.isreg() and member.name.endswith(".cls") and member.size <= _LONGEST_CLASS:
                     text = tar.extractfile(member)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from zoo.data.batches import Batches, PrefetchedBatches
-from zoo.data.folder import decode_image, unread
+from zoo.data.decoding import decode_image, turn
+from zoo.data.folder import unread
 from zoo.data.images import ImageSet, Skipped
 from zoo.data.layout import Layout
 from zoo.errors import ConfigError, DataError
@@ -138,7 +139,8 @@ class Streamed:
         for _ in range(_MOST_BROKEN + 1):
             if at not in self._broken:
                 try:
-                    return decode_image(self.files.read(self.rows[at]), self.spec)
+                    with turn(self.files.sizes[self.rows[at]]):
+                        return decode_image(self.files.read(self.rows[at]), self.spec)
                 except (ConfigError, DataError):
                     raise
                 except Exception as error:  # whatever a stranger's file makes Pillow raise is a fact about that file

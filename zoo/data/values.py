@@ -34,7 +34,9 @@ def into_range(values: Floats, spec: DataSpec, owner: str) -> Floats:
             f"{owner} has values from {low:g} to {high:g}, and the model takes {spec}",
             "Scale them to [0, 1]; or compose the model with data=open_images(...).spec, which standardises them.",
         )
-    return (values * (spec.high - spec.low) + spec.low).astype(np.float32)
+    samples = values * (spec.high - spec.low)
+    samples += spec.low
+    return samples.astype(np.float32, copy=False)
 
 
 def from_stored(stored: Tensor, spec: DataSpec) -> Tensor:

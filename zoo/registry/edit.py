@@ -12,9 +12,10 @@ from pathlib import Path
 
 from zoo._utils.files import locked, remove_partial, write_atomically
 from zoo.errors import ReleaseError, UnknownName, near
-from zoo.registry.file import Entry, Sample, parse_registry, read_bytes, read_registry
+from zoo.registry.file import Entry, Sample, parse_registry, read_bytes
 from zoo.registry.index import get, layers
 from zoo.registry.lookup import Registry
+from zoo.registry.parsed import read_registry
 from zoo.registry.text import EMPTY, rewrite
 from zoo.release.folder import read_manifest_bytes
 from zoo.release.names import check_name, pin_of

@@ -21,8 +21,9 @@ from typing import Any
 import platformdirs
 
 from zoo.errors import ConfigError, IntegrityError, ReleaseError, RemoteError, UnknownName
-from zoo.registry.file import Entry, Sample, read_registry
+from zoo.registry.file import Entry, Sample
 from zoo.registry.lookup import Registry, clash_error, clashes
+from zoo.registry.parsed import read_registry
 from zoo.release.folder import read_manifest, read_manifest_bytes, verify_files
 from zoo.release.manifest import MANIFEST, Manifest, parse_manifest
 from zoo.release.names import pin_of

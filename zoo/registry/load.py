@@ -21,6 +21,7 @@ from zoo.errors import IntegrityError, ReleaseError
 from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.compose import build_autoencoder, build_gan
 from zoo.networks.gan import GAN as Gan
+from zoo.networks.limits import compare_tensors, no_larger_than
 from zoo.networks.pretrained import remember_origins, values_follow
 from zoo.networks.resizing import resized
 from zoo.networks.utils import SkipInit, check_finite
@@ -180,7 +181,7 @@ def _load(
         return None
     tensors = {role: unpack(read_part(folder, part, hashes), str(folder / part.file)) for role, part in parts.items()}
     specs = current_specs(owner, parts)
-    model = _build(build, owner, parts, specs, sizes)
+    model = _build(build, folder, owner, parts, specs, sizes, tensors)
     for role, part in parts.items():
         with naming_versions(owner, [part]):
             _fill(model.get_submodule(role), tensors[role], str(folder / part.file))
@@ -189,15 +190,20 @@ def _load(
 
 def _build(
     build: Callable[..., Model],
+    folder: Path,
     owner: str,
     parts: Mapping[str, PartEntry],
     specs: Mapping[str, PartSpec],
     sizes: tuple[DataSpec, tuple[int, ...]],
+    tensors: Mapping[str, Mapping[str, Tensor]],
 ) -> Model:
-    """The networks on the meta device; on the CPU if not every tensor would get a value from the state dict."""
+    """The networks on the meta device, with the tensors that the files have; on the CPU if not every one of their
+    tensors would get a value from the state dict."""
     with naming_versions(owner, parts.values()), values_follow():
-        with SkipInit():
+        with no_larger_than(tensors, owner), SkipInit():
             model = build(specs, *sizes, device="meta", shapes=False)
+        for role, part in parts.items():
+            compare_tensors(model.get_submodule(role), tensors[role], str(folder / part.file))
         return model if _assignable(model) else build(specs, *sizes)
 
 
@@ -207,20 +213,7 @@ def _assignable(model: nn.Module) -> bool:
 
 
 def _fill(module: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
-    """Assign the tensors of the file `what`, strictly. Raises IntegrityError or ReleaseError."""
-    expected = module.state_dict()
-    missing, extra = sorted(set(expected) - set(tensors)), sorted(set(tensors) - set(expected))
-    if missing or extra:
-        raise IntegrityError(
-            f"{what} lacks the tensor {missing[0]!r}" if missing else f"{what} has an extra tensor {extra[0]!r}",
-            "The release does not match this version of its plugin.",
-        )
-    for name, tensor in expected.items():
-        stored = tensors[name]
-        if (stored.shape, stored.dtype) != (tensor.shape, tensor.dtype):
-            raise IntegrityError(
-                f"{what}: {name} is {stored.dtype} {list(stored.shape)}, expected {tensor.dtype} {list(tensor.shape)}"
-            )
+    """Assign the tensors of the file `what`. Raises IntegrityError or ReleaseError."""
     module.load_state_dict(dict(tensors), strict=True, assign=True)
     check_finite(module, what)
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):

@@ -29,9 +29,11 @@ class Registry:
             raise clash_error(name, first, second)
         for entry in self.entries:
             self._models.setdefault(entry.name, []).append(entry)
-            self._known.update(dict.fromkeys(entry.all_names, entry.name))
+            for name in entry.all_names:
+                self._known[name] = entry.name
         for versions in self._models.values():
-            versions.sort(key=lambda entry: (not entry.deprecated, entry.order), reverse=True)
+            if len(versions) > 1:
+                versions.sort(key=lambda entry: (not entry.deprecated, entry.order), reverse=True)
 
     def models(self, pattern: str = "*") -> tuple[Entry, ...]:
         """The newest version of each model whose name matches a glob, in natural order of the names.
@@ -87,7 +89,8 @@ def clashes(entries: Iterable[Entry]) -> Iterator[tuple[str, Entry, Entry]]:
     """Each name with two entries that have it and are not two versions of one model in one file."""
     owners: dict[str, Entry] = {}
     for entry in entries:
-        for name in sorted({entry.key, *entry.all_names}):
+        names = entry.all_names
+        for name in (entry.key, *(sorted(names) if len(names) > 1 else names)):
             first = owners.setdefault(name, entry)
             one_model = (first.name, first.origin) == (entry.name, entry.origin)
             if first is not entry and (name == entry.key or not one_model):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import tomli_w
 
+from zoo._utils.strict_toml import parse_toml
 from zoo.config import to_plain
 from zoo.errors import ReleaseError
 from zoo.registry.file import LARGEST, Entry, parse_registry
@@ -25,7 +25,7 @@ def rewrite(data: bytes, path: Path, *, removed: Sequence[Entry] = (), added: Se
     they were, and the added ones. Raises ReleaseError if the file is written in a way that would need more than that.
     """
     before = parse_registry(data, path)
-    tables = tomllib.loads(data.decode("utf-8")).get("models", {})  # one table an entry, in the same order
+    tables = parse_toml(data, largest=LARGEST).get("models", {})  # one table an entry, in the same order
     keys = {key for key, entry in zip(tables, before, strict=True) if entry in removed}
     text = _without(data.decode("utf-8"), keys) if keys else data.decode("utf-8")
     for entry in added:
@@ -63,8 +63,8 @@ def _without(text: str, keys: set[str]) -> str:
 def _table_of(header: str) -> str:
     """The model that a table's header, `[models."x"]` or `[models."x".data]`, belongs to; empty for any other line."""
     try:
-        models = tomllib.loads(header).get("models")
-    except tomllib.TOMLDecodeError:
+        models = parse_toml(header.encode("utf-8"), largest=LARGEST).get("models")
+    except ValueError:
         return ""
     return next(iter(models), "") if isinstance(models, dict) else ""
 

@@ -6,6 +6,7 @@ match a small grammar.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from zoo._utils.files import sha256_of
@@ -109,6 +110,7 @@ def check_file_name(name: str) -> None:
         raise ReleaseError(f"file {name!r} has a type that is not allowed in a release", f"Allowed: {allowed}.")
 
 
+@functools.lru_cache(maxsize=1024)
 def check_license(text: str) -> None:
     """An SPDX licence expression: ids joined by AND, OR, WITH and parentheses. There is no default.
 

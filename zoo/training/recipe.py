@@ -7,7 +7,6 @@ file) and what a run folder keeps (of one model, every setting written out, dige
 from __future__ import annotations
 
 import math
-import tomllib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,8 @@ from typing import Any, Literal
 
 import tomli_w
 
+from zoo._utils.files import read_regular
+from zoo._utils.strict_toml import parse_toml
 from zoo.config import from_plain, to_plain
 from zoo.data.config import DataConfig, public_source
 from zoo.errors import ConfigError, near
@@ -53,7 +54,11 @@ _RENAMED_KEYS = (
 )
 """Keys of earlier versions: the table, the old name, and the name of today."""
 
+_LARGEST = 1_000_000
+"""The most bytes of a recipe."""
 _MOST_THREADS = 1_024
+_MOST_BATCH = 2**16
+_MOST_IMAGES = 10**12
 _FIGURES = ("kid", "fid", "precision", "recall")
 
 
@@ -400,7 +405,7 @@ class Recipe:
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe file. Raises ConfigError naming the file, the key and what is allowed."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path.resolve(), _LARGEST)
     except FileNotFoundError:
         raise ConfigError(
             f"there is no recipe {path}", "Say `zoo train autoencoder` or `zoo train gan`, or give a .toml file."
@@ -413,8 +418,8 @@ def read_recipe(path: Path) -> Recipe:
 def parse_recipe(data: bytes, what: str) -> Recipe:
     """The recipe in the bytes of a file called `what`. Raises ConfigError naming the key and what is allowed."""
     try:
-        values: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
+        values = parse_toml(data, largest=_LARGEST)
+    except ValueError as error:
         raise ConfigError(f"{what} cannot be read as TOML: {error}", "Mend that line.") from None
     return recipe_from_plain(values, Path(what).name)
 
@@ -448,8 +453,15 @@ def write_recipe(recipe: Recipe) -> bytes:
 
 
 def _check_training(training: AutoencoderTraining | AdversarialTraining) -> None:
-    for name in ("images", "batch", "checkpoint_every", "sample_every"):
+    for name, most in (
+        ("images", _MOST_IMAGES),
+        ("batch", _MOST_BATCH),
+        ("checkpoint_every", _MOST_IMAGES),
+        ("sample_every", _MOST_IMAGES),
+    ):
         _positive(training, name)
+        if getattr(training, name) > most:
+            raise ConfigError(f"{name} {getattr(training, name)} is too large", f"At most {most:,}.")
     for name in ("beta1", "beta2"):
         if not 0 <= getattr(training, name) < 1:
             raise ConfigError(f"{name} {getattr(training, name)} is not within 0 to 1")

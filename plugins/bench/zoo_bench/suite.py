@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from zoo.plugin import (
     Selection,
     from_plain,
     near,
+    parse_toml,
     to_plain,
 )
 
@@ -47,6 +47,9 @@ __all__ = [
     "with_settings",
     "write_suite",
 ]
+
+_LARGEST = 1_000_000
+"""The most bytes of a suite's file."""
 
 
 @dataclass(frozen=True)
@@ -258,10 +261,10 @@ class RunSpec:
 def read_suite(path: Path) -> Suite:
     """Read and check a suite's file. Raises ConfigError naming the file, the key and what is allowed."""
     try:
-        values: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        values = parse_toml(path.read_bytes(), largest=_LARGEST)
     except FileNotFoundError:
         raise ConfigError(f"there is no suite {path}", "Give a .toml file; recipes/bench holds some.") from None
-    except (OSError, ValueError, RecursionError) as error:  # an integer of 5,000 digits is a plain ValueError
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as TOML: {error}", "Mend that line.") from None
     return from_plain(Suite, values, path.name)
 
