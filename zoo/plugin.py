@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         write_atomically as write_atomically,
         write_folder_atomically as write_folder_atomically,
     )
+    from zoo._utils.front_matter import front_matter as front_matter
     from zoo._utils.html import (
         data_url as data_url,
         escape as escape,
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
     from zoo._utils.seeds import per_sample as per_sample, seed_of as seed_of, seeded as seeded, stream as stream
     from zoo._utils.strict_json import dump_json as dump_json, parse_json as parse_json
     from zoo._utils.strict_toml import parse_toml as parse_toml
-    from zoo._utils.text import front_matter as front_matter, sanitize as sanitize
+    from zoo._utils.text import sanitize as sanitize
     from zoo.cli.completing import complete_model as complete_model, complete_release as complete_release
     from zoo.cli.options import json_option as json_option, out_option as out_option, quiet_option as quiet_option
     from zoo.cli.show import print_json as print_json, print_lines as print_lines, print_table as print_table

@@ -1,15 +1,12 @@
-"""Untrusted text for a terminal, without control characters; and the front matter of Markdown files."""
+"""Untrusted text for a terminal, without control characters."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
-
-import yaml  # type: ignore[import-untyped]
 
 from zoo.errors import without_passwords
 
-__all__ = ["escape_controls", "front_matter", "sanitize"]
+__all__ = ["escape_controls", "sanitize"]
 
 # escape sequences of ECMA-48 (CSI; then OSC, DCS and similar), other control characters except tabs and line ends, and
 # characters that change the text's direction (Boucher and Anderson 2021, "Trojan Source")
@@ -39,16 +36,3 @@ def escape_controls(text: str) -> str:
     True
     """
     return without_passwords(_UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
-
-
-def front_matter(text: str) -> dict[str, Any]:
-    """The YAML table between the first two `---` lines; empty if there is none. Raises ValueError for invalid YAML."""
-    if not text.startswith("---\n"):
-        return {}
-    try:
-        table = yaml.safe_load(text[4:].partition("\n---")[0])
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f"its front matter is not YAML: {str(error).splitlines()[0]}") from None
-    if table is not None and not isinstance(table, dict):
-        raise ValueError("its front matter is not a table")
-    return table or {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo._utils.child import python_child
 from zoo._utils.files import write_folder_atomically
-from zoo._utils.text import front_matter
+from zoo._utils.front_matter import front_matter
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
 from zoo.release.card import card_on_hub
 from zoo.release.folder import pin_file, read_manifest, read_manifest_bytes, read_pinned, verify_files
