@@ -12,7 +12,7 @@ _LONGEST = 64 * 1024
 _DEEPEST = 32
 
 
-class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]
+class _PlainLoader(yaml.SafeLoader):
     """Refuses aliases, by which a few bytes become gigabytes or a circle, and deep nesting."""
 
     depth = 0
