@@ -22,7 +22,8 @@ from zoo.errors import ReleaseError, ZooError
 from zoo.registry.check import check
 from zoo.registry.edit import add
 from zoo.registry.index import get, open_release
-from zoo.registry.load import load, replay_vectors
+from zoo.registry.load import load
+from zoo.registry.replay import replay_vectors
 from zoo.release.folder import pin_file, read_manifest
 from zoo.release.manifest import manifest_bytes
 from zoo.release.names import pin_of

@@ -15,7 +15,7 @@ import zoo
 from zoo._utils.tensors import pack, unpack
 from zoo.errors import IntegrityError, ReleaseError, ZooError
 from zoo.networks.vectors import compare, record_vectors
-from zoo.registry.load import VECTORS, replay
+from zoo.registry.replay import VECTORS, replay
 from zoo.release.folder import read_manifest, verify_files
 
 SMALL = {"batch": 16, "checkpoint_every": 64, "sample_every": 64}

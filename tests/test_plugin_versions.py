@@ -15,7 +15,7 @@ import zoo
 from zoo import plugins
 from zoo.errors import ConfigError, IntegrityError, PluginError, ReleaseError, UnknownName
 from zoo.registry import parts
-from zoo.registry.load import replay
+from zoo.registry.replay import replay
 from zoo.release.folder import read_manifest
 from zoo.release.manifest import manifest_bytes
 from zoo.testing import EncoderCase

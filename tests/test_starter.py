@@ -22,7 +22,8 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import IntegrityError
 from zoo.metrics.evaluate import Reference, reference
-from zoo.registry.load import load, replay
+from zoo.registry.load import load
+from zoo.registry.replay import replay
 
 SETS = {
     "mnist5k": ((1, 32, 32), 5000, 1000, 10, "CC-BY-SA-3.0"),

@@ -101,7 +101,7 @@ def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: boo
 
     folder, manifest = open_release(name)
     verify_files(folder, manifest)
-    differences, first = ([], "") if files else _replay(folder, manifest, save)
+    differences, first, how = ([], "", "") if files else _replay(folder, manifest, save)
     obstacle = _rehearse(folder, manifest) if recipe else ""
     if as_json:
         facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
@@ -114,6 +114,8 @@ def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: boo
     else:
         done = "" if files else " and every test vector is reproduced"
         click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pinned)} files are whole{done}.")
+        if how:
+            click.echo(how)
         if recipe:
             click.echo(f"Its recipe cannot be run again: {obstacle}." if obstacle else "Its recipe can be run again.")
     if differences:
@@ -240,19 +242,22 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
         show.facts([(f"  {s.name}", f"{s.type} = {s.default}") for s in settings_of(plugins.config_class(registered))])
 
 
-def _replay(folder: Path, manifest: Any, save: Path | None) -> tuple[list[dict[str, Any]], str]:
+def _replay(folder: Path, manifest: Any, save: Path | None) -> tuple[list[dict[str, Any]], str, str]:
+    """The differences, where they begin, and how closely was compared, and what."""
     from dataclasses import asdict
 
     from zoo._utils.files import write_atomically
     from zoo._utils.tensors import pack
     from zoo.networks.vectors import describe_vector
-    from zoo.registry.load import replay_vectors
+    from zoo.registry.replay import replay_vectors
 
     replayed = replay_vectors(folder, manifest)
     differences = [asdict(difference) for difference in replayed.differences]
     if save is not None and replayed.differences:
         write_atomically(save, pack(replayed.first(), {"release": manifest.name}))
-    return differences, describe_vector(differences[0]["name"]) if differences else ""
+    prior = "" if replayed.covers_prior else "; of its prior only that it draws finite codes"
+    first = describe_vector(differences[0]["name"]) if differences else ""
+    return differences, first, f"Compared {replayed.tolerances}{prior}."
 
 
 def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:

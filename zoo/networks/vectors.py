@@ -1,8 +1,8 @@
 """Test vectors: the outputs of a release for fixed inputs, so that anyone can check that it still computes the same.
 
 Flat names: `x`, `decoded` (by the first stage, if there is one), `code`, `reconstruction`, `z`, `condition`, `sample`,
-`realness` (the logits), and for every module that ran `statistic/<role>/<order>/<module>` with the mean, standard
-deviation and largest magnitude of its output.
+`realness` (the logits), `drawn` (codes of the prior), `drawn_sample`, and for every module that ran
+`statistic/<role>/<order>/<module>` with the mean, standard deviation and largest magnitude of its output.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ def record_vectors(
             with _statistics(gan.discriminator, "discriminator", vectors):
                 conditions = condition_arguments(gan.discriminator, None if condition is None else condition[: len(x)])
                 vectors["realness"] = gan.discriminator.discriminate(x, *conditions).logits
+        vectors["drawn"] = gan.draw(len(z), 0, condition)
+        vectors["drawn_sample"] = gan.generate(vectors["drawn"], condition)
     return vectors
 
 
@@ -69,7 +71,7 @@ def compare(
     """The vectors that differ, in the order of the modules (statistics first, then the results).
 
     A vector may have `per_million` of its values outside `atol + rtol |recorded|`. A vector that is missing on either
-    side differs in all its values.
+    side differs in all its values, and so does every value that is not finite on both.
     """
     differences = []
     for name in sorted(set(recorded) | set(given), key=_order):
@@ -79,7 +81,8 @@ def compare(
             differences.append(Difference(name, n, n, float("inf")))
             continue
         error = (a.double() - b.double()).abs()
-        outside = int((~(error <= atol + rtol * a.double().abs())).sum())  # NaN is outside too
+        inside = (error <= atol + rtol * a.double().abs()) & a.isfinite() & b.isfinite()
+        outside = int((~inside).sum())
         if outside * 1_000_000 > per_million * a.numel():
             differences.append(Difference(name, outside, a.numel(), float(error.max())))
     return differences
@@ -96,7 +99,9 @@ _ROLES = ("encoder", "bottleneck", "decoder", "generator", "discriminator")
 
 def _order(name: str) -> tuple[int, str]:
     fields = name.split("/")
-    return (_ROLES.index(fields[1]), name) if fields[0] == "statistic" and fields[1] in _ROLES else (len(_ROLES), name)
+    if fields[0] == "statistic" and fields[1] in _ROLES:
+        return _ROLES.index(fields[1]), name
+    return len(_ROLES) + name.startswith("drawn"), name
 
 
 @contextmanager

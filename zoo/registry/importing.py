@@ -18,7 +18,7 @@ from zoo.errors import ConfigError, PluginError, ReleaseError
 from zoo.networks.compose import compose_parts
 from zoo.networks.types import AutoencoderParts
 from zoo.networks.vectors import record_vectors
-from zoo.registry.load import VECTORS
+from zoo.registry.replay import VECTORS
 from zoo.release.card import card
 from zoo.release.folder import read_manifest, verify_files, write_release
 from zoo.release.manifest import MANIFEST, Manifest

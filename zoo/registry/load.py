@@ -25,7 +25,6 @@ from zoo.networks.limits import compare_tensors, no_larger_than
 from zoo.networks.pretrained import remember_origins, values_follow
 from zoo.networks.resizing import resized
 from zoo.networks.utils import SkipInit, check_finite
-from zoo.networks.vectors import Difference, compare, record_vectors
 from zoo.registry.index import open_first_stage, open_release
 from zoo.registry.parts import current_specs, naming_versions, tell_versions
 from zoo.release.folder import read_manifest_bytes, read_part, read_pinned
@@ -34,11 +33,9 @@ from zoo.release.names import pin_of
 from zoo.release.snapshots import repository_of
 from zoo.types import DataSpec, Origin, PartSpec
 
-__all__ = ["VECTORS", "LoadedRelease", "Replay", "load", "load_folder", "replay", "replay_vectors"]
+__all__ = ["LoadedRelease", "load", "load_folder"]
 
 Model = TypeVar("Model", bound=nn.Module)
-
-VECTORS = "vectors.safetensors"
 """The file of a release that holds its test vectors."""
 
 
@@ -92,43 +89,6 @@ def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
     if autoencoder is not None:
         autoencoder.license = manifest.license
     return LoadedRelease(manifest, folder, autoencoder, gan)
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """The test vectors as recorded and as computed now, and their differences in the order of the modules."""
-
-    differences: list[Difference]
-    recorded: Mapping[str, Tensor]
-    given: Mapping[str, Tensor]
-
-    def first(self) -> dict[str, Tensor]:
-        """The first result that differs, or else the first module's statistics, as `recorded` and `given`."""
-        names = [difference.name for difference in self.differences]
-        name = next((name for name in names if "/" not in name), names[0])
-        both = {"recorded": self.recorded.get(name), "given": self.given.get(name)}
-        return {f"{side}.{name}": tensor for side, tensor in both.items() if tensor is not None}
-
-
-def replay(folder: Path, manifest: Manifest) -> list[Difference]:
-    """Compute the release's test vectors again; the differences beyond its tolerances, in the order of the modules."""
-    return replay_vectors(folder, manifest).differences
-
-
-def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
-    """`replay`, with the tensors of both sides. Raises ReleaseError or IntegrityError if vectors are missing."""
-    pair = load_folder(folder, manifest)
-    pin = manifest.files.get(VECTORS)
-    if pin is None:
-        raise ReleaseError(f"{manifest.name} has no test vectors", f"Its publisher left out {VECTORS}.")
-    recorded = unpack(read_pinned(folder, VECTORS, pin), str(folder / VECTORS))
-    if "x" not in recorded or (pair.gan is not None and "z" not in recorded):
-        raise IntegrityError(f"{folder / VECTORS} lacks the inputs x or z", "The release is incomplete.")
-    given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"), recorded.get("condition"))
-    tolerances = manifest.tolerances
-    limits = {"rtol": tolerances.rtol, "atol": tolerances.atol}
-    differences = compare(recorded, given, per_million=tolerances.mismatched_per_million, **limits)
-    return Replay(differences, recorded, given)
 
 
 def _first_stage(folder: Path, manifest: Manifest, hashes: HashCache) -> FirstStage | None:

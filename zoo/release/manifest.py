@@ -244,6 +244,15 @@ class Tolerances:
             if not (math.isfinite(value) and value >= 0):
                 raise ReleaseError(f"tolerances.{name} {value} is not a number of 0 or more")
 
+    @property
+    def capped(self) -> Tolerances:
+        """At most 1 %, 0.001 and 1,000 values in a million: with more of them, random weights would pass."""
+        return Tolerances(min(self.rtol, 1e-2), min(self.atol, 1e-3), min(self.mismatched_per_million, 1000))
+
+    def __str__(self) -> str:
+        few = f", {self.mismatched_per_million} values in a million excepted" if self.mismatched_per_million else ""
+        return f"within {self.rtol:g} of the value and {self.atol:g}{few}"
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:

@@ -20,7 +20,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.vectors import record_vectors
 from zoo.registry.index import open_first_stage
-from zoo.registry.load import VECTORS
+from zoo.registry.replay import VECTORS
 from zoo.release.card import card
 from zoo.release.first_stage import pack_first_stage
 from zoo.release.folder import pin_file, read_pinned, write_release
