@@ -180,7 +180,8 @@ def test_a_release_of_a_plugin_that_is_not_installed_says_so(shelf: Shelf, relea
     shelf.remove()
     with pytest.raises(ReleaseError, match=r"\(made with zoo-fastgan 0\.1\.0, which is not installed\)") as caught:
         zoo.load(release)
-    assert caught.value.hint == INSTALL
+    assert caught.value.hint.startswith("It needs zoo-fastgan 0.1.0, which Zoo does not vouch for")
+    assert "pip" not in caught.value.hint
 
 
 def test_a_migration_reads_the_settings_of_an_older_version(shelf: Shelf, release: Path) -> None:

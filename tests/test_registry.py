@@ -404,7 +404,8 @@ def test_what_is_not_on_this_machine_says_what_to_do(layers: dict[str, Path]) ->
     assert "zoo pull" in offline.value.hint
     with pytest.raises(ReleaseError, match="not installed") as refused:
         open_release("a.bundled")
-    assert "pip install zoo-not-here" in refused.value.hint
+    assert refused.value.hint.startswith("It needs zoo-not-here, which Zoo does not vouch for")
+    assert "pip" not in refused.value.hint
     with pytest.raises(ReleaseError, match="not a release"):
         open_release("a.dir")
     with pytest.raises(UnknownName):

@@ -216,6 +216,13 @@ def test_the_card_says_everything_that_a_reader_needs() -> None:
         assert words in text
 
 
+def test_a_card_installs_no_plugin_that_zoo_does_not_vouch_for() -> None:
+    parts = {role: replace(part, plugin="evil-package==6.6.6") for role, part in example().parts.items()}
+    text = card(example(parts=parts))
+    assert "pip install aegan-zoo\n```" in text
+    assert "It also needs `evil-package`, a plugin from elsewhere: see who made it before you install it." in text
+
+
 def test_a_release_has_one_card_byte_for_byte() -> None:
     """Also after README.md itself was pinned, and after the manifest was written and read."""
     first = card(example())

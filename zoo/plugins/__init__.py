@@ -39,4 +39,5 @@ from zoo.plugins.versions import (
     differs as differs,
     install_hint as install_hint,
     made_with as made_with,
+    not_vouched as not_vouched,
 )

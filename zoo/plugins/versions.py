@@ -20,7 +20,7 @@ from zoo.plugins.lookup import find_component, import_component, normalise
 from zoo.plugins.types import Plugin, RegisteredComponent
 from zoo.types import PartSpec
 
-__all__ = ["current", "differs", "install_hint", "made_with"]
+__all__ = ["current", "differs", "install_hint", "made_with", "not_vouched"]
 
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
@@ -54,8 +54,16 @@ def install_hint(recorded: str) -> str:
         return ""
     if not _DISTRIBUTION.fullmatch(name) or _version(version) is None:
         return "Ask its publisher which plugin it needs."
-    where = f"In a checkout of Zoo's repository with {name} {version}: " if is_from_repository(name) else ""
-    return where + install_command(recorded)
+    if is_from_repository(name):
+        return f"In a checkout of Zoo's repository with {name} {version}: {install_command(recorded)}"
+    if plugin is not None:  # its user trusts that distribution already
+        return install_command(recorded)
+    return not_vouched(f"{name} {version}")
+
+
+def not_vouched(distribution: str) -> str:
+    """What to say of a distribution that a release names: nobody here knows whose it is, so no command installs it."""
+    return f"It needs {distribution}, which Zoo does not vouch for: see who made it before you install it."
 
 
 def current(kind: str, spec: PartSpec, recorded: str) -> PartSpec:

@@ -21,6 +21,8 @@ from typing import Any
 import platformdirs
 
 from zoo.errors import ConfigError, IntegrityError, ReleaseError, RemoteError, UnknownName
+from zoo.plugins import not_vouched
+from zoo.plugins.install import install_command, is_from_repository
 from zoo.registry.file import Entry, Sample
 from zoo.registry.lookup import Registry, clash_error, clashes
 from zoo.registry.parsed import read_registry
@@ -296,7 +298,8 @@ def _folder(entry: Entry) -> Path:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        hint = f"pip install {package.replace('_', '-')}"
+        name = package.replace("_", "-")
+        hint = install_command(name) if is_from_repository(name) else not_vouched(name)
         raise ReleaseError(f"{entry.name} comes with package {package!r}, which is not installed", hint)
     folders = [Path(location) / inside for location in spec.submodule_search_locations]
     return next((folder for folder in folders if folder.is_dir()), folders[0])

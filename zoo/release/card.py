@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from zoo.plugins.install import is_from_repository
 from zoo.release.manifest import ROLES, Manifest
 from zoo.release.tags import fact_tags
 
@@ -86,6 +87,7 @@ def _template() -> Template:
         model_index=_model_index,
         strategy_tags=_strategy_tags,
         fact_tags=fact_tags,
+        vouched=is_from_repository,
     )
     source = importlib.resources.files("zoo.release").joinpath("card.md.j2").read_text("utf-8")
     return environment.from_string(source)

@@ -61,11 +61,21 @@ def export(name: str, folder: Path) -> Manifest:
 
 
 def _requirements(manifest: Manifest) -> str:
-    """These versions of Zoo and its playground, and the plugins that the parts came from, as they were."""
+    """These versions of Zoo and its playground, and the plugins that the parts came from, as they were; one that is not
+    installed here is a remark, since nobody vouches for it."""
     core, ui = (importlib.metadata.version(name) for name in ("aegan-zoo", "zoo-ui"))
     parts = {part.plugin for part in manifest.parts.values()} - {f"aegan-zoo=={core}"}
     named = sorted(plugin for plugin in parts if not plugin.startswith("aegan-zoo=="))
-    return "\n".join([f"aegan-zoo=={core}", f"zoo-ui[app]=={ui}", *named, ""])
+    lines = [one if _is_installed(one.partition("==")[0]) else f"# see who made it first: {one}" for one in named]
+    return "\n".join([f"aegan-zoo=={core}", f"zoo-ui[app]=={ui}", *lines, ""])
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _card(manifest: Manifest) -> str:
