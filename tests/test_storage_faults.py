@@ -29,7 +29,7 @@ from zoo.encoding.store import encoded_sets
 from zoo.errors import ZooError
 from zoo.registry.edit import add
 from zoo.registry.fetch import fetch
-from zoo.registry.file import read_registry
+from zoo.registry.parsed import read_registry
 from zoo.release.folder import read_manifest, read_pinned, verify_files, write_release
 from zoo.remote.address import Address
 from zoo.remote.revisions import PulledRevision, read_revision, save_revision
@@ -245,7 +245,8 @@ class Trial:
         patch.setattr(runs, "reference", lambda images, metric, device: Figures())
         patch.setattr("zoo._utils.hash_cache._MIN_AGE", 0)
         patch.setattr(store_module, "_FILE_BYTES", 0)  # a file has 64 rows
-        patch.setattr("urllib.request.urlopen", lambda url, timeout: (place / "now" / "remote.toml").open("rb"))
+        remote = place / "now" / "remote.toml"
+        patch.setattr("urllib.request.OpenerDirector.open", lambda opener, url, timeout: remote.open("rb"))
         self.begin()
         self.scenario.prepare(place / "now")
         (place / "now").rename(place / "prepared")

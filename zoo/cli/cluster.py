@@ -46,7 +46,7 @@ def cluster(
 
     \b
     zoo cluster dcgan.mnist5k --data mnist5k --classes 20 -o clusters/
-    zoo cluster --metric efficientnet --data photos/ --size 128 --classes 20 -o clusters/
+    zoo cluster --metric efficientnet --data photos/ --classes 9 -o clusters/
     """
 
     from zoo._utils.files import write_folder_atomically
