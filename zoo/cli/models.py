@@ -97,6 +97,7 @@ def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: boo
     zoo verify release/ --recipe
     """
     from zoo.registry.index import open_release
+    from zoo.registry.trust import trust_of
     from zoo.release.folder import verify_files
 
     folder, manifest = open_release(name)
@@ -105,6 +106,7 @@ def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: boo
     obstacle = _rehearse(folder, manifest) if recipe else ""
     if as_json:
         facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
+        facts |= {"trust": trust_of(name)}
         facts |= {"obstacle": obstacle} if recipe else {}
         show.print_json(facts | {"first": first, "differences": differences})
     elif differences:
@@ -116,6 +118,7 @@ def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: boo
         click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pinned)} files are whole{done}.")
         if how:
             click.echo(how)
+        click.echo(f"Trust: {trust_of(name)}.")
         if recipe:
             click.echo(f"Its recipe cannot be run again: {obstacle}." if obstacle else "Its recipe can be run again.")
     if differences:
@@ -149,6 +152,7 @@ def _previews(entries: Any) -> None:
 
 def _release(name: str, as_json: bool) -> None:
     from zoo.registry.index import open_release
+    from zoo.registry.trust import trust_of
     from zoo.release.manifest import manifest_bytes
 
     folder, manifest = open_release(name)
@@ -164,6 +168,7 @@ def _release(name: str, as_json: bool) -> None:
         ("sample", f"{list(manifest.output.shape)} in [{manifest.output.low:g}, {manifest.output.high:g}]"),
         ("code", f"{'x'.join(map(str, manifest.code_shape))} values"),
         ("folder", folder),
+        ("trust", trust_of(name)),
     ]
     rows += [
         (role, f"{part.component}  {part.parameters:,} parameters  {part.config or ''}")
