@@ -42,12 +42,13 @@ class Page:
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert self.process.stdout is not None
         output = ""
-        while not (address := re.search(r"http://127\.0\.0\.1:\d+", output)):
+        while not (address := re.search(r"(http://127\.0\.0\.1:(\d+))/\?token=(\S+)", output)):
             line = self.process.stdout.readline()
             if not line:
                 raise SystemExit(f"no page: {output}")
             output += line
-        self.address = address[0]
+        self.address = address[1]
+        self.cookie = f"zoo-ui-{address[2]}={address[3]}"
         self.dependencies: dict[str, int] = {}
         self.inputs: dict[str, list[Any]] = {}
         config = json.loads(self._get("/config"))
@@ -64,7 +65,7 @@ class Page:
         session = secrets.token_hex(6)
         request = {"fn_index": self.dependencies[button], "data": list(data), "session_hash": session}
         self._get("/gradio_api/queue/join", json.dumps(request).encode())
-        with urllib.request.urlopen(f"{self.address}/gradio_api/queue/data?session_hash={session}") as lines:
+        with self._open(f"/gradio_api/queue/data?session_hash={session}") as lines:
             for line in lines:
                 message = json.loads(line[5:]) if line.startswith(b"data:") else {}
                 if message.get("msg") == "process_completed":
@@ -76,7 +77,7 @@ class Page:
     def sample(self, seed: int) -> Timed:
         """The time to get the picture of 64 samples of a seed."""
         start, used = time.perf_counter(), self.cpu()
-        [picture] = self.press("Sample", [MODEL, PICTURES, seed, 1])
+        [picture] = self.press("Sample", [MODEL, PICTURES, seed, 1, ""])
         if not self._get(picture["url"].removeprefix(self.address)).startswith(b"\x89PNG"):
             raise SystemExit("the answer is no picture")
         return time.perf_counter() - start, self.cpu() - used
@@ -95,9 +96,12 @@ class Page:
         self.process.wait(60)
 
     def _get(self, path: str, body: bytes | None = None) -> bytes:
-        request = urllib.request.Request(self.address + path, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request) as answer:
+        with self._open(path, body) as answer:
             return bytes(answer.read())
+
+    def _open(self, path: str, body: bytes | None = None) -> Any:
+        headers = {"Content-Type": "application/json", "Cookie": self.cookie}
+        return urllib.request.urlopen(urllib.request.Request(self.address + path, body, headers))
 
 
 def main() -> None:
