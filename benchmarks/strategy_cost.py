@@ -33,6 +33,8 @@ from zoo.types import DataSpec, PartSpec
 
 OUT = Path(__file__).parent / "strategy_cost.csv"
 FIELDS = ("strategy", "ratio", "low", "high", "once")
+_BESIDE = {"class-auxiliary": "class-embedding+class-auxiliary"}
+"""What cannot be planned alone, with what it needs."""
 SHAPE, BATCH, WIDTH, STEPS = (1, 32, 32), 32, 16, 4
 
 
@@ -83,7 +85,8 @@ def plan_of(name: str, source: Autoencoder, images: ImageSet) -> TransferPlan:
     weights do not matter here."""
     resolved = resolve_strategies(name)
     if not begins_with_gan(resolved):
-        return transfer(source, zoo.gan(like=source, data=images.spec), name, data=images).plan
+        beside = _BESIDE.get(name, name)
+        return transfer(source, zoo.gan(like=source, data=images.spec), beside, data=images).plan
     codes = DataSpec(source.code_shape, kind="code", bounded=False)
     resolved = resolve_strategies([PartSpec(one.spec.component, {"warmup_images": 0}) for one in resolved])
     return plan(source, zoo.gan("mlp", "mlp", data=codes, code_shape=64), resolved)

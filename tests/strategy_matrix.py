@@ -23,8 +23,8 @@ HEAD = """# Pairs of strategies
 - `codes` means that one strategy trains a GAN on latent codes and the other needs images.
 
 A third strategy does not change whether two strategies can be combined. `pixel-finetune` goes on from a trained GAN, and is
-not in the table; nor are `class-prior` (slot `prior`), `class-embedding` and `class-projection` (they wrap any network), which
-need classes.
+not in the table; nor are `class-prior` (slot `prior`), `class-embedding`, `class-normalisation` and `class-projection` (they wrap any
+network) and `class-auxiliary` (two losses), which need classes.
 
 """
 

@@ -35,7 +35,9 @@ ALONGSIDE = {
     "ewc": "decoder-init",
     "miner": "decoder-init",
     "class-embedding": "decoder-init",
+    "class-normalisation": "decoder-init",
     "class-projection": "encoder-init",
+    "class-auxiliary": "encoder-init+class-embedding",
 }
 """The strategy that is drawn together with one that transfers no weights itself."""
 
@@ -129,6 +131,9 @@ def _boxes(source: Autoencoder, transfer: TransferPlan) -> dict[str, _Box]:
         inside = key in _ORDER[:3]
         box = _Box(_title(key, transfer), "gan" if inside else "added", _groups(nets[key]))
         boxes[key] = box
+    for key in (f"losses.{name}" for name in transfer.losses):
+        if key not in boxes:  # it has no tensor
+            boxes[key] = _Box(_title(key, transfer), "added")
     if "prior" not in boxes:
         boxes["prior"] = _Box(_title("prior", transfer), "gan")
     if transfer.task is not None and "discriminator" not in transfer.task.trained_modules(Side.DISCRIMINATOR):

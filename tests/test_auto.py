@@ -12,10 +12,11 @@ import torch
 from helpers import SHAPE, autoencoder
 
 import zoo
+from zoo.config import from_plain, to_plain
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.training.api import resume
-from zoo.training.monitor import TrainingMonitor
+from zoo.training.monitor import MonitorState, TrainingMonitor
 from zoo.training.run_dir import RunDirectory
 from zoo.transfers.auto import Evidence, advise, measure_evidence, probe_accuracy
 from zoo.types import PartSpec
@@ -186,7 +187,7 @@ def test_a_gradient_far_above_its_usual_norm_is_told_with_its_side() -> None:
     (told,) = [told for norm in (1.0, 500.0) for told in held.tick({"g_gradient": norm, "g_held": 0.1}, 0)]
     assert "gradient_limit clips it" in told["advice"]
     again = TrainingMonitor(10_000)
-    again.load_state(json.loads(json.dumps(watch.state())))
+    again.load_state(from_plain(MonitorState, json.loads(json.dumps(to_plain(watch.state()))), "state"))
     (collapse,) = [told for at, recall in enumerate([0.6, 0.2, 0.1]) for told in again.metrics({"recall": recall}, at)]
     assert "exploded before" in collapse["what"]
     assert "gradient_limit=3" in collapse["advice"]
@@ -226,7 +227,7 @@ def test_the_watch_goes_on_where_its_state_was_saved() -> None:
     for value in (0.2, 0.5):
         watch.metrics({"kid": value, "recall": 1 - value}, 100)
     again = TrainingMonitor(10_000, real_std=0.5)
-    again.load_state(json.loads(json.dumps(watch.state())))
+    again.load_state(from_plain(MonitorState, json.loads(json.dumps(to_plain(watch.state()))), "state"))
     assert again.state() == watch.state()
     assert again.sample_std(0.01) == []
     assert kinds(again.tick({"d_wins": 0.99, "d_gradient": 1e3}, 2000)) == ["saturated", "exploding"]

@@ -81,7 +81,7 @@ def served(words: list[str], folder: Path) -> Iterator[str]:
     try:
         for line in process.stdout:
             said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            if found := re.search(r"http://127\.0\.0\.1:\d+\S*", line):
                 yield found[0]
                 break
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,7 +127,10 @@ def test_a_mixture_of_each_class_has_as_many_components_as_its_images_allow(
     torch.testing.assert_close(prior.weights.sum(1), torch.ones(3))
 
 
-@pytest.mark.parametrize("strategy", ["class-embedding", "class-projection", "class-embedding+class-projection"])
+WRAPPED = ["class-embedding", "class-projection", "class-embedding+class-projection", "class-normalisation"]
+
+
+@pytest.mark.parametrize("strategy", WRAPPED)
 def test_before_training_the_wrapped_networks_are_those_inside(
     source: Autoencoder, images: ImageSet, strategy: str
 ) -> None:
@@ -150,6 +154,97 @@ def test_a_generator_and_a_discriminator_that_take_a_class_learn_it(source: Auto
     assert after > 0.8
 
 
+@pytest.mark.parametrize("strategy", ["class-normalisation+class-projection", "class-embedding+class-auxiliary"])
+def test_other_ways_of_taking_a_class_learn_it_too(source: Autoencoder, images: ImageSet, strategy: str) -> None:
+    result = transferred(source, images, f"decoder-init+encoder-init+{strategy}")
+    trainer = make_trainer(result, images, images=9_600, generator_lr=0.005, discriminator_lr=0.005)
+    run(trainer, images, 400)
+    asked = torch.tensor([0, 1] * 48)
+    assert (seen(trainer.averaged_gan().sample(96, classes=asked)) == asked).float().mean() > 0.8
+
+
+def test_the_norms_of_a_generator_are_set_by_class_alone(images: ImageSet) -> None:
+    gan = zoo.gan(PartSpec("class-normalisation", {"generator": SMALL}), SMALL, data=images.spec, code_shape=8)
+    with torch.no_grad():
+        for embedding in gan.generator.embeddings:
+            for vector in (embedding.weight[1].chunk(2)[0], embedding.weight[2].chunk(2)[1]):
+                vector.normal_(std=0.1, generator=torch.Generator().manual_seed(0))
+    z = gan.draw(4)
+    plain = gan.generator.generator(z)
+    first, second, third = (gan.generate(z, torch.full((4,), number)) for number in range(3))
+    torch.testing.assert_close(first, plain.detach(), atol=1e-6, rtol=1e-5)
+    assert (first - second).abs().mean() > 0.05, "by its gain"
+    assert (first - third).abs().mean() > 0.05, "by its shift"
+    mixed = gan.generate(z, torch.cat([torch.zeros(2), torch.ones(2)]).long())
+    torch.testing.assert_close(mixed, torch.cat([first[:2], second[2:]]), atol=1e-5, rtol=1e-4)
+    assert not any(part._forward_hooks for part in gan.generator.modules()), "they are gone after a pass"
+    bare = PartSpec("dcgan", {"width": 8, "norm": "none"})
+    with pytest.raises(CompositionError, match="has no normalisation"):
+        zoo.gan(PartSpec("class-normalisation", {"generator": bare}), SMALL, data=images.spec, code_shape=8)
+
+
+def test_naming_classes_is_the_mean_of_both_cross_entropies(source: Autoencoder, images: ImageSet) -> None:
+    result = transferred(source, images, "class-embedding+class-auxiliary")
+    trainer = make_trainer(result, images, images=96)
+    by_d, for_g = (trainer.plan.losses[f"transfer/class-auxiliary/{side}"] for side in ("discriminator", "generator"))
+    rows = images.train[:8]
+    labels = images.conditions(rows)
+    assert labels is not None
+    gan, x = result.gan, images.batch(rows)
+    real, fake = (gan.discriminator.discriminate(sample) for sample in (x, x.flip(0)))
+    context = SimpleNamespace(real_output=real, fake_output=fake, condition=labels)
+    errors = [
+        torch.nn.functional.cross_entropy(by_d.head(output.stages[-1].flatten(2).mean(2)), labels)
+        for output in (real, fake)
+    ]
+    torch.testing.assert_close(by_d(context), sum(errors) / 2)
+    torch.testing.assert_close(for_g(context), errors[1])
+    assert list(for_g.parameters()) == []
+    with pytest.raises(CompositionError, match="this one has neither"):
+        transferred(source, images, "decoder-init+class-auxiliary")
+
+
+def test_truncation_moves_codes_to_the_mean_of_their_class(source: Autoencoder, images: ImageSet) -> None:
+    prior = [PartSpec("class-prior", {"components": 1})]
+    gan = transferred(source, images, prior).gan  # type: ignore[arg-type]
+    classes = torch.tensor([0, 1, 2, 1])
+    drawn, half, none = (gan.draw(4, 5, classes, truncation=t) for t in (1.0, 0.5, 0.0))
+    torch.testing.assert_close(none, gan.prior.means[classes, 0], atol=0.1, rtol=0.1)
+    torch.testing.assert_close(half, (drawn + none) / 2)
+    assert torch.equal(none[1], none[3])
+    assert torch.equal(drawn, gan.draw(4, 5, classes))
+    assert torch.equal(gan.sample(4, 5, classes=classes, truncation=0.5), gan.generate(half))
+    with pytest.raises(ConfigError, match="truncation 3 is not within 0 to 2"):
+        gan.sample(4, truncation=3)
+
+
+def test_balance_shows_every_class_equally_often(source: Autoencoder, images: ImageSet) -> None:
+    result = transferred(source, images, ALL)
+    labels = images.conditions(torch.arange(len(images)))
+    assert labels is not None
+    plain, balanced = (make_trainer(result, images, images=96, balance=balance) for balance in (False, True))
+    assert torch.equal(plain.rows, images.train)
+    counts = labels[balanced.rows].bincount()
+    assert counts.tolist() == [int(labels[images.train].bincount().max())] * 3
+    assert set(balanced.rows.tolist()) == set(images.train.tolist())
+    with pytest.raises(ConfigError, match="balance is for images with classes"):
+        make_trainer(zoo.transfer(source, strategy="scratch"), images.without_labels(), images=96, balance=True)
+
+
+def test_a_balanced_run_continues_to_the_bit(source: Autoencoder, images: ImageSet, tmp_path: Path) -> None:
+    def start(name: str, shown: int) -> Run:
+        training = {"batch": 8, "checkpoint_every": 32, "balance": True}
+        result = transferred(source, images, ALL)
+        return train(result, images, out=tmp_path / name, images=shown, training=training)
+
+    whole = start("whole", 64)
+    start("half", 32)
+    again = zoo.resume(tmp_path / "half", override={"images": 64}, out=tmp_path / "again")
+    assert whole.gan is not None
+    assert again.gan is not None
+    assert states_equal(whole.gan, again.gan)
+
+
 def test_attributes_are_taken_too(images: ImageSet) -> None:
     spec = DataSpec((1, 8, 8), condition=Condition(attributes=("brightness", "size")))
     embedded = PartSpec("class-embedding", {"generator": SMALL})
@@ -160,6 +255,47 @@ def test_attributes_are_taken_too(images: ImageSet) -> None:
     source = zoo.autoencoder(SMALL, SMALL, shape=(1, 8, 8), code_shape=8)
     with pytest.raises(TransferError, match="the images have attributes"):
         zoo.transfers.apply.explain(source, zoo.gan(like=source, data=spec), "class-prior")
+
+
+def test_a_gan_of_attributes_is_trained_released_and_asked_by_command(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    lines = ["file,bright,size"]
+    for number in range(40):
+        Image.fromarray(rng.integers(0, 255, (8, 8), np.uint8)).save(tmp_path / "images" / f"{number}.png")
+        lines.append(f"{number}.png,{'true' if number % 4 else 'false'},{number / 10}")
+    (tmp_path / "table.csv").write_text("\n".join(lines))
+
+    def cli(*words: object) -> str:
+        done = CliRunner().invoke(command, [str(word) for word in words])
+        return done.output if done.exit_code == 0 else str(done.exception)
+
+    data = ("--data", tmp_path / "images", "--labels", tmp_path / "table.csv", "--shape", "1,8,8", "--images", 16)
+    net = ("--generator", "dcgan", "--set", "generator.width=8", "--set", "batch=8")
+    cli("train", "gan", "--by-class", *data, *net, "--out", tmp_path / "run")
+    cli("release", tmp_path / "run", tmp_path / "release", "--license", "CC0-1.0", "--name", "dcgan.drawn")
+    gan = loaded(tmp_path / "release")
+    assert gan.condition is not None
+    assert gan.condition.attributes == ("bright", "size")
+    drawn = gan.conditions(2000)
+    assert drawn is not None
+    assert drawn[:, 0].mean() == pytest.approx(0.75, abs=0.05)
+    assert 0 < drawn[:, 1].min() < 0.5 < 3.4 < drawn[:, 1].max() < 3.9, "neither the least nor the greatest"
+    torch.nn.init.normal_(gan.generator.embedding.weight, generator=torch.Generator().manual_seed(0))
+    assert not torch.equal(*(gan.sample(1, classes=torch.tensor([[value, 1.0]])) for value in (0.0, 1.0)))
+    for text, said in (
+        ("bright=1", "s.npz"),
+        ("brigth=1", "no attribute 'brigth'"),
+        ("size=big", "'big' is not a number"),
+    ):
+        out = tmp_path / "s.npz"
+        assert said in cli("sample", tmp_path / "release", "-n", 2, "--attribute", text, "-o", out)
+
+
+@pytest.mark.parametrize("quantiles", [((0.0, 1.0),), ((0.0,), (0.0, 1.0)), ((math.nan,), (0.0,)), ((), ())])
+def test_quantiles_that_do_not_fit_are_refused(quantiles: tuple[tuple[float, ...], ...]) -> None:
+    with pytest.raises(ConfigError, match="quantiles do not fit 2 attributes"):
+        Condition(attributes=("bright", "size"), quantiles=quantiles)
 
 
 def test_seeds_differ_inside_the_wrapped_networks() -> None:
@@ -200,6 +336,12 @@ def test_a_release_keeps_its_classes_and_its_samples(release: Path) -> None:
     assert run.gan is not None
     assert gan.condition == run.gan.condition
     assert torch.equal(gan.sample(6, classes="down"), run.gan.sample(6, classes="down"))
+    card = (release / "README.md").read_text("utf-8")
+    assert 'pair.gan.sample(16, classes="up")' in card
+    assert "one of 3 classes: `up`, `down`, `full`." in card
+    with Image.open(release / "samples.png") as picture:
+        assert picture.height > 3 * 48, "a row of each class"
+        assert picture.width > 8 * 48
     longer = zoo.resume(release.parent / "run", override={"images": 96}, out=release.parent / "longer")
     assert longer.shown == 96
 
@@ -266,6 +408,8 @@ def test_each_class_is_measured_and_so_is_what_a_classifier_learns(release: Path
     assert measured.classes[2].recall is None, "too few images are held out"
     mislabelled = measure_classes(Swapped(loaded(release)), images, Brightness(), 240)  # type: ignore[arg-type]
     assert mislabelled.right < 0.4
+    assert [one.leaks_to for one in mislabelled.classes] == ["down", "full", "up"]
+    assert all(one.leaked > 0.5 and one.right + one.leaked <= 1.0001 for one in mislabelled.classes)
     assert max(mislabelled.on_samples) < 0.4
     with pytest.raises(ConfigError, match="takes no classes"):
         measure_classes(zoo.gan(SMALL, SMALL, data=images.spec, code_shape=8), images, Brightness(), 64)
@@ -312,6 +456,8 @@ def test_the_commands_make_a_gan_that_takes_classes(file: Path, source_run: Run,
         assert gan.condition is not None
         assert gan.condition.classes == ("up", "down", "full")
         assert all(getattr(gan.parts[role], "conditional", False) for role in taking)
+    unknown = cli("train", "gan", "--balance", *data, *shape, "--out", tmp_path / "unknown")
+    assert "balance is for" in unknown
     assert "is for a GAN" in cli("train", "autoencoder", "--by-class", *data, "--out", tmp_path / "no")
     assert "they have none" in cli(
         "train", "gan", "--by-class", "--labels", "off", *data, *shape, "--out", tmp_path / "none"

@@ -31,8 +31,8 @@ from zoo.errors import CompositionError, ConfigError, IntegrityError, ReleaseErr
 from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.networks.resizing import resized
 from zoo.training.api import open_run, resume, train
-from zoo.training.pipeline import explain_recipe
 from zoo.training.recipe import recipe_from_plain
+from zoo.training.recipe_plan import explain_recipe
 from zoo.training.spaces import choose_space
 from zoo.types import DataSpec, Event, PartSpec
 

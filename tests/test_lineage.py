@@ -126,7 +126,7 @@ def test_an_override_makes_a_new_run_that_equals_the_longer_one(run: Path, tmp_p
     lineage = child.recipe.parent
     assert lineage is not None
     assert (lineage.run, lineage.shown) == (str(run.resolve()), 96)
-    assert lineage.sha256 == checkpoint.facts_of(checkpoint.latest_checkpoint(run / "checkpoints"))[1]
+    assert lineage.sha256 == checkpoint.read_state(checkpoint.latest_checkpoint(run / "checkpoints")).tensors
     assert lineage.overridden == {"images": 160}
     assert zoo.open_run(tmp_path / "child").recipe.parent == lineage
 

@@ -27,18 +27,37 @@ from zoo.testing import (
     TransferCase,
     TransferContract,
 )
+from zoo.testing.conformance.cases import ComponentCase
+from zoo.testing.conformance.kinds import make_case
 from zoo.types import Condition, DataSpec
 
 GREY8, COLOUR16 = DataSpec((1, 8, 8)), DataSpec((3, 16, 16), low=0.0, high=1.0)
 GREY64, VECTOR = DataSpec((2, 64, 64)), DataSpec((7,), low=-0.3, high=2.1)
 
 CLASSES8 = DataSpec((1, 8, 8), condition=Condition(("coat", "hat")))
-NEEDS_DATA = {
-    f"transfer/{name}": CLASSES8 for name in ("class-prior", "class-embedding", "class-projection", "class-mixture")
-}
-"""What takes a class is tested with labels."""
+NEEDS_DATA = {"transfer/class-mixture": CLASSES8}
+"""A prior that takes a class is tested with labels."""
 
 NORMS = ("none", "batch", "spectral", "group")
+
+
+def offers(kind: str) -> list[plugins.RegisteredComponent]:
+    """What plugins offer of a kind, by full id: a further component is tested with no new code."""
+    return [
+        registered
+        for registered in plugins.components(kind)
+        if registered.plugin.distribution in ("aegan-zoo", *plugins.BUNDLED)
+    ]
+
+
+def declared(kind: str) -> tuple[ComponentCase, ...]:
+    """The cases that components of zoo-transfer declare."""
+    return tuple(
+        make_case(kind, registered.id, case)
+        for registered in offers(kind)
+        if registered.component.cases and registered.plugin.name == "transfer"
+        for case in plugins.import_component(registered, registered.component.cases)()
+    )
 
 
 class TestEncoders(EncoderContract):
@@ -85,26 +104,23 @@ class TestGenerators(GeneratorContract):
     )
 
 
+class TestWrappers(GeneratorContract):
+    cases = declared("generator")
+
+
 class TestDiscriminators(DiscriminatorContract):
     cases = (
         DiscriminatorCase("mlp", {"widths": [6, 4]}, GREY8),
         DiscriminatorCase("dcgan", {"width": 4}, COLOUR16),
         DiscriminatorCase("dcgan", {"width": 4, "norm": "spectral"}, GREY8),
+        *declared("discriminator"),
     )
 
 
-def offers(kind: str) -> list[plugins.RegisteredComponent]:
-    """What plugins offer of a kind, by full id: a further component is tested with no new code."""
-    return [
-        registered
-        for registered in plugins.components(kind)
-        if registered.plugin.distribution in ("aegan-zoo", *plugins.BUNDLED)
-    ]
-
-
 class TestTransfers(TransferContract):
-    cases = tuple(
-        TransferCase(registered.id, data=NEEDS_DATA.get(registered.id, GREY8)) for registered in offers("transfer")
+    cases = (
+        *(TransferCase(registered.id) for registered in offers("transfer") if not registered.component.cases),
+        *declared("transfer"),
     )
 
 

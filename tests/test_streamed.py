@@ -62,13 +62,13 @@ def test_batches_read_ahead_are_the_same_batches(photos: Path) -> None:
     """Also across epochs, and from any state on."""
     images = open_images(photos, stream=True)
     plain = Batches(images.train, 5, torch.Generator().manual_seed(1))
-    ahead = batches_of(images, 5, torch.Generator().manual_seed(1))
+    ahead = batches_of(images, images.train, 5, torch.Generator().manual_seed(1))
     assert isinstance(ahead, PrefetchedBatches)
     for step in range(20):
         assert torch.equal(plain.next(), rows := ahead.next())
         assert torch.equal(images.batch(rows), images.batch(rows))
         if step == 7:
-            again = batches_of(images, 5, torch.Generator().manual_seed(9))
+            again = batches_of(images, images.train, 5, torch.Generator().manual_seed(9))
             again.load_state(ahead.state())
             ahead = again
     left, right = plain.state(), ahead.state()

@@ -14,19 +14,22 @@ from PIL import Image
 from zoo_ui import space
 from zoo_ui.app import launch
 from zoo_ui.comparison import compare, runs_below, summary_of
+from zoo_ui.folders import Folders
 from zoo_ui.jobs import Jobs
-from zoo_ui.loaded_model import LoadedModel
+from zoo_ui.loaded_model import EACH, LoadedModel
 from zoo_ui.models import ModelCache
 
 import zoo
+from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError, IntegrityError
 from zoo.training.run_dir import autoencoder_run_dir
 from zoo.training.summary import summarise
+from zoo.types import Condition, DataSpec, PartSpec
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> LoadedModel:
-    return LoadedModel.open(str(released(tmp_path / "release")))
+def model(tmp_path: Path, images_file: Path) -> LoadedModel:
+    return LoadedModel.open(str(released(tmp_path / "release")), Folders((tmp_path, images_file.parent)))
 
 
 def test_a_seed_gives_the_same_sheet_and_another_one_another(model: LoadedModel) -> None:
@@ -36,8 +39,8 @@ def test_a_seed_gives_the_same_sheet_and_another_one_another(model: LoadedModel)
 
 def test_truncation_pulls_codes_to_the_mean_and_one_changes_nothing(model: LoadedModel) -> None:
     assert model.gan is not None
-    assert torch.equal(model.draw(32, 0, 1.0), model.gan.draw(32, 0))
-    spreads = [model.draw(256, 0, psi).std().item() for psi in (1.0, 0.5, 0.0)]
+    assert torch.equal(model.draw(32, 0, 1.0).codes, model.gan.draw(32, 0))
+    spreads = [model.draw(256, 0, psi).codes.std().item() for psi in (1.0, 0.5, 0.0)]
     assert spreads[0] > 1.9 * spreads[1] > spreads[2]
     assert spreads[2] < 0.2
 
@@ -78,6 +81,26 @@ def test_the_discriminators_word_is_its_mean_logit(model: LoadedModel, images_fi
     assert picture.width > 300
 
 
+def test_a_gan_that_takes_classes_is_asked_for_them(images_file: Path) -> None:
+    data = DataSpec((1, 8, 8), condition=Condition(("coat", "hat")))
+    net = {"component": "dcgan", "config": {"width": 4}}
+    parts = PartSpec("class-embedding", {"generator": net}), PartSpec("class-projection", {"base": net})
+    gan = zoo.gan(*parts, data=data, code_shape=4)
+    torch.nn.init.normal_(gan.generator.embedding.weight)  # type: ignore[union-attr]
+    torch.nn.init.normal_(gan.discriminator.embedding.weight)  # type: ignore[union-attr]
+    model = LoadedModel("of classes", None, gan, str(images_file))
+    assert model.classes == ("coat", "hat")
+    hats = gan.sample(8, 3, classes="hat")
+    assert torch.equal(model.pictures(model.draw(8, 3, asked="hat")), to_uint8(hats, data))
+    assert model.sample(16, 0, asked=EACH).height > model.sample(16, 0, asked="hat").height
+    assert model.walk(0, 1, 4, asked="coat").tobytes() != model.walk(0, 1, 4, asked="hat").tobytes()
+    assert model.walk(0, 1, 4).size == model.walk(0, 1, 4, asked="hat").size
+    assert model.add(None, None, None, (0, 1, 2)).width > 100
+    words, _ = model.discriminate(Image.new("RGB", (8, 8), "white"), n=16)
+    logits = [gan.score(torch.ones(1, 1, 8, 8), torch.tensor([number])).item() for number in (0, 1)]
+    assert words.startswith(f"{max(logits):+.2f}")
+
+
 def test_what_a_model_cannot_do_is_said(model: LoadedModel, images_file: Path, tmp_path: Path) -> None:
     zoo.train(autoencoder(), str(images_file), out=tmp_path / "run", images=8, training={"batch": 8})
     with pytest.raises(ConfigError, match="no image was given"):
@@ -91,6 +114,8 @@ def test_a_changed_release_is_refused_and_a_locked_page_opens_nothing_else(tmp_p
     file = folder / "generator.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
     with pytest.raises(IntegrityError, match="generator"):
+        ModelCache(tmp_path, folders=Folders((tmp_path,))).open(str(folder))
+    with pytest.raises(ConfigError, match="in none of the folders"):
         ModelCache(tmp_path).open(str(folder))
     locked = ModelCache(tmp_path, only="dcgan.glyphs-sans32")
     with pytest.raises(ConfigError, match="no model is called"):
@@ -154,7 +179,7 @@ def test_resume_goes_on_with_an_autoencoder_that_was_stopped_while_it_learnt(ima
             assert time.monotonic() < end, jobs.log(run)
             time.sleep(0.2)
 
-    jobs = Jobs(tmp_path / "runs")
+    jobs = Jobs(tmp_path / "runs", Folders((tmp_path, images_file.parent)))
     source = str(released(tmp_path / "release"))
     words = {"images": 8, "batch": 4, "seed": 0, "metric": "", "every": 1, "adapt": 10_000}
     run = jobs.transfer(source, str(images_file), "decoder-init", **words)
@@ -179,7 +204,7 @@ def test_a_run_is_started_stopped_resumed_and_outlived_when_it_dies(images_file:
             assert time.monotonic() < end, jobs.log(run)
             time.sleep(0.2)
 
-    jobs = Jobs(tmp_path / "runs")
+    jobs = Jobs(tmp_path / "runs", Folders((tmp_path, images_file.parent)))
     source = str(released(tmp_path / "release"))
     words = {"images": 400_000, "batch": 4, "seed": 0, "metric": "", "every": 1}
     run = jobs.transfer(source, str(images_file), "decoder-init", **words)

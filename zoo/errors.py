@@ -22,6 +22,7 @@ prints both and exits with `exit_code`; it shows a traceback only with `--traceb
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -40,18 +41,23 @@ __all__ = [
     "UnknownName",
     "ZooError",
     "near",
+    "without_passwords",
 ]
 
 
+_USER = re.compile(r"://[^/\s\"'<>]+@")
+_QUERY = re.compile(r"([?&][\w-]*(?:token|key|secret|password|signature)[\w-]*=)[^&#\s\"'<>]+", re.IGNORECASE)
+
+
 class ZooError(Exception):
-    """The base class: a message of one line, and a hint about what to do next."""
+    """The base class: a message of one line, and a hint about what to do next, without passwords of addresses."""
 
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_passwords(message)
+        self.hint = without_passwords(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
@@ -119,6 +125,15 @@ class StorageError(TrainingError, OSError):
 
     def __str__(self) -> str:  # OSError would print only its first argument
         return ZooError.__str__(self)
+
+
+def without_passwords(text: str) -> str:
+    """`text` with `***` for the user and password, and for tokens in the query, of each address in it.
+
+    >>> without_passwords("https://ann:secret@lab.example/x?token=abc is gone")
+    'https://***@lab.example/x?token=*** is gone'
+    """
+    return _QUERY.sub(r"\1***", _USER.sub("://***@", text))
 
 
 def near(name: str, known: Iterable[str], limit: int = 3) -> str:

@@ -51,6 +51,7 @@ from zoo.types import (
 )
 
 if TYPE_CHECKING:
+    from zoo._utils.child import python_child as python_child
     from zoo._utils.distributed import all_gather as all_gather, all_reduce_mean as all_reduce_mean
     from zoo._utils.files import (
         locked as locked,
@@ -60,11 +61,17 @@ if TYPE_CHECKING:
         write_atomically as write_atomically,
         write_folder_atomically as write_folder_atomically,
     )
-    from zoo._utils.html import data_url as data_url, facts_table as facts_table, html_table as html_table
+    from zoo._utils.front_matter import front_matter as front_matter
+    from zoo._utils.html import (
+        data_url as data_url,
+        escape as escape,
+        facts_table as facts_table,
+        html_table as html_table,
+    )
     from zoo._utils.seeds import per_sample as per_sample, seed_of as seed_of, seeded as seeded, stream as stream
     from zoo._utils.strict_json import dump_json as dump_json, parse_json as parse_json
     from zoo._utils.strict_toml import parse_toml as parse_toml
-    from zoo._utils.text import front_matter as front_matter
+    from zoo._utils.text import sanitize as sanitize
     from zoo.cli.completing import complete_model as complete_model, complete_release as complete_release
     from zoo.cli.options import json_option as json_option, out_option as out_option, quiet_option as quiet_option
     from zoo.cli.show import print_json as print_json, print_lines as print_lines, print_table as print_table
@@ -159,7 +166,7 @@ if TYPE_CHECKING:
         train as train,
     )
     from zoo.training.checkpoint import latest_checkpoint as latest_checkpoint
-    from zoo.training.pipeline import explain_recipe as explain_recipe, run_recipe as run_recipe
+    from zoo.training.pipeline import run_recipe as run_recipe
     from zoo.training.recipe import (
         AdversarialTraining as AdversarialTraining,
         AutoencoderTraining as AutoencoderTraining,
@@ -167,6 +174,7 @@ if TYPE_CHECKING:
         read_recipe as read_recipe,
     )
     from zoo.training.recipe_diff import differences as differences, short_value as short_value
+    from zoo.training.recipe_plan import explain_recipe as explain_recipe
     from zoo.training.run_dir import autoencoder_run_dir as autoencoder_run_dir
     from zoo.training.summary import (
         Summary as Summary,

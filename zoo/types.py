@@ -87,12 +87,16 @@ class Condition:
 
     As a tensor a condition is int64 `(N,)` of class numbers, or float32 `(N, len(attributes))`. `shares` are the
     training images' shares of the classes, in which samples are drawn if no class is asked for; empty means equal ones.
-    Raises ConfigError for names that are empty or repeat, for both kinds at once, and for shares that do not fit.
+    `quantiles` are evenly spaced quantiles of each attribute among the training images, from which its value is drawn,
+    each attribute by itself; without them every value must be asked for.
+    Raises ConfigError for names that are empty or repeat, for both kinds at once, and for shares or quantiles that do
+    not fit.
     """
 
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
+    quantiles: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         names = self.classes or self.attributes
@@ -104,6 +108,13 @@ class Condition:
             raise ConfigError(f"{len(self.shares)} shares do not fit {len(self.classes)} classes")
         if self.shares and not math.isclose(sum(self.shares), 1.0, abs_tol=1e-6):
             raise ConfigError(f"the shares of the classes add up to {sum(self.shares):g}, not 1")
+        if self.quantiles and (
+            len(self.quantiles) != len(self.attributes)
+            or len({len(values) for values in self.quantiles}) != 1
+            or not all(math.isfinite(value) for values in self.quantiles for value in values)
+            or not self.quantiles[0]
+        ):
+            raise ConfigError(f"{len(self.quantiles)} lists of quantiles do not fit {len(self.attributes)} attributes")
 
     @property
     def width(self) -> int:
@@ -232,7 +243,8 @@ class Case:
     for; a conditional network or prior gets the labels that it describes. `code_shape` is the shape of the codes of a
     generator, bottleneck or prior, `embedding_shape` that of a bottleneck's embeddings. None stands for the checks' own
     default, for the codes of a generator for the shape that it declares. `files="package.module:function"` writes a
-    small pretrained autoencoder into a folder, for a component of the kind `autoencoder`.
+    small pretrained autoencoder into a folder, for a component of the kind `autoencoder`. `gan_generator` is the
+    generator of the GAN that a strategy transfers into, by default one like the autoencoder's decoder.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -240,6 +252,7 @@ class Case:
     code_shape: CodeShape | None = None
     embedding_shape: CodeShape | None = None
     files: str = ""
+    gan_generator: PartSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
 import secrets
@@ -17,9 +18,14 @@ from zoo.errors import StorageError, ZooError
 
 __all__ = [
     "hash_file",
+    "hide",
     "locked",
+    "make_folders",
     "open_regular",
     "read_regular",
+    "remove",
+    "remove_partial",
+    "rename",
     "sha256_of",
     "sha256_of_file",
     "write_atomically",
@@ -40,7 +46,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = _temporary_path(path)
     with _storage_errors(path):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
             _write_new(temporary, data)
             os.replace(temporary, path)
             _sync_folder(path.parent)
@@ -57,7 +63,7 @@ def write_folder_atomically(path: Path, files: Mapping[str, bytes]) -> None:
     temporary = _temporary_path(path)
     with _storage_errors(path):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
             temporary.mkdir()
             for name, data in files.items():
                 _write_new(temporary / name, data)
@@ -69,6 +75,47 @@ def write_folder_atomically(path: Path, files: Mapping[str, bytes]) -> None:
         finally:
             # after the rename there is nothing to remove; after an error, that error matters and not this one
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def make_folders(path: Path) -> None:
+    """Make a folder and its missing parents, however many. Raises OSError: of 4,000 parts that the name is too long,
+    where `mkdir(parents=True)` runs out of stack."""
+    with contextlib.suppress(FileNotFoundError):
+        path.stat()  # else half of a name that is too long would be made
+    missing = []
+    for folder in (path, *path.parents):
+        if os.path.isdir(folder):
+            break
+        missing.append(folder)
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if there is one. Raises StorageError."""
+    with _storage_errors(path):
+        path.unlink(missing_ok=True)
+
+
+def rename(path: Path, new: Path) -> None:
+    """Rename a file or folder in one step. Raises StorageError."""
+    with _storage_errors(path):
+        os.rename(path, new)
+        _sync_folder(new.parent)
+
+
+def hide(path: Path) -> None:
+    """Rename a folder in one step to what `remove_partial` removes: it is never seen half removed. Raises
+    StorageError."""
+    rename(path, _temporary_path(path))
+
+
+def remove_partial(folder: Path, name: str = "") -> None:
+    """Remove what writes in `folder` left that were killed: those to `name`, or all. Hold the lock of what is written
+    there, since the unfinished writes of other processes are removed too. What cannot be removed stays, hidden."""
+    for partial in folder.glob(f".{glob.escape(name) or '*'}.*.partial") if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
 
 
 def read_regular(path: Path, largest: int) -> bytes:
@@ -130,7 +177,7 @@ def locked(path: Path, busy: ZooError | None, hint: str) -> Iterator[None]:
 
     lock = filelock.FileLock(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         lock.acquire(timeout=-1 if busy is None else _LOCK_SECONDS)
     except filelock.Timeout:
         assert busy is not None, "what waits without end does not time out"

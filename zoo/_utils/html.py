@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from html import escape
+from html import escape as escape_html
+
+from zoo._utils.text import sanitize
 
 __all__ = ["data_url", "escape", "facts_table", "html_table", "picture"]
+
+
+def escape(text: str) -> str:
+    """`text` for a page: escaped, without control characters and those that change the text's direction."""
+    return escape_html(sanitize(text))
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> str:

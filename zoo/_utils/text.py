@@ -1,13 +1,12 @@
-"""Untrusted text for a terminal, without control characters; and the front matter of Markdown files."""
+"""Untrusted text for a terminal, without control characters."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+from zoo.errors import without_passwords
 
-__all__ = ["front_matter", "sanitize"]
+__all__ = ["escape_controls", "sanitize"]
 
 # escape sequences of ECMA-48 (CSI; then OSC, DCS and similar), other control characters except tabs and line ends, and
 # characters that change the text's direction (Boucher and Anderson 2021, "Trojan Source")
@@ -17,24 +16,23 @@ _CONTROL = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
+_UNESCAPED = re.compile(r"[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What JSON allows in a text without an escape."""
+
 
 def sanitize(text: str) -> str:
-    """`text` without control characters and escape sequences.
+    """`text` without control characters, escape sequences and passwords of addresses.
 
     >>> sanitize("\\x1b[31mred\\x1b[0m\\a")
     'red'
     """
-    return _CONTROL.sub("", text)
+    return without_passwords(_CONTROL.sub("", text))
 
 
-def front_matter(text: str) -> dict[str, Any]:
-    """The YAML table between the first two `---` lines; empty if there is none. Raises ValueError for invalid YAML."""
-    if not text.startswith("---\n"):
-        return {}
-    try:
-        table = yaml.safe_load(text[4:].partition("\n---")[0])
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ValueError(f"its front matter is not YAML: {str(error).splitlines()[0]}") from None
-    if table is not None and not isinstance(table, dict):
-        raise ValueError("its front matter is not a table")
-    return table or {}
+def escape_controls(text: str) -> str:
+    """The text of a JSON value with escapes for the characters that `sanitize` removes, without passwords of addresses.
+
+    >>> escape_controls("a" + chr(0x202E) + "b") == "a" + chr(92) + "u202eb"
+    True
+    """
+    return without_passwords(_UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text))

@@ -134,7 +134,7 @@ def _by_class(gan: Any, images: Any, space: Any, count: int, seed: int, as_json:
         show.print_json(to_plain(measured))
         return
     show.print_table(
-        ("class", "learnt from", "held out", "kid", "precision", "recall", "right"),
+        ("class", "learnt from", "held out", "kid", "precision", "recall", "right", "else taken for"),
         [
             (
                 one.name,
@@ -142,6 +142,7 @@ def _by_class(gan: Any, images: Any, space: Any, count: int, seed: int, as_json:
                 one.held_out,
                 *map(_figure, (one.kid, one.precision, one.recall)),
                 f"{one.right:.1%}",
+                f"{one.leaks_to} {one.leaked:.1%}" if one.leaks_to else "-",
             )
             for one in measured.classes
         ],

@@ -32,6 +32,13 @@ _size = click.option(
     "-n", "count", type=click.IntRange(1, 1_000_000), help="How many: by default 64, with --class all 8 of each class."
 )
 @click.option("--class", "asked", metavar="NAME|all", help="Of which class; all draws a row of each.")
+@click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", help="Its value; the others are drawn.")
+@click.option(
+    "--truncation",
+    type=click.FloatRange(0, 2),
+    default=1.0,
+    help="Below 1: nearer to the mean, or to that of the class; less variety, fewer failures.",
+)
 @_picture
 @options.seed
 @options.device
@@ -41,6 +48,8 @@ def sample(
     name: str,
     count: int | None,
     asked: str | None,
+    attributes: tuple[str, ...],
+    truncation: float,
     out: Path,
     seed: int,
     device: str | None,
@@ -53,6 +62,8 @@ def sample(
     zoo sample runs/mine -n 64 --seed 0 -o grid.png
     zoo sample release/ --class all -n 8 -o classes.png
     """
+    if attributes and asked is not None:
+        raise click.UsageError("--class and --attribute do not go together: a model takes one of them")
     model = options.open_model(name, device)
     gan = _part(model, "gan", name)
     if asked == "all" and gan.condition is not None and "all" not in gan.condition.classes:
@@ -60,10 +71,13 @@ def sample(
         names = gan.condition.classes
         labels = [label for label in names for _ in range(each)]
         count = len(labels)
-        _write(gan.sample(count, seed, classes=labels), gan.output, out, columns=each, rows=names)
+        _write(
+            gan.sample(count, seed, classes=labels, truncation=truncation), gan.output, out, columns=each, rows=names
+        )
     else:
         count = count or 64
-        _write(gan.sample(count, seed, classes=asked), gan.output, out)
+        condition = _with_attributes(gan, count, seed, attributes) if attributes else asked
+        _write(gan.sample(count, seed, classes=condition, truncation=truncation), gan.output, out)
     _report(out, count, as_json, quiet)
     if out.suffix == ".png" and not (as_json or quiet) and pictures.shows():
         from PIL import Image
@@ -196,6 +210,30 @@ def interpolate(
     ends = (first, last if comma else first) if asked else None
     _write(walk(gan, rows, steps, seed, classes=ends), gan.output, out, columns=steps)
     _report(out, rows * steps, as_json, quiet)
+
+
+def _with_attributes(gan: Any, count: int, seed: int, texts: Sequence[str]) -> Any:
+    """Conditions (count, attributes), drawn but for those that --attribute NAME=VALUE sets."""
+    import math
+
+    from zoo.errors import near
+
+    names = gan.condition.attributes if gan.condition is not None else ()
+    if not names:
+        raise ConfigError("this GAN takes no attributes", "Leave --attribute out.")
+    condition = gan.conditions(count, seed)
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in names:
+            raise ConfigError(f"there is no attribute {name[:80]!r}", near(name, names))
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise ConfigError(f"--attribute {text[:80]}: {value[:40]!r} is not a number", "For example bright=1")
+        condition[:, names.index(name)] = number
+    return condition
 
 
 def _autoencoder(name: str, device: str | None, size: int | None) -> Any:

@@ -14,6 +14,7 @@ from zoo.errors import ConfigError
 
 __all__ = [
     "GIVE_ON",
+    "balance",
     "by_class",
     "code_shape",
     "component",
@@ -100,6 +101,9 @@ code_shape = click.option("--code-shape", type=_Shape(), help="The values of a c
 
 
 size = click.option("--size", type=click.IntRange(1), metavar="PIXELS", help="Colour images of so many pixels a side.")
+balance = click.option(
+    "--balance", is_flag=True, help="With --by-class: show every class about equally often, however few its images."
+)
 by_class = click.option(
     "--by-class", is_flag=True, help="Let the GAN take the images' classes, so that samples of one can be asked for."
 )

@@ -102,7 +102,7 @@ def _section(what: str, given: dict[str, Any]) -> dict[str, Any]:
     section: dict[str, Any] = {name: given.pop(name) for name in _PARTS[what] if name in given}
     if "code_shape" in given:
         section["code_shape"] = given.pop("code_shape")
-    training: dict[str, Any] = {name: given.pop(name) for name in ("images", "batch") if name in given}
+    training: dict[str, Any] = {name: given.pop(name) for name in ("images", "batch", "balance") if name in given}
     for key, value in parse_settings(given.pop("given", ())).items():
         part, _, setting = key.partition(".")
         if not setting:

@@ -1,4 +1,4 @@
-"""zoo runs ls, show, compare."""
+"""zoo runs ls, show, compare, check."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["facts_of", "runs"]
 
 @click.group()
 def runs() -> None:
-    """List your runs, look at one, set several side by side.
+    """List your runs, look at one, set several side by side, verify one.
 
     \b
     zoo runs ls
@@ -120,6 +120,34 @@ def compare(folders: tuple[Path, ...], figure: str | None, png: Path | None, as_
     if name:
         click.echo()
         _draw(summaries, name)
+
+
+@runs.command("check", short_help="Verify every file of a run.")
+@click.argument("run", type=click.Path(path_type=Path))
+@options.json_option
+def check(run: Path, as_json: bool) -> None:
+    """Verify the run in RUN: its recipe, events, checkpoints, sources and samples are there, and as they were written.
+    Exit code 1 if something is wrong.
+
+    \b
+    zoo runs check runs/mine
+    zoo runs check runs/mine --json
+    """
+    from dataclasses import asdict
+
+    from zoo.training.run_check import check_run
+
+    checked = check_run(run)
+    if as_json:
+        show.print_json({"run": str(run), **asdict(checked)})
+    elif checked.problems:
+        show.print_lines(
+            line for problem in checked.problems for line in (problem.what, f"  {problem.hint}") if line.strip()
+        )
+    else:
+        click.echo(f"{run}: {checked.checkpoints} checkpoints and {checked.events:,} events; nothing is wrong")
+    if checked.problems:
+        raise SystemExit(1)
 
 
 def _row(summary: Summary, root: Path) -> tuple[object, ...]:

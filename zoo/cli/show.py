@@ -6,24 +6,20 @@ Text from plugins, releases and the Hub is not trusted: its control characters a
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from zoo._utils.text import sanitize
+from zoo._utils.text import escape_controls, sanitize
 
 __all__ = ["facts", "moved_tensors", "print_json", "print_lines", "print_table", "report_table", "shape", "skipped"]
 
-_LATE_CONTROLS = re.compile(r"[\x7f-\x9f]")
-
 
 def print_json(value: Any) -> None:
-    """One JSON value; all control characters are escaped, also those that JSON allows unescaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    click.echo(_LATE_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    """One JSON value; control characters are escaped, also those that JSON allows unescaped."""
+    click.echo(escape_controls(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def print_lines(names: Iterable[object]) -> None:

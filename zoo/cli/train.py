@@ -37,6 +37,7 @@ __all__ = ["release", "resume", "train", "transfer"]
 @options.size
 @options.training
 @options.by_class
+@options.balance
 @options.running
 def train(
     what: str, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, by_class: bool, **given: Any
@@ -76,6 +77,7 @@ def train(
 @options.size
 @options.training
 @options.by_class
+@options.balance
 @click.option("--adapt", type=int, metavar="IMAGES", help="First let the autoencoder learn so many of your images.")
 @click.option(
     "--space",
@@ -196,11 +198,18 @@ def release(
     zoo release runs/mine release/ --license CC-BY-SA-3.0
     zoo release runs/mine release/ --license MIT --name dcgan.mine --best
     """
+    from zoo._utils.text import sanitize
     from zoo.release.manifest import AUTOENCODER
     from zoo.training.api import open_run
+    from zoo.training.summary import summarise
 
     opened = open_run(run, best=best)
-    manifest = opened.release(folder, license=license, name=name, version=version)
+    manifest = opened.release(folder, license=license, name=name, version=version, best=best)
+    summary = summarise(run)
+    if not best and summary.state != "finished":
+        why = f" ({summary.error})" if summary.error else ""
+        which = f"this is its checkpoint of {opened.shown:,} of {summary.total:,} images"
+        click.echo(sanitize(f"warning: the run is {summary.state}{why}: {which}"), err=True)
     if as_json:
         show.print_json({"name": manifest.name, "version": manifest.version, "folder": str(folder)})
     elif quiet:
@@ -280,7 +289,7 @@ def _plain_outcome(outcome: Any) -> dict[str, Any]:
 
 
 def _explain(recipe: Any, as_json: bool) -> None:
-    from zoo.training.pipeline import explain_recipe
+    from zoo.training.recipe_plan import explain_recipe
 
     report = explain_recipe(recipe)
     if as_json:

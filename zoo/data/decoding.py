@@ -83,7 +83,7 @@ def shown_size(picture: Image.Image) -> tuple[int, int, int]:
     width, height = picture.size
     grey = picture.mode in _GREY_MODES
     picture.draft(None, (1, 1))
-    with _turn(picture, width * height):  # a PNG may say it after its pixels, which are then decoded
+    with _decoding(picture, width * height):  # a PNG may say it after its pixels, which are then decoded
         turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return (1 if grey else 3, width, height) if turned else (1 if grey else 3, height, width)
 
@@ -94,7 +94,7 @@ def decode_picture(picture: Image.Image, spec: DataSpec) -> np.ndarray[Any, Any]
     pixels = picture.width * picture.height
     if spec.is_image:
         picture.draft(None, (3 * spec.shape[2], 3 * spec.shape[1]))
-    with _turn(picture, pixels):
+    with _decoding(picture, pixels):
         ImageOps.exif_transpose(picture, in_place=True)
         return fit_picture(_plain(picture, spec), spec)
 
@@ -104,7 +104,7 @@ def turn(needed: int) -> AbstractContextManager[object]:
     return _one_large_at_a_time if needed > _LARGE else nullcontext()
 
 
-def _turn(picture: Image.Image, pixels: int) -> AbstractContextManager[object]:
+def _decoding(picture: Image.Image, pixels: int) -> AbstractContextManager[object]:
     """Hold while a picture, whose file has so many pixels, is decoded. Raises TooLarge."""
     needed = _memory(picture, pixels)
     if needed > _MOST_DECODED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -51,7 +51,8 @@ class ImageSet:
     and `held_out` are row numbers (int64, ascending, none in both). `license` is an SPDX expression, empty if the
     source states none. `config` says how the set was opened. `unusable` lists the files that opening could not use;
     `greyed` says that the files are in colour and the samples grey, `rounded` that they are images of floats.
-    `class_names` are the names of all labels in the source, `label_notes` what is remarkable about them.
+    `class_names` are the names of all labels in the source, `label_notes` what is remarkable about them. `names` are
+    the files' paths, or the rows' numbers in a source of one file; those of codes are empty.
     """
 
     name: str
@@ -68,6 +69,7 @@ class ImageSet:
     rounded: bool = False
     class_names: Mapping[int, str] = field(default_factory=dict)
     label_notes: tuple[str, ...] = ()
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -140,6 +142,7 @@ class ImageSet:
             name=name,
             pixels=self.pixels[rows] if isinstance(self.pixels, Tensor) else self.pixels.take(rows),
             labels=None if self.labels is None else self.labels[rows],
+            names=[self.names[row] for row in rows.tolist()] if self.names else (),
             train=torch.isin(rows, self.train).nonzero().squeeze(1),
             held_out=torch.isin(rows, self.held_out).nonzero().squeeze(1),
         )

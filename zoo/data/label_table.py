@@ -17,7 +17,7 @@ from zoo.errors import DataError
 __all__ = ["LabelTable", "read_label_table"]
 
 _LARGEST = 2**28
-_FILE_COLUMNS = ("file", "file_name", "filename", "image", "path", "name")
+_FILE_COLUMNS = ("file", "file_name", "filename", "image", "path", "name", "row")
 _WORDS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 _EXAMPLE = "For example: a first line file,class and then 1.jpg,dress"
 
@@ -36,10 +36,10 @@ class LabelTable:
 def read_label_table(path: Path, names: Sequence[str]) -> LabelTable:
     """The labels of the files `names` (relative paths) by a CSV, TSV or semicolon-separated file with a header.
 
-    Its first column, or the one called file, filename, image, path or name, has relative paths, or the files' own names
-    if no two are alike. One other column is the class; several are attributes, whose values are numbers, or true and
-    false. Raises DataError for a file that is no such table, a row that repeats or is incomplete, and an image without
-    a row.
+    Its first column, or the one called file, filename, image, path, name or row, has relative paths, or the files' own
+    names if no two are alike, or the numbers of rows. One other column is the class; several are attributes, whose
+    values are numbers, or true and false. Raises DataError for a file that is no such table, a row that repeats or is
+    incomplete, and an image without a row.
     """
     header, rows = _read(path)
     at = next((i for i, name in enumerate(header) if name.strip().lower() in _FILE_COLUMNS), 0)

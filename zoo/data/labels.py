@@ -13,13 +13,15 @@ from zoo.data.config import TABLES
 from zoo.data.images import ImageSet
 from zoo.data.label_table import read_label_table
 from zoo.data.layout import Layout
-from zoo.errors import DataError
+from zoo.errors import ConfigError, DataError
 from zoo.types import Condition
 
-__all__ = ["label_files", "names_of_labels", "number_classes"]
+__all__ = ["balanced_rows", "label_by_table", "label_files", "names_of_labels", "number_classes"]
 
 _MOST_CLASSES = 10_000
 _FEW = 10
+_MOST_REPEATS = 100
+_QUANTILES = 20
 
 
 def names_of_labels(labels: Tensor, names: Sequence[str], owner: str) -> dict[int, str]:
@@ -39,36 +41,48 @@ def names_of_labels(labels: Tensor, names: Sequence[str], owner: str) -> dict[in
     return {label: names[label] if names else str(label) for label in present}
 
 
-def label_files(images: ImageSet, names: Sequence[str], layout: Layout) -> ImageSet:
-    """The same images, the files `names` in order, with the labels that their config asks for: a table's, or those of
-    the `layout` that they lie in. Raises DataError for labels that were asked for and are not there."""
+def label_files(images: ImageSet, layout: Layout) -> ImageSet:
+    """The same images, which are files, with the labels that their config asks for: a table's, or those of the `layout`
+    that they lie in. Raises DataError for labels that were asked for and are not there."""
     asked = images.config.labels
     if asked.endswith(TABLES):
-        return _label_by_table(images, names, Path(asked).expanduser().resolve())
+        return label_by_table(images)
     if layout.labels is not None and len(layout.classes) > 1:
         labels = torch.from_numpy(layout.labels)
         return replace(images, labels=labels, class_names=names_of_labels(labels, layout.classes, images.name))
     if asked not in ("auto", "off"):
         raise DataError(
-            f"{images.name} has no classes: {layout.unlabelled:,} of {len(names):,} images are in none"
+            f"{images.name} has no classes: {layout.unlabelled:,} of {len(images):,} images are in none"
             if layout.unlabelled
             else f"{images.name} has one class alone",
             "Put each class into a folder of its own (photos/dress/1.jpg), or give a table: --labels table.csv",
         )
-    if asked == "auto" and 0 < layout.unlabelled < len(names):
-        note = f"labels: {layout.unlabelled:,} of {len(names):,} images are in no class, so there are no classes"
+    if asked == "auto" and 0 < layout.unlabelled < len(images):
+        note = f"labels: {layout.unlabelled:,} of {len(images):,} images are in no class, so there are no classes"
         return replace(images, label_notes=(note,))
     return images
 
 
-def _label_by_table(images: ImageSet, names: Sequence[str], path: Path) -> ImageSet:
-    table = read_label_table(path, names)
+def label_by_table(images: ImageSet) -> ImageSet:
+    """The same images with the labels of the table that their config names, by their names. Raises DataError like
+    `read_label_table`."""
+    path = Path(images.config.labels).expanduser().resolve()
+    table = read_label_table(path, images.names)
     notes = (f"labels: {table.unused:,} rows of {path.name} are of no image here",) if table.unused else ()
     config = replace(images.config, labels=str(path))
     labelled = replace(images, labels=torch.from_numpy(table.labels), label_notes=notes, config=config)
     if table.attributes:
-        return replace(labelled, spec=replace(images.spec, condition=Condition(attributes=table.attributes)))
+        condition = Condition(attributes=table.attributes, quantiles=_quantiles(labelled))
+        return replace(labelled, spec=replace(images.spec, condition=condition))
     return replace(labelled, class_names=dict(enumerate(table.classes)))
+
+
+def _quantiles(images: ImageSet) -> tuple[tuple[float, ...], ...]:
+    """Of each attribute, twenty values of the training images; neither the least nor the greatest is among them."""
+    assert images.labels is not None
+    at = (torch.arange(_QUANTILES) + 0.5) / _QUANTILES
+    values = images.labels[images.train].quantile(at, dim=0, interpolation="nearest")
+    return tuple(map(tuple, values.T.tolist()))
 
 
 def number_classes(images: ImageSet, known: Condition | None = None) -> ImageSet:
@@ -98,6 +112,21 @@ def number_classes(images: ImageSet, known: Condition | None = None) -> ImageSet
         spec=replace(images.spec, condition=Condition(classes, shares=shares)),
         label_notes=(*images.label_notes, *_small_classes(classes, counts.long().tolist())),
     )
+
+
+def balanced_rows(images: ImageSet) -> Tensor:
+    """The training rows, those of smaller classes repeated until each class has as many as the largest one; no row
+    occurs more than 100 times. Raises ConfigError for images without classes."""
+    if images.labels is None or images.labels.is_floating_point():
+        raise ConfigError(
+            f"balance is for images with classes, and {images.name} has none that this GAN takes",
+            "Let the GAN take them (--by-class), or leave balance out.",
+        )
+    labels = images.labels[images.train]
+    groups = [images.train[labels == number] for number in labels.unique().tolist()]
+    most = max(map(len, groups))
+    repeated = [group[torch.arange(min(most, _MOST_REPEATS * len(group))) % len(group)] for group in groups]
+    return torch.cat(repeated).sort().values
 
 
 def _small_classes(classes: Sequence[str], counts: Sequence[int]) -> list[str]:

@@ -15,11 +15,11 @@ import torch
 
 from zoo import plugins
 from zoo.data.archive import MOST_BYTES
-from zoo.data.config import DataConfig
+from zoo.data.config import TABLES, DataConfig
 from zoo.data.decoding import size_of_image
 from zoo.data.folder import ImageListing, any_colour, common_shape, find_images, printable, read_images
 from zoo.data.images import ImageSet, Skipped
-from zoo.data.labels import label_files, names_of_labels, number_classes
+from zoo.data.labels import label_by_table, label_files, names_of_labels, number_classes
 from zoo.data.layout import Layout, layout_of
 from zoo.data.npz import check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
@@ -156,7 +156,10 @@ def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:
         config=replace(config, source=registered.id),
         license=built.license,
         credit=built.credit,
+        names=[str(row) for row in rows],
     )
+    if config.labels.endswith(TABLES):
+        return label_by_table(opened)
     if labels is None:
         return opened
     return replace(opened, class_names=names_of_labels(torch.from_numpy(labels), getattr(built, "classes", ()), owner))
@@ -180,18 +183,21 @@ def _open_npz(path: Path, config: DataConfig, like: DataSpec | None) -> ImageSet
         spec = replace(spec, low=-1.0, high=1.0, bounded=False, scaling=fit_scaling(pixels[train]))
     elif pixels.dtype != np.uint8 and spec.scaling is None:
         pixels = into_range(pixels, spec, str(path))
-    opened = _image_set(path.stem, spec, pixels, labels, train, config=replace(config, source=str(path.resolve())))
+    config = replace(config, source=str(path.resolve()))
+    opened = _image_set(path.stem, spec, pixels, labels, train, config=config, names=[str(row) for row in rows])
     opened = replace(opened, rounded=arrays.rounded)
+    if config.labels.endswith(TABLES):
+        return label_by_table(opened)
     if arrays.labels is None:
         return opened
     return replace(opened, class_names=names_of_labels(torch.from_numpy(arrays.labels), arrays.classes, str(path)))
 
 
 def _require_own_labels(config: DataConfig) -> None:
-    if config.labels not in ("auto", "off"):
+    if config.labels not in ("auto", "off") and not config.labels.endswith(TABLES):
         raise ConfigError(
             f"labels {config.labels} are for folders and addresses, and {config.source} has its own",
-            "Leave it out, or say off.",
+            "Leave it out, say off, or give a table with the columns row and class.",
         )
 
 
@@ -223,9 +229,9 @@ def _open_folder(path: Path, config: DataConfig, like: DataSpec | None) -> Image
     layout = layout.take([places[file] for file in read])
     train = split(read, config.held_out_share) if layout.train is None else layout.train
     name = printable(listing.root.name) or "images"
-    opened = _image_set(name, spec, pixels, None, train, config=config, skipped=tuple(skipped))
+    opened = _image_set(name, spec, pixels, None, train, config=config, skipped=tuple(skipped), names=read)
     opened = replace(opened, greyed=spec.shape[0] == 1 and any_colour(listing, read))
-    return label_files(opened, read, layout)
+    return label_files(opened, layout)
 
 
 def _open_scheme(config: DataConfig, like: DataSpec | None) -> ImageSet:
@@ -284,8 +290,9 @@ def _stream(
         credit="",
         config=config,
         unusable=skipped,
+        names=names,
     )
-    return label_files(opened, names, layout)
+    return label_files(opened, layout)
 
 
 def _shape_of_some(files: Files, rows: Sequence[int]) -> tuple[int, int, int]:
@@ -368,6 +375,7 @@ def _image_set(
     license: str = "",
     credit: str = "",
     skipped: tuple[Skipped, ...] = (),
+    names: Sequence[str],
 ) -> ImageSet:
     return ImageSet(
         name=name,
@@ -380,6 +388,7 @@ def _image_set(
         credit=credit,
         config=config,
         unusable=skipped,
+        names=names,
     )
 
 

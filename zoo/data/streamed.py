@@ -165,11 +165,11 @@ class Streamed:
             ) from error
 
 
-def batches_of(images: ImageSet, batch: int, rng: torch.Generator) -> Batches:
-    """The training rows in batches; of a streamed set, the next samples are read meanwhile."""
+def batches_of(images: ImageSet, rows: Tensor, batch: int, rng: torch.Generator) -> Batches:
+    """Rows of the images in batches; of a streamed set, the next samples are read meanwhile."""
     if isinstance(images.pixels, Tensor):
-        return Batches(images.train, batch, rng)
-    return PrefetchedBatches(images.train, batch, rng, images.pixels.prefetch)
+        return Batches(rows, batch, rng)
+    return PrefetchedBatches(rows, batch, rng, images.pixels.prefetch)
 
 
 def _chunk(count: int) -> int:

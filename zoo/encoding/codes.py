@@ -62,6 +62,7 @@ def encode_images(
         pixels=_stored(store),
         labels=None if labels is None else torch.cat([labels, labels[flipped]]),
         train=torch.cat([images.train, len(rows) + torch.arange(len(flipped))]),
+        names=(),
         unusable=images.skipped,
         greyed=False,
         rounded=False,

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo._utils.files import hash_file, locked, read_regular, sha256_of, write_atomically
+from zoo._utils.files import hash_file, locked, read_regular, remove_partial, sha256_of, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo._utils.strict_json import parse_json
 from zoo._utils.tensors import pack
@@ -72,7 +72,8 @@ class CodeStore:
         return locked(self.folder / _LOCK, None, "Free some space, or set ZOO_CACHE.")
 
     def resume(self) -> int:
-        """Keep the files that are finished and whole; returns the number of rows that they hold."""
+        """Keep the files that are finished and whole; returns the number of rows that they hold. Hold the lock."""
+        remove_partial(self.folder)
         kept: list[str] = []
         known = _read_facts(self.folder)
         if known is not None and replace(known, files=()) == self.facts:

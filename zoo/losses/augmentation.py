@@ -41,6 +41,8 @@ def parse(names: str, data: DataKind = "image") -> tuple[str, ...]:
     changes what this kind of data does not have."""
     if names == "none":
         return ()
+    if data == "vector":
+        raise ConfigError("augmentation is for images (C, H, W)", "Use augment=none.")
     kinds = tuple(name.strip() for name in names.split("+"))
     for name in kinds:
         if name not in KINDS:

@@ -103,12 +103,19 @@ class Consistency:
     def __init__(self, config: ConsistencyConfig) -> None:
         self.gamma = config.gamma
         self.interval = config.interval
+        self.augment = config.augment
         self.kinds = parse(config.augment)
+
+    def prepare(self, data: DataSpec, batch: int) -> None:
+        """Raises ConfigError for samples that are not images, or whose channels are no colours."""
+        if not data.is_spatial:
+            raise _no_images()
+        self.kinds = parse(self.augment, data.kind)
 
     def penalty(self, context: StepContext) -> Tensor:
         """Scalar. Raises ConfigError for samples that are not images."""
-        if context.real.dim() != 4:
-            raise ConfigError("core/consistency is for images (C, H, W)", "Use core/r1.")
+        if context.real.dim() != 4:  # a strategy's discriminator may see codes
+            raise _no_images()
         spec = DataSpec(tuple(context.real.shape[1:]))
         sampled = draw(self.kinds, len(context.real), spec, context.rng)
         total = context.real.new_zeros(())
@@ -116,6 +123,10 @@ class Consistency:
             augmented = context.discriminate(augment(x.detach(), sampled, spec))
             total = total + (augmented.logits - logits).square().mean()
         return self.gamma * total
+
+
+def _no_images() -> ConfigError:
+    return ConfigError("core/consistency is for images (C, H, W)", "Use core/r1.")
 
 
 def _squared_gradient(logits: Tensor, x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +25,8 @@ _SEEDS = (0, 1, 2)
 @dataclass(frozen=True, slots=True)
 class ClassFigures:
     """One class: how many images of it were learnt from and held out, KID, precision and recall of as many samples
-    against the held-out ones (None with too few), and the share of samples that a classifier takes for it."""
+    against the held-out ones (None with too few), the share of samples that a classifier takes for it, and the other
+    class that it takes most samples for, with their share ("" and 0 if there are none)."""
 
     name: str
     learnt: int
@@ -33,6 +35,8 @@ class ClassFigures:
     precision: float | None
     recall: float | None
     right: float
+    leaks_to: str
+    leaked: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,8 @@ def measure_classes(gan: GAN, images: ImageSet, space: FeatureSpace, count: int,
     of_real = [train_classifier(real[train], labels[train], k, s) for s in _SEEDS]
     judge = of_real[0]
     rows = [
-        _class_figures(name, number, (real, labels), (train, held_out), fake[asked == number], judge)
-        for number, name in enumerate(condition.classes)
+        _class_figures(condition.classes, number, (real, labels), (train, held_out), fake[asked == number], judge)
+        for number in range(k)
     ]
     both = torch.cat([fake, real[train]]), torch.cat([asked, labels[train]])
     of_samples, of_both = ([train_classifier(*data, k, s) for s in _SEEDS] for data in ((fake, asked), both))
@@ -90,8 +94,9 @@ def measure_classes(gan: GAN, images: ImageSet, space: FeatureSpace, count: int,
     return ByClass(tuple(rows), accuracy(judge, fake, asked), on_real[0], on_samples, on_real, on_both)
 
 
+@torch.no_grad()
 def _class_figures(
-    name: str,
+    names: Sequence[str],
     number: int,
     images: tuple[Tensor, Tensor],
     split: tuple[Tensor, Tensor],
@@ -103,12 +108,18 @@ def _class_figures(
     own = real[held_out]
     count = min(len(own), len(fake))
     near = manifolds(own[:count], fake[:count]) if count > NEIGHBOURS else None
+    taken = judge(fake).argmax(1).bincount(minlength=len(names)) / len(fake)
+    others = taken.clone()
+    others[number] = 0
+    leaks_to = int(others.argmax())
     return ClassFigures(
-        name,
+        names[number],
         len(learnt),
         len(held_out),
         kid(fake, own) if len(own) > 1 else None,
         None if near is None else near.precision,
         None if near is None else near.recall,
-        accuracy(judge, fake, torch.full((len(fake),), number)),
+        float(taken[number]),
+        names[leaks_to] if others[leaks_to] else "",
+        float(others[leaks_to]),
     )

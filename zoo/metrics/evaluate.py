@@ -21,7 +21,7 @@ from zoo.metrics.types import FeatureSpace
 from zoo.networks.utils import evaluating
 from zoo.types import DataSpec, Metric
 
-__all__ = ["SPLITS", "Reference", "evaluate", "feature_space", "features_of", "reference"]
+__all__ = ["SPLITS", "Reference", "evaluate", "feature_space", "features_of", "reference", "require_kind"]
 
 SPLITS = ("held-out", "train")
 
@@ -36,12 +36,7 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
     clamped, as in an image file. Raises DataError for another shape, for a kind of data that the space does not
     measure, and for values that are not finite, PluginError unless the space returns finite `(n, dim)`.
     """
-    kinds: frozenset[str] = getattr(space, "kinds", _IMAGES)
-    if spec.kind not in kinds:
-        raise DataError(
-            f"{type(space).__name__} measures {' and '.join(sorted(kinds))} data, not {spec}",
-            "Choose a metric for this kind of data: zoo components metric",
-        )
+    require_kind(space, spec)
     if tuple(images.shape[1:]) != spec.shape:
         raise DataError(f"samples of shape {list(images.shape[1:])} are not {spec}")
     out = []
@@ -61,6 +56,16 @@ def features_of(images: Tensor, spec: DataSpec, space: FeatureSpace, chunk: int 
                 )
             out.append(features.float().cpu())
     return torch.cat(out) if out else torch.empty(0, space.dim)
+
+
+def require_kind(space: FeatureSpace, spec: DataSpec) -> None:
+    """Raise DataError if the space does not measure that kind of data."""
+    kinds: frozenset[str] = getattr(space, "kinds", _IMAGES)
+    if spec.kind not in kinds:
+        raise DataError(
+            f"{type(space).__name__} measures {' and '.join(sorted(kinds))} data, not {spec}",
+            "Choose a metric for this kind of data: zoo components metric",
+        )
 
 
 def _samples(real: ImageSet, rows: Tensor) -> Tensor:

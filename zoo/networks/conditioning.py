@@ -34,10 +34,12 @@ def condition_arguments(module: nn.Module, condition: Tensor | None) -> tuple[Te
 
 
 def draw_conditions(condition: Condition, n: int, rng: Rng) -> Tensor:
-    """n conditions, int64 (n,), on the CPU: classes in the training images' shares.
-
-    Raises ConfigError for attributes, whose joint distribution is not known.
-    """
+    """n conditions, on the CPU: classes int64 (n,) in the training images' shares, or attributes float32 (n, k), each
+    drawn by itself from the training images' quantiles. Raises ConfigError for attributes without them."""
+    if condition.quantiles:
+        values = torch.tensor(condition.quantiles)
+        rows = torch.randint(values.shape[1], (n, condition.width), generator=rng)
+        return values.gather(1, rows.T).T
     if not condition.classes:
         raise ConfigError(
             f"samples with the attributes {', '.join(condition.attributes[:5])} are asked for by values",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from zoo._utils.seeds import stream
 from zoo.data.grids import grid, png_bytes
 from zoo.data.pixels import to_uint8
+from zoo.errors import ConfigError
 from zoo.networks.autoencoder import FirstStage, OfImages
 from zoo.networks.conditioning import condition_arguments, conditions_of, draw_conditions, takes_condition
 from zoo.networks.types import Discriminator, Generator, Prior
@@ -21,6 +22,8 @@ __all__ = ["CHUNK", "GAN"]
 
 CHUNK = 64
 """How many codes the generator gets at once. It affects the samples, as rounding depends on the batch size."""
+_MEAN_OF = 4096
+"""How many codes of the prior give its mean."""
 
 
 class GAN(OfImages, nn.Module):
@@ -69,9 +72,22 @@ class GAN(OfImages, nn.Module):
         """The classes or attributes that samples can be asked for; None if no part takes a condition."""
         return self.data.condition if any(map(takes_condition, self.parts.values())) else None
 
-    def draw(self, n: int, seed: int = 0, condition: Tensor | None = None) -> Tensor:
-        """n codes (n, *code_shape) from the prior."""
-        return self.prior.sample(n, stream(seed, "sample"), *condition_arguments(self.prior, condition))
+    def draw(self, n: int, seed: int = 0, condition: Tensor | None = None, *, truncation: float = 1.0) -> Tensor:
+        """n codes (n, *code_shape) from the prior. Below 1, `truncation` moves them towards the prior's mean, of a
+        conditional prior that of their class: less variety, fewer failures (the truncation trick; Karras et al. 2019,
+        "StyleGAN", appendix B). Raises ConfigError unless it is within 0 to 2."""
+        if not 0 <= truncation <= 2:
+            raise ConfigError(f"truncation {truncation:g} is not within 0 to 2", "1 changes nothing, 0.7 is usual.")
+        conditions = condition_arguments(self.prior, condition)
+        codes = self.prior.sample(n, stream(seed, "sample"), *conditions)
+        if truncation == 1:
+            return codes
+        means = torch.empty_like(codes)
+        kinds, kind_of = conditions[0].unique(dim=0, return_inverse=True) if conditions else (None, torch.zeros(n))
+        for number in range(1 if kinds is None else len(kinds)):
+            of_kind = () if kinds is None else (kinds[number : number + 1].repeat_interleave(_MEAN_OF, 0),)
+            means[kind_of == number] = self.prior.sample(_MEAN_OF, stream(0, "mean"), *of_kind).mean(0)
+        return means + truncation * (codes - means)
 
     @torch.no_grad()
     def generate(self, z: Tensor, condition: Tensor | None = None, chunk: int = CHUNK) -> Tensor:
@@ -83,18 +99,33 @@ class GAN(OfImages, nn.Module):
         with evaluating(self.generator):
             return torch.cat([self.generator(*(tensor.to(device) for tensor in batch)).cpu() for batch in batches])
 
-    def sample(self, n: int, seed: int = 0, *, classes: str | Sequence[str] | Tensor | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        *,
+        classes: str | Sequence[str] | Tensor | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
         """n images (n, *output.shape) in the value range; the same seed gives the same images, bit for bit.
 
         `classes` is the class of all, or that of each; by default they are drawn in the training images' shares.
-        Attributes are given as a tensor (n, attributes). Raises ConfigError for an unknown class.
+        Attributes are given as a tensor (n, attributes). `truncation` is that of `draw`. Raises ConfigError for an
+        unknown class.
         """
-        return self.to_output(self.undecoded(n, seed, classes=classes))
+        return self.to_output(self.undecoded(n, seed, classes=classes, truncation=truncation))
 
-    def undecoded(self, n: int, seed: int = 0, *, classes: str | Sequence[str] | Tensor | None = None) -> Tensor:
+    def undecoded(
+        self,
+        n: int,
+        seed: int = 0,
+        *,
+        classes: str | Sequence[str] | Tensor | None = None,
+        truncation: float = 1.0,
+    ) -> Tensor:
         """n samples (n, *data.shape), like `sample`; those of a GAN of codes are not decoded."""
         condition = self.conditions(n, seed, classes)
-        return self.generate(self.draw(n, seed, condition), condition)
+        return self.generate(self.draw(n, seed, condition, truncation=truncation), condition)
 
     def with_part(self, role: str, part: nn.Module, spec: PartSpec | None = None) -> GAN:
         """A GAN that shares every part with this one, except for the `prior`, `generator` or `discriminator`; `spec` is

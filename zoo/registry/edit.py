@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zoo._utils.files import locked, write_atomically
+from zoo._utils.files import locked, remove_partial, write_atomically
 from zoo.errors import ReleaseError, UnknownName, near
 from zoo.registry.file import Entry, Sample, parse_registry, read_bytes
 from zoo.registry.index import get, layers
@@ -119,6 +119,7 @@ def _change(path: Path, plan: Callable[[tuple[Entry, ...]], Change]) -> Change:
     real = path.resolve()
     busy = ReleaseError(f"another process is changing {path}", "Try again in a moment.")
     with locked(real.with_name(f".{real.name}.lock"), busy, "Check the path: --file"):
+        remove_partial(real.parent, real.name)
         data = read_bytes(path) if real.exists() else EMPTY
         change = plan(parse_registry(data, path))
         if change == Change():

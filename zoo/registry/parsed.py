@@ -48,8 +48,8 @@ def read_registry(path: Path) -> tuple[Entry, ...]:
 def _load(place: Path, mark: bytes) -> tuple[Entry, ...] | None:
     """The kept entries of the file with that mark; None if there are none that can be read."""
     try:
-        digest, found, text = read_regular(place, _LARGEST).split(b"\n", 2)
-        if found != mark or digest != sha256_of(found + text).encode():
+        digest, known, text = read_regular(place, _LARGEST).split(b"\n", 2)
+        if known != mark or digest != sha256_of(known + text).encode():
             return None
         return msgspec.json.decode(text, type=tuple[Entry, ...])
     except (OSError, ValueError, msgspec.MsgspecError):

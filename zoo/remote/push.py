@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zoo._utils.child import python_child
 from zoo._utils.files import write_folder_atomically
-from zoo._utils.text import front_matter
+from zoo._utils.front_matter import front_matter
 from zoo.errors import IntegrityError, ReleaseError, RemoteError
 from zoo.release.card import card_on_hub
 from zoo.release.folder import pin_file, read_manifest, read_manifest_bytes, read_pinned, verify_files
@@ -29,6 +28,8 @@ __all__ = ["Published", "prove", "push"]
 
 _CARD = "README.md"
 _PICTURE = "samples.png"
+_LONGEST_PROOF = 3600
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,16 @@ def push(
 def prove(folder: Path, manifest: Manifest) -> None:
     """Load the release in a new process, replay its test vectors and rehearse its recipe. Raises ReleaseError or
     IntegrityError."""
-    command = [sys.executable, "-m", "zoo", "verify", str(folder.absolute()), "--recipe", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    child = python_child("-m", "zoo", "verify", str(folder.absolute()), "--recipe", "--json", HF_HUB_OFFLINE="1")
+    try:
+        done = subprocess.run(
+            child.command, env=child.environment, capture_output=True, text=True, timeout=_LONGEST_PROOF
+        )
+    except subprocess.TimeoutExpired:
+        raise ReleaseError(
+            f"{folder} was not proved in a new process within {_LONGEST_PROOF // 60} minutes",
+            f"zoo verify {folder} --recipe  shows how far it comes.",
+        ) from None
     try:
         proof = json.loads(done.stdout)
         differences, obstacle = proof["differences"], proof["obstacle"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo._utils.text import front_matter
+from zoo._utils.front_matter import front_matter
 from zoo.errors import ReleaseError, RemoteError
 from zoo.remote.address import Address
 from zoo.remote.client import check_address, hub_errors, is_offline, with_retries

@@ -3,11 +3,12 @@ origin. SVG text from the rows of a report, as in a run, a manifest or `Report.p
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from zoo._utils.html import escape
 
 __all__ = ["transfer_diagram"]
 
@@ -32,7 +33,7 @@ def transfer_diagram(rows: Iterable[Mapping[str, Any]], strategy: str = "") -> s
     lines = max(len(nets), len(sources), 1)
     height = _TOP + lines * _ROW + 34
     counts = "; ".join(f"{net}: {_counts(group)}" for net, group in nets.items())
-    label = html.escape(f"What {strategy or 'the transfer'} moves. {counts}")
+    label = escape(f"What {strategy or 'the transfer'} moves. {counts}")
     elements = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label}" '
         f'style="max-width:100%;height:auto;font:13px sans-serif">',
@@ -74,7 +75,7 @@ def _cells(net: str, rows: Sequence[Mapping[str, Any]], y: float) -> list[str]:
     width = step - (1.0 if step > 4 else 0.0)
     for i, row in enumerate(rows[:_MOST_CELLS]):
         x, colour = _CELLS + i * step, _COLOURS.get(str(row["origin"]), _COLOURS["fresh"])
-        tip = html.escape(f"{row['tensor']}: {row['origin']}, {row['state']}. {row['how']}")
+        tip = escape(f"{row['tensor']}: {row['origin']}, {row['state']}. {row['how']}")
         elements.append(
             f'<rect x="{x:.1f}" y="{y:.0f}" width="{width:.1f}" height="{_HEIGHT}" fill="{colour}">'
             f"<title>{tip}</title></rect>"
@@ -113,4 +114,4 @@ def _legend(y: float) -> list[str]:
 
 def _text(x: float, y: float, text: str, *, bold: bool = False) -> str:
     weight = ' font-weight="bold"' if bold else ""
-    return f'<text x="{x:.0f}" y="{y:.0f}" fill="{_INK}"{weight}>{html.escape(text)}</text>'
+    return f'<text x="{x:.0f}" y="{y:.0f}" fill="{_INK}"{weight}>{escape(text)}</text>'

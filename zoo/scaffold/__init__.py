@@ -11,6 +11,7 @@ from pathlib import Path
 from string import Template
 
 from zoo import plugins
+from zoo._utils.files import make_folders
 from zoo.errors import ConfigError, StorageError
 
 __all__ = ["scaffold"]
@@ -40,7 +41,7 @@ def scaffold(name: str, folder: Path) -> list[Path]:
     try:
         for path, source in _templates(files("zoo.scaffold") / "template", ""):
             target = folder / path.replace("package/", f"{package}/").removesuffix(".tmpl")
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(target.parent)
             target.write_text(Template(source.read_text("utf-8")).substitute(placeholders), "utf-8")
             written.append(target)
     except OSError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from zoo._utils import distributed, html
 from zoo._utils.tensors import pack
 from zoo.config import from_plain, to_plain
+from zoo.data.batches import Batches
 from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes
 from zoo.data.images import ImageSet
@@ -25,7 +26,7 @@ from zoo.data.open import open_images
 from zoo.data.pixels import to_uint8
 from zoo.data.streamed import batches_of
 from zoo.encoding.codes import samples_of
-from zoo.errors import ConfigError, IntegrityError, TransferError
+from zoo.errors import ConfigError, IntegrityError, ReleaseError
 from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import Autoencoder, FirstStage
@@ -40,6 +41,8 @@ from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
 from zoo.training.image_sample import ImageSample, keep_sample, read_sample, sample_of
 from zoo.training.loop import Budget, Callbacks, TrainingLoop
+from zoo.training.monitor import TrainingMonitor
+from zoo.training.out_of_memory import is_out_of_memory
 from zoo.training.rebuild import (
     build_networks,
     check_unchanged,
@@ -65,11 +68,10 @@ from zoo.training.sources import (
     first_stage_of,
     further_of,
     kept_sources,
-    load_source,
-    source_file,
-    structure_on,
+    source_of,
 )
-from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid
+from zoo.training.summary import MetricHistory, kid_curve, loss_curve, newest_grid, summarise
+from zoo.training.task import losses_of, with_requests
 from zoo.training.trainer import monitor_for, restore
 from zoo.training.watchers import joined, trackers
 from zoo.transfers.apply import TransferResult
@@ -125,16 +127,7 @@ class Run:
     @property
     def report(self) -> list[dict[str, Any]]:
         """The origin of each tensor; empty for a run from scratch. Raises IntegrityError."""
-        path = self.folder / REPORT
-        if not path.exists():
-            return []
-        try:
-            rows = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise IntegrityError(f"{path} cannot be read: {error}", "Put back the file that the run wrote.") from None
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise IntegrityError(f"{path} is no report", "Put back the file that the run wrote.")
-        return rows
+        return RunDirectory(self.folder).report()
 
     def best(self) -> Run:
         """The run at the checkpoint whose figure, the one that its recipe names, is the best. Raises ConfigError if
@@ -145,17 +138,23 @@ class Run:
         self, folder: str | Path, *, license: str, name: str | None = None, version: str = "0.1.0", best: bool = False
     ) -> Manifest:
         """Write the run as a release folder, with what was measured of just these weights; see
-        `zoo.training.release.write_pair`. `best` takes the best checkpoint in place of the last one."""
-        if best:
-            return self.best().release(folder, license=license, name=name, version=version)
+        `zoo.training.release.write_pair`. `best` takes the best checkpoint in place of the last one. Raises
+        ReleaseError if the last one is that of the beginning: nothing was trained, or training diverged since."""
+        run = self.best() if best else self
+        if run.shown == 0 and not best:
+            why = summarise(self.folder).error
+            raise ReleaseError(
+                f"nothing was trained in {self.folder}{f' ({why})' if why else ''}: its last checkpoint is of 0 images",
+                f"Continue it: zoo resume {self.folder}; or release the best one that was measured, with --best.",
+            )
         trained = Trained(
-            self.autoencoder,
-            self.gan,
-            self.image_sample,
-            self.recipe,
-            self.shown,
-            self.report,
-            self.metrics.get(self.shown, ()),
+            run.autoencoder,
+            run.gan,
+            run.image_sample,
+            run.recipe,
+            run.shown,
+            run.report,
+            run.metrics.get(run.shown, ()),
         )
         return write_pair(trained, folder, license=license, name=name, version=version)
 
@@ -211,11 +210,14 @@ def train(
     with run_dir.locked():
         if isinstance(model, Autoencoder):
             chosen = from_plain(AutoencoderTraining, settings, "training")
+            runner.micro_batches(chosen.batch)
             check_objective(model, chosen)
             recipe = recipe_of_autoencoder(model, chosen, image_set, **facts)
         else:
             plan = model.plan if isinstance(model, TransferResult) else TransferPlan(model)
-            chosen_gan = from_plain(AdversarialTraining, _with_requests(settings, plan), "training")
+            chosen_gan = from_plain(AdversarialTraining, with_requests(settings, plan), "training")
+            runner.micro_batches(chosen_gan.batch)
+            losses_of(plan, chosen_gan)
             recipe = recipe_of_gan(model, chosen_gan, _evaluation(evaluation), image_set, **facts)
         _track(run_dir, recipe, track)
         run_dir.require_free()
@@ -272,8 +274,7 @@ def resume(
             return _go_on(recipe, child, engine, track)
     with run_dir.locked():
         recipe = run_dir.recipe()  # as it is now that no other process may change it
-        path = checkpoint.latest_checkpoint(run_dir.checkpoints)
-        check_unchanged(run_dir, recipe, path, checkpoint.facts_of(path)[2])
+        check_unchanged(run_dir, recipe, checkpoint.latest_whole(run_dir.checkpoints)[0].state)
         return _go_on(recipe, run_dir, engine, track)
 
 
@@ -283,14 +284,16 @@ def open_run(folder: str | Path, *, best: bool = False) -> Run:
     run_dir = RunDirectory(Path(folder))
     recipe = run_dir.recipe()
     path = _best_of(run_dir, recipe) if best else checkpoint.latest_checkpoint(run_dir.checkpoints)
-    shown, tensors, facts = checkpoint.load(path)
-    check_unchanged(run_dir, recipe, path, facts)
-    model = build_networks(recipe, tensors, first_stage_of(recipe, run_dir.folder))
-    return _run(model, recipe, run_dir.folder, shown)
+    saved = checkpoint.load(path)
+    check_unchanged(run_dir, recipe, saved.state)
+    model = build_networks(recipe, saved.tensors, first_stage_of(recipe, run_dir.folder))
+    return _run(model, recipe, run_dir.folder, saved.shown)
 
 
 def _best_of(run_dir: RunDirectory, recipe: Recipe) -> Path:
     by = _best(recipe)
+    for one in checkpoint.all_checkpoints(run_dir.checkpoints):
+        checkpoint.read_state(one)  # a damaged one may be the best
     path = checkpoint.best(run_dir.checkpoints, by) if by else None
     if path is None:
         raise ConfigError(
@@ -350,14 +353,14 @@ def _go(
 ) -> Run:
     """Train to the end, from the last checkpoint unless the run is a fresh one."""
     training = trainer.training
-    batches = batches_of(trainer.images, training.batch, trainer.streams["data"])
+    batches = batches_of(trainer.images, trainer.rows, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
     shown = 0
     if not fresh:
-        shown = restore(trainer, batches, watch, checkpoint.latest_checkpoint(run_dir.checkpoints))
-        run_dir.forget_after(shown)
-    if not run_dir.silent:
-        checkpoint.tidy(run_dir.checkpoints)
+        shown = _restore_latest(trainer, batches, watch, run_dir)
+        if not run_dir.silent:
+            checkpoint.prune(run_dir.checkpoints, _best(recipe))
+    run_dir.tidy()
     evaluate = _no_figures if run_dir.silent else _evaluator(trainer, recipe, images)
 
     model: Autoencoder | GAN = trainer.model if isinstance(trainer, AutoencoderTrainer) else trainer.gan
@@ -367,9 +370,11 @@ def _go(
             path = run_dir.sample_path(at).relative_to(run_dir.folder)
             run_dir.keep(str(path), png_bytes(grid(to_uint8(model.to_output(samples), model.output), 8)))
 
-    def keep(at: int, tensors: dict[str, Tensor], facts: dict[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Path:
-        facts = {**facts, "recipe": to_plain(recipe)}
-        return checkpoint.save(run_dir.checkpoints, at, tensors, facts, metrics=metrics, by=_best(recipe))
+    def keep(
+        at: int, tensors: dict[str, Tensor], progress: checkpoint.Progress, metrics: Sequence[Mapping[str, Any]]
+    ) -> None:
+        plain, by = to_plain(recipe), _best(recipe)
+        checkpoint.save(run_dir.checkpoints, at, tensors, progress, plain, metrics=metrics, by=by)
 
     budget = Budget(
         training.images, training.checkpoint_every, training.sample_every, _evaluation_points(recipe, training.images)
@@ -383,6 +388,28 @@ def _go(
         model.first_stage.autoencoder.cpu()
     model = trainer.model if isinstance(trainer, AutoencoderTrainer) else trainer.averaged_gan()
     return _run(model.eval(), recipe, run_dir.folder, shown, images)
+
+
+def _restore_latest(
+    trainer: AutoencoderTrainer | GANTrainer, batches: Batches, watch: TrainingMonitor, run_dir: RunDirectory
+) -> int:
+    """Bring a trainer to the newest checkpoint that is whole, and the run's folder with it; returns the images shown.
+    Raises TrainingError or IntegrityError."""
+    saved, damaged = checkpoint.latest_whole(run_dir.checkpoints)
+    try:
+        shown = restore(trainer, batches, watch, saved)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
+        what = f"the checkpoint of {saved.shown:,} images in {run_dir.folder} does not fit its recipe"
+        raise IntegrityError(f"{what}: {str(error).splitlines()[0]}", "Begin the run again.") from error
+    run_dir.forget_after(shown, trainer.training.images)
+    run_dir.write_damaged(damaged, shown, trainer.training.images)  # before they are out of sight
+    if not run_dir.silent:
+        checkpoint.set_aside(run_dir.checkpoints, shown)
+    if shown and not any(event["shown"] == shown for event in run_dir.events("checkpoint")):
+        run_dir.write_checkpoint(shown, trainer.training.images)  # a kill came between the two
+    return shown
 
 
 def _evaluator(
@@ -413,17 +440,7 @@ def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, ima
         model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
         model.trained_by = TrainedBy(to_plain(recipe), digest(model))
         return Run(folder, recipe, shown, model, None, images)
-    return Run(folder, recipe, shown, _source(recipe, folder, model.first_stage), model, images)
-
-
-def _source(recipe: Recipe, folder: Path, first_stage: FirstStage | None) -> Autoencoder | None:
-    """The autoencoder that a transfer began with, from the run's folder."""
-    transfer = migrated(recipe).transfer
-    if transfer is None or transfer.structure is None:
-        return None
-    source = structure_on(transfer.structure, "cpu")
-    source.first_stage = first_stage
-    return load_source(folder, source_file(), source, transfer.sha256)
+    return Run(folder, recipe, shown, source_of(migrated(recipe), folder, model.first_stage), model, images)
 
 
 def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:
@@ -435,19 +452,6 @@ def _open(data: str | Path | ImageSet, like: Any) -> ImageSet:
             "Open the images with like=model.data, or give their name or folder.",
         )
     return images
-
-
-def _with_requests(settings: dict[str, Any], planned: TransferPlan) -> dict[str, Any]:
-    """The user's settings with those that the strategies need. Raises ConfigError if both set the same one."""
-    known = {setting.name for setting in fields(AdversarialTraining)}
-    for key, value in planned.recipe.items():
-        if key not in known:
-            raise TransferError(f"a strategy asks for the setting {key!r}, which training does not have")
-        if settings.get(key, value) != value:
-            raise ConfigError(
-                f"the strategy needs {key} = {value!r}, you set {settings[key]!r}", "Leave one of them out."
-            )
-    return settings | planned.recipe
 
 
 def _evaluation(evaluation: Mapping[str, Any] | EvaluationSection | None) -> EvaluationSection | None:

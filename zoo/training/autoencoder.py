@@ -41,6 +41,7 @@ class AutoencoderTrainer:
         self.engine.micro_batches(training.batch)  # raises before anything is shown or written
         self.model = model.train().requires_grad_(True)
         self.images = images.to(self.engine.device)
+        self.rows = images.train
         self.training = training
         self.objective = objective_of(training)
         self.modules: dict[str, nn.Module] = {"autoencoder": model}

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from zoo._utils import distributed
 from zoo._utils.seeds import stream
 from zoo.data.images import ImageSet
-from zoo.errors import ConfigError
-from zoo.losses.augmentation import Augmentation
+from zoo.data.labels import balanced_rows
 from zoo.losses.types import AuxiliaryLoss, Regulariser, Side, StepContext
 from zoo.networks.conditioning import condition_arguments
 from zoo.networks.gan import GAN
@@ -24,7 +23,7 @@ from zoo.training.ema import MovingAverage
 from zoo.training.optim import ParameterOptimizer, grad_norm
 from zoo.training.recipe import AdversarialTraining
 from zoo.training.schedule import FeedbackController, PhaseSchedule, freeze
-from zoo.training.task import objective_of, regulariser_of
+from zoo.training.task import losses_of
 from zoo.transfers.plan import TransferPlan
 from zoo.transfers.report import nets_of
 
@@ -74,20 +73,8 @@ class GANTrainer:
         self.gan = plan.gan
         self.training = training
         self.images = images.to(self.engine.device)
-        self.objective = objective_of(plan, training)
-        self.regulariser = regulariser_of(training, plan.gan.data)
-        self.augmentation = Augmentation(
-            training.augment,
-            plan.gan.data,
-            training.augment_probability,
-            target=training.augment_target,
-            images=training.augment_images,
-        )
-        if self.augmentation.kinds and plan.task is not None and not plan.task.judges.same_values(plan.gan.data):
-            raise ConfigError(
-                f"augment is for {plan.gan.data}, and this strategy's discriminator sees {plan.task.judges}",
-                "Use augment=none.",
-            )
+        self.rows = balanced_rows(images) if training.balance else images.train
+        self.objective, self.regulariser, self.augmentation = losses_of(plan, training)
         for name, net in {**nets_of(plan), "objective": self.objective}.items():
             if name != "prior":
                 self.engine.place(net)

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from zoo._utils.files import sha256_of
 from zoo._utils.strict_json import parse_json
 from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain
@@ -23,11 +24,12 @@ from zoo.training.recipe import Recipe
 from zoo.training.run_dir import RunDirectory
 from zoo.types import DataSpec
 
-__all__ = ["ImageSample", "keep_sample", "read_sample", "sample_of"]
+__all__ = ["FACTS", "PIXELS", "ImageSample", "keep_sample", "read_sample", "sample_of"]
 
-_PIXELS, _FACTS = "held_out.safetensors", "data.json"
+PIXELS, FACTS = "held_out.safetensors", "data.json"
 _OF_GAN, _OF_AUTOENCODER = 4, 32
 _LARGEST = 1_000_000
+_REMEDY = "Remove it: the run's images are opened instead."
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,6 +53,8 @@ class _Facts:
     license: str
     credit: str
     sha256: str
+    file: str = ""
+    """The sha256 of the file of the samples; earlier versions kept none."""
 
 
 def sample_of(images: ImageSet, recipe: Recipe) -> ImageSample:
@@ -63,27 +67,30 @@ def sample_of(images: ImageSet, recipe: Recipe) -> ImageSample:
 def keep_sample(run_dir: RunDirectory, samples: ImageSet, recipe: Recipe) -> None:
     """Write a few of the samples into the run's folder. Raises StorageError."""
     sample = sample_of(samples, recipe)
-    facts = _Facts(sample.name, sample.license, sample.credit, recipe.data.sha256 or "")
-    run_dir.keep(_PIXELS, pack({"pixels": sample.pixels}, {}))
-    run_dir.keep(_FACTS, json.dumps(asdict(facts)).encode())
+    data = pack({"pixels": sample.pixels}, {})
+    facts = _Facts(sample.name, sample.license, sample.credit, recipe.data.sha256 or "", sha256_of(data))
+    run_dir.keep(PIXELS, data)
+    run_dir.keep(FACTS, json.dumps(asdict(facts)).encode())
 
 
 def read_sample(folder: Path, recipe: Recipe) -> ImageSample | None:
     """The sample in a run's folder; None if there is none (runs of earlier versions) or it is of other images. Raises
     IntegrityError for files that are broken."""
     try:
-        tensors = unpack((folder / _PIXELS).read_bytes(), str(folder / _PIXELS))
-        plain = parse_json((folder / _FACTS).read_bytes(), str(folder / _FACTS), largest=_LARGEST, error=IntegrityError)
+        data = (folder / PIXELS).read_bytes()
+        plain = parse_json((folder / FACTS).read_bytes(), str(folder / FACTS), largest=_LARGEST, error=IntegrityError)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise IntegrityError(f"{error.filename} cannot be read: {error.strerror or error}") from None
-    facts = from_plain(_Facts, plain, str(folder / _FACTS), error=IntegrityError)
+    facts = from_plain(_Facts, plain, str(folder / FACTS), error=IntegrityError)
     spec = recipe.samples
     if facts.sha256 != recipe.data.sha256:
         return None
-    pixels = tensors.get("pixels")
+    if facts.file not in ("", sha256_of(data)):
+        raise IntegrityError(f"{folder / PIXELS} is not what was written", _REMEDY)
+    pixels = unpack(data, str(folder / PIXELS)).get("pixels")
     stored = {torch.uint8} if spec.scaling is None else {torch.float16, torch.float32}
     if pixels is None or pixels.dtype not in stored or tuple(pixels.shape[1:]) != spec.shape:
-        raise IntegrityError(f"{folder / _PIXELS} holds no images", "Remove it: the run's images are opened instead.")
+        raise IntegrityError(f"{folder / PIXELS} holds no images", _REMEDY)
     return ImageSample(facts.name, facts.license, facts.credit, spec, pixels)

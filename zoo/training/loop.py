@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -63,12 +62,12 @@ class Callbacks:
     """What the loop does not know how to do. All take the count of images shown.
 
     `draw(samples, shown)` writes a grid. `evaluate(shown)` returns the facts of a metrics event. `save(shown, tensors,
-    facts, metrics)` writes a checkpoint with the metrics measured at that moment and returns its path.
+    progress, metrics)` writes a checkpoint with the metrics measured at that moment.
     """
 
     draw: Callable[[Tensor, int], None]
     evaluate: Callable[[int], dict[str, Any]]
-    save: Callable[[int, dict[str, Tensor], dict[str, Any], Sequence[Mapping[str, Any]]], Path]
+    save: Callable[[int, dict[str, Tensor], checkpoint.Progress, Sequence[Mapping[str, Any]]], object]
 
 
 class TrainingLoop:
@@ -180,8 +179,8 @@ class TrainingLoop:
         if self.run_dir.silent:
             return
         state = training_state(self.trainer, self.batches, self.monitor)
-        path = self.callbacks.save(self.shown, *state, metrics)
-        self._write("checkpoint", {"path": str(path.relative_to(self.run_dir.folder))})
+        self.callbacks.save(self.shown, *state, metrics)
+        self.run_dir.write_checkpoint(self.shown, self.budget.images)
 
     def _save_samples(self) -> None:
         if self.run_dir.silent:
@@ -211,9 +210,9 @@ class TrainingLoop:
         if parts is None or engine.settings.when_full == "stop":
             raise error
         self._pending.clear()
-        path = checkpoint.latest_checkpoint(self.run_dir.checkpoints)
-        self.shown = restore(self.trainer, self.batches, self.monitor, path)
-        self.run_dir.forget_after(self.shown)
+        saved = checkpoint.load(checkpoint.latest_checkpoint(self.run_dir.checkpoints))
+        self.shown = restore(self.trainer, self.batches, self.monitor, saved)
+        self.run_dir.forget_after(self.shown, self.budget.images)
         self.run_dir.set_accumulation(parts)
         advice = f"Going on with accumulate = {parts}."
         self._warn([{"warning": "memory", "what": error.message, "advice": advice}])

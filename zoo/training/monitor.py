@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["TrainingMonitor"]
+__all__ = ["MonitorState", "TrainingMonitor"]
 
 _SATURATED = 0.98
 _EXPLODED = 100.0
@@ -14,6 +15,20 @@ _THIN = 0.2
 _LOST = 0.5
 _MIN_RECALL = 0.05
 """A fall from a lower recall than this means nothing."""
+
+
+@dataclass(frozen=True)
+class MonitorState:
+    """What a monitor has seen, for a checkpoint: the images shown since D saturated, the usual gradient norms, the
+    warnings that were given, each metric's best value and when it was measured, how often each was worse in a row, and
+    whether gradients exploded."""
+
+    since: int | None = None
+    usual: dict[str, float] = field(default_factory=dict)
+    warned: tuple[str, ...] = ()
+    best: dict[str, tuple[float, int]] = field(default_factory=dict)
+    worse: dict[str, int] = field(default_factory=dict)
+    exploded: bool = False  # checkpoints of earlier versions lack it
 
 
 class TrainingMonitor:
@@ -26,7 +41,7 @@ class TrainingMonitor:
       samples vary a fifth as much as real ones do.
     - `falling`: KID is 1.5 times its best in two measurements in a row.
 
-    `state` is plain data for a checkpoint; a resumed run continues with it.
+    A resumed run continues with the `state` in its checkpoint.
     """
 
     def __init__(self, total: int, real_std: float | None = None) -> None:
@@ -39,25 +54,25 @@ class TrainingMonitor:
         self._worse: dict[str, int] = {}
         self._exploded = False
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> MonitorState:
         """Everything to restore."""
-        return {
-            "since": self._since,
-            "usual": dict(self._usual),
-            "told": sorted(self._warned),
-            "best": {name: list(best) for name, best in self._best.items()},
-            "worse": dict(self._worse),
-            "exploded": self._exploded,
-        }
+        return MonitorState(
+            self._since,
+            dict(self._usual),
+            tuple(sorted(self._warned)),
+            dict(self._best),
+            dict(self._worse),
+            self._exploded,
+        )
 
-    def load_state(self, state: Mapping[str, Any]) -> None:
+    def load_state(self, state: MonitorState) -> None:
         """Restore what `state` returned."""
-        self._since = state["since"]
-        self._usual = dict(state["usual"])
-        self._warned = set(state["told"])
-        self._best = {name: (value, shown) for name, (value, shown) in state["best"].items()}
-        self._worse = dict(state["worse"])
-        self._exploded = state.get("exploded", False)  # checkpoints of earlier versions lack it
+        self._since = state.since
+        self._usual = dict(state.usual)
+        self._warned = set(state.warned)
+        self._best = dict(state.best)
+        self._worse = dict(state.worse)
+        self._exploded = state.exploded
 
     def tick(self, facts: Mapping[str, Any], shown: int) -> list[dict[str, str]]:
         """Warnings after a tick's mean figures."""

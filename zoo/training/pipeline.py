@@ -23,27 +23,24 @@ from zoo.networks.gan import GAN
 from zoo.training.again import require_again
 from zoo.training.api import Run, resume, train
 from zoo.training.open_sources import further_sources
-from zoo.training.recipe import AdversarialTraining, GanSection, Recipe, TransferSection
+from zoo.training.recipe import GanSection, Recipe, TransferSection
 from zoo.training.recipe_diff import changes, format_changes
 from zoo.training.recipe_models import (
     compose_autoencoder,
     compose_gan,
-    named_first_stage,
     named_source,
-    open_first_stage,
     pretrained,
 )
 from zoo.training.recipe_of import images_for, recipe_of_autoencoder
 from zoo.training.recipe_parts import migrated
+from zoo.training.recipe_plan import check_gan, first_recipe, own_recipe, recipe_images, settings_of_user
 from zoo.training.rehearsal import check_names
 from zoo.training.run_dir import RunDirectory
 from zoo.training.watchers import joined
-from zoo.transfers.apply import TransferResult, explain, transfer
-from zoo.transfers.parse import is_auto
-from zoo.transfers.report import Report
-from zoo.types import DataSpec, Event, Watcher
+from zoo.transfers.apply import TransferResult, transfer
+from zoo.types import Event, Watcher
 
-__all__ = ["Outcome", "Verdict", "explain_recipe", "run_recipe"]
+__all__ = ["Outcome", "Verdict", "run_recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ def run_recipe(
     before anything is opened."""
     require_again(recipe)
     recipe = migrated(recipe)
-    first = _first(recipe)
+    first = first_recipe(recipe)
     out = Path(out)
     both = first is not None and recipe.gan is not None and autoencoder_out is None
     gan_out = out / "gan" if both else out
@@ -97,13 +94,13 @@ def run_recipe(
     if recipe.gan is None:
         return Outcome(ae_run)
     source = _source(recipe.transfer, ae_run) if recipe.transfer is not None else None
-    images, first_stage = _images(recipe, source, watch)
+    images, first_stage = recipe_images(recipe, source, watch)
     start = _initial_gan(recipe, recipe.gan, images, first_stage, source, watch)
     gan_run = train(
         start,
         images,
         out=gan_out,
-        training=_non_defaults(recipe.gan.training),
+        training=settings_of_user(recipe.gan.training),
         evaluation=recipe.evaluation,
         engine=recipe.engine,
         seed=recipe.seed,
@@ -114,89 +111,6 @@ def run_recipe(
     return Outcome(ae_run, gan_run, _generate(recipe, gan_run, out), _discriminate(recipe, gan_run))
 
 
-def _images(
-    recipe: Recipe, source: Autoencoder | GAN | None, watch: Sequence[Watcher]
-) -> tuple[ImageSet, FirstStage | None]:
-    """The recipe's images, and the first stage whose codes the source has, or that the recipe names, if any. From a GAN
-    of codes on, the images are learnt themselves."""
-    if isinstance(source, GAN) and source.first_stage is not None:
-        return open_data(recipe.data, source.first_stage.autoencoder.data), None
-    if source is not None and source.first_stage is not None:
-        return open_data(recipe.data, source.output), source.first_stage
-    if recipe.first_stage is not None:
-        return named_first_stage(recipe.first_stage, recipe.data, joined(watch))
-    return open_data(recipe.data, source.data if source is not None else None), None
-
-
-def explain_recipe(recipe: Recipe) -> Report:
-    """What a recipe's transfer would move, from structure alone; with `auto` from the source's values on the images
-    too, which are encoded if the source is an autoencoder of codes. Raises ConfigError when it has no transfer."""
-    require_again(recipe)
-    recipe = migrated(recipe)
-    if recipe.transfer is None or recipe.gan is None:
-        raise ConfigError("the recipe transfers nothing", "Give it a [transfer] table.")
-    check_names(recipe)
-    first = _first(recipe) if recipe.transfer.source == "autoencoder" else None
-    if first is not None:
-        return _explain(recipe, _untrained(first), None)
-    source = named_source(recipe.transfer)
-    if not is_auto(recipe.transfer.strategies):
-        return _explain(recipe, source, None)
-    images, first_stage = _images(recipe, source, ())
-    report = _explain(recipe, source, samples_of(images, first_stage))
-    return replace(report, notes=(*report.notes, *images.notes))
-
-
-def _untrained(own: Recipe) -> Autoencoder:
-    """The autoencoder that `own` trains: that of a release, or one on the meta device."""
-    assert own.autoencoder is not None
-    known = pretrained(own.autoencoder)
-    if known is not None:
-        return known
-    first_stage = None if own.first_stage is None else open_first_stage(own.first_stage, own.data)[1]
-    spec = open_data(own.data).spec if first_stage is None else first_stage.codes
-    return compose_autoencoder(own.autoencoder, spec, own.seed, "meta", first_stage)
-
-
-def _explain(recipe: Recipe, source: Autoencoder | GAN, samples: ImageSet | None) -> Report:
-    assert recipe.gan is not None
-    assert recipe.transfer is not None
-    data, first_stage = _learnt(recipe, source)
-    composed = None
-    if isinstance(source, Autoencoder):
-        composed = compose_gan(recipe.gan, data, source, recipe.seed, "meta", first_stage)
-    origin = source.origin.name if source.origin else ""
-    further = further_sources(recipe.transfer, data, recipe.seed, "meta")
-    return explain(source, composed, recipe.transfer.strategies, origin, further=further, data=samples)
-
-
-def _learnt(recipe: Recipe, source: Autoencoder | GAN) -> tuple[DataSpec, FirstStage | None]:
-    """What the GAN of a transfer learns, and the first stage of these codes, if they are some; nothing is encoded."""
-    if isinstance(source, GAN) and source.first_stage is not None:
-        return source.first_stage.autoencoder.data, None
-    if source.first_stage is None and recipe.first_stage is not None:
-        first_stage = open_first_stage(recipe.first_stage, recipe.data)[1]
-        return first_stage.codes, first_stage
-    if source.first_stage is None and recipe.data.shape is not None:
-        return replace(source.data, shape=recipe.data.shape), None
-    return source.data, source.first_stage
-
-
-def _first(recipe: Recipe) -> Recipe | None:
-    """The recipe that trains the autoencoder: this one, or that of the earlier run which its transfer holds."""
-    transfer = recipe.transfer
-    if recipe.autoencoder is not None:
-        return recipe
-    if transfer is None or transfer.source != "autoencoder" or transfer.trained_by is None:
-        return None
-    return _earlier(recipe, transfer.trained_by)
-
-
-def _earlier(recipe: Recipe, earlier: Recipe) -> Recipe:
-    """The recipe of an earlier run, to be run on the device of this one."""
-    return migrated(replace(earlier, engine=replace(earlier.engine, device=recipe.engine.device)))
-
-
 def _train_autoencoder(own: Recipe, recipe: Recipe, place: Path, watch: Sequence[Watcher], track: Sequence[str]) -> Run:
     """The autoencoder of `own`, trained into `place`; an earlier run that it continues goes beside it. If more of
     `recipe` is to follow and the same recipe began it there before, that run is resumed."""
@@ -204,17 +118,17 @@ def _train_autoencoder(own: Recipe, recipe: Recipe, place: Path, watch: Sequence
     assert section is not None
     if section.trained_by is not None:
         beside = place.with_name(f"{place.name}-before")
-        model = _train_autoencoder(_earlier(recipe, section.trained_by), recipe, beside, watch, track).autoencoder
+        model = _train_autoencoder(own_recipe(recipe, section.trained_by), recipe, beside, watch, track).autoencoder
     else:
         model = pretrained(section)
     if model is None:
-        images, stage = _images(own, None, watch)
+        images, stage = recipe_images(own, None, watch)
         model = compose_autoencoder(section, images.spec if stage is None else stage.codes, own.seed, first_stage=stage)
     else:  # in the source's own shape, whatever shape the GAN is to have
         images = open_data(replace(own.data, shape=None), model.output)
     facts: dict[str, Any] = {"engine": own.engine, "seed": own.seed, "name": own.name}
-    if recipe.transfer is not None and recipe.transfer.source == "autoencoder":
-        _explain(recipe, model, None)  # a transfer that does not fit is refused before anything is trained
+    if recipe.gan is not None:
+        check_gan(recipe, model, images.spec if model.first_stage is None else model.first_stage.codes)
     if recipe.gan is not None or own is not recipe:
         wanted = recipe_of_autoencoder(model, section.training, images_for(model, images), **facts)
         distributed.join(own.engine.device)
@@ -242,12 +156,6 @@ def _is_resumable(run_dir: RunDirectory, wanted: Recipe) -> bool:
             "Give the command that began it, or choose another --out.",
         )
     return True
-
-
-def _non_defaults(training: AdversarialTraining) -> dict[str, Any]:
-    """The settings that differ from the defaults: a strategy may set the others."""
-    defaults = to_plain(AdversarialTraining())
-    return {key: value for key, value in to_plain(training).items() if value != defaults.get(key)}
 
 
 def _initial_gan(

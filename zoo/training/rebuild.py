@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -157,15 +156,13 @@ _MOVABLE = ("device", "accumulate", "when_full")
 """What may differ when a run is resumed: where and in how many parts it is computed."""
 
 
-def check_unchanged(run_dir: RunDirectory, recipe: Recipe, path: Path, facts: Mapping[str, Any]) -> None:
-    """Raises ConfigError, with the keys, if the run's recipe is not the one that the checkpoint `path`, of these
-    `facts`, was made with; where and in how many parts it is computed may differ."""
-    if "recipe" not in facts:
-        raise checkpoint.unusable(path, "does not say its recipe")
-    if facts["recipe"] == to_plain(recipe):
+def check_unchanged(run_dir: RunDirectory, recipe: Recipe, state: checkpoint.State) -> None:
+    """Raises ConfigError, with the keys, if the run's recipe is not the one that a checkpoint of this `state` was made
+    with; where and in how many parts it is computed may differ."""
+    if state.recipe == to_plain(recipe):
         return
     movable = {f"engine.{key}" for key in _MOVABLE}
-    then = recipe_from_plain(facts["recipe"], f"the recipe in {path}")
+    then = recipe_from_plain(state.recipe, f"the recipe in the checkpoint of {state.shown:,} images")
     changed = [change for change in changes(then, recipe) if change.key not in movable]
     if changed:
         options = " ".join(f"--override {change.key}={change.new}" for change in changed if change.new is not None)
@@ -193,10 +190,9 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
     or the images are other ones: then they begin anew. Raises ConfigError for a setting that is unknown or does not fit
     the checkpoint, and when there is nothing left to show.
     """
-    path = checkpoint.latest_checkpoint(run_dir.checkpoints)
-    parent = run_dir.recipe()
-    shown, digest, facts = checkpoint.facts_of(path)
-    check_unchanged(run_dir, parent, path, facts)
+    saved, damaged = checkpoint.latest_whole(run_dir.checkpoints)
+    shown, parent = saved.shown, run_dir.recipe()
+    check_unchanged(run_dir, parent, saved.state)
     parent = migrated(parent)
     recipe = _normalise_losses(overridden(parent, settings))
     if recipe.evaluation is not None:
@@ -208,18 +204,18 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
             f"Say how many in all: --override images={2 * shown}",
         )
     images = images_of(recipe.data)
-    section = ParentSection(str(run_dir.folder.resolve()), shown, digest, dict(settings))
+    section = ParentSection(str(run_dir.folder.resolve()), shown, saved.state.tensors, dict(settings))
     recipe = with_plugins(replace(recipe, data=images.pinned_config(), parent=section))
     first_stage = first_stage_of(recipe, run_dir.folder)
     samples = samples_of(images, first_stage)
     trainer = rebuild(recipe, samples, first_stage)
-    batches = Batches(samples.train, training.batch, trainer.streams["data"])
+    batches = Batches(trainer.rows, training.batch, trainer.streams["data"])
     watch = monitor_for(trainer, training.images)
     try:
         if recipe.seed == parent.seed and recipe.data == parent.data:
-            restore(trainer, batches, watch, path)
+            restore(trainer, batches, watch, saved)
         else:
-            restore_model(trainer, shown, checkpoint.load(path)[1])
+            restore_model(trainer, shown, saved.tensors)
     except (RuntimeError, ValueError, KeyError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -227,13 +223,14 @@ def fork(run_dir: RunDirectory, settings: Mapping[str, Any], out: RunDirectory) 
             f"the checkpoint of {run_dir.folder} does not fit {', '.join(settings)}: {str(error).splitlines()[0]}",
             "That setting decides which tensors there are: start a new run for it.",
         ) from error
-    tensors, facts = training_state(trainer, batches, watch)
+    tensors, progress = training_state(trainer, batches, watch)
     out.begin(recipe)  # first of all: it refuses a folder that holds a run, whose files these would replace
     further = recipe.transfer.further if recipe.transfer is not None else ()
     for name in (REPORT, FIRST_STAGE, *map(source_file, ("", *further))):  # of a transfer; the new run gets copies
         if (run_dir.folder / name).exists():
             out.keep(name, (run_dir.folder / name).read_bytes())
-    checkpoint.save(out.checkpoints, shown, tensors, {**facts, "recipe": to_plain(recipe)})
+    out.write_damaged(damaged, shown, training.images)
+    checkpoint.save(out.checkpoints, shown, tensors, progress, to_plain(recipe))
     return recipe
 
 

@@ -111,7 +111,8 @@ class AdversarialTraining:
     inputs: none, or colour, translation and cutout joined by +. Each image gets each of them with
     `augment_probability`; `adaptive` raises it from 0, over `augment_images` at most, while the mean sign of D's logits
     on real images is above `augment_target` (ADA). `gradient_limit` clips a side's gradient to so many times the norm
-    that its Adam's second moment implies (0: never)."""
+    that its Adam's second moment implies (0: never). With `balance`, every class is shown about equally often, whatever
+    its share of the images."""
 
     objective: PartLike = "core/relativistic"
     regulariser: PartLike | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
@@ -128,6 +129,7 @@ class AdversarialTraining:
     gradient_limit: float = 3.0
     ema_half_life: int = 5_000
     ema_ramp: float = 0.05
+    balance: bool = False
     checkpoint_every: int = 25_000
     sample_every: int = 25_000
 
@@ -296,6 +298,9 @@ class GenerateSection:
     count: int = 64
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        _positive(self, "count")
+
 
 @dataclass(frozen=True)
 class DiscriminateSection:
@@ -303,6 +308,9 @@ class DiscriminateSection:
 
     count: int = 500
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _positive(self, "count")
 
 
 @dataclass(frozen=True)

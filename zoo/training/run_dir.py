@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo._utils import launch
-from zoo._utils.files import locked, write_atomically
-from zoo.errors import ConfigError, StorageError, ZooError
+from zoo._utils.files import locked, remove, remove_partial, write_atomically
+from zoo.errors import ConfigError, IntegrityError, StorageError, ZooError
+from zoo.training.events import read_events
 from zoo.training.recipe import Recipe, read_recipe, write_recipe
 from zoo.types import Event, Watcher
 
@@ -81,7 +82,7 @@ class RunDirectory:
         if self.silent:
             return
         self.require_free()
-        (self.folder / EVENTS).unlink(missing_ok=True)
+        remove(self.folder / EVENTS)
         write_atomically(self.folder / RECIPE, write_recipe(recipe))
 
     def require_free(self) -> None:
@@ -95,6 +96,12 @@ class RunDirectory:
         """Write a file of the folder, whole. Raises StorageError."""
         if not self.silent:
             write_atomically(self.folder / name, data)
+
+    def tidy(self) -> None:
+        """Remove what writes that were killed left in the folder, which this process has locked."""
+        if not self.silent:
+            for folder in (self.folder, self.folder / "samples"):
+                remove_partial(folder)
 
     def recipe(self) -> Recipe:
         """The run's recipe. Raises ConfigError if the folder holds no run."""
@@ -114,14 +121,15 @@ class RunDirectory:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         line = {"kind": event.kind, "shown": event.shown, "total": event.total, "time": now, **event.facts}
         path = self.folder / EVENTS
-        before = 0
+        before = None
         try:
             with path.open("ab") as file:
                 before = file.tell()
                 file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
-            with suppress(OSError):  # half a line would spoil the next one
-                os.truncate(path, before)
+            with suppress(OSError):
+                if before is not None:  # half a line would spoil the next one
+                    os.truncate(path, before)
             raise StorageError(f"cannot write {path}: {error.strerror}", "Free some space.") from error
         for watcher in self.watchers:
             watcher(event)
@@ -150,40 +158,73 @@ class RunDirectory:
         with suppress(StorageError):  # the first error is the one to report
             self.write(Event(kind, shown, total, facts))
 
-    def forget_after(self, shown: int) -> None:
-        """Drop the events after `shown` images: a resumed run writes them again."""
+    def forget_after(self, shown: int, total: int) -> None:
+        """Drop the events that a run resumed at `shown` images writes again: those after it, and at 0 images all but
+        notes and starts. Lines that are no events are left out too, with a warning and a copy of the file."""
         path = self.folder / EVENTS
-        if path.exists() and not self.silent:
-            kept = [line for line in self.lines() if line["kind"] != "end" and line["shown"] <= shown]
-            write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        if not path.exists() or self.silent:
+            return
+        events, bad = read_events(path)
+        if bad:
+            self.keep(f"{EVENTS}.damaged", path.read_bytes())
+        kept = [line for line in events if not _is_written_again(line, shown)]
+        self.keep(EVENTS, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        if bad:
+            what = _bad_lines(path, bad)
+            advice = f"Left out; the file as it was is {EVENTS}.damaged."
+            self.write(Event("warning", shown, total, {"warning": "events", "what": what, "advice": advice}))
+
+    def write_checkpoint(self, shown: int, total: int) -> None:
+        """Write the event of a checkpoint."""
+        path = self.checkpoints / f"{shown:012d}"
+        self.write(Event("checkpoint", shown, total, {"path": str(path.relative_to(self.folder))}))
+
+    def write_damaged(self, damaged: Sequence[ZooError], shown: int, total: int) -> None:
+        """Write a warning if there are damaged checkpoints, and training goes on from the one of `shown` images."""
+        if damaged:
+            what = "; ".join(error.message for error in damaged)
+            advice = f"Going on from the checkpoint before, of {shown:,} images."
+            self.write(Event("warning", shown, total, {"warning": "checkpoint", "what": what, "advice": advice}))
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of one kind, oldest first."""
         return [line for line in self.lines() if line["kind"] == kind]
 
+    def report(self) -> list[dict[str, Any]]:
+        """The origin of each tensor; empty for a run from scratch. Raises IntegrityError."""
+        path = self.folder / REPORT
+        if not path.exists():
+            return []
+        try:
+            rows = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise IntegrityError(f"{path} cannot be read: {error}", "Put back the file that the run wrote.") from None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise IntegrityError(f"{path} is no report", "Put back the file that the run wrote.")
+        return rows
+
     def sample_path(self, shown: int) -> Path:
         """The grid after `shown` images."""
         return self.folder / "samples" / f"{shown:012d}.png"
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Every event, oldest first, as plain data. Raises ConfigError if the file holds something else."""
+    def lines(self) -> list[dict[str, Any]]:
+        """Every event, oldest first, as plain data; what is no event is left out. Raises ConfigError if the file cannot
+        be read."""
+        return read_events(self.folder / EVENTS).events
+
+    def bad_lines(self) -> str:
+        """Which lines of the file are no events, in one sentence; empty if all are."""
         path = self.folder / EVENTS
-        if not path.exists():
-            return
-        try:
-            lines = path.read_bytes().splitlines()
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror or error}", "Check its rights.") from error
-        for number, line in enumerate(lines, 1):
-            try:
-                event = json.loads(line)
-            except (ValueError, RecursionError):
-                event = None
-            if isinstance(event, dict) and isinstance(event.get("kind"), str) and type(event.get("shown")) is int:
-                yield event
-            elif number < len(lines):
-                raise ConfigError(
-                    f"line {number} of {path} is not an event",
-                    "Remove it, or move the file away: only the record of the past is lost.",
-                )
-            # else the line that a kill cut short: nothing follows it
+        bad = read_events(path).bad
+        return _bad_lines(path, bad) if bad else ""
+
+
+def _is_written_again(line: Mapping[str, Any], shown: int) -> bool:
+    if line["kind"] == "end" or line["shown"] > shown:
+        return True
+    return shown == 0 and line["kind"] not in ("note", "start")
+
+
+def _bad_lines(path: Path, bad: Sequence[int]) -> str:
+    numbers = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
+    return f"line {numbers} of {path} is not an event" if len(bad) == 1 else f"lines {numbers} of {path} are not events"

@@ -30,6 +30,7 @@ __all__ = [
     "load_source",
     "section_of",
     "source_file",
+    "source_of",
     "source_structure",
     "structure_on",
 ]
@@ -90,6 +91,17 @@ def load_source(folder: Path, file: str, source: Module, sha256: str | None) -> 
     if digest(source) != sha256:
         raise TransferError(f"{path} is not what the run began with", "Begin the run again.")
     return source.eval()
+
+
+def source_of(recipe: Recipe, folder: Path, first_stage: FirstStage | None = None) -> Autoencoder | None:
+    """The autoencoder that the transfer of the run in `folder` began with, if it is one. Raises IntegrityError or
+    TransferError."""
+    transfer = recipe.transfer
+    if transfer is None or transfer.structure is None:
+        return None
+    source = structure_on(transfer.structure, "cpu")
+    source.first_stage = first_stage
+    return load_source(folder, source_file(), source, transfer.sha256)
 
 
 def first_stage_section(first_stage: FirstStage | None) -> FirstStageSection | None:

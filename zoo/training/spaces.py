@@ -9,8 +9,9 @@ from typing import Literal
 from zoo.data.config import DataConfig
 from zoo.data.open import open_data
 from zoo.encoding.first_stage import for_images, image_shape
-from zoo.errors import ConfigError
+from zoo.errors import CompositionError, ConfigError
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.compose import gan as compose_gan
 from zoo.training.first_stage_report import error_over_variance
 from zoo.training.recipe import (
     AutoencoderSection,
@@ -28,9 +29,9 @@ __all__ = ["SpaceChoice", "choose_space", "in_chosen_space"]
 
 _MOST_LOST = 0.25
 """A first stage that loses more of the images' variance than this shows their colours and not their subjects."""
-_NETWORK = PartSpec("r3gan", {"width": 64, "max_width": 256})
-"""Residual networks of codes, unless the recipe names others: 0.2 to 0.9 million values a side for codes of 8 to 32
-places a side."""
+_NETWORKS = (PartSpec("dcgan", {"width": 32}), PartSpec("r3gan", {"width": 64, "max_width": 256}))
+"""Networks of codes, unless the recipe names others: the first that fits. The former learns faster; the latter takes
+codes of every size."""
 _SMALL = 32
 _MEASURED = 256
 
@@ -99,11 +100,25 @@ def in_chosen_space(
         return recipe, f"in pixels: {choice.reason}"
     first = FirstStageSection(transfer.source, flip)
     gan = recipe.gan or GanSection()
-    generator = gan.generator or _NETWORK
+    generator = gan.generator or _network(autoencoder_of(transfer.source), recipe.data)
     gan = replace(gan, generator=generator, discriminator=gan.discriminator or generator)
     changed = replace(recipe, first_stage=first, transfer=None, gan=gan)
     if second_stage is not None:
         training = AutoencoderTraining(objective="core/ae", images=second_stage)
-        autoencoder = AutoencoderSection(gan.discriminator or _NETWORK, gan.generator, training=training)
+        autoencoder = AutoencoderSection(gan.discriminator or generator, gan.generator, training=training)
         changed = replace(changed, autoencoder=autoencoder, transfer=TransferSection(strategy=transfer.strategy))
     return changed, f"in codes: {choice.reason}"
+
+
+def _network(source: Autoencoder, data: DataConfig) -> PartSpec:
+    """The first network that makes codes of `source` for the images of `data`."""
+    images = replace(source.data, shape=image_shape(source, data))
+    codes = for_images(source, images).codes
+    *others, last = _NETWORKS
+    for part in others:
+        try:
+            compose_gan(part, part, data=codes, device="meta")
+        except CompositionError:
+            continue
+        return part
+    return last

@@ -49,8 +49,9 @@ class Summary:
 
     `state` is running, finished, stopped (Ctrl-C or SIGTERM, with a checkpoint), failed (`error` says why), died (its
     process ended without an event: killed, or the machine went down), silent (on another machine, no event for
-    `SILENCE` seconds) or unreadable (`error`). `seconds_ago` is the age of its last event. `figures` are what was
-    measured, `losses` the ticks, both by name; `best` and `better` name the figure that decides.
+    `SILENCE` seconds) or unreadable (`error`). `error` also says which lines of the record are no events.
+    `seconds_ago` is the age of its last event. `figures` are what was measured, `losses` the ticks, both by name;
+    `best` and `better` name the figure that decides.
     """
 
     folder: Path
@@ -144,7 +145,7 @@ def summarise(folder: Path) -> Summary:
             raise
         return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, error=error.message)
     try:
-        lines = list(run_dir.lines())
+        lines, bad = run_dir.lines(), run_dir.bad_lines()
     except ConfigError as error:
         return Summary(folder, "unreadable", 0.0, 0, 0, None, {}, {}, recipe=recipe, error=error.message)
     last = lines[-1] if lines else {}
@@ -174,7 +175,7 @@ def summarise(folder: Path) -> Summary:
         best=evaluation.best if evaluation else "kid",
         better=evaluation.better if evaluation else "lower",
         recipe=recipe,
-        error=last.get("error", "") if last.get("kind") == "failed" else "",
+        error=str(last.get("error", "")) if last.get("kind") == "failed" else bad,
     )
 
 

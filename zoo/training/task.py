@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from zoo import plugins
-from zoo.errors import ConfigError
+from zoo.errors import ConfigError, TransferError
+from zoo.losses.augmentation import Augmentation
 from zoo.losses.types import AdversarialObjective, Regulariser, Side
 from zoo.networks.conditioning import condition_arguments
 from zoo.networks.gan import GAN
@@ -16,7 +19,7 @@ from zoo.training.recipe import AdversarialTraining
 from zoo.transfers.plan import TransferPlan
 from zoo.types import DataSpec, as_part
 
-__all__ = ["ImageTask", "objective_of", "regulariser_of"]
+__all__ = ["AdversarialLosses", "ImageTask", "losses_of", "with_requests"]
 
 
 class ImageTask:
@@ -55,7 +58,49 @@ class ImageTask:
         return {side.value: self.gan.parts[side.value]}
 
 
-def objective_of(plan: TransferPlan, training: AdversarialTraining) -> AdversarialObjective:
+class AdversarialLosses(NamedTuple):
+    """What a recipe's training minimises: the objective, the penalty if there is one, and how D's inputs are
+    augmented."""
+
+    objective: AdversarialObjective
+    regulariser: Regulariser | None
+    augmentation: Augmentation
+
+
+def losses_of(plan: TransferPlan, training: AdversarialTraining) -> AdversarialLosses:
+    """The losses of a plan; its nets may be on the meta device. Raises ConfigError for what does not fit the GAN."""
+    data, task = plan.gan.data, plan.task
+    augmentation = Augmentation(
+        training.augment,
+        data,
+        training.augment_probability,
+        target=training.augment_target,
+        images=training.augment_images,
+    )
+    if augmentation.kinds and task is not None and not task.judges.same_values(data):
+        raise ConfigError(
+            f"augment is for {data}, and this strategy's discriminator sees {task.judges}", "Use augment=none."
+        )
+    if training.balance and (plan.gan.condition is None or not plan.gan.condition.classes):
+        raise ConfigError("balance is for a GAN that takes classes", "Let it take them (--by-class), or leave it out.")
+    return AdversarialLosses(_objective_of(plan, training), _regulariser_of(training, data), augmentation)
+
+
+def with_requests(settings: Mapping[str, Any], plan: TransferPlan) -> dict[str, Any]:
+    """The user's settings of training with those that the strategies need. Raises ConfigError if both set the same
+    one."""
+    known = {setting.name for setting in fields(AdversarialTraining)}
+    for key, value in plan.recipe.items():
+        if key not in known:
+            raise TransferError(f"a strategy asks for the setting {key!r}, which training does not have")
+        if settings.get(key, value) != value:
+            raise ConfigError(
+                f"the strategy needs {key} = {value!r}, you set {settings[key]!r}", "Leave one of them out."
+            )
+    return {**settings, **plan.recipe}
+
+
+def _objective_of(plan: TransferPlan, training: AdversarialTraining) -> AdversarialObjective:
     """The plan's objective, else the recipe's. Raises ConfigError for one that trains no GAN."""
     objective: AdversarialObjective = plan.objective or plugins.build("objective", as_part(training.objective))
     if not isinstance(objective, nn.Module) or plugins.missing_members(objective, AdversarialObjective):
@@ -65,7 +110,7 @@ def objective_of(plan: TransferPlan, training: AdversarialTraining) -> Adversari
     return objective
 
 
-def regulariser_of(training: AdversarialTraining, data: DataSpec) -> Regulariser | None:
+def _regulariser_of(training: AdversarialTraining, data: DataSpec) -> Regulariser | None:
     """The recipe's penalty, prepared for the data and the batch size if it asks for that."""
     if training.regulariser == "none":
         return None

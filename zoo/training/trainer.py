@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Protocol
 
 from torch import Tensor, nn
 
 from zoo._utils import distributed
 from zoo._utils.seeds import Stream, seeded
 from zoo.data.batches import Batches
-from zoo.training import checkpoint
+from zoo.training.checkpoint import Checkpoint, Position, Progress
 from zoo.training.devices import Engine
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.optim import ParameterOptimizer
@@ -52,10 +52,8 @@ def monitor_for(trainer: Trainer, images: int) -> TrainingMonitor:
     return TrainingMonitor(images, getattr(trainer, "real_std", None))
 
 
-def training_state(
-    trainer: Trainer, batches: Batches, monitor: TrainingMonitor
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """All that a run needs to continue from here, as tensors and plain facts."""
+def training_state(trainer: Trainer, batches: Batches, monitor: TrainingMonitor) -> tuple[dict[str, Tensor], Progress]:
+    """All that a run needs to continue from here, as tensors and the progress."""
     tensors: dict[str, Tensor] = {}
     for name, module in trainer.modules.items():
         tensors |= {f"modules.{name}.{key}": value for key, value in module.state_dict().items()}
@@ -64,19 +62,19 @@ def training_state(
     tensors |= {f"streams.{name}": rng.get_state() for name, rng in trainer.streams.items()}
     order = batches.state()
     tensors |= {f"batches.{key}": value for key, value in order.items() if isinstance(value, Tensor)}
-    position = {key: value for key, value in order.items() if not isinstance(value, Tensor)}
-    return tensors, {"batches": position, "watch": monitor.state()}
+    position = Position(**{key: value for key, value in order.items() if not isinstance(value, Tensor)})
+    return tensors, Progress(position, monitor.state())
 
 
-def restore(trainer: Trainer, batches: Batches, monitor: TrainingMonitor, path: Path) -> int:
-    """Restore the checkpoint `path`; returns the images shown. Raises TrainingError or IntegrityError."""
-    shown, tensors, facts = checkpoint.load(path)
-    restore_model(trainer, shown, tensors)
+def restore(trainer: Trainer, batches: Batches, monitor: TrainingMonitor, saved: Checkpoint) -> int:
+    """Restore a checkpoint; returns the images shown."""
+    restore_model(trainer, saved.shown, saved.tensors)
     for name, rng in trainer.streams.items():
-        rng.set_state(tensors[f"streams.{name}"])
-    batches.load_state({**tensors_of(tensors, "batches."), **facts["batches"]})
-    monitor.load_state(facts["watch"])
-    return shown
+        rng.set_state(saved.tensors[f"streams.{name}"])
+    progress = saved.state.progress
+    batches.load_state({**tensors_of(saved.tensors, "batches."), **asdict(progress.batches)})
+    monitor.load_state(progress.watch)
+    return saved.shown
 
 
 def restore_model(trainer: Trainer, shown: int, tensors: Mapping[str, Tensor]) -> None:

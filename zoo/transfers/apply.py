@@ -29,7 +29,7 @@ from zoo.transfers.report import Report, nets_of, report_on
 from zoo.transfers.strategies import ResolvedStrategy, check_strategy, plan, resolve_strategies
 from zoo.types import DataSpec, PartSpec
 
-__all__ = ["TransferResult", "apply", "explain", "transfer"]
+__all__ = ["TransferResult", "apply", "explain", "outline", "transfer"]
 
 _NONE: Mapping[str, FurtherSource] = MappingProxyType({})
 
@@ -117,12 +117,30 @@ def explain(
 ) -> Report:
     """What would move where, from structure alone (all may be on the meta device). With `data`, `auto` also measures
     the source's values. Raises like `transfer`."""
+    planned, resolved = _outline(source, gan, strategy, further, data)
+    return report_on(planned, _join_ids(resolved), source_digest)
+
+
+def outline(
+    source: Autoencoder | GAN, gan: GAN | None, strategy: Strategy, further: Mapping[str, FurtherSource] = _NONE
+) -> TransferPlan:
+    """The plan of a transfer, from structure alone like `explain`, without values. Raises like `transfer`."""
+    return _outline(source, gan, strategy, further, None)[0]
+
+
+def _outline(
+    source: Autoencoder | GAN,
+    gan: GAN | None,
+    strategy: Strategy,
+    further: Mapping[str, FurtherSource],
+    data: ImageSet | None,
+) -> tuple[TransferPlan, list[ResolvedStrategy]]:
     resolved = check_strategy(strategy, further)
     gan, source = _begin(source, gan, resolved)
     resolved, reasons = _choose(source, gan, data) if resolved is None else (resolved, ())
     planned = plan(source, copy.deepcopy(gan), resolved, further)
     planned.notes[:0] = reasons
-    return report_on(planned, _join_ids(resolved), source_digest)
+    return planned, resolved
 
 
 def _begin(

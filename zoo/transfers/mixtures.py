@@ -10,7 +10,7 @@ from torch import Tensor
 
 from zoo.errors import TransferError
 
-__all__ = ["Assigned", "Component", "check_codes", "maximise_likelihood"]
+__all__ = ["Assigned", "Component", "check_codes", "initial_centres", "maximise_likelihood", "nearest"]
 
 _NEAREST_COMPONENTS = 16
 """Only the nearest components are evaluated for a code: with hundreds of them, the others' density is negligible."""
@@ -53,7 +53,7 @@ def maximise_likelihood(
     """
     check_codes(codes, 2 * k)
     codes = codes.double()
-    responsibility = torch.nn.functional.one_hot(_nearest(codes, _initial_centres(codes, k, rng)), k).double()
+    responsibility = torch.nn.functional.one_hot(nearest(codes, initial_centres(codes, k, rng)), k).double()
     components: list[C] = []
     history: list[float] = []
     for _ in range(steps):
@@ -93,7 +93,7 @@ def _log_density(codes: Tensor, weights: Tensor, means: Tensor, components: Sequ
     return log_density
 
 
-def _initial_centres(codes: Tensor, k: int, rng: torch.Generator) -> Tensor:
+def initial_centres(codes: Tensor, k: int, rng: torch.Generator) -> Tensor:
     """k-means++ (Arthur and Vassilvitskii 2007): each centre is drawn in proportion to the squared distance."""
     centres = codes[torch.randint(len(codes), (1,), generator=rng)]
     distance = torch.full((len(codes),), torch.inf, dtype=codes.dtype)
@@ -104,5 +104,5 @@ def _initial_centres(codes: Tensor, k: int, rng: torch.Generator) -> Tensor:
     return centres
 
 
-def _nearest(codes: Tensor, centres: Tensor) -> Tensor:
+def nearest(codes: Tensor, centres: Tensor) -> Tensor:
     return torch.cdist(codes, centres).argmin(1)

@@ -14,7 +14,19 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from zoo_serve.permissions import hub_of, key_of, readable, revision, writable
 from zoo_serve.repository import Repository, StoredFile, is_large
-from zoo_serve.requests import Refusal, flag, json_object, json_objects, part, read, size, stream, with_json
+from zoo_serve.requests import (
+    Refusal,
+    flag,
+    json_object,
+    json_objects,
+    part,
+    read,
+    size,
+    stream,
+    whole,
+    whole_text,
+    with_json,
+)
 
 __all__ = ["lfs_batch", "list_folder", "paths_info", "preupload", "resolve", "upload", "xet_token"]
 
@@ -48,6 +60,8 @@ async def paths_info(request: Request) -> Response:
         paths = json_object(body).get("paths", [])
     else:
         paths = urllib.parse.parse_qs(body.decode("utf-8", "replace")).get("paths", [])
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise Refusal(400, "paths is not a list of texts")
     return JSONResponse([_entry(path, commit.files[path]) for path in paths if path in commit.files])
 
 
@@ -81,7 +95,7 @@ def preupload(request: Request, body: dict[str, Any]) -> Response:
     entries = []
     for file in json_objects(body.get("files")):
         path = str(file.get("path"))
-        known, large = files.get(path), is_large(path, int(file.get("size", 0)))
+        known, large = files.get(path), is_large(path, whole(file.get("size", 0), "size"))
         entries.append({"path": path, "uploadMode": "lfs" if large else "regular", "shouldIgnore": False})
         if known is not None and known.large == large:
             entries[-1]["oid"] = known.etag
@@ -96,8 +110,8 @@ def lfs_batch(request: Request, body: dict[str, Any]) -> Response:
         raise Refusal(400, "only uploads go this way; download with /resolve/")
     entries: list[dict[str, Any]] = []
     for item in json_objects(body.get("objects")):
-        oid, declared = str(item.get("oid")), int(item.get("size", -1))
-        if not _DIGEST.fullmatch(oid) or not 0 <= declared <= hub.largest_file:
+        oid, declared = str(item.get("oid")), whole(item.get("size"), "size")
+        if not _DIGEST.fullmatch(oid) or declared > hub.largest_file:
             raise Refusal(422, f"{oid[:80]!r} of {declared:,} bytes cannot be uploaded")
         entries.append({"oid": oid, "size": declared})
         if not repository.holds(oid):
@@ -112,7 +126,7 @@ async def upload(request: Request) -> Response:
     hub, key, query = hub_of(request), key_of(request), request.query_params
     if not hub.access.is_signed(request.scope["path"], query.get("expires", ""), query.get("signature", "")):
         raise Refusal(403, "This upload address is not valid, or too old")
-    oid, declared = part(request, "oid"), int(part(request, "size"))
+    oid, declared = part(request, "oid"), whole_text(part(request, "size"))
     if size(request) != declared:
         raise Refusal(400, f"{size(request):,} bytes were announced, not {declared}")
     if hub.store.find(*key) is None:

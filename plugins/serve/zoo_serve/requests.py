@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from zoo.plugin import ZooError, parse_json
 
 __all__ = ["Refusal", "flag", "json_object", "json_objects", "part", "printable", "read"]
-__all__ += ["respond", "size", "stream", "with_json"]
+__all__ += ["respond", "size", "stream", "whole", "whole_text", "with_json"]
 
 _LARGEST_JSON = 1 << 20
 _IDLE_SECONDS = 60
@@ -100,6 +100,18 @@ def json_objects(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise Refusal(400, "expected a list of tables")
     return value
+
+
+def whole(value: Any, name: str) -> int:
+    """A whole number from 0 to 2^53. Raises Refusal 400."""
+    if type(value) is not int or not 0 <= value <= 1 << 53:
+        raise Refusal(400, f"{name} is not a whole number of bytes")
+    return value
+
+
+def whole_text(text: str) -> int:
+    """The same, of digits."""
+    return whole(int(text) if text.isascii() and text.isdigit() and len(text) < 17 else None, "size")
 
 
 def with_json(endpoint: Callable[[Request, dict[str, Any]], Response]) -> Callable[[Request], Awaitable[Response]]:

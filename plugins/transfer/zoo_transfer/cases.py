@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from zoo.plugin import Case, Condition, DataSpec
+from zoo.plugin import Case, Condition, DataSpec, PartSpec
 
 __all__ = [
     "class_mixtures",
@@ -20,6 +20,8 @@ __all__ = [
     "with_classes_and_generator",
     "with_generator",
     "with_labels",
+    "with_labels_in_g",
+    "with_norms",
 ]
 
 _DATA = DataSpec((1, 8, 8))
@@ -51,7 +53,7 @@ def with_generator() -> Iterable[Case]:
 def decoded() -> Iterable[Case]:
     """A generator of codes, and the decoder of codes of that shape."""
     parts = {"generator": _net(), "decoder": {"component": "spatial", "config": {"width": 8}}}
-    return [Case({**parts, "codes": [2, 4, 4]}, DataSpec((3, 16, 16)))]
+    return [Case({**parts, "codes": [2, 8, 8]}, DataSpec((3, 32, 32)))]
 
 
 def with_classes() -> Iterable[Case]:
@@ -72,6 +74,18 @@ def with_classes_and_base() -> Iterable[Case]:
 def with_classes_and_generator() -> Iterable[Case]:
     """A generator, for classes and for attributes."""
     return [Case({"generator": _net()}, data) for data in (_CLASSES, _ATTRIBUTES)]
+
+
+def with_labels_in_g() -> Iterable[Case]:
+    """A GAN whose generator takes classes, and one whose generator takes attributes."""
+    generator = PartSpec("class-embedding", {"generator": _net()})
+    return [Case({}, data, gan_generator=generator) for data in (_CLASSES, _ATTRIBUTES)]
+
+
+def with_norms() -> Iterable[Case]:
+    """Generators with group norm, for classes and for attributes, and one with batch norm."""
+    nets = ((_net(), _CLASSES), (_net(), _ATTRIBUTES), (_net(norm="batch"), _CLASSES))
+    return [Case({"generator": net}, data) for net, data in nets]
 
 
 def class_mixtures() -> Iterable[Case]:

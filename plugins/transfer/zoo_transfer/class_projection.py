@@ -24,7 +24,7 @@ from zoo_transfer.class_embedding import embedded, embedding_of, require_conditi
 from zoo_transfer.configs.classes import ClassProjectionConfig, ProjectionDiscriminatorConfig
 from zoo_transfer.gan_parts import drawn_seed, with_component
 
-__all__ = ["ClassProjection", "ProjectionDiscriminator"]
+__all__ = ["ClassProjection", "ProjectionDiscriminator", "last_channels", "seen_in"]
 
 
 _GAIN = 4.0
@@ -41,7 +41,7 @@ class ProjectionDiscriminator(Discriminator):
         super().__init__()
         self.data = data
         condition = require_condition(data, "class-projection")
-        channels = _last_channels(config.base, data, condition.width if condition.attributes else 0)
+        channels = last_channels(config.base, data, "class-projection")
         self.embedding = embedding_of(condition, channels)
         seed, device = drawn_seed(), torch.get_default_device().type
         self.base = build_discriminator(config.base, data, seed=seed, device=device)
@@ -57,8 +57,7 @@ class ProjectionDiscriminator(Discriminator):
         added, and the base's stages."""
         assert condition is not None, "it is conditional"
         logits, stages = self.base.discriminate(x, *condition_arguments(self.base, condition))
-        seen = stages[-1].flatten(2).mean(2) if stages[-1].dim() > 2 else stages[-1]
-        agreement = _GAIN * (embedded(self.embedding, condition) * seen).sum(1, keepdim=True)
+        agreement = _GAIN * (embedded(self.embedding, condition) * seen_in(stages)).sum(1, keepdim=True)
         return DiscriminatorOutput(logits + agreement, stages)
 
 
@@ -84,16 +83,23 @@ class ClassProjection(TransferStrategy):
         """None: the vectors learn from the first step."""
 
 
-def _last_channels(base: PartSpec, data: DataSpec, attributes: int) -> int:
-    """The channels of the discriminator's last stage. Raises CompositionError if it has no stages."""
+def last_channels(discriminator: PartSpec, data: DataSpec, owner: str) -> int:
+    """The channels of the discriminator's last stage, for labelled data. Raises CompositionError if it has no
+    stages."""
+    known = require_condition(data, owner)
     with torch.device("meta"):
-        built = build_discriminator(base, data, device="meta")
-        condition = torch.zeros(2, attributes) if attributes else torch.zeros(2, dtype=torch.int64)
+        built = build_discriminator(discriminator, data, device="meta")
+        condition = torch.zeros(2, known.width) if known.attributes else torch.zeros(2, dtype=torch.int64)
         arguments = (condition,) if takes_condition(built) else ()
         stages = built.discriminate(torch.zeros(2, *data.shape), *arguments).stages
     if not stages:
         raise CompositionError(
-            f"discriminator {base.component} gives no stages that a class could be compared with",
+            f"{owner}: discriminator {discriminator.component} gives no stages that a class could be seen in",
             "Use an encoder, such as dcgan or r3gan.",
         )
     return int(stages[-1].shape[1])
+
+
+def seen_in(stages: tuple[Tensor, ...]) -> Tensor:
+    """The last stage (N, C, ...), averaged over places: (N, C)."""
+    return stages[-1].flatten(2).mean(2) if stages[-1].dim() > 2 else stages[-1]

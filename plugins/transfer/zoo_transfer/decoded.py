@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from zoo.plugin import DataSpec, Generator, build_part, condition_arguments, takes_condition
 from zoo_transfer.configs.finetune import DecodedGeneratorConfig
+from zoo_transfer.gan_parts import drawn_seed
 
 __all__ = ["DecodedGenerator"]
 
@@ -22,10 +23,12 @@ class DecodedGenerator(Generator):
         super().__init__()
         self.data = data
         self.code_shape = code_shape
-        device = torch.get_default_device().type
+        seed, device = drawn_seed(), torch.get_default_device().type
         codes = DataSpec(config.codes, kind="code", bounded=False, condition=data.condition)
-        self.generator = build_part("generator", config.generator, "generator", codes, code_shape, device=device)
-        self.decoder = build_part("generator", config.decoder, "decoder", data, config.codes, device=device)
+        self.generator = build_part(
+            "generator", config.generator, "generator", codes, code_shape, seed=seed, device=device
+        )
+        self.decoder = build_part("generator", config.decoder, "decoder", data, config.codes, seed=seed, device=device)
         channels = (config.codes[0], *[1] * (len(config.codes) - 1))
         self.register_buffer("offset", torch.zeros(channels))
         self.register_buffer("scale", torch.ones(channels))

@@ -27,7 +27,13 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
         "flow-prior": ("flow_prior:FittedFlow", "priors", "a normalising flow fitted to the codes"),
         "class-prior": ("class_prior:ClassPrior", "classes", "a Gaussian or mixture a class, fitted to the codes"),
         "class-embedding": ("class_embedding:ClassEmbedding", "classes", "G takes a class: a shift of the code"),
+        "class-normalisation": (
+            "class_normalisation:ClassNormalisation",
+            "classes",
+            "G takes a class: gains and shifts of its norms",
+        ),
         "class-projection": ("class_projection:ClassProjection", "classes", "D takes a class: projection"),
+        "class-auxiliary": ("class_auxiliary:ClassAuxiliary", "classes", "D names classes (AC-GAN)"),
         "feature-concat": ("feature_concat:FeatureConcat", "wrappers", "D gets a head on a frozen encoder"),
         "projected-heads": ("projected_heads:ProjectedHeads", "wrappers", "D gets heads on projected features"),
         "miner": ("miner:Miner", "wrappers", "a small network finds the target's codes for G"),
@@ -54,6 +60,7 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
         "miner": ("miner:MinedGenerator", "wrappers", "a generator behind a miner"),
         "decoded": ("decoded:DecodedGenerator", "finetune", "a generator of codes before their decoder"),
         "class-embedding": ("class_embedding:EmbeddedGenerator", "classes", "any, which takes a class"),
+        "class-normalisation": ("class_normalisation:NormalisedGenerator", "classes", "any with norms, takes a class"),
     },
     "prior": {
         "class-mixture": ("class_prior:ClassMixture", "classes", "fitted, a Gaussian or mixture a class"),
@@ -75,10 +82,13 @@ _CASES: dict[tuple[Kind, str], str] = {
     ("generator", "decoded"): "decoded",
     ("discriminator", "class-projection"): "with_classes_and_base",
     ("generator", "class-embedding"): "with_classes_and_generator",
+    ("generator", "class-normalisation"): "with_norms",
     ("prior", "class-mixture"): "class_mixtures",
     ("transfer", "class-prior"): "with_classes",
     ("transfer", "class-embedding"): "with_labels",
+    ("transfer", "class-normalisation"): "with_labels",
     ("transfer", "class-projection"): "with_labels",
+    ("transfer", "class-auxiliary"): "with_labels_in_g",
     ("transfer", "freeze-lower"): "freeze_lower",
 }
 """The function in the module `cases` that gives a component's cases, by kind and name."""

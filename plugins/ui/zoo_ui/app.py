@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import tempfile
+import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from zoo.plugin import ConfigError
+from zoo_ui.folders import Folders
+from zoo_ui.gate import Gate
 from zoo_ui.jobs import Jobs
 from zoo_ui.model_page import model_page
 from zoo_ui.models import ModelCache
@@ -18,11 +23,15 @@ from zoo_ui.widgets import STYLE, gradio, theme
 __all__ = ["build", "launch"]
 
 
-def build(runs: Path, *, first: str = "", space: str = "") -> tuple[Any, Jobs]:
+def build(runs: Path, *, first: str = "", space: str = "", folders: Sequence[Path] = (Path("."),)) -> tuple[Any, Jobs]:
     """The page as gradio blocks, and the jobs that it starts. `first` is the model shown at the start; with `space`,
-    the page's title, it is the only one and nothing can be trained. Raises ConfigError if gradio is not installed."""
+    the page's title, it is the only one and nothing can be trained. Paths that are typed must lie in `folders`, by
+    default the working directory, or below `runs`; with `space` none may be typed. Raises ConfigError if gradio is not
+    installed."""
     gr = gradio()
-    models, jobs = ModelCache(runs, only=first if space else ""), Jobs(runs)
+    named = (Path(first),) if first and Path(first).is_dir() else ()
+    allowed = Folders(() if space else (*folders, runs, *named))
+    models, jobs = ModelCache(runs, only=first if space else "", folders=allowed), Jobs(runs, folders=allowed)
     names = models.names()
     with gr.Blocks(title=space or "Zoo", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True) as page:
         gr.Markdown(f"# {space or 'Zoo'}")
@@ -47,19 +56,21 @@ def launch(
     host: str = "127.0.0.1",
     port: int | None = None,
     browser: bool = False,
+    folders: Sequence[Path] = (Path("."),),
 ) -> None:
-    """Serve the page until Ctrl-C; then the runs that it started write their checkpoints and end. Raises ConfigError if
-    gradio is not installed or the port is in use."""
+    """Serve the page until Ctrl-C; then the runs that it started write their checkpoints and end. Unless it is a
+    `space`, it answers to this machine alone, and to who has the token in the printed address, see `Gate`. Raises
+    ConfigError if gradio is not installed or the port is in use."""
     if port is not None:
         _check_port_is_free(port)
     with tempfile.TemporaryDirectory(prefix="zoo-ui-") as scratch:
         os.environ["GRADIO_TEMP_DIR"] = scratch  # gradio writes results there; deleted when the page ends
-        page, jobs = build(runs, first=first, space=space)
+        page, jobs = build(runs, first=first, space=space, folders=folders)
+        token = "" if space else secrets.token_urlsafe(24)
         try:
             page.launch(
                 server_name=host,
                 server_port=port,
-                inbrowser=browser,
                 share=False,
                 footer_links=[],
                 max_file_size="20mb",
@@ -69,8 +80,12 @@ def launch(
                 mcp_server=False,
                 quiet=True,
                 prevent_thread_lock=True,
+                app_kwargs={"middleware": [(Gate, (), {"token": token})]} if token else None,
             )
-            print(f"Zoo is at {page.local_url}  (Ctrl-C ends it)", flush=True)
+            address = f"{page.local_url}?token={token}" if token else str(page.local_url)
+            print(f"Zoo is at {address}  (Ctrl-C ends it)", flush=True)
+            if browser:
+                webbrowser.open(address)
             page.block_thread()
         finally:
             page.close()

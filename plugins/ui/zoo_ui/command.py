@@ -19,14 +19,22 @@ __all__ = ["gallery", "ui"]
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="The port to listen at.  [default: the first free from 7860]"
 )
+@click.option(
+    "--folder",
+    "folders",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="A folder whose images and models the page may use.  [default: the working directory]",
+)
 @click.option("--browser", is_flag=True, help="Open it in the browser.")
 @click.option("--export-space", "space", type=click.Path(path_type=Path), help="Write NAME as a Hugging Face Space.")
-def ui(name: str, runs: Path, port: int | None, browser: bool, space: Path | None) -> None:
-    """Play with releases in the browser, transfer and watch, compare runs. On 127.0.0.1 alone, without a network.
+def ui(name: str, runs: Path, port: int | None, folders: tuple[Path, ...], browser: bool, space: Path | None) -> None:
+    """Play with releases in the browser, transfer and watch, compare runs. On 127.0.0.1 alone, without a network: open
+    the address that it prints, whose token keeps others away.
 
     \b
     zoo ui
-    zoo ui runs/mine --port 8000
+    zoo ui runs/mine --port 8000 --folder ~/photos
     zoo ui dcgan.glyphs-sans32 --export-space space/
     """
     if space is not None:
@@ -40,7 +48,7 @@ def ui(name: str, runs: Path, port: int | None, browser: bool, space: Path | Non
         return
     from zoo_ui.app import launch
 
-    launch(runs, first=name, port=port, browser=browser)
+    launch(runs, first=name, port=port, browser=browser, folders=folders or (Path("."),))
 
 
 @click.command()

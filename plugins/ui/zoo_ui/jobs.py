@@ -6,12 +6,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.plugin import ConfigError
+from zoo.plugin import ConfigError, python_child
+from zoo_ui.folders import Folders
 
 __all__ = ["LOG", "Job", "Jobs"]
 
@@ -42,6 +42,7 @@ class Jobs:
     """The jobs that this page started, below one folder of runs. Other runs can be watched, not stopped."""
 
     root: Path
+    folders: Folders = field(default_factory=lambda: Folders(()))
     started: dict[Path, Job] = field(default_factory=dict)
 
     def transfer(
@@ -61,6 +62,7 @@ class Jobs:
         the images, in a folder next to it. Raises ConfigError if the source or the images are missing."""
         if not source.strip() or not data.strip():
             raise ConfigError("a transfer needs a source and images", "Choose both.")
+        source, data = self.folders.check(source), self.folders.check(data)
         folder = self._new(f"{Path(data).stem or 'images'}-{strategy or 'auto'}")
         words = ["transfer", f"--data={data}", f"--strategy={strategy or 'auto'}", f"--out={folder}"]
         words += [f"--images={int(images)}", f"--batch={int(batch)}", f"--seed={int(seed)}"]
@@ -78,6 +80,7 @@ class Jobs:
     def resume(self, folder: Path) -> None:
         """Continue from the last checkpoint; if the autoencoder was still learning the images, repeat the command that
         started it. Raises ConfigError while it runs."""
+        self.folders.check(str(folder))
         if self.is_running(folder):
             raise ConfigError(f"{folder} is running", "Stop it first.")
         job = self.started.get(folder)
@@ -131,14 +134,15 @@ class Jobs:
 
     def _start(self, folder: Path, words: list[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 2) - 1)), **os.environ}
+        threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 2) - 1))
+        child = python_child("-m", "zoo", *words[:1], "--quiet", *words[1:], OMP_NUM_THREADS=threads)
         with (folder / LOG).open("wb") as log:  # the log of the last process alone
             process = subprocess.Popen(
-                [sys.executable, "-m", "zoo", *words[:1], "--quiet", *words[1:]],
+                child.command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env=environment,
+                env=child.environment,
                 start_new_session=True,  # Ctrl-C in the page's terminal does not reach it
             )
         if hasattr(os, "setpriority"):

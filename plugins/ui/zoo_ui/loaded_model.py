@@ -4,7 +4,7 @@ gradio."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,17 +23,27 @@ from zoo.plugin import (
     open_images,
     open_model,
     stream,
+    takes_condition,
     to_uint8,
 )
+from zoo_ui.folders import Folders
 
-__all__ = ["MOST", "LoadedModel"]
+__all__ = ["EACH", "MOST", "LoadedModel"]
 
 MOST = 256
 """Images at once: as many as fit on a page; two cores draw them in a moment."""
 
-_MEAN_OF = 4096
+EACH = "a row of each"
+"""What to ask for instead of a class."""
 _SEARCHED = 2000
 _NEIGHBOURS = 7
+
+
+class Drawn(NamedTuple):
+    """Codes (N, *code_shape), and their conditions if the GAN takes some."""
+
+    codes: Tensor
+    condition: Tensor | None
 
 
 @dataclass
@@ -44,13 +54,15 @@ class LoadedModel:
     autoencoder: Autoencoder | None
     gan: GAN | None
     images: str = ""
+    folders: Folders = field(default_factory=lambda: Folders(()))
     codes: dict[str, tuple[ImageSet, Tensor]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, name: str) -> LoadedModel:
-        """A release or a run; a release's recipe says which images it was trained on. Raises what opening raises."""
+    def open(cls, name: str, folders: Folders | None = None) -> LoadedModel:
+        """A release or a run; a release's recipe says which images it was trained on. Others are read from `folders`
+        alone. Raises what opening raises."""
         opened = open_model(name)
-        model = cls(_title(opened), opened.autoencoder, opened.gan, _images_of(opened))
+        model = cls(_title(opened), opened.autoencoder, opened.gan, _images_of(opened), folders or Folders(()))
         if not model.data.is_image:
             raise ConfigError(f"{name} makes vectors of {model.data.size} values, which have no picture")
         return model
@@ -67,32 +79,46 @@ class LoadedModel:
             return f"{self.title}: an autoencoder of {shape}. Samples are its decoder's pictures of random codes."
         if self.autoencoder is None:
             return f"{self.title}: a GAN of {shape}, without an autoencoder: uploads only get logits."
-        return f"{self.title}: a GAN of {shape}, with the autoencoder that it came from."
+        classes = f" {len(self.classes)} classes can be asked for." if self.classes else ""
+        return f"{self.title}: a GAN of {shape}, with the autoencoder that it came from.{classes}"
 
-    def draw(self, n: int, seed: int, truncation: float = 1.0) -> Tensor:
-        """n codes; below 1 `truncation` pulls them to the prior's mean: less variety, fewer failures (the truncation
-        trick; Karras et al. 2019, "StyleGAN", appendix B)."""
-        z = self._prior(n, seed)
-        if truncation == 1:
-            return z
-        mean = self._prior(_MEAN_OF, 0).mean(0, keepdim=True)
-        return mean + truncation * (z - mean)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that samples can be asked for."""
+        condition = None if self.gan is None else self.gan.condition
+        return () if condition is None else condition.classes
 
-    def pictures(self, z: Tensor) -> Tensor:
-        """Codes (N, *code_shape) as uint8 images."""
-        return to_uint8(self._model().to_output(self._generate(z)), self.data)
+    def draw(self, n: int, seed: int, truncation: float = 1.0, asked: str | Tensor = "") -> Drawn:
+        """n codes, of the class `asked` if it is not empty, or of those conditions; below 1 `truncation` pulls them to
+        the prior's mean, see `GAN.draw`."""
+        if self.gan is None:
+            noise = torch.randn(n, *self._decoder().code_shape, generator=stream(seed, "sample"))
+            return Drawn(truncation * noise, None)
+        condition = self.gan.conditions(n, seed, None if isinstance(asked, str) and not asked else asked)
+        return Drawn(self.gan.draw(n, seed, condition, truncation=truncation), condition)
 
-    def sample(self, n: int, seed: int, truncation: float = 1.0) -> Any:
-        """A grid of n samples."""
+    def pictures(self, drawn: Drawn) -> Tensor:
+        """Codes as uint8 images (N, *shape)."""
+        return to_uint8(self._model().to_output(self._generate(drawn)), self.data)
+
+    def sample(self, n: int, seed: int, truncation: float = 1.0, asked: str = "") -> Any:
+        """A grid of n samples of a class, or of any; with `EACH` a row of each class, with its name."""
         n = max(1, min(int(n), MOST))
-        return grid(self.pictures(self.draw(n, int(seed), float(truncation))), 8)
+        if asked == EACH and self.classes:
+            across = max(1, min(8, n // len(self.classes)))
+            rows = [(name, self.draw(across, int(seed), float(truncation), name)) for name in self.classes]
+            return captioned_grid([(name, grid(self.pictures(drawn), across)) for name, drawn in rows], across=1)
+        return grid(self.pictures(self.draw(n, int(seed), float(truncation), asked)), 8)
 
-    def walk(self, seed: int, other: int, steps: int, truncation: float = 1.0) -> Any:
-        """Four spherical interpolations, from codes of one seed to codes of another."""
+    def walk(self, seed: int, other: int, steps: int, truncation: float = 1.0, asked: str = "") -> Any:
+        """Four spherical interpolations, from codes of one seed to codes of another, each within a class."""
         steps = max(2, min(int(steps), 32))
-        start, end = (self.draw(4, int(at), float(truncation)) for at in (seed, other))
-        path = interpolate(start, end, steps)
-        return grid(self.pictures(path.flatten(0, 1)), steps)
+        start = self.draw(4, int(seed), float(truncation), asked)
+        same = asked if start.condition is None else start.condition
+        end = self.draw(4, int(other), float(truncation), same).codes
+        path = interpolate(start.codes, end, steps).flatten(0, 1)
+        along = None if start.condition is None else start.condition.repeat_interleave(steps, 0)
+        return grid(self.pictures(Drawn(path, along)), steps)
 
     def reconstruct(self, upload: Any, source: str = "") -> Any:
         """An image as it is prepared for the model, its reconstruction, and its nearest neighbours in code space among
@@ -102,7 +128,7 @@ class LoadedModel:
         code = autoencoder.encode(autoencoder.from_output(x))
         pair = to_uint8(torch.cat([x, autoencoder.to_output(autoencoder.decode(code))]), self.data)
         panels = [("as the model sees it, and its reconstruction", pair)]
-        source = source.strip() or self.images
+        source = self.folders.check(source) or self.images
         if source:
             images, codes = self._codes_of(source)
             near = torch.cdist(code.flatten(1), codes.flatten(1))[0].argsort()[:_NEIGHBOURS]
@@ -117,7 +143,8 @@ class LoadedModel:
         ups = (first, minus, plus)
         if all(upload is None for upload in ups):
             a, b, c = (self.draw(1, int(seed)) for seed in seeds)
-            pixels = self.pictures(torch.cat([a, b, c, a + float(strength) * (c - b)]))
+            total = Drawn(a.codes + float(strength) * (c.codes - b.codes), a.condition)
+            pixels = torch.cat([self.pictures(drawn) for drawn in (a, b, c, total)])
         else:
             autoencoder = self._autoencoder()
             shown = [
@@ -133,22 +160,23 @@ class LoadedModel:
         return captioned_grid([(text, grid(one, 1, scale=self._scale(192))) for text, one in named])
 
     def discriminate(self, upload: Any, source: str = "", n: int = 500) -> tuple[str, Any]:
-        """D's mean logit of an image as text, and a histogram of those of real (held-out) and generated images."""
+        """D's mean logit of an image as text, and a histogram of those of real (held-out) and generated images. A D
+        that takes a class gives the logit of the class that suits an image best."""
         from zoo_ui.histograms import histograms
 
         if self.gan is None:
             raise ConfigError(f"{self.title} holds no discriminator", "Choose a GAN: zoo list shows what each holds.")
-        source = source.strip() or self.images
+        source = self.folders.check(source) or self.images
         if not source:
             raise ConfigError("no real images to compare with", "Name a data set or a folder.")
         images = self._open(source)
-        real = self.gan.score(self.gan.from_output(images.batch(images.held_out[:n])))
-        fake = self.gan.score(self.gan.undecoded(n, 0))
+        real = self._score(self.gan.from_output(images.batch(images.held_out[:n])))
+        fake = self._score(self.gan.undecoded(n, 0))
         series = {f"real, {images.name}": real.tolist(), "generated": fake.tolist()}
         labels = {"xlabel": "logit, higher is more real", "title": f"Logits of the discriminator of {self.title}"}
         if upload is None:
             return "", histograms(series, {}, **labels)
-        score = self.gan.score(self.gan.from_output(self.prepare(upload))).item()
+        score = self._score(self.gan.from_output(self.prepare(upload))).item()
         below = [(values < score).float().mean().item() for values in (real, fake)]
         words = f"{score:+.2f}: more real than {below[0]:.0%} of real and {below[1]:.0%} of generated images."
         return words, histograms(series, {"upload": score}, **labels)
@@ -162,11 +190,6 @@ class LoadedModel:
         # always as RGBA: transparent pixels get the spec's background
         pixels = fit_arrays(np.asarray(upload.convert("RGBA"))[None], self.data)
         return from_uint8(torch.from_numpy(pixels), self.data)
-
-    def _prior(self, n: int, seed: int) -> Tensor:
-        if self.gan is not None:
-            return self.gan.draw(n, seed)
-        return torch.randn(n, *self._decoder().code_shape, generator=stream(seed, "sample"))
 
     def _model(self) -> GAN | Autoencoder:
         model = self.gan or self.autoencoder
@@ -182,8 +205,17 @@ class LoadedModel:
             raise ConfigError(f"{self.title} holds no autoencoder, so that an upload has no code")
         return self.autoencoder
 
-    def _generate(self, z: Tensor) -> Tensor:
-        return self.gan.generate(z) if self.gan is not None else self._decoder().decode(z)
+    def _generate(self, drawn: Drawn) -> Tensor:
+        return self._decoder().decode(drawn.codes) if self.gan is None else self.gan.generate(*drawn)
+
+    def _score(self, x: Tensor) -> Tensor:
+        assert self.gan is not None, "a discriminator is asked for"
+        if not takes_condition(self.gan.discriminator):
+            return self.gan.score(x)
+        numbers = [torch.full((len(x),), number) for number in range(len(self.classes))]
+        if not numbers:
+            raise ConfigError(f"the discriminator of {self.title} takes attributes, and an image here has none")
+        return torch.stack([self.gan.score(x, number) for number in numbers]).amax(0)
 
     def _scale(self, wanted: int) -> int:
         return max(1, wanted // min(self.data.shape[1:]))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo_ui.loaded_model import EACH
 from zoo_ui.models import ModelCache
 from zoo_ui.widgets import picture, upload, when
 
 __all__ = ["model_page"]
+
+_ANY = "any"
 
 
 def model_page(gr: Any, page: Any, models: ModelCache, first: str, names: list[str]) -> None:
@@ -20,9 +23,17 @@ def model_page(gr: Any, page: Any, models: ModelCache, first: str, names: list[s
         visible=not models.only,
     )
     about = gr.Markdown()
-    when(model.change, lambda name: models.open(name).about(), model, about)
+    with gr.Row(visible=False) as classes:
+        asked = gr.Dropdown([(_ANY, "")], value="", label="Class", info="What to sample and walk in")
+
+    def opened(name: str) -> list[Any]:
+        one = models.open(name)
+        choices = [(_ANY, ""), EACH, *one.classes]
+        return [one.about(), gr.Row(visible=bool(one.classes)), gr.Dropdown(choices, value="")]
+
+    when(model.change, opened, model, [about, classes, asked])
     if first:
-        when(page.load, lambda name: models.open(name).about(), model, about)  # load the model before it is first used
+        when(page.load, opened, model, [about, classes, asked])  # load the model before it is first used
     with gr.Tabs():
         with gr.Tab("Sample", id="sample"):
             with gr.Row():
@@ -32,12 +43,12 @@ def model_page(gr: Any, page: Any, models: ModelCache, first: str, names: list[s
             sample = gr.Button("Sample", variant="primary")
             sheet = picture(gr, "Samples")
 
-            def draw_samples(name: str, n: int, at: int, psi: float) -> Any:
-                return models.open(name).sample(n, at, psi)
+            def draw_samples(name: str, n: int, at: int, psi: float, of: str) -> Any:
+                return models.open(name).sample(n, at, psi, of)
 
-            inputs = [model, count, seed, truncation]
+            inputs = [model, count, seed, truncation, asked]
             when(sample.click, draw_samples, inputs, sheet)
-            for event in (seed.submit, truncation.release):
+            for event in (seed.submit, truncation.release, asked.input):
                 when(event, draw_samples, inputs, sheet, show_progress="minimal")
         with gr.Tab("Walk", id="walk"):
             with gr.Row():
@@ -46,7 +57,12 @@ def model_page(gr: Any, page: Any, models: ModelCache, first: str, names: list[s
                 steps = gr.Slider(2, 24, 10, step=1, label="Steps")
             walk = gr.Button("Walk", variant="primary")
             path = picture(gr, "Walks")
-            when(walk.click, lambda name, a, b, n: models.open(name).walk(a, b, n), [model, start, end, steps], path)
+            when(
+                walk.click,
+                lambda name, a, b, n, of: models.open(name).walk(a, b, n, asked="" if of == EACH else of),
+                [model, start, end, steps, asked],
+                path,
+            )
         with gr.Tab("Reconstruct", id="reconstruct"):
             given, among, reconstruct, _ = _image_and_others(gr, "Your image", "Neighbours among", "Reconstruct")
             reconstruction = picture(gr, "Reconstruction and neighbours")

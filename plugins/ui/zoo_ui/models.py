@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zoo.plugin import ConfigError, available_release, cached_releases, models
 from zoo_ui.comparison import runs_below
+from zoo_ui.folders import Folders
 from zoo_ui.loaded_model import LoadedModel
 
 __all__ = ["ModelCache", "sources"]
@@ -20,10 +21,12 @@ _MOST_LOADED = 3
 
 @dataclass
 class ModelCache:
-    """Models by name, loaded once, and again if their folder changed. If `only` is given, no other is opened."""
+    """Models by name, loaded once, and again if their folder changed. If `only` is given, no other is opened, else
+    those in the runs, in the `folders` and on the list."""
 
     runs: Path
     only: str = ""
+    folders: Folders = field(default_factory=lambda: Folders(()))
     loaded: OrderedDict[tuple[str, str], LoadedModel] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -45,10 +48,12 @@ class ModelCache:
         name = (name or "").strip()
         if not name or (self.only and name != self.only):
             raise ConfigError(f"no model is called {name!r} here", "Choose one of the list.")
+        if not self.only:
+            name = self.folders.check(name)
         key = (name, _stamp(Path(name)))
         with self.lock:  # one at a time: a page's visitors ask for the same model at once
             if key not in self.loaded:
-                self.loaded[key] = LoadedModel.open(name)
+                self.loaded[key] = LoadedModel.open(name, self.folders)
             self.loaded.move_to_end(key)
             while len(self.loaded) > _MOST_LOADED:
                 self.loaded.popitem(last=False)

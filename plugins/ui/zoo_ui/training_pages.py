@@ -72,7 +72,7 @@ def transfer_page(gr: Any, jobs: Jobs) -> None:
         released = gr.Markdown()
 
     def explain_plan(of: str, on: str, names: list[str]) -> str:
-        return _plan_of(of or "", on or "", "+".join(names) or "auto")
+        return _plan_of(jobs.folders.check(of or ""), jobs.folders.check(on or ""), "+".join(names) or "auto")
 
     def start_run(of: str, on: str, names: list[str], first: int, n: int, size: int, at: int, measure: bool) -> Any:
         folder = jobs.transfer(
@@ -91,23 +91,24 @@ def transfer_page(gr: Any, jobs: Jobs) -> None:
     def show_run(which: str | None, before: str) -> Any:
         if not which:
             return "", *placed(None, None, None), ""
-        folder = Path(which)
+        folder = Path(jobs.folders.check(which))
         now = f"{which} {jobs.state(folder)} {stamp(folder)} {stamp(autoencoder_run_dir(folder))}"
         # curves are drawn again only if something was written
         return (gr.skip(),) * 5 if now == before else (*_progress_of(jobs, folder), now)
 
     def stop_run(which: str | None) -> None:
-        jobs.stop(_run(which))
+        jobs.stop(_run(jobs, which))
 
     def resume_run(which: str | None) -> None:
-        jobs.resume(_run(which))
+        jobs.resume(_run(jobs, which))
 
     def release_run(which: str | None, called: str, under: str, into: str) -> str:
         from zoo.plugin import open_run
 
         if not into.strip():
             raise ConfigError("no folder to write", "Name one.")
-        manifest = open_run(_run(which)).release(into.strip(), license=under.strip(), name=called.strip() or None)
+        into = jobs.folders.check(str(Path(into.strip()).absolute()))
+        manifest = open_run(_run(jobs, which)).release(into, license=under.strip(), name=called.strip() or None)
         return f"{manifest.name} {manifest.version} is in {into}. Check it: `zoo verify {into}`"
 
     stamped = gr.State("")
@@ -132,7 +133,8 @@ def runs_page(gr: Any, jobs: Jobs) -> None:
     grids = picture(gr, "Newest samples of the runs", always=False)
 
     def compare_runs(names: list[str]) -> Any:
-        summaries = [one for name in names if (one := summary_of(Path(name), jobs.state(Path(name)))) is not None]
+        folders = [Path(jobs.folders.check(name)) for name in names]
+        summaries = [one for folder in folders if (one := summary_of(folder, jobs.state(folder))) is not None]
         if not summaries:
             return "", *placed(None, None)
         page, *pictures = compare(summaries)
@@ -150,10 +152,10 @@ def _choices(jobs: Jobs, *also: Path) -> list[tuple[str, str]]:
     return [(os.path.relpath(folder, jobs.root), str(folder)) for folder in folders]
 
 
-def _run(which: str | None) -> Path:
+def _run(jobs: Jobs, which: str | None) -> Path:
     if not which:
         raise ConfigError("no run is chosen", "Choose one.")
-    return Path(which)
+    return Path(jobs.folders.check(which))
 
 
 def _plan_of(source: str, data: str, strategy: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
-from zoo.plugin import ConfigError, ZooError
+from zoo.plugin import ConfigError, ZooError, escape
 
 __all__ = ["STYLE", "answered", "gradio", "picture", "placed", "theme", "upload", "when"]
 

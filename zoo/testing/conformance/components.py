@@ -8,12 +8,12 @@ import dataclasses
 import functools
 import inspect
 import subprocess
-import sys
 import typing
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from zoo import plugins
+from zoo._utils.child import python_child
 from zoo._utils.seeds import seeded
 from zoo.config import from_plain, settings_of, to_plain
 from zoo.errors import ConfigError
@@ -27,6 +27,8 @@ __all__ = ["COMPONENT_CHECKS", "SETTINGS_CHECKS", "Check", "imports_torch"]
 Check = Callable[[Any], None]
 
 _MUTABLE = (list, dict, set, bytearray)
+_LONGEST_IMPORT = 300
+"""Seconds."""
 
 
 def plugin_and_config_modules_import_no_torch(case: ComponentCase) -> None:
@@ -129,7 +131,8 @@ def _config_error(case: ComponentCase, key: str) -> str:
 def imports_torch(*modules: str) -> bool:
     """Whether importing these modules, in a new process, imports torch. Raises AssertionError if they cannot be."""
     code = f"import sys, {', '.join(sorted(set(modules)))}; sys.exit(3 if 'torch' in sys.modules else 0)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    child = python_child("-c", code)
+    done = subprocess.run(child.command, env=child.environment, capture_output=True, text=True, timeout=_LONGEST_IMPORT)
     assert done.returncode in (0, 3), f"importing {', '.join(modules)} fails: {done.stderr.strip()[-300:]}"
     return done.returncode == 3
 

@@ -63,6 +63,8 @@ def make_case(kind: str, id: str, case: Case) -> ComponentCase:
         sizes["data"] = case.data
     if case.files:
         sizes["files"] = case.files
+    if case.gan_generator is not None:
+        sizes["gan_generator"] = case.gan_generator
     known = {item.name for item in dataclasses.fields(make)}  # type: ignore[arg-type]
     if unknown := sizes.keys() - known:
         raise ConfigError(f"a case of the {kind} {id} has {min(unknown)}, and a {kind} is built without it")

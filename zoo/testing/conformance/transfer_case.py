@@ -36,12 +36,14 @@ TRAINING = AdversarialTraining(batch=8, images=8 * STEPS)
 @dataclass(frozen=True)
 class TransferCase(ComponentCase):
     """A strategy, and a small autoencoder to transfer from (8 px grey images; needs the plugin of its parts). One that
-    goes on from a trained GAN of codes gets one of `code_network`, for codes of that autoencoder."""
+    goes on from a trained GAN of codes gets one of `code_network`, for codes of that autoencoder. The GAN to transfer
+    into has the generator `gan_generator`, by default one like the decoder."""
 
     encoder: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     generator: PartLike = field(default_factory=lambda: PartSpec("dcgan", {"width": 4}))
     bottleneck: PartLike = "gaussian"
     code_network: PartLike = field(default_factory=lambda: PartSpec("mlp", {"widths": (8,)}))
+    gan_generator: PartSpec | None = None
     data: DataSpec = SMALL
     code_shape: tuple[int, ...] = (6,)
     kind = "transfer"
@@ -64,7 +66,7 @@ class TransferCase(ComponentCase):
             codes = DataSpec(self.code_shape, kind="code", bounded=False)
             net = self.code_network
             return gan(net, net, data=codes, code_shape=self.code_shape, seed=2, device=device)
-        return gan(like=self.source("meta"), seed=2, device=device)
+        return gan(self.gan_generator, like=self.source("meta"), seed=2, device=device)
 
     def scratch(self) -> GAN:
         """A GAN with fresh weights and the samples of the planned one."""
@@ -117,7 +119,7 @@ def self_source(case: TransferCase) -> Autoencoder:
 
 def steps(trainer: GANTrainer, count: int, first: int = 0) -> Tensor:
     """Take steps as the training loop does, from step `first`; the rows of their batches."""
-    batches = Batches(trainer.images.train, TRAINING.batch, trainer.streams["data"])
+    batches = Batches(trainer.rows, TRAINING.batch, trainer.streams["data"])
     shown = []
     for i in range(first, first + count):
         shown.append(batches.next())

@@ -8,11 +8,14 @@ from zoo.plugin import ConfigError, PartSpec
 from zoo_transfer.configs.ranges import MANY, check_ranges
 
 __all__ = [
+    "ClassAuxiliaryConfig",
     "ClassEmbeddingConfig",
     "ClassMixtureConfig",
+    "ClassNormalisationConfig",
     "ClassPriorConfig",
     "ClassProjectionConfig",
     "EmbeddedGeneratorConfig",
+    "NormalisedGeneratorConfig",
     "ProjectionDiscriminatorConfig",
 ]
 
@@ -30,6 +33,29 @@ class EmbeddedGeneratorConfig:
 @dataclass(frozen=True)
 class ClassEmbeddingConfig:
     """It has no settings."""
+
+
+@dataclass(frozen=True)
+class NormalisedGeneratorConfig:
+    """The `generator` whose normalisations a class sets."""
+
+    generator: PartSpec
+
+
+@dataclass(frozen=True)
+class ClassNormalisationConfig:
+    """It has no settings."""
+
+
+@dataclass(frozen=True)
+class ClassAuxiliaryConfig:
+    """The weight of naming classes in the `generator`'s loss and in the `discriminator`'s."""
+
+    generator: float = 0.1
+    discriminator: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_ranges(self, generator=(0, MANY), discriminator=(0, MANY))
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 
-from zoo.plugin import ConfigError, DataError, models, open_regular, read_regular, write_atomically
+from zoo.plugin import ConfigError, DataError, models, open_regular, read_regular, sanitize, write_atomically
 from zoo_ui.gallery.cards import card_of, derived_from, strategy_pages
 
 __all__ = ["gallery"]
@@ -82,6 +83,7 @@ def _page(name: str, facts: dict[str, Any]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.DictLoader(texts),
         autoescape=True,
+        finalize=_clean,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -92,6 +94,11 @@ def _page(name: str, facts: dict[str, Any]) -> str:
     return environment.get_template(f"{name}.html.j2").render(
         page=name, style=texts["page.css"], script=script, script_pin=pin, generator=_GENERATOR, **facts
     )
+
+
+def _clean(value: Any) -> Any:
+    """A value as a page shows it; the pages' own style, script and drawings stay as they are."""
+    return sanitize(value) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
 
 
 def _table(path: Path) -> tuple[Sequence[str], list[list[str]]]:
