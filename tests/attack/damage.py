@@ -86,7 +86,7 @@ def damage_plain(value: Any, rng: random.Random) -> Any:
         return rng.choice(HOSTILE)
     for _ in range(rng.choice((1, 1, 1, 2, 5))):
         node, key = rng.choice(places)
-        if isinstance(node, list) and key >= len(node) or isinstance(node, dict) and key not in node:
+        if (isinstance(node, list) and key >= len(node)) or (isinstance(node, dict) and key not in node):
             continue
         kind = rng.randrange(6)
         if kind == 0:
@@ -95,7 +95,7 @@ def damage_plain(value: Any, rng: random.Random) -> Any:
             node[rng.choice(("x", "", "__class__", "../x", "a.b", "format", "\x1b[2J"))] = copy.deepcopy(node[key])
         elif kind == 2:
             other, name = rng.choice(places)
-            if isinstance(other, dict) and name in other or isinstance(other, list) and name < len(other):
+            if (isinstance(other, dict) and name in other) or (isinstance(other, list) and name < len(other)):
                 node[key] = copy.deepcopy(other[name])
         elif kind == 3 and type(node[key]) in (int, float):
             node[key] = rng.choice((-1, 2, 1000, 10**6, 0.5)) * node[key] + rng.choice((0, 1))
@@ -108,7 +108,9 @@ def damage_text(text: str, rng: random.Random) -> str:
     """Lines or letters changed, doubled, cut, swapped; or something that a parser takes long for."""
     lines = text.splitlines(keepends=True) or [""]
     at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
-    odd = rng.choice(('"', "'", "\0", "\r", "\ufeff", "[", "{", "=", ".", ",", "\n", "#", "\\", "\x1b[2J", "é", "\u202e"))
+    odd = rng.choice(
+        ('"', "'", "\0", "\r", "\ufeff", "[", "{", "=", ".", ",", "\n", "#", "\\", "\x1b[2J", "é", "\u202e")
+    )
     kind = rng.randrange(8)
     if kind == 0:
         lines.insert(at, lines[other])
@@ -119,7 +121,9 @@ def damage_text(text: str, rng: random.Random) -> str:
     elif kind == 3:
         lines.insert(at, odd * rng.choice((1, 3, 5_000, 50_000)) + rng.choice(("", "\n", "=1\n")))
     elif kind == 4:
-        lines.insert(at, rng.choice((".".join("a" * 9_000) + "=1\n", "x=" + "[" * 9_000, "x={a=" * 3_000, "x=" + "9" * 9_999)))
+        lines.insert(
+            at, rng.choice((".".join("a" * 9_000) + "=1\n", "x=" + "[" * 9_000, "x={a=" * 3_000, "x=" + "9" * 9_999))
+        )
     else:
         line = lines[at]
         place = rng.randrange(len(line) + 1)
@@ -127,11 +131,11 @@ def damage_text(text: str, rng: random.Random) -> str:
     return "".join(lines)
 
 
-def damage_folder(folder: Path, rng: random.Random) -> str:
-    """Damage one file below the folder; returns how."""
+def damage_folder(folder: Path, rng: random.Random, *, special: bool = True) -> str:
+    """Damage one file below the folder; returns how. With `special` it may become a pipe or a link."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     path = rng.choice(paths)
-    kind = rng.randrange(16)
+    kind = rng.choice([0, 3, 4, 5, *range(6, 16), *((1, 2) if special else ())])
     if kind == 0:
         path.unlink()
         return f"removed {path.name}"

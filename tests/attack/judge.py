@@ -19,13 +19,16 @@ from typing import Any, Literal
 from zoo.cli import main
 from zoo.errors import ZooError
 
-__all__ = ["SECRET", "Outcome", "command", "judge"]
+__all__ = ["PASSWORD", "SECRET", "Outcome", "command", "judge"]
 
 SECRET = "hf_attackers-must-never-see-this"
 """In the environment, and in a file outside the folder of each case."""
 
+PASSWORD = "a-password-within-an-address"
+"""Never printed by a command that takes the address of a registry."""
+
 _CODES = (0, 1, 2, 130, 141)
-_MOST_SECONDS = 10.0
+_MOST_SECONDS, _MOST_WAITED = 10.0, 20.0
 _MOST_BYTES = 2**31
 
 Verdict = Literal["refused", "equal", "other", "wrong"]
@@ -59,8 +62,9 @@ def command(*words: str) -> Callable[[Path], object]:
         said = err.getvalue()
         if code not in _CODES or "This is a bug" in said or "Traceback (most recent" in said:
             raise AssertionError(f"exit {code}: {said.strip()[-300:]}")
-        if SECRET in out.getvalue() + said:
-            raise AssertionError("it printed the secret")
+        hidden = (SECRET, PASSWORD) if words[0] == "--registry" else (SECRET,)
+        if any(text in out.getvalue() + said for text in hidden):
+            raise AssertionError("it printed a secret")
         if code != 0:
             raise ZooError(said.strip()[:200])
         written = place / "out.npz"
@@ -86,7 +90,7 @@ def judge(action: Callable[[Path], object], place: Path, undamaged: object, *, p
         where = traceback.extract_tb(error.__traceback__)[-1]
         verdict, detail = "wrong", f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"[:300]
     seconds = time.process_time() - before
-    if seconds > _MOST_SECONDS:
+    if seconds > _MOST_SECONDS and verdict != "wrong":
         verdict, detail = "wrong", f"{seconds:.0f} CPU s"
     if _peak() - memory > _MOST_BYTES:
         verdict, detail = "wrong", f"{(_peak() - memory) / 2**30:.1f} GiB"
@@ -95,6 +99,10 @@ def judge(action: Callable[[Path], object], place: Path, undamaged: object, *, p
 
 def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _mapped() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 _allowed: Path | None = None
@@ -125,17 +133,19 @@ def _watch(event: str, arguments: Sequence[Any]) -> None:
 
 @contextlib.contextmanager
 def _guarded(place: Path) -> Iterator[None]:
-    """Stops the block after 10 CPU seconds or a minute; raises AssertionError if it touched what is not its own."""
+    """Stops the block after 10 CPU seconds or 20 in all; raises AssertionError if it touched what is not its own."""
     global _allowed
     if _watch not in _hooked:
         sys.addaudithook(_watch)
         _hooked.append(_watch)
 
     def stop(number: int, frame: object) -> None:
-        raise _Overrun("it took over 10 CPU seconds, or waited a minute")
+        raise _Overrun("it waited 20 seconds" if number == signal.SIGALRM else "it took 10 CPU seconds")
 
     previous = [(number, signal.signal(number, stop)) for number in (signal.SIGALRM, signal.SIGPROF)]
-    signal.setitimer(signal.ITIMER_REAL, 60)
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (_mapped() + 2 * _MOST_BYTES, limits[1]))
+    signal.setitimer(signal.ITIMER_REAL, _MOST_WAITED)
     signal.setitimer(signal.ITIMER_PROF, _MOST_SECONDS)
     _touched.clear()
     _allowed = place.parent
@@ -143,6 +153,7 @@ def _guarded(place: Path) -> Iterator[None]:
         yield
     finally:
         _allowed = None
+        resource.setrlimit(resource.RLIMIT_AS, limits)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
         for number, handler in previous:

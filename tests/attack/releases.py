@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
+
+from helpers import released
 
 from attack.arena import Action, Family
 from attack.damage import damage_folder, damage_plain
 from attack.judge import command
-from helpers import released
-
 from zoo._utils.files import sha256_of
 from zoo._utils.strict_json import dump_json
 from zoo.registry.edit import add
@@ -53,7 +54,7 @@ def _damage_manifest(place: Path, rng: random.Random) -> str:
     return "a manifest"
 
 
-def _choose(commands: tuple[tuple[str, ...], ...]) -> object:
+def _choose(commands: tuple[tuple[str, ...], ...]) -> Callable[[random.Random], tuple[str, Action]]:
     def choose(rng: random.Random) -> tuple[str, Action]:
         words = rng.choice(commands)
         return " ".join(words), command(*words)
@@ -61,5 +62,5 @@ def _choose(commands: tuple[tuple[str, ...], ...]) -> object:
     return choose
 
 
-RELEASES = Family("releases", _make, _damage_files, _choose(_BY_NAME), pinned=True)  # type: ignore[arg-type]
-MANIFESTS = Family("manifests", _make, _damage_manifest, _choose(_BY_FOLDER))  # type: ignore[arg-type]
+RELEASES = Family("releases", _make, _damage_files, _choose(_BY_NAME), pinned=True)
+MANIFESTS = Family("manifests", _make, _damage_manifest, _choose(_BY_FOLDER))

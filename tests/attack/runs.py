@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
+
+import zoo
 from attack.arena import Action, Family
 from attack.damage import damage_folder
 from attack.judge import command
-
-import zoo
 from zoo.encoding.store import CodeStore, encoded_sets
 
 __all__ = ["CACHES", "CHECKPOINTS"]
@@ -29,14 +29,18 @@ def _make_run(place: Path) -> None:
     width = {"component": "dcgan", "config": {"width": 4}}
     gan = zoo.gan(width, width, shape=(1, 8, 8), code_shape=4)
     training = {"batch": 8, "checkpoint_every": 16, "sample_every": 64}
-    zoo.train(gan, place / "x.npz", out=place / "run", images=32, training=training)
+    zoo.train(gan, place / "x.npz", out=place / "run", images=48, training=training)
+    shutil.copytree(place / "run", place / "whole")
     for path in (place / "run" / "checkpoints").iterdir():
-        if int(path.name) == 32:
+        if int(path.name) == 48:
             shutil.rmtree(path)
 
 
 def _damage_run(place: Path, rng: random.Random) -> str:
-    return damage_folder(place / "run" / "checkpoints", rng)
+    state = rng.getstate()
+    damage_folder(place / "run" / "checkpoints", rng, special=False)
+    rng.setstate(state)
+    return damage_folder(place / "whole" / "checkpoints", rng, special=False)
 
 
 def _resume(place: Path) -> object:
@@ -46,8 +50,7 @@ def _resume(place: Path) -> object:
 
 
 def _run_action(rng: random.Random) -> tuple[str, Action]:
-    words = rng.choice((("sample", "{}/run", "-n", "4", "-o", "{}/out.npz"), ("info", "{}/run"), ()))
-    return ("resume", _resume) if not words else (" ".join(words), command(*words))
+    return rng.choice((("resume", _resume), ("check", command("runs", "check", "{}/whole"))))
 
 
 CHECKPOINTS = Family("checkpoints", _make_run, _damage_run, _run_action, pinned=True)
@@ -88,7 +91,7 @@ def _codes(place: Path) -> object:
 def _listed(place: Path) -> object:
     with _cache_in(place):
         sets = encoded_sets()
-        command("cache")(place)
+        command("cache", "ls")(place)
         return [one.facts for one in sets if one.facts.whole and not isinstance(one.facts.images, str)]
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from attack.arena import Action, Family
-from attack.damage import damage_bytes, damage_folder
 from PIL import Image
 
+from attack.arena import Action, Family
+from attack.damage import damage_bytes, damage_folder
 from zoo.data.config import DataConfig
 from zoo.data.open import open_data
 
@@ -61,7 +61,9 @@ def _damage_images(place: Path, rng: random.Random) -> str:
         (folder / "says.png").write_bytes(data)
         return f"a PNG that says {side}"
     if kind == 1:
-        name = rng.choice(("\x1b[2J.png", "\u202egnp.png", "a" * 200 + ".png", " .png", "-rf.png", "é\n.png", "%s{}.png"))
+        name = rng.choice(
+            ("\x1b[2J.png", "\u202egnp.png", "a" * 200 + ".png", " .png", "-rf.png", "é\n.png", "%s{}.png")
+        )
         os.rename(rng.choice(sorted(folder.iterdir())), folder / name)
         return "a strange name"
     if kind == 2:
@@ -116,7 +118,9 @@ def _damage_arrays(place: Path, rng: random.Random) -> str:
     elif kind == 1:
         members[name] = _array_of(rng)
     elif kind == 2:
-        members[rng.choice(("x.npy", "../../outside/x.npy", "a.py", "images", "images.npy.npy", "\x1b[2J.npy"))] = members[name]
+        members[rng.choice(("x.npy", "../../outside/x.npy", "a.py", "images", "images.npy.npy", "\x1b[2J.npy"))] = (
+            members[name]
+        )
     else:
         del members[name]
     compression = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
@@ -130,7 +134,9 @@ def _array_of(rng: random.Random) -> bytes:
     """A member of any type and shape, with the values it promises or without."""
     sizes = (0, 1, 2, 3, 4, 8, 40, 40, 100, 2**16, 2**31, 2**40)
     shape = tuple(rng.choice(sizes) for _ in range(rng.randrange(5)))
-    kind = rng.choice(("|u1", "|b1", "<f8", ">f4", "<f2", "<i8", "<U9", "|S3", "|O", "<c16", "<M8[s]", "|V7", "<u8", "|U0"))
+    kind = rng.choice(
+        ("|u1", "|b1", "<f8", ">f4", "<f2", "<i8", "<U9", "|S3", "|O", "<c16", "<M8[s]", "|V7", "<u8", "|U0")
+    )
     fill = rng.choice((0.0, 1.0, 0.5, -1.0, float("nan"), 1e300))
     if rng.random() < 0.5 and int(np.prod([float(n) for n in shape])) < 10_000 and kind != "|O":
         values: Any = np.zeros(shape, kind)

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import tomli_w
-from attack.arena import Action, Family
-from attack.damage import HOSTILE, damage_bytes, damage_plain, damage_text
-from attack.judge import command
 from PIL import Image
 from registries import table, write
 
+from attack.arena import Action, Family
+from attack.damage import HOSTILE, damage_bytes, damage_plain, damage_text
+from attack.judge import command
 from zoo.data.config import DataConfig
 from zoo.data.open import open_data
 from zoo.training.recipe import parse_recipe, read_recipe, write_recipe
@@ -49,9 +49,7 @@ _LISTINGS = (
     (*_REGISTRY, "list"),
     (*_REGISTRY, "list", "--json"),
     (*_REGISTRY, "list", "*@*", "-q"),
-    (*_REGISTRY, "info", "dcgan.a"),
-    ("registry", "check", "--file", "{}/registry.toml"),
-    ("registry", "rm", "dcgan.a", "--file", "{}/registry.toml"),
+    ("registry", "rm", "mlp.x", "--file", "{}/registry.toml"),
 )
 
 
@@ -116,10 +114,11 @@ low = -1.0
 high = 1.0
 [autoencoder]
 encoder = { component = "dcgan", config = { width = 4 } }
+decoder = { component = "dcgan", config = { width = 4 } }
 code_shape = [6]
 training = { images = 32, batch = 4, learning_rate = 1e-3 }
 [transfer]
-strategies = "decoder-init"
+strategy = "decoder-init"
 [gan]
 code_shape = [6]
 generator = { component = "dcgan", config = { width = 4 } }
@@ -129,10 +128,10 @@ prior = "normal"
 images = 64
 batch = 8
 augment = "colour"
-regulariser = { component = "core/r1", config = { weight = 1.0 } }
+regulariser = { component = "core/r1", config = { gamma = 1.0 } }
 [evaluation]
 metric = "starter/judge"
-n = 64
+samples = 64
 """
 
 

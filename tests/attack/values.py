@@ -6,9 +6,10 @@ import random
 from pathlib import Path
 
 import numpy as np
-from attack.arena import Action, Family
-from attack.judge import SECRET, command
 from helpers import released
+
+from attack.arena import Action, Family
+from attack.judge import PASSWORD, command
 
 __all__ = ["VALUES"]
 
@@ -17,12 +18,23 @@ _VALUES = (
     "nan", "inf", "0.5", "true", "x", "X" * 3_000, "é", "😀", "a\nb", "\x1b[31m", "\u202e", "'", '"', "`id`", "$(id)",
     "*", "**/" * 500, "[", "[" * 3_000, "{a=" * 500, ".".join("a" * 3_000), "%s%n", "{}", "{0}", "..", "../..", "/",
     "/etc/passwd", "/dev/zero", "/dev/null", "~root", "dcgan", "dcgan.blobs@9.9.9", "mlp", "core/r1", "hub:org/name",
-    "hub:../x", "hub:", "hf:x", "shards:/etc/*.tar", "shards:{0..9}", f"https://user:{SECRET}@127.0.0.1:1/r.toml",
-    f"http://user:{SECRET}@localhost:1/r.toml", "file:///etc/passwd", "auto+auto", "+", "a=b=c", "=", "1,32,32",
+    "hub:../x", "hub:", "hf:x", "shards:/etc/*.tar", "shards:{0..9}", f"https://user:{PASSWORD}@127.0.0.1:1/r.toml",
+    f"http://user:{PASSWORD}@localhost:1/r.toml", "file:///etc/passwd", "auto+auto", "+", "a=b=c", "=", "1,32,32",
     "1,8,8", "0,0,0", "1,99999,99999", "-1,-1,-1", "cuda:99", "cpu:x", "column:", "labels.csv", "class", "all", "0,1",
 )  # fmt: skip
 _TOO_MANY = ("0", "-1", "10000000000000000000", "9" * 60, "x", "nan", "")
-_KEYS = ("batch", "seed", "x", "encoder.width", "generator.width", "generator.norm", "prior", "objective", "augment", "")
+_KEYS = (
+    "batch",
+    "seed",
+    "x",
+    "encoder.width",
+    "generator.width",
+    "generator.norm",
+    "prior",
+    "objective",
+    "augment",
+    "",
+)
 _OUT = ("-o", "{}/out.npz")
 _SHORT = ("--images", "8", "--batch", "4")
 _GAN = ("train", "gan", "--data", "{}/x.npz", "--generator", "dcgan", "--code-shape", "4")
@@ -63,12 +75,12 @@ _WORDS: tuple[tuple[str, ...], ...] = (
     (*_GAN, *_SHORT, "--labels", "V", "--out", "{}/run"),
     (*_GAN, *_SHORT, "--track", "V", "--out", "{}/run"),
     ("registry", "add", "V", "--file", "{}/registry.toml"),
-    ("registry", "check", "--file", "V"),
+    ("registry", "check", "V"),
     ("cache", "rm", "V"),
     ("runs", "show", "V"),
     ("runs", "ls", "V"),
     ("resume", "V"),
-    ("release", "V", "-o", "{}/made"),
+    ("release", "V", "{}/made"),
     ("train", "V", "--out", "{}/run"),
     ("completion", "V"),
 )  # fmt: skip
@@ -84,7 +96,7 @@ def _words(rng: random.Random) -> tuple[str, Action]:
     value, many, key = rng.choice(_VALUES), rng.choice(_TOO_MANY), rng.choice(_KEYS)
     replaced = {"V": value, "N": many, "K=V": f"{key}={value}"}
     words = [replaced.get(word, word) for word in rng.choice(_WORDS)]
-    return f"values {words}"[:200], command(*words)
+    return str(words)[:200], command(*words)
 
 
-VALUES = Family("values", _make, lambda place, rng: "", _words)
+VALUES = Family("values", _make, lambda place, rng: "values", _words, compared=False)
