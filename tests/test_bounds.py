@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import sys
+import time
 import tomllib
 import zipfile
 from dataclasses import replace
@@ -73,6 +74,32 @@ def work(folder):
     size, skipped = grown(script, tmp_path / "photos")
     assert skipped == "0"
     assert size < 20 * side**2 / MIB
+
+
+def test_only_one_large_picture_is_decoded_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of small ones as many as there are readers."""
+    from PIL import ImageOps
+
+    inside, most = [0], [0]
+    real = ImageOps.exif_transpose
+
+    def transpose(picture: Image.Image, **options: Any) -> None:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.05)
+        real(picture, **options)
+        inside[0] -= 1
+
+    monkeypatch.setattr("zoo.data.streamed.os.cpu_count", lambda: 4)
+    monkeypatch.setattr(ImageOps, "exif_transpose", transpose)
+    for i in range(6):
+        Image.fromarray(noise((300, 300, 3))).save(tmp_path / f"{i}.png")
+    for large, readers in ((2**25, 4), (2**10, 1)):
+        monkeypatch.setattr(decoding, "_LARGE", large)
+        images = open_images(tmp_path, shape=(3, 8, 8), stream=True)
+        most[0] = 0
+        images.batch(torch.arange(6))
+        assert most[0] == readers
 
 
 def noise(shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -178,7 +205,7 @@ def test_an_archive_of_too_many_names_or_another_compression_is_refused(tmp_path
 @pytest.mark.parametrize(("dtype", "channels", "times"), [("u1", 4, 3.0), ("u1", 3, 2.5), ("f8", 1, 1.6)])
 def test_arrays_are_prepared_in_parts(tmp_path: Path, dtype: str, channels: int, times: float) -> None:
     """Grey of colours used to take eight times their memory, bytes of floats three times."""
-    shape = (1_500, 128, 128, channels) if dtype == "u1" else (200, 128, 128, channels)
+    shape = (1_500, 128, 128, channels) if dtype == "u1" else (800, 128, 128, channels)
     array = np.zeros(shape, np.dtype(dtype))
     np.savez(tmp_path / "x.npz", images=array)
     script = """

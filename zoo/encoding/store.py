@@ -139,7 +139,7 @@ def encoded_sets() -> list[EncodedSet]:
     for folder in sorted(root.iterdir()) if root.is_dir() else ():
         facts = _read_facts(folder)
         if facts is not None:
-            size = sum(path.stat().st_size for path in folder.iterdir())
+            size = sum(path.lstat().st_size for path in folder.iterdir())
             sets.append(EncodedSet(folder, facts, size))
     return sets
 
