@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import random
 import struct
@@ -138,7 +139,7 @@ def _array_of(rng: random.Random) -> bytes:
         ("|u1", "|b1", "<f8", ">f4", "<f2", "<i8", "<U9", "|S3", "|O", "<c16", "<M8[s]", "|V7", "<u8", "|U0")
     )
     fill = rng.choice((0.0, 1.0, 0.5, -1.0, float("nan"), 1e300))
-    if rng.random() < 0.5 and int(np.prod([float(n) for n in shape])) < 10_000 and kind != "|O":
+    if rng.random() < 0.5 and math.prod(n or 1 for n in shape) < 10_000 and kind != "|O":
         values: Any = np.zeros(shape, kind)
         if values.dtype.kind == "f":
             values[...] = fill if values.dtype.itemsize > 4 or abs(fill) < 2 else 1.0

@@ -16,7 +16,7 @@ __all__ = ["VALUES"]
 _VALUES = (
     "", " ", "-", "--", "-1", "0", "1", "2", "7", "100", "1e9", "0x10", "2147483648", "9223372036854775808", "9" * 60,
     "nan", "inf", "0.5", "true", "x", "X" * 3_000, "é", "😀", "a\nb", "\x1b[31m", "\u202e", "'", '"', "`id`", "$(id)",
-    "*", "**/" * 500, "[", "[" * 3_000, "{a=" * 500, ".".join("a" * 3_000), "%s%n", "{}", "{0}", "..", "../..", "/",
+    "*", "**/" * 500, "[", "[" * 3_000, "{a=" * 500, ".".join("a" * 3_000), "%s%n", "{}", "{0}", "..", "/proc/self",
     "/etc/passwd", "/dev/zero", "/dev/null", "~root", "dcgan", "dcgan.blobs@9.9.9", "mlp", "core/r1", "hub:org/name",
     "hub:../x", "hub:", "hf:x", "shards:/etc/*.tar", "shards:{0..9}", f"https://user:{PASSWORD}@127.0.0.1:1/r.toml",
     f"http://user:{PASSWORD}@localhost:1/r.toml", "file:///etc/passwd", "auto+auto", "+", "a=b=c", "=", "1,32,32",
