@@ -55,11 +55,8 @@ def test_what_was_once_wrong_is_refused_or_handled(arena: Arena, name: str) -> N
     assert outcome.verdict == ("refused" if refused else "other"), outcome.detail
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a checkpoint's files are opened as whatever they are: a pipe waits for a writer"
-)
 def test_a_pipe_in_a_checkpoint_is_refused(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then `runs` may damage checkpoints with `special` too."""
+    """Without waiting for a writer."""
 
     def damage(place: Path, rng: random.Random) -> str:
         path = max((place / "run" / "checkpoints").iterdir()) / "state.json"

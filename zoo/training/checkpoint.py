@@ -19,7 +19,15 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from zoo._utils.files import hide, remove_partial, rename, sha256_of, write_atomically, write_folder_atomically
+from zoo._utils.files import (
+    hide,
+    open_regular,
+    remove_partial,
+    rename,
+    sha256_of,
+    write_atomically,
+    write_folder_atomically,
+)
 from zoo._utils.tensors import pack, unpack
 from zoo.config import from_plain, to_plain
 from zoo.errors import IntegrityError, TrainingError
@@ -180,7 +188,7 @@ def load(path: Path) -> Checkpoint:
     """The checkpoint in the folder `path`. Raises IntegrityError if any of it is not what was written."""
     state = read_state(path)
     try:
-        data = (path / _TENSORS).read_bytes()
+        data = _read(path / _TENSORS)
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error}") from None
     if sha256_of(data) != state.tensors:
@@ -191,7 +199,7 @@ def load(path: Path) -> Checkpoint:
 def read_state(path: Path) -> State:
     """All of a checkpoint but its tensors. Raises IntegrityError if it is not what was written."""
     try:
-        plain = json.loads((path / _STATE).read_bytes())
+        plain = json.loads(_read(path / _STATE))
         state = from_plain(State, _unsealed(plain, path), _STATE, error=IntegrityError)
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error}") from None
@@ -226,7 +234,7 @@ def _of_format_1(plain: Mapping[str, Any], path: Path) -> dict[str, Any]:
         raise IntegrityError(f"{_STATE} is not what was written")
     measured = {}
     if (path / _METRICS).exists():
-        rows = json.loads((path / _METRICS).read_bytes())
+        rows = json.loads(_read(path / _METRICS))
         try:
             measured = {row["name"]: row["value"] for row in reversed(rows) if math.isfinite(row["value"])}
         except (KeyError, TypeError):
@@ -258,3 +266,9 @@ def _metric(path: Path, metric: str) -> float | None:
         return read_state(path).metrics.get(metric)
     except IntegrityError:
         return None
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a regular file. Raises OSError for a pipe, a link or a device."""
+    with open_regular(path) as file:
+        return file.read()
