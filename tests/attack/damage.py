@@ -131,11 +131,11 @@ def damage_text(text: str, rng: random.Random) -> str:
     return "".join(lines)
 
 
-def damage_folder(folder: Path, rng: random.Random, *, special: bool = True) -> str:
-    """Damage one file below the folder; returns how. With `special` it may become a pipe or a link."""
+def damage_folder(folder: Path, rng: random.Random) -> str:
+    """Damage one file below the folder; returns how."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     path = rng.choice(paths)
-    kind = rng.choice([0, 3, 4, 5, *range(6, 16), *((1, 2) if special else ())])
+    kind = rng.randrange(16)
     if kind == 0:
         path.unlink()
         return f"removed {path.name}"

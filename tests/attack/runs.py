@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from attack.arena import Action, Family
 from attack.damage import damage_folder
 from attack.judge import command
 from zoo.encoding.store import CodeStore, encoded_sets
+from zoo.training import checkpoint
 
 __all__ = ["CACHES", "CHECKPOINTS"]
 
@@ -29,7 +31,8 @@ def _make_run(place: Path) -> None:
     width = {"component": "dcgan", "config": {"width": 4}}
     gan = zoo.gan(width, width, shape=(1, 8, 8), code_shape=4)
     training = {"batch": 8, "checkpoint_every": 16, "sample_every": 64}
-    zoo.train(gan, place / "x.npz", out=place / "run", images=48, training=training)
+    with patch.object(checkpoint, "KEPT", 3):  # so that there is one before a damaged one
+        zoo.train(gan, place / "x.npz", out=place / "run", images=48, training=training)
     shutil.copytree(place / "run", place / "whole")
     for path in (place / "run" / "checkpoints").iterdir():
         if int(path.name) == 48:
@@ -38,9 +41,9 @@ def _make_run(place: Path) -> None:
 
 def _damage_run(place: Path, rng: random.Random) -> str:
     state = rng.getstate()
-    damage_folder(place / "run" / "checkpoints", rng, special=False)
+    damage_folder(place / "run" / "checkpoints", rng)
     rng.setstate(state)
-    return damage_folder(place / "whole" / "checkpoints", rng, special=False)
+    return damage_folder(place / "whole" / "checkpoints", rng)
 
 
 def _resume(place: Path) -> object:
