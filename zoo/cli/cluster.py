@@ -48,7 +48,6 @@ def cluster(
     zoo cluster dcgan.mnist5k --data mnist5k --classes 20 -o clusters/
     zoo cluster --metric efficientnet --data photos/ --classes 9 -o clusters/
     """
-
     from zoo._utils.files import write_folder_atomically
     from zoo.transfers.clusters import cluster as into_clusters
 
@@ -82,6 +81,7 @@ def _codes(name: str | None, metric: str | None, data: str, size: int | None, de
 
     from zoo.data.config import DataConfig
     from zoo.data.open import open_data
+    from zoo.encoding.codes import codes_of
     from zoo.metrics.evaluate import feature_space, features_of
     from zoo.training.devices import choose
 
@@ -97,8 +97,7 @@ def _codes(name: str | None, metric: str | None, data: str, size: int | None, de
     if size is not None:
         raise ConfigError("--size is for --metric: an autoencoder has a size of its own", "Leave it out.")
     images = open_data(config, like=autoencoder.output)
-    parts = torch.arange(len(images)).split(_CHUNK)
-    return images, torch.cat([autoencoder.encode(autoencoder.from_output(images.batch(part))) for part in parts])
+    return images, codes_of(autoencoder, images)
 
 
 def _table(images: Any, classes: list[str]) -> bytes:

@@ -117,17 +117,16 @@ def encode(
     import io
 
     import numpy as np
-    import torch
 
     from zoo._utils.files import write_atomically
     from zoo.data.config import DataConfig
     from zoo.data.open import open_data
+    from zoo.encoding.codes import codes_of
 
     autoencoder = _autoencoder(name, device, size)
     images = open_data(DataConfig(data, strict=strict), like=autoencoder.output)
     show.skipped(images.skipped)
-    rows = torch.arange(len(images)).split(1024)
-    codes = np.concatenate([autoencoder.encode(autoencoder.from_output(images.batch(part))).numpy() for part in rows])
+    codes = codes_of(autoencoder, images).numpy()
     buffer = io.BytesIO()
     if images.labels is None:
         np.savez(buffer, codes=codes)
@@ -260,7 +259,7 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8, rows: Sequence[s
     import numpy as np
 
     from zoo._utils.files import write_atomically
-    from zoo.data.grids import grid, labelled_grids, png_bytes
+    from zoo.data.grids import grid, png_bytes, row_of_each
     from zoo.data.pixels import to_uint8
 
     pixels = to_uint8(images, spec)
@@ -274,8 +273,7 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8, rows: Sequence[s
             np.savez_compressed(buffer, images=stored)
         write_atomically(out, buffer.getvalue())
     elif out.suffix == ".png" and spec.is_image and rows:
-        panels = [(name, pixels[i * columns : (i + 1) * columns]) for i, name in enumerate(rows)]
-        write_atomically(out, png_bytes(labelled_grids(panels, columns, across=1)))
+        write_atomically(out, png_bytes(row_of_each(rows, pixels, columns)))
     elif out.suffix == ".png" and spec.is_image:
         write_atomically(out, png_bytes(grid(pixels, columns)))
     else:

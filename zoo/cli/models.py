@@ -106,7 +106,7 @@ def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: boo
     obstacle = _rehearse(folder, manifest) if recipe else ""
     if as_json:
         facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
-        facts |= {"trust": trust_of(name)}
+        facts |= {"trust": trust_of(folder)}
         facts |= {"obstacle": obstacle} if recipe else {}
         show.print_json(facts | {"first": first, "differences": differences})
     elif differences:
@@ -118,7 +118,7 @@ def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: boo
         click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pinned)} files are whole{done}.")
         if how:
             click.echo(how)
-        click.echo(f"Trust: {trust_of(name)}.")
+        click.echo(f"Trust: {trust_of(folder)}.")
         if recipe:
             click.echo(f"Its recipe cannot be run again: {obstacle}." if obstacle else "Its recipe can be run again.")
     if differences:
@@ -168,7 +168,7 @@ def _release(name: str, as_json: bool) -> None:
         ("sample", f"{list(manifest.output.shape)} in [{manifest.output.low:g}, {manifest.output.high:g}]"),
         ("code", f"{'x'.join(map(str, manifest.code_shape))} values"),
         ("folder", folder),
-        ("trust", trust_of(name)),
+        ("trust", trust_of(folder)),
     ]
     rows += [
         (role, f"{part.component}  {part.parameters:,} parameters  {part.config or ''}")

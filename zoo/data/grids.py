@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image, ImageFont
 
-__all__ = ["captioned_grid", "grid", "labelled_grids", "png_bytes"]
+__all__ = ["captioned_grid", "grid", "labelled_grids", "png_bytes", "row_of_each"]
 
 _PAPER = (255, 255, 255)
 _GAP_COLOUR = (225, 225, 225)
@@ -64,6 +64,12 @@ def labelled_grids(
     return captioned_grid(
         [(text, grid(images, columns, scale=scale, gap=gap)) for text, images in panels], across=across
     )
+
+
+def row_of_each(names: Sequence[str], images: Any, columns: int) -> Image.Image:
+    """`columns` images under each name; `images` are uint8 (N, C, H, W), those of the first name first."""
+    rows = [(name, images[i * columns : (i + 1) * columns]) for i, name in enumerate(names)]
+    return labelled_grids(rows, columns, across=1)
 
 
 def captioned_grid(panels: Sequence[tuple[str, Image.Image]], *, across: int | None = None) -> Image.Image:

@@ -16,10 +16,10 @@ from zoo.data.images import ImageSet, Skipped
 from zoo.data.values import fit_scaling
 from zoo.encoding.store import CodeStore
 from zoo.errors import ConfigError, DataError
-from zoo.networks.autoencoder import FirstStage
+from zoo.networks.autoencoder import Autoencoder, FirstStage
 from zoo.types import Event, Watcher
 
-__all__ = ["StreamedCodes", "encode_images", "samples_of"]
+__all__ = ["StreamedCodes", "codes_of", "encode_images", "samples_of"]
 
 _CHUNK = 64
 _IN_MEMORY = 2**29
@@ -78,6 +78,12 @@ def encode_images(
 def samples_of(images: ImageSet, first_stage: FirstStage | None, watch: Watcher | None = None) -> ImageSet:
     """What a model with that first stage learns: the images, or their codes in it. Raises like `encode_images`."""
     return images if first_stage is None else encode_images(images, first_stage, watch)[0]
+
+
+def codes_of(autoencoder: Autoencoder, images: ImageSet) -> Tensor:
+    """The mean codes (N, *code_shape) of all images, which are like the autoencoder's `output`."""
+    parts = torch.arange(len(images)).split(_CHUNK)
+    return torch.cat([autoencoder.encode(autoencoder.from_output(images.batch(part))) for part in parts])
 
 
 class StreamedCodes:

@@ -36,7 +36,6 @@ from zoo.types import DataSpec, Origin, PartSpec
 __all__ = ["LoadedRelease", "load", "load_folder"]
 
 Model = TypeVar("Model", bound=nn.Module)
-"""The file of a release that holds its test vectors."""
 
 
 @dataclass(frozen=True, slots=True)

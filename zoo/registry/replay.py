@@ -20,6 +20,7 @@ from zoo.release.manifest import Manifest, Tolerances
 __all__ = ["VECTORS", "Replay", "replay", "replay_vectors"]
 
 VECTORS = "vectors.safetensors"
+"""The file of a release that holds its test vectors."""
 _MOST_VECTORS = 256
 _LARGEST_DRAWN = 1_000_000
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from zoo.errors import ReleaseError, UnknownName
-from zoo.registry.index import find, models, open_release
+from pathlib import Path
+
+from zoo.registry.index import load_registry
 from zoo.release.folder import read_manifest_bytes
 from zoo.release.names import pin_of
 from zoo.release.snapshots import repository_of
-from zoo.remote.address import SCHEME
 
 __all__ = ["trust_of"]
 
 
-def trust_of(name: str) -> str:
-    """In a few words, for a name, a folder or an address of the Hub; the release must be on this machine or be pulled.
+def trust_of(folder: Path) -> str:
+    """What vouches for the release in a folder, in a few words.
 
-    A registry vouches for the very bytes of a manifest, which pins all others. Raises like `open_release`.
+    A registry vouches for the very bytes of a manifest, which pins all others. Raises OSError, and like
+    `load_registry`.
     """
-    folder, manifest = open_release(name)
     pin = pin_of(read_manifest_bytes(folder))
-    try:
-        entries = [find(name)] if not name.startswith(SCHEME) else []
-    except (UnknownName, ReleaseError):
-        entries = []
-    known = next((entry for entry in (*entries, *models(manifest.name)) if entry.manifest == pin), None)
+    known = next((entry for entry in load_registry().entries if entry.manifest == pin), None)
     if known is not None:
         return f"pinned by the registry {known.origin}"
     repository = repository_of(folder)

@@ -13,7 +13,7 @@ import torch
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack
 from zoo.data.config import public_source
-from zoo.data.grids import grid, labelled_grids, png_bytes
+from zoo.data.grids import grid, png_bytes, row_of_each
 from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
@@ -173,7 +173,7 @@ def _picture(trained: Trained) -> bytes | None:
     if trained.gan is not None:
         classes = trained.gan.condition.classes if trained.gan.condition is not None else ()
         if 1 < len(classes) <= _MOST_ROWS:
-            return _row_of_each(trained.gan, classes)
+            return _row_of_each_class(trained.gan, classes)
         samples = trained.gan.sample(_PICTURE)
     else:
         assert trained.autoencoder is not None
@@ -182,11 +182,10 @@ def _picture(trained: Trained) -> bytes | None:
     return png_bytes(grid(to_uint8(samples, model.output), 8))
 
 
-def _row_of_each(gan: GAN, classes: Sequence[str]) -> bytes:
+def _row_of_each_class(gan: GAN, classes: Sequence[str]) -> bytes:
     """Eight samples of each class, with its name."""
     samples = gan.sample(_ROW * len(classes), classes=[name for name in classes for _ in range(_ROW)])
-    rows = zip(classes, to_uint8(samples, gan.output).split(_ROW), strict=True)
-    return png_bytes(labelled_grids(list(rows), _ROW, across=1))
+    return png_bytes(row_of_each(classes, to_uint8(samples, gan.output), _ROW))
 
 
 def _lineage(trained: Trained) -> Lineage | None:

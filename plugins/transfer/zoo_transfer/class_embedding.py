@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from zoo.plugin import (
@@ -17,13 +17,13 @@ from zoo.plugin import (
     Slot,
     TransferPlan,
     TransferStrategy,
-    build_part,
     condition_arguments,
 )
 from zoo_transfer.configs.classes import ClassEmbeddingConfig, EmbeddedGeneratorConfig
-from zoo_transfer.gan_parts import drawn_seed, with_component
+from zoo_transfer.gan_parts import inner_generator, with_component
 
 __all__ = ["ClassEmbedding", "EmbeddedGenerator", "embedded", "embedding_of", "require_condition"]
+__all__ += ["wrapped_with_class"]
 
 
 _GAIN = 10.0
@@ -45,10 +45,7 @@ class EmbeddedGenerator(Generator):
         self.first: nn.Linear | None = None  # a linear map of z would have to be one of z + e
         condition = require_condition(data, "class-embedding")
         self.embedding = embedding_of(condition, math.prod(code_shape))
-        seed, device = drawn_seed(), torch.get_default_device().type
-        self.generator = build_part(
-            "generator", config.generator, "generator", data, code_shape, seed=seed, device=device
-        )
+        self.generator = inner_generator(config.generator, data, code_shape)
 
     def forward(self, z: Tensor, condition: Tensor) -> Tensor:
         """z (N, *code_shape), classes (N,) or attributes (N, k) -> x (N, *data.shape)."""
@@ -69,13 +66,18 @@ class ClassEmbedding(TransferStrategy):
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A generator that wraps the GAN's own; no edits."""
-        require_condition(gan.data, "class-embedding")
         settings = EmbeddedGeneratorConfig(gan.specs["generator"])
-        wrapped = with_component(gan, "generator", "class-embedding", settings, inner="generator")
-        return TransferPlan(wrapped, wraps={"generator": "generator"})
+        return wrapped_with_class(gan, "generator", "class-embedding", settings, "generator")
 
     def noop_config(self) -> None:
         """None: the vectors learn from the first step."""
+
+
+def wrapped_with_class(gan: GAN, role: str, name: str, settings: Any, inner: str) -> TransferPlan:
+    """The plan of a GAN whose `role` is the component `transfer/<name>` around its own, as the child `inner`; no edits.
+    Raises CompositionError for data without labels."""
+    require_condition(gan.data, name)
+    return TransferPlan(with_component(gan, role, name, settings, inner=inner), wraps={role: inner})
 
 
 def require_condition(data: DataSpec, owner: str) -> Condition:

@@ -19,12 +19,11 @@ from zoo.plugin import (
     Slot,
     TransferPlan,
     TransferStrategy,
-    build_part,
     condition_arguments,
 )
-from zoo_transfer.class_embedding import embedded, embedding_of, require_condition
+from zoo_transfer.class_embedding import embedded, embedding_of, require_condition, wrapped_with_class
 from zoo_transfer.configs.classes import ClassNormalisationConfig, NormalisedGeneratorConfig
-from zoo_transfer.gan_parts import drawn_seed, with_component
+from zoo_transfer.gan_parts import inner_generator
 
 __all__ = ["ClassNormalisation", "NormalisedGenerator"]
 
@@ -46,10 +45,7 @@ class NormalisedGenerator(Generator):
         self.data = data
         self.code_shape = code_shape
         condition = require_condition(data, "class-normalisation")
-        seed, device = drawn_seed(), torch.get_default_device().type
-        self.generator = build_part(
-            "generator", config.generator, "generator", data, code_shape, seed=seed, device=device
-        )
+        self.generator = inner_generator(config.generator, data, code_shape)
         channels = [_channels(norm) for norm in _norms(self.generator)]
         if not channels:
             raise CompositionError(
@@ -85,10 +81,8 @@ class ClassNormalisation(TransferStrategy):
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A generator that wraps the GAN's own; no edits."""
-        require_condition(gan.data, "class-normalisation")
         settings = NormalisedGeneratorConfig(gan.specs["generator"])
-        wrapped = with_component(gan, "generator", "class-normalisation", settings, inner="generator")
-        return TransferPlan(wrapped, wraps={"generator": "generator"})
+        return wrapped_with_class(gan, "generator", "class-normalisation", settings, "generator")
 
     def noop_config(self) -> None:
         """None: the vectors learn from the first step."""

@@ -20,9 +20,9 @@ from zoo.plugin import (
     condition_arguments,
     takes_condition,
 )
-from zoo_transfer.class_embedding import embedded, embedding_of, require_condition
+from zoo_transfer.class_embedding import embedded, embedding_of, require_condition, wrapped_with_class
 from zoo_transfer.configs.classes import ClassProjectionConfig, ProjectionDiscriminatorConfig
-from zoo_transfer.gan_parts import drawn_seed, with_component
+from zoo_transfer.gan_parts import drawn_seed
 
 __all__ = ["ClassProjection", "ProjectionDiscriminator", "last_channels", "seen_in"]
 
@@ -74,10 +74,8 @@ class ClassProjection(TransferStrategy):
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:
         """A discriminator that wraps the GAN's own; no edits."""
-        require_condition(gan.data, "class-projection")
         settings = ProjectionDiscriminatorConfig(gan.specs["discriminator"])
-        wrapped = with_component(gan, "discriminator", "class-projection", settings, inner="base")
-        return TransferPlan(wrapped, wraps={"discriminator": "base"})
+        return wrapped_with_class(gan, "discriminator", "class-projection", settings, "base")
 
     def noop_config(self) -> None:
         """None: the vectors learn from the first step."""

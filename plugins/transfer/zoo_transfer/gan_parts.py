@@ -6,9 +6,19 @@ from typing import Any
 
 import torch
 
-from zoo.plugin import GAN, Autoencoder, PartSpec, TransferError, build_part, normalise, to_plain
+from zoo.plugin import (
+    GAN,
+    Autoencoder,
+    DataSpec,
+    Generator,
+    PartSpec,
+    TransferError,
+    build_part,
+    normalise,
+    to_plain,
+)
 
-__all__ = ["device_of", "drawn_seed", "require_same_latent", "with_component"]
+__all__ = ["device_of", "drawn_seed", "inner_generator", "require_same_latent", "with_component"]
 
 
 def device_of(gan: GAN) -> str:
@@ -30,6 +40,13 @@ def with_component(gan: GAN, role: str, name: str, config: Any, *, inner: str = 
     if inner:
         setattr(part, inner, gan.parts[role])
     return gan.with_part(role, part, spec)
+
+
+def inner_generator(spec: PartSpec, data: DataSpec, code_shape: tuple[int, ...]) -> Generator:
+    """The generator inside a component, on torch's default device; its weights differ with the component's."""
+    seed, device = drawn_seed(), torch.get_default_device().type
+    inner: Generator = build_part("generator", spec, "generator", data, code_shape, seed=seed, device=device)
+    return inner
 
 
 def require_same_latent(source: Autoencoder, gan: GAN, strategy: str) -> None:

@@ -40,7 +40,7 @@ class Gate:
         refusal = self._refusal(scope, headers)
         if refusal is not None:
             await _refuse(scope, receive, send, *refusal)
-        elif scope["type"] == "http" and self._is_token(_query(scope).get("token", [""])[0]):
+        elif self._is_named(scope):
             host = headers["host"][0]
             cookie = f"{_cookie_name(host)}={self.token}; Path=/; HttpOnly; SameSite=Strict"
             await _answer(send, 303, [("location", "/"), ("set-cookie", cookie), ("referrer-policy", "no-referrer")])
@@ -55,17 +55,17 @@ class Gate:
         if changes and any(origin != f"http://{hosts[0]}" for origin in origins):
             return 403, "Another page may not use this one."
         known = self._is_token(_cookie(headers, _cookie_name(hosts[0])))
-        named = scope["type"] == "http" and self._is_token(_query(scope).get("token", [""])[0])
-        if not known and not named and scope["path"] not in _OPEN:
+        if not known and not self._is_named(scope) and scope["path"] not in _OPEN:
             return 401, "Open the address that zoo ui printed: it ends in a token."
         return None
 
+    def _is_named(self, scope: Scope) -> bool:
+        """Whether the address has the token."""
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        return scope["type"] == "http" and self._is_token(query.get("token", [""])[0])
+
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self.token.encode())
-
-
-def _query(scope: Scope) -> dict[str, list[str]]:
-    return parse_qs(scope["query_string"].decode("latin-1"))
 
 
 def _cookie_name(host: str) -> str:
