@@ -34,7 +34,11 @@ def states_equal(a, b) -> bool:  # type: ignore[no-untyped-def]
 
 
 def released(
-    folder: Path, name: str = "dcgan.blobs", version: str = "1.0.0", source: Autoencoder | None = None
+    folder: Path,
+    name: str = "dcgan.blobs",
+    version: str = "1.0.0",
+    source: Autoencoder | None = None,
+    license: str = "CC0-1.0",
 ) -> Path:
     """A whole release of a tiny untrained pair, written by hand: the parts, test vectors, a picture and a card. The
     GAN is like the autoencoder `source`."""
@@ -67,9 +71,9 @@ def released(
     others = {"vectors.safetensors": pack(record_vectors(ae, gan, x, z), {}), "samples.png": b"\x89PNG"}
     metric = Metric("kid", 0.25, 100, 100, "blobs", "held out", "starter/judge@0123456789ab", 0.0, (0.2, 0.3))
     facts = {"sampling": Sampling(), "metrics": (metric,), "files": {n: pin_file(d) for n, d in others.items()}}
-    manifest = Manifest(name, version, "CC0-1.0", ae.data, (6,), parts, **facts)
+    manifest = Manifest(name, version, license, ae.data, (6,), parts, **facts)
     others["README.md"] = card(manifest).encode()
     facts["files"] = {n: pin_file(d) for n, d in others.items()}
-    manifest = Manifest(name, version, "CC0-1.0", ae.data, (6,), parts, **facts)
+    manifest = Manifest(name, version, license, ae.data, (6,), parts, **facts)
     write_release(folder, manifest, files | others)
     return folder

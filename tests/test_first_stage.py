@@ -370,7 +370,7 @@ def test_another_licence_or_a_large_one_is_pinned_and_checked(
 ) -> None:
     stage = zoo.first_stage(registered("1.0.0"), photos)
     run = train_gan(stage, photos, tmp_path / "run")
-    manifest = run.release(tmp_path / "release", license="MIT", name="r3gan.codes")
+    manifest = run.release(tmp_path / "release", license="GPL-3.0-only", name="r3gan.codes")
     assert manifest.first_stage is not None
     assert not manifest.first_stage.parts
     assert manifest.first_stage.source.name == "spatial.stage"
@@ -393,7 +393,7 @@ def test_a_first_stage_that_nobody_else_can_get_is_not_released(photos: Path, tm
     run.release(tmp_path / "stage", license="GPL-3.0-only", name="spatial.stage")
     latent = train_gan(zoo.first_stage(str(tmp_path / "stage"), photos), photos, tmp_path / "run")
     with pytest.raises(zoo.errors.ZooError, match="cannot be had"):  # type: ignore[attr-defined]
-        latent.release(tmp_path / "release", license="MIT")
+        latent.release(tmp_path / "release", license="GPL-3.0-only")
 
 
 def test_auto_chooses_pixels_or_codes_and_says_why(photos: Path) -> None:

@@ -29,7 +29,7 @@ def test_one_pull_brings_both_and_a_lost_first_stage_is_named(tmp_path: Path) ->
             "transfer", "hub:ann/stage", "--data", str(photos), *parts, "--out", str(tmp_path / "run"), env=author
         )
         assert made.returncode == 0, made.stderr
-        named = ["--license", "MIT", "--name", "r3gan.codes"]
+        named = ["--license", "GPL-3.0-only", "--name", "r3gan.codes"]
         made = cli("release", str(tmp_path / "run"), str(tmp_path / "pair"), *named, env=author)
         assert made.returncode == 0, made.stderr
         assert push(str(tmp_path / "pair"), "ann/pair", env=author).returncode == 0

@@ -28,9 +28,11 @@ _MEAN_OF = 4096
 
 class GAN(OfImages, nn.Module):
     """Prior, generator and discriminator. `specs` maps these roles to the components that they were built from. With a
-    `first_stage`, G makes codes of images in it, and D judges codes. `origin` is the release of its weights, if any."""
+    `first_stage`, G makes codes of images in it, and D judges codes. `origin` is the release of its weights, if any,
+    with its `license` (SPDX)."""
 
     origin: Origin | None = None
+    license = ""
 
     def __init__(
         self,

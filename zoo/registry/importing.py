@@ -21,6 +21,7 @@ from zoo.networks.vectors import record_vectors
 from zoo.registry.replay import VECTORS
 from zoo.release.card import card
 from zoo.release.folder import read_manifest, verify_files, write_release
+from zoo.release.licences import check_terms
 from zoo.release.manifest import MANIFEST, Manifest
 from zoo.release.names import spdx_of
 from zoo.release.parts import pack_parts, pin_others
@@ -57,6 +58,8 @@ def import_autoencoder(
         )
     registered = plugins.find_component("autoencoder", component)
     folder, origin, stated = _locate(location)
+    if license and stated:
+        check_terms(license, {f"the card of {location}": spdx_of(stated)})
     license = license or _stated_license(stated, location)
     name = name or _default_name(component, location)
     return _write(_read(registered.id, folder, shape), folder, origin, Path(out), license, name, version)

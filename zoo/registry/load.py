@@ -85,8 +85,7 @@ def load_folder(folder: Path, manifest: Manifest) -> LoadedRelease:
             remember_origins(model, manifest.pretrained)
             model.first_stage = first_stage
             model.origin = _origin(folder, manifest)
-    if autoencoder is not None:
-        autoencoder.license = manifest.license
+            model.license = manifest.license
     return LoadedRelease(manifest, folder, autoencoder, gan)
 
 

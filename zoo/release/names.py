@@ -23,6 +23,7 @@ __all__ = [
     "check_pin",
     "check_plugin",
     "check_version",
+    "license_alternatives",
     "pin_of",
     "spdx_of",
 ]
@@ -42,6 +43,7 @@ _SPDX = """
     AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-4.0 CC-BY-NC-ND-4.0
     CC-BY-NC-SA-4.0 CC-BY-ND-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 EPL-2.0 ISC MIT MPL-2.0 OFL-1.1 Unlicense WTFPL Zlib
 """
+_MOST_WAYS = 64
 _NO_LICENSE = {"unknown", "none", "noassertion", "other", "tbd", "todo", "na"}
 _DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
@@ -125,6 +127,39 @@ def check_license(text: str) -> None:
     vague = next((token for token in tokens if token.lower() in _NO_LICENSE), None)
     if vague:
         raise ReleaseError(f"license {vague!r} grants nothing", hint)
+
+
+def license_alternatives(text: str) -> list[frozenset[str]]:
+    """The ways to keep an SPDX expression: each a set of ids that hold together. `A AND (B OR C)` gives {A, B} and
+    {A, C}; an exception (WITH) is left out. Raises ReleaseError like `check_license`, or for more than 64 ways.
+    """
+    check_license(text)
+    tokens = _license_tokens(text)
+    assert tokens is not None, "checked above"
+    ways, _ = _either(tokens, 0)
+    return ways
+
+
+def _either(tokens: list[str], at: int) -> tuple[list[frozenset[str]], int]:
+    """The alternatives of the expression that begins at a token, up to its end or closing parenthesis; AND binds
+    tighter than OR."""
+    ways: list[frozenset[str]] = []
+    joined = [frozenset[str]()]
+    while at < len(tokens) and tokens[at] != ")":
+        token = tokens[at]
+        if token == "(":
+            inner, at = _either(tokens, at + 1)
+            joined = [before | after for before in joined for after in inner]
+        elif token == "OR":
+            ways, joined = ways + joined, [frozenset()]
+        elif token == "WITH":
+            at += 1
+        elif token != "AND":
+            joined = [before | {token} for before in joined]
+        at += 1
+        if len(ways) + len(joined) > _MOST_WAYS:
+            raise ReleaseError(f"license {_short(' '.join(tokens))} has too many alternatives", "Choose fewer.")
+    return list(dict.fromkeys(ways + joined)), at
 
 
 def spdx_of(hub_id: str) -> str:

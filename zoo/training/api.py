@@ -227,7 +227,7 @@ def train(
             run_dir.keep(FIRST_STAGE, pack(net.first_stage.autoencoder.state_dict(), {}))
         trainer: AutoencoderTrainer | GANTrainer
         if isinstance(model, Autoencoder):
-            model.origin = model.trained_by = None  # its weights are no longer those
+            model.origin = model.trained_by = None  # its weights are no longer those, but its licence's terms stay
             trainer = AutoencoderTrainer(model, samples, chosen, seed, runner)
         else:
             _keep_transfer(model, run_dir, image_set, chosen_gan.images)
@@ -438,6 +438,7 @@ def _run(model: Autoencoder | GAN, recipe: Recipe, folder: Path, shown: int, ima
     if isinstance(model, Autoencoder):
         began = recipe.autoencoder.origin if recipe.autoencoder is not None else None
         model.origin = replace(began, adapted=began.adapted + shown) if began is not None else None
+        model.license = recipe.autoencoder.license if recipe.autoencoder is not None else ""
         model.trained_by = TrainedBy(to_plain(recipe), digest(model))
         return Run(folder, recipe, shown, model, None, images)
     return Run(folder, recipe, shown, source_of(migrated(recipe), folder, model.first_stage), model, images)

@@ -158,7 +158,8 @@ class AutoencoderSection:
     """The parts of an autoencoder; its `decoder` is a generator component, `bottleneck` by default the one that the
     encoder names, or core/gaussian, and `code_shape` the one that the decoder declares, or 64. With a `source`, a
     release's name or folder, training goes on from its weights and the parts are its own; a run keeps which release
-    that was. `trained_by` is the recipe of the run whose autoencoder this one continues, if zoo trained it."""
+    that was, and its licence. `trained_by` is the recipe of the run whose autoencoder this one continues, if zoo
+    trained it."""
 
     encoder: PartLike = "dcgan"
     decoder: PartLike | None = None
@@ -167,6 +168,7 @@ class AutoencoderSection:
     training: AutoencoderTraining = field(default_factory=AutoencoderTraining)
     source: str | None = None
     origin: Origin | None = None
+    license: str = ""
     trained_by: Recipe | None = None
 
     def __post_init__(self) -> None:
@@ -208,7 +210,7 @@ class FirstStageSection:
 class FurtherSection:
     """A further source of a transfer: `source`, a release's name or a folder, or else `encoder`, a component, for
     samples like `data` (by default the GAN's). A run also keeps the sha256 of its weights; an autoencoder's structure
-    and release; and where an encoder's pretrained weights were `fetched` from."""
+    release and licence; and where an encoder's pretrained weights were `fetched` from."""
 
     source: str | None = None
     encoder: PartLike | None = None
@@ -216,6 +218,7 @@ class FurtherSection:
     sha256: str | None = None
     structure: SourceStructure | None = None
     origin: Origin | None = None
+    license: str = ""
     fetched: tuple[WeightsOrigin, ...] = ()
 
     def __post_init__(self) -> None:
@@ -231,13 +234,14 @@ class FurtherSection:
 class TransferSection:
     """`source` is a release's name, a folder, or `autoencoder` for the one of this recipe. `further` has, by name, the
     further sources that its strategies use. A run also keeps the sha256 of the source's weights, its structure, the
-    release that it came from, and the recipe of the run that trained it."""
+    release that it came from with its licence, and the recipe of the run that trained it."""
 
     source: str = "autoencoder"
     strategy: str | tuple[PartLike, ...] = "decoder-init+encoder-init"
     sha256: str | None = None
     structure: SourceStructure | None = None
     origin: Origin | None = None
+    license: str = ""
     trained_by: Recipe | None = None
     further: dict[str, FurtherSection] = field(default_factory=dict)
 

@@ -57,6 +57,7 @@ def recipe_of_autoencoder(
         normalised_losses(training),
         source=origin.address if origin is not None and not origin.adapted else None,
         origin=origin,
+        license=model.license,
         trained_by=trained_by,
     )
     recipe = Recipe(
@@ -93,6 +94,7 @@ def recipe_of_gan(
             model.report.source,
             source_structure(model.source),
             origin,
+            model.source.license,
             None if released else _trained_by(model.source),
             {name: section_of(further) for name, further in model.further.items()},
         )

@@ -24,11 +24,13 @@ from zoo.registry.replay import VECTORS
 from zoo.release.card import card
 from zoo.release.first_stage import pack_first_stage
 from zoo.release.folder import pin_file, read_pinned, write_release
+from zoo.release.licences import check_terms
 from zoo.release.manifest import Lineage, LineageSource, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.release.parts import pack_parts, pin_others
 from zoo.training.again import obstacle
 from zoo.training.image_sample import ImageSample
 from zoo.training.recipe import FurtherSection, Recipe, parse_recipe, write_recipe
+from zoo.training.terms import licences_of
 from zoo.types import Metric, as_part
 
 __all__ = ["Trained", "write_measured", "write_pair"]
@@ -56,11 +58,11 @@ def write_pair(
 ) -> Manifest:
     """Write what was trained as a release folder: the autoencoder, the GAN, or both. Returns its manifest.
 
-    `license` is an SPDX expression and has no default. `name` is `arch.tag`; by default made from the generator's
-    plugin and the data's name. An autoencoder of other samples or codes than the GAN's (its layers were adapted to the
-    GAN's) is left out: a release has one shape. Raises ReleaseError or StorageError, with nothing
-    half-written.
-    """
+    `license` is an SPDX expression and has no default; it must keep the terms of what the run was made from. `name` is
+    `arch.tag`; by default made from the generator's plugin and the data's name. An autoencoder of other samples or
+    codes than the GAN's (its layers were adapted to the GAN's) is left out: a release has one shape. Raises
+    ReleaseError or StorageError, with nothing half-written."""
+    check_terms(license, licences_of(trained.recipe, trained.sample))
     trained = replace(trained, autoencoder=_matching_autoencoder(trained))
     files: dict[str, bytes] = {}
     parts: dict[str, PartEntry] = {}

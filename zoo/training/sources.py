@@ -59,7 +59,8 @@ def section_of(source: FurtherSource) -> FurtherSection:
     origin = source.origin
     if isinstance(source, Autoencoder):
         opens_it = origin.address if origin is not None and not origin.adapted else None
-        return FurtherSection(opens_it, sha256=digest(source), structure=source_structure(source), origin=origin)
+        facts = {"structure": source_structure(source), "origin": origin, "license": source.license}
+        return FurtherSection(opens_it, sha256=digest(source), **facts)
     spec, fetched = source.specs["encoder"], origins_of(source)
     return FurtherSection(encoder=spec, data=source.data, sha256=digest(source), fetched=fetched)
 
@@ -100,7 +101,7 @@ def source_of(recipe: Recipe, folder: Path, first_stage: FirstStage | None = Non
     if transfer is None or transfer.structure is None:
         return None
     source = structure_on(transfer.structure, "cpu")
-    source.first_stage = first_stage
+    source.first_stage, source.license = first_stage, transfer.license
     return load_source(folder, source_file(), source, transfer.sha256)
 
 

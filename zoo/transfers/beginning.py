@@ -37,5 +37,5 @@ def autoencoder_of_source(source: Autoencoder | GAN, resolved: Sequence[Resolved
         raise TransferError(f"{names} is for a GAN of codes, and this one makes {source.data}")
     first = source.first_stage.autoencoder
     autoencoder = Autoencoder(first.encoder, first.bottleneck, first.decoder, first.specs, source.origin)
-    autoencoder.license = first.license
+    autoencoder.license = " AND ".join(f"({terms})" for terms in (source.license, first.license) if terms)
     return autoencoder.eval()
