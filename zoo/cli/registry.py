@@ -1,4 +1,4 @@
-"""zoo registry add, update, rename, rm, check."""
+"""zoo registry add, update, rename, rm, renew, check."""
 
 from __future__ import annotations
 
@@ -119,6 +119,27 @@ def remove(name: str, every: bool, file: Path | None, as_json: bool) -> None:
         show.print_json(_plain(entries))
     else:
         show.print_lines(f"{entry.key} is no longer in {path}: {entry.source}" for entry in entries)
+
+
+@registry.command(short_help="Make the next edition of a registry file.")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="Days for which it is used.")
+@options.json_option
+def renew(file: Path | None, days: int, as_json: bool) -> None:
+    """Make the next edition of a registry file: who fetched it refuses an older one, and one that has expired.
+
+    \b
+    zoo registry renew
+    zoo registry renew lab.toml --days 30
+    """
+    from zoo.registry import edit
+
+    path = _path(file)
+    edition = edit.renew(path, days)
+    if as_json:
+        show.print_json({"file": str(path), "serial": edition.serial, "expires": str(edition.expires)})
+    else:
+        click.echo(f"{path} is edition {edition.serial}, which expires after {edition.expires}.")
 
 
 @registry.command(short_help="Check the registries and every release that they name.")

@@ -6,16 +6,19 @@ an error the file is as it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from zoo._utils.files import locked, remove_partial, write_atomically
 from zoo.errors import ReleaseError, UnknownName, near
+from zoo.registry.edition import Edition, next_edition
 from zoo.registry.file import Entry, Sample, parse_registry, read_bytes
 from zoo.registry.index import get, layers
 from zoo.registry.lookup import Registry
-from zoo.registry.parsed import read_registry
+from zoo.registry.parsed import read_file
 from zoo.registry.text import EMPTY, rewrite
 from zoo.release.folder import read_manifest_bytes
 from zoo.release.names import check_name, pin_of
@@ -23,7 +26,7 @@ from zoo.release.snapshots import repository_of
 from zoo.remote.address import SCHEME, parse_address
 from zoo.remote.pull import PulledRelease
 
-__all__ = ["Change", "add", "remove", "rename", "update"]
+__all__ = ["Change", "add", "remove", "rename", "renew", "update"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +117,44 @@ def remove(name: str, path: Path, *, every: bool = False) -> tuple[Entry, ...]:
     return _change(path, plan).removed
 
 
+def renew(path: Path, days: int) -> Edition:
+    """Make the next edition of a registry file, which expires `days` days from today (UTC). Raises ReleaseError."""
+    with _locked(path) as real:
+        data = read_bytes(path)
+        expires = datetime.now(UTC).date() + timedelta(days=days)
+        file = parse_registry(data, path)
+        after = next_edition(data.decode("utf-8"), file.edition, expires=expires).encode("utf-8")
+        renewed = parse_registry(after, path)
+        if renewed != replace(file, edition=Edition(file.edition.serial + 1, expires)):
+            raise ReleaseError(f"{path} cannot be renewed as it is written", "Edit serial and expires by hand.")
+        write_atomically(real, after)
+    return renewed.edition
+
+
 def _change(path: Path, plan: Callable[[tuple[Entry, ...]], Change]) -> Change:
     """Read the file, plan the change and make it, under a lock."""
-    real = path.resolve()
-    busy = ReleaseError(f"another process is changing {path}", "Try again in a moment.")
-    with locked(real.with_name(f".{real.name}.lock"), busy, "Check the path: --file"):
-        remove_partial(real.parent, real.name)
+    with _locked(path) as real:
         data = read_bytes(path) if real.exists() else EMPTY
-        change = plan(parse_registry(data, path))
+        change = plan(parse_registry(data, path).entries)
         if change == Change():
             return change
         after = rewrite(data, path, removed=change.removed, added=change.added)
-        entries = parse_registry(after, path)
+        entries = parse_registry(after, path).entries
         _require_unused(change.added, path)
         Registry(entries)
         write_atomically(real, after)
     keys = {entry.key for entry in change.added}
     return replace(change, added=tuple(entry for entry in entries if entry.key in keys))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[Path]:
+    """The file that `path` leads to, changed by nobody else in the block."""
+    real = path.resolve()
+    busy = ReleaseError(f"another process is changing {path}", "Try again in a moment.")
+    with locked(real.with_name(f".{real.name}.lock"), busy, "Check the path: --file"):
+        remove_partial(real.parent, real.name)
+        yield real
 
 
 def _require_unused(added: tuple[Entry, ...], path: Path) -> None:
@@ -145,7 +169,7 @@ def _require_unused(added: tuple[Entry, ...], path: Path) -> None:
 
 
 def _read(path: Path) -> tuple[Entry, ...]:
-    return read_registry(path) if path.exists() else ()
+    return read_file(path).entries if path.exists() else ()
 
 
 def _versions(entries: tuple[Entry, ...], name: str, path: Path) -> Registry:

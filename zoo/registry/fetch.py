@@ -16,9 +16,11 @@ from typing import Any
 from zoo._utils.files import sha256_of, write_atomically
 from zoo._utils.hash_cache import cache_folder
 from zoo.errors import ConfigError, ReleaseError, RemoteError, without_passwords
+from zoo.registry.edition import refuse_expired, refuse_rollback
 from zoo.registry.file import LARGEST, parse_registry
+from zoo.registry.parsed import read_file
 
-__all__ = ["extra_registries", "fetch"]
+__all__ = ["extra_registries", "fetch", "place_of"]
 
 _TIMEOUT = 10.0
 
@@ -43,11 +45,11 @@ def fetch(url: str) -> Path:
 
     Without a network, or while the server fails (5xx), the cached copy is used, with a warning; one that the server
     says is gone, or not ours to read, is not used any more. Every redirect must be an address that could be given.
-    Raises ConfigError, RemoteError, or ReleaseError for a file that is not a registry or that names a folder: a path
-    means something else on each machine.
+    Raises ConfigError, RemoteError, ReleaseError for a file that is not a registry or that names a folder (a path means
+    something else on each machine), or IntegrityError for one that expired or is older than the one fetched before.
     """
     _check_address(url)
-    path = cache_folder() / "registries" / f"{sha256_of(url.encode())[:32]}.toml"
+    path = place_of(url)
     try:
         with urllib.request.build_opener(_CheckedRedirects).open(url, timeout=_TIMEOUT) as reply:
             data = reply.read(LARGEST + 1)
@@ -65,11 +67,20 @@ def fetch(url: str) -> Path:
         return path
     if len(data) > LARGEST:
         raise ReleaseError(f"registry {url[:200]} has more than {LARGEST:,} bytes")
-    local = next((entry for entry in parse_registry(data, path) if entry.source.startswith("dir:")), None)
+    file = parse_registry(data, path)
+    refuse_expired(file.edition, url[:200])
+    if path.exists():
+        refuse_rollback(file.edition, read_file(path).edition, url, path)
+    local = next((entry for entry in file.entries if entry.source.startswith("dir:")), None)
     if local is not None:
         raise ReleaseError(f"{url[:200]}: {local.name} names a folder of its own machine", "Use hub: sources there.")
     write_atomically(path, data)
     return path
+
+
+def place_of(url: str) -> Path:
+    """Where the registry at an address is kept."""
+    return cache_folder() / "registries" / f"{sha256_of(url.encode())[:32]}.toml"
 
 
 class _CheckedRedirects(urllib.request.HTTPRedirectHandler):

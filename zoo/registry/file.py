@@ -1,6 +1,8 @@
 """Parse one registry.toml, format 1, into checked entries. No torch, no network.
 
 format = 1
+serial = 12              # may be left out, like the next
+expires = 2030-12-31
 
 [models."dcgan.mnist5k@1.0.0"]
 source   = "bundled:some_package/releases/dcgan.mnist5k"
@@ -11,7 +13,8 @@ code_shape = [64]
 license  = "CC-BY-SA-3.0"
 default  = true
 
-A table may also be called by the name alone and have a `version`. Several versions of a name are several tables.
+`serial` grows with every change, `expires` is the last day on which the file is used: see `zoo.registry.edition`. A
+table may also be called by the name alone and have a `version`. Several versions of a name are several tables.
 """
 
 from __future__ import annotations
@@ -26,10 +29,11 @@ from zoo._utils.files import read_regular
 from zoo._utils.strict_toml import parse_toml
 from zoo.config import from_plain, to_plain
 from zoo.errors import ReleaseError
+from zoo.registry.edition import KEYS, Edition, edition_of
 from zoo.release.names import check_distribution, check_license, check_name, check_pin, check_version
 from zoo.types import DataKind, DataSpec, as_code_shape
 
-__all__ = ["LARGEST", "Entry", "Sample", "parse_registry", "read_bytes"]
+__all__ = ["LARGEST", "Entry", "RegistryFile", "Sample", "parse_registry", "read_bytes"]
 
 LARGEST = 6_000_000
 """The most bytes of a registry file: some 15,000 entries."""
@@ -120,6 +124,14 @@ class Entry:
         return frozenset((self.name, *self.aliases, self.arch) if self.default else (self.name, *self.aliases))
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryFile:
+    """The entries of a registry file, in its order, and its edition."""
+
+    entries: tuple[Entry, ...]
+    edition: Edition = field(default_factory=Edition)
+
+
 def read_bytes(path: Path) -> bytes:
     """The bytes of a registry file, unchecked. Raises ReleaseError if it cannot be read or is too large."""
     try:
@@ -129,8 +141,8 @@ def read_bytes(path: Path) -> bytes:
         raise ReleaseError(f"{path} cannot be read: {reason}", "Check the path.") from None
 
 
-def parse_registry(data: bytes, path: Path) -> tuple[Entry, ...]:
-    """The entries in the bytes of the registry file `path`, in its order.
+def parse_registry(data: bytes, path: Path) -> RegistryFile:
+    """The registry in the bytes of the file `path`. Whether it has expired is not checked.
 
     Raises ReleaseError naming the file, the key, what is wrong and what is allowed.
     """
@@ -141,9 +153,10 @@ def parse_registry(data: bytes, path: Path) -> tuple[Entry, ...]:
     if type(plain.get("format")) is not int or plain["format"] != _FORMAT:
         shown = repr(plain.get("format", "none"))[:40]
         raise ReleaseError(f"{path}: format {shown} is unknown", f"Write format = {_FORMAT}, or upgrade Zoo.")
-    unknown = sorted(set(plain) - {"format", "models"})
+    allowed = ("format", *KEYS, "models")
+    unknown = sorted(set(plain) - set(allowed))
     if unknown:
-        raise ReleaseError(f"{path}: unknown key {unknown[0][:80]!r}", "Allowed: format, models.")
+        raise ReleaseError(f"{path}: unknown key {unknown[0][:80]!r}", f"Allowed: {', '.join(allowed)}.")
     tables = plain.get("models", {})
     if not isinstance(tables, dict):
         raise ReleaseError(f"{path}: models is not a table", 'Write each model as [models."arch.tag@1.0.0"].')
@@ -152,7 +165,7 @@ def parse_registry(data: bytes, path: Path) -> tuple[Entry, ...]:
         entry = _entry(key, table, path)
         if entries.setdefault(entry.key, entry) is not entry:
             raise ReleaseError(f"{path} has {entry.key} twice", "Remove one, or correct its version.")
-    return tuple(entries.values())
+    return RegistryFile(tuple(entries.values()), edition_of(plain, path))
 
 
 def _entry(key: str, table: Any, path: Path) -> Entry:

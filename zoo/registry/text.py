@@ -12,6 +12,7 @@ import tomli_w
 from zoo._utils.strict_toml import parse_toml
 from zoo.config import to_plain
 from zoo.errors import ReleaseError
+from zoo.registry.edition import next_edition
 from zoo.registry.file import LARGEST, Entry, parse_registry
 
 __all__ = ["EMPTY", "rewrite"]
@@ -21,21 +22,21 @@ EMPTY = b"format = 1\n"
 
 
 def rewrite(data: bytes, path: Path, *, removed: Sequence[Entry] = (), added: Sequence[Entry] = ()) -> bytes:
-    """The new bytes of the registry file `path`. The result is read again: it must have exactly the other entries, as
-    they were, and the added ones. Raises ReleaseError if the file is written in a way that would need more than that.
-    """
+    """The new bytes of the registry file `path`, its next edition. The result is read again: it must have exactly the
+    other entries, as they were, and the added ones. Raises ReleaseError if the file is written in a way that would need
+    more than that."""
     before = parse_registry(data, path)
     tables = parse_toml(data, largest=LARGEST).get("models", {})  # one table an entry, in the same order
-    keys = {key for key, entry in zip(tables, before, strict=True) if entry in removed}
+    keys = {key for key, entry in zip(tables, before.entries, strict=True) if entry in removed}
     text = _without(data.decode("utf-8"), keys) if keys else data.decode("utf-8")
     for entry in added:
         text = f"{text.rstrip()}\n\n{tomli_w.dumps({'models': {entry.key: _table(entry)}})}"
-    after = text.encode("utf-8")
+    after = next_edition(text, before.edition).encode("utf-8")
     if len(after) > LARGEST:
         raise ReleaseError(f"{path} would have more than {LARGEST:,} bytes", "Use another file: --file")
-    wanted = [*(entry for entry in before if entry not in removed), *added]
+    wanted = [*(entry for entry in before.entries if entry not in removed), *added]
     try:
-        same = list(parse_registry(after, path)) == wanted
+        same = list(parse_registry(after, path).entries) == wanted
     except ReleaseError:
         same = False
     if not same:
