@@ -146,6 +146,7 @@ if TYPE_CHECKING:
         open_release as open_release,
     )
     from zoo.registry.load import load as load
+    from zoo.registry.trust import require_trust as require_trust
     from zoo.release.card import hub_license as hub_license
     from zoo.release.folder import (
         read_manifest as read_manifest,

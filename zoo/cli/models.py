@@ -106,7 +106,7 @@ def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: boo
     obstacle = _rehearse(folder, manifest) if recipe else ""
     if as_json:
         facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
-        facts |= {"trust": trust_of(folder)}
+        facts |= {"trust": str(trust_of(folder))}
         facts |= {"obstacle": obstacle} if recipe else {}
         show.print_json(facts | {"first": first, "differences": differences})
     elif differences:

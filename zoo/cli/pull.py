@@ -29,6 +29,7 @@ def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool)
     """
     from zoo.errors import NotARelease
     from zoo.registry.index import get
+    from zoo.registry.trust import require_trust
 
     release = None
     if ":" not in name.removeprefix("hub:"):  # a subfolder is never a release
@@ -42,6 +43,7 @@ def pull(name: str, refresh: bool, key: Path | None, as_json: bool, quiet: bool)
         from zoo.remote.signing import check_signature
 
         check_signature(release.folder, key)
+    require_trust(release.folder, name)
     if as_json:
         show.print_json(
             {"name": manifest.name, "version": manifest.version, "folder": str(release.folder)}

@@ -41,6 +41,7 @@ __all__ = [
     "available_release",
     "find",
     "get",
+    "is_bundled",
     "layers",
     "load_registry",
     "locate",
@@ -121,6 +122,11 @@ def layers() -> tuple[Layer, ...]:
         except ReleaseError as error:
             layers.append(Layer(path, owner, problem=error.message))
     return tuple(layers)
+
+
+def is_bundled(layer: Layer) -> bool:
+    """Whether a registry came with Zoo or with an installed plugin."""
+    return bool(layer.plugin) or layer.path == _built_in()
 
 
 def user_registry() -> Path:

@@ -27,6 +27,7 @@ from zoo.networks.resizing import resized
 from zoo.networks.utils import SkipInit, check_finite
 from zoo.registry.index import open_first_stage, open_release
 from zoo.registry.parts import current_specs, naming_versions, tell_versions
+from zoo.registry.trust import Trust, require_trust, tell_trust, trust_of
 from zoo.release.folder import read_manifest_bytes, read_part, read_pinned
 from zoo.release.manifest import AUTOENCODER, GAN, Manifest, PartEntry
 from zoo.release.names import pin_of
@@ -47,9 +48,15 @@ class LoadedRelease:
     autoencoder: Autoencoder | None
     gan: Gan | None
 
+    @property
+    def trust(self) -> Trust:
+        """What vouches for it: a registry, a commit on the Hub, or its own digests alone."""
+        return trust_of(self.folder)
+
     def _repr_html_(self) -> str:
         m = self.manifest
         rows = [("release", f"{m.name} {m.version}"), ("license", m.license), ("sample", list(m.output.shape))]
+        rows += [("trust", str(self.trust))]
         rows += [("code", f"{'x'.join(map(str, m.code_shape))} values")]
         rows += [(role, f"{part.component}, {part.parameters:,} parameters") for role, part in m.parts.items()]
         if m.lineage is not None:
@@ -62,13 +69,16 @@ class LoadedRelease:
 def load(name_or_folder: str | Path) -> LoadedRelease:
     """Load a release by registry name, folder or `hub:org/name[@revision]`.
 
-    If it was made with another version of a plugin, that is told once on stderr. Raises UnknownName; ReleaseError or
+    If it was made with another version of a plugin, or nothing but its own digests vouches for it, that is said once on
+    stderr. Raises UnknownName; ReleaseError if the user's policy (`trust.toml`) does not allow it; ReleaseError or
     PluginError if a component is missing or refuses its settings, with the versions of its plugin and the one to
     install; or IntegrityError, with the file that differs from its pin.
     """
     folder, manifest = open_release(name_or_folder)
+    require_trust(folder, str(name_or_folder))
     loaded = load_folder(folder, manifest)
     tell_versions(manifest, str(name_or_folder))
+    tell_trust(folder, str(name_or_folder))
     return loaded
 
 

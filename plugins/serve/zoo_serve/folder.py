@@ -16,6 +16,7 @@ from zoo.plugin import (
     RemoteError,
     read_manifest,
     read_regular,
+    require_trust,
     snapshot_file,
     verify_files,
 )
@@ -67,9 +68,8 @@ def open_folder(
 def read_releases(folder: Path) -> Iterator[tuple[Repository, dict[str, Path]]]:
     """Every release in the folder, or one or two folders below it, with the paths of its files by SHA-256.
 
-    Its files are verified. It is named by its last two folders: `releases/dcgan.digits`. Raises ReleaseError,
-    IntegrityError.
-    """
+    Its files are verified, and the user's policy must allow it. It is named by its last two folders:
+    `releases/dcgan.digits`. Raises ReleaseError, IntegrityError."""
     folder = folder.resolve()
     below = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern))
     for path in (folder, *below):
@@ -82,6 +82,7 @@ def read_releases(folder: Path) -> Iterator[tuple[Repository, dict[str, Path]]]:
             )
         manifest = read_manifest(path)
         verify_files(path, manifest)
+        require_trust(path, identifier)
         files: dict[str, StoredFile] = {}
         blobs: dict[str, Path] = {}
         for name in (MANIFEST, *manifest.pinned):
