@@ -29,7 +29,7 @@ COMMANDS = {
     "search": ("zoo.cli.hub:search", "Search for releases on the Hub."),
     "cache": ("zoo.cli.hub:cache", "List, check and remove pulled releases."),
     "registry": ("zoo.cli.registry:registry", "Give releases names, and check the named ones."),
-    "verify": ("zoo.cli.models:verify", "Check a release's files and replay its test vectors."),
+    "verify": ("zoo.cli.verify:verify", "Check a release's files and replay its test vectors."),
     "train": ("zoo.cli.train:train", "Train an autoencoder, a GAN, or a recipe."),
     "transfer": ("zoo.cli.train:transfer", "Initialise a GAN from an autoencoder and train it."),
     "resume": ("zoo.cli.train:resume", "Continue a run from its last checkpoint."),

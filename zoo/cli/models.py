@@ -1,4 +1,4 @@
-"""zoo list, info, verify."""
+"""zoo list, info."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from zoo.cli import completing, options, pictures, show
 
-__all__ = ["info", "list_models", "verify"]
+__all__ = ["info", "list_models"]
 
 _PREVIEWED = 12
 """With more releases than this the pictures would push the list out of sight."""
@@ -80,55 +80,6 @@ def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
         _run(Path(name), as_json)
     else:
         _release(name, as_json)
-
-
-@click.command()
-@click.argument("name", shell_complete=completing.complete_model)
-@click.option("--files", is_flag=True, help="Check the files alone; imports no torch.")
-@click.option("--recipe", is_flag=True, help="Also rehearse its recipe: all that comes before the training.")
-@click.option("--save", type=click.Path(path_type=Path), help="Write the first tensor that differs, as it was and is.")
-@options.json_option
-def verify(name: str, files: bool, recipe: bool, save: Path | None, as_json: bool) -> None:
-    """Check every byte of a release and replay its test vectors, offline.
-
-    \b
-    zoo verify dcgan.glyphs-sans32
-    zoo verify release/ --files
-    zoo verify release/ --recipe
-    """
-    from zoo.registry.index import open_release
-    from zoo.registry.trust import trust_of
-    from zoo.release.folder import verify_files
-
-    folder, manifest = open_release(name)
-    verify_files(folder, manifest)
-    differences, first, how = ([], "", "") if files else _replay(folder, manifest, save)
-    obstacle = _rehearse(folder, manifest) if recipe else ""
-    if as_json:
-        facts = {"name": manifest.name, "version": manifest.version, "files": len(manifest.pinned)}
-        facts |= {"trust": str(trust_of(folder))}
-        facts |= {"obstacle": obstacle} if recipe else {}
-        show.print_json(facts | {"first": first, "differences": differences})
-    elif differences:
-        click.echo(f"{manifest.name}: every file is whole, but {len(differences)} test vectors differ.")
-        click.echo(f"It begins at {first}:")
-        show.facts(list(differences[0].items()))
-    else:
-        done = "" if files else " and every test vector is reproduced"
-        click.echo(f"{manifest.name} {manifest.version}: {len(manifest.pinned)} files are whole{done}.")
-        if how:
-            click.echo(how)
-        click.echo(f"Trust: {trust_of(folder)}.")
-        if recipe:
-            click.echo(f"Its recipe cannot be run again: {obstacle}." if obstacle else "Its recipe can be run again.")
-    if differences:
-        raise SystemExit(1)
-
-
-def _rehearse(folder: Path, manifest: Any) -> str:
-    from zoo.training.rehearsal import rehearse_release
-
-    return rehearse_release(folder, manifest)
 
 
 def _row(entry: Any) -> tuple[object, ...]:
@@ -245,24 +196,6 @@ def _component(name: str, kind: str | None, as_json: bool) -> None:
         click.echo(click.style(f"{record['kind']} {record['id']}", bold=True) + f"  {registered.component.summary}")
         click.echo(f"  from {record['distribution']}")
         show.facts([(f"  {s.name}", f"{s.type} = {s.default}") for s in settings_of(plugins.config_class(registered))])
-
-
-def _replay(folder: Path, manifest: Any, save: Path | None) -> tuple[list[dict[str, Any]], str, str]:
-    """The differences, where they begin, and how closely was compared, and what."""
-    from dataclasses import asdict
-
-    from zoo._utils.files import write_atomically
-    from zoo._utils.tensors import pack
-    from zoo.networks.vectors import describe_vector
-    from zoo.registry.replay import replay_vectors
-
-    replayed = replay_vectors(folder, manifest)
-    differences = [asdict(difference) for difference in replayed.differences]
-    if save is not None and replayed.differences:
-        write_atomically(save, pack(replayed.first(), {"release": manifest.name}))
-    prior = "" if replayed.covers_prior else "; of its prior only that it draws finite codes"
-    first = describe_vector(differences[0]["name"]) if differences else ""
-    return differences, first, f"Compared {replayed.tolerances}{prior}."
 
 
 def _fits(name: str, pattern: str, as_json: bool, quiet: bool) -> None:

@@ -28,6 +28,7 @@ from zoo.release.names import (
     check_plugin,
     check_version,
 )
+from zoo.release.provenance import Provenance
 from zoo.types import DataSpec, Metric, Origin, PartSpec, WeightsOrigin, as_code_shape
 
 __all__ = [
@@ -260,9 +261,9 @@ class Manifest:
 
     `parts` has all networks of the autoencoder, of the GAN, or of both. `sampling` is present if the GAN is. `files`
     pins the other files of the folder, except zoo.json itself. A model of codes has a `first_stage`. `credits` name the
-    data's authors; `pretrained` are the files of weights from elsewhere that parts began with or losses used. Settings,
-    rows and metrics are plain data with finite numbers.
-    """
+    data's authors; `pretrained` are the files of weights from elsewhere that parts began with or losses used;
+    `provenance` says where it was trained, if that is known. Settings, rows and metrics are plain data with finite
+    numbers."""
 
     name: str
     version: str
@@ -279,6 +280,7 @@ class Manifest:
     credits: tuple[str, ...] = ()
     pretrained: tuple[WeightsOrigin, ...] = ()
     first_stage: FirstStageEntry | None = None
+    provenance: Provenance | None = None
     format: int = FORMAT
 
     def __post_init__(self) -> None:

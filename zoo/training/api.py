@@ -43,6 +43,7 @@ from zoo.training.image_sample import ImageSample, keep_sample, read_sample, sam
 from zoo.training.loop import Budget, Callbacks, TrainingLoop
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.out_of_memory import is_out_of_memory
+from zoo.training.provenance import provenance_of, traced_digest
 from zoo.training.rebuild import (
     build_networks,
     check_unchanged,
@@ -155,6 +156,7 @@ class Run:
             run.shown,
             run.report,
             run.metrics.get(run.shown, ()),
+            provenance_of(RunDirectory(run.folder).lines(), run.shown),
         )
         return write_pair(trained, folder, license=license, name=name, version=version)
 
@@ -408,7 +410,8 @@ def _restore_latest(
     if not run_dir.silent:
         checkpoint.set_aside(run_dir.checkpoints, shown)
     if shown and not any(event["shown"] == shown for event in run_dir.events("checkpoint")):
-        run_dir.write_checkpoint(shown, trainer.training.images)  # a kill came between the two
+        # a kill came between the two
+        run_dir.write_checkpoint(shown, trainer.training.images, traced_digest(trainer.modules))
     return shown
 
 

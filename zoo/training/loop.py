@@ -24,11 +24,13 @@ import torch
 from torch import Tensor
 
 from zoo._utils import distributed
+from zoo.config import to_plain
 from zoo.data.batches import Batches
 from zoo.errors import Diverged
 from zoo.training import checkpoint
 from zoo.training.monitor import TrainingMonitor
 from zoo.training.out_of_memory import fitting_micro_batches, is_out_of_memory, out_of_memory, stop_all_ranks
+from zoo.training.provenance import environment, traced_digest
 from zoo.training.run_dir import RunDirectory
 from zoo.training.trainer import Trainer, restore, seeded_step, training_state
 from zoo.types import Event
@@ -180,7 +182,7 @@ class TrainingLoop:
             return
         state = training_state(self.trainer, self.batches, self.monitor)
         self.callbacks.save(self.shown, *state, metrics)
-        self.run_dir.write_checkpoint(self.shown, self.budget.images)
+        self.run_dir.write_checkpoint(self.shown, self.budget.images, traced_digest(self.trainer.modules))
 
     def _save_samples(self) -> None:
         if self.run_dir.silent:
@@ -226,7 +228,8 @@ class TrainingLoop:
     def _write_start(self) -> None:
         engine = self.trainer.engine
         where = {"host": platform.node(), "pid": os.getpid(), "device": str(engine.device)}
-        self._write("start", {**where, "processes": distributed.world_size(), "accumulate": engine.accumulate})
+        how = {"processes": distributed.world_size(), "accumulate": engine.accumulate}
+        self._write("start", {**where, **how, "environment": to_plain(environment(engine.device))})
 
     def _write(self, kind: str, facts: Mapping[str, Any]) -> None:
         self.run_dir.write(Event(kind, self.shown, self.budget.images, facts))

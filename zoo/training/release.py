@@ -27,6 +27,7 @@ from zoo.release.folder import pin_file, read_pinned, write_release
 from zoo.release.licences import check_terms
 from zoo.release.manifest import Lineage, LineageSource, Manifest, PartEntry, RecipeEntry, Sampling
 from zoo.release.parts import pack_parts, pin_others
+from zoo.release.provenance import Provenance
 from zoo.training.again import obstacle
 from zoo.training.image_sample import ImageSample
 from zoo.training.recipe import FurtherSection, Recipe, parse_recipe, write_recipe
@@ -42,7 +43,7 @@ _ROW, _MOST_ROWS = 8, 16
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A trained model, a sample of its images, its recipe, and what was measured and reported."""
+    """A trained model, a sample of its images, its recipe, what was measured and reported, and where it was trained."""
 
     autoencoder: Autoencoder | None
     gan: GAN | None
@@ -51,6 +52,7 @@ class Trained:
     shown: int
     report: Sequence[Mapping[str, Any]]
     metrics: Sequence[Metric]
+    provenance: Provenance | None = None
 
 
 def write_pair(
@@ -91,6 +93,7 @@ def write_pair(
         credits=(trained.sample.credit,) if trained.sample.credit else (),
         pretrained=trained.recipe.pretrained,
         first_stage=first_stage,
+        provenance=trained.provenance,
     )
     files["README.md"] = _card(manifest, trained.recipe)
     manifest = replace(manifest, files=pin_others(files, manifest.all_parts))

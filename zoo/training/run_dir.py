@@ -174,10 +174,11 @@ class RunDirectory:
             advice = f"Left out; the file as it was is {EVENTS}.damaged."
             self.write(Event("warning", shown, total, {"warning": "events", "what": what, "advice": advice}))
 
-    def write_checkpoint(self, shown: int, total: int) -> None:
-        """Write the event of a checkpoint."""
+    def write_checkpoint(self, shown: int, total: int, weights: str) -> None:
+        """Write the event of a checkpoint; `weights` is the digest of all that is trained."""
         path = self.checkpoints / f"{shown:012d}"
-        self.write(Event("checkpoint", shown, total, {"path": str(path.relative_to(self.folder))}))
+        facts = {"path": str(path.relative_to(self.folder)), "weights": weights}
+        self.write(Event("checkpoint", shown, total, facts))
 
     def write_damaged(self, damaged: Sequence[ZooError], shown: int, total: int) -> None:
         """Write a warning if there are damaged checkpoints, and training goes on from the one of `shown` images."""
