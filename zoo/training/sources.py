@@ -59,8 +59,10 @@ def section_of(source: FurtherSource) -> FurtherSection:
     origin = source.origin
     if isinstance(source, Autoencoder):
         opens_it = origin.address if origin is not None and not origin.adapted else None
-        facts = {"structure": source_structure(source), "origin": origin, "license": source.license}
-        return FurtherSection(opens_it, sha256=digest(source), **facts)
+        structure = source_structure(source)
+        return FurtherSection(
+            opens_it, sha256=digest(source), structure=structure, origin=origin, license=source.license
+        )
     spec, fetched = source.specs["encoder"], origins_of(source)
     return FurtherSection(encoder=spec, data=source.data, sha256=digest(source), fetched=fetched)
 
