@@ -5,6 +5,7 @@ from __future__ import annotations
 from attack.releases import MANIFESTS, RELEASES
 from attack.runs import CACHES, CHECKPOINTS
 from attack.samples import ARRAYS, IMAGES
+from attack.servers import PAGES, SERVERS
 from attack.texts import LABELS, RECIPES, REGISTRIES
 from attack.values import VALUES
 
@@ -12,5 +13,18 @@ __all__ = ["FAMILIES"]
 
 FAMILIES = {
     family.name: family
-    for family in (RELEASES, MANIFESTS, REGISTRIES, LABELS, IMAGES, ARRAYS, RECIPES, CHECKPOINTS, CACHES, VALUES)
+    for family in (
+        RELEASES,
+        MANIFESTS,
+        REGISTRIES,
+        LABELS,
+        IMAGES,
+        ARRAYS,
+        RECIPES,
+        CHECKPOINTS,
+        CACHES,
+        VALUES,
+        SERVERS,
+        PAGES,
+    )
 }

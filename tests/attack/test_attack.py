@@ -38,7 +38,7 @@ def test_a_few_hostile_cases_of_every_family_are_refused_or_harmless(arena: Aren
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(_FEW, _MANY, _PART))
 @pytest.mark.parametrize("family", FAMILIES)
-def test_ten_thousand_hostile_cases_are_refused_or_harmless(arena: Arena, family: str, first: int) -> None:
+def test_twelve_thousand_hostile_cases_are_refused_or_harmless(arena: Arena, family: str, first: int) -> None:
     assert _wrong(arena, family, first, _PART) == []
 
 
