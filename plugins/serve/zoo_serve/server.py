@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from zoo_serve.app import application
 from zoo_serve.gate import Gate
 from zoo_serve.permissions import Hub
+from zoo_serve.protocol import ImpatientProtocol
 from zoo_serve.requests import printable
 
 __all__ = ["Server"]
@@ -84,7 +85,7 @@ class Server:
 def _config(app: Gate) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=ImpatientProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",
