@@ -40,6 +40,47 @@ def test_clouds_become_clusters_the_largest_first() -> None:
     assert clusters.left == pytest.approx(float(inside / (codes - codes.mean(0)).square().sum()), rel=1e-5)
 
 
+@pytest.mark.parametrize("labels", ["auto:", "auto:0", "auto:x", "auto:-3", "auto:1234567"])
+def test_a_wrong_number_of_clusters_is_refused(labels: str) -> None:
+    with pytest.raises(ConfigError, match="are no labels"):
+        DataConfig("mnist5k", labels=labels)
+
+
+def test_a_transfer_makes_clusters_of_its_sources_codes_and_takes_them_as_classes(tmp_path: Path) -> None:
+    some = open_images("mnist5k", limit=200)
+    np.savez(tmp_path / "x.npz", images=(127.5 * (some.batch(torch.arange(200)) + 1)).byte().numpy()[:, 0])
+    words = ["transfer", "mlp.mnist5k", "--data", str(tmp_path / "x.npz"), "--labels", "auto:3"]
+    words += ["--images", "64", "--batch", "32", "--json", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(command, words, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    classes = tmp_path / "run-classes"
+    assert {path.name for path in classes.iterdir()} == {"labels.csv", "clusters.png", "1.png", "2.png", "3.png"}
+    run = zoo.open_run(tmp_path / "run")
+    assert run.gan is not None
+    assert run.gan.condition is not None
+    assert run.gan.condition.classes == ("1", "2", "3")
+    run.release(tmp_path / "release", license="CC-BY-SA-3.0")
+    assert zoo.load(tmp_path / "release").gan.sample(2, classes="3").shape == (2, 1, 32, 32)
+    renamed = (classes / "labels.csv").read_text().replace(",3\n", ",2\n")
+    (classes / "labels.csv").write_text(renamed)  # two classes in one
+    words[-1] = str(tmp_path / "again")
+    classes.rename(tmp_path / "again-classes")
+    assert CliRunner().invoke(command, words, catch_exceptions=False).exit_code == 0
+    again = zoo.open_run(tmp_path / "again").gan
+    assert again is not None
+    assert again.condition is not None
+    assert again.condition.classes == ("1", "2")
+
+
+def test_clusters_are_for_a_transfer(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="which a transfer makes"):
+        open_data(DataConfig("mnist5k", labels="auto:5"))
+    words = ["transfer", "mlp.mnist5k", "--data", "mnist5k", "--labels", "auto:5", "--explain"]
+    done = CliRunner().invoke(command, words)
+    assert done.exit_code == 2
+    assert "--out" in done.output
+
+
 def test_held_out_codes_move_no_centre_and_belong_to_the_nearest() -> None:
     codes, _ = clouds()
     fit = torch.arange(150)

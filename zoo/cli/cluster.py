@@ -12,9 +12,7 @@ from zoo.errors import ConfigError
 
 __all__ = ["cluster"]
 
-_ACROSS = 12
 _CHUNK = 512
-_SHOWN = 96
 
 
 @click.command()
@@ -48,21 +46,14 @@ def cluster(
     zoo cluster dcgan.mnist5k --data mnist5k --classes 20 -o clusters/
     zoo cluster --metric efficientnet --data photos/ --classes 9 -o clusters/
     """
-    from zoo._utils.files import write_folder_atomically
-    from zoo.transfers.clusters import cluster as into_clusters
+    from zoo.transfers.cluster_files import TABLE, names_of_clusters, write_clusters
 
     if (name is None) == (metric is None):
         raise click.UsageError("give an autoencoder (NAME or DIR) or --metric, one of the two")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} is there already", "Give another folder, or remove it.")
     images, codes = _codes(name, metric, data, size, device)
     show.skipped(images.skipped)
-    clusters = into_clusters(codes, images.train, count, seed)
-    names = [f"{number + 1:0{len(str(count))}d}" for number in range(count)]
-    files = {"labels.csv": _table(images, [names[label] for label in clusters.labels.tolist()])}
-    if images.spec.is_image:
-        files |= _pictures(images, clusters, names)
-    write_folder_atomically(out, files)
+    clusters = write_clusters(images, codes, count, out, seed)
+    names = names_of_clusters(count)
     sizes = clusters.labels.bincount(minlength=count).tolist()
     if as_json:
         facts = {"folder": str(out), "classes": dict(zip(names, sizes, strict=True)), "within": clusters.left}
@@ -72,7 +63,7 @@ def cluster(
     else:
         show.print_table(("class", "images"), list(zip(names, sizes, strict=True)))
         click.echo(f"{clusters.left:.0%} of the variance is within classes. Look at {out / 'clusters.png'}")
-        click.echo(f"Next: zoo train gan --by-class --data {data} --labels {out / 'labels.csv'} --out runs/classes")
+        click.echo(f"Next: zoo train gan --by-class --data {data} --labels {out / TABLE} --out runs/classes")
 
 
 def _codes(name: str | None, metric: str | None, data: str, size: int | None, device: str | None) -> tuple[Any, Any]:
@@ -98,32 +89,3 @@ def _codes(name: str | None, metric: str | None, data: str, size: int | None, de
         raise ConfigError("--size is for --metric: an autoencoder has a size of its own", "Leave it out.")
     images = open_data(config, like=autoencoder.output)
     return images, codes_of(autoencoder, images)
-
-
-def _table(images: Any, classes: list[str]) -> bytes:
-    """labels.csv: the class of each file, or row."""
-    import csv
-    import io
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("file", "class"))
-    writer.writerows(zip(images.names, classes, strict=True))
-    return text.getvalue().encode()
-
-
-def _pictures(images: Any, clusters: Any, names: list[str]) -> dict[str, bytes]:
-    """The images of each class from its centre outwards, and the nearest to each centre in one picture."""
-    import torch
-
-    from zoo.data.grids import captioned_grid, grid, labelled_grids, png_bytes
-    from zoo.data.pixels import to_uint8
-
-    pictures, heads = {}, []
-    for number, name in enumerate(names):
-        rows = clusters.nearest(number)
-        some = rows[torch.linspace(0, len(rows) - 1, min(_SHOWN, len(rows))).round().long()]
-        pixels = to_uint8(images.batch(some), images.spec)
-        pictures[f"{name}.png"] = png_bytes(captioned_grid([(f"{name}: {len(rows):,} images", grid(pixels, _ACROSS))]))
-        heads.append((f"{name}: {len(rows):,} images", to_uint8(images.batch(rows[:_ACROSS]), images.spec)))
-    return pictures | {"clusters.png": png_bytes(labelled_grids(heads, _ACROSS, across=1))}

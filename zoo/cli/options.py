@@ -80,8 +80,9 @@ track = click.option(
 )
 labels = click.option(
     "--labels",
-    metavar="auto|off|folders|TABLE.csv|column:NAME",
-    help="Where classes come from; auto, the default, takes the source's own, or the folders that images lie in.",
+    metavar="auto|auto:N|off|folders|TABLE.csv|column:NAME",
+    help="Where classes come from; auto, the default, takes the source's own, or the folders that images lie in; auto:N"
+    " makes N clusters (zoo transfer).",
 )
 strict = click.option("--strict", is_flag=True, help="Refuse a folder that holds unreadable images.")
 

@@ -126,6 +126,8 @@ def transfer(
     from zoo.training.spaces import in_chosen_space
 
     recipe = recipe_from_options("gan", given, source=source, strategy=strategy)
+    if recipe.data.clusters is not None:
+        recipe, by_class = _clustered(recipe, out, quiet or as_json), True
     recipe, reason = in_chosen_space(recipe, space, flip=flip, second_stage=second_stage)
     recipe = with_classes(recipe) if by_class else recipe
     if reason and not (as_json or quiet):
@@ -218,6 +220,18 @@ def release(
         click.echo(f"{manifest.name} {manifest.version} is in {folder}. Check it: zoo verify {folder}")
         if opened.autoencoder is not None and AUTOENCODER[0] not in manifest.parts:
             click.echo("It holds the GAN alone: the autoencoder has another shape of image or code.")
+
+
+def _clustered(recipe: Any, out: Path | None, quiet: bool) -> Any:
+    """The recipe with the clusters that it asks for as classes, written beside the run's folder."""
+    from zoo.training.classes import clusters_dir, with_clusters
+
+    if out is None:
+        raise click.UsageError("the clusters of --labels auto:N are written beside a run: give --out, or zoo cluster")
+    clustered = with_clusters(recipe, clusters_dir(out))
+    if not quiet:
+        click.echo(f"{recipe.data.clusters} classes: look at {clusters_dir(out) / 'clusters.png'}", err=True)
+    return clustered
 
 
 def _run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -15,6 +16,7 @@ COLUMN = "column:"
 TABLES = (".csv", ".tsv")
 """How the name of a table of labels ends."""
 _HELD_OUT = 0.2
+_CLUSTERS = re.compile(r"auto:([1-9][0-9]{0,4})")
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,9 @@ class DataConfig:
     otherwise skipped and listed. `stream` reads images while they are used instead of all at the start (by default,
     large sets are streamed). `held_out` is the share of images that are not trained on, if the source has no split (by
     default a fifth). `labels` are the source's own or those of its folders (`auto`), those of its folders or an error
-    (`folders`), a table's (a path that ends in .csv or .tsv), a column's of an `hf:` data set (`column:NAME`), or
-    ignored (`off`). A run's config also keeps what its samples are: `bounded`, `scaling` and `condition`.
-    """
+    (`folders`), a table's (a path that ends in .csv or .tsv), a column's of an `hf:` data set (`column:NAME`), clusters
+    that a transfer makes of the images' codes (`auto:20`), or ignored (`off`). A run's config also keeps what its
+    samples are: `bounded`, `scaling` and `condition`."""
 
     source: str
     shape: tuple[int, ...] | None = None
@@ -52,11 +54,18 @@ class DataConfig:
         if self.select == Selection():
             object.__setattr__(self, "select", None)
         column = self.labels.startswith(COLUMN) and self.labels != COLUMN
-        if self.labels not in ("auto", "off", "folders") and not self.labels.endswith(TABLES) and not column:
+        named = self.labels in ("auto", "off", "folders") or self.labels.endswith(TABLES) or column
+        if not named and self.clusters is None:
             raise ConfigError(
                 f"labels {self.labels[:80]!r} are no labels",
-                "Say auto, off, folders, a table such as labels.csv, or column:NAME of an hf: data set.",
+                "Say auto, auto:20, off, folders, a table such as labels.csv, or column:NAME of an hf: data set.",
             )
+
+    @property
+    def clusters(self) -> int | None:
+        """How many clusters the classes are to be; None if they come from elsewhere."""
+        match = _CLUSTERS.fullmatch(self.labels)
+        return int(match[1]) if match else None
 
     @property
     def held_out_share(self) -> float:

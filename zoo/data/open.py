@@ -87,6 +87,11 @@ def open_images(
 def open_data(config: DataConfig, like: DataSpec | None = None) -> ImageSet:
     """The images that `config` names, in the value range of `like` and, unless the config has a shape, in its shape.
     Raises like `open_images`; the config's `sha256` is not checked."""
+    if config.clusters is not None:
+        raise ConfigError(
+            f"labels {config.labels} are clusters of codes, which a transfer makes",
+            f"zoo transfer RELEASE --data {config.source} --labels {config.labels}; or zoo cluster and its labels.csv.",
+        )
     images = select_images(_open(config, config.samples(like)), config.select)
     if config.labels == "off":
         return replace(images, labels=None)

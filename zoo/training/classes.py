@@ -1,17 +1,23 @@
-"""A recipe whose GAN takes the images' classes."""
+"""A recipe whose GAN takes the images' classes, which may be clusters of what its source makes of them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from zoo.config import to_plain
+from zoo.data.config import DataConfig
+from zoo.data.open import open_data
+from zoo.encoding.codes import codes_of
 from zoo.errors import ConfigError
 from zoo.training.recipe import GanSection, Recipe
+from zoo.training.recipe_models import autoencoder_of
+from zoo.transfers.cluster_files import TABLE, write_clusters
 from zoo.transfers.parse import is_auto
 from zoo.types import PartLike, PartSpec, as_part
 
-__all__ = ["with_classes"]
+__all__ = ["clusters_dir", "with_classes", "with_clusters"]
 
 _TRANSFERRED = ("decoder-init", "encoder-init", "class-prior", "class-projection")
 """In place of auto: of the combinations that were measured on digits, the one of the lowest KID."""
@@ -34,6 +40,29 @@ def with_classes(recipe: Recipe) -> Recipe:
     if not is_auto(parts):
         chosen = (*parts, PartSpec("class-prior"), PartSpec("class-projection"))
     return replace(recipe, transfer=replace(transfer, strategy=chosen))
+
+
+def clusters_dir(run: Path) -> Path:
+    """Where the clusters of the run in the folder `run` are written."""
+    return run.with_name(f"{run.name}-classes")
+
+
+def with_clusters(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with clusters as its images' classes: their codes in the transfer's source, in as many clusters as its
+    labels say (`auto:20`), written to `folder` (see `write_clusters`). A folder that is there already is used as it is,
+    so that classes may be renamed, joined or corrected. Raises ConfigError, and what opening the source and the images
+    raises."""
+    count, transfer = recipe.data.clusters, recipe.transfer
+    assert count is not None, "the recipe asks for clusters"
+    if transfer is None:
+        raise ConfigError(f"--labels auto:{count} is for a transfer", "First: zoo cluster, and --labels labels.csv")
+    table = folder / TABLE
+    if not table.is_file():
+        autoencoder = autoencoder_of(transfer.source)
+        unlabelled = DataConfig(recipe.data.source, held_out=recipe.data.held_out, labels="off")
+        images = open_data(unlabelled, like=autoencoder.output)
+        write_clusters(images, codes_of(autoencoder, images), count, folder, recipe.seed)
+    return replace(recipe, data=replace(recipe.data, labels=str(table)))
 
 
 def _conditional(section: GanSection) -> GanSection:
