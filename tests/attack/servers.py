@@ -55,6 +55,7 @@ _PATHS = (
     "/ID/resolve/V/README.md",
     "/api/models/ID/xet-V-token/main",
     "/api/whoami-v2",
+    "/api/collections/lab/V",
     "/V",
     "V",
 )
@@ -68,6 +69,8 @@ _POSTS: tuple[tuple[str, str, Any], ...] = (
     ("POST", "/ID.git/info/lfs/objects/batch", {"operation": "upload", "objects": [{"oid": "0" * 64, "size": 3}]}),
     ("POST", "/api/models/ID/tag/V", {"tag": "v9", "message": "m"}),
     ("POST", "/api/models/ID/branch/V", {"startingPoint": "main"}),
+    ("POST", "/api/collections", {"title": "Zoo", "namespace": "lab", "description": "d", "private": False}),
+    ("POST", "/api/collections/lab/V/items", {"item": {"id": _NEW, "type": "model"}}),
     ("POST", "/api/validate-yaml", {"content": _CARD, "repoType": "model"}),
 )
 _HEADERS = (

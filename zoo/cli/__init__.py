@@ -26,6 +26,7 @@ COMMANDS = {
     "pull": ("zoo.cli.pull:pull", "Get a release and check every byte of it."),
     "import": ("zoo.cli.importing:import_", "Make a release of another library's autoencoder."),
     "push": ("zoo.cli.push:push", "Check a release and publish it on the Hub."),
+    "collection": ("zoo.cli.collection:collection", "Publish many releases at once."),
     "search": ("zoo.cli.hub:search", "Search for releases on the Hub."),
     "cache": ("zoo.cli.hub:cache", "List, check and remove pulled releases."),
     "registry": ("zoo.cli.registry:registry", "Give releases names, and check the named ones."),

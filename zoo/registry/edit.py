@@ -37,11 +37,12 @@ class Change:
     added: tuple[Entry, ...] = ()
 
 
-def add(source: str, path: Path, *, name: str = "", default: bool = False) -> Entry:
+def add(source: str, path: Path, *, name: str = "", default: bool = False, alone: bool = False) -> Entry:
     """Name a release, a folder or `hub:org/name[@revision]`, in a registry file; return its entry.
 
     `name` is the one of its zoo.json unless given. The release is checked (and pulled) first. The path of a folder
-    below the file's own is written relative to it.
+    below the file's own is written relative to it. A file that is for others stands `alone`: the registries of this
+    machine may use its names.
     Raises ReleaseError if the release fails the check or any layer uses its name.
     """
     entry = replace(_entry(get(source), path, name.casefold()), default=default)
@@ -54,15 +55,15 @@ def add(source: str, path: Path, *, name: str = "", default: bool = False) -> En
             )
         return Change(added=(entry,))
 
-    return _change(path, plan).added[0]
+    return _change(path, plan, alone=alone).added[0]
 
 
-def update(name: str, path: Path, source: str = "", *, repin: bool = False) -> Change:
+def update(name: str, path: Path, source: str = "", *, repin: bool = False, alone: bool = False) -> Change:
     """Put the release at `source` beside the other versions of a name; by default the one where `name[@version]` came
     from: its folder, or the main branch of its repository.
 
     The same release again changes at most its commit. One with other bytes replaces an entry of the same version, or
-    of the same folder, only with `repin`. Aliases and `default` go on to the new version.
+    of the same folder, only with `repin`. Aliases and `default` go on to the new version. `alone` is as for `add`.
     Raises ReleaseError, also if the release has another name, and UnknownName.
     """
     known = _versions(_read(path), name, path)
@@ -81,7 +82,7 @@ def update(name: str, path: Path, source: str = "", *, repin: bool = False) -> C
             )
         return Change() if old == (new,) else Change(old, (new,))
 
-    return _change(path, plan)
+    return _change(path, plan, alone=alone)
 
 
 def rename(old: str, new: str, path: Path) -> tuple[Entry, ...]:
@@ -131,8 +132,9 @@ def renew(path: Path, days: int) -> Edition:
     return renewed.edition
 
 
-def _change(path: Path, plan: Callable[[tuple[Entry, ...]], Change]) -> Change:
-    """Read the file, plan the change and make it, under a lock."""
+def _change(path: Path, plan: Callable[[tuple[Entry, ...]], Change], *, alone: bool = False) -> Change:
+    """Read the file, plan the change and make it, under a lock. Unless it stands `alone`, no other registry may use its
+    names."""
     with _locked(path) as real:
         data = read_bytes(path) if real.exists() else EMPTY
         change = plan(parse_registry(data, path).entries)
@@ -140,7 +142,8 @@ def _change(path: Path, plan: Callable[[tuple[Entry, ...]], Change]) -> Change:
             return change
         after = rewrite(data, path, removed=change.removed, added=change.added)
         entries = parse_registry(after, path).entries
-        _require_unused(change.added, path)
+        if not alone:
+            _require_unused(change.added, path)
         Registry(entries)
         write_atomically(real, after)
     keys = {entry.key for entry in change.added}

@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from zoo.plugin import ZooError
-from zoo_serve import commits, files, info, repositories
+from zoo_serve import collections, commits, files, info, repositories
 from zoo_serve.permissions import Hub
 from zoo_serve.requests import respond
 
@@ -23,6 +23,9 @@ ROUTES = [
     Route("/api/repos/create", repositories.create, methods=["POST"]),
     Route("/api/repos/delete", repositories.delete, methods=["DELETE"]),
     Route("/api/repos/move", repositories.move, methods=["POST"]),
+    Route("/api/collections", collections.create, methods=["POST"]),
+    Route("/api/collections" + ID, collections.show),
+    Route("/api/collections" + ID + "/items", collections.add_item, methods=["POST"]),
     Route("/api/{kind}", info.list_repositories),
     Route(API, info.info),
     Route(API + "/revision/{rev}", info.info),

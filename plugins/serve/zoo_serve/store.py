@@ -1,4 +1,5 @@
-"""Where repositories are stored: a folder with one JSON file for each repository, and one file for each blob.
+"""Where repositories are stored: a folder with one JSON file for each repository, and one file for each blob. Beside
+them are the collections that show them.
 
 A change is made to a copy of a repository under a lock, and written to disk before readers get it.
 """
@@ -16,6 +17,7 @@ import anyio
 import msgspec
 
 from zoo.plugin import ReleaseError, StorageError, from_plain, parse_json, write_atomically
+from zoo_serve.collection_store import Collections
 from zoo_serve.repository import KINDS, Key, Repository, StoredFile, check_id
 
 __all__ = ["Store"]
@@ -36,6 +38,7 @@ class Store:
         self._fixed = dict(fixed or {})
         self._paths = dict(paths or {})
         self._lock = threading.Lock()
+        self.collections = Collections(folder / "collections")
         self._repositories = {**_read_all(folder / "repos"), **self._fixed}
 
     def find(self, kind: str, identifier: str) -> Repository | None:
