@@ -114,6 +114,8 @@ def _soak(options: argparse.Namespace, server: subprocess.Popen[str], port: int,
         counts = f"{sum(load.statuses.values()):,} requests {dict(load.statuses)}"
         files = process.num_fds()
         print(f"{memory[-1]:.0f} MiB, {files} files, {p50:.0f} / {p99:.0f} ms (p50 / p99), {counts}", flush=True)
+    for client in clients:
+        client.join()
     for wrong in load.wrong[:10]:
         print(f"WRONG {wrong}")
     print(f"{len(load.wrong)} wrong; memory {memory[0]:.0f} -> {memory[-1]:.0f} MiB; ended by itself: {server.poll()}")
@@ -135,7 +137,7 @@ def _client(what: str, port: int, cookie: str, pause: float, seed: int, end: flo
             wrong = f"{path[:60]}: {status.status}" if status.status >= 500 else wrong
             load.note(f"{status.status // 100}xx", time.monotonic() - start, wrong)
             connection.close()
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             load.note("failed", time.monotonic() - start, f"{path[:60]}: {error}")
         time.sleep(pause * rng.random() * 2)
 
