@@ -107,3 +107,17 @@ def test_what_is_for_images_alone_is_refused_first_for_vectors(name: str, tmp_pa
 def test_what_can_be_trained_begins(sections: dict[str, Any], images_file: Path, tmp_path: Path) -> None:
     with pytest.raises(Began):
         run(images_file, tmp_path / "out", sections)
+
+
+@pytest.mark.parametrize(
+    ("sections", "says"),
+    [
+        ({"transfer": {"strategy": "decoder-inti"}}, "decoder-inti"),
+        (training(objective="core/hinge-ish"), "hinge-ish"),
+        (training(augment="nonsense"), "nonsense"),
+        ({"evaluation": {"metric": "no-judge"}}, "no-judge"),
+    ],
+)
+def test_a_wrong_name_is_refused_before_an_image_is_opened(tmp_path: Path, sections: dict[str, Any], says: str) -> None:
+    with pytest.raises(ZooError, match=says):
+        run(tmp_path / "no-such-images", tmp_path / "run", sections)
