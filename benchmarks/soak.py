@@ -1,7 +1,9 @@
-"""Many clients at `zoo serve` or `zoo ui` for a while: errors, latencies, and whether the server's memory grows.
+"""Many clients at `zoo serve`, its API or `zoo ui` for a while: errors, latencies, and whether the server's memory
+grows.
 
 python benchmarks/soak.py serve --minutes 30 --clients 64
 python benchmarks/soak.py ui --minutes 30 --clients 64
+python benchmarks/soak.py api --minutes 1 --clients 64 --pause 1
 
 It starts the server itself, with the bundled releases, and prints one line a minute. Each client asks, waits `--pause`
 seconds, and asks again; every tenth request is one that must be refused.
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import http.client
+import json
 import os
 import random
 import re
@@ -31,6 +34,7 @@ _GOOD = {
     "serve": ("/api/models?full=true", "/api/models/ID", "/api/models/ID/tree/main", "/ID/resolve/main/README.md",
               "/ID/resolve/main/zoo.json", "/ID/resolve/main/decoder.safetensors", "/api/models/ID/refs"),
     "ui": ("/", "/config", "/theme.css", "/gradio_api/info"),
+    "api": ("/models/dcgan.glyphs-sans32/sample", "/models/mlp.mnist5k/sample"),
 }  # fmt: skip
 _BAD = ("/api/models/../../etc/passwd", "/x/y/resolve/main/z", "/%00", "/" + "a" * 4_000)
 
@@ -56,7 +60,7 @@ class Load:
 def main() -> None:
     """Start the server, let the clients ask, and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("serve", "ui"))
+    parser.add_argument("what", choices=("serve", "ui", "api"))
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--pause", type=float, default=0.5)
@@ -76,7 +80,11 @@ def _start(what: str, place: Path) -> tuple[subprocess.Popen[str], int, str]:
     releases.mkdir()
     for name in ("dcgan.glyphs-sans32", "mlp.mnist5k"):
         (releases / name).symlink_to(zoo.load(name).folder)
-    words = ["serve", str(releases), "--port", "0"] if what == "serve" else ["ui"]
+    words = {
+        "serve": ["serve", str(releases), "--port", "0"],
+        "ui": ["ui"],
+        "api": ["serve", "--api", "dcgan.glyphs-sans32", "mlp.mnist5k", "--port", "0"],
+    }[what]
     environment = {**os.environ, "ZOO_CONFIG": str(place / "config"), "PYTHONUNBUFFERED": "1"}
     server = subprocess.Popen(
         [sys.executable, "-P", "-m", "zoo", *words],
@@ -130,10 +138,15 @@ def _client(what: str, port: int, cookie: str, pause: float, seed: int, end: flo
         start = time.monotonic()
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            connection.request("GET", path, headers={"Cookie": cookie} if cookie else {})
+            headers = {"Cookie": cookie} if cookie else {}
+            if what == "api" and not bad:
+                body = json.dumps({"n": 4, "seed": rng.randrange(1_000)})
+                connection.request("POST", path, body, {**headers, "Content-Type": "application/json"})
+            else:
+                connection.request("GET", path, headers=headers)
             status = connection.getresponse()
             status.read()
-            wrong = f"{path[:60]}: {status.status}" if (status.status >= 400) != bad and what == "serve" else ""
+            wrong = f"{path[:60]}: {status.status}" if (status.status >= 400) != bad and what != "ui" else ""
             wrong = f"{path[:60]}: {status.status}" if status.status >= 500 else wrong
             load.note(f"{status.status // 100}xx", time.monotonic() - start, wrong)
             connection.close()

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from zoo.cli.options import json_option as json_option, out_option as out_option, quiet_option as quiet_option
     from zoo.cli.show import print_json as print_json, print_lines as print_lines, print_table as print_table
     from zoo.data.convert import convert_samples as convert_samples
+    from zoo.data.decoding import decode_image as decode_image
     from zoo.data.grids import captioned_grid as captioned_grid, grid as grid, png_bytes as png_bytes
     from zoo.data.images import ImageSet as ImageSet
     from zoo.data.open import open_images as open_images

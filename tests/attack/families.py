@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attack.api import API
 from attack.releases import MANIFESTS, RELEASES
 from attack.runs import CACHES, CHECKPOINTS
 from attack.samples import ARRAYS, IMAGES
@@ -26,5 +27,6 @@ FAMILIES = {
         VALUES,
         SERVERS,
         PAGES,
+        API,
     )
 }

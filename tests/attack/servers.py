@@ -21,7 +21,7 @@ from attack.damage import HOSTILE, damage_bytes, damage_plain, damage_text
 from attack.judge import SECRET
 from zoo.errors import ZooError
 
-__all__ = ["PAGES", "SERVERS"]
+__all__ = ["PAGES", "SERVERS", "send", "status_of"]
 
 _WAIT = 1.0
 
@@ -131,12 +131,12 @@ def _server_case(rng: random.Random) -> tuple[str, Action]:
             server, token = open_folder(place / "releases", port=0, allow_push=True)
             with server:
                 address = server.server_address
-                _send(address, _plain("POST", "/api/repos/create", _POSTS[0][2], token), address[1])
-                replies = [_send(address, data.replace(b"TOKEN", token.encode()), address[1]) for data in requests]
-                listed = _send(address, _plain("GET", "/api/models?full=true", None, token), address[1])
+                send(address, _plain("POST", "/api/repos/create", _POSTS[0][2], token))
+                replies = [send(address, data.replace(b"TOKEN", token.encode())) for data in requests]
+                listed = send(address, _plain("GET", "/api/models?full=true", None, token))
         _check(replies, listed, said.getvalue().replace(token, ""))
-        if all(_status(reply) >= 400 for reply in replies):
-            raise ZooError(f"answered {_status(replies[-1])}")
+        if all(status_of(reply) >= 400 for reply in replies):
+            raise ZooError(f"answered {status_of(replies[-1])}")
         return "answered"
 
     return how, run
@@ -145,11 +145,11 @@ def _server_case(rng: random.Random) -> tuple[str, Action]:
 def _check(replies: list[bytes], listed: bytes, said: str) -> None:
     """Raise AssertionError for an error of the server's own, a secret, or a list that is not given any more."""
     for reply in replies:
-        if _status(reply) >= 500:
+        if status_of(reply) >= 500:
             raise AssertionError(f"answered {reply[:200]!r}; {said[-300:]}")
         if SECRET.encode() in reply:
             raise AssertionError("it gave a file from outside")
-    if _status(listed) != 200 or _ID.encode() not in listed:
+    if status_of(listed) != 200 or _ID.encode() not in listed:
         raise AssertionError(f"the list is not given any more: {listed[:200]!r}; {said[-300:]}")
     if "Traceback" in said or "\x1b" in said or "internal error" in said:
         raise AssertionError(f"it printed {said[-300:]!r}")
@@ -200,18 +200,18 @@ def _plain(method: str, path: str, plain: Any, token: str) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
 
 
-def _send(address: tuple[str, int], data: bytes, port: int) -> bytes:
+def send(address: tuple[str, int], data: bytes) -> bytes:
     """The reply to some bytes; nothing if the server waits for more of them."""
     with socket.create_connection(address, timeout=_WAIT) as connection:
         received = b""
         with contextlib.suppress(ConnectionError, TimeoutError):
-            connection.sendall(data.replace(b"PORT", str(port).encode()))
+            connection.sendall(data.replace(b"PORT", str(address[1]).encode()))
             while part := connection.recv(1 << 16):
                 received += part
     return received
 
 
-def _status(reply: bytes) -> int:
+def status_of(reply: bytes) -> int:
     """The status of a reply; 400 if the connection was closed without one."""
     words = reply.split(b" ", 2)
     return int(words[1]) if len(words) == 3 and words[1].isdigit() else 400

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from zoo.plugin import (
     MANIFEST,
-    ConfigError,
     ReleaseError,
     RemoteError,
     read_manifest,
@@ -25,10 +21,10 @@ from zoo_serve.permissions import Hub
 from zoo_serve.repository import Commit, Key, Repository, StoredFile, check_id, is_large
 from zoo_serve.server import Server
 from zoo_serve.store import Store
+from zoo_serve.token import chosen_token, is_loopback
 
-__all__ = ["TOKEN", "open_folder", "read_releases"]
+__all__ = ["open_folder", "read_releases"]
 
-TOKEN = "ZOO_SERVE_TOKEN"
 _STORE = ".zoo-hub"
 _DATE = "2000-01-01T00:00:00.000000Z"
 _LARGEST_SMALL = 1 << 20
@@ -42,14 +38,7 @@ def open_folder(
     Pushed repositories are stored in `<folder>/.zoo-hub`. An address that other machines can reach is refused unless
     ZOO_SERVE_TOKEN is set; reading there needs the token too. Raises ConfigError, ReleaseError or RemoteError.
     """
-    chosen = os.environ.get(TOKEN, "")
-    if chosen and not re.fullmatch(r"hf_[A-Za-z0-9_]{8,}", chosen):
-        raise ConfigError(f"{TOKEN} is not a token", "Write hf_ and at least 8 letters and digits.")
-    if not chosen and not _is_loopback(host):
-        raise ConfigError(
-            f"{host} can be reached from other machines, and no token is set",
-            f"Set {TOKEN} to hf_ and some random letters, or serve at 127.0.0.1.",
-        )
+    chosen = chosen_token(host)
     token = chosen or (f"hf_{secrets.token_hex(20)}" if allow_push else "")
     fixed: dict[Key, Repository] = {}
     paths: dict[str, Path] = {}
@@ -58,7 +47,7 @@ def open_folder(
         paths |= blobs
     users = {digest(token): User("lab", writes=allow_push, orgs=("*",))} if token else {}
     store = Store(folder / _STORE, fixed, paths)
-    hub = Hub(store, Access(users), writes=allow_push, members_only=bool(chosen) and not _is_loopback(host))
+    hub = Hub(store, Access(users), writes=allow_push, members_only=bool(chosen) and not is_loopback(host))
     try:
         return Server(hub, host, port, names, verbose=True), token if allow_push else ""
     except OSError as error:
@@ -100,10 +89,3 @@ def _stored(path: Path, name: str, sha256: str) -> StoredFile:
     if sha256 and is_large(name, size):
         return StoredFile.lfs(sha256, size)
     return StoredFile.regular(read_regular(path, _LARGEST_SMALL))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,0 +1,1 @@
+"""Releases over HTTP: sample, encode, decode and reconstruct, with an OpenAPI description."""
