@@ -74,10 +74,12 @@ class GANTrainer:
         self.training = training
         self.images = images.to(self.engine.device)
         self.rows = balanced_rows(images) if training.balance else images.train
-        self.objective, self.regulariser, self.augmentation = losses_of(plan, training)
+        self.objective, self.regulariser, self.augmentation = losses_of(plan, training, seed)
         for name, net in {**nets_of(plan), "objective": self.objective}.items():
             if name != "prior":
                 self.engine.place(net)
+        if isinstance(self.regulariser, nn.Module):
+            self.engine.place(self.regulariser)
         self.optimizers = {
             side.value: ParameterOptimizer(
                 self.engine,
@@ -303,6 +305,8 @@ class GANTrainer:
         for side in Side:
             losses = [term for term in self.plan.losses.values() if term.side == side]
             modules = [*self.task.trained_modules(side).values(), *losses]
+            if side is Side.DISCRIMINATOR and isinstance(self.regulariser, nn.Module):
+                modules.append(self.regulariser)
             parameters = dict.fromkeys(weight for module in modules for weight in module.parameters())
             self.optimizers[side].add_parameters(weight for weight in parameters if weight.requires_grad)
 
@@ -315,6 +319,8 @@ class GANTrainer:
         task: object = self.plan.task
         if isinstance(task, nn.Module):
             modules["game"] = task
+        if isinstance(self.regulariser, nn.Module):
+            modules["regulariser"] = self.regulariser
         modules |= {f"scale.{name}": optimizer.scaler for name, optimizer in self.optimizers.items()}
         return modules | ({"steering": self.feedback} if self.feedback.names else {})
 
