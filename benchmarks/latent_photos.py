@@ -42,6 +42,7 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("--component", default="r3gan", help="generator and discriminator")
     parser.add_argument("--settings", type=json.loads, default={}, help="of both networks, as JSON")
+    parser.add_argument("--discriminator", type=json.loads, help="another one: {component = ..., config = ...} as JSON")
     parser.add_argument("--training", type=json.loads, default={}, help="settings of the training, as JSON")
     parser.add_argument("--code", type=int, default=64, help="values of a code of the GAN")
     given = parser.parse_args()
@@ -104,7 +105,8 @@ def trained(given: Any, images: ImageSet, stage: FirstStage | None, judges: Any,
     """Train until the CPU time is spent; a row of facts at each measurement."""
     part = PartSpec(given.component, given.settings)
     where: dict[str, Any] = {"data": images.spec} if stage is None else {"first_stage": stage}
-    gan = zoo.gan(part, part, code_shape=given.code, seed=seed, **where)
+    discriminator = part if given.discriminator is None else PartSpec(**given.discriminator)
+    gan = zoo.gan(part, discriminator, code_shape=given.code, seed=seed, **where)
     training = from_plain(AdversarialTraining, {"images": 10_000_000, **given.training}, "--training")
     samples = samples_of(images, stage)
     trainer = GANTrainer(TransferPlan(gan), samples, training, seed)
