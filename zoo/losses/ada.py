@@ -144,8 +144,8 @@ def _moved(u: Tensor, places: Tensor) -> Tensor:
     x = torch.arange(width, device=u.device, dtype=torch.float32) - (width - 1) / 2
     y = torch.arange(height, device=u.device, dtype=torch.float32) - (height - 1) / 2
     grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width), torch.ones_like(x * y[:, None])])
-    found = places[:, :2] @ grid.flatten(1)  # (N, 2, H W)
-    left, top = found[:, 0] + (width - 1) / 2, found[:, 1] + (height - 1) / 2
+    origins = places[:, :2] @ grid.flatten(1)  # (N, 2, H W)
+    left, top = origins[:, 0] + (width - 1) / 2, origins[:, 1] + (height - 1) / 2
     column, row = left.floor(), top.floor()
     right, low = (left - column).to(u)[..., None], (top - row).to(u)[..., None]
     batch = torch.arange(len(u), device=u.device)[:, None]
