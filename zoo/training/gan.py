@@ -75,11 +75,11 @@ class GANTrainer:
         self.images = images.to(self.engine.device)
         self.rows = balanced_rows(images) if training.balance else images.train
         self.objective, self.regulariser, self.augmentation = losses_of(plan, training, seed)
-        for name, net in {**nets_of(plan), "objective": self.objective}.items():
+        penalty: object = self.regulariser
+        self.penalty_nets = {"regulariser": penalty} if isinstance(penalty, nn.Module) else {}
+        for name, net in {**nets_of(plan), "objective": self.objective, **self.penalty_nets}.items():
             if name != "prior":
                 self.engine.place(net)
-        if isinstance(self.regulariser, nn.Module):
-            self.engine.place(self.regulariser)
         self.optimizers = {
             side.value: ParameterOptimizer(
                 self.engine,
@@ -305,8 +305,7 @@ class GANTrainer:
         for side in Side:
             losses = [term for term in self.plan.losses.values() if term.side == side]
             modules = [*self.task.trained_modules(side).values(), *losses]
-            if side is Side.DISCRIMINATOR and isinstance(self.regulariser, nn.Module):
-                modules.append(self.regulariser)
+            modules += self.penalty_nets.values() if side is Side.DISCRIMINATOR else ()
             parameters = dict.fromkeys(weight for module in modules for weight in module.parameters())
             self.optimizers[side].add_parameters(weight for weight in parameters if weight.requires_grad)
 
@@ -319,8 +318,7 @@ class GANTrainer:
         task: object = self.plan.task
         if isinstance(task, nn.Module):
             modules["game"] = task
-        if isinstance(self.regulariser, nn.Module):
-            modules["regulariser"] = self.regulariser
+        modules |= self.penalty_nets
         modules |= {f"scale.{name}": optimizer.scaler for name, optimizer in self.optimizers.items()}
         return modules | ({"steering": self.feedback} if self.feedback.names else {})
 
