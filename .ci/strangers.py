@@ -26,7 +26,7 @@ BUNDLED = ("dcgan", "mlp", "serve", "transfer")
 _SHORT = ("--data", "halves.npz", "--images", 64, "--batch", 16)
 _VAE = ("--encoder", "vae/kl", "--decoder", "vae/kl", "--set", "encoder.width=8", "--set", "decoder.width=8")
 RUNS: dict[str, tuple[object, ...]] = {
-    "fastgan": ("train", "gan", *_SHORT, "--generator", "fastgan", "--discriminator", "fastgan"),
+    "siren": ("train", "gan", *_SHORT, "--generator", "siren", "--discriminator", "mlp"),
     "timed": ("transfer", "ae", *_SHORT, "--strategy", "decoder-init+hold-generator"),
     "vae": ("train", "autoencoder", *_SHORT, *_VAE),
     "classes": (

@@ -26,12 +26,13 @@ STEERED: dict[str, dict[str, Any]] = {
     "scratch": {"augment": "colour+translation+cutout"},
     "warming": {"images": 480, "checkpoint_every": 160},
     "adapting": {
-        "augment": "translation",
+        "augment": "translation+ada",
         "augment_probability": "adaptive",
         "augment_images": 1_000,
         "images": 480,
         "checkpoint_every": 160,
     },
+    "reconstructing": {"regulariser": PartSpec("fastgan/reconstruction", {"width": 4, "norm": "group", "interval": 2})},
 }
 """Settings of the kinds that need their own."""
 
@@ -44,7 +45,7 @@ def start(kind: str, data: str, arch: str = "dcgan") -> Any:
     source = autoencoder(arch, seed=3)
     if kind.startswith("autoencoder"):
         return source
-    if kind in ("scratch", "adapting"):
+    if kind in ("scratch", "adapting", "reconstructing"):
         return zoo.gan(like=source)
     if kind == "began":
         energy = PartSpec("energy", {"objective": "began"})

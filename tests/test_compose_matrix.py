@@ -23,7 +23,13 @@ from zoo.types import DataSpec, PartSpec
 
 PAGE = Path(__file__).parents[1] / "docs" / "appendix" / "compose-matrix.md"
 SHAPES = ((1, 32, 32), (3, 16, 16), (1, 28, 28), (12,))
-SMALL = {"dcgan": {"width": 4}, "mlp": {"widths": [8]}, "r3gan": {"width": 4}, "timm": {"stages": [0, 1]}}
+SMALL = {
+    "dcgan": {"width": 4},
+    "mlp": {"widths": [8]},
+    "r3gan": {"width": 4},
+    "fastgan": {"width": 4},
+    "timm": {"stages": [0, 1]},
+}
 MEMBERS = {"timm/*": ("timm/resnet10t", "timm/vit_tiny_patch16_224")}
 """The members that represent a family: one with convolutions and one with attention."""
 LATENT = 4

@@ -276,6 +276,14 @@ def test_what_is_steered_by_a_measured_figure_turns_at_the_same_step(images_file
     assert 0 < steered(tmp_path / "two" / "adapting")["p"] <= 1
 
 
+@pytest.mark.long
+def test_a_regulariser_with_networks_of_its_own_is_trained_by_two_processes_as_by_one(
+    images_file: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("accelerate", reason="the extra [dist]")
+    require_equal_to_one_process(images_file, tmp_path, ["reconstructing"])
+
+
 def steered(folder: Path) -> dict[str, Tensor]:
     """What the settings of a run's last checkpoint keep."""
     _, tensors, _ = checkpoint.load(checkpoint.latest_checkpoint(RunDirectory(folder).checkpoints))

@@ -52,7 +52,7 @@ RENAME = "return {'channels': config['width']} if 'width' in config else config"
 
 
 class Shelf:
-    """A folder on sys.path that holds one version of the distribution `zoo-fastgan` at a time."""
+    """A folder on sys.path that holds one version of the distribution `zoo-siren` at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.count = folder, 0
@@ -70,11 +70,11 @@ class Shelf:
     ) -> None:
         self.remove()
         self.count += 1
-        module = f"zoo_fastgan{self.count}"  # another name each time: Python keeps what it has compiled
-        info = self.folder / f"zoo_fastgan-{version}.dist-info"
+        module = f"zoo_siren{self.count}"  # another name each time: Python keeps what it has compiled
+        info = self.folder / f"zoo_siren-{version}.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-fastgan\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(f"[zoo.plugins]\nfastgan = {module}\n")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: zoo-siren\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[zoo.plugins]\nsiren = {module}\n")
         words = {"MODULE": module, "NAME": name, "SETTING": setting, "BODY": body, "BIAS": str(bias), "MORE": more}
         for suffix, text in (("", PLUGIN), ("_config", CONFIG), ("_net", NET if net else "")):
             code = dedent(text)
@@ -105,7 +105,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
     before = set(sys.modules)
     yield Shelf(folder)
     for name in set(sys.modules) - before:
-        if name.startswith("zoo_fastgan"):
+        if name.startswith("zoo_siren"):
             del sys.modules[name]
     monkeypatch.undo()
     forget()
@@ -113,15 +113,15 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
 
 @pytest.fixture
 def release(shelf: Shelf, tmp_path: Path) -> Path:
-    """Made with zoo-fastgan 0.1.0, which has the encoder `small` with the setting `width`."""
+    """Made with zoo-siren 0.1.0, which has the encoder `small` with the setting `width`."""
     shelf.install("0.1.0")
-    encoder = {"component": "fastgan/small", "config": {"width": 5}}
+    encoder = {"component": "siren/small", "config": {"width": 5}}
     source = zoo.autoencoder(encoder, "dcgan", shape=SHAPE, code_shape=6)
-    return released(tmp_path / "release", "fastgan.blobs", source=source)
+    return released(tmp_path / "release", "siren.blobs", source=source)
 
 
-BOTH = "made with zoo-fastgan 0.1.0, you have 0.2.0"
-INSTALL = "pip install zoo-fastgan==0.1.0"
+BOTH = "made with zoo-siren 0.1.0, you have 0.2.0"
+INSTALL = "pip install zoo-siren==0.1.0"
 
 
 @pytest.mark.parametrize("version", ["0.2.0", "0.0.9"])
@@ -136,12 +136,12 @@ def test_another_version_is_told_once_on_one_line_and_not_by_verify(
     zoo.load(release)
     zoo.load(release)
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"fastgan.blobs 1.0.0 was made with zoo-fastgan 0.1.0, you have {version}" in line
+    assert f"siren.blobs 1.0.0 was made with zoo-siren 0.1.0, you have {version}" in line
     assert f"zoo verify {release}" in line
 
 
 MOVED = {
-    "a-removed-component": ({"name": "other"}, ReleaseError, "there is no encoder 'fastgan/small'"),
+    "a-removed-component": ({"name": "other"}, ReleaseError, "there is no encoder 'siren/small'"),
     "a-renamed-setting": ({"setting": "channels"}, ReleaseError, "has no setting 'width'"),
     "a-module-that-is-gone": ({"net": False}, PluginError, "cannot be used"),
     "other-tensors": ({"bias": False}, IntegrityError, "has an extra tensor 'linear.bias'"),
@@ -178,9 +178,9 @@ def test_a_release_that_no_longer_loads_names_both_versions_and_the_one_to_insta
 
 def test_a_release_of_a_plugin_that_is_not_installed_says_so(shelf: Shelf, release: Path) -> None:
     shelf.remove()
-    with pytest.raises(ReleaseError, match=r"\(made with zoo-fastgan 0\.1\.0, which is not installed\)") as caught:
+    with pytest.raises(ReleaseError, match=r"\(made with zoo-siren 0\.1\.0, which is not installed\)") as caught:
         zoo.load(release)
-    assert caught.value.hint.startswith("It needs zoo-fastgan 0.1.0, which Zoo does not vouch for")
+    assert caught.value.hint.startswith("It needs zoo-siren 0.1.0, which Zoo does not vouch for")
     assert "pip" not in caught.value.hint
 
 
@@ -202,15 +202,15 @@ def test_a_renamed_component_is_found_by_its_alias_and_gets_its_name_of_today(sh
     shelf.install("0.2.0", name="tiny", more='aliases=("small",)')
     loaded = zoo.load(release)
     assert loaded.autoencoder is not None
-    assert loaded.autoencoder.specs["encoder"].component == "fastgan/tiny"
+    assert loaded.autoencoder.specs["encoder"].component == "siren/tiny"
     assert replay(release, read_manifest(release)) == []
 
 
 @pytest.fixture
 def run(shelf: Shelf, images_file: Path, tmp_path: Path) -> Path:
-    """A run that zoo-fastgan 0.1.0 began."""
+    """A run that zoo-siren 0.1.0 began."""
     shelf.install("0.1.0")
-    encoder = {"component": "fastgan/small", "config": {"width": 5}}
+    encoder = {"component": "siren/small", "config": {"width": 5}}
     model = zoo.autoencoder(encoder, "dcgan", shape=SHAPE, code_shape=6)
     training = {"batch": 8, "checkpoint_every": 8}
     zoo.train(model, str(images_file), out=tmp_path / "run", images=16, training=training)
@@ -219,7 +219,7 @@ def run(shelf: Shelf, images_file: Path, tmp_path: Path) -> Path:
 
 def test_a_run_of_an_older_version_goes_on_after_a_migration(shelf: Shelf, run: Path, tmp_path: Path) -> None:
     before = (run / "recipe.toml").read_text()
-    assert 'fastgan = "zoo-fastgan==0.1.0"' in before
+    assert 'siren = "zoo-siren==0.1.0"' in before
     shelf.install("0.2.0", setting="channels", more='migrate="MODULE_config:migrate"')
     opened = zoo.open_run(run).autoencoder
     assert opened is not None
@@ -228,7 +228,7 @@ def test_a_run_of_an_older_version_goes_on_after_a_migration(shelf: Shelf, run: 
     assert (run / "recipe.toml").read_text() == before
     child = zoo.resume(run, override={"images": 24}, out=tmp_path / "child")
     assert child.recipe.plugins is not None
-    assert child.recipe.plugins["fastgan"] == "zoo-fastgan==0.2.0"
+    assert child.recipe.plugins["siren"] == "zoo-siren==0.2.0"
     assert zoo.resume(tmp_path / "child").shown == 24
 
 
@@ -271,7 +271,7 @@ FAULTY = {
 def test_the_kit_finds_a_migration_that(fault: str, shelf: Shelf) -> None:
     body, says = FAULTY[fault]
     shelf.install("0.2.0", setting="channels", more='migrate="MODULE_config:migrate"', body=body)
-    case = EncoderCase("fastgan/small", {}, DataSpec(SHAPE))
+    case = EncoderCase("siren/small", {}, DataSpec(SHAPE))
     told = []
     for check in MIGRATION_CHECKS:
         try:
@@ -284,7 +284,7 @@ def test_the_kit_finds_a_migration_that(fault: str, shelf: Shelf) -> None:
 def test_the_kit_accepts_a_sound_migration(shelf: Shelf) -> None:
     shelf.install("0.2.0", setting="channels", more='migrate="MODULE_config:migrate"')
     for check in MIGRATION_CHECKS:
-        check(EncoderCase("fastgan/small", {}, DataSpec(SHAPE)))
+        check(EncoderCase("siren/small", {}, DataSpec(SHAPE)))
 
 
 def test_a_release_whose_discriminator_is_an_autoencoder_of_flat_codes_still_loads() -> None:

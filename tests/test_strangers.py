@@ -26,7 +26,7 @@ from zoo.transfers.apply import TransferResult
 from zoo.types import PartSpec
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PLUGINS = ("classes", "fastgan", "timed", "vae")
+PLUGINS = ("classes", "siren", "timed", "vae")
 VAE = {"width": 8, "levels": 2}
 
 
@@ -69,7 +69,7 @@ def needs(plugin: str) -> None:
 @pytest.mark.parametrize(
     ("plugin", "component"),
     [
-        ("fastgan", "siren"),
+        ("siren", "siren"),
         ("classes", "joined"),
         ("classes", "projection"),
         ("classes", "per-class"),
@@ -90,10 +90,6 @@ def test_the_plugin_passes_the_checks(plugin: str) -> None:
     verdict = check_plugin(plugin)
     assert verdict.passed, [(result.component, result.check, result.error) for result in verdict.failures]
     assert not verdict.refusals
-
-
-def fastgan(images: ImageSet) -> GAN:
-    return zoo.gan(PartSpec("fastgan", {"width": 16}), PartSpec("fastgan", {"width": 4}), data=images.spec)
 
 
 def siren(images: ImageSet) -> GAN:
@@ -122,7 +118,7 @@ def per_class(images: ImageSet) -> TransferResult:
 
 @pytest.mark.parametrize(
     ("plugin", "compose"),
-    [("fastgan", fastgan), ("fastgan", siren), ("timed", held), ("vae", kl), ("vae", tiny), ("classes", per_class)],
+    [("siren", siren), ("timed", held), ("vae", kl), ("vae", tiny), ("classes", per_class)],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_a_model_is_trained_released_and_opened(

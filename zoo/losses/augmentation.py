@@ -1,5 +1,6 @@
-"""Differentiable augmentation of the discriminator's inputs (DiffAugment: Zhao et al. 2020, "Differentiable
-augmentation for data-efficient GAN training"). Real and generated images get the same random augmentation.
+"""Differentiable augmentation of the discriminator's inputs: DiffAugment (Zhao et al. 2020, "Differentiable
+augmentation for data-efficient GAN training") and ADA's transformations (`zoo.losses.ada`). Real and generated images
+get the same random augmentation.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from torch import Tensor
 
 from zoo._utils.seeds import per_sample
 from zoo.errors import ConfigError, near
+from zoo.losses import ada
 from zoo.losses.types import FeedbackSchedule
 from zoo.types import DataKind, DataSpec
 
 __all__ = ["KINDS", "AdaptiveProbability", "Augmentation", "Draw", "augment", "draw", "parse"]
 
-KINDS = ("colour", "translation", "cutout")
+_SIMPLE = ("colour", "translation", "cutout")
+KINDS = (*_SIMPLE, *ada.KINDS)
+ALL_OF_ADA = "ada"
+"""Stands for all kinds of ADA."""
 
 _SHIFT = 0.125
 _HOLE = 0.5
@@ -28,29 +33,37 @@ _HOLE = 0.5
 @dataclass(frozen=True, slots=True)
 class Draw:
     """Random numbers for N images: uniform (N, 3) for the colours, whole pixels (N, 2) for translation and cutout.
-    `applied` (N, 3) says which of `KINDS` an image gets; None means all."""
+    `applied` (N, 3) says which of these an image gets; None means all. `transforms` are those of ADA."""
 
     colours: Tensor | None
     shifts: Tensor | None
     holes: Tensor | None
     applied: Tensor | None = None
+    transforms: ada.Transforms | None = None
 
 
 def parse(names: str, data: DataKind = "image") -> tuple[str, ...]:
-    """The kinds named in `"colour+cutout"`; none for `"none"`. Raises ConfigError for an unknown name, and for one that
-    changes what this kind of data does not have."""
+    """The kinds named in `"colour+cutout"`; none for `"none"`, all of ADA's for `"ada"`. Raises ConfigError for an
+    unknown name, and for one that changes what this kind of data does not have."""
     if names == "none":
         return ()
     if data == "vector":
         raise ConfigError("augmentation is for images (C, H, W)", "Use augment=none.")
-    kinds = tuple(name.strip() for name in names.split("+"))
+    given = [name.strip() for name in names.split("+")]
+    kinds = tuple(dict.fromkeys(kind for name in given for kind in (ada.KINDS if name == ALL_OF_ADA else (name,))))
     for name in kinds:
         if name not in KINDS:
-            raise ConfigError(f"augmentation {name!r} is unknown", near(name, (*KINDS, "none")))
+            raise ConfigError(f"augmentation {name!r} is unknown", near(name, (*KINDS, ALL_OF_ADA, "none")))
         if name == "colour" and data == "code":
             raise ConfigError(
                 "augment=colour changes brightness, saturation and contrast, and the channels of a code are no colours",
                 "Use augment=translation, cutout or both; --flip encodes mirrored images too.",
+            )
+        if name in ada.KINDS and data == "code":
+            raise ConfigError(
+                f"augment={name} mirrors, turns, scales or colours images, and a code that is turned is not the code "
+                "of a turned image",
+                "Use augment=translation, cutout or both; augment_probability=adaptive works with these too.",
             )
     return kinds
 
@@ -74,16 +87,20 @@ def draw(
         per_sample(lambda m: torch.rand(m, 3, generator=rng), n, rng) if "colour" in kinds else None,
         pixels(round(height * _SHIFT), round(width * _SHIFT)) if "translation" in kinds else None,
         pixels(height // 2, width // 2) if "cutout" in kinds else None,
-        per_sample(lambda m: torch.rand(m, len(KINDS), generator=rng), n, rng) < probability
+        per_sample(lambda m: torch.rand(m, len(_SIMPLE), generator=rng), n, rng) < probability
         if probability is not None
         else None,
+        ada.draw_transforms(kinds, n, data, rng, 1.0 if probability is None else probability),
     )
 
 
 def augment(x: Tensor, sampled: Draw, data: DataSpec) -> Tensor:
-    """Images (N, C, H, W) -> the same shape; empty pixels get the middle of the value range."""
+    """Images (N, C, H, W) -> the same shape; empty pixels get the middle of the value range. ADA's transformations come
+    first."""
     middle, half = (data.low + data.high) / 2, (data.high - data.low) / 2
     u = (x - middle) / half
+    if sampled.transforms is not None:
+        u = ada.transform(u, sampled.transforms)
     if sampled.colours is not None:
         u = _select(sampled, 0, _jitter(u, sampled.colours.to(u)), u)
     if sampled.shifts is not None:
@@ -158,13 +175,18 @@ class AdaptiveProbability(FeedbackSchedule):
 
 
 class Augmentation:
-    """Augments D's inputs by the kinds in `names` (`"colour+cutout"`, or `"none"`), each with the given `probability`,
-    or with one that adapts to `target` over `images`. Raises ConfigError like `parse`."""
+    """Augments D's inputs by the kinds in `names` (`"colour+cutout"`, `"ada"` or `"none"`), each with the given
+    `probability`, or with one that adapts to `target` over `images`. Raises ConfigError like `parse`, and for colours
+    of other channels than grey or RGB."""
 
     def __init__(
         self, names: str, data: DataSpec, probability: float | Literal["adaptive"], *, target: float, images: int
     ) -> None:
         self.kinds = parse(names, data.kind)
+        if "ada-colour" in self.kinds and data.shape[0] not in (1, 3):
+            raise ConfigError(
+                f"augment=ada-colour is for grey and RGB images; asked: {data}", "Use augment=ada-blit+ada-geometry."
+            )
         self.data = data
         self.probability = probability
         self.adaptive = AdaptiveProbability(target, images) if probability == "adaptive" else None

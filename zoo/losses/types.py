@@ -118,6 +118,11 @@ class Regulariser(Protocol):
 
     `inputs` names the batches that must require gradients: `"real"`, `"fake"`. Built by `regulariser(config)`. If it
     has `prepare(data, batch)`, that is called before training with the data spec and the batch size.
+
+    If it is an `nn.Module`, it has `build(data, stages)`, called once after that with the spec of D's inputs and the
+    shapes of D's feature stages, (c, ...) each, which builds its own nets: their parameters are trained with D and
+    saved with the run, not with a release. It is also called on the meta device, so that what does not fit is refused
+    before a run begins.
     """
 
     interval: int

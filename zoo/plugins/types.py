@@ -15,6 +15,7 @@ BUNDLED = (
     "zoo-dcgan",
     "zoo-diffusers",
     "zoo-efficientnet",
+    "zoo-fastgan",
     "zoo-mlp",
     "zoo-r3gan",
     "zoo-spatial",

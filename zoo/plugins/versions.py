@@ -26,7 +26,7 @@ _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 
 
 def made_with(recorded: str) -> str:
-    """Both versions, for messages: `made with zoo-fastgan 0.1.0, you have 0.2.0`."""
+    """Both versions, for messages: `made with zoo-siren 0.1.0, you have 0.2.0`."""
     name, _, version = recorded.partition("==")
     plugin = _installed(recorded)
     if plugin is None:

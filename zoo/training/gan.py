@@ -74,8 +74,10 @@ class GANTrainer:
         self.training = training
         self.images = images.to(self.engine.device)
         self.rows = balanced_rows(images) if training.balance else images.train
-        self.objective, self.regulariser, self.augmentation = losses_of(plan, training)
-        for name, net in {**nets_of(plan), "objective": self.objective}.items():
+        self.objective, self.regulariser, self.augmentation = losses_of(plan, training, seed)
+        penalty: object = self.regulariser
+        self.penalty_nets = {"regulariser": penalty} if isinstance(penalty, nn.Module) else {}
+        for name, net in {**nets_of(plan), "objective": self.objective, **self.penalty_nets}.items():
             if name != "prior":
                 self.engine.place(net)
         self.optimizers = {
@@ -303,6 +305,7 @@ class GANTrainer:
         for side in Side:
             losses = [term for term in self.plan.losses.values() if term.side == side]
             modules = [*self.task.trained_modules(side).values(), *losses]
+            modules += self.penalty_nets.values() if side is Side.DISCRIMINATOR else ()
             parameters = dict.fromkeys(weight for module in modules for weight in module.parameters())
             self.optimizers[side].add_parameters(weight for weight in parameters if weight.requires_grad)
 
@@ -315,6 +318,7 @@ class GANTrainer:
         task: object = self.plan.task
         if isinstance(task, nn.Module):
             modules["game"] = task
+        modules |= self.penalty_nets
         modules |= {f"scale.{name}": optimizer.scaler for name, optimizer in self.optimizers.items()}
         return modules | ({"steering": self.feedback} if self.feedback.names else {})
 

@@ -108,11 +108,11 @@ class AutoencoderTraining:
 class AdversarialTraining:
     """`images` shown in all (Adam for both sides). The generator's moving average halves over `ema_half_life` images,
     or over the fraction `ema_ramp` of the images shown so far, whichever is less. `augment` is applied to D's
-    inputs: none, or colour, translation and cutout joined by +. Each image gets each of them with
-    `augment_probability`; `adaptive` raises it from 0, over `augment_images` at most, while the mean sign of D's logits
-    on real images is above `augment_target` (ADA). `gradient_limit` clips a side's gradient to so many times the norm
-    that its Adam's second moment implies (0: never). With `balance`, every class is shown about equally often, whatever
-    its share of the images."""
+    inputs: none, or colour, translation, cutout, ada-blit, ada-geometry and ada-colour joined by +; ada means the last
+    three. Each image gets each of them with `augment_probability`; `adaptive` raises it from 0, over `augment_images`
+    at most, while the mean sign of D's logits on real images is above `augment_target` (ADA). `gradient_limit` clips a
+    side's gradient to so many times the norm that its Adam's second moment implies (0: never). With `balance`, every
+    class is shown about equally often, whatever its share of the images."""
 
     objective: PartLike = "core/relativistic"
     regulariser: PartLike | Literal["none"] = field(default_factory=lambda: PartSpec("core/r1"))
@@ -143,6 +143,12 @@ class AdversarialTraining:
             )
         if self.augment_probability == "adaptive" and self.augment == "none":
             raise ConfigError("augment_probability=adaptive needs an augmentation", "For example augment=colour.")
+        if self.augment_probability == 1.0 and any(name.startswith("ada") for name in self.augment.split("+")):
+            raise ConfigError(
+                f"augment={self.augment} with augment_probability=1 changes every image, so that G learns to make such "
+                "images",
+                "Use augment_probability=adaptive, or one of at most 0.8.",
+            )
         if not -1 <= self.augment_target <= 1 or self.augment_images < 1:
             raise ConfigError("augment_target must lie within -1 to 1, augment_images must be positive")
         if self.gradient_limit and not 1 <= self.gradient_limit < math.inf:

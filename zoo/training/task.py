@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import torch
 from torch import Tensor, nn
 
 from zoo import plugins
+from zoo._utils.seeds import seeded, stream
 from zoo.errors import ConfigError, TransferError
 from zoo.losses.augmentation import Augmentation
 from zoo.losses.types import AdversarialObjective, Regulariser, Side
-from zoo.networks.conditioning import condition_arguments
+from zoo.networks.conditioning import condition_arguments, draw_conditions
 from zoo.networks.gan import GAN
 from zoo.networks.types import DiscriminatorOutput
+from zoo.networks.utils import evaluating
 from zoo.training.recipe import AdversarialTraining
-from zoo.transfers.plan import TransferPlan
-from zoo.types import DataSpec, as_part
+from zoo.transfers.plan import GANTask, TransferPlan
+from zoo.types import Condition, DataSpec, as_part
 
 __all__ = ["AdversarialLosses", "ImageTask", "losses_of", "with_requests"]
 
@@ -67,8 +71,9 @@ class AdversarialLosses(NamedTuple):
     augmentation: Augmentation
 
 
-def losses_of(plan: TransferPlan, training: AdversarialTraining) -> AdversarialLosses:
-    """The losses of a plan; its nets may be on the meta device. Raises ConfigError for what does not fit the GAN."""
+def losses_of(plan: TransferPlan, training: AdversarialTraining, seed: int = 0) -> AdversarialLosses:
+    """The losses of a plan, with weights of their own from `seed`; its nets may be on the meta device. Raises
+    ConfigError or CompositionError for what does not fit the GAN."""
     data, task = plan.gan.data, plan.task
     augmentation = Augmentation(
         training.augment,
@@ -83,7 +88,7 @@ def losses_of(plan: TransferPlan, training: AdversarialTraining) -> AdversarialL
         )
     if training.balance and (plan.gan.condition is None or not plan.gan.condition.classes):
         raise ConfigError("balance is for a GAN that takes classes", "Let it take them (--by-class), or leave it out.")
-    return AdversarialLosses(_objective_of(plan, training), _regulariser_of(training, data), augmentation)
+    return AdversarialLosses(_objective_of(plan, training), _regulariser_of(plan, training, seed), augmentation)
 
 
 def with_requests(settings: Mapping[str, Any], plan: TransferPlan) -> dict[str, Any]:
@@ -110,8 +115,9 @@ def _objective_of(plan: TransferPlan, training: AdversarialTraining) -> Adversar
     return objective
 
 
-def _regulariser_of(training: AdversarialTraining, data: DataSpec) -> Regulariser | None:
-    """The recipe's penalty, prepared for the data and the batch size if it asks for that."""
+def _regulariser_of(plan: TransferPlan, training: AdversarialTraining, seed: int) -> Regulariser | None:
+    """The recipe's penalty, prepared for the data and the batch size if it asks for that, with nets of its own if it
+    has any."""
     if training.regulariser == "none":
         return None
     part = as_part(training.regulariser)
@@ -119,5 +125,23 @@ def _regulariser_of(training: AdversarialTraining, data: DataSpec) -> Regularise
     plugins.require(plugins.find_component("regulariser", part.component), regulariser, Regulariser)
     prepare: Callable[[DataSpec, int], None] | None = getattr(regulariser, "prepare", None)
     if prepare is not None:
-        prepare(data, training.batch)
+        prepare(plan.gan.data, training.batch)
+    if isinstance(regulariser, nn.Module):
+        task: GANTask = plan.task or ImageTask(plan.gan)
+        device = next(plan.gan.generator.parameters()).device
+        shapes = _stage_shapes(task, plan.gan.condition, device)
+        build = cast(Callable[[DataSpec, tuple[tuple[int, ...], ...]], None], regulariser.build)
+        with seeded(seed, "regulariser", device), device:
+            build(task.judges, shapes)
     return regulariser
+
+
+@torch.no_grad()
+def _stage_shapes(task: GANTask, condition: Condition | None, device: torch.device) -> tuple[tuple[int, ...], ...]:
+    """The shapes of the feature stages of what a task trains as D, without the batch."""
+    drawn = None if condition is None else draw_conditions(condition, 1, stream(0, "condition")).to(device)
+    with ExitStack() as modes:
+        for module in task.trained_modules(Side.DISCRIMINATOR).values():
+            modes.enter_context(evaluating(module))
+        stages = task.discriminate(torch.zeros(1, *task.judges.shape, device=device), drawn).stages
+    return tuple(tuple(stage.shape[1:]) for stage in stages)

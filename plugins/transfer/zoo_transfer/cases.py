@@ -13,6 +13,7 @@ __all__ = [
     "decoded",
     "energy",
     "freeze_lower",
+    "projected",
     "with_base",
     "with_base_and_encoder",
     "with_classes",
@@ -32,6 +33,12 @@ _ATTRIBUTES = replace(_DATA, condition=Condition(attributes=("striped", "length"
 def with_base_and_encoder() -> Iterable[Case]:
     """A discriminator on the features of an encoder."""
     return [Case({"base": _net(), "encoder": _net(), "channels": 8}, _DATA)]
+
+
+def projected() -> Iterable[Case]:
+    """Heads beside a discriminator, and heads alone that see larger images."""
+    parts = {"encoder": _net(), "channels": 8}
+    return [Case({"base": _net(), **parts}, _DATA), Case({"size": 16, **parts}, _DATA)]
 
 
 def with_base() -> Iterable[Case]:

@@ -26,17 +26,18 @@ __all__ = ["FrozenEncoderWrapper", "require_logits"]
 
 
 class FrozenEncoderWrapper(Discriminator):
-    """The trained discriminator `base`, and an `encoder` that is not trained and always in eval mode."""
+    """The trained discriminator `base`, if there is one, and an `encoder` that is not trained and always in eval mode.
+    The encoder is built for samples like `seen`, by default the data."""
 
     frozen_children: tuple[str, ...] = ("encoder",)
 
-    def __init__(self, base: PartSpec, encoder: PartSpec, data: DataSpec) -> None:
+    def __init__(self, base: PartSpec | None, encoder: PartSpec, data: DataSpec, seen: DataSpec | None = None) -> None:
         super().__init__()
         device = torch.get_default_device().type
         self.data = data
-        self.base = build_discriminator(base, data, device=device)
-        self.logit_groups = self.base.logit_groups
-        self.encoder = build_part("encoder", encoder, "encoder", data, device=device).requires_grad_(False)
+        self.base = None if base is None else build_discriminator(base, data, device=device)
+        self.logit_groups = () if self.base is None else self.base.logit_groups
+        self.encoder = build_part("encoder", encoder, "encoder", seen or data, device=device).requires_grad_(False)
 
     @property
     def always_frozen(self) -> tuple[str, ...]:
@@ -45,11 +46,13 @@ class FrozenEncoderWrapper(Discriminator):
 
     @property
     def conditional(self) -> bool:  # type: ignore[override]
-        """Whether the base takes a condition."""
-        return takes_condition(self.base)
+        """Whether there is a base that takes a condition."""
+        return self.base is not None and takes_condition(self.base)
 
     def judge_base(self, x: Tensor, condition: Tensor | None) -> DiscriminatorOutput:
-        """The base's logits and stages."""
+        """The base's logits and stages; without a base none."""
+        if self.base is None:
+            return DiscriminatorOutput(x.new_zeros(len(x), 0), ())
         return self.base.discriminate(x, *condition_arguments(self.base, condition))
 
     def train(self, mode: bool = True) -> Self:

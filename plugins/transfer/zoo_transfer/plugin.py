@@ -74,7 +74,7 @@ _COMPONENTS: dict[Kind, dict[str, tuple[str, str, str]]] = {
 
 _CASES: dict[tuple[Kind, str], str] = {
     ("discriminator", "feature-concat"): "with_base_and_encoder",
-    ("discriminator", "projected-heads"): "with_base_and_encoder",
+    ("discriminator", "projected-heads"): "projected",
     ("discriminator", "spectral-gain"): "with_base",
     ("discriminator", "energy"): "energy",
     ("generator", "latent-gan"): "with_generator",

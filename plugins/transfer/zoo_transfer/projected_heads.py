@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from zoo.plugin import (
     GAN,
     Autoencoder,
+    CompositionError,
     DataSpec,
     DiscriminatorOutput,
     Slot,
@@ -88,14 +90,17 @@ class _Head(nn.Module):
 
 
 class ProjectedDiscriminator(FrozenEncoderWrapper):
-    """The base's logits, then those of one head per projected stage of a frozen encoder. Each head is a logit group."""
+    """The base's logits, then those of one head per projected stage of a frozen encoder. Each head is a logit group.
+    Without a base this is Projected GAN's discriminator."""
 
     frozen_children = ("encoder", "mixing")
 
     def __init__(self, config: ProjectedDiscriminatorConfig, data: DataSpec) -> None:
-        super().__init__(config.base, config.encoder, data)
+        seen = _enlarged(data, config.size)
+        super().__init__(config.base, config.encoder, data, seen)
         self.strength = config.strength
-        shapes = stage_shapes(self.encoder, data)
+        self.sides = None if seen is data else seen.shape[1:]
+        shapes = stage_shapes(self.encoder, seen)
         self.used = min(config.stages, len(shapes))
         shapes = shapes[-self.used :]
         if len({len(shape) for shape in shapes}) > 1:
@@ -107,11 +112,13 @@ class ProjectedDiscriminator(FrozenEncoderWrapper):
         self.logit_groups = (*self.logit_groups, *(head.logits for head in heads))
 
     def discriminate(self, x: Tensor, condition: Tensor | None = None) -> DiscriminatorOutput:
-        """x (N, *data.shape) -> all logits (N, k) and the base's stages."""
+        """x (N, *data.shape) -> all logits (N, k) and the base's stages, without a base the projected ones."""
         logits, stages = self.judge_base(x, condition)
+        if self.sides is not None:
+            x = interpolate(x, self.sides, mode="bilinear", align_corners=False)
         mixed = self.mixing(self.encoder.features(x).stages[-self.used :])
         heads = [self.strength * head(part) for head, part in zip(self.heads, mixed, strict=True)]
-        return DiscriminatorOutput(torch.cat([logits, *heads], 1), stages)
+        return DiscriminatorOutput(torch.cat([logits, *heads], 1), tuple(mixed) if self.base is None else stages)
 
 
 class ProjectedHeads(TransferStrategy):
@@ -136,7 +143,7 @@ class ProjectedHeads(TransferStrategy):
             return TransferPlan(gan)
         encoder = source.specs["encoder"] if config.encoder is None else normalise("encoder", config.encoder)
         settings = ProjectedDiscriminatorConfig(
-            gan.specs["discriminator"], encoder, config.strength, config.stages, config.channels
+            encoder, gan.specs["discriminator"], config.strength, config.stages, config.channels
         )
         gan = with_component(gan, "discriminator", "projected-heads", settings, inner="base", seed=config.seed)
         wrapper = gan.discriminator
@@ -152,6 +159,20 @@ class ProjectedHeads(TransferStrategy):
     def noop_config(self) -> ProjectedHeadsConfig:
         """Strength 0: no head is built, as even constant logits would count in the loss."""
         return ProjectedHeadsConfig(strength=0.0)
+
+
+def _enlarged(data: DataSpec, size: int | None) -> DataSpec:
+    """The samples with a shorter side of `size`, if that is larger. Raises CompositionError for other samples than
+    images."""
+    if size is None:
+        return data
+    if not data.is_spatial:
+        raise CompositionError(f"projected-heads enlarges images; asked: {data}", "Leave out size.")
+    height, width = data.shape[1:]
+    if size <= min(height, width):
+        return data
+    scale = size / min(height, width)
+    return replace(data, shape=(data.shape[0], round(height * scale), round(width * scale)))
 
 
 def _linear(shape: tuple[int, ...], n_in: int, n_out: int, kernel: int) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zoo.plugin import PartSpec
+from zoo.plugin import ConfigError, PartSpec
 from zoo_transfer.configs.ranges import MANY, check_ranges, check_widths
 
 __all__ = [
@@ -65,16 +65,23 @@ class ProjectedHeadsConfig:
 
 @dataclass(frozen=True)
 class ProjectedDiscriminatorConfig:
-    """One head per projected stage of the frozen `encoder` adds `strength` times its logits to those of `base`."""
+    """One head per projected stage of the frozen `encoder` adds `strength` times its logits to those of `base`; without
+    a base there are the heads alone, as in Projected GAN. The encoder sees images enlarged to a shorter side of `size`,
+    if that is given."""
 
-    base: PartSpec
     encoder: PartSpec
+    base: PartSpec | None = None
     strength: float = 1.0
     stages: int = 4
     channels: int = 64
+    size: int | None = None
 
     def __post_init__(self) -> None:
         check_ranges(self, strength=(0, MANY), stages=(1, 64), channels=(1, 8192))
+        if self.size is not None:
+            check_ranges(self, size=(1, 1024))
+        if self.base is None and not self.strength:
+            raise ConfigError("projected-heads without a base judges by its heads alone: strength 0 leaves nothing")
 
 
 @dataclass(frozen=True)

@@ -11,30 +11,29 @@ ZOO_API = 2
 
 @hook
 def zoo_components() -> Iterable[Component]:
-    """Two generators and a discriminator."""
+    """FastGAN's generator, its discriminator, and the loss by which the latter reconstructs."""
     return [
         Component(
             "generator",
             "fastgan",
-            "zoo_fastgan.fastgan:FastGANGenerator",
+            "zoo_fastgan.generator:FastGANGenerator",
             "zoo_fastgan.config:GeneratorConfig",
-            "skip-layer excitation: Liu et al. 2021",
+            "gated convolutions with skip-layer excitation, 8 to 256 px",
             cases="zoo_fastgan.cases:generators",
         ),
         Component(
             "discriminator",
             "fastgan",
-            "zoo_fastgan.fastgan:FastGANDiscriminator",
+            "zoo_fastgan.discriminator:FastGANDiscriminator",
             "zoo_fastgan.config:DiscriminatorConfig",
-            "25 logits, each of a patch",
+            "two paths of strided convolutions, a map of logits each",
             cases="zoo_fastgan.cases:discriminators",
         ),
         Component(
-            "generator",
-            "siren",
-            "zoo_fastgan.siren:SirenGenerator",
-            "zoo_fastgan.config:SirenConfig",
-            "each pixel from its coordinates: Sitzmann et al. 2020",
-            cases="zoo_fastgan.cases:sirens",
+            "regulariser",
+            "reconstruction",
+            "zoo_fastgan.reconstruction:Reconstruction",
+            "zoo_fastgan.config:ReconstructionConfig",
+            "small decoders draw real images from the discriminator's maps",
         ),
     ]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.plugin import CompositionError, DataSpec, Generator, output
-from zoo_fastgan.config import SirenConfig
+from zoo_siren.config import SirenConfig
 
 __all__ = ["SirenGenerator"]
 

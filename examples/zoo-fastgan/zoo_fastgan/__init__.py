@@ -1,1 +1,0 @@
-"""FastGAN and a network of coordinates, a plugin for Zoo."""

@@ -1,0 +1,1 @@
+"""A network of coordinates, a plugin for Zoo."""

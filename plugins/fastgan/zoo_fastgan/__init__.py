@@ -1,0 +1,1 @@
+"""FastGAN for Zoo."""
