@@ -69,7 +69,7 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 
 
 def _eager_on_cpu(x: Tensor) -> bool:
-    if x.device.type != "cpu" or x.dim() != 4:
+    if x.device.type != "cpu" or x.dim() != 4 or torch.jit.is_tracing():
         return False
     return not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
 

@@ -71,9 +71,9 @@ class _Half(nn.Module):
         """float16 -> float32."""
         return stored.float()
 
-    def right_inverse(self, tensor: Tensor) -> Tensor:
-        """float32 -> float16."""
-        return tensor.half()
+    def right_inverse(self, tensor: Tensor) -> tuple[Tensor]:
+        """float32 -> float16; as a tuple, which may have another type than the tensor."""
+        return (tensor.half(),)
 
 
 class _Int8(nn.Module):
