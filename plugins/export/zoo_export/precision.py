@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -34,11 +34,17 @@ def lowered_prior(prior: nn.Module, precision: Precision) -> nn.Module:
 
 
 def _plain(network: nn.Module) -> nn.Module:
-    network = copy.deepcopy(network).eval().requires_grad_(False)
+    """A copy in eval mode without parametrisations. `remove_parametrizations` would change the original too, with
+    whose layers a copy's share their class."""
+    network = copy.deepcopy(network).eval()
     for module in list(network.modules()):
-        if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):  # type: ignore[union-attr, arg-type]
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+        if not parametrize.is_parametrized(module):
+            continue
+        weights = {name: getattr(module, name).detach().clone() for name in cast(nn.ModuleDict, module.parametrizations)}
+        del module.parametrizations
+        module.__class__ = parametrize.type_before_parametrizations(module)
+        for name, weight in weights.items():
+            module.register_parameter(name, nn.Parameter(weight))
     return network.requires_grad_(False)
 
 
