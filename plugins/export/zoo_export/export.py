@@ -15,6 +15,7 @@ from zoo_export.graphs import build_graph, select_roles
 from zoo_export.manifest import (
     MANIFEST,
     ExportedGraph,
+    PageFacts,
     ReleaseFacts,
     describe,
     manifest_bytes,
@@ -24,19 +25,25 @@ from zoo_export.manifest import (
 from zoo_export.precision import PRECISIONS, Precision
 from zoo_export.replay import complete_vectors, measure
 
-__all__ = ["Graphs", "check_free", "export", "written_graphs"]
+__all__ = ["Graphs", "Tell", "check_free", "export", "written_graphs"]
 
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Graphs:
-    """Graphs that gave what the release gives: the files by name, and an entry for each."""
+    """Graphs that gave what the release gives: the files by name, an entry for each, and how they were written."""
 
     facts: ReleaseFacts
     entries: list[ExportedGraph]
     files: Mapping[str, bytes]
-    manifest: bytes
+    format: str
+    precision: Precision
+    written_with: Mapping[str, str | int]
+
+    def manifest(self, page: PageFacts | None = None) -> bytes:
+        """The bytes of export.json."""
+        return manifest_bytes(self.facts, self.entries, self.format, self.precision, self.written_with, page)
 
 
 def export(
@@ -61,7 +68,7 @@ def export(
     if format not in FORMATS:
         raise ConfigError(f"format {format!r} is unknown", f"{near(format, FORMATS)} There are {', '.join(FORMATS)}.")
     graphs = written_graphs(load(release), format, precision, parts, tell)
-    write_folder_atomically(out, {**graphs.files, MANIFEST: graphs.manifest})
+    write_folder_atomically(out, {**graphs.files, MANIFEST: graphs.manifest()})
     return graphs.entries
 
 
@@ -81,7 +88,7 @@ def written_graphs(
         entry, data = _written(role, release, vectors, facts, FORMATS[format], precision)
         entries.append(entry)
         files[entry.file] = data
-    return Graphs(facts, entries, files, manifest_bytes(facts, entries, format, precision, written_with))
+    return Graphs(facts, entries, files, format, precision, written_with)
 
 
 def check_free(out: Path) -> None:

@@ -12,7 +12,7 @@ from zoo_export.precision import Precision
 from zoo_export.replay import LIMITS, Loss
 from zoo_export.values import Value
 
-__all__ = ["FORMAT", "MANIFEST", "ExportedGraph", "ReleaseFacts", "describe", "manifest_bytes", "metadata_of", "release_facts"]
+__all__ = ["FORMAT", "MANIFEST", "ExportedGraph", "PageFacts", "ReleaseFacts", "describe", "manifest_bytes", "metadata_of", "release_facts"]
 
 FORMAT = 1
 MANIFEST = "export.json"
@@ -40,6 +40,21 @@ class ExportedGraph:
     inputs: tuple[Value, ...]
     output: Value
     loss: Loss
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """The page of an export, and the version of onnxruntime-web that it contains."""
+
+    file: str
+    sha256: str
+    size: int
+    runtime: str
+
+    @classmethod
+    def of(cls, file: str, data: bytes, runtime: str) -> PageFacts:
+        """Those of a page with these bytes."""
+        return cls(file, sha256_of(data), len(data), runtime)
 
 
 def release_facts(release: LoadedRelease) -> ReleaseFacts:
@@ -75,19 +90,19 @@ def manifest_bytes(
     format_name: str,
     precision: Precision,
     written_with: Mapping[str, str | int],
+    page: PageFacts | None = None,
 ) -> bytes:
     """The bytes of an export.json."""
-    return dump_json(
-        {
-            "format": FORMAT,
-            "release": to_plain(facts),
-            "graphs": {graph.role: _entry(graph) for graph in graphs},
-            "graph_format": format_name,
-            "precision": precision,
-            "limit": LIMITS[precision],
-            "written_with": dict(written_with),
-        }
-    )
+    plain = {
+        "format": FORMAT,
+        "release": to_plain(facts),
+        "graphs": {graph.role: _entry(graph) for graph in graphs},
+        "graph_format": format_name,
+        "precision": precision,
+        "limit": LIMITS[precision],
+        "written_with": dict(written_with),
+    }
+    return dump_json(plain if page is None else plain | {"page": to_plain(page)})
 
 
 def _entry(graph: ExportedGraph) -> dict[str, Any]:
