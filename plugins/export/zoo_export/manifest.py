@@ -12,7 +12,17 @@ from zoo_export.precision import Precision
 from zoo_export.replay import LIMITS, Loss
 from zoo_export.values import Value
 
-__all__ = ["FORMAT", "MANIFEST", "ExportedGraph", "PageFacts", "ReleaseFacts", "describe", "manifest_bytes", "metadata_of", "release_facts"]
+__all__ = [
+    "FORMAT",
+    "MANIFEST",
+    "ExportedGraph",
+    "PageFacts",
+    "ReleaseFacts",
+    "describe",
+    "manifest_bytes",
+    "metadata_of",
+    "release_facts",
+]
 
 FORMAT = 1
 MANIFEST = "export.json"
@@ -61,8 +71,8 @@ def release_facts(release: LoadedRelease) -> ReleaseFacts:
     """Name, version, pin, licence and credits."""
     manifest: Manifest = release.manifest
     model = release.gan or release.autoencoder
-    assert model is not None and model.origin is not None, "a loaded release has a model, which knows its release"
-    origin = model.origin
+    origin = None if model is None else model.origin
+    assert origin is not None, "a loaded release has a model, which knows its release"
     return ReleaseFacts(manifest.name, manifest.version, origin.manifest, manifest.license, manifest.credits)
 
 

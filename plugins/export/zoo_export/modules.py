@@ -96,7 +96,9 @@ class FirstStageEncoder(nn.Module):
 class Sampler(nn.Module):
     """Noise, and a condition if a part takes one -> images: prior, generator, and a first stage's decoder."""
 
-    def __init__(self, prior: nn.Module, generator: nn.Module, decoder: nn.Module | None, takes: tuple[int, int]) -> None:
+    def __init__(
+        self, prior: nn.Module, generator: nn.Module, decoder: nn.Module | None, takes: tuple[int, int]
+    ) -> None:
         """`takes` says how many conditions, 0 or 1, prior and generator take."""
         super().__init__()
         self.prior, self.generator, self.decoder = prior, generator, decoder

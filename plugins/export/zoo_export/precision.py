@@ -40,7 +40,9 @@ def _plain(network: nn.Module) -> nn.Module:
     for module in list(network.modules()):
         if not parametrize.is_parametrized(module):
             continue
-        weights = {name: getattr(module, name).detach().clone() for name in cast(nn.ModuleDict, module.parametrizations)}
+        weights = {
+            name: getattr(module, name).detach().clone() for name in cast(nn.ModuleDict, module.parametrizations)
+        }
         del module.parametrizations
         module.__class__ = parametrize.type_before_parametrizations(module)
         for name, weight in weights.items():

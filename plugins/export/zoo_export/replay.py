@@ -17,8 +17,8 @@ Program = Callable[[tuple[Tensor, ...]], Tensor]
 """A graph that was read back from its file: inputs in order -> output."""
 
 LIMITS: dict[Precision, float] = {"fp32": 1e-4, "fp16": 1e-2, "int8": 1e-1}
-"""The relative error above which a graph is refused. A weight of 8 bits is off by about 0.4 %, one of float16 by 0.05 %,
-and layers add that up; a wrong graph is off by about 100 %."""
+"""The relative error above which a graph is refused. A weight of 8 bits is off by about 0.4 %, one of float16 by
+0.05 %, and layers add that up; a wrong graph is off by about 100 %."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,12 @@ def write(graph: Graph, metadata: Mapping[str, str]) -> bytes:
     try:
         with quiet():
             written = torch.onnx.export(
-                program, dynamo=True, opset_version=OPSET, input_names=names, output_names=[graph.output.name], verbose=False
+                program,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=names,
+                output_names=[graph.output.name],
+                verbose=False,
             )
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
