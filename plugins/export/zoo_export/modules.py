@@ -76,7 +76,8 @@ class FirstStageDecoder(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The images."""
-        x = self.decoder(unscaled(*inputs, self.codes))
+        (codes,) = inputs
+        x = self.decoder(unscaled(codes, self.codes))
         return convert_samples(x, self.decoded, self.images).clamp(self.images.low, self.images.high)
 
 
@@ -90,7 +91,8 @@ class FirstStageEncoder(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The codes."""
-        return from_stored(self.encoder(convert_samples(*inputs, self.images, self.decoded)), self.codes)
+        (images,) = inputs
+        return from_stored(self.encoder(convert_samples(images, self.images, self.decoded)), self.codes)
 
 
 class Sampler(nn.Module):

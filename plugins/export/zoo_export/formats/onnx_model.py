@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,12 +79,12 @@ def facts() -> dict[str, str | int]:
     return {"opset": OPSET, "torch": torch.__version__, **versions}
 
 
-def _forget_traces(model: object) -> None:
+def _forget_traces(model: Any) -> None:
     """Remove the exporter's notes: they hold source lines and paths of the machine that exported."""
-    graph = model.graph  # type: ignore[attr-defined]
+    graph = model.graph
     for message in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
-        message.ClearField("metadata_props")  # type: ignore[attr-defined]
-        message.ClearField("doc_string")  # type: ignore[attr-defined]
+        message.ClearField("metadata_props")
+        message.ClearField("doc_string")
 
 
 def _library(name: str) -> ModuleType:
