@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from zoo import plugins, testing
 from zoo.errors import CompositionError, ConfigError, ZooError
 from zoo.losses.types import StepContext
-from zoo.networks.types import Features, Posterior
+from zoo.networks.types import Features, Noise, Posterior
 from zoo.testing import EncoderCase, EncoderContract
 from zoo.testing.conformance.autoencoders import AUTOENCODER_CHECKS
 from zoo.testing.conformance.components import imports_torch
@@ -323,6 +323,14 @@ class ForgetsItsScale(GoodPrior):
         return super().sample(n, rng) * self.gain
 
 
+class TellsOtherNoise(GoodPrior):
+    def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
+        return Noise(torch.randn(n, len(self.scale), generator=rng), torch.empty(n, 0))
+
+    def from_noise(self, noise: Noise) -> Tensor:
+        return noise.normal * self.scale + 0.01
+
+
 class GoodPenalty:
     """A penalty without a fault: R1 with another name."""
 
@@ -468,6 +476,7 @@ FAULTS: list[tuple[str, type, str]] = [
     ("prior", DrawsOneCode, "codes_differ_from_each_other"),
     ("prior", IgnoresTheStream, "the_stream_decides_the_codes"),
     ("prior", ForgetsItsScale, "state_round_trip_gives_bitwise_equal_codes"),
+    ("prior", TellsOtherNoise, "noise_gives_the_codes_of_the_stream"),
     ("regulariser", NeedsSomethingElse, "it_says_when_it_is_due_and_what_it_needs"),
     ("regulariser", IsAPenaltyASample, "the_penalty_is_a_finite_number_that_reaches_the_weights"),
     ("regulariser", ReachesNoWeight, "the_penalty_is_a_finite_number_that_reaches_the_weights"),

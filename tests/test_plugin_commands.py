@@ -136,7 +136,12 @@ def test_help_imports_no_add_on() -> None:
     code = "import sys\nfrom zoo.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "zoo.cli" in done.stderr.split()
-    assert not {word.partition(".")[0] for word in done.stderr.split()} & {"zoo_bench", "zoo_ui", "zoo_serve"}
+    assert not {word.partition(".")[0] for word in done.stderr.split()} & {
+        "zoo_bench",
+        "zoo_export",
+        "zoo_ui",
+        "zoo_serve",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

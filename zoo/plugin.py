@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from zoo.data.prepare import fit_arrays as fit_arrays
     from zoo.data.split import select_images as select_images
     from zoo.data.types import Dataset as Dataset
+    from zoo.data.values import from_stored as from_stored, unscaled as unscaled
     from zoo.losses.balance import GradientBalance as GradientBalance
     from zoo.losses.logits import over_groups as over_groups
     from zoo.losses.reconstruction import normal_like as normal_like
@@ -98,7 +99,7 @@ if TYPE_CHECKING:
         StepContext as StepContext,
     )
     from zoo.metrics.types import FeatureSpace as FeatureSpace
-    from zoo.networks.autoencoder import Autoencoder as Autoencoder
+    from zoo.networks.autoencoder import Autoencoder as Autoencoder, FirstStage as FirstStage
     from zoo.networks.compose import (
         autoencoder as autoencoder,
         build_autoencoder as build_autoencoder,
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
     from zoo.networks.flows import FlowPrior as FlowPrior
     from zoo.networks.gan import GAN as GAN
     from zoo.networks.interpolation import interpolate as interpolate
+    from zoo.networks.noise import choose as choose, uniform_choosing as uniform_choosing
     from zoo.networks.output import output as output
     from zoo.networks.pretrained import origins_of as origins_of, values_follow as values_follow
     from zoo.networks.priors import NormalPrior as NormalPrior
@@ -125,6 +127,7 @@ if TYPE_CHECKING:
         Encoder as Encoder,
         Features as Features,
         Generator as Generator,
+        Noise as Noise,
         Posterior as Posterior,
         Prior as Prior,
     )
@@ -146,7 +149,8 @@ if TYPE_CHECKING:
         models as models,
         open_release as open_release,
     )
-    from zoo.registry.load import load as load
+    from zoo.registry.load import LoadedRelease as LoadedRelease, load as load
+    from zoo.registry.replay import Replay as Replay, replay_vectors as replay_vectors
     from zoo.registry.trust import require_trust as require_trust
     from zoo.release.card import hub_license as hub_license
     from zoo.release.folder import (

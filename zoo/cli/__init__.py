@@ -67,6 +67,7 @@ class AddOn(NamedTuple):
 
 ADD_ONS = {
     "serve": AddOn("zoo-serve", "Serve a folder of releases as a Hub, for labs without internet.", "cache"),
+    "export": AddOn("zoo-export", "Write a release as graphs that run without Zoo, or a page.", "release"),
     "bench": AddOn("zoo-bench", "Compare ways to train: a suite of paired runs, and its report.", "evaluate"),
     "ui": AddOn("zoo-ui", "Sample, transfer and compare runs in the browser.", "plugins"),
     "gallery": AddOn("zoo-ui", "Write a static site of the releases.", "ui"),

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo.networks.configs import FlowPriorConfig
+from zoo.networks.noise import normal_noise
+from zoo.networks.types import Noise
 
 __all__ = ["FlowPrior"]
 
@@ -70,10 +72,19 @@ class FlowPrior(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, *code_shape), the noise drawn on the CPU."""
-        code = torch.randn(n, len(self.mean), generator=rng).to(self.mean.device)
+        normal, uniform = self.noise(n, rng)
+        return self.from_noise(Noise(normal.to(self.mean.device), uniform)).cpu()
+
+    def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
+        """e, one normal number for each value of a code."""
+        return normal_noise(n, len(self.mean), rng)
+
+    def from_noise(self, noise: Noise) -> Tensor:
+        """The codes of this noise, differentiable."""
+        code = noise.normal
         for coupling in self.couplings:
             code = coupling(code)
-        return (self.mean + self.scale * code).cpu().view(n, *self.code_shape)
+        return (self.mean + self.scale * code).reshape(-1, *self.code_shape)
 
     def log_density(self, code: Tensor) -> Tensor:
         """Codes (N, *code_shape) -> log p (N,), differentiable."""

@@ -14,7 +14,8 @@ from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import FirstStage, OfImages
 from zoo.networks.conditioning import condition_arguments, conditions_of, draw_conditions, takes_condition
-from zoo.networks.types import Discriminator, Generator, Prior
+from zoo.networks.noise import noise_of
+from zoo.networks.types import Discriminator, Generator, Noise, Prior
 from zoo.networks.utils import evaluating
 from zoo.types import Condition, DataSpec, Origin, PartSpec
 
@@ -90,6 +91,11 @@ class GAN(OfImages, nn.Module):
             of_kind = () if kinds is None else (kinds[number : number + 1].repeat_interleave(_MEAN_OF, 0),)
             means[kind_of == number] = self.prior.sample(_MEAN_OF, stream(0, "mean"), *of_kind).mean(0)
         return means + truncation * (codes - means)
+
+    def noise(self, n: int, seed: int = 0, condition: Tensor | None = None) -> Noise | None:
+        """The random numbers of the n codes that `draw` gives for the same seed; None if the prior does not tell them,
+        see `Prior.noise`."""
+        return noise_of(self.prior, n, stream(seed, "sample"), *condition_arguments(self.prior, condition))
 
     @torch.no_grad()
     def generate(self, z: Tensor, condition: Tensor | None = None, chunk: int = CHUNK) -> Tensor:

@@ -1,6 +1,7 @@
 """Priors: distributions of codes. Fitted values are buffers, so that they are saved, moved and hashed like weights.
 
-A fitted prior starts as N(0, I); a transfer's edits fill it (`zoo.transfers.density` computes the values).
+A fitted prior starts as N(0, I); a transfer's edits fill it (`zoo.transfers.density` computes the values). `noise` and
+`from_noise` take sampling apart, for graphs that are run elsewhere: see `zoo.networks.types.Prior`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from zoo.networks.configs import (
     TruncatedPriorConfig,
     UniformPriorConfig,
 )
+from zoo.networks.noise import choose, normal_noise, uniform_choosing, uniform_noise
+from zoo.networks.types import Noise
 
 __all__ = ["GaussianPrior", "LowRankPrior", "MixturePrior", "NormalPrior", "TruncatedPrior", "UniformPrior"]
 
@@ -31,7 +34,15 @@ class NormalPrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, *code_shape), drawn on the CPU."""
-        return torch.randn(n, *self.code_shape, generator=rng)
+        return self.from_noise(self.noise(n, rng))
+
+    def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
+        """One normal number for each value of a code."""
+        return normal_noise(n, math.prod(self.code_shape), rng)
+
+    def from_noise(self, noise: Noise) -> Tensor:
+        """The codes of this noise."""
+        return noise.normal.reshape(-1, *self.code_shape)
 
 
 class UniformPrior(nn.Module):
@@ -44,7 +55,15 @@ class UniformPrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, *code_shape), drawn on the CPU."""
-        return (2 * torch.rand(n, *self.code_shape, generator=rng) - 1) * self.half_width
+        return self.from_noise(self.noise(n, rng))
+
+    def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
+        """One uniform number for each value of a code."""
+        return uniform_noise(torch.rand(n, math.prod(self.code_shape), generator=rng))
+
+    def from_noise(self, noise: Noise) -> Tensor:
+        """The codes of this noise."""
+        return ((2 * noise.uniform - 1) * self.half_width).reshape(-1, *self.code_shape)
 
 
 class TruncatedPrior(nn.Module):
@@ -82,6 +101,14 @@ class GaussianPrior(nn.Module):
         noise = torch.randn(n, len(self.mean), generator=rng)
         return (self.mean.cpu() + noise @ self.scale.cpu().T).view(n, *self.code_shape)
 
+    def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
+        """e, one normal number for each value of a code."""
+        return normal_noise(n, len(self.mean), rng)
+
+    def from_noise(self, noise: Noise) -> Tensor:
+        """The codes of this noise."""
+        return (self.mean + noise.normal @ self.scale.T).reshape(-1, *self.code_shape)
+
 
 class MixturePrior(nn.Module):
     """A mixture of k Gaussians of flattened codes: `weights` (k,), `means` (k, d), `scales` (k, d, d) lower
@@ -109,6 +136,18 @@ class MixturePrior(nn.Module):
             rows = components == component
             codes[rows] += noise[rows] @ self.scales[component].cpu().T
         return codes.view(n, *self.code_shape)
+
+    def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
+        """A uniform number that chooses the Gaussian, and a normal one for each value of a code."""
+        components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
+        normal = torch.randn(n, self.means.shape[1], generator=rng)
+        return Noise(normal, uniform_choosing(self.weights.cpu(), components))
+
+    def from_noise(self, noise: Noise) -> Tensor:
+        """The codes of this noise; takes d^2 values of memory a code."""
+        components = choose(self.weights, noise.uniform)
+        spread = (self.scales[components] @ noise.normal.unsqueeze(2)).squeeze(2)
+        return (self.means[components] + spread).reshape(-1, *self.code_shape)
 
 
 class LowRankPrior(nn.Module):
@@ -140,3 +179,17 @@ class LowRankPrior(nn.Module):
             rows = components == component
             codes[rows] += noise[rows] @ self.factors[component].cpu().T
         return codes.view(n, *self.code_shape)
+
+    def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
+        """A uniform number that chooses the Gaussian; normal ones for each value of a code, then for each factor."""
+        components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
+        parts = [torch.randn(n, size, generator=rng) for size in self.factors.shape[1:]]
+        return Noise(torch.cat(parts, 1), uniform_choosing(self.weights.cpu(), components))
+
+    def from_noise(self, noise: Noise) -> Tensor:
+        """The codes of this noise; takes d r values of memory a code."""
+        components = choose(self.weights, noise.uniform)
+        single, common = noise.normal.split(list(self.factors.shape[1:]), dim=1)
+        spread = (self.factors[components] @ common.unsqueeze(2)).squeeze(2)
+        codes = self.means[components] + self.diagonals.sqrt()[components] * single + spread
+        return codes.reshape(-1, *self.code_shape)

@@ -28,6 +28,7 @@ __all__ = [
     "Encoder",
     "Features",
     "Generator",
+    "Noise",
     "Posterior",
     "Prior",
 ]
@@ -55,6 +56,14 @@ class DiscriminatorOutput(NamedTuple):
 
     logits: Tensor
     stages: tuple[Tensor, ...]
+
+
+class Noise(NamedTuple):
+    """The random numbers that a prior makes n codes of: `normal` (n, a), independent and standard normal, and `uniform`
+    (n, b), independent and within 0 to 1. float32; a or b may be 0."""
+
+    normal: Tensor
+    uniform: Tensor
 
 
 @dataclass(frozen=True)
@@ -127,11 +136,25 @@ class Discriminator(nn.Module):
 
 class Prior(nn.Module):
     """A distribution of codes; fitted values are buffers. Built by `prior(config, code_shape)`. A `conditional` one is
-    called as `sample(n, rng, condition)`."""
+    called as `sample(n, rng, condition)`.
+
+    A prior whose codes are a function of random numbers may say so, with `noise` and `from_noise`: then it can be
+    exported as a graph that takes these numbers.
+    """
 
     code_shape: tuple[int, ...]
     conditional: bool = False
 
     def sample(self, n: int, rng: Rng | None = None, condition: Tensor | None = None) -> Tensor:
         """n codes `(n, *code_shape)`."""
+        raise NotImplementedError
+
+    def noise(self, n: int, rng: Rng | None = None, condition: Tensor | None = None) -> Noise | None:
+        """The numbers for the n codes that `sample` draws from the same stream; None if codes are no function of
+        numbers that can be drawn beforehand."""
+        return None
+
+    def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        """The codes `(n, *code_shape)` that `sample` makes of this noise, up to rounding. `torch.export` can trace it,
+        so no value of a tensor decides what is computed."""
         raise NotImplementedError

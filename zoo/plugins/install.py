@@ -9,7 +9,7 @@ from zoo.plugins.types import BUNDLED, CORE
 
 __all__ = ["canonical", "install_command", "is_from_repository"]
 
-_COMMANDS = ("zoo-bench", "zoo-serve", "zoo-ui")
+_COMMANDS = ("zoo-bench", "zoo-export", "zoo-serve", "zoo-ui")
 """The other distributions of the repository, which bring commands instead of components."""
 
 

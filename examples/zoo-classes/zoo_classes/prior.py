@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from zoo.plugin import CompositionError, Prior
+from zoo.plugin import CompositionError, Noise, Prior
 from zoo_classes.config import PriorConfig
 
 __all__ = ["PerClassPrior"]
@@ -37,3 +37,12 @@ class PerClassPrior(Prior):
         noise = torch.randn(n, self.means.shape[1], 1, generator=rng)
         scaled = (self.scales.cpu()[condition] @ noise).squeeze(2)
         return (self.means.cpu()[condition] + scaled).view(n, *self.code_shape)
+
+    def noise(self, n: int, rng: torch.Generator | None = None, condition: Tensor | None = None) -> Noise:
+        """e: a normal number for each value of a code, whatever the class."""
+        return Noise(torch.randn(n, self.means.shape[1], generator=rng), torch.empty(n, 0))
+
+    def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        """The codes of this noise and these classes (n,): what an exported graph computes."""
+        scaled = (self.scales[condition] @ noise.normal.unsqueeze(2)).squeeze(2)
+        return (self.means[condition] + scaled).reshape(-1, *self.code_shape)

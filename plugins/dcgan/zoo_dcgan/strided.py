@@ -71,7 +71,8 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 def _eager_on_cpu(x: Tensor) -> bool:
     if x.device.type != "cpu" or x.dim() != 4:
         return False
-    return not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
+    traced = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+    return not torch.is_autocast_enabled("cpu") and not traced
 
 
 # Three bilinear functions of an image (N, few, 2s, 2s), a feature map (N, many, s, s) and weights (many, few, 4, 4).

@@ -42,4 +42,4 @@ class MLPGenerator(Generator):
         """z (N, *code_shape) -> x (N, *data.shape)."""
         h = z.flatten(1) if self.first is None else self.first(z.flatten(1))  # (N, widths[0])
         u = self.rest(h)  # (N, data.size)
-        return cast(Tensor, self.output(u)).reshape(len(z), *self.data.shape)  # (N, *data.shape)
+        return cast(Tensor, self.output(u)).reshape(-1, *self.data.shape)  # (N, *data.shape)

@@ -12,16 +12,19 @@ from zoo.plugin import (
     ApplyContext,
     Autoencoder,
     FitCost,
+    Noise,
     PartSpec,
     Slot,
     Source,
     TransferError,
     TransferPlan,
     TransferStrategy,
+    choose,
     evenly_spread,
     fit_mixture,
     full_cost,
     stream,
+    uniform_choosing,
 )
 from zoo_transfer.class_embedding import require_condition
 from zoo_transfer.configs.classes import ClassMixtureConfig, ClassPriorConfig
@@ -62,6 +65,21 @@ class ClassMixture(nn.Module):
             rows = which == number
             codes[rows] += noise[rows] @ scales[number].T
         return codes.view(n, *self.code_shape)
+
+    def noise(self, n: int, rng: torch.Generator | None = None, condition: Tensor | None = None) -> Noise:
+        """A uniform number that chooses a Gaussian of the class, and a normal one for each value of a code."""
+        assert condition is not None, "it is conditional"
+        weights = self.weights.cpu()[condition.cpu()]
+        components = torch.multinomial(weights, 1, generator=rng).squeeze(1)
+        return Noise(torch.randn(n, self.means.shape[2], generator=rng), uniform_choosing(weights, components))
+
+    def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        """The codes of this noise and these classes (n,); takes d^2 values of memory a code."""
+        assert condition is not None, "it is conditional"
+        components = choose(self.weights[condition], noise.uniform)
+        which = condition * self.weights.shape[1] + components
+        spread = (self.scales.flatten(0, 1)[which] @ noise.normal.unsqueeze(2)).squeeze(2)
+        return (self.means.flatten(0, 1)[which] + spread).reshape(-1, *self.code_shape)
 
 
 class ClassPrior(TransferStrategy):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack, unpack
 from zoo.networks import checks
+from zoo.networks.noise import noise_of
 from zoo.networks.types import Prior
 from zoo.testing.conformance.cases import ComponentCase
 from zoo.testing.conformance.conditions import condition_arguments, require_labels
@@ -89,10 +90,27 @@ def state_round_trip_gives_bitwise_equal_codes(case: PriorCase) -> None:
     assert torch.equal(codes, case.sample(copy.deepcopy(prior))), "the codes of a copy differ"
 
 
+def noise_gives_the_codes_of_the_stream(case: PriorCase) -> None:
+    """If the prior tells its noise, codes made of it are those that `sample` draws from the same stream."""
+    prior: Any = case.build(seed=3)
+    conditions = condition_arguments(prior, case.data, torch.arange(16))
+    noise = noise_of(prior, 16, stream(0, "codes"), *conditions)
+    if noise is None:
+        return
+    for part in noise:
+        assert part.dtype == torch.float32, f"noise is {part.dtype}"
+        assert part.dim() == 2, f"noise has the shape {list(part.shape)}, not (n, numbers)"
+        assert len(part) == 16, f"noise of 16 codes has {len(part)} rows"
+    codes, sampled = prior.from_noise(noise, *conditions), case.sample(prior)
+    assert_shape(codes, tuple(sampled.shape), "codes of noise")
+    assert torch.allclose(codes, sampled, rtol=1e-4, atol=1e-5), "the noise does not give the codes of its stream"
+
+
 PRIOR_CHECKS: tuple[Check, ...] = (
     *STATE_CHECKS,
     codes_have_the_declared_shape,
     codes_differ_from_each_other,
     the_stream_decides_the_codes,
     state_round_trip_gives_bitwise_equal_codes,
+    noise_gives_the_codes_of_the_stream,
 )
