@@ -371,7 +371,7 @@ def test_a_walk_goes_from_one_class_to_another(release: Path, tmp_path: Path) ->
     with torch.no_grad():
         gan.generator.embedding.weight.normal_(generator=torch.Generator().manual_seed(0))
     path = walk(gan, 2, 5, classes=("up", "down")).view(2, 5, 1, 8, 8)
-    prior = gan.draw(4, condition=torch.tensor([0, 0, 1, 1]))
+    prior = gan.draw(4, [(0, 0), (0, 2), (0, 1), (0, 3)], torch.tensor([0, 0, 1, 1]))
     torch.testing.assert_close(path[:, 0], gan.generate(prior[:2], torch.tensor([0, 0])), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(path[:, 4], gan.generate(prior[2:], torch.tensor([1, 1])), atol=1e-5, rtol=1e-4)
     steps = (path[:, 1:] - path[:, :-1]).abs().mean((0, 2, 3, 4))

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import plugins, testing
+from zoo._utils.seeds import per_sample
 from zoo.errors import CompositionError, ConfigError, ZooError
 from zoo.losses.types import StepContext
 from zoo.networks.types import Features, Noise, Posterior
@@ -296,7 +297,7 @@ class GoodPrior(nn.Module):
         self.register_buffer("scale", torch.ones(code_shape))
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        return torch.randn(n, *self.code_shape, generator=rng) * self.scale
+        return per_sample(lambda m: torch.randn(m, *self.code_shape, generator=rng), n, rng) * self.scale
 
 
 class DrawsTooMany(GoodPrior):
@@ -312,6 +313,11 @@ class DrawsOneCode(GoodPrior):
 class IgnoresTheStream(GoodPrior):
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         return super().sample(n)
+
+
+class DrawsAllAtOnce(GoodPrior):
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        return torch.randn(2 * n, *self.code_shape, generator=rng)[n:] * self.scale
 
 
 class ForgetsItsScale(GoodPrior):
@@ -475,6 +481,7 @@ FAULTS: list[tuple[str, type, str]] = [
     ("prior", DrawsTooMany, "codes_have_the_declared_shape"),
     ("prior", DrawsOneCode, "codes_differ_from_each_other"),
     ("prior", IgnoresTheStream, "the_stream_decides_the_codes"),
+    ("prior", DrawsAllAtOnce, "each_code_has_a_stream_of_its_own"),
     ("prior", ForgetsItsScale, "state_round_trip_gives_bitwise_equal_codes"),
     ("prior", TellsOtherNoise, "noise_gives_the_codes_of_the_stream"),
     ("regulariser", NeedsSomethingElse, "it_says_when_it_is_due_and_what_it_needs"),

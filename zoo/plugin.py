@@ -68,7 +68,13 @@ if TYPE_CHECKING:
         facts_table as facts_table,
         html_table as html_table,
     )
-    from zoo._utils.seeds import per_sample as per_sample, seed_of as seed_of, seeded as seeded, stream as stream
+    from zoo._utils.seeds import (
+        SampleStreams as SampleStreams,
+        per_sample as per_sample,
+        seed_of as seed_of,
+        seeded as seeded,
+        stream as stream,
+    )
     from zoo._utils.strict_json import dump_json as dump_json, parse_json as parse_json
     from zoo._utils.strict_toml import parse_toml as parse_toml
     from zoo._utils.text import sanitize as sanitize
@@ -108,7 +114,11 @@ if TYPE_CHECKING:
         encoder as encoder,
         gan as gan,
     )
-    from zoo.networks.conditioning import condition_arguments as condition_arguments, takes_condition as takes_condition
+    from zoo.networks.conditioning import (
+        condition_arguments as condition_arguments,
+        draw_conditions as draw_conditions,
+        takes_condition as takes_condition,
+    )
     from zoo.networks.discriminator import EncoderDiscriminator as EncoderDiscriminator
     from zoo.networks.encoder_source import EncoderSource as EncoderSource
     from zoo.networks.flows import FlowPrior as FlowPrior
@@ -132,6 +142,7 @@ if TYPE_CHECKING:
         Prior as Prior,
     )
     from zoo.networks.utils import evaluating as evaluating, without_grad as without_grad
+    from zoo.networks.vectors import drawn_stream as drawn_stream
     from zoo.plugins import (
         DeclaresCode as DeclaresCode,
         NamesBottleneck as NamesBottleneck,

@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-__all__ = ["Stream", "in_parts", "per_sample", "seed_of", "seeded", "stream"]
+from zoo.errors import ConfigError
+
+__all__ = ["SampleStreams", "Seeds", "Stream", "in_parts", "names_of", "per_sample", "seed_of", "seeded", "stream"]
+
+Seeds: TypeAlias = "int | Sequence[int | tuple[int, int]]"
+"""What names each of n samples: one seed (the samples are its first n), or for each its seed, or (seed, index)."""
 
 
 def seed_of(seed: int, name: str) -> int:
@@ -32,13 +38,56 @@ def stream(seed: int, name: str) -> Stream:
     return rng
 
 
+class SampleStreams(torch.Generator):
+    """A random stream for each of n samples, on the CPU, which depends on the sample's seed and index alone: it is the
+    same however many others are drawn. `per_sample` draws from them.
+
+    torch's CPU generator has 32-bit seeds. Indices are consecutive and seeds a golden ratio apart (Fibonacci hashing,
+    Knuth 1973, section 6.4), so that the first million samples of each of a thousand small seeds are all different.
+    """
+
+    def __new__(cls, *_: object) -> SampleStreams:
+        return super().__new__(cls)
+
+    def __init__(self, seeds: Seeds, n: int, name: str) -> None:
+        self.names = names_of(seeds, n)
+        self.name = name
+        self.draws = 0
+        self.manual_seed(seed_of(self.names[0][0] if self.names else 0, name))
+
+    def each(self, make: Callable[[int], Tensor]) -> Tensor:
+        """`make(1)` for each sample, with its stream as the state: (n, ...)."""
+        base = seed_of(self.draws, self.name)
+        self.draws += 1
+        rows = []
+        for seed, index in self.names:
+            self.manual_seed((base + _GOLDEN * seed + index) % 2**32)
+            rows.append(make(1))
+        return torch.cat(rows)
+
+
+_GOLDEN = 0x9E3779B1
+"""2^32 over the golden ratio, made odd."""
+
+
+def names_of(seeds: Seeds, n: int) -> list[tuple[int, int]]:
+    """Seed and index of each of n samples, see `Seeds`. Raises ConfigError if there are not n."""
+    if not hasattr(seeds, "__len__"):
+        return [(int(seeds), index) for index in range(n)]
+    if len(seeds) != n:
+        raise ConfigError(f"{len(seeds)} seeds are given for {n} samples", "Give one for all, or one for each.")
+    return [seed if isinstance(seed, tuple) else (int(seed), 0) for seed in seeds]
+
+
 def per_sample(make: Callable[[int], Tensor], n: int, rng: torch.Generator | None) -> Tensor:
     """Random numbers for a batch's n samples: `make(m)` draws them from `rng` for m samples, (m, ...).
 
     Losses and penalties must draw random numbers with this function. If a batch is split (gradient accumulation,
     several processes), each part draws the numbers of the whole batch and uses those of its rows, so that splitting
-    does not change them.
+    does not change them. Priors draw with it too, so that each sample can have a stream of its own (`SampleStreams`).
     """
+    if isinstance(rng, SampleStreams) and n == len(rng.names):
+        return rng.each(make)
     if isinstance(rng, Stream) and rng.part is not None and rng.part.stop - rng.part.start == n:
         return make(rng.whole)[rng.part]
     return make(n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,14 @@ _size = click.option(
     default=1.0,
     help="Below 1: nearer to the mean, or to that of the class; less variety, fewer failures.",
 )
-@_picture
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="A .png (a grid) or .npz (uint8 images) to write; by default a new .png in the run's folder, or in this one.",
+)
 @options.seed
+@options.pictures
 @options.device
 @options.json_option
 @options.quiet_option
@@ -50,34 +57,39 @@ def sample(
     asked: str | None,
     attributes: tuple[str, ...],
     truncation: float,
-    out: Path,
+    out: Path | None,
     seed: int,
+    seeds: list[tuple[int, int]] | None,
     device: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Draw images from the GAN of a release or run; the same seed gives the same images.
+    """Draw images from the GAN of a release or run. A seed names its images: the first ones are the same however many
+    are drawn.
 
     \b
-    zoo sample runs/mine -n 64 --seed 0 -o grid.png
+    zoo sample runs/mine --seeds 3,17,0:42
     zoo sample release/ --class all -n 8 -o classes.png
     """
     if attributes and asked is not None:
         raise click.UsageError("--class and --attribute do not go together: a model takes one of them")
     model = options.open_model(name, device)
+    if seeds is not None and count is not None:
+        raise click.UsageError("--seeds and -n do not go together: as many are drawn as seeds are given")
     gan = _part(model, "gan", name)
-    if asked == "all" and gan.condition is not None and "all" not in gan.condition.classes:
-        each = count or 8
-        names = gan.condition.classes
-        labels = [label for label in names for _ in range(each)]
-        count = len(labels)
-        _write(
-            gan.sample(count, seed, classes=labels, truncation=truncation), gan.output, out, columns=each, rows=names
-        )
+    out = out or _new_picture(model)
+    every = asked == "all" and gan.condition is not None and "all" not in gan.condition.classes
+    names = seeds or [(seed, index) for index in range(count or (8 if every else 64))]
+    if every:
+        rows = gan.condition.classes
+        labels = [label for label in rows for _ in names]
+        samples = gan.sample(len(labels), names * len(rows), classes=labels, truncation=truncation)
+        _write(samples, gan.output, out, columns=len(names), rows=rows)
     else:
-        count = count or 64
-        condition = _with_attributes(gan, count, seed, attributes) if attributes else asked
-        _write(gan.sample(count, seed, classes=condition, truncation=truncation), gan.output, out)
+        condition = _with_attributes(gan, names, attributes) if attributes else asked
+        samples = gan.sample(len(names), names, classes=condition, truncation=truncation)
+        _write(samples, gan.output, out)
+    count = len(samples)
     _report(out, count, as_json, quiet)
     if out.suffix == ".png" and not (as_json or quiet) and pictures.shows():
         from PIL import Image
@@ -211,8 +223,8 @@ def interpolate(
     _report(out, rows * steps, as_json, quiet)
 
 
-def _with_attributes(gan: Any, count: int, seed: int, texts: Sequence[str]) -> Any:
-    """Conditions (count, attributes), drawn but for those that --attribute NAME=VALUE sets."""
+def _with_attributes(gan: Any, seeds: Sequence[tuple[int, int]], texts: Sequence[str]) -> Any:
+    """Conditions (N, attributes) of N samples, drawn but for those that --attribute NAME=VALUE sets."""
     import math
 
     from zoo.errors import near
@@ -220,7 +232,7 @@ def _with_attributes(gan: Any, count: int, seed: int, texts: Sequence[str]) -> A
     names = gan.condition.attributes if gan.condition is not None else ()
     if not names:
         raise ConfigError("this GAN takes no attributes", "Leave --attribute out.")
-    condition = gan.conditions(count, seed)
+    condition = gan.conditions(len(seeds), seeds)
     for text in texts:
         name, _, value = text.partition("=")
         if name not in names:
@@ -233,6 +245,15 @@ def _with_attributes(gan: Any, count: int, seed: int, texts: Sequence[str]) -> A
             raise ConfigError(f"--attribute {text[:80]}: {value[:40]!r} is not a number", "For example bright=1")
         condition[:, names.index(name)] = number
     return condition
+
+
+def _new_picture(model: Any) -> Path:
+    """A path that is free: `sample.png`, `sample-2.png`, ... in a run's folder; for a release `NAME.png`, ... here."""
+    from zoo.training.api import Run
+
+    first = model.folder / "sample.png" if isinstance(model, Run) else Path(f"{model.manifest.name}.png")
+    later = (first.with_name(f"{first.stem}-{number}.png") for number in itertools.count(2))
+    return next(path for path in itertools.chain([first], later) if not path.exists())
 
 
 def _autoencoder(name: str, device: str | None, size: int | None) -> Any:

@@ -26,6 +26,7 @@ __all__ = [
     "open_model",
     "out_option",
     "parse_settings",
+    "pictures",
     "quiet_option",
     "running",
     "seed",
@@ -51,9 +52,30 @@ class Option(Protocol):
     def __call__(self, command: Command, /) -> Command: ...
 
 
+class _Seeds(click.ParamType[list[tuple[int, int]]]):
+    name = "SEED[:INDEX],..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[tuple[int, int]]:
+        try:
+            pairs = [
+                (int(seed), int(index or 0)) for seed, _, index in (one.partition(":") for one in value.split(","))
+            ]
+        except ValueError:
+            self.fail(f"{value[:80]!r} are no seeds such as 3,17 or 0:17", param, ctx)
+        if any(index < 0 for _, index in pairs):
+            self.fail("an index counts from 0", param, ctx)
+        return pairs
+
+
 json_option: Option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 quiet_option: Option = click.option("--quiet", "-q", is_flag=True, help="Print names or folders alone.")
 seed = click.option("--seed", type=int, default=0, show_default=True, help="Fixes every random draw.")
+pictures = click.option(
+    "--seeds",
+    type=_Seeds(),
+    metavar="SEED[:INDEX],...",
+    help="Draw exactly these: 3,17 are the first of both seeds, 0:17 is the one after 17 others of seed 0.",
+)
 data = click.option(
     "--data",
     required=True,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator as Rng, Tensor, nn
 
+from zoo._utils.seeds import per_sample
 from zoo.errors import CompositionError, ConfigError, near
 from zoo.types import Condition
 
@@ -38,7 +39,7 @@ def draw_conditions(condition: Condition, n: int, rng: Rng) -> Tensor:
     drawn by itself from the training images' quantiles. Raises ConfigError for attributes without them."""
     if condition.quantiles:
         values = torch.tensor(condition.quantiles)
-        rows = torch.randint(values.shape[1], (n, condition.width), generator=rng)
+        rows = per_sample(lambda m: torch.randint(values.shape[1], (m, condition.width), generator=rng), n, rng)
         return values.gather(1, rows.T).T
     if not condition.classes:
         raise ConfigError(
@@ -46,7 +47,7 @@ def draw_conditions(condition: Condition, n: int, rng: Rng) -> Tensor:
             "Give a value for each: gan.sample(16, classes=tensor of shape (16, attributes)).",
         )
     shares = torch.tensor(condition.shares or [1.0] * condition.width, dtype=torch.float64)
-    return torch.multinomial(shares, n, replacement=True, generator=rng)
+    return per_sample(lambda m: torch.multinomial(shares, m, replacement=True, generator=rng), n, rng)
 
 
 def conditions_of(condition: Condition | None, asked: str | Sequence[str] | Tensor, n: int) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from zoo._utils.seeds import stream
+from zoo._utils.seeds import SampleStreams, Seeds, stream
 from zoo.data.grids import grid, png_bytes
 from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError
@@ -75,14 +75,17 @@ class GAN(OfImages, nn.Module):
         """The classes or attributes that samples can be asked for; None if no part takes a condition."""
         return self.data.condition if any(map(takes_condition, self.parts.values())) else None
 
-    def draw(self, n: int, seed: int = 0, condition: Tensor | None = None, *, truncation: float = 1.0) -> Tensor:
-        """n codes (n, *code_shape) from the prior. Below 1, `truncation` moves them towards the prior's mean, of a
-        conditional prior that of their class: less variety, fewer failures (the truncation trick; Karras et al. 2019,
-        "StyleGAN", appendix B). Raises ConfigError unless it is within 0 to 2."""
+    def draw(self, n: int, seed: Seeds = 0, condition: Tensor | None = None, *, truncation: float = 1.0) -> Tensor:
+        """n codes (n, *code_shape) from the prior, each drawn for its `seed` and index alone, see `sample`.
+
+        Below 1, `truncation` moves them towards the prior's mean, of a conditional prior that of their class: less
+        variety, fewer failures (the truncation trick; Karras et al. 2019, "StyleGAN", appendix B). Raises ConfigError
+        unless it is within 0 to 2.
+        """
         if not 0 <= truncation <= 2:
             raise ConfigError(f"truncation {truncation:g} is not within 0 to 2", "1 changes nothing, 0.7 is usual.")
         conditions = condition_arguments(self.prior, condition)
-        codes = self.prior.sample(n, stream(seed, "sample"), *conditions)
+        codes = self.prior.sample(n, SampleStreams(seed, n, "sample"), *conditions)
         if truncation == 1:
             return codes
         means = torch.empty_like(codes)
@@ -92,10 +95,10 @@ class GAN(OfImages, nn.Module):
             means[kind_of == number] = self.prior.sample(_MEAN_OF, stream(0, "mean"), *of_kind).mean(0)
         return means + truncation * (codes - means)
 
-    def noise(self, n: int, seed: int = 0, condition: Tensor | None = None) -> Noise | None:
+    def noise(self, n: int, seed: Seeds = 0, condition: Tensor | None = None) -> Noise | None:
         """The random numbers of the n codes that `draw` gives for the same seed; None if the prior does not tell them,
         see `Prior.noise`."""
-        return noise_of(self.prior, n, stream(seed, "sample"), *condition_arguments(self.prior, condition))
+        return noise_of(self.prior, n, SampleStreams(seed, n, "sample"), *condition_arguments(self.prior, condition))
 
     @torch.no_grad()
     def generate(self, z: Tensor, condition: Tensor | None = None, chunk: int = CHUNK) -> Tensor:
@@ -110,23 +113,25 @@ class GAN(OfImages, nn.Module):
     def sample(
         self,
         n: int,
-        seed: int = 0,
+        seed: Seeds = 0,
         *,
         classes: str | Sequence[str] | Tensor | None = None,
         truncation: float = 1.0,
     ) -> Tensor:
-        """n images (n, *output.shape) in the value range; the same seed gives the same images, bit for bit.
+        """n images (n, *output.shape) in the value range; the same call gives the same images, bit for bit.
 
+        `seed` is one for all, and then the i-th image is the same for every n above i, but for rounding in batches of
+        another size; or a sequence with each image's seed, of which it is the first image, or `(seed, index)`.
         `classes` is the class of all, or that of each; by default they are drawn in the training images' shares.
         Attributes are given as a tensor (n, attributes). `truncation` is that of `draw`. Raises ConfigError for an
-        unknown class.
+        unknown class, and for another number of classes or seeds.
         """
         return self.to_output(self.undecoded(n, seed, classes=classes, truncation=truncation))
 
     def undecoded(
         self,
         n: int,
-        seed: int = 0,
+        seed: Seeds = 0,
         *,
         classes: str | Sequence[str] | Tensor | None = None,
         truncation: float = 1.0,
@@ -141,11 +146,13 @@ class GAN(OfImages, nn.Module):
         specs = self.specs if spec is None else self.specs | {role: spec}
         return GAN(**{**self.parts, role: part}, specs=specs, first_stage=self.first_stage)  # type: ignore[arg-type]
 
-    def conditions(self, n: int, seed: int = 0, classes: str | Sequence[str] | Tensor | None = None) -> Tensor | None:
+    def conditions(self, n: int, seed: Seeds = 0, classes: str | Sequence[str] | Tensor | None = None) -> Tensor | None:
         """The conditions of n samples, see `sample`; None for a GAN that takes none."""
         if classes is not None:
             return conditions_of(self.condition, classes, n)
-        return None if self.condition is None else draw_conditions(self.condition, n, stream(seed, "condition"))
+        return (
+            None if self.condition is None else draw_conditions(self.condition, n, SampleStreams(seed, n, "condition"))
+        )
 
     def _repr_png_(self) -> bytes | None:
         """A grid of 16 samples for a notebook; None for vectors and for a GAN on the meta device."""

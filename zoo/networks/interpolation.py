@@ -29,14 +29,16 @@ def interpolate(start: Tensor, end: Tensor, steps: int) -> Tensor:
 
 
 def walk(gan: GAN, rows: int, steps: int, seed: int = 0, *, classes: tuple[str, str] | None = None) -> Tensor:
-    """Images (rows * steps, *gan.output.shape) along `rows` walks between pairs of codes from the prior.
+    """Images (rows * steps, *gan.output.shape) along `rows` walks between pairs of codes from the prior; the first are
+    the same for every number of walks.
 
     `classes` are those of both ends; by default each walk stays in a class of the training images' shares. If the
     classes differ, a generator that takes one gets shares of both along the way. Raises ConfigError for an unknown
     class, and for a generator that takes no shares.
     """
+    names = [(seed, 2 * row + end) for end in (0, 1) for row in range(rows)]
     if gan.condition is None and classes is None:
-        ends = gan.draw(2 * rows, seed)
+        ends = gan.draw(2 * rows, names)
         return gan.to_output(gan.generate(interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1)))
     if classes is None:
         own = gan.conditions(rows, seed)
@@ -44,7 +46,7 @@ def walk(gan: GAN, rows: int, steps: int, seed: int = 0, *, classes: tuple[str, 
         condition = torch.cat([own, own])
     else:
         condition = conditions_of(gan.condition, [classes[0]] * rows + [classes[1]] * rows, 2 * rows)
-    ends = gan.draw(2 * rows, seed, condition)
+    ends = gan.draw(2 * rows, names, condition)
     codes = interpolate(ends[:rows], ends[rows:], steps).flatten(0, 1)
     first, last = condition[:rows].repeat_interleave(steps, 0), condition[rows:].repeat_interleave(steps, 0)
     if torch.equal(first, last) or not takes_condition(gan.generator):

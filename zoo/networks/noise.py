@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator as Rng, Tensor, nn
 
+from zoo._utils.seeds import per_sample
 from zoo.networks.types import Noise
 
 __all__ = ["choose", "noise_of", "normal_noise", "uniform_choosing", "uniform_noise"]
@@ -18,7 +19,7 @@ def noise_of(prior: nn.Module, n: int, rng: Rng | None = None, *condition: Tenso
 
 def normal_noise(n: int, size: int, rng: Rng | None = None) -> Noise:
     """`size` standard normal numbers for each of n codes, drawn on the CPU."""
-    return Noise(torch.randn(n, size, generator=rng), torch.empty(n, 0))
+    return Noise(per_sample(lambda m: torch.randn(m, size, generator=rng), n, rng), torch.empty(n, 0))
 
 
 def uniform_noise(uniform: Tensor) -> Noise:

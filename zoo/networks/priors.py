@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from zoo._utils.seeds import per_sample
 from zoo.networks.configs import (
     GaussianPriorConfig,
     LowRankPriorConfig,
@@ -59,7 +60,8 @@ class UniformPrior(nn.Module):
 
     def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
         """One uniform number for each value of a code."""
-        return uniform_noise(torch.rand(n, math.prod(self.code_shape), generator=rng))
+        size = math.prod(self.code_shape)
+        return uniform_noise(per_sample(lambda m: torch.rand(m, size, generator=rng), n, rng))
 
     def from_noise(self, noise: Noise) -> Tensor:
         """The codes of this noise."""
@@ -78,7 +80,7 @@ class TruncatedPrior(nn.Module):
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, *code_shape), drawn on the CPU."""
         inside = math.erf(self.threshold / 2**0.5)
-        uniform = torch.rand(n, *self.code_shape, generator=rng, dtype=torch.float64)
+        uniform = per_sample(lambda m: torch.rand(m, *self.code_shape, generator=rng, dtype=torch.float64), n, rng)
         codes = 2**0.5 * torch.erfinv((2 * uniform - 1) * inside)
         return codes.float().clamp(-self.threshold, self.threshold)
 
@@ -98,7 +100,7 @@ class GaussianPrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, *code_shape), drawn on the CPU."""
-        noise = torch.randn(n, len(self.mean), generator=rng)
+        noise = per_sample(lambda m: torch.randn(m, len(self.mean), generator=rng), n, rng)
         return (self.mean.cpu() + noise @ self.scale.cpu().T).view(n, *self.code_shape)
 
     def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
@@ -128,8 +130,9 @@ class MixturePrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, *code_shape), drawn on the CPU."""
-        components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
-        noise = torch.randn(n, self.means.shape[1], generator=rng)
+        weights = self.weights.cpu()
+        components = per_sample(lambda m: torch.multinomial(weights, m, replacement=True, generator=rng), n, rng)
+        noise = per_sample(lambda m: torch.randn(m, self.means.shape[1], generator=rng), n, rng)
         # a loop over components: (n, d, d) @ (n, d, 1) would copy a matrix per sample
         codes = self.means.cpu()[components]
         for component in components.unique().tolist():
@@ -139,8 +142,9 @@ class MixturePrior(nn.Module):
 
     def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
         """A uniform number that chooses the Gaussian, and a normal one for each value of a code."""
-        components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
-        normal = torch.randn(n, self.means.shape[1], generator=rng)
+        weights = self.weights.cpu()
+        components = per_sample(lambda m: torch.multinomial(weights, m, replacement=True, generator=rng), n, rng)
+        normal = per_sample(lambda m: torch.randn(m, self.means.shape[1], generator=rng), n, rng)
         return Noise(normal, uniform_choosing(self.weights.cpu(), components))
 
     def from_noise(self, noise: Noise) -> Tensor:
@@ -171,10 +175,12 @@ class LowRankPrior(nn.Module):
 
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """n codes (n, *code_shape), drawn on the CPU."""
-        components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
+        weights = self.weights.cpu()
+        components = per_sample(lambda m: torch.multinomial(weights, m, replacement=True, generator=rng), n, rng)
         codes = self.means.cpu()[components]
-        codes += self.diagonals.cpu().sqrt()[components] * torch.randn(*codes.shape, generator=rng)
-        noise = torch.randn(n, self.factors.shape[2], generator=rng)
+        own = per_sample(lambda m: torch.randn(m, self.means.shape[1], generator=rng), n, rng)
+        codes += self.diagonals.cpu().sqrt()[components] * own
+        noise = per_sample(lambda m: torch.randn(m, self.factors.shape[2], generator=rng), n, rng)
         for component in components.unique().tolist():
             rows = components == component
             codes[rows] += noise[rows] @ self.factors[component].cpu().T
@@ -182,8 +188,9 @@ class LowRankPrior(nn.Module):
 
     def noise(self, n: int, rng: torch.Generator | None = None) -> Noise:
         """A uniform number that chooses the Gaussian; normal ones for each value of a code, then for each factor."""
-        components = torch.multinomial(self.weights.cpu(), n, replacement=True, generator=rng)
-        parts = [torch.randn(n, size, generator=rng) for size in self.factors.shape[1:]]
+        weights = self.weights.cpu()
+        components = per_sample(lambda m: torch.multinomial(weights, m, replacement=True, generator=rng), n, rng)
+        parts = [normal_noise(n, size, rng).normal for size in self.factors.shape[1:]]
         return Noise(torch.cat(parts, 1), uniform_choosing(self.weights.cpu(), components))
 
     def from_noise(self, noise: Noise) -> Tensor:

@@ -146,7 +146,7 @@ class Prior(nn.Module):
     conditional: bool = False
 
     def sample(self, n: int, rng: Rng | None = None, condition: Tensor | None = None) -> Tensor:
-        """n codes `(n, *code_shape)`."""
+        """n codes `(n, *code_shape)`. Draw with `zoo.plugin.per_sample`, so that each can have a stream of its own."""
         raise NotImplementedError
 
     def noise(self, n: int, rng: Rng | None = None, condition: Tensor | None = None) -> Noise | None:

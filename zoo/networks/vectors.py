@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from zoo._utils.seeds import Stream, stream
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.conditioning import condition_arguments
 from zoo.networks.gan import GAN
 from zoo.networks.utils import evaluating
 
-__all__ = ["Difference", "compare", "describe_vector", "record_vectors"]
+__all__ = ["Difference", "compare", "describe_vector", "drawn_stream", "record_vectors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,14 @@ def record_vectors(
             with _statistics(gan.discriminator, "discriminator", vectors):
                 conditions = condition_arguments(gan.discriminator, None if condition is None else condition[: len(x)])
                 vectors["realness"] = gan.discriminator.discriminate(x, *conditions).logits
-        vectors["drawn"] = gan.draw(len(z), 0, condition)
+        vectors["drawn"] = gan.prior.sample(len(z), drawn_stream(), *condition_arguments(gan.prior, condition))
         vectors["drawn_sample"] = gan.generate(vectors["drawn"], condition)
     return vectors
+
+
+def drawn_stream() -> Stream:
+    """The stream of the vectors `drawn`: one for all codes, as releases of every version recorded them."""
+    return stream(0, "sample")
 
 
 def compare(

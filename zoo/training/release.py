@@ -189,7 +189,8 @@ def _picture(trained: Trained) -> bytes | None:
 
 def _row_of_each_class(gan: GAN, classes: Sequence[str]) -> bytes:
     """Eight samples of each class, with its name."""
-    samples = gan.sample(_ROW * len(classes), classes=[name for name in classes for _ in range(_ROW)])
+    labels = [name for name in classes for _ in range(_ROW)]
+    samples = gan.sample(len(labels), [(0, index) for _ in classes for index in range(_ROW)], classes=labels)
     return png_bytes(row_of_each(classes, to_uint8(samples, gan.output), _ROW))
 
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from zoo.plugin import CompositionError, Noise, Prior
+from zoo.plugin import CompositionError, Noise, Prior, per_sample
 from zoo_classes.config import PriorConfig
 
 __all__ = ["PerClassPrior"]
@@ -34,13 +34,14 @@ class PerClassPrior(Prior):
                 f"prior classes/per-class is asked for a class that it does not have: it has {len(self.means)}",
                 "Set `classes` to the number of classes of the images.",
             )
-        noise = torch.randn(n, self.means.shape[1], 1, generator=rng)
+        noise = per_sample(lambda m: torch.randn(m, self.means.shape[1], 1, generator=rng), n, rng)
         scaled = (self.scales.cpu()[condition] @ noise).squeeze(2)
         return (self.means.cpu()[condition] + scaled).view(n, *self.code_shape)
 
     def noise(self, n: int, rng: torch.Generator | None = None, condition: Tensor | None = None) -> Noise:
         """e: a normal number for each value of a code, whatever the class."""
-        return Noise(torch.randn(n, self.means.shape[1], generator=rng), torch.empty(n, 0))
+        normal = per_sample(lambda m: torch.randn(m, self.means.shape[1], generator=rng), n, rng)
+        return Noise(normal, torch.empty(n, 0))
 
     def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
         """The codes of this noise and these classes (n,): what an exported graph computes."""

@@ -18,7 +18,9 @@ from zoo.plugin import (
     PluginError,
     Prior,
     condition_arguments,
+    drawn_stream,
     near,
+    noise_of,
     takes_condition,
 )
 from zoo_export.modules import Call, DrawCodes, FirstStageDecoder, FirstStageEncoder, MeanCode, Realness, Sampler
@@ -73,7 +75,8 @@ class _Source:
 
     def noise(self) -> Noise:
         """The noise of the drawn test vectors. Raises PluginError if the prior does not tell it."""
-        noise = self.gan.noise(len(self.vectors["z"]), 0, self.vectors.get("condition"))
+        prior, count = self.gan.prior, len(self.vectors["z"])
+        noise = noise_of(prior, count, drawn_stream(), *condition_arguments(prior, self.vectors.get("condition")))
         if noise is None:
             raise PluginError(
                 f"the prior {self.gan.specs['prior'].component} cannot be a graph: it does not tell its noise",

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from zoo.plugin import GAN, IntegrityError, LoadedRelease, Replay, replay_vectors
+from zoo.plugin import (
+    GAN,
+    IntegrityError,
+    LoadedRelease,
+    Replay,
+    condition_arguments,
+    drawn_stream,
+    replay_vectors,
+)
 from zoo_export.graphs import Graph
 from zoo_export.precision import Precision
 
@@ -50,7 +58,8 @@ def _drawn(gan: GAN, replayed: Replay) -> dict[str, Tensor]:
     if "drawn" in replayed.recorded:
         return {}
     condition = replayed.recorded.get("condition")
-    drawn = gan.draw(len(replayed.recorded["z"]), 0, condition)
+    count = len(replayed.recorded["z"])
+    drawn = gan.prior.sample(count, drawn_stream(), *condition_arguments(gan.prior, condition))
     return {"drawn": drawn, "drawn_sample": gan.generate(drawn, condition)}
 
 

@@ -23,6 +23,7 @@ from zoo.plugin import (
     evenly_spread,
     fit_mixture,
     full_cost,
+    per_sample,
     stream,
     uniform_choosing,
 )
@@ -55,9 +56,10 @@ class ClassMixture(nn.Module):
         """n codes (n, *code_shape) of the classes (n,), drawn on the CPU."""
         assert condition is not None, "it is conditional"
         classes = condition.cpu()
-        components = torch.multinomial(self.weights.cpu()[classes], 1, generator=rng).squeeze(1)
+        weights = self.weights.cpu()[classes]
+        components = _components(weights, rng)
         codes = self.means.cpu()[classes, components]
-        noise = torch.randn(n, codes.shape[1], generator=rng)
+        noise = per_sample(lambda m: torch.randn(m, codes.shape[1], generator=rng), n, rng)
         # a loop over the Gaussians that were drawn: (n, d, d) @ (n, d, 1) would copy a matrix per sample
         which = classes * self.weights.shape[1] + components
         scales = self.scales.cpu().flatten(0, 1)
@@ -70,8 +72,9 @@ class ClassMixture(nn.Module):
         """A uniform number that chooses a Gaussian of the class, and a normal one for each value of a code."""
         assert condition is not None, "it is conditional"
         weights = self.weights.cpu()[condition.cpu()]
-        components = torch.multinomial(weights, 1, generator=rng).squeeze(1)
-        return Noise(torch.randn(n, self.means.shape[2], generator=rng), uniform_choosing(weights, components))
+        components = _components(weights, rng)
+        normal = per_sample(lambda m: torch.randn(m, self.means.shape[2], generator=rng), n, rng)
+        return Noise(normal, uniform_choosing(weights, components))
 
     def from_noise(self, noise: Noise, condition: Tensor | None = None) -> Tensor:
         """The codes of this noise and these classes (n,); takes d^2 values of memory a code."""
@@ -80,6 +83,14 @@ class ClassMixture(nn.Module):
         which = condition * self.weights.shape[1] + components
         spread = (self.scales.flatten(0, 1)[which] @ noise.normal.unsqueeze(2)).squeeze(2)
         return (self.means.flatten(0, 1)[which] + spread).reshape(-1, *self.code_shape)
+
+
+def _components(weights: Tensor, rng: torch.Generator | None) -> Tensor:
+    """A component (n,) for each row of weights (n, m), as torch.multinomial draws one: the first to arrive, at rates of
+    the weights."""
+    n, most = weights.shape
+    arrivals = per_sample(lambda m: torch.empty(m, most).exponential_(generator=rng), n, rng)
+    return (weights / arrivals).argmax(1)
 
 
 class ClassPrior(TransferStrategy):

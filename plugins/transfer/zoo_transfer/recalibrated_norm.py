@@ -12,9 +12,11 @@ from zoo.plugin import (
     GAN,
     ApplyContext,
     Autoencoder,
+    Condition,
     TransferPlan,
     TransferStrategy,
     condition_arguments,
+    draw_conditions,
     edit_each,
     memoize,
     stream,
@@ -48,7 +50,7 @@ class RecalibratedNorm(TransferStrategy):
             return TransferPlan(gan, notes=["recalibrated-norm: the generator has no batch norm"])
 
         def measure(context: ApplyContext) -> dict[str, Tensor]:
-            conditions = gan.conditions(self.config.batches * self.config.batch, self.config.seed)
+            conditions = _draw(gan.condition, self.config)
             return measure_statistics(context.nets["generator"], context.nets["prior"], conditions, self.config)
 
         fitted = memoize(measure)
@@ -80,6 +82,13 @@ def measure_statistics(
         z = prior.sample(config.batch, rng, *condition_arguments(prior, condition))  # type: ignore[operator]
         copied(*(tensor.to(device) for tensor in (z, *condition_arguments(copied, condition))))
     return copied.state_dict()
+
+
+def _draw(condition: Condition | None, config: RecalibratedNormConfig) -> Tensor | None:
+    """A condition for each code, if the GAN takes some."""
+    if condition is None:
+        return None
+    return draw_conditions(condition, config.batches * config.batch, stream(config.seed, "condition"))
 
 
 def _has_statistics(part: nn.Module) -> bool:

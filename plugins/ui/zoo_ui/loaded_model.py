@@ -15,6 +15,7 @@ from zoo.plugin import (
     ConfigError,
     DataSpec,
     ImageSet,
+    SampleStreams,
     captioned_grid,
     fit_arrays,
     from_uint8,
@@ -22,7 +23,7 @@ from zoo.plugin import (
     interpolate,
     open_images,
     open_model,
-    stream,
+    per_sample,
     takes_condition,
     to_uint8,
 )
@@ -92,7 +93,8 @@ class LoadedModel:
         """n codes, of the class `asked` if it is not empty, or of those conditions; below 1 `truncation` pulls them to
         the prior's mean, see `GAN.draw`."""
         if self.gan is None:
-            noise = torch.randn(n, *self._decoder().code_shape, generator=stream(seed, "sample"))
+            rng, shape = SampleStreams(seed, n, "sample"), self._decoder().code_shape
+            noise = per_sample(lambda m: torch.randn(m, *shape, generator=rng), n, rng)
             return Drawn(truncation * noise, None)
         condition = self.gan.conditions(n, seed, None if isinstance(asked, str) and not asked else asked)
         return Drawn(self.gan.draw(n, seed, condition, truncation=truncation), condition)

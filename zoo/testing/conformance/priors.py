@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from zoo._utils.seeds import stream
+from zoo._utils.seeds import SampleStreams, stream
 from zoo._utils.tensors import pack, unpack
 from zoo.networks import checks
 from zoo.networks.noise import noise_of
@@ -78,6 +78,17 @@ def the_stream_decides_the_codes(case: PriorCase) -> None:
     assert all(torch.equal(before[k], v) for k, v in prior.state_dict().items()), "sampling changed the prior"
 
 
+def each_code_has_a_stream_of_its_own(case: PriorCase) -> None:
+    """With a stream for each sample, the first of many codes are those of few (up to rounding): draw each random number
+    with `zoo.plugin.per_sample`."""
+    prior: Any = case.build(seed=3)
+    many, few = (
+        prior.sample(n, SampleStreams(0, n, "codes"), *condition_arguments(prior, case.data, torch.arange(n)))
+        for n in (16, 3)
+    )
+    assert torch.allclose(many[:3], few, rtol=1e-4, atol=1e-5), "other codes are drawn if there are more of them"
+
+
 def state_round_trip_gives_bitwise_equal_codes(case: PriorCase) -> None:
     """After saving as safetensors and strict loading into a meta build, and after copying, the codes are the same."""
     prior = case.build(seed=3)
@@ -111,6 +122,7 @@ PRIOR_CHECKS: tuple[Check, ...] = (
     codes_have_the_declared_shape,
     codes_differ_from_each_other,
     the_stream_decides_the_codes,
+    each_code_has_a_stream_of_its_own,
     state_round_trip_gives_bitwise_equal_codes,
     noise_gives_the_codes_of_the_stream,
 )
