@@ -24,7 +24,7 @@ def main() -> NoReturn:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     """In the middle of an import, or of the interpreter's end, an exception would only print a traceback."""
-    os.write(2, b"error: stopped\n")
+    os.write(2, b"stopped\n")
     os._exit(130)
 
 

@@ -6,7 +6,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,39 +15,49 @@ from click.shell_completion import CompletionItem
 
 from zoo._utils.text import sanitize
 from zoo.cli.extra import distributions_of, load_command, plugin_commands
-from zoo.errors import ConfigError, ZooError, near
+from zoo.errors import ConfigError, UnknownName, ZooError, near
 
-__all__ = ["ADD_ONS", "COMMANDS", "AddOn", "main", "zoo"]
+__all__ = ["ADD_ONS", "COMMANDS", "GROUPS", "AddOn", "main", "zoo"]
 
 COMMANDS = {
     "demo": ("zoo.cli.demo:demo", "Transfer the bundled autoencoder to digits and show the gain."),
     "list": ("zoo.cli.models:list_models", "List the releases of the registries."),
     "info": ("zoo.cli.models:info", "Show a release, or a component's settings."),
-    "pull": ("zoo.cli.pull:pull", "Get a release and check every byte of it."),
-    "import": ("zoo.cli.importing:import_", "Make a release of another library's autoencoder."),
-    "push": ("zoo.cli.push:push", "Check a release and publish it on the Hub."),
-    "collection": ("zoo.cli.collection:collection", "Publish many releases at once."),
     "search": ("zoo.cli.hub:search", "Search for releases on the Hub."),
-    "cache": ("zoo.cli.hub:cache", "List, check and remove pulled releases."),
-    "registry": ("zoo.cli.registry:registry", "Give releases names, and check the named ones."),
-    "verify": ("zoo.cli.verify:verify", "Check a release's files and replay its test vectors."),
+    "pull": ("zoo.cli.pull:pull", "Get a release and check every byte of it."),
     "train": ("zoo.cli.train:train", "Train an autoencoder, a GAN, or a recipe."),
     "transfer": ("zoo.cli.train:transfer", "Initialise a GAN from an autoencoder and train it."),
     "resume": ("zoo.cli.train:resume", "Continue a run from its last checkpoint."),
-    "runs": ("zoo.cli.runs:runs", "List runs, show and verify one, compare several."),
-    "release": ("zoo.cli.train:release", "Make a release folder from a finished run."),
-    "sample": ("zoo.cli.images:sample", "Draw images from a GAN."),
-    "encode": ("zoo.cli.images:encode", "Encode images."),
-    "reconstruct": ("zoo.cli.images:reconstruct", "Reconstruct images with an autoencoder."),
-    "interpolate": ("zoo.cli.images:interpolate", "Interpolate between codes."),
     "cluster": ("zoo.cli.cluster:cluster", "Put images without labels into classes."),
+    "runs": ("zoo.cli.runs:runs", "List runs, show and verify one, compare several."),
+    "sample": ("zoo.cli.images:sample", "Draw images from a GAN."),
+    "interpolate": ("zoo.cli.images:interpolate", "Interpolate between codes."),
+    "reconstruct": ("zoo.cli.images:reconstruct", "Reconstruct images with an autoencoder."),
+    "encode": ("zoo.cli.images:encode", "Encode images."),
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
-    "components": ("zoo.cli.plugins:components", "List the components of plugins."),
-    "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, start a new one."),
+    "release": ("zoo.cli.train:release", "Make a release folder from a finished run."),
+    "import": ("zoo.cli.importing:import_", "Make a release of another library's autoencoder."),
+    "push": ("zoo.cli.push:push", "Check a release and publish it on the Hub."),
+    "collection": ("zoo.cli.collection:collection", "Publish many releases at once."),
+    "registry": ("zoo.cli.registry:registry", "Give releases names, and check the named ones."),
+    "verify": ("zoo.cli.verify:verify", "Check a release's files and replay its test vectors."),
+    "cache": ("zoo.cli.hub:cache", "List, check and remove pulled releases."),
     "doctor": ("zoo.cli.doctor:doctor", "Show what is installed, the folders in use, and problems."),
     "completion": ("zoo.cli.completion:completion", "Print a script that completes names in your shell."),
+    "components": ("zoo.cli.plugins:components", "List the components of plugins."),
+    "plugins": ("zoo.cli.plugins:plugins", "List the plugins, check one, start a new one."),
 }
-"""Every command: its import path, and a summary in one line."""
+"""Every command: its import path, and a summary in one line; in the order of help."""
+
+GROUPS = {
+    "demo": "Start",
+    "train": "Train",
+    "runs": "Look",
+    "release": "Publish",
+    "verify": "Maintain",
+    "components": "Extend",
+}
+"""The groups of help, by the first command of each."""
 
 
 class AddOn(NamedTuple):
@@ -66,11 +76,11 @@ class AddOn(NamedTuple):
 
 
 ADD_ONS = {
-    "serve": AddOn("zoo-serve", "Serve a folder of releases as a Hub, for labs without internet.", "cache"),
+    "serve": AddOn("zoo-serve", "Serve a folder of releases as a Hub, for labs without internet.", "registry"),
     "export": AddOn("zoo-export", "Write a release as graphs that run without Zoo, or a page.", "release"),
     "bench": AddOn("zoo-bench", "Compare ways to train: a suite of paired runs, and its report.", "evaluate"),
-    "ui": AddOn("zoo-ui", "Sample, transfer and compare runs in the browser.", "plugins"),
-    "gallery": AddOn("zoo-ui", "Write a static site of the releases.", "ui"),
+    "ui": AddOn("zoo-ui", "Sample, transfer and compare runs in the browser.", "evaluate"),
+    "gallery": AddOn("zoo-ui", "Write a static site of the releases.", "push"),
 }
 """The commands of those distributions, by name; `COMMANDS` takes precedence."""
 
@@ -102,7 +112,7 @@ class LazyGroup(click.Group):
                 f"the command {cmd_name!r} is not installed: it comes with {missing.distribution}",
                 f"In a checkout of Zoo's repository: {missing.install}",
             )
-        raise click.UsageError(f"there is no command {cmd_name!r}. {near(cmd_name, [*_order(), *installed])}", ctx)
+        raise UnknownName(f"there is no command {cmd_name!r}", near(cmd_name, [*_order(), *installed]))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Complete names of commands from the tables and metadata; nothing is imported."""
@@ -119,8 +129,10 @@ class LazyGroup(click.Group):
         """List the commands from the tables and the installed distributions' metadata; nothing is imported."""
         installed = _plugin_commands()
         summaries = _summaries(installed)
-        with formatter.section("Commands"):
-            formatter.write_dl(list(summaries.items()))
+        width = max(map(len, summaries))
+        for title, names in _groups(summaries).items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{width}}", summaries[name]) for name in names])
         extra = {name: points for name, points in installed.items() if name not in summaries}
         if extra:
             with formatter.section("Commands of plugins"):
@@ -153,6 +165,17 @@ def _summaries(installed: Mapping[str, object]) -> dict[str, str]:
     return {name: texts[name] for name in _order() if name in texts}
 
 
+def _groups(names: Iterable[str]) -> dict[str, list[str]]:
+    """The names under the titles of their groups; both in the order of help."""
+    groups: dict[str, list[str]] = {}
+    shown, title = set(names), ""
+    for name in _order():
+        title = GROUPS.get(name, title)
+        if name in shown:
+            groups.setdefault(title, []).append(name)
+    return groups
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--traceback", is_flag=True, help="Show the traceback of an error.")
 @click.option("--registry", "registries", multiple=True, metavar="PATH_OR_URL", help="One more registry.toml to read.")
@@ -182,8 +205,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        _print_error(_without_stop(error.format_message()), _usage(error))
         sys.exit(2 if isinstance(error, click.UsageError) else 1)
     except ZooError as error:
         if traceback:
@@ -191,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _print_error(error.message, error.hint)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        _print_error("stopped", str(error))
+        _print("stopped", str(error))
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
@@ -239,7 +265,23 @@ _LINKS = ("gloo/transport", "nccl error", "connection closed by peer", "connecti
 _FULL = ("out of memory", "not enough memory", "can't allocate memory")
 
 
+def _usage(error: click.ClickException) -> str:
+    """The hint of click's own errors: the command's help."""
+    ctx = getattr(error, "ctx", None)
+    return "" if ctx is None else f"More: {ctx.command_path} --help"
+
+
+def _without_stop(text: str) -> str:
+    """A sentence of click's as a message: without a capital and a full stop."""
+    text = text.strip()
+    return text[:1].lower() + text[1:].removesuffix(".")
+
+
 def _print_error(message: str, hint: str) -> None:
-    click.echo(f"error: {sanitize(message)}", err=True)
+    _print(f"error: {message}", hint)
+
+
+def _print(message: str, hint: str) -> None:
+    click.echo(sanitize(message), err=True)
     if hint:
         click.echo(f"  {sanitize(hint)}", err=True)

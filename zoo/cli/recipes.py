@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -120,9 +121,16 @@ def _known(key: str, value: Any, what: str) -> Any:
     known = [field.name for field in fields(_TRAINING[what])]
     if key not in known:
         raise ConfigError(
-            f"--set {key}: training a{'n' * (what[0] == 'a')} {what} has no such setting", near(key, known)
+            f"--set {key}: training a{'n' * (what[0] == 'a')} {what} has no such setting", _similar(key, known)
         )
     return value
+
+
+def _similar(key: str, known: Sequence[str]) -> str:
+    """The hint for an unknown setting; `learning_rate` is spelled out in the names that it is compared with."""
+    names = {name.replace("_lr", "_learning_rate"): name for name in known}
+    close = difflib.get_close_matches(key, names, n=2, cutoff=0.5)
+    return f"Did you mean {' or '.join(names[one] for one in close)}?" if close else near(key, known)
 
 
 def _with_setting(part: Any, role: str, setting: str, value: Any) -> dict[str, Any]:

@@ -6,6 +6,8 @@ Text from plugins, releases and the Hub is not trusted: its control characters a
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +17,10 @@ import click
 from zoo._utils.text import escape_controls, sanitize
 
 __all__ = ["facts", "moved_tensors", "print_json", "print_lines", "print_table", "report_table", "shape", "skipped"]
+
+
+_LEAST = 6
+"""Letters of a column that stay, however narrow the terminal is."""
 
 
 def print_json(value: Any) -> None:
@@ -36,12 +42,34 @@ def facts(rows: Sequence[tuple[str, object]]) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Aligned columns, as wide as their widest cell."""
+    """Aligned columns, as wide as their widest cell. In a terminal that is too narrow, cells of the widest columns are
+    cut, and a line below says so."""
     cells = [[sanitize(str(cell)) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    room = _columns()
+    shown = _fitted(widths, room) if room else widths
     for i, row in enumerate(cells):
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        line = "  ".join(f"{_cut(cell, width):<{width}}" for cell, width in zip(row, shown, strict=True)).rstrip()
         click.echo(click.style(line, bold=True) if i == 0 else line)
+    if shown != widths:
+        click.echo(f"(… was cut at {room} columns; in a wider window, in a pipe and with --json all is shown)", err=True)
+
+
+def _columns() -> int:
+    """The columns of the terminal on stdout; 0 for a pipe or a file."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+
+
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Widths that fit into `room` columns with two between them: the widest give way, down to a few letters."""
+    fitted = list(widths)
+    while sum(fitted) + 2 * (len(fitted) - 1) > room and max(fitted) > _LEAST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else f"{cell[: width - 1]}…"
 
 
 def shape(sizes: Sequence[int]) -> str:
