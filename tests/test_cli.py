@@ -84,7 +84,7 @@ def test_the_whole_path_by_commands(run, images_file: Path, tmp_path: Path) -> N
 
 
 def test_explain_shows_every_tensor_and_trains_nothing(run, images_file: Path) -> None:  # type: ignore[no-untyped-def]
-    done = run("transfer", "dcgan.glyphs-sans32", "--data", images_file, "--explain")
+    done = run("transfer", "dcgan.glyphs-sans32", "--data", images_file, "--explain", "-v")
     assert done.code == 0, done.err
     assert "discriminator.head.weight" in done.out
     assert "fresh" in done.out

@@ -79,7 +79,7 @@ ADD_ONS = {
     "serve": AddOn("zoo-serve", "Serve a folder of releases as a Hub, for labs without internet.", "registry"),
     "export": AddOn("zoo-export", "Write a release as graphs that run without Zoo, or a page.", "release"),
     "bench": AddOn("zoo-bench", "Compare ways to train: a suite of paired runs, and its report.", "evaluate"),
-    "ui": AddOn("zoo-ui", "Sample, transfer and compare runs in the browser.", "evaluate"),
+    "ui": AddOn("zoo-ui", "Sample, transfer and compare runs in the browser.", "bench"),
     "gallery": AddOn("zoo-ui", "Write a static site of the releases.", "push"),
 }
 """The commands of those distributions, by name; `COMMANDS` takes precedence."""
@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(2)
     except click.ClickException as error:
-        _print_error(_without_stop(error.format_message()), _usage(error))
+        _print_error(_without_stop(_message(error)), _usage(error))
         sys.exit(2 if isinstance(error, click.UsageError) else 1)
     except ZooError as error:
         if traceback:
@@ -265,10 +265,17 @@ _LINKS = ("gloo/transport", "nccl error", "connection closed by peer", "connecti
 _FULL = ("out of memory", "not enough memory", "can't allocate memory")
 
 
+def _message(error: click.ClickException) -> str:
+    """Similar options belong into the hint."""
+    return error.message if getattr(error, "possibilities", None) else error.format_message()
+
+
 def _usage(error: click.ClickException) -> str:
-    """The hint of click's own errors: the command's help."""
+    """The hint of click's own errors: similar options, and the command's help."""
+    similar = " or ".join(getattr(error, "possibilities", None) or ())
     ctx = getattr(error, "ctx", None)
-    return "" if ctx is None else f"More: {ctx.command_path} --help"
+    more = "" if ctx is None else f"More: {ctx.command_path} --help"
+    return f"Did you mean {similar}? {more}" if similar else more
 
 
 def _without_stop(text: str) -> str:

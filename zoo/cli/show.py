@@ -52,7 +52,9 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         line = "  ".join(f"{_cut(cell, width):<{width}}" for cell, width in zip(row, shown, strict=True)).rstrip()
         click.echo(click.style(line, bold=True) if i == 0 else line)
     if shown != widths:
-        click.echo(f"(… was cut at {room} columns; in a wider window, in a pipe and with --json all is shown)", err=True)
+        click.echo(
+            f"(… was cut at {room} columns; in a wider window, in a pipe and with --json all is shown)", err=True
+        )
 
 
 def _columns() -> int:

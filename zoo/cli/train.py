@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from zoo.cli import completing, options, show
+from zoo.cli import completing, explain as explained, options, show
 
 __all__ = ["release", "resume", "train", "transfer"]
 
@@ -94,6 +94,7 @@ def train(
     help="First train an autoencoder of the codes for so many images, and hand that to the GAN.",
 )
 @click.option("--explain", is_flag=True, help="Show what would move where, or what a first stage keeps; train nothing.")
+@click.option("--verbose", "-v", is_flag=True, help="With --explain: show every tensor.")
 @click.option(
     "--pairs", type=click.Path(path_type=Path), help="With --explain: draw images beside what a first stage keeps."
 )
@@ -106,6 +107,7 @@ def transfer(
     second_stage: int | None,
     out: Path | None,
     explain: bool,
+    verbose: bool,
     by_class: bool,
     pairs: Path | None,
     track: tuple[str, ...],
@@ -133,9 +135,9 @@ def transfer(
     if reason and not (as_json or quiet):
         click.echo(reason, err=True)
     if explain and recipe.first_stage is not None:
-        _explain_first_stage(recipe, pairs, as_json)
+        explained.explain_first_stage(recipe, pairs, as_json)
     elif explain:
-        _explain(recipe, as_json)
+        explained.explain(recipe, as_json, verbose)
     elif out is None:
         raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
     else:
@@ -300,49 +302,6 @@ def _plain_outcome(outcome: Any) -> dict[str, Any]:
 
     verdict = asdict(outcome.verdict) if outcome.verdict is not None else None
     return {"samples": str(outcome.samples) if outcome.samples else None, "verdict": verdict}
-
-
-def _explain(recipe: Any, as_json: bool) -> None:
-    from zoo.training.recipe_plan import explain_recipe
-
-    report = explain_recipe(recipe)
-    if as_json:
-        show.print_json({"strategy": report.strategy, "tensors": report.plain(), "notes": list(report.notes)})
-        return
-    show.report_table(report.rows)
-    show.print_lines(
-        ["", f"strategy {report.strategy}: " + ", ".join(f"{n} {origin}" for origin, n in report.count().items())]
-    )
-    show.print_lines(report.notes)
-
-
-def _explain_first_stage(recipe: Any, pairs: Path | None, as_json: bool) -> None:
-    from zoo._utils.files import write_atomically
-    from zoo.data.grids import grid, png_bytes
-    from zoo.data.pixels import to_uint8
-    from zoo.training.first_stage_report import explain_first_stage
-
-    report = explain_first_stage(recipe)
-    if pairs is not None:
-        write_atomically(pairs, png_bytes(grid(to_uint8(report.pairs, report.images), 8)))
-    if as_json:
-        show.print_json(report.plain())
-        return
-    kid = "not measured: give --metric" if report.kid is None else f"{report.kid:.4g} ({report.metric})"
-    floor = "" if report.floor is None else f", other real images {report.floor:.4g}"
-    show.facts(
-        [
-            ("images", f"{report.images}, brought to that size"),
-            ("codes", f"{show.shape(report.codes.shape)}, {report.factor} times smaller a side"),
-            ("lost", f"{report.error:.1%} of the variance of {report.count} images"),
-            ("KID of what is left", f"{kid}{floor}; no GAN of these codes gets below"),
-            ("encoding", f"{show.duration(report.encode)}, once"),
-            ("training", f"{show.duration(report.train)} for {recipe.gan.training.images:,} images shown"),
-            ("decoding", f"{report.decode * 1000:.0f} ms a sample"),
-        ]
-    )
-    if pairs is not None:
-        click.echo(f"pairs: {pairs}")
 
 
 @contextmanager
