@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def explain(recipe: Any, as_json: bool, verbose: bool) -> None:
     source = "the trained autoencoder" if recipe.transfer.source == "autoencoder" else recipe.transfer.source
     strategies = [name.rpartition("/")[2] for name in report.strategy.split("+")]
     _paragraph(
-        f"The GAN begins with {source}: of its {len(report.rows)} tensors, {_counts(report.count())}. "
+        f"The GAN's {len(report.rows)} tensors begin from {source}: {_counts(report.count())}. "
         f"The strategy is {'+'.join(strategies)}."
     )
     click.echo()
@@ -42,7 +43,7 @@ def explain(recipe: Any, as_json: bool, verbose: bool) -> None:
     if report.notes:
         click.echo()
     for note in report.notes:
-        _paragraph(f"- {note}", "  ")
+        _paragraph(f"- {note.removeprefix('auto: ')}", "  ")
     if verbose:
         click.echo()
         show.report_table(report.rows)
@@ -95,4 +96,5 @@ def _counts(counts: Mapping[str, int]) -> str:
 def _paragraph(text: str, indent: str = "") -> None:
     """Text in lines as wide as the terminal, at most 100 letters."""
     width = min(100, shutil.get_terminal_size().columns)
-    click.echo(click.wrap_text(sanitize(text), width, subsequent_indent=indent))
+    lines = textwrap.wrap(sanitize(text), width, subsequent_indent=indent, break_on_hyphens=False)
+    show.print_lines(lines)

@@ -28,7 +28,7 @@ _PREVIEWED = 12
 @options.quiet_option
 def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: bool) -> None:
     """List the releases of the registries, by a glob over their names: the newest version of each name. A pattern with
-    an @ lists every version.
+    an @ lists every version; --json tells codes and plugins too.
 
     \b
     zoo list
@@ -47,8 +47,9 @@ def list_models(pattern: str, autoencoder: str | None, as_json: bool, quiet: boo
     elif quiet:
         show.print_lines(entry.key if "@" in pattern else entry.name for entry in entries)
     elif entries:
-        head = ("name", "version", "holds", "sample", "code", "plugins", "license")
-        show.print_table(head, [_row(entry) for entry in entries])
+        versions = "@" in pattern
+        head = ("name", "trained on", "size", "colour", "GAN", "license")
+        show.print_table(head, [_row(entry, versions) for entry in entries])
         for entry in entries:
             if entry.default:
                 click.echo(f"* {entry.name.partition('.')[0]} alone means this one")
@@ -82,10 +83,14 @@ def info(name: str, component: bool, kind: str | None, as_json: bool) -> None:
         _release(name, as_json)
 
 
-def _row(entry: Any) -> tuple[object, ...]:
-    name = f"{entry.name} *" if entry.default else entry.name
-    sample, plugins = show.shape(entry.data.shape), " ".join(entry.plugins)
-    return (name, entry.version, "+".join(entry.parts), sample, show.shape(entry.code_shape), plugins, entry.license)
+def _row(entry: Any, versions: bool) -> tuple[object, ...]:
+    from zoo.registry.trained_on import trained_on
+
+    name = f"{entry.key if versions else entry.name}{' *' * entry.default}"
+    channels, *sides = entry.data.shape
+    colour = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels") if sides else "-"
+    size = show.shape(sides) or f"{channels} values"
+    return (name, trained_on(entry) or "-", size, colour, "yes" if "gan" in entry.parts else "no", entry.license)
 
 
 def _previews(entries: Any) -> None:

@@ -15,7 +15,7 @@ from zoo.errors import ConfigError, near
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, Recipe, read_recipe
 from zoo.transfers.parse import parse_strategy
 
-__all__ = ["recipe_from_options"]
+__all__ = ["data_from_options", "recipe_from_options"]
 
 _PARTS = {"autoencoder": ("encoder", "decoder", "bottleneck"), "gan": ("generator", "discriminator")}
 _TRAINING = {"autoencoder": AutoencoderTraining, "gan": AdversarialTraining}
@@ -76,6 +76,11 @@ def _data(given: dict[str, Any]) -> DataConfig:
     if source is None:
         raise ConfigError("no images given", "Say --data with a data set's name, a folder or an .npz.")
     return DataConfig(source, shape=shape or (size and (3, size, size)), strict=strict, labels=labels)
+
+
+def data_from_options(options: Mapping[str, Any]) -> DataConfig:
+    """The images that --data and its options name."""
+    return _data({key: value for key, value in options.items() if value is not None and value is not False})
 
 
 def _further(texts: Sequence[str]) -> dict[str, dict[str, str]]:

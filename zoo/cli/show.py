@@ -42,8 +42,8 @@ def facts(rows: Sequence[tuple[str, object]]) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Aligned columns, as wide as their widest cell. In a terminal that is too narrow, cells of the widest columns are
-    cut, and a line below says so."""
+    """Aligned columns, as wide as their widest cell. In a terminal that is too narrow, cells of the widest columns but
+    the first are cut, and a line below says so."""
     cells = [[sanitize(str(cell)) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     room = _columns()
@@ -63,11 +63,12 @@ def _columns() -> int:
 
 
 def _fitted(widths: Sequence[int], room: int) -> list[int]:
-    """Widths that fit into `room` columns with two between them: the widest give way, down to a few letters."""
-    fitted = list(widths)
-    while sum(fitted) + 2 * (len(fitted) - 1) > room and max(fitted) > _LEAST:
+    """Widths that fit into `room` columns with two between them: the widest give way, down to a few letters, and the
+    first, which has the names, stays."""
+    first, *fitted = widths
+    while first + sum(fitted) + 2 * len(fitted) > room and max(fitted, default=0) > _LEAST:
         fitted[fitted.index(max(fitted))] -= 1
-    return fitted
+    return [first, *fitted]
 
 
 def _cut(cell: str, width: int) -> str:

@@ -58,7 +58,7 @@ def train(
 
 
 @click.command()
-@click.argument("source", shell_complete=completing.complete_model)
+@click.argument("source", required=False, shell_complete=completing.complete_model)
 @options.data
 @click.option(
     "--strategy",
@@ -100,7 +100,7 @@ def train(
 )
 @options.running
 def transfer(
-    source: str,
+    source: str | None,
     strategy: str,
     space: Any,
     flip: bool,
@@ -115,18 +115,24 @@ def transfer(
     quiet: bool,
     **given: Any,
 ) -> None:
-    """Hand what the autoencoder SOURCE learnt to a GAN, and train the GAN on your images.
+    """Hand what the autoencoder SOURCE learnt to a GAN, and train the GAN on your images. Without SOURCE the release
+    that keeps them best is taken.
 
     \b
     zoo transfer dcgan.glyphs-sans32 --data photos/ --adapt 12800 --out runs/mine
     zoo transfer spatial.photos4 --data photos/ --out runs/photos
+    zoo transfer --data photos/ --out runs/photos
     zoo transfer spatial.photos4 --data photos/ --explain --pairs pairs.png
     """
+    from zoo.cli import choosing
     from zoo.cli.recipes import recipe_from_options
     from zoo.training.classes import with_classes
     from zoo.training.run_dir import autoencoder_run_dir
     from zoo.training.spaces import in_chosen_space
 
+    chosen = choosing.choose(given, out, as_json or quiet) if source is None else None
+    if chosen is not None:
+        source, given["adapt"] = chosen.name, choosing.images_to_adapt(chosen, given, space)
     recipe = recipe_from_options("gan", given, source=source, strategy=strategy)
     if recipe.data.clusters is not None:
         recipe, by_class = _clustered(recipe, out, quiet or as_json), True
@@ -141,6 +147,8 @@ def transfer(
     elif out is None:
         raise click.UsageError("give the folder to write: --out runs/mine (or --explain, to train nothing)")
     else:
+        if chosen is not None and not (as_json or quiet):
+            choosing.tell_time(recipe)
         _run(recipe, out, track, as_json, quiet, autoencoder_run_dir(out) if recipe.autoencoder is not None else None)
 
 

@@ -130,6 +130,12 @@ class ImageSet:
             return self.train
         return self.train[torch.linspace(0, len(self.train) - 1, most).round().long()]
 
+    def to_measure(self, most: int) -> Tensor:
+        """At most `most` held-out rows, evenly spread, for errors that training rows would hide; training rows if there
+        are not two held-out ones."""
+        rows = self.held_out if len(self.held_out) > 1 else self.train
+        return rows if len(rows) <= most else rows[torch.linspace(0, len(rows) - 1, most).round().long()]
+
     def without_labels(self) -> ImageSet:
         """The same set with no class or attribute, nor their names."""
         spec, config = replace(self.spec, condition=None), replace(self.config, labels="off")

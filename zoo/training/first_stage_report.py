@@ -14,6 +14,7 @@ from zoo.data.values import fit_scaling
 from zoo.metrics.evaluate import reference
 from zoo.metrics.own import refuse_own_features
 from zoo.networks.autoencoder import FirstStage
+from zoo.networks.gan import GAN
 from zoo.networks.pretrained import origins_of
 from zoo.training.devices import Engine
 from zoo.training.gan import GANTrainer
@@ -23,7 +24,13 @@ from zoo.training.trainer import seeded_step
 from zoo.transfers.plan import TransferPlan
 from zoo.types import DataSpec
 
-__all__ = ["FirstStageReport", "error_over_variance", "explain_first_stage", "report_on_first_stage"]
+__all__ = [
+    "FirstStageReport",
+    "error_over_variance",
+    "explain_first_stage",
+    "report_on_first_stage",
+    "seconds_an_image",
+]
 
 _MEASURED = 256
 _PAIRS = 32
@@ -80,8 +87,7 @@ def report_on_first_stage(
     component; without one no KID is measured. Raises like `zoo.gan` and `zoo.train`."""
     runner = Engine(engine)
     first_stage.autoencoder.to(runner.device)
-    rows = images.held_out if len(images.held_out) > 1 else images.train
-    x = images.batch(rows[:_MEASURED]).cpu()
+    x = images.batch(images.to_measure(_MEASURED)).cpu()
     start = time.monotonic()
     raw = first_stage.scaled(None).encode(x)
     middle = time.monotonic()
@@ -113,12 +119,18 @@ def report_on_first_stage(
 
 
 def _step(images: ImageSet, raw: Tensor, first_stage: FirstStage, section: GanSection, engine: EngineSection) -> float:
-    """Seconds an image of a GAN on these codes: the mean of a few steps after the first."""
+    """Seconds an image of a GAN on these codes."""
     stage = first_stage.scaled(fit_scaling(raw.numpy()))
     rows = torch.arange(len(raw))
     samples = replace(images, spec=stage.codes, pixels=raw, labels=None, train=rows, held_out=rows)
     composed = compose_gan(section, stage.codes, None, 0, first_stage=stage)
+    return seconds_an_image(composed, samples, section, engine)
+
+
+def seconds_an_image(composed: GAN, samples: ImageSet, section: GanSection, engine: EngineSection) -> float:
+    """How long a GAN trains for each image shown: the mean of a few steps after the first."""
     trainer = GANTrainer(TransferPlan(composed), samples, section.training, 0, Engine(engine))
+    rows = samples.train
     seconds = []
     for step in range(_STEPS + 1):
         start = time.monotonic()

@@ -25,14 +25,15 @@ from zoo.training.recipe_models import autoencoder_of
 from zoo.transfers.parse import is_auto
 from zoo.types import PartSpec
 
-__all__ = ["SpaceChoice", "choose_space", "in_chosen_space"]
+__all__ = ["SMALL", "SpaceChoice", "choose_space", "in_chosen_space"]
 
 _MOST_LOST = 0.25
 """A first stage that loses more of the images' variance than this shows their colours and not their subjects."""
 _NETWORKS = (PartSpec("dcgan", {"width": 32}), PartSpec("r3gan", {"width": 64, "max_width": 256}))
 """Networks of codes, unless the recipe names others: the first that fits. The former learns faster; the latter takes
 codes of every size."""
-_SMALL = 32
+SMALL = 32
+"""Up to this side, in pixels, a GAN of pixels is cheap."""
 _MEASURED = 256
 
 
@@ -52,11 +53,11 @@ def choose_space(source: Autoencoder, data: DataConfig) -> SpaceChoice:
     if source.first_stage is not None:
         return SpaceChoice("pixels", "the source is an autoencoder of codes already")
     shape = image_shape(source, data)
-    if min(shape[1:]) <= _SMALL:
+    if min(shape[1:]) <= SMALL:
         return SpaceChoice("pixels", f"at {min(shape[1:])} px a GAN of pixels is cheap, and a first stage loses detail")
     images = open_data(replace(data, limit=_MEASURED, shape=shape, sha256=None), like=replace(source.data, shape=shape))
     stage = for_images(source, images.spec)
-    x = images.batch(images.train)
+    x = images.batch(images.to_measure(_MEASURED))
     lost = error_over_variance(x, stage.decode(stage.encode(x)))
     if lost > _MOST_LOST:
         return SpaceChoice("pixels", f"the first stage loses {lost:.0%} of these images' variance")

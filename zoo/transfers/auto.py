@@ -44,9 +44,10 @@ _SAMPLE = 512
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Measurements on the training images. `images`: how many there are; `error`: the autoencoder's squared error over
-    the images' variance; `prior_gap`: the distance of the codes' second moments from those of N(0, I), 0 if equal;
-    `probe`: the accuracy of a linear probe that separates real from decoded images, 0.5 for chance."""
+    """Measurements on the images. `images`: how many there are to learn from; `error`: the autoencoder's squared error
+    on held-out images over their variance; `prior_gap`: the distance of the codes' second moments from those of
+    N(0, I), 0 if equal; `probe`: the accuracy of a linear probe that separates real from decoded images, 0.5 for
+    chance."""
 
     images: int
     error: float
@@ -146,7 +147,8 @@ def _choose_prior(values: int, target: int, evidence: Evidence, copied: bool) ->
 
 @torch.no_grad()
 def measure_evidence(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
-    """Measure on at most 512 training images. Random numbers come from streams of its own, with a fixed seed."""
+    """Measure on at most 512 training images, and the error on as many held-out ones. Random numbers come
+    from streams of its own, with a fixed seed."""
     rows = images.train[torch.randperm(len(images.train), generator=stream(0, "auto/rows"))[:_SAMPLE]]
     x = convert_samples(images.batch(rows), gan.data, source.data)
     with evaluating(source):
@@ -156,12 +158,18 @@ def measure_evidence(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidenc
             codes.append(mean)
             moments.append(mean.square() + (logvar.exp() if logvar is not None else 0.0))
         code = torch.cat(codes)
-        error = (source.decode(code) - x).square().mean() / x.var(0, unbiased=False).mean().clamp(min=1e-12)
         gap = (torch.cat(moments).mean(0) - 1).abs().mean() + code.mean(0).square().mean()
         noise = torch.randn(code.shape, generator=stream(0, "auto/codes"))
         decoded = source.decode(code.mean(0) + noise * code.std(0, unbiased=False))
         probe = probe_accuracy(_embed(source, x), _embed(source, decoded))
-    return Evidence(len(images.train), error.item(), gap.item(), probe)
+    return Evidence(len(images.train), _held_out_error(source, gan, images), gap.item(), probe)
+
+
+def _held_out_error(source: Autoencoder, gan: GAN, images: ImageSet) -> float:
+    """The squared error of reconstructions over the variance, on at most 512 held-out images."""
+    x = convert_samples(images.batch(images.to_measure(_SAMPLE)), gan.data, source.data)
+    variance = x.var(0, unbiased=False).mean().clamp(min=1e-12)
+    return float((source.reconstruct(x) - x).square().mean() / variance)
 
 
 def mixture_components(images: int) -> int:
