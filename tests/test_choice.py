@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from PIL import Image
 
 import zoo
 from zoo.cli import choosing, zoo as command
+from zoo.cli.recipes import recipe_from_options
 from zoo.data.config import DataConfig
 from zoo.data.open import open_images
 from zoo.errors import DataError
 from zoo.registry.index import models
 from zoo.registry.trained_on import trained_on
 from zoo.training.choice import Candidate, choose_source
+from zoo.training.few_images import augmented_if_few
 from zoo.transfers.auto import measure_evidence
+from zoo.types import Metric
 
 
 def invoke(*words: object) -> Result:
@@ -110,3 +114,34 @@ def test_list_says_what_releases_were_trained_on_within_80_columns() -> None:
     assert max(map(len, lines)) <= 80
     assert "mnist5k  " in next(line for line in lines if line.startswith("mlp.mnist5k"))
     assert {trained_on(entry) for entry in models("dcgan.*")} == {"emoji-noto64", "glyphs-sans32", "mnist5k"}
+
+
+def test_few_images_are_augmented_unless_the_user_chose(digits: Path, tmp_path: Path) -> None:
+    def augmentation(name: str, *words: str) -> tuple[str, str]:
+        out = tmp_path / name
+        done = invoke("train", "gan", "--generator", "mlp", "--discriminator", "mlp", "--data", digits, "--images", 8,
+                      "--batch", 8, "--out", out, *words)  # fmt: skip
+        assert done.exit_code == 0, done.output
+        gan = zoo.open_run(out).recipe.gan
+        assert gan is not None
+        return gan.training.augment, done.stderr
+
+    kinds, said = augmentation("few")
+    assert kinds == "colour+translation"
+    assert "100 images are few: augment=colour+translation is on (--set augment=none turns it off)" in said
+    assert augmentation("chosen", "--set", "augment=none")[0] == "none"
+    many = augmented_if_few(recipe_from_options("gan", {"data": "mnist5k"}))
+    assert many[1] == ""
+
+
+def test_shares_of_few_images_are_marked_as_rough(digits: Path, tmp_path: Path) -> None:
+    done = invoke("evaluate", "dcgan.mnist5k", "--data", digits, "-n", 300)
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line}
+    assert "(rough)" in lines["precision"]
+    assert "(rough)" not in lines["kid"]
+    assert lines["rough:"] == "rough: of fewer than 200 held-out images or samples; do not compare GANs by it"
+    rows = json.loads(invoke("evaluate", "dcgan.mnist5k", "--data", digits, "-n", 300, "--json").stdout)
+    marked = {row["name"] for row in rows if row["rough"]}
+    assert marked == {"precision", "recall", "density", "coverage"}
+    assert not Metric("recall", 0.5, 200, 200, "x", "held-out", "y").rough
+    assert Metric("recall", 0.5, 199, 5000, "x", "held-out", "y").rough

@@ -10,7 +10,9 @@ from PIL import Image
 
 import zoo
 from zoo.cli import main
+from zoo.cli.demo_run import demo as run_demo
 from zoo.release.folder import read_manifest, verify_files
+from zoo.types import Event
 
 
 def test_ctrl_c_says_how_to_begin_again(
@@ -54,3 +56,15 @@ def test_the_quick_demo_shows_that_the_transfer_helps(tmp_path: Path, capsys: py
         main(["demo", "--quick", "--out", str(out)])
     assert again.value.code == 2
     assert "is not empty" in capsys.readouterr().err
+
+
+def test_a_first_picture_is_drawn_and_told_before_anything_is_trained(tmp_path: Path) -> None:
+    def stop(event: Event) -> None:
+        if event.kind == "note":
+            raise KeyboardInterrupt(str(event.facts["text"]))
+
+    with pytest.raises(KeyboardInterrupt, match="a first picture: .*preview.png"):
+        run_demo(tmp_path / "demo", quick=True, watch=[("autoencoder", stop)])
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["preview.png"]
+    with Image.open(tmp_path / "demo" / "preview.png") as picture:
+        assert min(picture.size) > 150

@@ -301,6 +301,10 @@ def as_part(part: PartLike | Mapping[str, Any]) -> PartSpec:
     return PartSpec(part["component"], dict(part.get("config", {})))
 
 
+_NEIGHBOURHOODS = frozenset({"precision", "recall", "density", "coverage"})
+_FEWEST_NEIGHBOURS = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A measured value and how it was measured.
@@ -320,6 +324,12 @@ class Metric:
     floor: float | None = None
     interval: tuple[float, float] | None = None
     seeds: tuple[int, ...] = (0,)
+
+    @property
+    def rough(self) -> bool:
+        """Whether it is a share of neighbours among fewer than 200 images, whose chance variation is larger than what
+        it is to show."""
+        return self.name in _NEIGHBOURHOODS and min(self.n, self.reference) < _FEWEST_NEIGHBOURS
 
     def _repr_html_(self) -> str:
         interval = f"{self.interval[0]:.4g} to {self.interval[1]:.4g}" if self.interval else "none"

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo._utils.files import write_atomically
-from zoo.data.grids import captioned_grid, png_bytes
+from zoo.data.grids import captioned_grid, grid, png_bytes
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
+from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError
+from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import gan
 from zoo.networks.gan import GAN
 from zoo.registry.load import load
@@ -25,7 +27,7 @@ from zoo.report.curves import curve
 from zoo.training.api import Run, train
 from zoo.training.watchers import Cost, CostWatch, read_costs, read_spent
 from zoo.transfers.apply import TransferResult, transfer
-from zoo.types import Metric, Watcher
+from zoo.types import Event, Metric, Watcher
 
 __all__ = ["DemoResult", "Scale", "demo"]
 
@@ -39,6 +41,7 @@ SCRATCH = {
     "regulariser": {"component": "core/r1", "config": {"gamma": 0.3}},
 }
 
+_PREVIEWED = 8
 _GRIDS = 16
 _PANELS = (1, 2, 4, 8, 16)
 """Samples are saved 16 times in a run; the picture shows these of them."""
@@ -91,6 +94,7 @@ def demo(
     assert autoencoder is not None, "the bundled release has an autoencoder"
     images = open_images(TARGET, like=autoencoder.data)
     watchers = {arm: [one for name, one in watch if name == arm] for arm in ("autoencoder", "transfer", "scratch")}
+    _preview(out / "preview.png", autoencoder, images, scale, watchers["autoencoder"])
     adapted = train(
         autoencoder,
         images,
@@ -111,6 +115,7 @@ def demo(
         for arm, start in starts.items()
     }
     files = {
+        "preview": out / "preview.png",
         "samples": out / "samples.png",
         "curve": out / "curve.png",
         "release": out / "release",
@@ -127,6 +132,19 @@ def demo(
         files={name: str(path) for name, path in files.items()},
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def _preview(path: Path, autoencoder: Autoencoder, images: ImageSet, scale: Scale, watch: Sequence[Watcher]) -> None:
+    """Draw held-out digits beside what the autoencoder makes of them before it learns any, and tell the watchers."""
+    x = images.batch(images.to_measure(_PREVIEWED))
+    rows = [
+        ("digits that are held out", x),
+        ("as the autoencoder of printed characters knows them", autoencoder.reconstruct(x)),
+    ]
+    panels = [(text, grid(to_uint8(samples, images.spec), _PREVIEWED)) for text, samples in rows]
+    write_atomically(path, png_bytes(captioned_grid(panels, across=1)))
+    for watcher in watch:
+        watcher(Event("note", 0, scale.adapt, {"text": f"a first picture: {path}"}))
 
 
 def _train_arm(

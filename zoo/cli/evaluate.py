@@ -111,15 +111,25 @@ def evaluate(
     if write is not None and version is not None:
         _write(model, name, write, version, figures)
     if as_json:
-        show.print_json([to_plain(figure) for figure in figures])
+        show.print_json([to_plain(figure) | {"rough": figure.rough} for figure in figures])
         return
     show.print_table(
         ("metric", "value", "95 % interval", "floor", "samples", "real", "features"),
         [
-            (f.name, f"{f.value:.4g}", _interval(f), _floor(f), f.n, f"{f.reference} {f.split}", f.extractor)
+            (
+                f.name,
+                f"{f.value:.4g}{' (rough)' if f.rough else ''}",
+                _interval(f),
+                _floor(f),
+                f.n,
+                f"{f.reference} {f.split}",
+                f.extractor,
+            )
             for f in figures
         ],
     )
+    if any(figure.rough for figure in figures):
+        click.echo("rough: of fewer than 200 held-out images or samples; do not compare GANs by it")
     for what, where in (("picture", picture), ("release", write)):
         if where is not None:
             click.echo(f"{what}: {where}")

@@ -87,6 +87,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
 
 
+def figure(metric: Any) -> str:
+    """`0.0123`, or `0.65 (rough)`."""
+    return f"{metric.value:.4g}{' (rough)' if metric.rough else ''}"
+
+
 def skipped(files: Sequence[Any]) -> None:
     """A warning on stderr about the files of a folder that could not be used."""
     if files:

@@ -54,7 +54,8 @@ def train(
     from zoo.training.classes import with_classes
 
     recipe = recipe_from_options(what, given)
-    _run(with_classes(recipe) if by_class else recipe, out, track, as_json, quiet)
+    recipe = with_classes(recipe) if by_class else recipe
+    _run(_augmented(recipe, given, as_json or quiet) if what == "gan" else recipe, out, track, as_json, quiet)
 
 
 @click.command()
@@ -137,7 +138,7 @@ def transfer(
     if recipe.data.clusters is not None:
         recipe, by_class = _clustered(recipe, out, quiet or as_json), True
     recipe, reason = in_chosen_space(recipe, space, flip=flip, second_stage=second_stage)
-    recipe = with_classes(recipe) if by_class else recipe
+    recipe = _augmented(with_classes(recipe) if by_class else recipe, given, as_json or quiet)
     if reason and not (as_json or quiet):
         click.echo(reason, err=True)
     if explain and recipe.first_stage is not None:
@@ -244,6 +245,18 @@ def _clustered(recipe: Any, out: Path | None, quiet: bool) -> Any:
     return clustered
 
 
+def _augmented(recipe: Any, given: dict[str, Any], silent: bool) -> Any:
+    """The recipe, augmented if there are few images and the user did not set it; what is done is said on stderr."""
+    from zoo.training.few_images import augmented_if_few
+
+    if "augment" in options.parse_settings(given["given"]):
+        return recipe
+    recipe, said = augmented_if_few(recipe)
+    if said and not silent:
+        click.echo(said, err=True)
+    return recipe
+
+
 def _run(
     recipe: Any, out: Path, track: tuple[str, ...], as_json: bool, quiet: bool, adapted: Path | None = None
 ) -> None:
@@ -278,7 +291,7 @@ def _report(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome
     for name, run in runs.items():
         click.echo(f"{name}: {run.shown:,} images shown, in {run.folder}")
         for shown, figures in run.metrics.items():
-            click.echo(f"  {shown:>9,} images  " + "  ".join(f"{m.name} {m.value:.4g}" for m in figures))
+            click.echo(f"  {shown:>9,} images  " + "  ".join(f"{m.name} {show.figure(m)}" for m in figures))
         if run.report:
             show.moved_tensors(run.report)
     if outcome is not None and outcome.samples is not None:
@@ -299,7 +312,9 @@ def _report(runs: dict[str, Any], out: Path, as_json: bool, quiet: bool, outcome
 def _plain_run(run: Any) -> dict[str, Any]:
     from zoo.config import to_plain
 
-    metrics = {str(shown): [to_plain(m) for m in figures] for shown, figures in run.metrics.items()}
+    metrics = {
+        str(shown): [to_plain(m) | {"rough": m.rough} for m in figures] for shown, figures in run.metrics.items()
+    }
     return {"folder": str(run.folder), "images": run.shown, "metrics": metrics, "report": run.report}
 
 

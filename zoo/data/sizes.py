@@ -1,4 +1,4 @@
-"""How large the images of a source are before they are prepared."""
+"""How large the images of a source are before they are prepared, and how many there are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zoo.data.streamed import Files
 from zoo.data.types import Dataset
 from zoo.errors import DataError
 
-__all__ = ["side_of"]
+__all__ = ["count_of", "side_of"]
 
 _MOST_READ = 1_000
 _SMALLER = 0.05
@@ -38,6 +38,24 @@ def side_of(config: DataConfig) -> int:
     if path.is_file():
         return min(read_npz(path).images.shape[1:3])
     return _by_headers(FolderFiles(find_images(path)))
+
+
+def count_of(config: DataConfig) -> int:
+    """How many images a source has, files that cannot be read included, or how many of them are taken. Raises DataError
+    for vectors, and like `open_data`."""
+    if has_scheme(config.source):
+        count = len(scheme_files(config).names)
+    elif (path := path_of(config.source)) is None:
+        registered = plugins.find_component("dataset", config.source)
+        count = len(cast(Dataset, plugins.build("dataset", registered.id)).images)
+    elif path.is_file():
+        images = read_npz(path).images
+        if images.ndim < 3:
+            raise DataError(f"{config.source} holds vectors, not images")
+        count = len(images)
+    else:
+        count = len(FolderFiles(find_images(path)).names)
+    return count if config.limit is None else min(count, config.limit)
 
 
 def _by_headers(files: Files) -> int:

@@ -120,7 +120,7 @@ def advise(source: Autoencoder, gan: GAN, evidence: Evidence | None) -> Advice:
             parts.append(PartSpec("freeze-lower", {"stages": 1}))
             reasons.append(f"freeze-lower: {evidence.images} images are few, and the features are good enough")
     if evidence is not None and evidence.images < _FEW_IMAGES:
-        reasons.append(f"{evidence.images} images are few: consider --set augment=colour+translation")
+        reasons.append(f"{evidence.images} images are few: augmentation helps most there (--set augment=...)")
     if not parts:
         parts.append(PartSpec("scratch"))
         reasons.append("scratch: nothing of this autoencoder fits this GAN")
