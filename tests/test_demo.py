@@ -63,7 +63,7 @@ def test_a_first_picture_is_drawn_and_told_before_anything_is_trained(tmp_path: 
         if event.kind == "note":
             raise KeyboardInterrupt(str(event.facts["text"]))
 
-    with pytest.raises(KeyboardInterrupt, match="a first picture: .*preview.png"):
+    with pytest.raises(KeyboardInterrupt, match=r"a first picture: .*preview\.png"):
         run_demo(tmp_path / "demo", quick=True, watch=[("autoencoder", stop)])
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["preview.png"]
     with Image.open(tmp_path / "demo" / "preview.png") as picture:

@@ -253,6 +253,21 @@ def other_plugins() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("other_plugins")
+def test_the_doctor_says_what_torch_is_built_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    number = torch.__version__.partition("+")[0]
+    for cuda, hip, said in (
+        (None, None, "CPU build"),
+        ("13.2", None, "CUDA 13.2 build"),
+        (None, "6.4", "ROCm 6.4 build"),
+    ):
+        monkeypatch.setattr(torch.version, "cuda", cuda)
+        monkeypatch.setattr(torch.version, "hip", hip, raising=False)
+        assert json.loads(CliRunner().invoke(zoo, ["doctor", "--json"]).output)["torch"] == f"{number}, {said}"
+    assert f"torch\n  {number}, ROCm 6.4 build" in CliRunner().invoke(zoo, ["doctor"]).output
+
+
 def test_the_doctor_names_what_is_wrong_and_the_repair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = 'version = "1.0.0"\nsource = "dir:nowhere"\nparts = ["gan"]\ncode_shape = [6]\nlicense = "MIT"\n'
     facts += f'data = {{ shape = [1, 8, 8] }}\nmanifest = "sha256:{"0" * 64}"\n'

@@ -27,6 +27,7 @@ def doctor(as_json: bool) -> None:
     else:
         _section("versions", list(diagnosis.versions.items()))
         _section("plugins", [(plugin.name, f"{plugin.release}  {plugin.step}") for plugin in diagnosis.plugins])
+        _section("torch", [(diagnosis.torch, "")] if diagnosis.torch else [])
         _section("devices", [(name, "") for name in diagnosis.devices])
         _section(
             "folders",

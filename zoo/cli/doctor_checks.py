@@ -50,11 +50,13 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The results. `versions` are of Python, zoo and its dependencies; `devices` are those that torch can use;
+    """The results. `versions` are of Python, zoo and its dependencies; `torch` says what torch is built for, `devices`
+    are those that it can use;
     `variables` are environment variables that affect zoo (the values of secrets are not shown)."""
 
     versions: dict[str, str]
     plugins: tuple[plugins.Plugin, ...]
+    torch: str
     devices: tuple[str, ...]
     folders: tuple[Folder, ...]
     registries: tuple[Layer, ...]
@@ -69,6 +71,7 @@ class Diagnosis:
                 {key: plain[key] for key in ("name", "distribution", "version", "editable", "stage", "error")}
                 for plain in (plugin.plain() for plugin in self.plugins)
             ],
+            "torch": self.torch,
             "devices": list(self.devices),
             "folders": [asdict(folder) for folder in self.folders],
             "registries": [
@@ -99,7 +102,8 @@ def diagnose() -> Diagnosis:
         *_folder_problems(folders),
         *_registry_problems(registries),
     ]
-    return Diagnosis(_versions(installed), installed, devices, folders, registries, _variables(), tuple(problems))
+    versions, variables = _versions(installed), _variables()
+    return Diagnosis(versions, installed, torch_build(), devices, folders, registries, variables, tuple(problems))
 
 
 def _versions(installed: tuple[plugins.Plugin, ...]) -> dict[str, str]:
@@ -119,6 +123,17 @@ def _name(requirement: str) -> str:
     match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
     assert match is not None, f"{requirement!r} names a distribution"
     return match[0]
+
+
+def torch_build() -> str:
+    """What torch is built for, such as `2.9.1, CPU build`; empty if it cannot be imported."""
+    try:
+        import torch
+    except Exception:  # `_devices` reports it
+        return ""
+    hip = getattr(torch.version, "hip", None)
+    kind = f"ROCm {hip} build" if hip else f"CUDA {torch.version.cuda} build" if torch.version.cuda else "CPU build"
+    return f"{torch.__version__.partition('+')[0]}, {kind}"
 
 
 def _devices() -> tuple[tuple[str, ...], list[Problem]]:
