@@ -72,7 +72,7 @@ _GOLDEN = 0x9E3779B1
 
 def names_of(seeds: Seeds, n: int) -> list[tuple[int, int]]:
     """Seed and index of each of n samples, see `Seeds`. Raises ConfigError if there are not n."""
-    if not hasattr(seeds, "__len__"):
+    if not isinstance(seeds, Sequence):
         return [(int(seeds), index) for index in range(n)]
     if len(seeds) != n:
         raise ConfigError(f"{len(seeds)} seeds are given for {n} samples", "Give one for all, or one for each.")

@@ -19,11 +19,12 @@ _LARGEST = 1_000_000
 def trained_on(entry: Entry) -> str:
     """The name of the images, such as `mnist5k`; empty if the release is not on this machine or does not say."""
     local = available_release(entry)
-    if local is None or local[1].recipe is None:
+    if local is None:
         return ""
     folder, manifest = local
-    name = manifest.recipe.file
-    source = ""
+    if manifest.recipe is None:
+        return ""
+    name, source = manifest.recipe.file, ""
     with suppress(ReleaseError, ValueError, KeyError, TypeError):
         source = parse_toml(read_pinned(folder, name, manifest.files[name]), largest=_LARGEST)["data"]["source"]
     return public_source(source).rpartition("/")[2] if isinstance(source, str) else ""
