@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from zoo.plugin import GAN, IntegrityError, LoadedRelease, Replay, replay_vectors
+from zoo_export.choices import Precision
 from zoo_export.graphs import Graph
-from zoo_export.precision import Precision
 
 __all__ = ["LIMITS", "Loss", "Program", "complete_vectors", "measure"]
 
