@@ -31,7 +31,14 @@ __all__ = ["export"]
     show_default=True,
     help="fp16 computes in 16 bits, int8 stores weights in 8; their loss is measured.",
 )
-@click.option("--part", "parts", multiple=True, type=click.Choice(ROLES), help="Only this graph; can be repeated.")
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(ROLES),
+    metavar="GRAPH",
+    help=f"Only this graph; can be repeated: {', '.join(ROLES)}.",
+)
 @click.option(
     "--runtime",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
