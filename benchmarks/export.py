@@ -19,8 +19,8 @@ from pathlib import Path
 import onnxruntime
 import torch
 from torch import Tensor, nn
+from zoo_export.choices import PRECISIONS
 from zoo_export.export import written_graphs
-from zoo_export.precision import PRECISIONS
 
 import zoo
 from zoo.metrics.evaluate import Reference, feature_space

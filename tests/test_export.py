@@ -338,6 +338,14 @@ def test_what_cannot_be_done_is_said_before_anything_is_computed(release: Path, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full"]
 
 
+def test_every_choice_of_the_command_is_there() -> None:
+    from zoo_export import choices, graphs
+
+    assert set(choices.ROLES) == set(graphs._BUILDERS)
+    assert set(choices.FORMATS) == set(FORMATS)
+    assert set(choices.PRECISIONS) == set(LIMITS)
+
+
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

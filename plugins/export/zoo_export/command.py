@@ -8,19 +8,9 @@ from typing import Any
 import click
 
 from zoo.plugin import complete_release, json_option, print_json, print_lines, print_table, quiet_option
+from zoo_export.choices import FORMATS, PRECISIONS, ROLES, WEB
 
 __all__ = ["export"]
-
-ROLES = (
-    "encoder",
-    "decoder",
-    "prior",
-    "generator",
-    "discriminator",
-    "first_stage_encoder",
-    "first_stage_decoder",
-    "sampler",
-)
 
 
 @click.command()
@@ -29,19 +19,26 @@ ROLES = (
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(["onnx", "torchscript", "torch.export", "web"]),
+    type=click.Choice([*FORMATS, WEB]),
     default="onnx",
     show_default=True,
     help="The format of the graphs; web is a page that samples.",
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "fp16", "int8"]),
+    type=click.Choice(PRECISIONS),
     default="fp32",
     show_default=True,
     help="fp16 computes in 16 bits, int8 stores weights in 8; their loss is measured.",
 )
-@click.option("--part", "parts", multiple=True, type=click.Choice(ROLES), help="Only this graph; can be repeated.")
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(ROLES),
+    metavar="GRAPH",
+    help=f"Only this graph; can be repeated: {', '.join(ROLES)}.",
+)
 @click.option(
     "--runtime",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
@@ -68,16 +65,16 @@ def export(
     zoo export dcgan.mnist5k digits/
     zoo export dcgan.mnist5k page/ --format web --precision int8
     """
-    if format_name == "web" and parts:
+    if format_name == WEB and parts:
         raise click.UsageError("--part goes with graphs: the page needs the prior and the generator")
-    if format_name != "web" and runtime is not None:
+    if format_name != WEB and runtime is not None:
         raise click.UsageError("--runtime goes with --format web")
 
     def tell(line: str) -> None:
         if not (as_json or quiet):
             click.echo(line, err=True)
 
-    if format_name == "web":
+    if format_name == WEB:
         from zoo_export.web import export_page
 
         entries = export_page(release, out, precision=precision, runtime=runtime, tell=tell)

@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from zoo.plugin import ConfigError, LoadedRelease, load, near, write_folder_atomically
+from zoo_export.choices import PRECISIONS, Precision
 from zoo_export.formats import FORMATS, Format
 from zoo_export.graphs import build_graph, select_roles
 from zoo_export.manifest import (
@@ -22,7 +23,6 @@ from zoo_export.manifest import (
     metadata_of,
     release_facts,
 )
-from zoo_export.precision import PRECISIONS, Precision
 from zoo_export.replay import complete_vectors, measure
 
 __all__ = ["Graphs", "Tell", "check_free", "export", "written_graphs"]

@@ -23,8 +23,9 @@ from zoo.plugin import (
     noise_of,
     takes_condition,
 )
+from zoo_export.choices import ROLES, Precision
 from zoo_export.modules import Call, DrawCodes, FirstStageDecoder, FirstStageEncoder, MeanCode, Realness, Sampler
-from zoo_export.precision import Precision, lowered, lowered_prior
+from zoo_export.precision import lowered, lowered_prior
 from zoo_export.values import Value, code_value, condition_value, sample_value
 
 __all__ = ["Graph", "build_graph", "select_roles"]
@@ -89,10 +90,10 @@ def select_roles(release: LoadedRelease, asked: Iterable[str] = ()) -> list[str]
     """The graphs of a release in order; only those `asked` for, if any. Raises ConfigError for one that is not
     there."""
     model = release.gan or release.autoencoder
-    roles = ["encoder", "decoder"] if release.autoencoder is not None else []
-    roles += ["prior", "generator", "discriminator"] if release.gan is not None else []
-    roles += ["first_stage_encoder", "first_stage_decoder"] if model is not None and model.first_stage else []
-    roles += ["sampler"] if release.gan is not None else []
+    there = {"encoder", "decoder"} if release.autoencoder is not None else set()
+    there |= {"prior", "generator", "discriminator", "sampler"} if release.gan is not None else set()
+    there |= {"first_stage_encoder", "first_stage_decoder"} if model is not None and model.first_stage else set()
+    roles = [role for role in ROLES if role in there]
     asked = list(dict.fromkeys(asked))
     for role in asked:
         if role not in roles:

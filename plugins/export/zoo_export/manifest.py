@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoo.plugin import LoadedRelease, Manifest, dump_json, sha256_of, to_plain
+from zoo_export.choices import Precision
 from zoo_export.graphs import Graph
-from zoo_export.precision import Precision
 from zoo_export.replay import LIMITS, Loss
 from zoo_export.values import Value
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, cast, get_args
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-__all__ = ["PRECISIONS", "Precision", "lowered", "lowered_prior"]
+from zoo_export.choices import Precision
 
-Precision = Literal["fp32", "fp16", "int8"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+__all__ = ["lowered", "lowered_prior"]
 
 
 def lowered(network: nn.Module, precision: Precision) -> nn.Module:

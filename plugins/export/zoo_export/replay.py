@@ -16,8 +16,8 @@ from zoo.plugin import (
     drawn_stream,
     replay_vectors,
 )
+from zoo_export.choices import Precision
 from zoo_export.graphs import Graph
-from zoo_export.precision import Precision
 
 __all__ = ["LIMITS", "Loss", "Program", "complete_vectors", "measure"]
 

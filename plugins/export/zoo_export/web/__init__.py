@@ -6,9 +6,9 @@ import importlib.resources
 from pathlib import Path
 
 from zoo.plugin import ConfigError, LoadedRelease, load, write_folder_atomically
+from zoo_export.choices import Precision
 from zoo_export.export import Tell, check_free, written_graphs
 from zoo_export.manifest import MANIFEST, ExportedGraph, PageFacts
-from zoo_export.precision import Precision
 from zoo_export.web.page import page_bytes
 from zoo_export.web.runtime import VERSION, read_runtime
 
