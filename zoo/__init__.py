@@ -18,6 +18,7 @@ from zoo._utils.lazy import attach
 
 if TYPE_CHECKING:
     from zoo.data.open import open_images as open_images
+    from zoo.editing.inversion import invert as invert
     from zoo.encoding.first_stage import first_stage as first_stage
     from zoo.errors import ZooError as ZooError
     from zoo.networks.compose import autoencoder as autoencoder, encoder as encoder, gan as gan

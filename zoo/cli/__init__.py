@@ -40,6 +40,7 @@ COMMANDS = {
     "encode": ("zoo.cli.images:encode", "Encode images."),
     "reconstruct": ("zoo.cli.images:reconstruct", "Reconstruct images with an autoencoder."),
     "interpolate": ("zoo.cli.images:interpolate", "Interpolate between codes."),
+    "invert": ("zoo.cli.editing:invert", "Find the codes of your own images."),
     "cluster": ("zoo.cli.cluster:cluster", "Put images without labels into classes."),
     "evaluate": ("zoo.cli.evaluate:evaluate", "Measure KID and FID of a GAN's samples."),
     "components": ("zoo.cli.plugins:components", "List the components of plugins."),
