@@ -47,14 +47,14 @@ class Inversion:
         """The PSNR (N,) that the search reached, before tuning."""
         return self.curve.gather(0, self.steps[None])[0]
 
-    def edited(self, direction: Tensor, strengths: Sequence[float]) -> Tensor:
-        """The images (N, S, *output.shape) of the codes moved by each of S strengths times `direction` (*code_shape).
-        Raises ConfigError for a direction of another shape."""
-        if tuple(direction.shape) != self.space.code_shape:
-            raise ConfigError(f"a direction of shape {list(direction.shape)} is not {list(self.space.code_shape)}")
-        moves = torch.tensor(list(strengths)).view(-1, *[1] * direction.dim()) * direction
-        moved = self.codes[:, None] + moves
-        condition = None if self.condition is None else self.condition.repeat_interleave(len(moves), 0)
+    def edited(self, moves: Tensor, strengths: Sequence[float]) -> Tensor:
+        """The images (N, S, *output.shape) of the codes moved by each of S strengths times `moves` (N, *code_shape),
+        one move a code (`Directions.moves`). Raises ConfigError for moves of another shape."""
+        if moves.shape != self.codes.shape:
+            raise ConfigError(f"moves of shape {list(moves.shape)} do not fit codes {list(self.codes.shape)}")
+        steps = torch.tensor(list(strengths)).view(1, -1, *[1] * len(self.space.code_shape))
+        moved = self.codes[:, None] + steps * moves[:, None]
+        condition = None if self.condition is None else self.condition.repeat_interleave(len(strengths), 0)
         return self.space.images(moved.flatten(0, 1), condition).unflatten(0, moved.shape[:2])
 
 
