@@ -61,7 +61,7 @@ def read_directions(path: str | Path) -> Directions:
 def _check_facts(facts: dict[str, object], what: str) -> None:
     if set(facts) != _FACTS:
         raise IntegrityError(f"{what} is no file of directions", "Make one: zoo directions find --help")
-    if facts["format"] != _FORMAT:
+    if type(facts["format"]) is not int or facts["format"] != _FORMAT:
         raise IntegrityError(f"{what} has the format {str(facts['format'])[:40]!r}, not {_FORMAT}", "Update Zoo.")
     names = facts["names"]
     if not isinstance(names, list) or not 1 <= len(names) <= _MOST or not all(map(_is_text, names)):
