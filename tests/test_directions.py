@@ -118,7 +118,8 @@ def test_directions_are_found_from_what_is_given(images_file: Path) -> None:
     with pytest.raises(ConfigError, match="do not go together"):
         find_directions(ae, images, examples={"on": (halves[0], halves[1])})
     gan = zoo.gan(like=ae, seed=0)
-    assert find_directions(gan, components=3).names == ("1", "2", "3")
+    unnamed = find_directions(gan, components=3)
+    assert (unnamed.names, unnamed.model) == (("1", "2", "3"), "a model without a release")
 
 
 def test_directions_belong_to_one_generator() -> None:
@@ -135,6 +136,9 @@ def test_a_file_of_directions_is_read_as_it_was_written(tmp_path: Path) -> None:
     after = read_directions(tmp_path / "a.safetensors")
     assert torch.equal(after.vectors, before.vectors)
     assert replace(after, vectors=before.vectors) == before
+    with pytest.raises(IntegrityError, match="names"):
+        write_directions(tmp_path / "b.safetensors", named(normal(2, 1, 5), names=("a" * 201, "b")))
+    assert not (tmp_path / "b.safetensors").exists()
 
 
 FACTS = {"format": 1, "names": ["a"], "method": "examples", "model": "m", "generator": "0" * 64}

@@ -73,20 +73,20 @@ def find(
         raise click.UsageError("--from and --to go together, and without --data and --components")
     model = options.open_model(name, device)
     if before is not None:
-        found = from_examples(model, name, called or Path(str(after)).stem, before, str(after))
+        result = from_examples(model, name, called or Path(str(after)).stem, before, str(after))
     else:
         images = None
         if data is not None:
             images = open_data(DataConfig(data, labels=labels or "auto"), like=CodeSpace(model).output)
             show.skipped(images.skipped)
-        found = find_directions(
+        result = find_directions(
             model, images, components=components or 0, centres=centres or CENTRES, name=name, seed=seed
         )
-    write_directions(out, found)
+    write_directions(out, result)
     if quiet:
         show.print_lines([out])
     else:
-        _show(found, out, as_json)
+        _show(result, out, as_json)
 
 
 @directions.command("show", short_help="List the directions of a file.")
@@ -102,11 +102,11 @@ def show_(file: Path, as_json: bool, quiet: bool) -> None:
     """
     from zoo.editing.direction_files import read_directions
 
-    found = read_directions(file)
+    result = read_directions(file)
     if quiet:
-        show.print_lines(found.names)
+        show.print_lines(result.names)
     else:
-        _show(found, file, as_json)
+        _show(result, file, as_json)
 
 
 def from_examples(model: Any, name: str, called: str, before: str, after: str) -> Directions:
@@ -123,10 +123,10 @@ def from_examples(model: Any, name: str, called: str, before: str, after: str) -
     return find_directions(model, examples={called: (sides[0], sides[1])}, name=name)
 
 
-def _show(found: Directions, file: Path, as_json: bool) -> None:
+def _show(result: Directions, file: Path, as_json: bool) -> None:
     if as_json:
-        facts = {"method": found.method, "model": found.model, "directions": list(found.names)}
+        facts = {"method": result.method, "model": result.model, "directions": list(result.names)}
         show.print_json({"file": str(file), **facts})
         return
-    show.print_lines(found.names)
-    click.echo(f"{file}: {len(found.names)} directions by {found.method} of {found.model}")
+    show.print_lines(result.names)
+    click.echo(f"{file}: {len(result.names)} directions by {result.method} of {result.model}")

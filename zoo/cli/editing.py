@@ -163,12 +163,12 @@ def edit(
     from zoo.data.pixels import to_uint8
 
     model = options.open_model(name, device)
-    label, found = _direction(model, name, file, wanted, before, after)
+    label, chosen = _direction(model, name, file, wanted, before, after)
     how = {"steps": steps, "start": start, "classes": asked, "tune": tune, "seed": seed}
     images, inversion = _inverted(model, (photograph,), how, quiet or as_json)
     first, last = strength
     strengths = [first] if first == last else torch.linspace(first, last, count).tolist()
-    edited = inversion.edited(found.moves(label, inversion.codes), strengths)[0]
+    edited = inversion.edited(chosen.moves(label, inversion.codes), strengths)[0]
     strip = to_uint8(torch.cat([images, edited]), inversion.space.output)
     write_atomically(out, png_bytes(grid(strip, len(strip))))
     facts = {"file": str(out), "direction": label, "strengths": [round(s, 4) for s in strengths]}
@@ -256,14 +256,14 @@ def _direction(
     if (before is None) != (after is None) or (file is None) == (before is None):
         raise click.UsageError("give --directions FILE with --direction NAME, or --from and --to, one of the two")
     if file is None:
-        found = from_examples(model, name, wanted or f"{before} to {after}", str(before), str(after))
+        chosen = from_examples(model, name, wanted or f"{before} to {after}", str(before), str(after))
     else:
-        found = read_directions(file)
-        found.require_for(CodeSpace(model))
-    label = wanted or found.names[0]
-    if wanted is None and len(found.names) > 1:
-        raise ConfigError(f"{file} holds {len(found.names)} directions", f"Say which: --direction {found.names[0]}")
-    return label, found
+        chosen = read_directions(file)
+        chosen.require_for(CodeSpace(model))
+    label = wanted or chosen.names[0]
+    if wanted is None and len(chosen.names) > 1:
+        raise ConfigError(f"{file} holds {len(chosen.names)} directions", f"Say which: --direction {chosen.names[0]}")
+    return label, chosen
 
 
 def _inverted(model: Any, photographs: tuple[Path, ...], how: dict[str, Any], silent: bool) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -22,7 +23,8 @@ _FACTS = {"format", "names", "method", "model", "generator"}
 
 
 def write_directions(path: str | Path, directions: Directions) -> None:
-    """Write a .safetensors file: the tensor `directions` (K, M, *code_shape), and facts. Raises StorageError."""
+    """Write a .safetensors file: the tensor `directions` (K, M, *code_shape), and facts. Raises IntegrityError for what
+    could not be read again (names over 200 characters, over 4,096 of them), StorageError."""
     facts = {
         "format": _FORMAT,
         "names": list(directions.names),
@@ -30,6 +32,7 @@ def write_directions(path: str | Path, directions: Directions) -> None:
         "model": directions.model,
         "generator": directions.generator,
     }
+    _check_facts(facts, str(path))
     write_atomically(Path(path), pack({"directions": directions.vectors}, facts))
 
 
@@ -58,7 +61,7 @@ def read_directions(path: str | Path) -> Directions:
     return Directions(names, vectors, facts["method"], facts["model"], facts["generator"])
 
 
-def _check_facts(facts: dict[str, object], what: str) -> None:
+def _check_facts(facts: Mapping[str, object], what: str) -> None:
     if set(facts) != _FACTS:
         raise IntegrityError(f"{what} is no file of directions", "Make one: zoo directions find --help")
     if type(facts["format"]) is not int or facts["format"] != _FORMAT:

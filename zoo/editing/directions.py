@@ -82,7 +82,7 @@ def find_directions(
     By default those of the attributes of `images`, or of their classes, with so many `centres` of each; with
     `components` the principal components of the codes of `images`, or of 4,096 codes of the prior if there are none; or
     by name from the first to the second of a pair of `examples`. Sets with a split give their training images. `name`
-    is that of the model, for people.
+    is that of the model, for people; by default that of its release.
     Raises ConfigError for images without labels, of another shape, or without an encoder, and if nothing or several
     things are asked for.
     """
@@ -90,25 +90,25 @@ def find_directions(
     if bool(components) + bool(examples) > 1 or (examples and images is not None):
         raise ConfigError("components, examples and images with labels do not go together", "Ask for one of them.")
     if examples:
-        pairs = {key: between(*(_codes(space, side, whole=True) for side in pair)) for key, pair in examples.items()}
-        found, method = pairs, "examples"
+        by_name = {key: between(*(_codes(space, side, whole=True) for side in pair)) for key, pair in examples.items()}
+        method = "examples"
     elif components:
         codes = space.drawn(seed) if images is None else _codes(space, images)
-        found, method = principal(codes, components), "components"
+        by_name, method = principal(codes, components), "components"
     elif images is not None:
-        found, method = _of_labels(space, images, centres, seed)
+        by_name, method = _of_labels(space, images, centres, seed)
     else:
         raise ConfigError("no images are given to find directions from", "Give --data with labels, --from and --to.")
-    vectors = torch.stack(list(found.values())).float()
+    vectors = torch.stack(list(by_name.values())).float()
     if method != "classes":
         vectors = vectors[:, None]
-    return Directions(tuple(found), vectors, method, name, digest(space.generator))
+    return Directions(tuple(by_name), vectors, method, name or space.name, digest(space.generator))
 
 
 def of_classes(codes: Tensor, labels: Tensor, names: Sequence[str], centres: int, seed: int = 0) -> dict[str, Tensor]:
     """The centres (centres, *code_shape) of each class by k-means, the largest cluster first; a class with few images
     has fewer, which repeat. Classes without images are left out."""
-    found = {}
+    by_name = {}
     for number, name in enumerate(names):
         rows = codes[labels == number]
         if not len(rows):
@@ -117,8 +117,8 @@ def of_classes(codes: Tensor, labels: Tensor, names: Sequence[str], centres: int
         of_class = rows.mean(0)[None]
         if count > 1:
             of_class = cluster(rows, torch.arange(len(rows)), count, seed).centres.view(-1, *codes.shape[1:])
-        found[name] = of_class[torch.arange(centres) % count]
-    return found
+        by_name[name] = of_class[torch.arange(centres) % count]
+    return by_name
 
 
 def of_attributes(codes: Tensor, attributes: Tensor, names: Sequence[str]) -> dict[str, Tensor]:

@@ -64,15 +64,15 @@ def fill(
     condition = space.condition(classes, len(images))
     parts = [slice(at, at + batch) for at in range(0, len(images), batch)]
     tell = counted(progress, len(parts) * steps)
-    found = []
+    searches = []
     for rows in parts:
         at = None if condition is None else condition[rows]
         first = _start(space, images[rows], hidden[rows], at, start)
         objective = _objective(space, images[rows], hidden[rows], at, first, weight)
-        found.append(search_codes(space, first, objective, steps, tell))
-    codes = torch.cat([part.codes for part in found])
+        searches.append(search_codes(space, first, objective, steps, tell))
+    codes = torch.cat([part.codes for part in searches])
     generated = space.images(codes, condition)
-    errors = torch.cat([part.errors.gather(0, part.steps[None])[0] for part in found])
+    errors = torch.cat([part.errors.gather(0, part.steps[None])[0] for part in searches])
     return Filled(torch.where(hidden, generated, images), generated, codes, psnr(errors))
 
 

@@ -91,10 +91,10 @@ def invert(
     tell = counted(progress, len(parts) * steps + tuning)
     first = torch.cat([start_codes(space, images[rows], start) for rows in parts])
     target = Target(first, images, space.condition(classes, len(images)))
-    found = []
+    searches = []
     for part in map(target.rows, parts):
-        found.append(search_codes(space, part.codes, part.objective(space, weight), steps, tell))
-    target = target._replace(codes=torch.cat([part.codes for part in found]))
+        searches.append(search_codes(space, part.codes, part.objective(space, weight), steps, tell))
+    target = target._replace(codes=torch.cat([part.codes for part in searches]))
     if tuning:
         space = tune_generator(space, target, steps=tuning, seed=seed, weight=weight, tell=tell)
     terms = _measured(space, target, parts)
@@ -105,8 +105,8 @@ def invert(
         images=space.images(target.codes, target.condition),
         psnr=psnr(terms.error),
         features=terms.features,
-        steps=torch.cat([part.steps for part in found]),
-        curve=psnr(torch.cat([part.errors for part in found], 1)),
+        steps=torch.cat([part.steps for part in searches]),
+        curve=psnr(torch.cat([part.errors for part in searches], 1)),
         tuned=bool(tuning),
     )
 

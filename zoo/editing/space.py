@@ -44,6 +44,12 @@ class CodeSpace:
                 net.eval().requires_grad_(False)
 
     @property
+    def name(self) -> str:
+        """The name and version of the release, for people."""
+        origin = self.owner.origin
+        return "a model without a release" if origin is None else f"{origin.name} {origin.version}"
+
+    @property
     def output(self) -> DataSpec:
         """The images."""
         return self.owner.output
