@@ -171,15 +171,15 @@ def edit(
     edited = inversion.edited(chosen.moves(label, inversion.codes), strengths)[0]
     strip = to_uint8(torch.cat([images, edited]), inversion.space.output)
     write_atomically(out, png_bytes(grid(strip, len(strip))))
-    facts = {"file": str(out), "direction": label, "strengths": [round(s, 4) for s in strengths]}
-    facts["psnr"] = round(float(inversion.psnr[0]), 4)
+    psnr = round(float(inversion.psnr[0]), 4)
+    facts = {"file": str(out), "direction": label, "strengths": [round(s, 4) for s in strengths], "psnr": psnr}
     if as_json:
         show.print_json(facts)
     elif quiet:
         show.print_lines([out])
     else:
         where = f"{first:g}" if first == last else f"{first:g} to {last:g} in {count} steps"
-        click.echo(f"{out}: the image, then {label} at {where}. The code gives the image with {facts['psnr']:.1f} dB.")
+        click.echo(f"{out}: the image, then {label} at {where}. The code gives the image with {psnr:.1f} dB.")
 
 
 @click.command()
