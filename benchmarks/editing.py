@@ -87,7 +87,8 @@ def inversion(bench: Bench) -> None:
             "encoder, 0": {"steps": 0},
             "encoder, 10": {"steps": 10},
             "encoder, 100": {"steps": 100},
-            "encoder, 100, pixels alone": {"steps": 100, "weight": 0.0},
+            "encoder, 100, features too": {"steps": 100, "weight": 0.03},
+            "mean, 50": {"steps": 50, "start": "mean"},
             "mean, 100": {"steps": 100, "start": "mean"},
         }.items():
             found = invert(bench.model, x, **how)  # type: ignore[arg-type]

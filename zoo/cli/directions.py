@@ -60,8 +60,7 @@ def find(
 
     \b
     zoo directions find dcgan.mnist5k --data mnist5k -o digits.safetensors
-    zoo directions find runs/mine --components 8 -o components.safetensors
-    zoo directions find runs/mine --from plain/ --to glasses/ -o glasses.safetensors
+    zoo directions find runs/mine --from plain/ --to hats/ -o hats.safetensors
     """
     from zoo.data.config import DataConfig
     from zoo.data.open import open_data

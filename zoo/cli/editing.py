@@ -25,6 +25,14 @@ _start = click.option(
     show_default=True,
     help="Begin at the encoder's code, or at the prior's mean code.",
 )
+_features = click.option(
+    "--features",
+    "weight",
+    type=click.FloatRange(0, 100),
+    default=0.0,
+    show_default=True,
+    help="The weight of the encoder's features beside the pixels, such as 0.03.",
+)
 _tune = click.option("--tune", is_flag=True, help="Then tune a copy of the generator to the images.")
 _class = click.option("--class", "asked", metavar="NAME", help="The images' class, if the generator takes one.")
 _STRONGEST = 100
@@ -55,6 +63,7 @@ class Strengths(click.ParamType[tuple[float, float]]):
 @_steps
 @_tune
 @_start
+@_features
 @_class
 @options.seed
 @options.device
@@ -67,6 +76,7 @@ def invert(
     steps: int,
     tune: bool,
     start: str,
+    weight: float,
     asked: str | None,
     seed: int,
     device: str | None,
@@ -88,7 +98,7 @@ def invert(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is there already", "Give another folder, or remove it.")
     model = options.open_model(name, device)
-    how = {"steps": steps, "start": start, "classes": asked, "tune": tune, "seed": seed}
+    how = {"steps": steps, "start": start, "classes": asked, "tune": tune, "weight": weight, "seed": seed}
     images, inversion = _inverted(model, photographs, how, quiet or as_json)
     facts = {"model": name, "files": [str(path) for path in photographs], **how}
     files, report = files_of(inversion, images, facts)
@@ -124,6 +134,7 @@ def invert(
 @_steps
 @_tune
 @_start
+@_features
 @_class
 @options.seed
 @options.device
@@ -142,6 +153,7 @@ def edit(
     steps: int,
     tune: bool,
     start: str,
+    weight: float,
     asked: str | None,
     seed: int,
     device: str | None,
@@ -153,8 +165,8 @@ def edit(
     The direction is one of a file, or leads from some examples to others.
 
     \b
-    zoo edit dcgan.mnist5k four.png --directions d.st --direction 4,7 -o strip.png
-    zoo edit runs/mine face.png --from plain/ --to glasses/ --strength 0..2 -o strip.png
+    zoo edit dcgan.mnist5k four.png --directions d.st --direction 7 -o strip.png
+    zoo edit runs/mine face.png --from plain/ --to glasses/ --strength 1 -o a.png
     """
     import torch
 
@@ -164,7 +176,7 @@ def edit(
 
     model = options.open_model(name, device)
     label, chosen = _direction(model, name, file, wanted, before, after)
-    how = {"steps": steps, "start": start, "classes": asked, "tune": tune, "seed": seed}
+    how = {"steps": steps, "start": start, "classes": asked, "tune": tune, "weight": weight, "seed": seed}
     images, inversion = _inverted(model, (photograph,), how, quiet or as_json)
     first, last = strength
     strengths = [first] if first == last else torch.linspace(first, last, count).tolist()

@@ -17,8 +17,9 @@ from zoo.errors import ConfigError
 
 __all__ = ["FEATURE_WEIGHT", "TUNING_STEPS", "Inversion", "counted", "invert"]
 
-FEATURE_WEIGHT = 0.03
-"""The weight of the feature distance beside the squared error of images in [0, 1]."""
+FEATURE_WEIGHT = 0.0
+"""The weight of the feature distance beside the squared error of images in [0, 1]. Features of the pair's own encoder
+gained nothing on digits, emoji and clothing (docs/edit.md)."""
 TUNING_STEPS = 200
 
 
@@ -127,5 +128,7 @@ def counted(progress: Callable[[int, int], None] | None, total: int) -> Callable
 def _measured(space: CodeSpace, target: Target, parts: Sequence[slice]) -> Terms:
     """The terms of the codes of `target`, on the CPU."""
     with torch.no_grad():
-        each = [part.objective(space, 0.0)(part.codes.to(space.device)) for part in map(target.rows, parts)]
+        each = [
+            part.objective(space, 0.0, measure=True)(part.codes.to(space.device)) for part in map(target.rows, parts)
+        ]
     return Terms(*(torch.cat(values).cpu() for values in zip(*each, strict=True)))

@@ -15,7 +15,7 @@ __all__ = ["Target", "Terms", "feature_distance", "psnr"]
 
 class Terms(NamedTuple):
     """Of each image (N,): what is minimised, the squared error with images in [0, 1], and the feature distance (NaN
-    without a network of features)."""
+    if it was not computed)."""
 
     loss: Tensor
     error: Tensor
@@ -33,12 +33,12 @@ class Target(NamedTuple):
         """Those rows alone."""
         return Target(self.codes[rows], self.images[rows], None if self.condition is None else self.condition[rows])
 
-    def objective(self, space: CodeSpace, weight: float) -> Callable[[Tensor], Terms]:
-        """The terms of codes against the images: the squared error plus `weight` times the feature distance;
-        differentiable."""
+    def objective(self, space: CodeSpace, weight: float, *, measure: bool = False) -> Callable[[Tensor], Terms]:
+        """The terms of codes against the images: the squared error plus `weight` times the feature distance, which is
+        computed if it counts or with `measure`, and if there is a network of features; differentiable."""
         images = self.images.to(space.device)
         condition = None if self.condition is None else self.condition.to(space.device)
-        stages = space.stages
+        stages = space.stages if weight or measure else None
         wanted: Sequence[Tensor] = ()
         if stages is not None:
             with torch.no_grad():
