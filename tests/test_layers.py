@@ -12,6 +12,7 @@ ROWS = [
     {"cli"},
     {"scaffold", "testing"},
     {"training"},
+    {"editing"},
     {"transfers"},
     {"encoding"},
     {"losses", "metrics"},

@@ -18,6 +18,10 @@ from zoo._utils.lazy import attach
 
 if TYPE_CHECKING:
     from zoo.data.open import open_images as open_images
+    from zoo.editing.direction_files import read_directions as read_directions, write_directions as write_directions
+    from zoo.editing.directions import find_directions as find_directions
+    from zoo.editing.filling import fill as fill
+    from zoo.editing.inversion import invert as invert
     from zoo.encoding.first_stage import first_stage as first_stage
     from zoo.errors import ZooError as ZooError
     from zoo.networks.compose import autoencoder as autoencoder, encoder as encoder, gan as gan

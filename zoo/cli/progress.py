@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from zoo.cli.show import duration
 from zoo.types import Event, Watcher
 
-__all__ = ["watching"]
+__all__ = ["stepping", "watching"]
 
 
 _LOSSES = ("loss", "mse", "kl", "mmd", "features", "critic", "d_loss", "penalty", "d_wins", "g_loss")
@@ -28,6 +29,36 @@ def watching(quiet: bool = False) -> Iterator[Callable[[str], Watcher]]:
             yield lambda title: _Bar(progress, title)
     else:
         yield lambda title: _Lines(console, title)
+
+
+@contextmanager
+def stepping(title: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A function that is called with the steps that are done and all of them; it shows them on stderr."""
+    console = Console(stderr=True, markup=False)
+    if quiet:
+        yield lambda done, total: None
+    elif console.is_terminal:
+        columns = (TextColumn(title, markup=False), BarColumn(bar_width=24), TimeElapsedColumn(), TextColumn("left"))
+        with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+            task = progress.add_task(title, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+    else:
+        yield _StepLines(console, title)
+
+
+class _StepLines:
+    """A line after every tenth of the steps; none if all of them take less than two seconds."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self.console = console
+        self.title = title
+        self.began = time.monotonic()
+        self.last = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self.began >= 2 and done / total >= self.last + 0.1:
+            self.last = done / total
+            self.console.print(f"{self.title}: {done:,}/{total:,} steps", highlight=False)
 
 
 def _bar(console: Console) -> Progress:

@@ -186,6 +186,11 @@ class FirstStage:
         x = self.autoencoder.decode(unscaled(codes, self.codes), self._chunk)
         return convert_samples(x, self.autoencoder.data, self.images).clamp(self.images.low, self.images.high)
 
+    def decode_with_grad(self, codes: Tensor) -> Tensor:
+        """Codes (N, *codes.shape) -> images (N, *images.shape), on the codes' device; differentiable, not clamped."""
+        x = self.autoencoder.decoder(unscaled(codes, self.codes))
+        return convert_samples(x, self.autoencoder.data, self.images)
+
     @property
     def _chunk(self) -> int:
         """How many images at once: so few that their feature maps stay in a processor's cache, or nearly."""

@@ -1,0 +1,1 @@
+"""Images as codes of a release: inversion, directions in code space, filling."""
