@@ -124,7 +124,7 @@ if TYPE_CHECKING:
     from zoo.networks.flows import FlowPrior as FlowPrior
     from zoo.networks.gan import GAN as GAN
     from zoo.networks.interpolation import interpolate as interpolate
-    from zoo.networks.noise import choose as choose, uniform_choosing as uniform_choosing
+    from zoo.networks.noise import choose as choose, noise_of as noise_of, uniform_choosing as uniform_choosing
     from zoo.networks.output import output as output
     from zoo.networks.pretrained import origins_of as origins_of, values_follow as values_follow
     from zoo.networks.priors import NormalPrior as NormalPrior
