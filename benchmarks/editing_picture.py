@@ -62,9 +62,8 @@ def main() -> None:
     ]
     sheets = [(text, grid(pixels, across, scale=1)) for text, pixels, across in panels]
     Path(sys.argv[1]).write_bytes(png_bytes(captioned_grid(sheets)))
-    print(
-        [round(float(p), 2) for p in (first.psnr.mean(), searched.psnr.mean(), tuned.psnr.mean(), inverted.psnr.mean())]
-    )
+    for inversion in (first, searched, tuned, inverted):
+        print(f"{inversion.psnr.mean():.2f} dB")
 
 
 if __name__ == "__main__":
