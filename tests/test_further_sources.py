@@ -324,7 +324,16 @@ def test_a_further_source_is_one_autoencoder_or_one_encoder(section: dict[str, s
 
 def test_the_command_takes_further_sources_and_explains_what_comes_from_each(images_file: Path, tmp_path: Path) -> None:
     zoo.train(autoencoder(seed=3), str(images_file), out=tmp_path / "ae", images=16, training={"batch": 16})
-    words = ["transfer", str(tmp_path / "ae"), "--data", str(images_file), "--strategy", "mixed-init", "--explain"]
+    words = [
+        "transfer",
+        str(tmp_path / "ae"),
+        "--data",
+        str(images_file),
+        "--strategy",
+        "mixed-init",
+        "--explain",
+        "-v",
+    ]
     done = CliRunner().invoke(program, [*words, "--further", f"second={tmp_path / 'ae'}"])
     assert done.exit_code == 0, done.output
     assert "second/encoder." in done.output

@@ -114,7 +114,7 @@ def test_the_command_goes_on_from_a_release_and_its_recipe_can_be_run_again(
     add(str(tmp_path / "release"), tmp_path / "lab.toml")
     monkeypatch.setenv("ZOO_REGISTRY", str(tmp_path / "lab.toml"))
     rehearse(run.recipe)
-    explained = CliRunner().invoke(command, ["transfer", str(tmp_path / "release"), *words, "--explain"])
+    explained = CliRunner().invoke(command, ["transfer", str(tmp_path / "release"), *words, "--explain", "-v"])
     assert explained.exit_code == 0, explained.output
     assert "generator.decoder" in explained.output
 

@@ -219,7 +219,7 @@ def test_the_commands_say_what_they_did_as_text_and_as_json(registry: Path, tmp_
     assert "up to date" in run("registry", "update", "tiny.test", second)
     assert run("list", "tiny.test", "-q") == "tiny.test\n"
     assert run("list", "tiny.test@*", "-q") == "tiny.test@1.1.0\ntiny.test@1.0.0\n"
-    assert "zoo-mlp" in run("list", "tiny.test")
+    assert "CC-BY-SA-3.0" in run("list", "tiny.test")
     assert run("pull", "-q", "tiny.test@1.0.0").strip() == first
     assert json.loads(run("info", "tiny.test@1.0.0", "--json"))["version"] == "1.0.0"
     assert "is now ann.digits@1.1.0" in run("registry", "rename", "tiny.test", "ann.digits")
