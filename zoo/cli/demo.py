@@ -10,35 +10,50 @@ import click
 from zoo.cli import options, show
 
 if TYPE_CHECKING:
+    from zoo.cli.demo_photos import PhotosResult
     from zoo.cli.demo_run import DemoResult
 
 __all__ = ["demo"]
 
 
 @click.command()
+@click.option("--photos", is_flag=True, help="Pictures in colour at 64 px, in about six minutes.")
 @click.option("--quick", is_flag=True, help="A smaller demo, in at most a minute.")
 @click.option(
-    "--out", "-o", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="The folder to write."
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="The folder to write.  [default: demo, with --photos demo-photos]",
 )
 @options.seed
 @options.json_option
-def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
+def demo(photos: bool, quick: bool, out: Path | None, seed: int, as_json: bool) -> None:
     """Adapt the bundled autoencoder of printed characters to handwritten digits, transfer it to a GAN, train the same
-    GAN from scratch for comparison, and show the gain. Needs no network.
+    GAN from scratch for comparison, and show the gain. With --photos draw planets, and train a GAN of the codes of the
+    bundled first stage and one of pixels in the same time. Needs no network.
 
     \b
     zoo demo
     zoo demo --quick --out quick-demo --json
+    zoo demo --photos
     """
+    out = out or Path("demo-photos" if photos else "demo")
+    try:
+        if photos:
+            _photos(out, quick, seed, as_json)
+        else:
+            _digits(out, quick, seed, as_json)
+    except KeyboardInterrupt as stop:
+        raise click.Abort(_again(out, "zoo demo" + " --photos" * photos, quick)) from stop
+
+
+def _digits(out: Path, quick: bool, seed: int, as_json: bool) -> None:
     from zoo.cli.demo_run import demo as run
     from zoo.cli.progress import watching
 
     with watching(as_json) as watcher:
         watch = [(arm, watcher(f"{arm:<11}")) for arm in ("autoencoder", "transfer", "scratch")]
-        try:
-            result = run(out, quick=quick, seed=seed, watch=watch)
-        except KeyboardInterrupt as stop:
-            raise click.Abort(_again(out, quick)) from stop
+        result = run(out, quick=quick, seed=seed, watch=watch)
     if as_json:
         show.print_json(result.plain())
         return
@@ -58,9 +73,46 @@ def demo(quick: bool, out: Path, seed: int, as_json: bool) -> None:
     click.echo(f"\n{result.seconds:.0f} s. Next: zoo sample {result.files['release']} -o more.png")
 
 
-def _again(out: Path, quick: bool) -> str:
+def _photos(out: Path, quick: bool, seed: int, as_json: bool) -> None:
+    from zoo.cli.demo_photos import METRIC, demo_photos
+    from zoo.cli.progress import watching
+
+    with watching(as_json) as watcher:
+        watch = [(arm, watcher(f"{arm:<7}")) for arm in ("drawing", "codes", "pixels")]
+        result = demo_photos(out, quick=quick, seed=seed, watch=watch)
+    if as_json:
+        show.print_json(result.plain())
+        return
+    click.echo(f"\nKID in the features {METRIC} against held-out pictures, lower is better:\n")
+    codes, pixels = result.codes, result.pixels
+    show.print_table(
+        ("GAN of codes", "", "GAN of pixels", ""),
+        [
+            [text for arm in (codes, pixels) for text in (f"{arm['cpu_seconds'][i]:.0f} s", f"{arm['kid'][i]:.3f}")]
+            for i in range(len(codes["kid"]))
+        ],
+    )
+    click.echo(f"\n{_photos_verdict(result)}\n")
+    show.facts([(name, result.files[name]) for name in ("pictures", "samples", "curve", "release")])
+    click.echo(f"\n{result.seconds:.0f} s. Next: zoo interpolate {result.files['release']} -o walk.gif")
+
+
+def _photos_verdict(result: PhotosResult) -> str:
+    """The result in a sentence or two, whether the first stage helped or not."""
+    codes, pixels = result.codes, result.pixels
+    end = (
+        f"After {codes['cpu_seconds'][-1]:.0f} s of computing the KID of the GAN of codes is {codes['kid'][-1]:.3f}; "
+        f"that of the GAN of pixels is {pixels['kid'][-1]:.3f} after {pixels['cpu_seconds'][-1]:.0f} s."
+    )
+    at = next((i for i, kid in enumerate(codes["kid"]) if kid <= pixels["kid"][-1]), None)
+    if at is None:
+        return f"{end} The GAN of codes did not reach the other's quality in this run."
+    return f"{end}\nThe GAN of codes was as good as that after {codes['cpu_seconds'][at]:.0f} s."
+
+
+def _again(out: Path, command: str, quick: bool) -> str:
     """The next step after Ctrl-C: a demo cannot be resumed, and writes into a new folder."""
-    command = "zoo demo --quick" if quick else "zoo demo"
+    command += " --quick" * quick
     if not out.is_dir() or not any(out.iterdir()):
         return f"Nothing was trained so far. Start again: {command} --out {out}"
     free = next(path for i in range(2, 10_000) if not (path := out.with_name(f"{out.name}-{i}")).exists())

@@ -190,9 +190,15 @@ def reconstruct(
 @click.command()
 @_model
 @click.option("--rows", type=click.IntRange(1, 100), default=8, show_default=True, help="How many walks.")
-@click.option("--steps", type=click.IntRange(2, 100), default=8, show_default=True, help="Images a walk.")
+@click.option("--steps", type=click.IntRange(2, 100), help="Images a walk: by default 8, in a film 40.")
 @click.option("--class", "asked", metavar="NAME[,NAME]", help="Within a class, or from one class to another.")
-@_picture
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A .gif (a film), a .png (a grid) or an .npz (uint8 images) to write.",
+)
 @options.seed
 @options.device
 @options.json_option
@@ -200,7 +206,7 @@ def reconstruct(
 def interpolate(
     name: str,
     rows: int,
-    steps: int,
+    steps: int | None,
     asked: str | None,
     out: Path,
     seed: int,
@@ -208,18 +214,29 @@ def interpolate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Walk between pairs of codes from the prior, on the great circle: one walk a row.
+    """Walk between pairs of codes from the prior, on the great circle: one walk a row. A .gif shows all walks as a
+    film, there and back.
 
     \b
     zoo interpolate runs/mine -o walk.png
+    zoo interpolate runs/mine --rows 4 --steps 40 -o walk.gif
     zoo interpolate release/ --class dress,hat --steps 12 -o walk.png
     """
+    from zoo._utils.files import write_atomically
+    from zoo.data.grids import gif_bytes
+    from zoo.data.pixels import to_uint8
     from zoo.networks.interpolation import walk
 
     gan = _part(options.open_model(name, device), "gan", name)
     first, comma, last = (asked or "").partition(",")
     ends = (first, last if comma else first) if asked else None
-    _write(walk(gan, rows, steps, seed, classes=ends), gan.output, out, columns=steps)
+    film = out.suffix == ".gif" and gan.output.is_image
+    steps = steps or (40 if film else 8)
+    images = walk(gan, rows, steps, seed, classes=ends)
+    if film:
+        write_atomically(out, gif_bytes(to_uint8(images, gan.output), rows))
+    else:
+        _write(images, gan.output, out, columns=steps)
     _report(out, rows * steps, as_json, quiet)
 
 
