@@ -29,8 +29,8 @@ __all__ = ["demo"]
 @options.json_option
 def demo(photos: bool, quick: bool, out: Path | None, seed: int, as_json: bool) -> None:
     """Adapt the bundled autoencoder of printed characters to handwritten digits, transfer it to a GAN, train the same
-    GAN from scratch for comparison, and show the gain. With --photos draw planets, and train a GAN of the codes of the
-    bundled first stage and one of pixels in the same time. Needs no network.
+    GAN from scratch for comparison, and show the gain. With --photos draw planets, and learn them in colour: in the
+    codes of the bundled first stage, and in pixels from scratch in the same time. Needs no network.
 
     \b
     zoo demo
@@ -78,18 +78,18 @@ def _photos(out: Path, quick: bool, seed: int, as_json: bool) -> None:
     from zoo.cli.progress import watching
 
     with watching(as_json) as watcher:
-        watch = [(arm, watcher(f"{arm:<7}")) for arm in ("drawing", "codes", "pixels")]
+        watch = [(arm, watcher(f"{arm:<11}")) for arm in ("drawing", "autoencoder", "transfer", "scratch")]
         result = demo_photos(out, quick=quick, seed=seed, watch=watch)
     if as_json:
         show.print_json(result.plain())
         return
     click.echo(f"\nKID in the features {METRIC} against held-out pictures, lower is better:\n")
-    codes, pixels = result.codes, result.pixels
+    transfer, scratch = result.transfer, result.scratch
     show.print_table(
-        ("GAN of codes", "", "GAN of pixels", ""),
+        ("transfer", "", "scratch", ""),
         [
-            [text for arm in (codes, pixels) for text in (f"{arm['cpu_seconds'][i]:.0f} s", f"{arm['kid'][i]:.3f}")]
-            for i in range(len(codes["kid"]))
+            [text for arm in (transfer, scratch) for text in (f"{arm['cpu_seconds'][i]:.0f} s", f"{arm['kid'][i]:.3f}")]
+            for i in range(len(transfer["kid"]))
         ],
     )
     click.echo(f"\n{_photos_verdict(result)}\n")
@@ -99,15 +99,14 @@ def _photos(out: Path, quick: bool, seed: int, as_json: bool) -> None:
 
 def _photos_verdict(result: PhotosResult) -> str:
     """The result in a sentence or two, whether the first stage helped or not."""
-    codes, pixels = result.codes, result.pixels
-    end = (
-        f"After {codes['cpu_seconds'][-1]:.0f} s of computing the KID of the GAN of codes is {codes['kid'][-1]:.3f}; "
-        f"that of the GAN of pixels is {pixels['kid'][-1]:.3f} after {pixels['cpu_seconds'][-1]:.0f} s."
-    )
-    at = next((i for i, kid in enumerate(codes["kid"]) if kid <= pixels["kid"][-1]), None)
+    transfer, scratch = result.transfer, result.scratch
+    ours, theirs = (f"{arm['kid'][-1]:.3f} after {arm['cpu_seconds'][-1]:.0f} s" for arm in (transfer, scratch))
+    end = f"The transferred GAN's KID is {ours} of computing, the scratch GAN's {theirs}."
+    at = next((i for i, kid in enumerate(transfer["kid"]) if kid <= scratch["kid"][-1]), None)
     if at is None:
-        return f"{end} The GAN of codes did not reach the other's quality in this run."
-    return f"{end}\nThe GAN of codes was as good as that after {codes['cpu_seconds'][at]:.0f} s."
+        return f"{end} The transfer did not reach the scratch GAN's quality in this run."
+    when = "" if at else ", before adversarial training started"
+    return f"{end}\nThe transferred GAN was as good as that after {transfer['cpu_seconds'][at]:.0f} s{when}."
 
 
 def _again(out: Path, command: str, quick: bool) -> str:

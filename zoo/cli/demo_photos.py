@@ -1,7 +1,8 @@
-"""The demo in colour: planets are drawn, and two GANs learn them in about the same computing time, one in the codes of
-the bundled first stage, one in pixels from scratch.
+"""The demo in colour: planets are drawn, and two GANs learn them in about the same computing time.
 
-The folder of pictures could be anyone's own. Nothing of the first stage was trained on them.
+One learns the codes of the bundled first stage and is initialised from an autoencoder of these codes, which is trained
+first. The other learns pixels from scratch. Nothing of the first stage was trained on planets: the folder of pictures
+could be anyone's own.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from zoo.data.open import open_images
 from zoo.data.pixels import to_uint8
 from zoo.data.planets import draw_planets
 from zoo.encoding.first_stage import first_stage
-from zoo.networks.compose import gan
+from zoo.networks.compose import autoencoder, gan
 from zoo.networks.gan import GAN
 from zoo.report.curves import curve
 from zoo.training.api import Run, train
-from zoo.training.watchers import Cost, CostWatch, joined, read_costs
+from zoo.training.watchers import Cost, CostWatch, joined, read_costs, read_spent
+from zoo.transfers.apply import TransferResult, transfer
 from zoo.types import Event, PartSpec, Watcher
 
 __all__ = ["PhotosResult", "demo_photos"]
@@ -34,34 +36,35 @@ METRIC = "efficientnet"
 SIZE = 64
 _SHOWN = 32
 _GRIDS = 16
-_ARMS = {
-    "codes": (PartSpec("dcgan", {"width": 32}), {"augment": "translation"}),
-    "pixels": (PartSpec("dcgan", {"width": 16}), {"augment": "colour+translation"}),
-}
-"""The networks of codes and of pixels, and the settings of their training."""
+_OF_CODES = PartSpec("dcgan", {"width": 32})
+_OF_PIXELS = PartSpec("dcgan", {"width": 16})
+_STRATEGY = "decoder-init+encoder-init+gmm-prior+recon-anchor"
+_AUGMENT = {"transfer": "translation", "scratch": "colour+translation"}
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The size of the demo: pictures to draw, and images shown to each GAN, which take about as long."""
+    """The size of the demo: pictures to draw, and images shown to the autoencoder of codes and to each GAN. Both arms
+    take about as long."""
 
     pictures: int
-    codes: int
-    pixels: int
+    autoencoder: int
+    transfer: int
+    scratch: int
 
 
-FULL = Scale(pictures=1_200, codes=240_000, pixels=48_000)
-QUICK = Scale(pictures=300, codes=16_000, pixels=3_200)
-_POINTS = (1 / 8, 1 / 4, 1 / 2, 1)
+FULL = Scale(pictures=800, autoencoder=20_000, transfer=48_000, scratch=24_000)
+QUICK = Scale(pictures=120, autoencoder=2_000, transfer=3_200, scratch=1_600)
+_POINTS = (0, 1 / 4, 1 / 2, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class PhotosResult:
     """Of both GANs: images shown, KID and CPU seconds at each measurement; the files written, and the seconds that the
-    demo took. CPU seconds exclude measuring; those of codes include encoding the images."""
+    demo took. CPU seconds exclude measuring; the transfer's include encoding and training the autoencoder of codes."""
 
-    codes: dict[str, list[float]]
-    pixels: dict[str, list[float]]
+    transfer: dict[str, list[float]]
+    scratch: dict[str, list[float]]
     files: dict[str, str]
     seconds: float
 
@@ -78,22 +81,24 @@ def demo_photos(
     watch: Sequence[tuple[str, Watcher]] = (),
 ) -> PhotosResult:
     """Run the demo in the folder `out`, which must be absent or empty. `watch` are pairs of what is done (drawing,
-    codes, pixels) and watcher.
+    autoencoder, transfer, scratch) and watcher.
 
     Raises ConfigError if the folder is in use, UnknownName if a bundled plugin is not installed.
     """
     began = time.monotonic()
     out = empty_folder(out, "zoo demo --photos --out DIR")
     scale = QUICK if quick else FULL
-    watchers = {arm: [one for name, one in watch if name == arm] for arm in ("drawing", *_ARMS)}
+    watchers = {
+        arm: [one for name, one in watch if name == arm] for arm in ("drawing", "autoencoder", "transfer", "scratch")
+    }
     files = {
         "preview": out / "preview.png",
         "pictures": out / "planets",
         "samples": out / "samples.png",
         "curve": out / "curve.png",
         "release": out / "release",
-        "codes": out / "codes",
-        "pixels": out / "pixels",
+        "transfer": out / "transfer",
+        "scratch": out / "scratch",
     }
 
     def count(done: int) -> None:
@@ -109,19 +114,32 @@ def demo_photos(
     before = Cost.now()
     stage = first_stage(SOURCE, images)
     encoding = Cost.now() - before
-    (of_codes, _), (of_pixels, _) = _ARMS["codes"], _ARMS["pixels"]
-    starts = {
-        "codes": gan(of_codes, of_codes, first_stage=stage, code_shape=64, seed=seed),
-        "pixels": gan(of_pixels, of_pixels, data=images.spec, code_shape=64, seed=seed),
+    second = train(
+        autoencoder(_OF_CODES, _OF_CODES, first_stage=stage, code_shape=64, seed=seed),
+        images,
+        out=out / "autoencoder",
+        images=scale.autoencoder,
+        training={"objective": "core/ae", "sample_every": scale.autoencoder, "checkpoint_every": scale.autoencoder},
+        seed=seed,
+        name="demo-autoencoder",
+        watch=[CostWatch(out / "autoencoder", encoding), *watchers["autoencoder"]],
+    )
+    assert second.autoencoder is not None, "an autoencoder was trained"
+    before = Cost.now()
+    transferred = transfer(second.autoencoder, None, _STRATEGY, data=images, seed=seed)
+    spent = {"transfer": read_spent(second.folder)[1] + (Cost.now() - before), "scratch": Cost()}
+    starts: dict[str, GAN | TransferResult] = {
+        "transfer": transferred,
+        "scratch": gan(_OF_PIXELS, _OF_PIXELS, data=images.spec, code_shape=64, seed=seed),
     }
     runs = {
-        arm: _train_arm(arm, start, images, out / arm, scale, seed, [CostWatch(out / arm, spent), *watchers[arm]])
-        for (arm, start), spent in zip(starts.items(), (encoding, Cost()), strict=True)
+        arm: _train_arm(arm, start, images, out / arm, scale, seed, [CostWatch(out / arm, spent[arm]), *watchers[arm]])
+        for arm, start in starts.items()
     }
     results = {arm: _results(run) for arm, run in runs.items()}
     write_atomically(files["samples"], _pictures(runs, results, images))
     write_atomically(files["curve"], _curve(runs))
-    runs["codes"].release(files["release"], license="CC0-1.0", name="dcgan.planets")
+    runs["transfer"].release(files["release"], license="CC0-1.0", name="dcgan.planets")
     return PhotosResult(
         **results,
         files={name: str(path) for name, path in files.items()},
@@ -141,7 +159,13 @@ def _preview(path: Path, pictures: Path) -> Path:
 
 
 def _train_arm(
-    arm: str, start: GAN, images: ImageSet, out: Path, scale: Scale, seed: int, watch: Sequence[Watcher]
+    arm: str,
+    start: GAN | TransferResult,
+    images: ImageSet,
+    out: Path,
+    scale: Scale,
+    seed: int,
+    watch: Sequence[Watcher],
 ) -> Run:
     shown: int = getattr(scale, arm)
     return train(
@@ -149,7 +173,7 @@ def _train_arm(
         images,
         out=out,
         images=shown,
-        training={**_ARMS[arm][1], "sample_every": shown // _GRIDS, "checkpoint_every": shown},
+        training={"augment": _AUGMENT[arm], "sample_every": shown // _GRIDS, "checkpoint_every": shown},
         evaluation={"metric": METRIC, "samples": 500, "at": sorted(round(shown * point) for point in _POINTS)},
         seed=seed,
         name=f"demo-{arm}",
@@ -172,17 +196,17 @@ def _pictures(runs: Mapping[str, Run], results: Mapping[str, dict[str, list[floa
     for arm, run in runs.items():
         assert run.gan is not None, "both arms train a GAN"
         samples = run.gan.to_output(run.gan.undecoded(_SHOWN, seed=1))
-        text = f"a GAN of {arm} after {results[arm]['cpu_seconds'][-1]:.0f} s"
+        text = f"{arm}, {results[arm]['cpu_seconds'][-1]:.0f} s of computing"
         panels.append((text, grid(to_uint8(samples, run.gan.output), 8)))
     real = images.batch(images.to_measure(_SHOWN))
-    panels.append(("pictures that neither has seen", grid(to_uint8(real, images.spec), 8)))
+    panels.append(("planets that neither has seen", grid(to_uint8(real, images.spec), 8)))
     return png_bytes(captioned_grid(panels, across=1))
 
 
 def _curve(runs: Mapping[str, Run]) -> bytes:
     """KID over CPU seconds, with its interval."""
     series = {
-        f"a GAN of {arm}": [
+        arm: [
             (cost.cpu, m.value, *(m.interval or (m.value, m.value)))
             for cost, m in zip(read_costs(run.folder).values(), metric_curve(run, "kid").values(), strict=True)
         ]

@@ -101,7 +101,7 @@ def planet(noise: Noise, seed: int, size: int = 64) -> Tensor:
     lit = normal @ light
     lit_colours = colours * (lit * 1.2 + 0.1).clamp(0.02, 1)[..., None] ** 0.8 * 1.1
     lit_colours = lit_colours + air * (glow * (1 - height) ** 3 * (lit + 0.25).clamp(0, 1))[..., None]
-    picture = (lit_colours * edge + _colour(0.66, 0.5, 0.03) * (1 - edge)).clamp(0, 1)
+    picture = (lit_colours * edge + 1 - edge).clamp(0, 1)
     return functional.avg_pool2d(picture.permute(2, 0, 1)[None], _OVERSAMPLING)[0]
 
 
