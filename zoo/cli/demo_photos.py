@@ -151,7 +151,7 @@ def _preview(path: Path, pictures: Path) -> Path:
     """Draw the first pictures beside what the first stage makes of them, into the file `path`."""
     images = open_images(pictures, shape=(3, SIZE, SIZE))
     stage = first_stage(SOURCE, images)
-    x = images.batch(images.to_measure(_SHOWN))[:8]
+    x = images.batch(images.train[:8])
     rows = [("drawn", x), (f"as {SOURCE} keeps them in codes", stage.decode(stage.encode(x)))]
     panels = [(text, grid(to_uint8(samples, images.spec), 8)) for text, samples in rows]
     write_atomically(path, png_bytes(captioned_grid(panels, across=1)))

@@ -119,7 +119,7 @@ def gif_bytes(images: Any, walks: int, *, milliseconds: int = 60) -> bytes:
     steps, rest = divmod(len(images), walks)
     if rest:
         raise DataError(f"{len(images)} images are not {walks} walks of equal length")
-    across = math.ceil(math.sqrt(walks * 2)) if walks > 4 else walks
+    across = min(walks, 8)
     frames = [grid(images[step::steps], across) for step in range(steps)]
     first, *others = [frame.quantize(256) for frame in frames + frames[-2:0:-1]]
     buffer = io.BytesIO()

@@ -34,9 +34,9 @@ def first_stage(
 
     `size` is the side or (height, width) to which the images are brought: by default the largest power of two times
     the autoencoder's factor that nearly all of them have, at most 256. `grey` takes and gives grey images. The images
-    are encoded into the user's cache; `flip` encodes a mirrored copy of each training image too. Raises CompositionError
-    for an autoencoder with flat codes, ConfigError for images smaller than its factor, and like `zoo.load` and
-    `open_images`.
+    are encoded into the user's cache; `flip` encodes a mirrored copy of each training image too. Raises
+    CompositionError for an autoencoder with flat codes, ConfigError for images smaller than its factor, and like
+    `zoo.load` and `open_images`.
 
     >>> stage = zoo.first_stage("spatial.photos4", "photos/", size=64)  # doctest: +SKIP
     >>> zoo.gan("dcgan", first_stage=stage)  # doctest: +SKIP
