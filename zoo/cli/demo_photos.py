@@ -44,17 +44,18 @@ _AUGMENT = {"transfer": "translation", "scratch": "colour+translation"}
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The size of the demo: pictures to draw, and images shown to the autoencoder of codes and to each GAN. Both arms
-    take about as long."""
+    """The size of the demo: pictures to draw, images shown to the autoencoder of codes and to each GAN (both arms take
+    about as long), and samples per measurement."""
 
     pictures: int
     autoencoder: int
     transfer: int
     scratch: int
+    samples: int
 
 
-FULL = Scale(pictures=800, autoencoder=20_000, transfer=48_000, scratch=24_000)
-QUICK = Scale(pictures=120, autoencoder=2_000, transfer=3_200, scratch=1_600)
+FULL = Scale(pictures=800, autoencoder=20_000, transfer=48_000, scratch=24_000, samples=500)
+QUICK = Scale(pictures=120, autoencoder=2_000, transfer=3_200, scratch=1_600, samples=60)
 _POINTS = (0, 1 / 4, 1 / 2, 1)
 
 
@@ -174,7 +175,11 @@ def _train_arm(
         out=out,
         images=shown,
         training={"augment": _AUGMENT[arm], "sample_every": shown // _GRIDS, "checkpoint_every": shown},
-        evaluation={"metric": METRIC, "samples": 500, "at": sorted(round(shown * point) for point in _POINTS)},
+        evaluation={
+            "metric": METRIC,
+            "samples": scale.samples,
+            "at": sorted(round(shown * point) for point in _POINTS),
+        },
         seed=seed,
         name=f"demo-{arm}",
         watch=watch,
