@@ -54,7 +54,7 @@ class Scale:
     samples: int
 
 
-FULL = Scale(pictures=800, autoencoder=20_000, transfer=48_000, scratch=24_000, samples=500)
+FULL = Scale(pictures=800, autoencoder=20_000, transfer=48_000, scratch=15_000, samples=500)
 QUICK = Scale(pictures=120, autoencoder=2_000, transfer=3_200, scratch=1_600, samples=60)
 _POINTS = (0, 1 / 4, 1 / 2, 1)
 
