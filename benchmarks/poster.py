@@ -16,7 +16,7 @@ from PIL import Image
 from zoo.data.grids import captioned_grid, png_bytes
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-WIDTH = 600
+WIDTH = 520
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     panels = [
         ("Photographs, ten minutes: from an autoencoder", part("photos-128", (18, 43, 599, 333))),
         ("from scratch", part("photos-128", (617, 43, 1198, 333))),
-        ("Planets, a minute and a half: from an autoencoder", planets[0]),
+        ("Planets, 70 seconds: from an autoencoder", planets[0]),
         ("from scratch", planets[1]),
         ("Digits, under a minute: from an autoencoder", part("samples", (1659, 45, 2187, 243))),
         ("from scratch", part("samples", (2206, 618, 2734, 816))),

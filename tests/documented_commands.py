@@ -27,7 +27,7 @@ PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").rglob("*.
 EXCEPTIONS = {
     "zoo demo": "two minutes: test_demo.py runs zoo demo --quick",
     "zoo demo --quick": "most of a minute: test_demo.py runs it",
-    "zoo demo --photos": "six minutes: test_demo.py runs it with --quick",
+    "zoo demo --photos": "five minutes: test_demo.py runs it with --quick",
     "zoo ui": "serves until it is stopped: test_ui.py and test_browser.py start it",
     "zoo ui runs/mine --port 8000 --folder ~/photos": "serves until it is stopped: test_ui.py and test_browser.py start it",
     "zoo serve releases/": "serves until it is stopped: test_serve.py starts it",

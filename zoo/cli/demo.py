@@ -17,7 +17,7 @@ __all__ = ["demo"]
 
 
 @click.command()
-@click.option("--photos", is_flag=True, help="Pictures in colour at 64 px, in about six minutes.")
+@click.option("--photos", is_flag=True, help="Pictures in colour at 64 px, in about five minutes.")
 @click.option("--quick", is_flag=True, help="A smaller demo, in at most a minute.")
 @click.option(
     "--out",
