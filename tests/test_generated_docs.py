@@ -102,4 +102,4 @@ def test_a_target_that_no_bridge_reaches_is_refused_with_both_shapes() -> None:
 def test_the_diagrams_are_those_of_the_script_and_have_a_name(name: str) -> None:
     drawn = (DIAGRAMS / f"{name}.svg").read_text("utf-8")
     assert page_pictures.DIAGRAMS[name]() == drawn, ANEW
-    assert "".join(ElementTree.fromstring(drawn).itertext("{http://www.w3.org/2000/svg}title"))
+    assert ElementTree.fromstring(drawn).findtext("{http://www.w3.org/2000/svg}title")
