@@ -19,17 +19,19 @@ from zoo.types import PartLike, PartSpec, as_part
 
 __all__ = ["clusters_dir", "with_classes", "with_clusters"]
 
-_TRANSFERRED = ("decoder-init", "encoder-init", "class-prior", "class-projection")
-"""In place of auto: of the combinations that were measured on digits, the one of the lowest KID."""
+_TAKING = ("class-prior", "class-projection", "class-auxiliary")
+"""Of the combinations that were measured on digits, the one of the lowest KID and of the most right samples."""
+_TRANSFERRED = ("decoder-init", "encoder-init", *_TAKING)
+"""In place of auto."""
 _DEFAULT = "dcgan"
 _DECODER = "class-embedding"
 _TAKES_CLASS = ("class-embedding", "class-normalisation")
 
 
 def with_classes(recipe: Recipe) -> Recipe:
-    """The recipe with classes in its GAN: a transfer gets a prior for each class and a projection in D, unless its
-    strategies have classes already; a GAN from scratch an embedding in G and a projection in D. An autoencoder alone
-    gets them in its decoder."""
+    """The recipe with classes in its GAN: a transfer gets a prior for each class, a projection in D and a loss by which
+    D names them, unless its strategies have classes already; a GAN from scratch an embedding in G and a projection in
+    D. An autoencoder alone gets them in its decoder."""
     section, transfer = recipe.gan, recipe.transfer
     if section is None:
         return recipe if recipe.autoencoder is None else replace(recipe, autoencoder=_decoding(recipe.autoencoder))
@@ -40,7 +42,7 @@ def with_classes(recipe: Recipe) -> Recipe:
         return recipe
     chosen: tuple[PartSpec, ...] = tuple(map(PartSpec, _TRANSFERRED))
     if not is_auto(parts):
-        chosen = (*parts, PartSpec("class-prior"), PartSpec("class-projection"))
+        chosen = (*parts, *map(PartSpec, _TAKING))
     return replace(recipe, transfer=replace(transfer, strategy=chosen))
 
 
