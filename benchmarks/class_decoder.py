@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from typing import Any
 
 import torch
 from classes import Judge
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--metric", default="judge")
     parser.add_argument("--images", type=int, default=12_800)
     parser.add_argument("--code", type=int, default=16)
+    parser.add_argument("--training", type=json.loads, default={}, help="settings of the training, as JSON")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -56,7 +58,7 @@ def main() -> None:
     for seed in given.seeds:
         for name, decoder in DECODERS.items():
             began = time.process_time()
-            model = trained(decoder, images, given.images, given.code, seed)
+            model = trained(decoder, images, given, seed)
             seconds = round(time.process_time() - began, 1)
             wrong = model.reconstruct(x, condition=condition) - x
             lost = round(float(wrong.square().mean() / x.var(0, unbiased=False).mean()), 4)
@@ -69,13 +71,13 @@ def main() -> None:
                 print(json.dumps({**facts, **figures}), flush=True)
 
 
-def trained(decoder: PartSpec, images: ImageSet, shown: int, code: int, seed: int) -> Autoencoder:
+def trained(decoder: PartSpec, images: ImageSet, given: Any, seed: int) -> Autoencoder:
     """An autoencoder of the images with that decoder."""
-    model = zoo.autoencoder(NET, decoder, data=images.spec, code_shape=code, seed=seed)
-    training = from_plain(AutoencoderTraining, {"images": shown}, "training")
+    model = zoo.autoencoder(NET, decoder, data=images.spec, code_shape=given.code, seed=seed)
+    training = from_plain(AutoencoderTraining, {"images": given.images, **given.training}, "training")
     trainer = AutoencoderTrainer(model, images_for(model, images), training, seed)
     batches = Batches(images.train, training.batch, trainer.streams["data"])
-    for at in range(0, shown, training.batch):
+    for at in range(0, given.images, training.batch):
         seeded_step(trainer, batches.next(), at)
     return model.eval()
 
