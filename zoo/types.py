@@ -121,6 +121,10 @@ class Condition:
         """The number of classes or attributes."""
         return len(self.classes or self.attributes)
 
+    def same_names(self, other: Condition | None) -> bool:
+        """Whether a class or attribute of one is that of the other, in whatever shares."""
+        return other is not None and (self.classes, self.attributes) == (other.classes, other.attributes)
+
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:

@@ -180,9 +180,10 @@ def reconstruct(
     from zoo.data.open import open_data
 
     autoencoder = _autoencoder(name, device, size)
-    images = open_data(DataConfig(data), like=autoencoder.output)
-    x = images.batch(images.held_out[:count])
-    rebuilt = autoencoder.to_output(autoencoder.reconstruct(autoencoder.from_output(x)))
+    images = open_data(DataConfig(data, condition=autoencoder.condition), like=autoencoder.output)
+    rows = images.held_out[:count]
+    x, condition = images.batch(rows), images.conditions(rows)
+    rebuilt = autoencoder.to_output(autoencoder.reconstruct(autoencoder.from_output(x), condition=condition))
     _write(torch.stack([x, rebuilt], 1).flatten(0, 1), autoencoder.output, out)
     _report(out, len(x), as_json, quiet)
 

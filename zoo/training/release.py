@@ -17,6 +17,7 @@ from zoo.data.grids import grid, png_bytes, row_of_each
 from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.conditioning import draw_conditions
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.vectors import record_vectors
 from zoo.registry.index import open_first_stage
@@ -159,6 +160,8 @@ def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
     if autoencoder is None or gan is None:
         return autoencoder
     matches = autoencoder.data.same_values(gan.data) and autoencoder.code_shape == gan.code_shape
+    if autoencoder.condition is not None and not autoencoder.condition.same_names(gan.condition):
+        return None
     return autoencoder if matches else None
 
 
@@ -166,7 +169,11 @@ def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
     """Recorded on real held-out samples and on codes of a fixed seed."""
     x = trained.sample.batch(_VECTORS)
     z = torch.randn(_VECTORS, *_model(trained).code_shape, generator=stream(0, "vectors"))
-    condition = None if trained.gan is None else trained.gan.conditions(_VECTORS)
+    if trained.gan is not None:
+        condition = trained.gan.conditions(_VECTORS)
+    else:
+        of = _model(trained).condition
+        condition = None if of is None else draw_conditions(of, _VECTORS, stream(0, "condition"))
     return record_vectors(trained.autoencoder, trained.gan, x, z, condition)
 
 
@@ -182,8 +189,9 @@ def _picture(trained: Trained) -> bytes | None:
         samples = trained.gan.sample(_PICTURE)
     else:
         assert trained.autoencoder is not None
-        x = trained.sample.batch(_PICTURE // 2)
-        samples = model.to_output(torch.stack([x, trained.autoencoder.reconstruct(x)], 1).flatten(0, 1))
+        x, condition = trained.sample.batch(_PICTURE // 2), trained.sample.conditions(_PICTURE // 2)
+        reconstructions = trained.autoencoder.reconstruct(x, condition=condition)
+        samples = model.to_output(torch.stack([x, reconstructions], 1).flatten(0, 1))
     return png_bytes(grid(to_uint8(samples, model.output), 8))
 
 
