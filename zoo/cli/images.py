@@ -119,8 +119,8 @@ def sample(
     names = seeds or [(seed, index) for index in range(count or (8 if every else 64))]
     if every:
         rows = gan.condition.classes
-        labels = [label for label in rows for _ in names]
-        samples = gan.sample(len(labels), names * len(rows), classes=labels, truncation=truncation)
+        of_each = [label for label in rows for _ in names]
+        samples = gan.sample(len(of_each), names * len(rows), classes=of_each, truncation=truncation)
         _write(samples, gan.output, out, columns=len(names), rows=rows)
     else:
         condition = _with_attributes(gan, names, attributes) if attributes else asked

@@ -60,12 +60,12 @@ class Settings:
     release: str
     manifest: str
     seed: int
-    classes: str | None
     truncation: float
     reject: str
-    images: str
-    features: str
     files: str
+    classes: str | None = None
+    images: str = ""
+    features: str = ""
     format: int = _FORMAT
 
 

@@ -17,7 +17,8 @@ _FLAT = 1e-6
 
 class Logistic:
     """`weights` (d,) and `bias` of the log of the density ratio, real over generated; `right` is the share of pairs
-    of a real and a generated row that it puts in order (the area under the curve), for rows that it was not fitted to."""
+    of a real and a generated row that it puts in order (the area under the curve), for rows that it was not fitted
+    to."""
 
     def __init__(self, weights: Tensor, bias: float, right: float) -> None:
         self.weights, self.bias, self.right = weights, bias, right
