@@ -91,6 +91,11 @@ if TYPE_CHECKING:
     from zoo.data.split import select_images as select_images
     from zoo.data.types import Dataset as Dataset
     from zoo.data.values import from_stored as from_stored, unscaled as unscaled
+    from zoo.editing.inversion import invert as invert
+    from zoo.editing.release_directions import (
+        direction_named as direction_named,
+        release_directions as release_directions,
+    )
     from zoo.losses.balance import GradientBalance as GradientBalance
     from zoo.losses.logits import over_groups as over_groups
     from zoo.losses.reconstruction import normal_like as normal_like

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from zoo.cli import completing, options, pictures, show
+from zoo.cli.sample_folder import FolderImages, write_folder
 from zoo.errors import ConfigError
 
 __all__ = ["encode", "interpolate", "reconstruct", "sample"]
@@ -46,6 +47,26 @@ _size = click.option(
     type=click.Path(path_type=Path),
     help="A .png (a grid) or .npz (uint8 images) to write; by default a new .png in the run's folder, or in this one.",
 )
+@click.option("--folder", type=click.Path(path_type=Path), help="Write images and a table into this folder instead.")
+@click.option("--shards", is_flag=True, help="With --folder: .npz files of up to 1,024 images, in place of PNG files.")
+@click.option(
+    "--reject",
+    type=click.Choice(["score", "distance"]),
+    help="With --folder and --data: leave out samples by the discriminator's score, or by their distance.",
+)
+@click.option(
+    "--data",
+    shell_complete=completing.complete_data,
+    help="With --folder: the training images, to tell the distance of each sample to the nearest.",
+)
+@options.labels
+@click.option(
+    "--metric",
+    default="judge",
+    show_default=True,
+    shell_complete=completing.complete_component("metric"),
+    help="The feature space of distances.",
+)
 @options.seed
 @options.pictures
 @options.device
@@ -58,6 +79,12 @@ def sample(
     attributes: tuple[str, ...],
     truncation: float,
     out: Path | None,
+    folder: Path | None,
+    shards: bool,
+    reject: str | None,
+    data: str | None,
+    labels: str | None,
+    metric: str,
     seed: int,
     seeds: list[tuple[int, int]] | None,
     device: str | None,
@@ -70,7 +97,17 @@ def sample(
     \b
     zoo sample runs/mine --seeds 3,17,0:42
     zoo sample release/ --class all -n 8 -o classes.png
+    zoo sample dcgan.mnist5k --folder more/ -n 5000 --data mnist5k --reject score
     """
+    if folder is not None:
+        if attributes or seeds is not None or out is not None:
+            raise click.UsageError("--folder does not go with --out, --seeds and --attribute")
+        images = FolderImages(data, labels, metric, reject, device)
+        drawn = {"seed": seed, "classes": asked, "truncation": truncation, "files": "npz" if shards else "png"}
+        write_folder(name, folder, count, images, drawn, as_json=as_json, quiet=quiet)
+        return
+    if shards or reject or data or labels:
+        raise click.UsageError("--shards, --reject, --data and --labels need --folder")
     if attributes and asked is not None:
         raise click.UsageError("--class and --attribute do not go together: a model takes one of them")
     model = options.open_model(name, device)
@@ -82,8 +119,8 @@ def sample(
     names = seeds or [(seed, index) for index in range(count or (8 if every else 64))]
     if every:
         rows = gan.condition.classes
-        labels = [label for label in rows for _ in names]
-        samples = gan.sample(len(labels), names * len(rows), classes=labels, truncation=truncation)
+        of_each = [label for label in rows for _ in names]
+        samples = gan.sample(len(of_each), names * len(rows), classes=of_each, truncation=truncation)
         _write(samples, gan.output, out, columns=len(names), rows=rows)
     else:
         condition = _with_attributes(gan, names, attributes) if attributes else asked

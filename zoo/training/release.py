@@ -35,7 +35,7 @@ from zoo.training.recipe import FurtherSection, Recipe, parse_recipe, write_reci
 from zoo.training.terms import licences_of
 from zoo.types import Metric, as_part
 
-__all__ = ["Trained", "write_measured", "write_pair"]
+__all__ = ["Trained", "write_measured", "write_pair", "write_with_files"]
 
 _VECTORS = 4
 _PICTURE = 64
@@ -109,18 +109,35 @@ def write_measured(
     name, data, split and features. Nothing else changes but its card, and private paths in its recipe, which are
     shortened. Raises ReleaseError, IntegrityError, ConfigError or StorageError.
     """
-    if version == manifest.version:
-        raise ReleaseError(
-            f"{manifest.name} {version} exists, and versions are immutable", "Give a higher version with --version."
-        )
 
     def key(metric: Metric) -> tuple[str, ...]:
         return metric.name, metric.data, metric.split, metric.extractor
 
     new = {key(metric) for metric in metrics}
     kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
-    files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
-    changed = _with_public_recipe(replace(manifest, version=version, metrics=(*kept, *metrics)), files)
+    return _write_version(folder, replace(manifest, metrics=(*kept, *metrics)), out, version, {})
+
+
+def write_with_files(
+    folder: Path, manifest: Manifest, out: str | Path, *, version: str, files: Mapping[str, bytes]
+) -> Manifest:
+    """Write the release in `folder` into `out` as another version with further files, in place of those of the same
+    names. Raises ReleaseError, also for the name of a part, IntegrityError, ConfigError or StorageError."""
+    if taken := {part.file for part in manifest.all_parts} & set(files):
+        raise ReleaseError(f"{taken.pop()} holds a network of the release")
+    return _write_version(folder, manifest, out, version, files)
+
+
+def _write_version(
+    folder: Path, manifest: Manifest, out: str | Path, version: str, further: Mapping[str, bytes]
+) -> Manifest:
+    if version == manifest.version:
+        raise ReleaseError(
+            f"{manifest.name} {version} exists, and versions are immutable", "Give a higher version with --version."
+        )
+    files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()} | dict(further)
+    manifest = replace(manifest, version=version, files=pin_others(files, manifest.all_parts))
+    changed = _with_public_recipe(manifest, files)
     changed = replace(changed, files=pin_others(files, changed.all_parts))
     write_release(Path(out), changed, files)
     return changed
