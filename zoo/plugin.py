@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from zoo.data.pixels import from_uint8 as from_uint8, to_uint8 as to_uint8
     from zoo.data.prepare import fit_arrays as fit_arrays
     from zoo.data.split import select_images as select_images
-    from zoo.data.types import Dataset as Dataset
+    from zoo.data.types import Dataset as Dataset, Modality as Modality, Records as Records
     from zoo.data.values import from_stored as from_stored, unscaled as unscaled
     from zoo.losses.balance import GradientBalance as GradientBalance
     from zoo.losses.logits import over_groups as over_groups

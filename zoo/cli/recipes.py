@@ -11,6 +11,7 @@ from typing import Any
 from zoo.cli.options import parse_settings
 from zoo.config import from_plain
 from zoo.data.config import DataConfig
+from zoo.data.modalities import recipe_for
 from zoo.errors import ConfigError, near
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, Recipe, read_recipe
 from zoo.transfers.parse import parse_strategy
@@ -60,7 +61,19 @@ def recipe_from_options(
             plain["transfer"]["source"] = "autoencoder"
     if given:
         raise ConfigError(f"{_flag(given)} does not belong to `zoo train {what}`")
-    return from_plain(Recipe, plain, "the flags")
+    return from_plain(Recipe, _with_usual(plain), "the flags")
+
+
+def _with_usual(plain: dict[str, Any]) -> dict[str, Any]:
+    """The recipe with what is usual for its data (a table's networks, its budget) where nothing else is given. A
+    section with a source has its parts already."""
+    usual = recipe_for(plain["data"])
+    for name in [name for name in _PARTS if name in plain and name in usual]:
+        section, training = plain[name], plain[name].get("training", {})
+        bare = "source" not in section and (name == "autoencoder" or "transfer" not in plain)
+        parts = usual[name] if bare else {}
+        plain[name] = {**parts, **section, "training": {**usual[name].get("training", {}), **training}}
+    return plain
 
 
 def _flag(given: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from zoo._utils.seeds import stream
 from zoo._utils.tensors import pack
 from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes, row_of_each
+from zoo.data.modalities import modality_of
 from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
@@ -78,6 +79,7 @@ def write_pair(
     picture = _picture(trained)
     if picture is not None:
         files["samples.png"] = picture
+    files |= _rows(trained)
     manifest = Manifest(
         name=name or _default_name(trained),
         version=version,
@@ -163,9 +165,10 @@ def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
 
 
 def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
-    """Recorded on real held-out samples and on codes of a fixed seed."""
-    x = trained.sample.batch(_VECTORS)
+    """Recorded on real held-out samples and on codes of a fixed seed; of a modality on samples of the model, as a
+    table's row may be about a person."""
     z = torch.randn(_VECTORS, *_model(trained).code_shape, generator=stream(0, "vectors"))
+    x = trained.sample.batch(_VECTORS) if trained.sample.spec.modality is None else _drawn(trained, _VECTORS)
     condition = None if trained.gan is None else trained.gan.conditions(_VECTORS)
     return record_vectors(trained.autoencoder, trained.gan, x, z, condition)
 
@@ -185,6 +188,22 @@ def _picture(trained: Trained) -> bytes | None:
         x = trained.sample.batch(_PICTURE // 2)
         samples = model.to_output(torch.stack([x, trained.autoencoder.reconstruct(x)], 1).flatten(0, 1))
     return png_bytes(grid(to_uint8(samples, model.output), 8))
+
+
+def _drawn(trained: Trained, count: int) -> torch.Tensor:
+    """Samples of the GAN, or what an autoencoder makes of codes N(0, I)."""
+    if trained.gan is not None:
+        return trained.gan.undecoded(count)
+    assert trained.autoencoder is not None
+    return trained.autoencoder.decode(torch.randn(count, *trained.autoencoder.code_shape, generator=stream(0, "rows")))
+
+
+def _rows(trained: Trained) -> dict[str, bytes]:
+    """Samples of a GAN with a modality, as a file of their own."""
+    if trained.gan is None or trained.gan.output.modality is None:
+        return {}
+    modality = modality_of(trained.gan.output)
+    return {f"samples{modality.writes[0]}": modality.file(trained.gan.sample(_PICTURE), modality.writes[0])}
 
 
 def _row_of_each_class(gan: GAN, classes: Sequence[str]) -> bytes:
