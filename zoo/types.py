@@ -254,7 +254,8 @@ class Case:
     for; a conditional network or prior gets the labels that it describes. `code_shape` is the shape of the codes of a
     generator, bottleneck or prior, `embedding_shape` that of a bottleneck's embeddings. None stands for the checks' own
     default, for the codes of a generator for the shape that it declares. `files="package.module:function"` writes a
-    small pretrained autoencoder into a folder, for a component of the kind `autoencoder`. `gan_generator` is the
+    small pretrained autoencoder into a folder, for a component of the kind `autoencoder`, or a small file of records,
+    whose path it returns, for one of the kind `modality`. `gan_generator` is the
     generator of the GAN that a strategy transfers into, by default one like the autoencoder's decoder.
     """
 

@@ -98,7 +98,9 @@ def evaluate(
     images = open_data(config, like=model.gan.output)
     if images.spec.modality is not None:
         if by_class or picture is not None or split != "held-out":
-            raise ConfigError(f"{name} makes {images.spec}: its figures have no picture, class or split", "Leave it out.")
+            raise ConfigError(
+                f"{name} makes {images.spec}: its figures have no picture, class or split", "Leave it out."
+            )
         samples = model.gan.sample(count, seed)
         _show(model, name, measure_records(samples, images, seeds=(seed,)), None, write, version, as_json)
         return

@@ -44,10 +44,12 @@ _size = click.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path),
-    help="A .png (a grid) or .npz (uint8 images) to write, for tables a .csv; by default a new one in the run's folder, "
-    "or in this one.",
+    help="A .png (a grid) or .npz (uint8 images) to write, for tables a .csv; by default a new one in the run's "
+    "folder, or in this one.",
 )
-@click.option("--where", multiple=True, metavar="CONDITION", help="Rows alone that satisfy it: 'cut=Ideal', 'price>=900'.")
+@click.option(
+    "--where", multiple=True, metavar="CONDITION", help="Rows alone that satisfy it: 'cut=Ideal', 'price>=900'."
+)
 @options.seed
 @options.pictures
 @options.device
@@ -67,8 +69,8 @@ def sample(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Draw images, or rows of a table, from the GAN of a release or run. A seed names its images: the first ones are the
-    same however many are drawn.
+    """Draw images, or rows of a table, from the GAN of a release or run. A seed names its images: the first ones are
+    the same however many are drawn.
 
     \b
     zoo sample runs/mine --seeds 3,17,0:42

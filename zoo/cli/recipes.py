@@ -24,10 +24,10 @@ _LOSSES = ("objective", "regulariser")
 
 
 def recipe_from_options(
-    what: str, options: Mapping[str, Any], *, source: str | None = None, strategy: str = "auto"
+    what: str, options: Mapping[str, Any], *, source: str | None = None, strategy: str | None = None
 ) -> Recipe:
     """A recipe from `autoencoder` or `gan` and a command's options, or from a recipe's file (which takes no options but
-    --seed and --device).
+    --seed and --device). Without a `strategy` a transfer has the data's usual one, or `auto`.
 
     Raises ConfigError for an option that does not belong, a missing one or a wrong setting.
     """
@@ -53,7 +53,8 @@ def recipe_from_options(
     if first_stage is not None:
         plain["first_stage"] = {"source": first_stage, "flip": given.pop("flip", False)}
     if source is not None:
-        plain["transfer"] = {"source": source, "strategy": parse_strategy(strategy)}
+        usual = recipe_for(plain["data"]).get("transfer", {}).get("strategy", "auto")
+        plain["transfer"] = {"source": source, "strategy": parse_strategy(strategy or usual)}
         plain["transfer"]["further"] = _further(given.pop("further", ()))
         adapt = given.pop("adapt", None)
         if adapt is not None:

@@ -35,7 +35,9 @@ def reader_of(path: Path) -> RegisteredComponent | None:
     if two plugins read them."""
     name = path.name.lower()
     fitting = [
-        (len(suffix), one) for one in plugins.components("modality") for suffix in one.component.suffixes
+        (len(suffix), one)
+        for one in plugins.components("modality")
+        for suffix in one.component.suffixes
         if name.endswith(suffix)
     ]
     longest = max((length for length, _ in fitting), default=0)

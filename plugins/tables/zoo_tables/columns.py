@@ -123,9 +123,7 @@ def describe(column: Column) -> str:
     from zoo_tables.texts import write_number
 
     if column.kind in NUMBERS:
-        low, middle, high = (
-            write_number(column, column.quantiles[at]) for at in (0, len(column.quantiles) // 2, -1)
-        )
+        low, middle, high = (write_number(column, column.quantiles[at]) for at in (0, len(column.quantiles) // 2, -1))
         return f"{low} to {high}, middle {middle}" + ("; may be missing" if column.missing else "")
     named = [name for name in column.categories if name != MISSING]
     shown = ", ".join(named[:8]) + (f", ... ({len(named)} in all)" if len(named) > 8 else "")

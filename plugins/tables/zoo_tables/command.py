@@ -38,4 +38,6 @@ def table(file: Path, out: Path | None, as_json: bool) -> None:
     if out is not None:
         click.echo(f"description: {out}")
     elif any(one.kind == "skip" for one in columns):
-        click.echo(f"skip: cannot be learnt. Leave them out: zoo table {file} -o {file.stem}.table.toml, and give that.")
+        click.echo(
+            f"skip: cannot be learnt. Leave them out: zoo table {file} -o {file.stem}.table.toml, and give that."
+        )

@@ -108,9 +108,7 @@ def _pair_error(table: Table, samples: Tensor, real: Tensor) -> float:
     if not pairs:
         return 0.0
     errors = [
-        _variation(
-            *(binned[i][side] * counts[j] + binned[j][side] for side in (0, 1)), count=counts[i] * counts[j]
-        )
+        _variation(*(binned[i][side] * counts[j] + binned[j][side] for side in (0, 1)), count=counts[i] * counts[j])
         for i, j in pairs
     ]
     return float(np.mean(errors))
@@ -130,8 +128,12 @@ def _advantage(learnt: Tensor, held_out: Tensor) -> float:
     """2 AUC - 1 of telling learnt rows by a smaller distance."""
     together = torch.cat([learnt, held_out])
     order = together.unique(return_inverse=True)[1]
-    counts = torch.stack([order[: len(learnt)].bincount(minlength=int(order.max()) + 1),
-                          order[len(learnt) :].bincount(minlength=int(order.max()) + 1)]).double()
+    counts = torch.stack(
+        [
+            order[: len(learnt)].bincount(minlength=int(order.max()) + 1),
+            order[len(learnt) :].bincount(minlength=int(order.max()) + 1),
+        ]
+    ).double()
     after = counts[1].flip(0).cumsum(0).flip(0)
     right = (counts[0] * (after - counts[1] / 2)).sum() / (len(learnt) * len(held_out))
     return float(2 * right - 1)

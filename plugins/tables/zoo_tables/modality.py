@@ -44,8 +44,16 @@ class Table(Modality):
             "generator": "tables/rows",
             "discriminator": "tables/rows",
             "code_shape": 16,
-            "training": {"images": 800_000, "batch": 400, "generator_lr": 2e-4, "discriminator_lr": 1e-3},
+            "training": {
+                "images": 400_000,
+                "batch": 200,
+                "generator_lr": 5e-4,
+                "discriminator_lr": 2e-3,
+                "ema_half_life": 100_000,
+                "ema_ramp": 0.2,
+            },
         },
+        "transfer": {"strategy": "decoder-init+encoder-init+gaussian-prior"},
     }
 
     def __init__(self, config: TableConfig) -> None:
@@ -95,9 +103,7 @@ class Table(Modality):
         if column.kind not in NUMBERS:
             return [column.categories[choice] for choice in self.choices(number, samples).tolist()]
         values, present = self.values(number, samples)
-        return [
-            write_number(column, value) if there else MISSING for value, there in zip(values, present, strict=True)
-        ]
+        return [write_number(column, value) if there else MISSING for value, there in zip(values, present, strict=True)]
 
     def values(self, number: int, samples: Tensor) -> tuple[list[float], list[bool]]:
         """The values of a column of numbers, not yet rounded, and whether each is there."""
@@ -150,7 +156,9 @@ def _encoded(column: Column, records: TableRecords) -> np.ndarray[Any, Any]:
     present = np.ones(len(cells), dtype=bool)
     for row, text in enumerate(cells):
         value = None if text in ABSENT else read_number(column.kind, text)
-        if (value is None and not (column.missing and text in ABSENT)) or (value is not None and not np.isfinite(value)):
+        if (value is None and not (column.missing and text in ABSENT)) or (
+            value is not None and not np.isfinite(value)
+        ):
             raise _unknown(column, records, row)
         present[row] = value is not None
         values[row] = 0.0 if value is None else value

@@ -75,7 +75,11 @@ class RowGenerator(Generator):
         h = self.last(self.rest(self.first(z.flatten(1))))
         parts = [h[:, block.start : block.start + block.width] for block in self.blocks]
         return torch.cat(
-            [part.softmax(1) if block.kind == "choice" else part for block, part in zip(self.blocks, parts, strict=True)], 1
+            [
+                part.softmax(1) if block.kind == "choice" else part
+                for block, part in zip(self.blocks, parts, strict=True)
+            ],
+            1,
         )
 
     def forward(self, z: Tensor) -> Tensor:
@@ -96,6 +100,8 @@ class RowGenerator(Generator):
 def _linear(a: int, b: int, gain: float | None = None) -> nn.Linear:
     """A linear layer with weights N(0, gain^2 / a) and zero bias (He et al. 2015, equation 10)."""
     layer = nn.Linear(a, b)
-    nn.init.normal_(layer.weight, 0.0, (nn.init.calculate_gain("leaky_relu", _SLOPE) if gain is None else gain) / a**0.5)
+    nn.init.normal_(
+        layer.weight, 0.0, (nn.init.calculate_gain("leaky_relu", _SLOPE) if gain is None else gain) / a**0.5
+    )
     nn.init.zeros_(layer.bias)
     return layer

@@ -74,7 +74,7 @@ def _errors(x: Tensor, y: Tensor, blocks: list[Block]) -> tuple[list[Tensor], li
             continue
         squared = (x[:, of] - y[:, of]).square().squeeze(1)
         if after is not None and after.column == block.column:  # the value may be missing
-            present = x[:, after.start]
+            present = (x[:, after.start] > 0.5).to(x)
             error = (squared * present).sum() / present.sum().clamp(min=1)
         else:
             error = squared.mean()

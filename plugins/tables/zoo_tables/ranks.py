@@ -30,7 +30,7 @@ def to_normal(column: Column, values: Floats) -> Floats:
     quantiles, at = np.array(column.quantiles), ranks(len(column.quantiles))
     above = np.interp(values, quantiles, at)
     below = -np.interp(-values, -quantiles[::-1], -at[::-1])
-    middle = np.clip((above + below) / 2, _EDGE, 1 - _EDGE)
+    middle = _EDGE + (1 - 2 * _EDGE) * np.clip((above + below) / 2, 0, 1)
     return torch.special.ndtri(torch.from_numpy(middle)).numpy()
 
 

@@ -70,7 +70,9 @@ def _described(path: Path) -> TableRecords:
     try:
         plain = parse_toml(read_regular(path, _LARGEST_TOML), largest=_LARGEST_TOML)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}", "zoo table data.csv -o data.table.toml writes one.") from None
+        raise DataError(
+            f"{path} cannot be read: {error}", "zoo table data.csv -o data.table.toml writes one."
+        ) from None
     for key in plain:
         if key not in _KEYS:
             raise DataError(f"{path}: unknown key {key[:40]!r}", near(key, _KEYS))
@@ -92,9 +94,7 @@ def _described(path: Path) -> TableRecords:
         raise DataError(f"{path} skips every column")
     left = {name: kind for name, kind in kinds.items() if kind != SKIP}
     skipped = tuple(name for name in records.cells if kinds.get(name) == SKIP)
-    return replace(
-        records, cells=cells, kinds=left, license=texts["license"], credit=texts["credit"], skipped=skipped
-    )
+    return replace(records, cells=cells, kinds=left, license=texts["license"], credit=texts["credit"], skipped=skipped)
 
 
 def _separated(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -130,9 +130,7 @@ def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise DataError(
-            f"{path.name} needs pyarrow", "pip install pyarrow; or save the table as CSV."
-        ) from None
+        raise DataError(f"{path.name} needs pyarrow", "pip install pyarrow; or save the table as CSV.") from None
     try:
         file = pyarrow.parquet.ParquetFile(path)
         if file.metadata.num_rows * file.metadata.num_columns > _MOST_CELLS:

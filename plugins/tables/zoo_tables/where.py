@@ -9,7 +9,7 @@ from typing import Any
 
 from zoo.plugin import ConfigError, near
 from zoo_tables.columns import MISSING, NUMBERS, TableConfig
-from zoo_tables.texts import ABSENT, read_number
+from zoo_tables.texts import ABSENT, read_number, write_number
 
 __all__ = ["RowCondition", "parse_condition"]
 
@@ -48,7 +48,7 @@ def parse_condition(config: TableConfig, text: str) -> RowCondition:
     """The condition that a text such as `cut=Ideal` states. Raises ConfigError for a column, comparison or value that
     there is not."""
     names = [column.name for column in config.columns]
-    splits = [(text[: at], sign, text[at + len(sign) :]) for sign in _COMPARISONS if (at := text.find(sign)) > 0]
+    splits = [(text[:at], sign, text[at + len(sign) :]) for sign in _COMPARISONS if (at := text.find(sign)) > 0]
     if not splits:
         raise ConfigError(f"--where {text[:80]!r} is no condition", _EXAMPLE)
     name, sign, value = min(splits, key=lambda parts: (len(parts[0]), -len(parts[1])))
@@ -66,4 +66,8 @@ def parse_condition(config: TableConfig, text: str) -> RowCondition:
     parsed = read_number(column.kind, value)
     if parsed is None:
         raise ConfigError(f"--where {text[:80]!r}: {value[:40]!r} is no value of {name} ({column.kind})", _EXAMPLE)
+    low, high = column.quantiles[0], column.quantiles[-1]
+    if (sign in (">", ">=", "=") and parsed > high) or (sign in ("<", "<=", "=") and parsed < low):
+        known = f"{write_number(column, low)} to {write_number(column, high)}"
+        raise ConfigError(f"--where {text[:80]!r}: {name} is {known} in what was learnt", _EXAMPLE)
     return RowCondition(number, column.kind, sign, parsed)
