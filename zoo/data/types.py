@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -57,12 +57,12 @@ class Modality:
     """
 
     width: int
-    writes: Sequence[str]
-    recipe: Mapping[str, Any] = {}
+    writes: ClassVar[Sequence[str]]
+    recipe: ClassVar[Mapping[str, Any]] = {}
 
     @staticmethod
-    def read(path: Path) -> Records:
-        """The records of a file, which is hostile until it is checked. Raises DataError."""
+    def read(path: Path) -> Any:
+        """The `Records` of a file, which is hostile until it is checked. Raises DataError."""
         raise NotImplementedError
 
     @classmethod

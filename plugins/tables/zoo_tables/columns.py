@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from zoo.plugin import ConfigError
@@ -71,7 +72,7 @@ class Column:
 
     def _check_number(self) -> None:
         values = self.quantiles
-        ascending = all(a <= b for a, b in zip(values, values[1:], strict=False))
+        ascending = all(a <= b for a, b in pairwise(values))
         if (
             not 2 <= len(values) <= _MOST_QUANTILES
             or not all(math.isfinite(value) and abs(value) < 1e300 for value in values)

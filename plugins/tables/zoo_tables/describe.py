@@ -49,7 +49,7 @@ def description(file: Path, out: Path, columns: Sequence[Described], records: Ta
     if file.name.lower().endswith(".table.toml"):
         data = file.parent / records.file
     lines = [
-        f"file = {_quoted(os.path.relpath(data, out.parent or Path()))}",
+        f"file = {_quoted(Path(os.path.relpath(str(data), str(out.parent))).as_posix())}",
         f"license = {_quoted(records.license)}  # an SPDX expression, such as CC0-1.0",
         f"credit = {_quoted(records.credit)}",
         "",

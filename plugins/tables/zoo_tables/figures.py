@@ -35,7 +35,7 @@ def figures(table: Table, samples: Tensor, real: Tensor, train: Tensor) -> dict[
     - `copied`: the share of samples equal to a learnt row in each cell; the floor is that of held-out rows
     """
     learnt = {tuple(row) for row in table.rows(train)[1]}
-    errors = {
+    errors: dict[str, tuple[float, float | None]] = {
         "shape_error": (_shape_error(table, samples, real), _shape_error(table, train, real)),
         "pair_error": (_pair_error(table, samples, real), _pair_error(table, train, real)),
     }
@@ -107,10 +107,10 @@ def _pair_error(table: Table, samples: Tensor, real: Tensor) -> float:
     pairs = pairs[:: max(1, len(pairs) // _MOST_PAIRS)]
     if not pairs:
         return 0.0
-    errors = [
-        _variation(*(binned[i][side] * counts[j] + binned[j][side] for side in (0, 1)), count=counts[i] * counts[j])
-        for i, j in pairs
-    ]
+    errors = []
+    for i, j in pairs:
+        a, b = (binned[i][side] * counts[j] + binned[j][side] for side in (0, 1))
+        errors.append(_variation(a, b, counts[i] * counts[j]))
     return float(np.mean(errors))
 
 

@@ -27,7 +27,7 @@ __all__ = ["Table"]
 class Table(Modality):
     """Rows of the columns that its config describes. Samples are (N, width) float32, see `zoo_tables.columns`."""
 
-    writes = (".csv", ".tsv")
+    writes: ClassVar[Sequence[str]] = (".csv", ".tsv")
     recipe: ClassVar[Mapping[str, Any]] = {
         "autoencoder": {
             "encoder": "tables/rows",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.plugin import Autoencoder, DataSpec, Losses, normal_like, per_sample
+from zoo.plugin import Autoencoder, CompositionError, DataSpec, Losses, normal_like, per_sample
 from zoo_tables.columns import Block
 from zoo_tables.config import RowLossConfig
-from zoo_tables.networks import blocks_in
+from zoo_tables.networks import RowGenerator, blocks_in
 
 __all__ = ["RowLoss"]
 
@@ -43,7 +43,13 @@ class RowLoss:
             code = mean + torch.exp(0.5 * logvar) * normal_like(mean, rng)
         elif config.noise:
             code = mean + config.noise * normal_like(mean, rng)
-        numbers, choices = _errors(x, autoencoder.decoder.shares(code), blocks)
+        decoder = autoencoder.decoder
+        if not isinstance(decoder, RowGenerator):
+            raise CompositionError(
+                f"objective tables/rows trains the decoder tables/rows, not {autoencoder.specs['decoder'].component}",
+                "Use that one, or the objective core/ae.",
+            )
+        numbers, choices = _errors(x, decoder.shares(code), blocks)
         columns = 1 + blocks[-1].column
         total = (sum(numbers) + sum(choices)) / columns + x.new_zeros(())
         if logvar is not None:

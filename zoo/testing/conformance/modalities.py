@@ -68,7 +68,8 @@ def a_file_of_samples_is_read_as_the_same_samples(case: ModalityCase) -> None:
     with case.file() as path:
         modality, _, samples = case.fitted(path)
         header, rows = modality.rows(samples)
-        assert len(rows) == len(samples) and all(len(row) == len(header) for row in rows), "rows are not one a sample"
+        assert len(rows) == len(samples), f"{len(samples)} samples have {len(rows)} rows"
+        assert all(len(row) == len(header) for row in rows), "a row has not the header's columns"
         assert modality.writes, "it writes no file"
         for suffix in modality.writes:
             written = path.with_name(f"written{suffix}")
@@ -92,14 +93,16 @@ def figures_are_finite(case: ModalityCase) -> None:
         modality, _, samples = case.fitted(path)
     half = len(samples) // 2
     for name, (value, floor) in modality.figures(samples[:half], samples[half:], samples[:half]).items():
-        assert math.isfinite(value) and (floor is None or math.isfinite(floor)), f"{name} is {value}, its floor {floor}"
+        assert math.isfinite(value), f"{name} is {value}"
+        assert floor is None or math.isfinite(floor), f"the floor of {name} is {floor}"
 
 
 def its_settings_describe_a_record(case: ModalityCase) -> None:
     """`facts()` of the config is a header and rows of texts."""
     header, rows = case.settings.facts()
     assert all(isinstance(text, str) for text in header), f"the header is {header!r}"
-    assert rows and all(len(row) == len(header) for row in rows), "a row has not the header's columns"
+    assert rows, "it describes nothing"
+    assert all(len(row) == len(header) for row in rows), "a row has not the header's columns"
 
 
 MODALITY_CHECKS: tuple[Check, ...] = (
