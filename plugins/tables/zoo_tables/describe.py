@@ -45,11 +45,8 @@ def description(file: Path, out: Path, columns: Sequence[Described], records: Ta
     """The TOML that describes a table, for `out`. Raises ConfigError for another ending than .table.toml."""
     if not out.name.lower().endswith(".table.toml"):
         raise ConfigError(f"{out.name} does not end in .table.toml", f"For example -o {file.stem}.table.toml")
-    data = file
-    if file.name.lower().endswith(".table.toml"):
-        data = file.parent / records.file
     lines = [
-        f"file = {_quoted(Path(os.path.relpath(str(data), str(out.parent))).as_posix())}",
+        f"file = {_quoted(Path(os.path.relpath(str(records.path), str(out.parent))).as_posix())}",
         f"license = {_quoted(records.license)}  # an SPDX expression, such as CC0-1.0",
         f"credit = {_quoted(records.credit)}",
         "",

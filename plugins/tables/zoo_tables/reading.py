@@ -29,13 +29,18 @@ class TableRecords:
     """The cells of a file as texts, without spaces around them: `cells[name][row]`. `kinds` are those that the user
     gave to columns; those that are `skipped` are not among the cells."""
 
-    file: str
+    path: Path
     cells: Mapping[str, list[str]]
     kinds: Mapping[str, str] = field(default_factory=dict)
     license: str = ""
     credit: str = ""
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The name of the file, for messages."""
+        return self.path.name
 
     def __len__(self) -> int:
         return len(next(iter(self.cells.values()), []))
@@ -62,7 +67,7 @@ def read_table(path: Path) -> TableRecords:
         at = next((i for i, text in enumerate(values) if len(text) > _LONGEST), None)
         if at is not None:
             raise DataError(f"{path}: the {name} of row {at + 1} has over {_LONGEST:,} letters", "Leave it out.")
-    return TableRecords(path.name, cells)
+    return TableRecords(path, cells)
 
 
 def _described(path: Path) -> TableRecords:
