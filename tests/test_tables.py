@@ -155,7 +155,7 @@ def test_other_files_are_refused_clearly(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"no plugin reads its ending \(they read \.csv, "):
         zoo.open_images(tmp_path / "a.xlsx")
-    with pytest.raises(ConfigError, match="have one|has columns"):
+    with pytest.raises(ConfigError, match="has columns"):
         open_data(DataConfig(str(write_shop(tmp_path / "shop.csv")), labels="folders"))
 
 
@@ -290,7 +290,7 @@ def test_columns_that_do_not_fit_the_samples_are_refused() -> None:
         zoo.autoencoder("tables/rows", data=spec)
     with pytest.raises(CompositionError, match=r"is for rows of a table, not images"):
         zoo.autoencoder("tables/rows", shape=(1, 8, 8))
-    with pytest.raises(ConfigError, match="take .* bytes to describe"):
+    with pytest.raises(ConfigError, match=r"take .* bytes to describe"):
         TableConfig(
             tuple(
                 Column(f"c{i}", "category", categories=tuple(f"{i} {'x' * 90} {j}" for j in range(100)))
