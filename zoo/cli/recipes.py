@@ -54,7 +54,7 @@ def recipe_from_options(
         plain["first_stage"] = {"source": first_stage, "flip": given.pop("flip", False)}
     if source is not None:
         usual = recipe_for(plain["data"]).get("transfer", {}).get("strategy", "auto")
-        plain["transfer"] = {"source": source, "strategy": parse_strategy(strategy or usual)}
+        plain["transfer"] = {"source": source, "strategy": parse_strategy(usual if strategy is None else strategy)}
         plain["transfer"]["further"] = _further(given.pop("further", ()))
         adapt = given.pop("adapt", None)
         if adapt is not None:
