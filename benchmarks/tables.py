@@ -146,7 +146,14 @@ def score(name: str, folder: Path) -> None:
         print(f"| {arm} | {' | '.join(cells)} | {cpu} | {len(rows)} |", flush=True)
 
 
-FIGURES = (("shape", 4), ("pair_error", 4), ("r2", 3), ("nearer_to_learnt", 3), ("membership_advantage", 3), ("copied", 4))
+FIGURES = (
+    ("shape", 4),
+    ("pair_error", 4),
+    ("r2", 3),
+    ("nearer_to_learnt", 3),
+    ("membership_advantage", 3),
+    ("copied", 4),
+)
 
 
 def known_table(folder: Path) -> Any:
