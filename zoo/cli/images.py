@@ -21,7 +21,7 @@ _picture = click.option(
     "-o",
     type=click.Path(path_type=Path),
     required=True,
-    help="A .png (a grid) or .npz (uint8 images) to write.",
+    help="A .png (a grid) or .npz (uint8 images) to write; for tables a .csv.",
 )
 _size = click.option(
     "--size", type=click.IntRange(1), metavar="PIXELS", help="The images' side, if the codes grow with the images."
@@ -45,7 +45,11 @@ _size = click.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path),
-    help="A .png (a grid) or .npz (uint8 images) to write; by default a new .png in the run's folder, or in this one.",
+    help="A .png (a grid) or .npz (uint8 images) to write, for tables a .csv; by default a new one in the run's "
+    "folder, or in this one.",
+)
+@click.option(
+    "--where", multiple=True, metavar="CONDITION", help="Rows alone that satisfy it: 'cut=Ideal', 'price>=900'."
 )
 @click.option("--folder", type=click.Path(path_type=Path), help="Write images and a table into this folder instead.")
 @click.option("--shards", is_flag=True, help="With --folder: .npz files of up to 1,024 images, in place of PNG files.")
@@ -85,17 +89,19 @@ def sample(
     data: str | None,
     labels: str | None,
     metric: str,
+    where: tuple[str, ...],
     seed: int,
     seeds: list[tuple[int, int]] | None,
     device: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Draw images from the GAN of a release or run. A seed names its images: the first ones are the same however many
-    are drawn.
+    """Draw images, or rows of a table, from the GAN of a release or run. A seed names its images: the first ones are
+    the same however many are drawn.
 
     \b
     zoo sample runs/mine --seeds 3,17,0:42
+    zoo sample release/ --where cut=Ideal --where 'price>=900' -n 1000 -o rows.csv
     zoo sample release/ --class all -n 8 -o classes.png
     zoo sample dcgan.mnist5k --folder more/ -n 5000 --data mnist5k --reject score
     """
@@ -114,7 +120,9 @@ def sample(
     if seeds is not None and count is not None:
         raise click.UsageError("--seeds and -n do not go together: as many are drawn as seeds are given")
     gan = _part(model, "gan", name)
-    out = out or _new_picture(model)
+    if where and (seeds is not None or attributes or asked == "all"):
+        raise click.UsageError("--where draws until enough fit: leave out --seeds, --attribute and --class all")
+    out = out or _new_picture(model, gan.output)
     every = asked == "all" and gan.condition is not None and "all" not in gan.condition.classes
     names = seeds or [(seed, index) for index in range(count or (8 if every else 64))]
     if every:
@@ -124,7 +132,8 @@ def sample(
         _write(samples, gan.output, out, columns=len(names), rows=rows)
     else:
         condition = _with_attributes(gan, names, attributes) if attributes else asked
-        samples = gan.sample(len(names), names, classes=condition, truncation=truncation)
+        named = seed if where else names
+        samples = gan.sample(len(names), named, classes=condition, truncation=truncation, where=where)
         _write(samples, gan.output, out)
     count = len(samples)
     _report(out, count, as_json, quiet)
@@ -302,11 +311,14 @@ def _with_attributes(gan: Any, seeds: Sequence[tuple[int, int]], texts: Sequence
     return condition
 
 
-def _new_picture(model: Any) -> Path:
-    """A path that is free: `sample.png`, `sample-2.png`, ... in a run's folder; for a release `NAME.png`, ... here."""
+def _new_picture(model: Any, spec: Any) -> Path:
+    """A path that is free: `sample.png`, `sample-2.png`, ... in a run's folder; for a release `NAME.png`, ... here; of
+    samples with a modality a file of its own."""
+    from zoo.data.modalities import modality_of
     from zoo.training.api import Run
 
-    first = model.folder / "sample.png" if isinstance(model, Run) else Path(f"{model.manifest.name}.png")
+    suffix = ".png" if spec.modality is None else modality_of(spec).writes[0]
+    first = model.folder / f"sample{suffix}" if isinstance(model, Run) else Path(f"{model.manifest.name}{suffix}")
     later = (first.with_name(f"{first.stem}-{number}.png") for number in itertools.count(2))
     return next(path for path in itertools.chain([first], later) if not path.exists())
 
@@ -336,8 +348,15 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8, rows: Sequence[s
 
     from zoo._utils.files import write_atomically
     from zoo.data.grids import grid, png_bytes, row_of_each
+    from zoo.data.modalities import modality_of
     from zoo.data.pixels import to_uint8
 
+    if spec.modality is not None:
+        modality = modality_of(spec)
+        if out.suffix not in modality.writes:
+            raise ConfigError(f"{out.name} is no {' or '.join(modality.writes)}", "Give such a file with -o.")
+        write_atomically(out, modality.file(images, out.suffix))
+        return
     pixels = to_uint8(images, spec)
     if out.suffix == ".npz":
         stored = pixels.permute(0, 2, 3, 1).squeeze(-1).numpy() if spec.is_image else pixels.numpy()

@@ -101,7 +101,8 @@ def read_sample(folder: Path, recipe: Recipe) -> ImageSample | None:
         raise IntegrityError(f"{folder / PIXELS} is not what was written", _REMEDY)
     tensors = unpack(data, str(folder / PIXELS))
     pixels, labels = tensors.get("pixels"), tensors.get("labels")
-    stored = {torch.uint8} if spec.scaling is None else {torch.float16, torch.float32}
+    floats = spec.scaling is not None or spec.modality is not None
+    stored = {torch.float16, torch.float32} if floats else {torch.uint8}
     if pixels is None or pixels.dtype not in stored or tuple(pixels.shape[1:]) != spec.shape:
         raise IntegrityError(f"{folder / PIXELS} holds no images", _REMEDY)
     if labels is not None and len(labels) != len(pixels):
