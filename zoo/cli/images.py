@@ -106,8 +106,8 @@ def sample(
     zoo sample dcgan.mnist5k --folder more/ -n 5000 --data mnist5k --reject score
     """
     if folder is not None:
-        if attributes or seeds is not None or out is not None:
-            raise click.UsageError("--folder does not go with --out, --seeds and --attribute")
+        if attributes or seeds is not None or out is not None or where:
+            raise click.UsageError("--folder does not go with --out, --seeds, --where and --attribute")
         images = FolderImages(data, labels, metric, reject, device)
         drawn = {"seed": seed, "classes": asked, "truncation": truncation, "files": "npz" if shards else "png"}
         write_folder(name, folder, count, images, drawn, as_json=as_json, quiet=quiet)
