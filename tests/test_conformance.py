@@ -25,9 +25,11 @@ from zoo.losses.types import StepContext
 from zoo.networks.types import Features, Noise, Posterior
 from zoo.testing import EncoderCase, EncoderContract
 from zoo.testing.conformance.autoencoders import AUTOENCODER_CHECKS
-from zoo.testing.conformance.components import imports_torch
+from zoo.testing.conformance.components import COMPONENT_CHECKS, imports_torch
 from zoo.testing.conformance.kinds import CONFORMANCE, make_case
 from zoo.testing.conformance.migration import MIGRATION_CHECKS
+from zoo.testing.conformance.modalities import MODALITY_CHECKS
+from zoo.testing.conformance.networks import a_condition_changes_its_own_output_alone
 from zoo.testing.conformance.plugin import check_plugin
 from zoo.transfers.plan import Edit, Slot, TransferPlan, TransferStrategy
 from zoo.types import KINDS, Case, Component, DataSpec
@@ -618,9 +620,12 @@ def test_a_fault_is_found_by_its_check(
 
 
 def test_every_check_finds_a_fault() -> None:
-    """A check without a fault here may check nothing; `test_plugin_versions` and `test_importing` have more."""
+    """A check without a fault here may check nothing; `test_plugin_versions`, `test_importing` and
+    `test_modality_faults` have more."""
     checks = {check.__name__ for kind in CONFORMANCE.values() for check in kind.checks}
-    elsewhere = {NO_TORCH, *(check.__name__ for check in (*MIGRATION_CHECKS, *AUTOENCODER_CHECKS[-2:]))}
+    of_modalities = MODALITY_CHECKS[len(COMPONENT_CHECKS) :]
+    more = (*MIGRATION_CHECKS, *AUTOENCODER_CHECKS[-2:], *of_modalities, a_condition_changes_its_own_output_alone)
+    elsewhere = {NO_TORCH, *(check.__name__ for check in more)}
     assert checks - {name for _, _, name in FAULTS} == elsewhere
 
 

@@ -251,8 +251,8 @@ AUTOENCODERS: dict[str, dict[str, Any]] = {
 
 
 def test_every_autoencoder_objective_is_among_the_cases() -> None:
-    """A new objective that trains autoencoders needs a case here."""
-    offers = [registered.component for registered in plugins.components("objective")]
+    """A new objective that trains autoencoders needs a case here; that of tables has its own test."""
+    offers = [one.component for one in plugins.components("objective") if one.plugin.name != "tables"]
     assert {c.name for c in offers if c.summary.startswith("autoencoder")} == set(AUTOENCODERS)
 
 

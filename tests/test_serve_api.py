@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,10 +196,17 @@ def test_what_is_wrong_with_a_request_is_said_in_a_line(
 
 def test_another_host_or_a_huge_or_undeclared_body_is_refused(server: Listener) -> None:
     assert ask(server, "/models", Host="evil.example")[0] == 421
-    assert ask(server, "/models/dcgan.blobs/sample", b"{}", **{"Content-Length": str(2**30)})[0] == 413
-    assert (
-        ask(server, "/models/dcgan.blobs/sample", b"2\r\n{}\r\n0\r\n\r\n", **{"Transfer-Encoding": "chunked"})[0] == 411
-    )
+    assert status_without_body(server, f"Content-Length: {2**30}") == 413
+    assert status_without_body(server, "Transfer-Encoding: chunked") == 411
+
+
+def status_without_body(server: Listener, header: str) -> int:
+    """The status of the answer to the head of a POST: the server need not wait for a body that it refuses."""
+    address = urllib.parse.urlsplit(server.url)
+    head = f"POST /models/dcgan.blobs/sample HTTP/1.1\r\nHost: {address.netloc}\r\n{header}\r\n\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=60) as client:
+        client.sendall(head.encode())
+        return int(client.makefile("rb").readline().split()[1])
 
 
 def test_at_another_address_it_wants_the_token_but_for_its_health(

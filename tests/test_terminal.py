@@ -252,7 +252,6 @@ def other_plugins() -> Iterator[None]:
         cache.cache_clear()
 
 
-@pytest.mark.usefixtures("other_plugins")
 def test_the_doctor_says_what_torch_is_built_for(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
@@ -268,6 +267,7 @@ def test_the_doctor_says_what_torch_is_built_for(monkeypatch: pytest.MonkeyPatch
     assert f"torch\n  {number}, ROCm 6.4 build" in CliRunner().invoke(zoo, ["doctor"]).output
 
 
+@pytest.mark.usefixtures("other_plugins")
 def test_the_doctor_names_what_is_wrong_and_the_repair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = 'version = "1.0.0"\nsource = "dir:nowhere"\nparts = ["gan"]\ncode_shape = [6]\nlicense = "MIT"\n'
     facts += f'data = {{ shape = [1, 8, 8] }}\nmanifest = "sha256:{"0" * 64}"\n'

@@ -23,7 +23,7 @@ def directions() -> None:
     \b
     zoo directions find dcgan.mnist5k --data mnist5k -o digits.safetensors
     zoo directions show digits.safetensors
-    zoo directions save dcgan.mnist5k digits.safetensors --write edited/ --version 1.2.0
+    zoo directions save release/ hats.safetensors --write with/ --version 1.2.0
     """
 
 
@@ -131,8 +131,8 @@ def save(name: str, files: tuple[Path, ...], write: Path, version: str, as_json:
     set for each way of finding them; a set that is there already is replaced.
 
     \b
-    zoo directions save dcgan.mnist5k digits.safetensors --write edited/ --version 1.2.0
-    zoo directions save release/ hats.safetensors axes.safetensors --write with/ --version 2
+    zoo directions save release/ hats.safetensors --write with/ --version 1.2.0
+    zoo directions save release/ *.safetensors --write new/ --version 2
     """
     from zoo.editing.direction_files import directions_bytes, read_directions
     from zoo.editing.release_directions import file_of
