@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from zoo.data.split import select_images as select_images
     from zoo.data.types import Dataset as Dataset
     from zoo.data.values import from_stored as from_stored, unscaled as unscaled
+    from zoo.editing.directions import Directions as Directions, find_directions as find_directions
     from zoo.losses.balance import GradientBalance as GradientBalance
     from zoo.losses.logits import over_groups as over_groups
     from zoo.losses.reconstruction import normal_like as normal_like
