@@ -51,9 +51,9 @@ def application(
     models, jobs = ModelCache(runs, only=first if space else "", folders=allowed), Jobs(runs, folders=allowed)
     site = Site(models, jobs, Uploads(runs.absolute() / "images"), allowed, first, space)
     routes = [
-        Route(path, endpoint, methods=[method])
+        Route(path, endpoint, methods=methods.split())
         for module in (model_endpoints, run_endpoints, image_endpoints)
-        for path, (method, endpoint) in module.ROUTES.items()
+        for path, (methods, endpoint) in module.ROUTES.items()
     ]
     files = [Route("/card.png", card_picture), Route("/", page_file), Route("/{name}", page_file)]
     failures = (HTTPException, ZooError, ClientDisconnect, Exception)

@@ -157,4 +157,4 @@ class Jobs:
             folder = self.root / (name[:80] if i == 1 else f"{name[:80]}-{i}")
             if not folder.exists():
                 return folder
-        raise ConfigError(f"{self.root} is full of {name}", "Choose another folder: zoo ui --runs DIR")
+        raise ConfigError(f"{self.root} is full of {name}", "Move some of its runs away.")

@@ -83,13 +83,14 @@ class LoadedModel:
 
     def about(self) -> str:
         """What can be done with it, in one line."""
-        shape = "x".join(map(str, self.data.shape))
+        channels, height, width = self.data.shape
+        pictures = f"{'colour' if channels == 3 else 'grey'} pictures of {width} x {height} pixels"
         if self.gan is None:
-            return f"{self.title}: an autoencoder of {shape}. Samples are its decoder's pictures of random codes."
+            return f"{self.title}: an autoencoder, {pictures}. Samples are what it decodes from random codes."
         if self.autoencoder is None:
-            return f"{self.title}: a GAN of {shape}, without an autoencoder: uploads only get logits."
-        classes = f" {len(self.classes)} classes can be asked for." if self.classes else ""
-        return f"{self.title}: a GAN of {shape}, with the autoencoder that it came from.{classes}"
+            return f"{self.title}: a GAN, {pictures}, without an autoencoder."
+        classes = f" You can ask for {len(self.classes)} classes." if self.classes else ""
+        return f"{self.title}: a GAN, {pictures}, with the autoencoder that it came from.{classes}"
 
     def facts(self) -> dict[str, Any]:
         """What the page has to know of it, as plain data."""

@@ -178,8 +178,8 @@ async def discriminate(request: Request) -> Response:
 
 
 async def add(request: Request) -> Response:
-    """POST /add.png?model=&seeds=0,1,2&strength=1&at=A: the pictures A, B, C of three seeds and A + strength (C - B),
-    on codes. A picture in the body takes the place `at`."""
+    """GET or POST /add.png?model=&seeds=0,1,2&strength=1&at=A: the pictures A, B, C of three seeds and
+    A + strength (C - B), on codes. A picture in the body takes the place `at`."""
     query, given = Query.of(request), await picture_body(request)
     seeds, place = query.seeds("seeds", 3, "0,1,2"), query.text("at", "A")
     if len(seeds) != 3 or place not in ("A", "B", "C"):
@@ -220,5 +220,5 @@ ROUTES = {
     "/walk.png": ("GET", walk),
     "/reconstruct.png": ("POST", reconstruct),
     "/discriminate.png": ("POST", discriminate),
-    "/add.png": ("POST", add),
+    "/add.png": ("GET POST", add),
 }

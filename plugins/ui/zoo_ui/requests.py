@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
@@ -18,13 +19,14 @@ from zoo.plugin import ConfigError, ZooError, parse_json, png_bytes, sanitize
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Query", "computed", "json_body", "picture_body", "png", "respond", "stream"]
+__all__ = ["Query", "computed", "for_page", "json_body", "picture_body", "png", "respond", "stream"]
 
 _LARGEST_JSON = 1 << 16
 _LARGEST_PICTURE = 20_000_000
 _IDLE_SECONDS = 60
 _MOST_PIXELS = 50_000_000
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+_COMMAND = re.compile(r"(?<![\w-])--?[a-z]|\bzoo [a-z-]+\b|\bpip install\b")
 _HIGHEST_SEED = 2**53
 """What a number of the browser's language keeps exactly."""
 
@@ -164,12 +166,17 @@ def png(picture: Image, *, name: str = "") -> Response:
     return Response(png_bytes(picture), media_type="image/png", headers=headers)
 
 
+def for_page(text: str) -> str:
+    """The lines of a text that name no command and no flag, which nobody can type into a page."""
+    return "\n".join(line for line in text.splitlines() if not _COMMAND.search(line))
+
+
 async def respond(request: Request, error: Exception) -> Response:
     """The answer to a request that failed: what is wrong, and what to do about it."""
     if isinstance(error, HTTPException):
         return JSONResponse({"error": error.detail, "hint": ""}, error.status_code, error.headers)
     if isinstance(error, ZooError):
-        return JSONResponse({"error": sanitize(error.message), "hint": sanitize(error.hint or "")}, 400)
+        return JSONResponse({"error": sanitize(error.message), "hint": for_page(sanitize(error.hint or ""))}, 400)
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)  # nobody receives it
     text = f"{request.method} {request.scope['path']}: {type(error).__name__}: {error}"

@@ -26,7 +26,7 @@ from zoo.plugin import (
     open_run,
 )
 from zoo_ui.comparison import compare, picture_of, runs_below, summary_of
-from zoo_ui.requests import Query, computed, json_body, png
+from zoo_ui.requests import Query, computed, for_page, json_body, png
 from zoo_ui.site import Site, training_site
 
 __all__ = ["ROUTES"]
@@ -79,7 +79,7 @@ async def show_run(request: Request) -> Response:
         moments = sorted((folder / "samples").glob("*.png"))
         return facts | {
             "shown_at": [int(path.stem) for path in moments if path.stem.isdigit()],
-            "log": site.jobs.log(folder)[-1_500:] if facts["state"] in ("failed", "died") else "",
+            "log": for_page(site.jobs.log(folder)[-1_500:]) if facts["state"] in ("failed", "died") else "",
         }
 
     return JSONResponse(await computed(answer))
@@ -132,8 +132,8 @@ async def compare_runs(request: Request) -> Response:
 
 async def start(request: Request) -> Response:
     """POST /api/runs/start with `{source, data, strategies, adapt, images, batch, seed, measure, beside}`: start a
-    transfer, and with `beside` another run from scratch for as many images; `{runs: [folder]}`. An empty source is chosen by the
-    images."""
+    transfer, and with `beside` another run from scratch for as many images; `{runs: [folder]}`. An empty source is
+    chosen by the images."""
     site, query = training_site(request), await json_body(request)
     images = query.whole("images", 50_000, 1, _MOST)
     how: dict[str, Any] = {
@@ -196,7 +196,7 @@ def _facts(site: Site, folder: Path) -> dict[str, Any]:
     running = site.jobs.is_running(folder)
     facts: dict[str, Any] = {"run": str(folder), "name": name, "stoppable": running, "version": ""}
     if summary is None:
-        log = site.jobs.log(folder)[-600:]
+        log = for_page(site.jobs.log(folder)[-600:])
         waiting = {"state": "starting" if running else state or "unreadable", "error": "" if running else log}
         return facts | waiting | {"phase": "", "resumable": False, "shown": 0, "total": 0, "figures": {}}
     resumable = not running and summary.state in ("stopped", "failed", "died")
@@ -208,7 +208,7 @@ def _figures(summary: Summary) -> dict[str, Any]:
     running = summary.state == "running"
     return {
         "state": summary.state,
-        "error": summary.error,
+        "error": for_page(summary.error),
         "shown": summary.shown,
         "total": summary.total,
         "rate": rate,

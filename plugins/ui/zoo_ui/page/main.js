@@ -39,6 +39,7 @@ async function draw() {
   const number = ++drawn;
   leave();
   leave = () => {};
+  for (const open of document.querySelectorAll("dialog")) open.close();
   try {
     if (shared.models === null || known === "models") await loadModels();
     if (number !== drawn) return;

@@ -21,6 +21,9 @@ const VIEWS = [
   { key: "given", title: "Your picture", show: givenView, needs: (model) => model.encoder || model.gan },
 ];
 
+/** Pictures below so many pixels are enlarged without smoothing. */
+const SMALL = 48;
+
 export async function play(place, parameters, shared) {
   const name = parameters.get("model") || shared.first;
   if (!name) {
@@ -34,9 +37,10 @@ export async function play(place, parameters, shared) {
   const views = VIEWS.filter((view) => !view.needs || view.needs(model));
   const view = views.find((one) => one.key === parameters.get("view")) ?? views[0];
   const of = parameters.get("class") ?? "";
-  const body = el("div", { class: `view-${view.key}` });
+  const side = Math.min(...model.shape.slice(1));
+  const body = el("div", { class: `view-${view.key}${side < SMALL ? " pixelated" : ""}` });
   const how = { model: name, v: `${model.title} ${model.version}`, class: model.classes.includes(of) ? of : "", truncation: parameters.get("truncation") || "" };
-  const context = { model, how, parameters, scale: Math.max(1, Math.min(16, Math.round(384 / Math.min(...model.shape.slice(1))))) };
+  const context = { model, how, parameters, scale: Math.max(1, Math.min(16, Math.round(384 / side))) };
   const classes = model.classes.length && view.key !== "samples" && view.key !== "given"
     ? choice("Class", [["", "any"], ...model.classes.map((one) => [one, one])], how.class, (value) => {
       keep({ class: value });
@@ -59,7 +63,7 @@ export async function play(place, parameters, shared) {
     place.append(
       el("h2", {}, "Other models"),
       el("div", { class: "cards" }, others.slice(0, 8).map((one) => modelCard(one))),
-      others.length > 8 && el("p", {}, el("a", { href: link("models") }, `All ${others.length + 1} models`)),
+      ...(others.length > 8 ? [el("p", {}, el("a", { href: link("models") }, `All ${others.length + 1} models`))] : []),
     );
   }
   return left;

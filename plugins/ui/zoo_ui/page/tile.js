@@ -22,7 +22,7 @@ export function openTile(context, one, changed) {
     el("button", { type: "button", onclick: () => { setStop(how.model, index, one.seed); announce(`${letter} of the walk is seed ${one.seed}`); leave("play", { ...shared, view: "walk", stops: stops(how.model).join(",") }); } }, letter));
   const dialog = el(
     "dialog",
-    { class: "picked", "aria-label": `Seed ${one.seed}`, onclose: () => { keep({ pick: "" }); dialog.remove(); }, onclick: (event) => event.target === dialog && dialog.close() },
+    { class: `picked${Math.min(...model.shape.slice(1)) < 48 ? " pixelated" : ""}`, "aria-label": `Seed ${one.seed}`, onclose: () => { keep({ pick: "" }); dialog.remove(); }, onclick: (event) => event.target === dialog && dialog.close() },
     el(
       "div",
       { class: "inside" },
