@@ -292,7 +292,7 @@ def test_images_are_uploaded_and_a_run_goes_from_start_to_release(chromium: Any,
         page.get_by_role("alert").get_by_text("is not the name of a file in a folder").wait_for()
         visit.keep("hostile-zip")
         page.get_by_label("Or a zip of one").set_input_files(zipped)
-        page.get_by_text("48 images are uploaded; 1 other files were left out.").wait_for()
+        page.locator("main").get_by_text("48 images are uploaded; other files that were left out: 1.").wait_for()
         visit.drawn("img[alt='Some of the images']")
         assert len(list((tmp_path / "runs" / "images" / "my-holidays").rglob("*.png"))) == 48
         page.get_by_label("Model", exact=True).select_option("dcgan.mnist5k")
@@ -347,6 +347,9 @@ def test_images_are_uploaded_and_a_run_goes_from_start_to_release(chromium: Any,
         page.get_by_text("Release it").click()
         page.get_by_label("Name", exact=True).fill("dcgan.mine")
         page.get_by_label("Folder", exact=True).fill(str(tmp_path / "release"))
+        visit.press("Release")
+        page.get_by_role("alert").get_by_text("does not keep the terms of the source dcgan.mnist5k").wait_for()
+        page.get_by_label("License").fill("CC-BY-SA-3.0")
         visit.press("Release")
         page.get_by_text("dcgan.mine 0.1.0 is in").wait_for()
         assert zoo.load(tmp_path / "release").gan.sample(1, seed=0).shape[0] == 1

@@ -57,6 +57,7 @@ class Jobs:
         metric: str,
         every: int,
         adapt: int = 0,
+        by_class: bool = False,
     ) -> Path:
         """Start `zoo transfer` into a new folder below the root; with `adapt` the autoencoder first learns so many of
         the images, in a folder next to it. An empty source is chosen by the images. Raises
@@ -73,6 +74,8 @@ class Jobs:
         ]
         if adapt:
             words.append(f"--adapt={int(adapt)}")
+        if by_class:
+            words.append("--by-class")
         if metric:
             words += [f"--metric={metric}", f"--every={max(1, int(every))}"]
         self._start(folder, [*words, "--", source] if source else words)

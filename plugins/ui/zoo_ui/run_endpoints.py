@@ -131,9 +131,9 @@ async def compare_runs(request: Request) -> Response:
 
 
 async def start(request: Request) -> Response:
-    """POST /api/runs/start with `{source, data, strategies, adapt, images, batch, seed, measure, beside}`: start a
-    transfer, and with `beside` another run from scratch for as many images; `{runs: [folder]}`. An empty source is
-    chosen by the images."""
+    """POST /api/runs/start with `{source, data, strategies, adapt, images, batch, seed, measure, by_class, beside}`:
+    start a transfer, and with `beside` another run from scratch for as many images; `{runs: [folder]}`. An empty source
+    is chosen by the images."""
     site, query = training_site(request), await json_body(request)
     images = query.whole("images", 50_000, 1, _MOST)
     how: dict[str, Any] = {
@@ -142,6 +142,7 @@ async def start(request: Request) -> Response:
         "seed": query.seed(),
         "metric": _METRIC if query.flag("measure") else "",
         "every": max(1, images // 8),
+        "by_class": query.flag("by_class"),
     }
     source, data, adapt = query.text("source"), query.text("data"), query.whole("adapt", 0, 0, _MOST)
     strategy = "+".join(query.texts("strategies", 20))

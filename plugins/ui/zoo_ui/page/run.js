@@ -81,6 +81,11 @@ export async function runPage(place, parameters) {
     const last = el("img", { alt: "Newest samples" });
     const one = (image, moment) => show(image, at("/run/samples.png", { run: folder, at: moment })).catch((error) => problem.set(error));
     const options = run.shown_at.map((moment) => [String(moment), `${grouped(moment)} images shown`]);
+    const selects = [...pictures.querySelectorAll("select")];
+    if (selects.length) {
+      addMoments(selects, options);
+      return;
+    }
     const ends = [String(run.shown_at[0]), String(run.shown_at.at(-1))];
     one(first, ends[0]);
     one(last, ends[1]);
@@ -88,6 +93,20 @@ export async function runPage(place, parameters) {
       beforeAfter(first, last, "Before and after"),
       el("div", { class: "fields" }, choice("Before", options, ends[0], (moment) => one(first, moment)), choice("After", options, ends[1], (moment) => one(last, moment))),
     );
+  }
+
+  /** Add the moments that are new; who watches the newest samples goes on doing so. */
+  function addMoments(selects, options) {
+    const [, after] = selects;
+    const newest = after.value === after.options[after.options.length - 1].value;
+    for (const select of selects) {
+      const known = new Set([...select.options].map((option) => option.value));
+      for (const [value, words] of options) if (!known.has(value)) select.append(el("option", { value }, words));
+    }
+    if (newest) {
+      after.value = options.at(-1)[0];
+      after.dispatchEvent(new Event("change"));
+    }
   }
 
   function drawCurves(run) {

@@ -13,7 +13,7 @@ export async function trainPage(place, parameters, shared) {
     data: parameters.get("data") ?? "",
     source: parameters.get("source") ?? "",
     strategies: (parameters.get("strategies") ?? "").split(",").filter(Boolean),
-    adapt: 12_800, images: 50_000, batch: 32, seed: 0, measure: true, beside: false,
+    adapt: 12_800, images: 50_000, batch: 32, seed: 0, measure: true, beside: false, by_class: false,
   };
   const problem = troublePlace();
   const previewed = el("img", { class: "wide", alt: "Some of the images", hidden: true });
@@ -93,6 +93,7 @@ export async function trainPage(place, parameters, shared) {
       el("h2", {}, "2. What to start from"),
       choice("Model", [["", "The best for my images (measured)"], ...sources.map((model) => [model.name, model.title])], wish.source, (value) => { wish.source = value; keep({ source: value }); },
         "Training begins with what this model has learned."),
+      tick("Learn the classes of my images (their folders), so that I can ask for one", wish.by_class, (value) => { wish.by_class = value; }),
       tick("Train another one from scratch beside it, to compare", wish.beside, (value) => { wish.beside = value; }),
       el(
         "details",

@@ -24,7 +24,7 @@ export function uploader(done) {
     folder.disabled = zip.disabled = true;
     try {
       const result = await upload();
-      words.textContent = `${result.images.toLocaleString("en")} images are uploaded${result.skipped ? `; ${result.skipped.toLocaleString("en")} other files were left out` : ""}.`;
+      words.textContent = `${result.images.toLocaleString("en")} images are uploaded${result.skipped ? `; other files that were left out: ${result.skipped.toLocaleString("en")}` : ""}.`;
       announce(words.textContent);
       done(result);
     } catch (error) {
@@ -64,7 +64,7 @@ export function uploader(done) {
   return el(
     "div",
     { class: "upload" },
-    el("div", { class: "fields" }, field("A folder of images", folder, "Folders inside it become classes."), field("Or a zip of one", zip, "At most 1 GB.")),
+    el("div", { class: "fields" }, field("A folder of images", folder, "Folders inside it are classes."), field("Or a zip of one", zip, "At most 1 GB.")),
     progress,
     words,
     problem.box,
