@@ -143,7 +143,7 @@ def row(name: str, times: Sequence[Timed], wanted: str) -> str:
     """A line of the table."""
     walls, cpus = zip(*times, strict=True)
     middle = statistics.median
-    return f"| {name} | {middle(walls):.2f} | {max(walls):.2f} | {middle(cpus):.2f} | {wanted} |"
+    return f"| {name} | {middle(walls):.3f} | {max(walls):.3f} | {middle(cpus):.3f} | {wanted} |"
 
 
 if __name__ == "__main__":

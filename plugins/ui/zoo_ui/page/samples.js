@@ -9,6 +9,7 @@ import { keptStrip } from "./kept.js";
 
 const COUNTS = [12, 24, 48, 96];
 const EACH = "each";
+const OF_EACH = 4;
 const AT_ONCE = 4;
 
 export function samplesView(place, context) {
@@ -28,6 +29,7 @@ export function samplesView(place, context) {
     problem.set(null);
     const asked = wanted();
     tiles.replaceChildren(...skeleton(asked.length));
+    tiles.classList.toggle("rows", now.class === EACH);
     tiles.setAttribute("aria-busy", "true");
     const places = [...tiles.children];
     const todo = asked.map((one, index) => [one, index]);
@@ -52,8 +54,7 @@ export function samplesView(place, context) {
 
   function wanted() {
     if (now.class === EACH) {
-      const across = Math.max(1, Math.floor(now.count / model.classes.length) || 1);
-      return model.classes.flatMap((name) => Array.from({ length: across }, (_, i) => ({ seed: now.seed + i, class: name })));
+      return model.classes.flatMap((name) => Array.from({ length: OF_EACH }, (_, i) => ({ seed: now.seed + i, class: name })));
     }
     return Array.from({ length: now.count }, (_, i) => ({ seed: now.seed + i, class: now.class }));
   }
