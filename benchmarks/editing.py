@@ -82,21 +82,28 @@ def inversion(bench: Bench) -> None:
     """PSNR after steps from the encoder's code, and from the mean code."""
     curves: dict[str, list[Tensor]] = {}
     far: dict[str, list[Tensor]] = {}
+    spent: dict[str, float] = {}
     for _, _, x in bench.samples():
         for name, how in {
             "encoder, 0": {"steps": 0},
             "encoder, 10": {"steps": 10},
             "encoder, 100": {"steps": 100},
             "encoder, 100, features too": {"steps": 100, "weight": 0.03},
+            "encoder, 10, gauss-newton": {"steps": 10, "method": "gauss-newton"},
+            "encoder, 300": {"steps": 300},
             "mean, 50": {"steps": 50, "start": "mean"},
             "mean, 100": {"steps": 100, "start": "mean"},
         }.items():
+            began = time.process_time()
             found = invert(bench.model, x, **how)  # type: ignore[arg-type]
+            spent[name] = spent.get(name, 0.0) + time.process_time() - began
             curves.setdefault(name, []).append(found.psnr)
             far.setdefault(name, []).append(bench.distance(found.images, x))
     joined = {name: torch.cat(parts) for name, parts in curves.items()}
     for name, values in joined.items():
-        bench.tell("inversion", how=name, psnr=values, features=torch.cat(far[name]), n=len(values))
+        bench.tell("inversion", how=name, psnr=values, features=torch.cat(far[name]), n=len(values), cpu=spent[name])
+    newton = joined["encoder, 10, gauss-newton"] - joined["mean, 100"]
+    bench.tell("inversion", how="encoder, 10, gauss-newton, minus mean, 100", psnr=newton)
     bench.tell("inversion", how="encoder, 10, minus mean, 100", psnr=joined["encoder, 10"] - joined["mean, 100"])
 
 

@@ -175,6 +175,23 @@ CONTRACTS = {
             Call("credit", (), ("the authors",)),
         ),
     ),
+    "modality": Contract(
+        "Modality",
+        "modality(config)",
+        (
+            Call("read(path)", ("path  of a file",), ("Records: len, license, credit, notes",)),
+            Call("fit(records, rows)", ("records", "rows  to learn from"), ("the config, plain data",)),
+            Call("encode(records)", ("records  N of them",), ("samples  (N, width), float32",)),
+            Call("rows(samples)", ("samples  (N, width)",), ("a header, and N rows of texts",)),
+            Call("file(samples, suffix)", ("samples  (N, width)", "suffix  of `writes`"), ("the bytes of a file",)),
+            Call("matches(samples, wanted)", ("samples  (N, width)", "wanted  conditions"), ("bool (N,)",)),
+            Call(
+                "figures(samples, real, train)",
+                ("samples  (N, width)", "real  held-out ones", "train  learnt ones"),
+                ("each figure with its floor",),
+            ),
+        ),
+    ),
     "metric": Contract(
         "FeatureSpace",
         "metric(config)",

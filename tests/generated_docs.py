@@ -8,7 +8,8 @@ strategies            the table of all strategies, from their pages
 thresholds            KID of images that decoders draw from fitted priors, from benchmarks/auto_thresholds.csv
 checks                what the conformance kit checks, by kind of component
 targets WHICH         the bridges from the bundled autoencoder to other networks: generators, discriminators
-The pictures of strategies are docs/strategies/images/NAME.svg, those of contracts docs/images/contracts/NAME.svg.
+The pictures of strategies are docs/strategies/images/NAME.svg, those of contracts docs/images/contracts/NAME.svg, and the
+diagrams of the first pages docs/images/diagrams/NAME.svg.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import contract_pictures
+import page_pictures
 import strategy_pictures
 import target_matrix
 
@@ -29,12 +31,13 @@ from zoo.testing.conformance.components import COMPONENT_CHECKS
 from zoo.testing.conformance.kinds import CONFORMANCE
 from zoo.testing.conformance.modules import FORWARD_CHECKS, STATE_CHECKS
 
-__all__ = ["CONTRACTS", "DOCS", "PICTURES", "costs", "generated", "names", "pages"]
+__all__ = ["CONTRACTS", "DIAGRAMS", "DOCS", "PICTURES", "costs", "generated", "names", "pages"]
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PICTURES = DOCS / "strategies" / "images"
 CONTRACTS = DOCS / "images" / "contracts"
+DIAGRAMS = DOCS / "images" / "diagrams"
 COSTS = ROOT / "benchmarks" / "strategy_cost.csv"
 
 THRESHOLDS = ROOT / "benchmarks" / "auto_thresholds.csv"
@@ -167,5 +170,8 @@ if __name__ == "__main__":
     CONTRACTS.mkdir(exist_ok=True)
     for contract in contract_pictures.CONTRACTS:
         (CONTRACTS / f"{contract}.svg").write_text(contract_pictures.contract_picture(contract), "utf-8")
+    DIAGRAMS.mkdir(exist_ok=True)
+    for diagram, drawn in page_pictures.DIAGRAMS.items():
+        (DIAGRAMS / f"{diagram}.svg").write_text(drawn(), "utf-8")
     for page in pages():
         page.write_text(generated(page.read_text("utf-8")), "utf-8")

@@ -14,7 +14,12 @@ from zoo.transfers.apply import explain
 from zoo.transfers.beginning import begins_with_gan
 from zoo.transfers.strategies import resolve_strategies
 
-HEAD = """# Pairs of strategies
+HEAD = """---
+search:
+  exclude: true
+---
+
+# Pairs of strategies
 
 *Generated page: `python tests/strategy_matrix.py` writes it, and `tests/test_pairs_of_strategies.py` trains every pair.*
 

@@ -456,9 +456,10 @@ def test_the_commands_make_a_gan_that_takes_classes(file: Path, source_run: Run,
         assert gan.condition is not None
         assert gan.condition.classes == ("up", "down", "full")
         assert all(getattr(gan.parts[role], "conditional", False) for role in taking)
+    chosen = {part.component for part in zoo.open_run(tmp_path / "transferred").recipe.transfer.strategies}  # type: ignore[union-attr]
+    assert chosen >= {f"transfer/class-{name}" for name in ("prior", "projection", "auxiliary")}
     unknown = cli("train", "gan", "--balance", *data, *shape, "--out", tmp_path / "unknown")
     assert "balance is for" in unknown
-    assert "is for a GAN" in cli("train", "autoencoder", "--by-class", *data, "--out", tmp_path / "no")
     assert "they have none" in cli(
         "train", "gan", "--by-class", "--labels", "off", *data, *shape, "--out", tmp_path / "none"
     )

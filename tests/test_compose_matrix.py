@@ -105,6 +105,7 @@ def page() -> str:
     table = rows()
     trains = sum(row[-1] == "trains" for row in table)
     lines = [
+        *("---", "search:", "  exclude: true", "---", ""),
         "# Combinations of networks",
         "",
         "*Generated page: `python tests/test_compose_matrix.py` writes it, and a test checks it.*",

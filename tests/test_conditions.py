@@ -15,6 +15,8 @@ from zoo.data.images import ImageSet
 from zoo.data.open import open_images
 from zoo.errors import CompositionError, ConfigError, TransferError
 from zoo.networks.gan import GAN
+from zoo.testing.conformance.cases import GeneratorCase
+from zoo.testing.conformance.networks import a_condition_changes_its_own_output_alone
 from zoo.testing.conformance.plugin import check_plugin
 from zoo.training.gan import GANTrainer
 from zoo.training.recipe import AdversarialTraining
@@ -210,9 +212,9 @@ def test_batch_norm_is_recalibrated_on_codes_of_the_classes_in_their_shares(imag
 
 
 @pytest.mark.usefixtures("plugin")
-def test_a_conditional_decoder_is_refused(images: ImageSet) -> None:
-    with pytest.raises(CompositionError, match=r"generator classes/picture takes a class .* a decoder gets none"):
-        zoo.autoencoder("mlp", "picture", data=images.spec, code_shape=4)
+def test_a_conditional_decoder_of_data_without_labels_is_refused(images: ImageSet) -> None:
+    with pytest.raises(CompositionError, match="it needs classes"):
+        zoo.autoencoder("mlp", "picture", data=images.without_labels().spec, code_shape=4)
 
 
 @pytest.mark.usefixtures("plugin")
@@ -288,3 +290,32 @@ def test_labels_that_differ_from_a_runs_are_refused(images: ImageSet, tmp_path: 
         open_data(pinned)
     assert open_data(images.pinned_config()).spec == images.spec
     assert DataSpec((1, 8, 8), condition=Condition(("0", "7"))).condition is not None
+
+
+class Takes(torch.nn.Module):
+    """A generator that takes a class: of each sample, of the batch as a whole, or not at all."""
+
+    conditional, first = True, None
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.code_shape, self.vectors = how, (5,), torch.nn.Embedding(2, 64)
+
+    def forward(self, z: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        vectors = self.vectors(condition)
+        shift = {"each": vectors, "batch": vectors.mean(0, keepdim=True), "none": 0 * vectors}[self.how]
+        return (z.sum(1, keepdim=True) + shift).view(-1, 1, 8, 8)
+
+
+@pytest.mark.parametrize(("how", "said"), [("each", ""), ("batch", "beside an input"), ("none", "changes nothing")])
+def test_the_kit_wants_a_class_to_change_its_own_sample_alone(how: str, said: str) -> None:
+    class Case(GeneratorCase):
+        def build(self, seed: int = 0, device: str = "cpu") -> torch.nn.Module:
+            return Takes(how)
+
+    case = Case("takes", code_shape=(5,), data=DataSpec((1, 8, 8), condition=Condition(("a", "b"))))
+    if not said:
+        a_condition_changes_its_own_output_alone(case)
+        return
+    with pytest.raises(AssertionError, match=said):
+        a_condition_changes_its_own_output_alone(case)

@@ -58,6 +58,26 @@ def test_the_quick_demo_shows_that_the_transfer_helps(tmp_path: Path, capsys: py
     assert "is not empty" in capsys.readouterr().err
 
 
+def test_the_demo_in_colour_ends_with_figures_samples_and_a_release(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "demo"
+    with pytest.raises(SystemExit) as done:
+        main(["demo", "--photos", "--quick", "--json", "--out", str(out)])
+    assert done.value.code == 0, capsys.readouterr().err
+    told = json.loads(capsys.readouterr().out)
+    for arm in ("transfer", "scratch"):
+        assert len(told[arm]["kid"]) == len(told[arm]["cpu_seconds"]) == 4
+    assert told["transfer"]["kid"][-1] < told["scratch"]["kid"][-1]
+    assert len(list((out / "planets").iterdir())) == 120
+    for name in ("preview", "samples", "curve"):
+        with Image.open(told["files"][name]) as picture:
+            assert min(picture.size) > 150
+    gan = zoo.load(told["files"]["release"]).gan
+    assert gan is not None
+    assert gan.sample(2).shape == (2, 3, 64, 64)
+
+
 def test_a_first_picture_is_drawn_and_told_before_anything_is_trained(tmp_path: Path) -> None:
     def stop(event: Event) -> None:
         if event.kind == "note":

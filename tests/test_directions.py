@@ -20,6 +20,7 @@ from zoo.cli import zoo as command
 from zoo.editing.direction_files import read_directions, write_directions
 from zoo.editing.directions import Directions, find_directions, of_attributes, of_classes, principal
 from zoo.editing.inversion import invert
+from zoo.editing.release_directions import release_directions
 from zoo.editing.space import CodeSpace
 from zoo.errors import ConfigError, DataError, IntegrityError
 
@@ -239,3 +240,37 @@ def test_an_edit_needs_one_direction(tmp_path: Path, words: tuple[str, ...]) -> 
 @pytest.mark.parametrize("strength", ["a..b", "nan", "1..inf", "-1000", ".."])
 def test_a_strength_is_a_number_or_two(strength: str) -> None:
     assert zoo_cli("edit", "m", "x.png", "--strength", strength, "-o", "y.png")[0] == 2
+
+
+def test_a_release_brings_directions_along(tmp_path: Path) -> None:
+    """They are pinned; zoo edit takes them without a file; another generator's are refused."""
+    release = released(tmp_path / "release")
+    model = zoo.load(release)
+    find_axes = find_directions(model, components=2)
+    write_directions(tmp_path / "axes.safetensors", find_axes)
+    run = CliRunner().invoke
+    words = ["directions", "save", str(release), str(tmp_path / "axes.safetensors"), "--write", str(tmp_path / "new")]
+    assert "immutable" in str(run(command, [*words, "--version", model.manifest.version]).exception)
+    done = run(command, [*words, "--version", "2.0.0"])
+    assert done.exit_code == 0, done.output
+    assert run(command, ["verify", str(tmp_path / "new")]).exit_code == 0
+    brought = release_directions(zoo.load(tmp_path / "new"))
+    assert [one.names for one in brought] == [("1", "2")]
+    assert torch.equal(brought[0].vectors, find_axes.vectors)
+    assert release_directions(model) == []
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(photo)
+    words = ["edit", str(tmp_path / "new"), str(photo), "--steps", "1", "-o", str(tmp_path / "strip.png")]
+    assert run(command, [*words, "--direction", "2"]).exit_code == 0
+    assert "Say which" in getattr(run(command, words).exception, "hint", "")
+    assert "no direction" in str(run(command, [*words, "--direction", "3"]).exception)
+    shown = run(command, ["directions", "show", str(tmp_path / "new"), "-q"])
+    assert shown.stdout.split() == ["1", "2"]
+    damaged = tmp_path / "new" / "directions-components.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    with pytest.raises(IntegrityError):
+        release_directions(zoo.load(tmp_path / "new"))
+    other = replace(find_axes, generator="0" * 64)
+    write_directions(tmp_path / "other.safetensors", other)
+    words = ["directions", "save", str(release), str(tmp_path / "other.safetensors"), "--write", str(tmp_path / "more")]
+    assert "another model" in str(run(command, [*words, "--version", "3"]).exception)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from helpers import released
 from zoo_export.web import export_page, runtime
@@ -223,6 +224,45 @@ def test_the_page_samples_and_walks_without_a_request(
     assert seen.until_other("#grid canvas", second) == first  # a seed gives the same pictures again
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert not seen.page.get_by_label("Class").is_visible()
+    assert not seen.page.get_by_role("button", name="Reset").is_visible()
+    assert seen.errors == []
+    assert [url for url in seen.asked if not url.startswith(("file:", "blob:"))] == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_edits_along_the_directions_of_the_release(
+    chromium: Any, package: Path, tmp_path: Path, width: int
+) -> None:
+    """At strength 1 into a class, and along a component, as the release itself; Reset takes it back."""
+    pair = zoo.load("dcgan.mnist5k")
+    assert pair.gan is not None
+    digits = zoo.open_images("mnist5k", like=pair.gan.output, limit=600)
+    words = ["directions", "save", "dcgan.mnist5k", "--write", str(tmp_path / "release"), "--version", "9.0.0"]
+    for name, found in {
+        "classes": zoo.find_directions(pair, digits, centres=2),
+        "axes": zoo.find_directions(pair, components=3),
+    }.items():
+        zoo.write_directions(tmp_path / f"{name}.safetensors", found)
+        words.append(str(tmp_path / f"{name}.safetensors"))
+    assert CliRunner().invoke(command, words).exit_code == 0
+    export_page(tmp_path / "release", tmp_path / "out", runtime=package)
+    seen = Page(chromium, tmp_path / "out" / "index.html", width)
+    before = seen.pixels("#picture")
+    seen.page.get_by_label("Component 2").fill("2")
+    moved = seen.until_other("#picture", before)
+    seen.page.get_by_role("button", name="Reset").click()
+    assert seen.until_other("#picture", moved) == before
+    seen.page.get_by_label("Into class").select_option("8")
+    seen.page.get_by_label("How far").fill("1")
+    eight = np.array(seen.until_other("#picture", before)[0]).reshape(32, 32, 4)[..., 0]
+    codes = pair.autoencoder.encode(
+        zoo.plugin.from_uint8(torch.from_numpy(eight)[None, None].to(torch.uint8), digits.spec)
+    )
+    centres = zoo.read_directions(tmp_path / "classes.safetensors")
+    distances = torch.cdist(codes, centres.vectors.flatten(0, 1)).view(-1, 2).min(1).values
+    assert centres.names[int(distances.argmin())] == "8"
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert seen.errors == []
     assert [url for url in seen.asked if not url.startswith(("file:", "blob:"))] == []
 

@@ -6,10 +6,11 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import page_pictures
 import pytest
 import strategy_pictures
 import target_matrix
-from generated_docs import DOCS, PICTURES, costs, generated, names, pages
+from generated_docs import DIAGRAMS, DOCS, PICTURES, costs, generated, names, pages
 
 from zoo import plugins
 from zoo.errors import TransferError
@@ -95,3 +96,10 @@ def test_a_target_that_no_bridge_reaches_is_refused_with_both_shapes() -> None:
     gan = target_matrix.compose("mlp", "mlp", 3, 16, 32)
     with pytest.raises(TransferError, match="decoder's layers do not fit the generator's"):
         explain(target_matrix.source(), gan, "decoder-init")
+
+
+@pytest.mark.parametrize("name", page_pictures.DIAGRAMS)
+def test_the_diagrams_are_those_of_the_script_and_have_a_name(name: str) -> None:
+    drawn = (DIAGRAMS / f"{name}.svg").read_text("utf-8")
+    assert page_pictures.DIAGRAMS[name]() == drawn, ANEW
+    assert ElementTree.fromstring(drawn).findtext("{http://www.w3.org/2000/svg}title")

@@ -12,7 +12,7 @@ ROWS = [
     {"cli"},
     {"scaffold", "testing"},
     {"training"},
-    {"editing"},
+    {"editing", "sampling"},
     {"transfers"},
     {"encoding"},
     {"losses", "metrics"},

@@ -18,6 +18,7 @@ from zoo.testing import (
     GeneratorContract,
     MetricCase,
     MetricContract,
+    ModalityContract,
     ObjectiveCase,
     ObjectiveContract,
     PriorCase,
@@ -51,11 +52,11 @@ def offers(kind: str) -> list[plugins.RegisteredComponent]:
 
 
 def declared(kind: str) -> tuple[ComponentCase, ...]:
-    """The cases that components of zoo-transfer declare."""
+    """The cases that components of zoo-transfer and zoo-tables declare."""
     return tuple(
         make_case(kind, registered.id, case)
         for registered in offers(kind)
-        if registered.component.cases and registered.plugin.name == "transfer"
+        if registered.component.cases and registered.plugin.name in ("transfer", "tables")
         for case in plugins.import_component(registered, registered.component.cases)()
     )
 
@@ -133,7 +134,14 @@ REQUIRED: dict[str, dict[str, Any]] = {
 
 
 class TestObjectives(ObjectiveContract):
-    cases = tuple(ObjectiveCase(registered.id, REQUIRED.get(registered.id, {})) for registered in offers("objective"))
+    cases = (
+        *(
+            ObjectiveCase(registered.id, REQUIRED.get(registered.id, {}))
+            for registered in offers("objective")
+            if registered.plugin.name != "tables"
+        ),
+        *declared("objective"),
+    )
 
 
 class TestBottlenecks(BottleneckContract):
@@ -162,6 +170,10 @@ FETCHED = {"core/inception", "timm/*"}
 
 class TestMetrics(MetricContract):
     cases = tuple(MetricCase(registered.id) for registered in offers("metric") if registered.id not in FETCHED)
+
+
+class TestModalities(ModalityContract):
+    cases = declared("modality")
 
 
 class TestDatasets(DatasetContract):

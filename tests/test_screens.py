@@ -41,7 +41,7 @@ def test_help_lists_every_command_in_a_group() -> None:
             "error: no such option '--ned'",
             "  Did you mean --seed or --seeds? More: zoo sample --help",
         ),
-        (["smaple"], "error: there is no command 'smaple'", "  Did you mean sample or completion?"),
+        (["smaple"], "error: there is no command 'smaple'", "  Did you mean sample or table or completion?"),
         (["sample", "no-such-release"], "error: ", None),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 from helpers import SHAPE, released
 from PIL import Image
+from zoo_serve.api import gate
 from zoo_serve.api.app import api
 from zoo_serve.api.gate import Gate
 from zoo_serve.api.models import ServedModel
@@ -102,6 +104,63 @@ def test_what_it_serves_is_described_without_a_request_to_elsewhere(server: List
     assert "http" not in page.replace("http-equiv", "")
     assert "<script" not in page
     assert ask(server, "/docs")[0] == 404
+
+
+@pytest.fixture(scope="module")
+def editable(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listener]:
+    """The release with two directions."""
+    path = tmp_path_factory.mktemp("edited")
+    model = zoo.load(folder)
+    zoo.write_directions(path / "axes.safetensors", zoo.find_directions(model, components=2))
+    words = ["directions", "save", str(folder), str(path / "axes.safetensors"), "--write", str(path / "new")]
+    assert CliRunner().invoke(command, [*words, "--version", "2.0.0"]).exit_code == 0
+    with open_api([str(path / "new")], port=0) as running:
+        yield running
+
+
+def test_images_are_inverted_and_edited_in_batches(editable: Listener, folder: Path) -> None:
+    at = "/models/dcgan.blobs"
+    assert ask(editable, f"{at}/directions")[1] == [{"method": "components", "names": ["1", "2"]}]
+    images = [png(0), png(1)]
+    status, reply = ask(editable, f"{at}/invert", {"images": images, "steps": 3})
+    assert status == 200
+    model = zoo.load(folder)
+    assert model.gan is not None
+    expected = zoo.invert(model, zoo.plugin.from_uint8(zoo_pixels(images), model.gan.output), steps=3)
+    assert np.allclose(reply["codes"], expected.codes.numpy(), atol=1e-5)
+    assert np.allclose(reply["psnr"], expected.psnr.numpy(), atol=1e-2)
+    asked = {"images": images, "steps": 3, "direction": "2", "strengths": [-1.0, 0.0]}
+    status, edited = ask(editable, f"{at}/edit", asked)
+    assert (status, [len(row) for row in edited["images"]]) == (200, [2, 2])
+    assert np.array_equal(pixels(edited["images"][1][1]), pixels(reply["images"][1]))
+    assert not np.array_equal(pixels(edited["images"][1][0]), pixels(reply["images"][1]))
+    for wrong, says in (
+        ({"direction": "3"}, "no direction"),
+        ({"steps": 101}, "body.steps"),
+        ({"strengths": [1e9]}, "body.strengths"),
+        ({"images": [png()] * 17}, "body.images"),
+        ({"images": [png()] * 16, "strengths": [1.0] * 5}, "too many"),
+    ):
+        status, reply = ask(editable, f"{at}/edit", {**asked, **wrong})
+        assert status == 422
+        assert says in reply["error"]
+    assert "/models/{name}/edit" in ask(editable, "/openapi.json")[1]["paths"]
+
+
+def test_a_body_that_does_not_arrive_is_cut_off_with_a_reason(
+    server: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head says a body of a megabyte, of which a few bytes come."""
+    monkeypatch.setattr(gate, "BODY_SECONDS", 0.3)
+    with socket.create_connection(server.server_address, timeout=20) as connection:
+        head = f"POST /models/dcgan.blobs/sample HTTP/1.1\r\nHost: 127.0.0.1:{server.server_address[1]}\r\n"
+        connection.sendall(f"{head}Content-Length: 1000000\r\n\r\n{{".encode())
+        received = b""
+        while part := connection.recv(4096):
+            received += part
+    assert received.startswith(b"HTTP/1.1 408")
+    assert b"the body did not arrive within 0.3 seconds" in received
+    assert ask(server, "/health")[1]["busy"] == 0
 
 
 WRONG: list[tuple[str, Any, int, str]] = [

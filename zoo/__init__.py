@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from zoo.registry.index import models as models
     from zoo.registry.load import load as load
     from zoo.remote.push import push as push
+    from zoo.sampling.dataset import SampledImages as SampledImages
+    from zoo.sampling.folder import write_samples as write_samples
     from zoo.training.api import open_run as open_run, resume as resume, train as train
     from zoo.training.pipeline import run_recipe as run_recipe
     from zoo.training.recipe import read_recipe as read_recipe

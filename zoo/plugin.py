@@ -85,13 +85,19 @@ if TYPE_CHECKING:
     from zoo.data.decoding import decode_image as decode_image
     from zoo.data.grids import captioned_grid as captioned_grid, grid as grid, png_bytes as png_bytes
     from zoo.data.images import ImageSet as ImageSet
+    from zoo.data.modalities import modality_of as modality_of
     from zoo.data.open import open_images as open_images
     from zoo.data.pixels import from_uint8 as from_uint8, to_uint8 as to_uint8
     from zoo.data.prepare import fit_arrays as fit_arrays
     from zoo.data.split import select_images as select_images
-    from zoo.data.types import Dataset as Dataset
+    from zoo.data.types import Dataset as Dataset, Modality as Modality, Records as Records
     from zoo.data.values import from_stored as from_stored, unscaled as unscaled
     from zoo.editing.directions import Directions as Directions, find_directions as find_directions
+    from zoo.editing.inversion import invert as invert
+    from zoo.editing.release_directions import (
+        direction_named as direction_named,
+        release_directions as release_directions,
+    )
     from zoo.losses.balance import GradientBalance as GradientBalance
     from zoo.losses.logits import over_groups as over_groups
     from zoo.losses.reconstruction import normal_like as normal_like

@@ -51,6 +51,7 @@ Kind = Literal[
     "regulariser",
     "dataset",
     "metric",
+    "modality",
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 
@@ -121,6 +122,10 @@ class Condition:
         """The number of classes or attributes."""
         return len(self.classes or self.attributes)
 
+    def same_names(self, other: Condition | None) -> bool:
+        """Whether a class or attribute of one is that of the other, in whatever shares."""
+        return other is not None and (self.classes, self.attributes) == (other.classes, other.attributes)
+
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
@@ -129,7 +134,9 @@ class DataSpec:
 
     `shape` is `(C, H, W)` for images and codes and `(F,)` for vectors; `kind` is `image` or `vector` accordingly, or
     `code`. Values are in `[low, high]`, or only about there unless `bounded` (standardised codes and features).
-    `scaling` says how float data was scaled. `condition` names the classes or attributes of labelled data. `prepare`
+    `scaling` says how float data was scaled. `condition` names the classes or attributes of labelled data. `modality`
+    is the component that reads the data and turns samples into what people see, with its settings, such as the columns
+    of a table; None for images, codes and plain vectors. `prepare`
     converts images of another size than `(H, W)`: `resize` scales the shorter side with antialiasing and crops the
     centre; `pad` centres the image on a canvas of the value `background` (0-255). Raises ConfigError for invalid
     values.
@@ -144,6 +151,7 @@ class DataSpec:
     bounded: bool = True
     scaling: Scaling | None = None
     condition: Condition | None = None
+    modality: PartSpec | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
@@ -164,12 +172,15 @@ class DataSpec:
             object.__setattr__(self, "kind", "vector")
         if self.kind not in get_args(DataKind) or len(self.shape) not in _AXES[self.kind]:
             raise ConfigError(f"data of shape {list(self.shape)} is not of the kind {self.kind!r}")
+        if self.modality is not None and self.kind != "vector":
+            raise ConfigError(f"samples of {self.modality.component} are vectors, not {self.kind}s")
         if self.scaling is not None and len(self.scaling.offset) != self.shape[0]:
             raise ConfigError(f"{len(self.scaling.offset)} scales do not fit data of shape {list(self.shape)}")
 
     def __str__(self) -> str:
         values = f"in [{self.low:g}, {self.high:g}]" if self.bounded else "standardised"
-        return f"{self.kind}s of shape {list(self.shape)} {values}"
+        of = "" if self.modality is None else f" of {self.modality.component}"
+        return f"{self.kind}s{of} of shape {list(self.shape)} {values}"
 
     @property
     def is_image(self) -> bool:
@@ -182,9 +193,10 @@ class DataSpec:
         return len(self.shape) == 3
 
     def same_values(self, other: DataSpec) -> bool:
-        """Whether a sample of one is a sample of the other: equal shape, kind, value range and scaling."""
-        ours = (self.shape, self.kind, self.low, self.high, self.bounded, self.scaling)
-        return ours == (other.shape, other.kind, other.low, other.high, other.bounded, other.scaling)
+        """Whether a sample of one is a sample of the other: equal shape, kind, value range, scaling and modality."""
+        ours = (self.shape, self.kind, self.low, self.high, self.bounded, self.scaling, self.modality)
+        theirs = (other.shape, other.kind, other.low, other.high, other.bounded, other.scaling, other.modality)
+        return ours == theirs
 
     @property
     def size(self) -> int:
@@ -222,6 +234,8 @@ class Component:
     `migrate` names a function in a module that does not import torch, `migrate(version: str, config: Mapping) ->
     Mapping`: settings that an older `version` of the plugin wrote into a release or a recipe, as settings of today. An
     earlier name of the component goes into `aliases`.
+
+    `suffixes` are the endings of the files that a modality reads, in lower case with their dot: `(".csv", ".tsv")`.
     """
 
     kind: Kind
@@ -233,6 +247,7 @@ class Component:
     names: str = ""
     migrate: str = ""
     cases: str = ""
+    suffixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +258,8 @@ class Case:
     for; a conditional network or prior gets the labels that it describes. `code_shape` is the shape of the codes of a
     generator, bottleneck or prior, `embedding_shape` that of a bottleneck's embeddings. None stands for the checks' own
     default, for the codes of a generator for the shape that it declares. `files="package.module:function"` writes a
-    small pretrained autoencoder into a folder, for a component of the kind `autoencoder`. `gan_generator` is the
+    small pretrained autoencoder into a folder, for a component of the kind `autoencoder`, or a small file of records,
+    whose path it returns, for one of the kind `modality`. `gan_generator` is the
     generator of the GAN that a strategy transfers into, by default one like the autoencoder's decoder.
     """
 

@@ -80,6 +80,7 @@ class AddOn(NamedTuple):
 
 
 ADD_ONS = {
+    "table": AddOn("zoo-tables", "Show the columns of a table, and describe them in a file.", "train"),
     "serve": AddOn("zoo-serve", "Serve a folder of releases as a Hub, for labs without internet.", "registry"),
     "export": AddOn("zoo-export", "Write a release as graphs that run without Zoo, or a page.", "release"),
     "bench": AddOn("zoo-bench", "Compare ways to train: a suite of paired runs, and its report.", "evaluate"),

@@ -29,7 +29,7 @@ from zoo.training.watchers import Cost, CostWatch, read_costs, read_spent
 from zoo.transfers.apply import TransferResult, transfer
 from zoo.types import Event, Metric, Watcher
 
-__all__ = ["DemoResult", "Scale", "demo"]
+__all__ = ["DemoResult", "Scale", "demo", "empty_folder", "metric_curve"]
 
 SOURCE = "dcgan.glyphs-sans32"
 TARGET = "mnist5k"
@@ -86,9 +86,7 @@ def demo(
     Raises ConfigError if the folder is in use, UnknownName if the plugin zoo-starter is not installed.
     """
     began = time.monotonic()
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} is not empty", "Choose another folder: zoo demo --out DIR")
+    out = empty_folder(out, "zoo demo --out DIR")
     scale = QUICK if quick else FULL
     autoencoder = load(SOURCE).autoencoder
     assert autoencoder is not None, "the bundled release has an autoencoder"
@@ -132,6 +130,14 @@ def demo(
         files={name: str(path) for name, path in files.items()},
         seconds=round(time.monotonic() - began, 1),
     )
+
+
+def empty_folder(out: str | Path, command: str) -> Path:
+    """The folder of a demo. Raises ConfigError if it is in use."""
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} is not empty", f"Choose another folder: {command}")
+    return out
 
 
 def _preview(path: Path, autoencoder: Autoencoder, images: ImageSet, scale: Scale, watch: Sequence[Watcher]) -> None:
@@ -179,8 +185,8 @@ def _train_arm(
 
 def _results(run: Run) -> dict[str, list[float]]:
     return {
-        "kid": [metric.value for metric in _metric_curve(run, "kid").values()],
-        "fid": [metric.value for metric in _metric_curve(run, "fid").values()],
+        "kid": [metric.value for metric in metric_curve(run, "kid").values()],
+        "fid": [metric.value for metric in metric_curve(run, "fid").values()],
         "cpu_seconds": [round(cost.cpu, 1) for cost in read_costs(run.folder).values()],
     }
 
@@ -198,7 +204,7 @@ def _pictures(runs: dict[str, Run]) -> bytes:
     return png_bytes(captioned_grid(panels, across=len(panels) // len(runs)))
 
 
-def _metric_curve(run: Run, name: str) -> dict[int, Metric]:
+def metric_curve(run: Run, name: str) -> dict[int, Metric]:
     """One metric of a run by images shown."""
     return {at: next(m for m in metrics if m.name == name) for at, metrics in run.metrics.items()}
 
@@ -206,7 +212,7 @@ def _metric_curve(run: Run, name: str) -> dict[int, Metric]:
 def _curve(runs: dict[str, Run]) -> bytes:
     """KID over images shown, with its interval."""
     series = {
-        arm: [(at, m.value, *(m.interval or (m.value, m.value))) for at, m in _metric_curve(run, "kid").items()]
+        arm: [(at, m.value, *(m.interval or (m.value, m.value))) for at, m in metric_curve(run, "kid").items()]
         for arm, run in runs.items()
     }
     return curve(series, xlabel="images shown", ylabel="KID (lower is better)", title="glyphs to digits", log=True)

@@ -1,4 +1,4 @@
-"""zoo directions find, show."""
+"""zoo directions find, show, save."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zoo.cli import completing, options, show
+from zoo.errors import ConfigError
 
 if TYPE_CHECKING:
     from zoo.editing.directions import Directions
@@ -22,6 +23,7 @@ def directions() -> None:
     \b
     zoo directions find dcgan.mnist5k --data mnist5k -o digits.safetensors
     zoo directions show digits.safetensors
+    zoo directions save dcgan.mnist5k digits.safetensors --write edited/ --version 1.2.0
     """
 
 
@@ -88,24 +90,72 @@ def find(
         _show(result, out, as_json)
 
 
-@directions.command("show", short_help="List the directions of a file.")
-@click.argument("file", type=click.Path(path_type=Path))
+@directions.command("show", short_help="List the directions of a file or a release.")
+@click.argument("source", metavar="FILE|NAME|DIR")
 @options.json_option
 @options.quiet_option
-def show_(file: Path, as_json: bool, quiet: bool) -> None:
-    """List the directions of a file, and of which model they are.
+def show_(source: str, as_json: bool, quiet: bool) -> None:
+    """List the directions of a file and of which model they are, or those that a release brings along.
 
     \b
     zoo directions show digits.safetensors
-    zoo directions show digits.safetensors --json
+    zoo directions show edited/ --json
     """
     from zoo.editing.direction_files import read_directions
+    from zoo.editing.release_directions import release_directions
 
-    result = read_directions(file)
-    if quiet:
-        show.print_lines(result.names)
+    if source.endswith(".safetensors"):
+        sets = [read_directions(Path(source))]
     else:
-        _show(result, file, as_json)
+        sets = release_directions(options.open_model(source))
+        if not sets:
+            raise ConfigError(f"{source} brings no directions along", "Find some: zoo directions find --help")
+    if quiet:
+        show.print_lines([name for one in sets for name in one.names])
+    elif as_json and not source.endswith(".safetensors"):
+        show.print_json([{"method": one.method, "directions": list(one.names)} for one in sets])
+    else:
+        for one in sets:
+            _show(one, Path(source), as_json)
+
+
+@directions.command(short_help="Write a release as a new version that brings directions along.")
+@click.argument("name", metavar="NAME|DIR", shell_complete=completing.complete_model)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--write", type=click.Path(path_type=Path), required=True, help="The new folder of the release.")
+@click.option("--version", required=True, help="The version of what is written, which must be new.")
+@options.json_option
+@options.quiet_option
+def save(name: str, files: tuple[Path, ...], write: Path, version: str, as_json: bool, quiet: bool) -> None:
+    """Write a release as a new version with directions in it: zoo edit, zoo serve --api and web pages offer them. One
+    set for each way of finding them; a set that is there already is replaced.
+
+    \b
+    zoo directions save dcgan.mnist5k digits.safetensors --write edited/ --version 1.2.0
+    zoo directions save release/ hats.safetensors axes.safetensors --write with/ --version 2
+    """
+    from zoo.editing.direction_files import directions_bytes, read_directions
+    from zoo.editing.release_directions import file_of
+    from zoo.editing.space import CodeSpace
+    from zoo.registry.load import LoadedRelease
+    from zoo.training.release import write_with_files
+
+    model = options.open_model(name)
+    if not isinstance(model, LoadedRelease):
+        raise ConfigError(f"{name} is a run, which has no version", f"First: zoo release {name} FOLDER --license SPDX")
+    sets = [read_directions(file) for file in files]
+    for one in sets:
+        one.require_for(CodeSpace(model))
+    added = {file_of(one): directions_bytes(one) for one in sets}
+    if len(added) < len(sets):
+        raise ConfigError("two of the files were found in the same way", "A release has one set of each: give one.")
+    write_with_files(model.folder, model.manifest, write, version=version, files=added)
+    if as_json:
+        show.print_json({"folder": str(write), "version": version, "files": sorted(added)})
+    elif quiet:
+        show.print_lines([write])
+    else:
+        click.echo(f"{write}: {model.manifest.name} {version} with {', '.join(sorted(added))}")
 
 
 def from_examples(model: Any, name: str, called: str, before: str, after: str) -> Directions:

@@ -77,12 +77,12 @@ def evaluate(
     zoo evaluate release/ --data photos/ --metric efficientnet --by-class
     zoo evaluate release/ --data mnist5k --write measured/ --version 1.0.1
     """
-    from zoo.config import to_plain
     from zoo.data.config import DataConfig
     from zoo.data.open import open_data
     from zoo.errors import ConfigError
     from zoo.metrics.evaluate import Reference, feature_space
     from zoo.metrics.own import refuse_own_features
+    from zoo.metrics.records import measure_records
     from zoo.networks.pretrained import origins_of
     from zoo.plugins import find_component
     from zoo.training.devices import choose
@@ -96,6 +96,14 @@ def evaluate(
         raise ConfigError(f"{name} holds no GAN, only an autoencoder", options.GIVE_ON.format(name))
     config = DataConfig(data, labels=labels or "auto", condition=model.gan.condition if by_class else None)
     images = open_data(config, like=model.gan.output)
+    if images.spec.modality is not None:
+        if by_class or picture is not None or split != "held-out":
+            raise ConfigError(
+                f"{name} makes {images.spec}: its figures have no picture, class or split", "Leave it out."
+            )
+        samples = model.gan.sample(count, seed)
+        _show(model, name, measure_records(samples, images, seeds=(seed,)), None, write, version, as_json)
+        return
     space = feature_space(metric, choose(device or "auto"))
     models = [one for one in (model.autoencoder, model.gan) if one is not None]
     nets = {role: net for one in models for role, net in one.parts.items()}
@@ -108,6 +116,15 @@ def evaluate(
     figures = judge.measure(samples, seeds=(seed,), whole=True)
     if picture is not None:
         _draw(picture, samples[:_PICTURED], judge, images)
+    _show(model, name, figures, picture, write, version, as_json)
+
+
+def _show(
+    model: Any, name: str, figures: Any, picture: Path | None, write: Path | None, version: str | None, as_json: bool
+) -> None:
+    """Write the release with the figures if that is asked for, and print them."""
+    from zoo.config import to_plain
+
     if write is not None and version is not None:
         _write(model, name, write, version, figures)
     if as_json:

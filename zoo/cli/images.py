@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from zoo.cli import completing, options, pictures, show
+from zoo.cli.sample_folder import FolderImages, write_folder
 from zoo.errors import ConfigError
 
 __all__ = ["encode", "interpolate", "reconstruct", "sample"]
@@ -20,7 +21,7 @@ _picture = click.option(
     "-o",
     type=click.Path(path_type=Path),
     required=True,
-    help="A .png (a grid) or .npz (uint8 images) to write.",
+    help="A .png (a grid) or .npz (uint8 images) to write; for tables a .csv.",
 )
 _size = click.option(
     "--size", type=click.IntRange(1), metavar="PIXELS", help="The images' side, if the codes grow with the images."
@@ -44,7 +45,31 @@ _size = click.option(
     "--out",
     "-o",
     type=click.Path(path_type=Path),
-    help="A .png (a grid) or .npz (uint8 images) to write; by default a new .png in the run's folder, or in this one.",
+    help="A .png (a grid) or .npz (uint8 images) to write, for tables a .csv; by default a new one in the run's "
+    "folder, or in this one.",
+)
+@click.option(
+    "--where", multiple=True, metavar="CONDITION", help="Rows alone that satisfy it: 'cut=Ideal', 'price>=900'."
+)
+@click.option("--folder", type=click.Path(path_type=Path), help="Write images and a table into this folder instead.")
+@click.option("--shards", is_flag=True, help="With --folder: .npz files of up to 1,024 images, in place of PNG files.")
+@click.option(
+    "--reject",
+    type=click.Choice(["score", "distance"]),
+    help="With --folder and --data: leave out samples by the discriminator's score, or by their distance.",
+)
+@click.option(
+    "--data",
+    shell_complete=completing.complete_data,
+    help="With --folder: the training images, to tell the distance of each sample to the nearest.",
+)
+@options.labels
+@click.option(
+    "--metric",
+    default="judge",
+    show_default=True,
+    shell_complete=completing.complete_component("metric"),
+    help="The feature space of distances.",
 )
 @options.seed
 @options.pictures
@@ -58,36 +83,57 @@ def sample(
     attributes: tuple[str, ...],
     truncation: float,
     out: Path | None,
+    folder: Path | None,
+    shards: bool,
+    reject: str | None,
+    data: str | None,
+    labels: str | None,
+    metric: str,
+    where: tuple[str, ...],
     seed: int,
     seeds: list[tuple[int, int]] | None,
     device: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Draw images from the GAN of a release or run. A seed names its images: the first ones are the same however many
-    are drawn.
+    """Draw images, or rows of a table, from the GAN of a release or run. A seed names its images: the first ones are
+    the same however many are drawn.
 
     \b
     zoo sample runs/mine --seeds 3,17,0:42
+    zoo sample release/ --where cut=Ideal --where 'price>=900' -n 1000 -o rows.csv
     zoo sample release/ --class all -n 8 -o classes.png
+    zoo sample dcgan.mnist5k --folder more/ -n 5000 --data mnist5k --reject score
     """
+    if folder is not None:
+        if attributes or seeds is not None or out is not None or where:
+            raise click.UsageError("--folder does not go with --out, --seeds, --where and --attribute")
+        images = FolderImages(data, labels, metric, reject, device)
+        drawn = {"seed": seed, "classes": asked, "truncation": truncation, "files": "npz" if shards else "png"}
+        write_folder(name, folder, count, images, drawn, as_json=as_json, quiet=quiet)
+        return
+    if shards or reject or data or labels:
+        raise click.UsageError("--shards, --reject, --data and --labels need --folder")
     if attributes and asked is not None:
         raise click.UsageError("--class and --attribute do not go together: a model takes one of them")
     model = options.open_model(name, device)
     if seeds is not None and count is not None:
         raise click.UsageError("--seeds and -n do not go together: as many are drawn as seeds are given")
     gan = _part(model, "gan", name)
-    out = out or _new_picture(model)
+    if where and (seeds is not None or attributes or asked == "all"):
+        raise click.UsageError("--where draws until enough fit: leave out --seeds, --attribute and --class all")
+    out = out or _new_picture(model, gan.output)
     every = asked == "all" and gan.condition is not None and "all" not in gan.condition.classes
     names = seeds or [(seed, index) for index in range(count or (8 if every else 64))]
     if every:
         rows = gan.condition.classes
-        labels = [label for label in rows for _ in names]
-        samples = gan.sample(len(labels), names * len(rows), classes=labels, truncation=truncation)
+        of_each = [label for label in rows for _ in names]
+        samples = gan.sample(len(of_each), names * len(rows), classes=of_each, truncation=truncation)
         _write(samples, gan.output, out, columns=len(names), rows=rows)
     else:
         condition = _with_attributes(gan, names, attributes) if attributes else asked
-        samples = gan.sample(len(names), names, classes=condition, truncation=truncation)
+        named = seed if where else names
+        samples = gan.sample(len(names), named, classes=condition, truncation=truncation, where=where)
         _write(samples, gan.output, out)
     count = len(samples)
     _report(out, count, as_json, quiet)
@@ -180,9 +226,10 @@ def reconstruct(
     from zoo.data.open import open_data
 
     autoencoder = _autoencoder(name, device, size)
-    images = open_data(DataConfig(data), like=autoencoder.output)
-    x = images.batch(images.held_out[:count])
-    rebuilt = autoencoder.to_output(autoencoder.reconstruct(autoencoder.from_output(x)))
+    images = open_data(DataConfig(data, condition=autoencoder.condition), like=autoencoder.output)
+    rows = images.held_out[:count]
+    x, condition = images.batch(rows), images.conditions(rows)
+    rebuilt = autoencoder.to_output(autoencoder.reconstruct(autoencoder.from_output(x), condition=condition))
     _write(torch.stack([x, rebuilt], 1).flatten(0, 1), autoencoder.output, out)
     _report(out, len(x), as_json, quiet)
 
@@ -190,9 +237,15 @@ def reconstruct(
 @click.command()
 @_model
 @click.option("--rows", type=click.IntRange(1, 100), default=8, show_default=True, help="How many walks.")
-@click.option("--steps", type=click.IntRange(2, 100), default=8, show_default=True, help="Images a walk.")
+@click.option("--steps", type=click.IntRange(2, 100), help="Images a walk: by default 8, in a film 40.")
 @click.option("--class", "asked", metavar="NAME[,NAME]", help="Within a class, or from one class to another.")
-@_picture
+@click.option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A .gif (a film), a .png (a grid) or an .npz (uint8 images) to write.",
+)
 @options.seed
 @options.device
 @options.json_option
@@ -200,7 +253,7 @@ def reconstruct(
 def interpolate(
     name: str,
     rows: int,
-    steps: int,
+    steps: int | None,
     asked: str | None,
     out: Path,
     seed: int,
@@ -208,18 +261,29 @@ def interpolate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Walk between pairs of codes from the prior, on the great circle: one walk a row.
+    """Walk between pairs of codes from the prior, on the great circle: one walk a row. A .gif shows all walks as a
+    film, there and back.
 
     \b
     zoo interpolate runs/mine -o walk.png
+    zoo interpolate runs/mine --rows 4 --steps 40 -o walk.gif
     zoo interpolate release/ --class dress,hat --steps 12 -o walk.png
     """
+    from zoo._utils.files import write_atomically
+    from zoo.data.grids import gif_bytes
+    from zoo.data.pixels import to_uint8
     from zoo.networks.interpolation import walk
 
     gan = _part(options.open_model(name, device), "gan", name)
     first, comma, last = (asked or "").partition(",")
     ends = (first, last if comma else first) if asked else None
-    _write(walk(gan, rows, steps, seed, classes=ends), gan.output, out, columns=steps)
+    film = out.suffix == ".gif" and gan.output.is_image
+    steps = steps or (40 if film else 8)
+    images = walk(gan, rows, steps, seed, classes=ends)
+    if film:
+        write_atomically(out, gif_bytes(to_uint8(images, gan.output), rows))
+    else:
+        _write(images, gan.output, out, columns=steps)
     _report(out, rows * steps, as_json, quiet)
 
 
@@ -247,11 +311,14 @@ def _with_attributes(gan: Any, seeds: Sequence[tuple[int, int]], texts: Sequence
     return condition
 
 
-def _new_picture(model: Any) -> Path:
-    """A path that is free: `sample.png`, `sample-2.png`, ... in a run's folder; for a release `NAME.png`, ... here."""
+def _new_picture(model: Any, spec: Any) -> Path:
+    """A path that is free: `sample.png`, `sample-2.png`, ... in a run's folder; for a release `NAME.png`, ... here; of
+    samples with a modality a file of its own."""
+    from zoo.data.modalities import modality_of
     from zoo.training.api import Run
 
-    first = model.folder / "sample.png" if isinstance(model, Run) else Path(f"{model.manifest.name}.png")
+    suffix = ".png" if spec.modality is None else modality_of(spec).writes[0]
+    first = model.folder / f"sample{suffix}" if isinstance(model, Run) else Path(f"{model.manifest.name}{suffix}")
     later = (first.with_name(f"{first.stem}-{number}.png") for number in itertools.count(2))
     return next(path for path in itertools.chain([first], later) if not path.exists())
 
@@ -281,8 +348,15 @@ def _write(images: Any, spec: Any, out: Path, columns: int = 8, rows: Sequence[s
 
     from zoo._utils.files import write_atomically
     from zoo.data.grids import grid, png_bytes, row_of_each
+    from zoo.data.modalities import modality_of
     from zoo.data.pixels import to_uint8
 
+    if spec.modality is not None:
+        modality = modality_of(spec)
+        if out.suffix not in modality.writes:
+            raise ConfigError(f"{out.name} is no {' or '.join(modality.writes)}", "Give such a file with -o.")
+        write_atomically(out, modality.file(images, out.suffix))
+        return
     pixels = to_uint8(images, spec)
     if out.suffix == ".npz":
         stored = pixels.permute(0, 2, 3, 1).squeeze(-1).numpy() if spec.is_image else pixels.numpy()

@@ -128,7 +128,9 @@ balance = click.option(
     "--balance", is_flag=True, help="With --by-class: show every class about equally often, however few its images."
 )
 by_class = click.option(
-    "--by-class", is_flag=True, help="Let the GAN take the images' classes, so that samples of one can be asked for."
+    "--by-class",
+    is_flag=True,
+    help="Let the GAN (the decoder) take the images' classes: samples of one can be asked for.",
 )
 flip = click.option("--flip", is_flag=True, help="Learn the codes of mirrored copies of the images too.")
 

@@ -11,6 +11,7 @@ from typing import Any
 from zoo.cli.options import parse_settings
 from zoo.config import from_plain
 from zoo.data.config import DataConfig
+from zoo.data.modalities import recipe_for
 from zoo.errors import ConfigError, near
 from zoo.training.recipe import AdversarialTraining, AutoencoderTraining, Recipe, read_recipe
 from zoo.transfers.parse import parse_strategy
@@ -23,10 +24,10 @@ _LOSSES = ("objective", "regulariser")
 
 
 def recipe_from_options(
-    what: str, options: Mapping[str, Any], *, source: str | None = None, strategy: str = "auto"
+    what: str, options: Mapping[str, Any], *, source: str | None = None, strategy: str | None = None
 ) -> Recipe:
     """A recipe from `autoencoder` or `gan` and a command's options, or from a recipe's file (which takes no options but
-    --seed and --device).
+    --seed and --device). Without a `strategy` a transfer has the data's usual one, or `auto`.
 
     Raises ConfigError for an option that does not belong, a missing one or a wrong setting.
     """
@@ -52,7 +53,8 @@ def recipe_from_options(
     if first_stage is not None:
         plain["first_stage"] = {"source": first_stage, "flip": given.pop("flip", False)}
     if source is not None:
-        plain["transfer"] = {"source": source, "strategy": parse_strategy(strategy)}
+        usual = recipe_for(plain["data"]).get("transfer", {}).get("strategy", "auto")
+        plain["transfer"] = {"source": source, "strategy": parse_strategy(usual if strategy is None else strategy)}
         plain["transfer"]["further"] = _further(given.pop("further", ()))
         adapt = given.pop("adapt", None)
         if adapt is not None:
@@ -60,7 +62,19 @@ def recipe_from_options(
             plain["transfer"]["source"] = "autoencoder"
     if given:
         raise ConfigError(f"{_flag(given)} does not belong to `zoo train {what}`")
-    return from_plain(Recipe, plain, "the flags")
+    return from_plain(Recipe, _with_usual(plain), "the flags")
+
+
+def _with_usual(plain: dict[str, Any]) -> dict[str, Any]:
+    """The recipe with what is usual for its data (a table's networks, its budget) where nothing else is given. A
+    section with a source has its parts already."""
+    usual = recipe_for(plain["data"])
+    for name in [name for name in _PARTS if name in plain and name in usual]:
+        section, training = plain[name], plain[name].get("training", {})
+        bare = "source" not in section and (name == "autoencoder" or "transfer" not in plain)
+        parts = usual[name] if bare else {}
+        plain[name] = {**parts, **section, "training": {**usual[name].get("training", {}), **training}}
+    return plain
 
 
 def _flag(given: Mapping[str, Any]) -> str:

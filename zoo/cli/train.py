@@ -63,10 +63,8 @@ def train(
 @options.data
 @click.option(
     "--strategy",
-    default="auto",
-    show_default=True,
     shell_complete=completing.complete_strategy,
-    help="Strategies, joined by +; auto chooses.",
+    help="Strategies, joined by +; by default auto, which chooses, or for tables what suits them.",
 )
 @click.option(
     "--further", multiple=True, metavar="NAME=SOURCE", help="A further source that a strategy uses: a release or a run."
@@ -102,7 +100,7 @@ def train(
 @options.running
 def transfer(
     source: str | None,
-    strategy: str,
+    strategy: str | None,
     space: Any,
     flip: bool,
     second_stage: int | None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath, PureWindowsPath
 
 from zoo.errors import ConfigError
-from zoo.types import Condition, DataSpec, Preparation, Scaling, Selection
+from zoo.types import Condition, DataSpec, PartSpec, Preparation, Scaling, Selection
 
 __all__ = ["COLUMN", "TABLES", "DataConfig", "public_source"]
 
@@ -27,9 +27,9 @@ class DataConfig:
     otherwise skipped and listed. `stream` reads images while they are used instead of all at the start (by default,
     large sets are streamed). `held_out` is the share of images that are not trained on, if the source has no split (by
     default a fifth). `labels` are the source's own or those of its folders (`auto`), those of its folders or an error
-    (`folders`), a table's (a path that ends in .csv or .tsv), a column's of an `hf:` data set (`column:NAME`), clusters
-    that a transfer makes of the images' codes (`auto:20`), or ignored (`off`). A run's config also keeps what its
-    samples are: `bounded`, `scaling` and `condition`."""
+    (`folders`), a table's (a path that ends in .csv or .tsv), a column's of a table or an `hf:` data set
+    (`column:NAME`), clusters that a transfer makes of the images' codes (`auto:20`), or ignored (`off`).
+    A run's config also keeps what its samples are: `bounded`, `scaling`, `condition` and `modality`."""
 
     source: str
     shape: tuple[int, ...] | None = None
@@ -47,6 +47,7 @@ class DataConfig:
     bounded: bool = True
     scaling: Scaling | None = None
     condition: Condition | None = None
+    modality: PartSpec | None = None
 
     def __post_init__(self) -> None:
         if self.shape is not None:
@@ -89,6 +90,7 @@ class DataConfig:
             bounded=self.bounded,
             scaling=self.scaling,
             condition=self.condition,
+            modality=self.modality,
         )
 
     def samples(self, like: DataSpec | None = None) -> DataSpec | None:
@@ -106,6 +108,7 @@ class DataConfig:
             bounded=self.bounded,
             scaling=self.scaling,
             condition=self.condition,
+            modality=self.modality,
         )
 
 

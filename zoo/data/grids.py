@@ -1,4 +1,4 @@
-"""Sheets of small images as PNG: readable at 28 to 64 pixels, and the same images give the same bytes."""
+"""Sheets of small images as PNG, and walks as GIF: readable at 28 to 64 pixels, the same images give the same bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image, ImageFont
 
-__all__ = ["captioned_grid", "grid", "labelled_grids", "png_bytes", "row_of_each"]
+__all__ = ["captioned_grid", "gif_bytes", "grid", "labelled_grids", "png_bytes", "row_of_each"]
 
 _PAPER = (255, 255, 255)
 _GAP_COLOUR = (225, 225, 225)
@@ -110,6 +110,20 @@ def png_bytes(image: Image.Image) -> bytes:
     """The image as PNG without a time stamp or any other text."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def gif_bytes(images: Any, walks: int, *, milliseconds: int = 60) -> bytes:
+    """Uint8 images (walks * steps, C, H, W), one walk after the other, as a GIF: all walks side by side, there and
+    back without end. Raises DataError like `grid`, and for a number of images that is no multiple of `walks`."""
+    steps, rest = divmod(len(images), walks)
+    if rest:
+        raise DataError(f"{len(images)} images are not {walks} walks of equal length")
+    across = min(walks, 8)
+    frames = [grid(images[step::steps], across) for step in range(steps)]
+    first, *others = [frame.quantize(256) for frame in frames + frames[-2:0:-1]]
+    buffer = io.BytesIO()
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
     return buffer.getvalue()
 
 

@@ -166,6 +166,7 @@ class ImageSet:
             bounded=spec.bounded,
             scaling=spec.scaling,
             condition=spec.condition,
+            modality=spec.modality,
             sha256=self.sha256,
             stream=self.streamed,
         )

@@ -21,6 +21,7 @@ from zoo.data.folder import ImageListing, any_colour, common_shape, find_images,
 from zoo.data.images import ImageSet, Skipped
 from zoo.data.labels import label_by_table, label_files, names_of_labels, number_classes
 from zoo.data.layout import Layout, layout_of
+from zoo.data.modalities import open_records, reader_of
 from zoo.data.npz import check_images, check_rows, read_npz
 from zoo.data.prepare import fit_arrays
 from zoo.data.sources import FolderFiles, hub_files, remote_files, shard_files
@@ -56,7 +57,8 @@ def open_images(
 
     `source` is a path if one of that name exists, if it ends in `.npz` or begins like a path
     (`./`, `/`, `~`); else the name of a data set component, `mnist5k` or `starter/mnist5k`. `hf:NAME` is a Hugging
-    Face data set, `shards:PATTERN` tar files (webdataset), `PROTOCOL://...` a folder that fsspec reaches.
+    Face data set, `shards:PATTERN` tar files (webdataset), `PROTOCOL://...` a folder that fsspec reaches. A file that a
+    plugin's modality reads, such as a table, gives its records.
     Shape and value range come from `like` (so that the set fits a model), else `shape`, else the source: a
     component's own spec, or the images' size if all have the same. How images get there comes from `prepare`,
     else a component's spec, else `like`, else `resize`. A component that is brought to another shape than its
@@ -108,8 +110,13 @@ def _open(config: DataConfig, like: DataSpec | None) -> ImageSet:
         return _open_folder(path, config, like)
     if path.is_file() and path.suffix.lower() == ".npz":
         return _open_npz(path, config, like)
+    if path.is_file() and (reader := reader_of(path)) is not None:
+        config = replace(config, source=str(path.resolve()))
+        return open_records(path, reader, config, like)
     if path.exists():
-        raise DataError(f"{path} is neither a folder nor an .npz file", "Put images into a folder and give that.")
+        raise DataError(
+            f"{path} is neither a folder nor an .npz file{_endings()}", "Put images into a folder and give that."
+        )
     raise DataError(f"there is no folder or file {path}", "Check the path, or give a data set: zoo components dataset")
 
 
@@ -126,7 +133,13 @@ def path_of(source: str) -> Path | None:
     begins_like_one = source.startswith(("/", "./", "../", "~", ".\\", "..\\")) or source in (".", "..")
     if begins_like_one or path.is_absolute() or source.lower().endswith(".npz") or source.endswith(("/", os.sep)):
         return path
-    return path if os.path.lexists(path) else None
+    return path if os.path.lexists(path) or reader_of(path) is not None else None
+
+
+def _endings() -> str:
+    """The endings that plugins read, as the rest of a sentence."""
+    suffixes = sorted({suffix for one in plugins.components("modality") for suffix in one.component.suffixes})
+    return f", and no plugin reads its ending (they read {', '.join(suffixes)})" if suffixes else ""
 
 
 def _open_component(config: DataConfig, like: DataSpec | None) -> ImageSet:

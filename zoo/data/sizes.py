@@ -11,6 +11,7 @@ from zoo import plugins
 from zoo.data.config import DataConfig
 from zoo.data.decoding import size_of_image
 from zoo.data.folder import find_images
+from zoo.data.modalities import modality_class, reader_of
 from zoo.data.npz import read_npz
 from zoo.data.open import has_scheme, path_of, scheme_files
 from zoo.data.sources import FolderFiles
@@ -48,6 +49,8 @@ def count_of(config: DataConfig) -> int:
     elif (path := path_of(config.source)) is None:
         registered = plugins.find_component("dataset", config.source)
         count = len(cast(Dataset, plugins.build("dataset", registered.id)).images)
+    elif path.is_file() and (reader := reader_of(path)) is not None:
+        count = len(modality_class(reader).read(path))
     elif path.is_file():
         images = read_npz(path).images
         if images.ndim < 3:

@@ -12,7 +12,7 @@ from zoo._utils.tensors import check_header, pack, unpack
 from zoo.editing.directions import Directions
 from zoo.errors import DataError, IntegrityError
 
-__all__ = ["read_directions", "write_directions"]
+__all__ = ["directions_bytes", "parse_directions", "read_directions", "write_directions"]
 
 _FORMAT = 1
 _LARGEST = 2**26
@@ -25,6 +25,11 @@ _FACTS = {"format", "names", "method", "model", "generator"}
 def write_directions(path: str | Path, directions: Directions) -> None:
     """Write a .safetensors file: the tensor `directions` (K, M, *code_shape), and facts. Raises IntegrityError for what
     could not be read again (names over 200 characters, over 4,096 of them), StorageError."""
+    write_atomically(Path(path), directions_bytes(directions))
+
+
+def directions_bytes(directions: Directions) -> bytes:
+    """The bytes of such a file. Raises IntegrityError for what could not be read again."""
     facts = {
         "format": _FORMAT,
         "names": list(directions.names),
@@ -32,8 +37,8 @@ def write_directions(path: str | Path, directions: Directions) -> None:
         "model": directions.model,
         "generator": directions.generator,
     }
-    _check_facts(facts, str(path))
-    write_atomically(Path(path), pack({"directions": directions.vectors}, facts))
+    _check_facts(facts, "this file")
+    return pack({"directions": directions.vectors}, facts)
 
 
 def read_directions(path: str | Path) -> Directions:
@@ -48,7 +53,11 @@ def read_directions(path: str | Path) -> Directions:
         raise DataError(
             f"{path} cannot be read: {error.strerror or error}", "Make one: zoo directions find --help"
         ) from None
-    what = str(path)
+    return parse_directions(data, str(path))
+
+
+def parse_directions(data: bytes, what: str) -> Directions:
+    """Directions from the bytes of a file, which `what` names in errors. Raises IntegrityError."""
     facts = check_header(data, what).facts
     _check_facts(facts, what)
     tensors = unpack(data, what)

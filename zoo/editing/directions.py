@@ -53,6 +53,11 @@ class Directions:
         target = self._of(last if comma or not first else name)
         return _nearest(codes, target) - _nearest(codes, self._of(first) if comma else self.vectors.flatten(0, 1))
 
+    def has(self, name: str) -> bool:
+        """Whether `moves` takes that name."""
+        first, comma, last = name.partition(",")
+        return name in self.names or bool(comma and self.method == "classes" and {first, last} <= set(self.names))
+
     def _of(self, name: str) -> Tensor:
         if name not in self.names:
             raise ConfigError(f"there is no direction {name[:80]!r}", near(name, self.names))

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from zoo.editing.inversion import counted
-from zoo.editing.search import search_codes, start_codes
+from zoo.editing.search import adam, start_codes
 from zoo.editing.space import CodeSpace
-from zoo.editing.target import Terms, psnr
+from zoo.editing.target import Objective, Terms, pixel_residuals, psnr
 from zoo.errors import ConfigError
 
 __all__ = ["PRIOR_WEIGHT", "Filled", "fill"]
@@ -69,7 +69,7 @@ def fill(
         at = None if condition is None else condition[rows]
         first = _start(space, images[rows], hidden[rows], at, start)
         objective = _objective(space, images[rows], hidden[rows], at, first, weight)
-        searches.append(search_codes(space, first, objective, steps, tell))
+        searches.append(adam(space, first, objective, steps, tell))
     codes = torch.cat([part.codes for part in searches])
     generated = space.images(codes, condition)
     errors = torch.cat([part.errors.gather(0, part.steps[None])[0] for part in searches])
@@ -97,26 +97,30 @@ def _start(space: CodeSpace, images: Tensor, hidden: Tensor, condition: Tensor |
 
 def _objective(
     space: CodeSpace, images: Tensor, hidden: Tensor, condition: Tensor | None, first: Tensor, weight: float
-) -> Callable[[Tensor], Terms]:
+) -> Objective:
     target, seen = images.to(space.device), (~hidden).float().to(space.device)
     at = None if condition is None else condition.to(space.device)
-    width = space.output.high - space.output.low
     values = images.shape[1] * seen.flatten(1).sum(1)
+    shares = (seen[0].numel() * images.shape[1] / values).sqrt()[:, None]
     surprise = _surprise(space, first)
 
-    def terms(codes: Tensor) -> Terms:
-        made = space.to_images(space.samples(codes, at))
-        error = ((made - target) / width * seen).square().flatten(1).sum(1) / values
-        return Terms(error + weight * surprise(codes), error, torch.full_like(error, torch.nan))
+    def terms(codes: Tensor, rows: Tensor) -> Terms:
+        made = space.to_images(space.samples(codes, None if at is None else at[rows]))
+        residuals = shares[rows] * pixel_residuals(space, made * seen[rows], target[rows] * seen[rows])
+        error = residuals.square().sum(1)
+        both = torch.cat([residuals, weight**0.5 * surprise(codes, rows)], 1)
+        return Terms(both.square().sum(1), error, torch.full_like(error, torch.nan), both)
 
     return terms
 
 
-def _surprise(space: CodeSpace, first: Tensor) -> Callable[[Tensor], Tensor]:
-    """Codes -> their squared distance (N,) from the prior, in its standard deviations, as a mean over the values."""
+def _surprise(space: CodeSpace, first: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    """Codes and their rows -> their distance (N, values) from the prior, in its standard deviations, over the root of
+    the number of values."""
+    root = first[0].numel() ** 0.5
     if space.gan is None:
-        centre, scale = first.to(space.device), space.scale(first)
-        return lambda codes: ((codes - centre) / scale).square().flatten(1).mean(1)
+        centres, scale = first.to(space.device).flatten(1), space.scale(first)
+        return lambda codes, rows: (codes.flatten(1) - centres[rows]) / scale / root
     drawn = space.drawn().flatten(1)
     mean, spread = drawn.mean(0).to(space.device), drawn.std(0).clamp(min=1e-6).to(space.device)
-    return lambda codes: ((codes.flatten(1) - mean) / spread).square().mean(1)
+    return lambda codes, rows: (codes.flatten(1) - mean) / spread / root

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from zoo._utils.files import read_regular
@@ -19,11 +21,35 @@ from zoo.data.pixels import from_uint8
 from zoo.errors import ConfigError, DataError
 from zoo.types import DataSpec
 
-__all__ = ["read_mask", "read_photographs"]
+__all__ = ["photographs_in", "read_mask", "read_photographs"]
 
+_MOST = 10_000
+_SUFFIXES = frozenset(Image.registered_extensions())
 _HIDDEN_FROM = 26
 """A pixel of the mask from this byte on is hidden: a tenth of white, so that no pixel at the edge of a hole mixes what
 is to be seen with what is not."""
+
+
+def photographs_in(paths: Sequence[str | Path]) -> list[Path]:
+    """The image files that paths, folders and patterns such as `photos/*.jpg` name, in alphabetical order within each.
+    A folder gives the images directly in it. Raises DataError for a folder or pattern without any, and for over 10,000
+    of them."""
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(one for one in path.iterdir() if one.suffix.lower() in _SUFFIXES and one.is_file())
+        elif not path.exists() and glob.has_magic(str(path)):
+            inside = sorted(Path(one) for one in glob.glob(str(path), recursive=True) if os.path.isfile(one))
+        else:
+            inside = [path]
+        if not inside:
+            raise DataError(
+                f"{path} has no images", "Give image files, a folder of them, or a pattern: 'photos/*.jpg'."
+            )
+        files += inside
+    if len(files) > _MOST:
+        raise DataError(f"{len(files):,} images are too many at once", f"Give at most {_MOST:,}.")
+    return files
 
 
 def read_photographs(paths: Sequence[str | Path], spec: DataSpec) -> Tensor:

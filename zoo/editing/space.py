@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import Autoencoder
-from zoo.networks.conditioning import condition_arguments, takes_condition
+from zoo.networks.conditioning import condition_arguments, conditions_of, takes_condition
 from zoo.networks.gan import GAN
 from zoo.types import DataSpec
 
@@ -128,10 +128,9 @@ class CodeSpace:
         is None, and for unknown classes."""
         if not takes_condition(self.generator):
             return None
-        assert self.gan is not None, "a decoder takes no condition"
         if classes is None:
-            raise ConfigError("this GAN takes a class of each image", "Say which: --class NAME.")
-        return self.gan.conditions(n, classes=classes)
+            raise ConfigError("this model takes a class of each image", "Say which: --class NAME.")
+        return conditions_of(self.owner.condition, classes, n)
 
     def drawn(self, seed: int = 0, n: int = _DRAWN) -> Tensor:
         """n codes from the GAN's prior, of classes in the training images' shares. Raises ConfigError without a GAN."""

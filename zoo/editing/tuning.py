@@ -41,7 +41,7 @@ def tune_generator(
     for step in range(steps):
         rows = torch.randperm(len(target.codes), generator=rng)[:_BATCH]
         part = target.rows(rows)
-        fit = part.objective(moving, weight)(part.codes.to(space.device)).loss.mean()
+        fit = part.objective(moving, weight)(part.codes.to(space.device), part.every(space)).loss.mean()
         near = Target(_neighbours(space, part.codes, rng), part.images, part.condition)
         loss = fit + _LOCAL_WEIGHT * _change(space, moving, near)
         if not torch.isfinite(loss):

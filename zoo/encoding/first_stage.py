@@ -32,11 +32,11 @@ def first_stage(
 ) -> FirstStage:
     """The autoencoder of a release, or one in memory, as the first stage for `data`; its codes are scaled to them.
 
-    `size` is the side or (height, width) to which the images are brought: by default the largest multiple of the
-    autoencoder's factor that nearly all of them have, at most 256. `grey` takes and gives grey images. The images are
-    encoded into the user's cache; `flip` encodes a mirrored copy of each training image too. Raises CompositionError
-    for an autoencoder with flat codes, ConfigError for images smaller than its factor, and like `zoo.load` and
-    `open_images`.
+    `size` is the side or (height, width) to which the images are brought: by default the largest power of two times
+    the autoencoder's factor that nearly all of them have, at most 256. `grey` takes and gives grey images. The images
+    are encoded into the user's cache; `flip` encodes a mirrored copy of each training image too. Raises
+    CompositionError for an autoencoder with flat codes, ConfigError for images smaller than its factor, and like
+    `zoo.load` and `open_images`.
 
     >>> stage = zoo.first_stage("spatial.photos4", "photos/", size=64)  # doctest: +SKIP
     >>> zoo.gan("dcgan", first_stage=stage)  # doctest: +SKIP
@@ -70,8 +70,9 @@ def image_shape(autoencoder: Autoencoder, config: DataConfig) -> tuple[int, ...]
 
 
 def choose_size(autoencoder: Autoencoder, config: DataConfig) -> int:
-    """The side of square images for the autoencoder: the largest multiple of its factor that nearly all images of the
-    source have, at most 256. Raises ConfigError if they are smaller than the factor."""
+    """The side of square images for the autoencoder, at most 256, which nearly all images of the source have: the
+    largest that gives codes of a side of 4, 8, 16, ..., for which there are cheap networks, or else the largest
+    multiple of the factor. Raises ConfigError if they are smaller than the factor."""
     if len(autoencoder.code_shape) != 3:
         return FirstStage(autoencoder).factor  # which says why not
     factor = autoencoder.data.shape[1] // autoencoder.code_shape[1]
@@ -81,7 +82,8 @@ def choose_size(autoencoder: Autoencoder, config: DataConfig) -> int:
             f"the images of {config.source} are {side} pixels wide or high, and the first stage needs {factor}",
             "Give --size (size=...) to enlarge them.",
         )
-    return min(side, _LARGEST_SIDE) // factor * factor
+    places = min(side, _LARGEST_SIDE) // factor
+    return factor * (places if places < 4 else 2 ** (places.bit_length() - 1))
 
 
 def _autoencoder(source: str | Path) -> Autoencoder:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from zoo.data.convert import convert_samples
 from zoo.data.values import from_stored, unscaled
 from zoo.errors import CompositionError
+from zoo.networks.conditioning import condition_arguments, takes_condition
 from zoo.networks.types import Bottleneck, Encoder, Generator, Posterior
 from zoo.networks.utils import digest, evaluating
 from zoo.types import Condition, DataSpec, Origin, PartSpec, Scaling, TrainedBy
@@ -55,7 +57,9 @@ class OfImages:
 class Autoencoder(OfImages, nn.Module):
     """x -> code -> x. `specs` maps the roles encoder, bottleneck and decoder to the components that they were built
     from; `origin` is the release of the weights, if any, with its `license` (SPDX), and `trained_by` the run that
-    trained them, if any. With a `first_stage`, x are codes of images in it."""
+    trained them, if any. With a `first_stage`, x are codes of images in it. A decoder may take a `condition`, the class
+    or attributes of each sample (Sohn, Lee, Yan 2015, "Learning structured output representation using deep conditional
+    generative models"): then the code need not hold it, and decoding needs it."""
 
     def __init__(
         self,
@@ -90,6 +94,11 @@ class Autoencoder(OfImages, nn.Module):
         return math.prod(self.code_shape)
 
     @property
+    def condition(self) -> Condition | None:
+        """The classes or attributes that the decoder takes; None if it takes none."""
+        return self.data.condition if takes_condition(self.decoder) else None
+
+    @property
     def parts(self) -> dict[str, nn.Module]:
         """The modules by role."""
         return {"encoder": self.encoder, "bottleneck": self.bottleneck, "decoder": self.decoder}
@@ -98,9 +107,23 @@ class Autoencoder(OfImages, nn.Module):
         """x (N, *data.shape) -> the distribution of its code; differentiable, in the current mode."""
         return self.bottleneck(self.encoder.features(x).embedding)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x (N, *data.shape) -> its reconstruction through the mean code; differentiable."""
-        return self.decoder(self.posterior(x).mean)
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """x (N, *data.shape) -> its reconstruction through the mean code; differentiable. Needs the `condition` of each
+        if the decoder takes one."""
+        reconstruction: Tensor = self.decoder(self.posterior(x).mean, *condition_arguments(self.decoder, condition))
+        return reconstruction
+
+    @contextmanager
+    def given(self, condition: Tensor | None) -> Iterator[None]:
+        """While the block runs, `decoder(z)` takes codes of samples with this `condition`, (N,) or (N, attributes): an
+        objective need not know of it. Changes nothing if the decoder takes none. Raises CompositionError if it takes
+        one and there is none."""
+        arguments = condition_arguments(self.decoder, condition)
+        handle = self.decoder.register_forward_pre_hook(lambda _, codes: (*codes, *arguments))
+        try:
+            yield
+        finally:
+            handle.remove()
 
     @torch.no_grad()
     def encode(self, x: Tensor, chunk: int = 64) -> Tensor:
@@ -110,15 +133,18 @@ class Autoencoder(OfImages, nn.Module):
             return torch.cat([self.posterior(batch.to(device)).mean.cpu() for batch in x.split(chunk)])
 
     @torch.no_grad()
-    def decode(self, z: Tensor, chunk: int = 64) -> Tensor:
-        """z (N, *code_shape) -> images (N, *data.shape) in the value range, in eval mode, on the CPU."""
+    def decode(self, z: Tensor, chunk: int = 64, *, condition: Tensor | None = None) -> Tensor:
+        """z (N, *code_shape) -> images (N, *data.shape) in the value range, in eval mode, on the CPU. Raises
+        CompositionError if the decoder takes a `condition` of each and there is none."""
         device = next(self.decoder.parameters()).device
+        arguments = condition_arguments(self.decoder, condition)
+        batches = zip(*(tensor.split(chunk) for tensor in (z, *arguments)), strict=True)
         with evaluating(self):
-            return torch.cat([self.decoder(batch.to(device)).cpu() for batch in z.split(chunk)])
+            return torch.cat([self.decoder(*(tensor.to(device) for tensor in batch)).cpu() for batch in batches])
 
-    def reconstruct(self, x: Tensor, chunk: int = 64) -> Tensor:
-        """x (N, *data.shape) -> its reconstruction, in eval mode, on the CPU."""
-        return self.decode(self.encode(x, chunk), chunk)
+    def reconstruct(self, x: Tensor, chunk: int = 64, *, condition: Tensor | None = None) -> Tensor:
+        """x (N, *data.shape) -> its reconstruction, in eval mode, on the CPU. Raises like `decode`."""
+        return self.decode(self.encode(x, chunk), chunk, condition=condition)
 
 
 class FirstStage:
@@ -144,6 +170,11 @@ class FirstStage:
             raise CompositionError(
                 f"an autoencoder with flat codes of {autoencoder.code_size} values is no first stage",
                 "A first stage has codes (c, h, w): see zoo list, zoo import.",
+            )
+        if takes_condition(autoencoder.decoder):
+            raise CompositionError(
+                "an autoencoder whose decoder takes a class is no first stage: its codes say less than the image",
+                "Train one without classes: zoo train autoencoder, without --by-class.",
             )
         if not images.is_image or images.shape[1:] != autoencoder.data.shape[1:]:
             raise CompositionError(f"a first stage for {autoencoder.data} does not encode {images}")

@@ -21,7 +21,6 @@ from zoo.types import Condition, DataSpec
 
 __all__ = [
     "check_bottleneck",
-    "check_decoder",
     "check_discriminator",
     "check_encoder",
     "check_generator",
@@ -61,18 +60,6 @@ def check_generator(
     conditions = condition_arguments(module, _condition(module, data.condition, what, _device(module)))
     sample = _run(lambda: module(z, *conditions), module, what)
     _check_equal(what, "sample", tuple(sample.shape), (_BATCH, *data.shape))
-
-
-def check_decoder(
-    module: nn.Module, data: DataSpec, code_shape: tuple[int, ...], what: str, *, shapes: bool = True
-) -> None:
-    """A generator that needs no condition, as decoders get none. Raises CompositionError or PluginError."""
-    if takes_condition(module):
-        raise CompositionError(
-            f"{what} takes a class or attributes of each sample, and a decoder gets none",
-            "Use it in a GAN, and another generator as the decoder.",
-        )
-    check_generator(module, data, code_shape, what, shapes=shapes)
 
 
 def check_discriminator(module: nn.Module, data: DataSpec, what: str, *, shapes: bool = True) -> None:

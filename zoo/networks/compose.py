@@ -56,7 +56,8 @@ def autoencoder(
 ) -> Autoencoder:
     """Compose an autoencoder; `decoder` is a generator component, by default the one with the encoder's name.
 
-    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. `code_shape` 64 means `(64,)`; by
+    Give `shape`, `(C, H, W)` or `(F,)` with values in [-1, 1], or a `data` spec. A decoder that takes a class or
+    attributes (`class-embedding`, `class-normalisation`) needs a spec with labels. `code_shape` 64 means `(64,)`; by
     default it is the shape that the decoder declares, or else 64. `bottleneck` is by default the one that the encoder
     names, or else core/gaussian. With a `first_stage` it learns that one's codes, and needs neither shape nor data.
     Weights are fresh, from `seed`, unless a part's settings ask for pretrained ones.
@@ -158,7 +159,7 @@ def build_autoencoder(
             bottleneck, embedding, code_shape, f"bottleneck {specs['bottleneck'].component}", shapes=shapes
         )
         decoder = build_part("generator", specs["decoder"], "decoder", data, code_shape, seed=seed, device=device)
-        checks.check_decoder(decoder, data, code_shape, f"generator {specs['decoder'].component}", shapes=shapes)
+        checks.check_generator(decoder, data, code_shape, f"generator {specs['decoder'].component}", shapes=shapes)
         return Autoencoder(encoder, bottleneck, decoder, specs)
 
     composed = assemble("meta")

@@ -14,6 +14,7 @@ from zoo.data.pixels import to_uint8
 from zoo.errors import ConfigError
 from zoo.networks.autoencoder import FirstStage, OfImages
 from zoo.networks.conditioning import condition_arguments, conditions_of, draw_conditions, takes_condition
+from zoo.networks.conditions_on_output import draw_where
 from zoo.networks.noise import noise_of
 from zoo.networks.types import Discriminator, Generator, Noise, Prior
 from zoo.networks.utils import evaluating
@@ -117,15 +118,29 @@ class GAN(OfImages, nn.Module):
         *,
         classes: str | Sequence[str] | Tensor | None = None,
         truncation: float = 1.0,
+        where: Sequence[str] = (),
     ) -> Tensor:
         """n images (n, *output.shape) in the value range; the same call gives the same images, bit for bit.
 
         `seed` is one for all, and then the i-th image is the same for every n above i, but for rounding in batches of
         another size; or a sequence with each image's seed, of which it is the first image, or `(seed, index)`.
         `classes` is the class of all, or that of each; by default they are drawn in the training images' shares.
-        Attributes are given as a tensor (n, attributes). `truncation` is that of `draw`. Raises ConfigError for an
-        unknown class, and for another number of classes or seeds.
+        Attributes are given as a tensor (n, attributes). `truncation` is that of `draw`. `where` are conditions on what
+        is drawn, such as `cut=Ideal` of a table: the n samples are the first of `(seed, 0)`, `(seed, 1)`, ... that
+        satisfy all of them. Raises ConfigError for an unknown class, for another number of classes or seeds, and for
+        conditions that too few samples satisfy.
         """
+        if where:
+            if not isinstance(seed, int) or not isinstance(classes, str | None):
+                raise ConfigError("`where` draws until enough samples fit", "Give one seed, and one class or none.")
+            return draw_where(
+                lambda numbers: self.sample(
+                    len(numbers), [(seed, i) for i in numbers], classes=classes, truncation=truncation
+                ),
+                n,
+                self.output,
+                where,
+            )
         return self.to_output(self.undecoded(n, seed, classes=classes, truncation=truncation))
 
     def undecoded(

@@ -37,9 +37,11 @@ class Difference:
 def record_vectors(
     autoencoder: Autoencoder | None, gan: GAN | None, x: Tensor, z: Tensor | None, condition: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """The vectors for samples x (N, *data.shape) and, with a GAN, codes z (N, *code_shape), in eval mode. A GAN that
-    takes one gets the `condition` of each."""
+    """The vectors for samples x (N, *data.shape) and, with a GAN, codes z (N, *code_shape), in eval mode. A decoder and
+    a GAN that take one get the `condition` of each."""
     vectors: dict[str, Tensor] = {"x": x}
+    if condition is not None:
+        vectors["condition"] = condition
     model = gan or autoencoder
     if model is not None and model.first_stage is not None:
         vectors["decoded"] = model.to_output(x)
@@ -50,11 +52,10 @@ def record_vectors(
             with _statistics(autoencoder.bottleneck, "bottleneck", vectors):
                 vectors["code"] = autoencoder.bottleneck(embedding).mean
             with _statistics(autoencoder.decoder, "decoder", vectors):
-                vectors["reconstruction"] = autoencoder.decoder(vectors["code"])
+                of_x = condition_arguments(autoencoder.decoder, None if condition is None else condition[: len(x)])
+                vectors["reconstruction"] = autoencoder.decoder(vectors["code"], *of_x)
     if gan is not None and z is not None:
         vectors["z"] = z
-        if condition is not None:
-            vectors["condition"] = condition
         with evaluating(gan):
             with _statistics(gan.generator, "generator", vectors):
                 vectors["sample"] = gan.generator(z, *condition_arguments(gan.generator, condition))

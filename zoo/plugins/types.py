@@ -20,6 +20,7 @@ BUNDLED = (
     "zoo-r3gan",
     "zoo-spatial",
     "zoo-starter",
+    "zoo-tables",
     "zoo-taesd",
     "zoo-timm",
     "zoo-trackers",

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from zoo._utils.tensors import unpack
 from zoo.errors import IntegrityError, ReleaseError
-from zoo.networks.gan import GAN
 from zoo.networks.vectors import Difference, compare, record_vectors
-from zoo.registry.load import load_folder
+from zoo.registry.load import LoadedRelease, load_folder
 from zoo.release.folder import read_pinned
 from zoo.release.manifest import Manifest, Tolerances
 
@@ -60,7 +59,7 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
     if pin is None:
         raise ReleaseError(f"{manifest.name} has no test vectors", f"Its publisher left out {VECTORS}.")
     recorded = unpack(read_pinned(folder, VECTORS, pin), str(folder / VECTORS))
-    _check_inputs(recorded, manifest, pair.gan, str(folder / VECTORS))
+    _check_inputs(recorded, manifest, pair, str(folder / VECTORS))
     given = record_vectors(pair.autoencoder, pair.gan, recorded["x"], recorded.get("z"), recorded.get("condition"))
     for name in ("drawn", "drawn_sample"):
         if name in given and not (given[name].abs() <= _LARGEST_DRAWN).all():
@@ -76,12 +75,14 @@ def replay_vectors(folder: Path, manifest: Manifest) -> Replay:
     return Replay(differences, recorded, given, tolerances)
 
 
-def _check_inputs(recorded: Mapping[str, Tensor], manifest: Manifest, gan: GAN | None, owner: str) -> None:
+def _check_inputs(recorded: Mapping[str, Tensor], manifest: Manifest, pair: LoadedRelease, owner: str) -> None:
     """Raises IntegrityError unless x, z and the condition are what the manifest's networks take, few, and finite."""
+    gan, autoencoder = pair.gan, pair.autoencoder
     if "x" not in recorded or (gan is not None and "z" not in recorded):
         raise IntegrityError(f"{owner} lacks the inputs x or z", "The release is incomplete.")
     wanted = {"x": (torch.float32, manifest.data.shape)}
-    condition = None if gan is None else gan.condition
+    model = gan or autoencoder
+    condition = None if model is None else model.condition
     if gan is not None:
         wanted["z"] = (torch.float32, manifest.code_shape)
     if condition is not None:
@@ -99,5 +100,6 @@ def _check_inputs(recorded: Mapping[str, Tensor], manifest: Manifest, gan: GAN |
         return
     asked = recorded["condition"]
     inside = not condition.classes or bool(((asked >= 0) & (asked < condition.width)).all())
-    if not inside or not len(recorded["x"]) <= len(recorded["z"]) == len(asked):
+    codes = recorded["x"] if gan is None else recorded["z"]
+    if not inside or not len(recorded["x"]) <= len(codes) == len(asked):
         raise IntegrityError(f"{owner}: the conditions are not those of the codes", "Get the release again.")

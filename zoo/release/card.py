@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from zoo import plugins
 from zoo.plugins.install import is_from_repository
 from zoo.release.manifest import ROLES, Manifest
 from zoo.release.tags import fact_tags
@@ -22,7 +23,10 @@ from zoo.release.tags import fact_tags
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["card", "card_on_hub", "hub_license"]
+__all__ = ["Rows", "card", "card_on_hub", "hub_license"]
+
+Rows = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
+"""A header and rows of texts."""
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#$!])")
 
@@ -43,18 +47,33 @@ class _Ready(str):
     __slots__ = ()
 
 
-def card(manifest: Manifest, *, obstacle: str = "", autoencoder: str = "an autoencoder without a release") -> str:
+def card(
+    manifest: Manifest,
+    *,
+    obstacle: str = "",
+    autoencoder: str = "an autoencoder without a release",
+    rows: Rows | None = None,
+) -> str:
     """The README.md of a release: front matter for the Hub, samples, use, parts, training, figures, credits.
 
     The manifest may pin a README.md or not: nothing of `files` is printed but whether samples.png is there. `obstacle`
     says why the recipe cannot be run again, as a clause; `autoencoder` says what a GAN was transferred from if that is
-    no release.
+    no release. `rows` are samples of a modality.
     """
     parts = [manifest.parts[role] for role in ROLES if role in manifest.parts]
     sampled = "samples.png" in manifest.files
-    facts = {"obstacle": obstacle, "autoencoder": autoencoder}
+    facts = {"obstacle": obstacle, "autoencoder": autoencoder, "samples": rows, "described": _described(manifest)}
     text: str = _template().render(m=manifest, parts=parts, sampled=sampled, **facts)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _described(manifest: Manifest) -> Rows | None:
+    """What a record of the manifest's modality is, for people; None without one."""
+    modality = manifest.output.modality
+    if modality is None:
+        return None
+    header, rows = plugins.configure("modality", modality)[1].facts()
+    return tuple(header), tuple(map(tuple, rows))
 
 
 def card_on_hub(text: str, name: str, repo: str) -> str:
@@ -83,6 +102,7 @@ def _template() -> Template:
         yaml=_yaml,
         figure=_figure,
         settings=_settings,
+        table=_table,
         hub_license=hub_license,
         model_index=_model_index,
         strategy_tags=_strategy_tags,
@@ -108,6 +128,15 @@ def _code(value: Any) -> _Ready:
 def _yaml(value: Any) -> _Ready:
     """A JSON string is a YAML string."""
     return _Ready(json.dumps(_one_line(str(value)), ensure_ascii=False))
+
+
+def _table(rows: Rows) -> _Ready:
+    """A Markdown table; its cells are escaped."""
+    header, lines = rows
+    cells = [header, tuple("---" for _ in header), *lines]
+    return _Ready(
+        "\n".join("| " + " | ".join(cell if cell == "---" else _escape(cell) for cell in row) + " |" for row in cells)
+    )
 
 
 def _figure(value: float) -> _Ready:
@@ -144,6 +173,8 @@ def _base_models(manifest: Manifest) -> list[str]:
 def _model_index(manifest: Manifest) -> _Ready:
     """The figures as the Hub shows them next to a model, on one line of JSON, which is YAML."""
     task = {"type": "unconditional-image-generation", "name": "Image generation"}
+    if manifest.output.modality is not None:
+        task = {"type": "other", "name": "Data generation"}
     results: dict[tuple[str, str], dict[str, Any]] = {}
     for one in manifest.metrics:
         data, split = _one_line(one.data), _one_line(one.split)

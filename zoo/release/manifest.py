@@ -383,7 +383,11 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     try:
         plain = cast(dict[str, Any], msgspec.to_builtins(manifest))
         plain = {key: value for key, value in plain.items() if value is not None and (value or key != "pretrained")}
-        for parts in (plain["parts"], plain.get("first_stage", {}).get("parts", {})):
+        first = plain.get("first_stage", {})
+        for spec in (plain["data"], first.get("images", {}), first.get("data", {})):
+            if spec.get("modality", "") is None:  # earlier versions of zoo read what has none
+                del spec["modality"]
+        for parts in (plain["parts"], first.get("parts", {})):
             for part in parts.values():
                 del part["role"]
         data = _with_digest(plain)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from zoo.testing.conformance.datasets import DatasetCase as DatasetCase
     from zoo.testing.conformance.metrics import MetricCase as MetricCase
+    from zoo.testing.conformance.modalities import ModalityCase as ModalityCase
     from zoo.testing.conformance.objectives import ObjectiveCase as ObjectiveCase
     from zoo.testing.conformance.priors import PriorCase as PriorCase
     from zoo.testing.conformance.regularisers import RegulariserCase as RegulariserCase
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         EncoderContract as EncoderContract,
         GeneratorContract as GeneratorContract,
         MetricContract as MetricContract,
+        ModalityContract as ModalityContract,
         ObjectiveContract as ObjectiveContract,
         PriorContract as PriorContract,
         RegulariserContract as RegulariserContract,

@@ -19,6 +19,7 @@ __all__ = [
     "EncoderContract",
     "GeneratorContract",
     "MetricContract",
+    "ModalityContract",
     "ObjectiveContract",
     "PriorContract",
     "RegulariserContract",
@@ -106,6 +107,10 @@ class DatasetContract(Contract):
 
 class MetricContract(Contract):
     checks = CONFORMANCE["metric"].checks
+
+
+class ModalityContract(Contract):
+    checks = CONFORMANCE["modality"].checks
 
 
 def _summary(count: dict[str, int]) -> str:

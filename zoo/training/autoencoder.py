@@ -67,7 +67,8 @@ class AutoencoderTrainer:
         for part in self.engine.each(len(rows), [self.streams["noise"]]):
             with self.engine.autocast():
                 x = self.engine.take(self.images.batch(rows[part], self.engine.device))
-                losses = self.objective.loss(self.model, x, self.streams["noise"], shown)
+                with self.model.given(self._condition(rows[part])):
+                    losses = self.objective.loss(self.model, x, self.streams["noise"], shown)
             self.optimizer.backward(losses.total, {"loss": losses.total.detach(), **losses.parts})
         return self.optimizer.step()
 
@@ -76,8 +77,14 @@ class AutoencoderTrainer:
 
     def preview(self) -> Tensor:
         """Held-out images beside their reconstructions, (N, C, H, W) in the value range."""
-        x = self.images.batch(self.images.held_out[:_PREVIEW]).cpu()
-        return torch.stack([x, self.model.reconstruct(x)], 1).flatten(0, 1)
+        rows = self.images.held_out[:_PREVIEW]
+        x, condition = self.images.batch(rows).cpu(), self._condition(rows)
+        return torch.stack([x, self.model.reconstruct(x, condition=condition)], 1).flatten(0, 1)
+
+    def _condition(self, rows: Tensor) -> Tensor | None:
+        """The classes or attributes of rows, if the decoder takes them."""
+        condition = None if self.model.condition is None else self.images.conditions(rows)
+        return None if condition is None else condition.to(self.engine.device)
 
 
 def objective_of(training: AutoencoderTraining) -> AutoencoderObjective:

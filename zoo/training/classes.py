@@ -11,7 +11,7 @@ from zoo.data.config import DataConfig
 from zoo.data.open import open_data
 from zoo.encoding.codes import codes_of
 from zoo.errors import ConfigError
-from zoo.training.recipe import GanSection, Recipe
+from zoo.training.recipe import AutoencoderSection, GanSection, Recipe
 from zoo.training.recipe_models import autoencoder_of
 from zoo.transfers.cluster_files import TABLE, write_clusters
 from zoo.transfers.parse import is_auto
@@ -19,18 +19,22 @@ from zoo.types import PartLike, PartSpec, as_part
 
 __all__ = ["clusters_dir", "with_classes", "with_clusters"]
 
-_TRANSFERRED = ("decoder-init", "encoder-init", "class-prior", "class-projection")
-"""In place of auto: of the combinations that were measured on digits, the one of the lowest KID."""
+_TAKING = ("class-prior", "class-projection", "class-auxiliary")
+"""Of the combinations that were measured on digits, the one of the lowest KID and of the most right samples."""
+_TRANSFERRED = ("decoder-init", "encoder-init", *_TAKING)
+"""In place of auto."""
 _DEFAULT = "dcgan"
+_DECODER = "class-embedding"
+_TAKES_CLASS = ("class-embedding", "class-normalisation")
 
 
 def with_classes(recipe: Recipe) -> Recipe:
-    """The recipe with classes in its GAN: a transfer gets a prior for each class and a projection in D, unless its
-    strategies have classes already; a GAN from scratch an embedding in G and a projection in D. Raises ConfigError for
-    a recipe without a GAN."""
+    """The recipe with classes in its GAN: a transfer gets a prior for each class, a projection in D and a loss by which
+    D names them, unless its strategies have classes already; a GAN from scratch an embedding in G and a projection in
+    D. An autoencoder alone gets them in its decoder."""
     section, transfer = recipe.gan, recipe.transfer
     if section is None:
-        raise ConfigError("--by-class is for a GAN, and this trains an autoencoder", "zoo train gan --by-class ...")
+        return recipe if recipe.autoencoder is None else replace(recipe, autoencoder=_decoding(recipe.autoencoder))
     if transfer is None:
         return replace(recipe, gan=_conditional(section))
     parts = transfer.strategies
@@ -38,7 +42,7 @@ def with_classes(recipe: Recipe) -> Recipe:
         return recipe
     chosen: tuple[PartSpec, ...] = tuple(map(PartSpec, _TRANSFERRED))
     if not is_auto(parts):
-        chosen = (*parts, PartSpec("class-prior"), PartSpec("class-projection"))
+        chosen = (*parts, *map(PartSpec, _TAKING))
     return replace(recipe, transfer=replace(transfer, strategy=chosen))
 
 
@@ -73,6 +77,19 @@ def _conditional(section: GanSection) -> GanSection:
         generator=PartSpec("class-embedding", {"generator": _plain(generator)}),
         discriminator=PartSpec("class-projection", {"base": _plain(discriminator)}),
     )
+
+
+def _decoding(section: AutoencoderSection) -> AutoencoderSection:
+    """The section with a decoder that takes the class. Raises ConfigError for one that begins with a release."""
+    if section.source is not None:
+        raise ConfigError(
+            f"the decoder of {section.source} is trained already, and takes no class",
+            "Leave out --by-class, or train a new autoencoder.",
+        )
+    decoder = section.decoder or as_part(section.encoder).component
+    if as_part(decoder).component.rpartition("/")[2] in _TAKES_CLASS:
+        return section
+    return replace(section, decoder=PartSpec(_DECODER, {"generator": _plain(decoder)}))
 
 
 def _plain(part: PartLike) -> dict[str, Any]:

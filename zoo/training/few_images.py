@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+from zoo.data.modalities import reader_of
 from zoo.data.sizes import count_of
 from zoo.errors import DataError
 from zoo.training.recipe import Recipe
@@ -20,6 +22,8 @@ def augmented_if_few(recipe: Recipe) -> tuple[Recipe, str]:
     if nothing changes. Codes are shifted alone, as their channels are no colours. Raises what finding images raises."""
     if recipe.gan is None or recipe.gan.training.augment != "none":
         return recipe, ""
+    if reader_of(Path(recipe.data.source)) is not None:
+        return recipe, ""  # augmentations are of images
     try:
         count = count_of(recipe.data)
     except DataError:

@@ -35,7 +35,7 @@ Training = TypeVar("Training", AutoencoderTraining, AdversarialTraining)
 
 def images_for(model: Autoencoder | GAN, images: ImageSet) -> ImageSet:
     """The images that a model learns from: without labels if it takes none, so that nothing publishes their names."""
-    return images if isinstance(model, GAN) and model.condition is not None else images.without_labels()
+    return images.without_labels() if model.condition is None else images
 
 
 def recipe_of_autoencoder(

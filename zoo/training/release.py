@@ -11,17 +11,19 @@ from typing import Any
 import torch
 
 from zoo._utils.seeds import stream
-from zoo._utils.tensors import pack
+from zoo._utils.tensors import pack, unpack
 from zoo.data.config import public_source
 from zoo.data.grids import grid, png_bytes, row_of_each
+from zoo.data.modalities import modality_of
 from zoo.data.pixels import to_uint8
 from zoo.errors import ReleaseError
 from zoo.networks.autoencoder import Autoencoder
+from zoo.networks.conditioning import draw_conditions
 from zoo.networks.gan import CHUNK, GAN
 from zoo.networks.vectors import record_vectors
 from zoo.registry.index import open_first_stage
 from zoo.registry.replay import VECTORS
-from zoo.release.card import card
+from zoo.release.card import Rows, card
 from zoo.release.first_stage import pack_first_stage
 from zoo.release.folder import pin_file, read_pinned, write_release
 from zoo.release.licences import check_terms
@@ -34,7 +36,7 @@ from zoo.training.recipe import FurtherSection, Recipe, parse_recipe, write_reci
 from zoo.training.terms import licences_of
 from zoo.types import Metric, as_part
 
-__all__ = ["Trained", "write_measured", "write_pair"]
+__all__ = ["Trained", "write_measured", "write_pair", "write_with_files"]
 
 _VECTORS = 4
 _PICTURE = 64
@@ -95,7 +97,7 @@ def write_pair(
         first_stage=first_stage,
         provenance=trained.provenance,
     )
-    files["README.md"] = _card(manifest, trained.recipe)
+    files["README.md"] = _card(manifest, trained.recipe, files)
     manifest = replace(manifest, files=pin_others(files, manifest.all_parts))
     write_release(Path(folder), manifest, files)
     return manifest
@@ -108,18 +110,35 @@ def write_measured(
     name, data, split and features. Nothing else changes but its card, and private paths in its recipe, which are
     shortened. Raises ReleaseError, IntegrityError, ConfigError or StorageError.
     """
-    if version == manifest.version:
-        raise ReleaseError(
-            f"{manifest.name} {version} exists, and versions are immutable", "Give a higher version with --version."
-        )
 
     def key(metric: Metric) -> tuple[str, ...]:
         return metric.name, metric.data, metric.split, metric.extractor
 
     new = {key(metric) for metric in metrics}
     kept = tuple(metric for metric in manifest.metrics if key(metric) not in new)
-    files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()}
-    changed = _with_public_recipe(replace(manifest, version=version, metrics=(*kept, *metrics)), files)
+    return _write_version(folder, replace(manifest, metrics=(*kept, *metrics)), out, version, {})
+
+
+def write_with_files(
+    folder: Path, manifest: Manifest, out: str | Path, *, version: str, files: Mapping[str, bytes]
+) -> Manifest:
+    """Write the release in `folder` into `out` as another version with further files, in place of those of the same
+    names. Raises ReleaseError, also for the name of a part, IntegrityError, ConfigError or StorageError."""
+    if taken := {part.file for part in manifest.all_parts} & set(files):
+        raise ReleaseError(f"{taken.pop()} holds a network of the release")
+    return _write_version(folder, manifest, out, version, files)
+
+
+def _write_version(
+    folder: Path, manifest: Manifest, out: str | Path, version: str, further: Mapping[str, bytes]
+) -> Manifest:
+    if version == manifest.version:
+        raise ReleaseError(
+            f"{manifest.name} {version} exists, and versions are immutable", "Give a higher version with --version."
+        )
+    files = {name: read_pinned(folder, name, pin) for name, pin in manifest.pinned.items()} | dict(further)
+    manifest = replace(manifest, version=version, files=pin_others(files, manifest.all_parts))
+    changed = _with_public_recipe(manifest, files)
     changed = replace(changed, files=pin_others(files, changed.all_parts))
     write_release(Path(out), changed, files)
     return changed
@@ -129,7 +148,7 @@ def _with_public_recipe(manifest: Manifest, files: dict[str, bytes]) -> Manifest
     """The manifest, with the recipe and the card among `files` as a release publishes them: earlier versions of zoo
     left private paths in a recipe."""
     if manifest.recipe is None:
-        files["README.md"] = card(manifest).encode()
+        files["README.md"] = card(manifest, rows=_rows(manifest, files)).encode()
         return manifest
     name = manifest.recipe.file
     recipe = parse_recipe(files[name], name)
@@ -137,11 +156,11 @@ def _with_public_recipe(manifest: Manifest, files: dict[str, bytes]) -> Manifest
         files[name] = write_recipe(recipe.public())
         entry = RecipeEntry(name, pin_file(files[name]).sha256)
         manifest = replace(manifest, recipe=entry, files=pin_others(files, manifest.all_parts))
-    files["README.md"] = _card(manifest, recipe)
+    files["README.md"] = _card(manifest, recipe, files)
     return manifest
 
 
-def _card(manifest: Manifest, recipe: Recipe) -> bytes:
+def _card(manifest: Manifest, recipe: Recipe, files: Mapping[str, bytes]) -> bytes:
     """The card, with what the recipe says of how the release was made."""
     before = recipe.transfer.trained_by if recipe.transfer is not None else None
     whence = "an autoencoder that was brought in memory"
@@ -150,7 +169,7 @@ def _card(manifest: Manifest, recipe: Recipe) -> bytes:
     elif before is not None:
         source = public_source(before.data.source)
         whence = f"an autoencoder that was trained before it ({before.training.images:,} images of {source})"
-    return card(manifest, obstacle=obstacle(recipe), autoencoder=whence).encode()
+    return card(manifest, obstacle=obstacle(recipe), autoencoder=whence, rows=_rows(manifest, files)).encode()
 
 
 def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
@@ -159,14 +178,21 @@ def _matching_autoencoder(trained: Trained) -> Autoencoder | None:
     if autoencoder is None or gan is None:
         return autoencoder
     matches = autoencoder.data.same_values(gan.data) and autoencoder.code_shape == gan.code_shape
+    if autoencoder.condition is not None and not autoencoder.condition.same_names(gan.condition):
+        return None
     return autoencoder if matches else None
 
 
 def _vectors(trained: Trained) -> dict[str, torch.Tensor]:
-    """Recorded on real held-out samples and on codes of a fixed seed."""
-    x = trained.sample.batch(_VECTORS)
+    """Recorded on real held-out samples and on codes of a fixed seed; of a modality on samples of the model, as a
+    table's row may be about a person."""
     z = torch.randn(_VECTORS, *_model(trained).code_shape, generator=stream(0, "vectors"))
-    condition = None if trained.gan is None else trained.gan.conditions(_VECTORS)
+    x = trained.sample.batch(_VECTORS) if trained.sample.spec.modality is None else _drawn(trained, _VECTORS)
+    if trained.gan is not None:
+        condition = trained.gan.conditions(_VECTORS)
+    else:
+        of = _model(trained).condition
+        condition = None if of is None else draw_conditions(of, _VECTORS, stream(0, "condition"))
     return record_vectors(trained.autoencoder, trained.gan, x, z, condition)
 
 
@@ -182,9 +208,26 @@ def _picture(trained: Trained) -> bytes | None:
         samples = trained.gan.sample(_PICTURE)
     else:
         assert trained.autoencoder is not None
-        x = trained.sample.batch(_PICTURE // 2)
-        samples = model.to_output(torch.stack([x, trained.autoencoder.reconstruct(x)], 1).flatten(0, 1))
+        x, condition = trained.sample.batch(_PICTURE // 2), trained.sample.conditions(_PICTURE // 2)
+        reconstructions = trained.autoencoder.reconstruct(x, condition=condition)
+        samples = model.to_output(torch.stack([x, reconstructions], 1).flatten(0, 1))
     return png_bytes(grid(to_uint8(samples, model.output), 8))
+
+
+def _drawn(trained: Trained, count: int) -> torch.Tensor:
+    """Samples of the GAN, or what an autoencoder makes of codes N(0, I)."""
+    if trained.gan is not None:
+        return trained.gan.undecoded(count)
+    assert trained.autoencoder is not None
+    return trained.autoencoder.decode(torch.randn(count, *trained.autoencoder.code_shape, generator=stream(0, "rows")))
+
+
+def _rows(manifest: Manifest, files: Mapping[str, bytes]) -> Rows | None:
+    """The test vectors' samples of a GAN with a modality, as rows of texts."""
+    if manifest.output.modality is None or "generator" not in manifest.parts:
+        return None
+    header, rows = modality_of(manifest.output).rows(unpack(files[VECTORS], VECTORS)["drawn_sample"])
+    return tuple(header), tuple(map(tuple, rows))
 
 
 def _row_of_each_class(gan: GAN, classes: Sequence[str]) -> bytes:

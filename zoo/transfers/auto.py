@@ -18,6 +18,7 @@ from zoo.errors import TransferError, UnknownName
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.gan import GAN
 from zoo.networks.utils import evaluating
+from zoo.transfers.class_decoder import require_decoders_classes
 from zoo.transfers.strategies import plan, resolve_strategies
 from zoo.transfers.weight_mapping import name_of
 from zoo.types import PartSpec
@@ -149,6 +150,7 @@ def _choose_prior(values: int, target: int, evidence: Evidence, copied: bool) ->
 def measure_evidence(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidence:
     """Measure on at most 512 training images, and the error on as many held-out ones. Random numbers come
     from streams of its own, with a fixed seed."""
+    require_decoders_classes(source, gan, "auto")
     rows = images.train[torch.randperm(len(images.train), generator=stream(0, "auto/rows"))[:_SAMPLE]]
     x = convert_samples(images.batch(rows), gan.data, source.data)
     with evaluating(source):
@@ -160,16 +162,18 @@ def measure_evidence(source: Autoencoder, gan: GAN, images: ImageSet) -> Evidenc
         code = torch.cat(codes)
         gap = (torch.cat(moments).mean(0) - 1).abs().mean() + code.mean(0).square().mean()
         noise = torch.randn(code.shape, generator=stream(0, "auto/codes"))
-        decoded = source.decode(code.mean(0) + noise * code.std(0, unbiased=False))
+        drawn = code.mean(0) + noise * code.std(0, unbiased=False)
+        decoded = source.decode(drawn, condition=images.conditions(rows))
         probe = probe_accuracy(_embed(source, x), _embed(source, decoded))
     return Evidence(len(images.train), _held_out_error(source, gan, images), gap.item(), probe)
 
 
 def _held_out_error(source: Autoencoder, gan: GAN, images: ImageSet) -> float:
     """The squared error of reconstructions over the variance, on at most 512 held-out images."""
-    x = convert_samples(images.batch(images.to_measure(_SAMPLE)), gan.data, source.data)
+    rows = images.to_measure(_SAMPLE)
+    x = convert_samples(images.batch(rows), gan.data, source.data)
     variance = x.var(0, unbiased=False).mean().clamp(min=1e-12)
-    return float((source.reconstruct(x) - x).square().mean() / variance)
+    return float((source.reconstruct(x, condition=images.conditions(rows)) - x).square().mean() / variance)
 
 
 def mixture_components(images: int) -> int:

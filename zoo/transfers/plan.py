@@ -213,14 +213,16 @@ class TransferPlan:
 class TransferStrategy:
     """Plans what moves from an autoencoder into a GAN. Built by `transfer(config)`. Inherit from it.
 
-    Strategies are planned by ascending `order`, then in the order of their slots. `further` names the further sources
-    that it uses, of which each must be given: an autoencoder, or an encoder alone. A strategy with further sources
-    defines `plan_from`, every other one `plan`.
+    Strategies are planned by ascending `order`, then in the order of their slots. One with `class_decoder` goes on from
+    a decoder that takes a class; any other that requires the decoder is refused there. `further` names the further
+    sources that it uses, of which each must be given: an autoencoder, or an encoder alone. A strategy with further
+    sources defines `plan_from`, every other one `plan`.
     """
 
     slots: frozenset[Slot]
     requires: frozenset[Source]
     order: int = 0
+    class_decoder: bool = False
     further: tuple[str, ...] = ()
 
     def plan(self, source: Autoencoder, gan: GAN) -> TransferPlan:

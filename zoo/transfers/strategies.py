@@ -14,6 +14,7 @@ from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.conditioning import takes_condition
 from zoo.networks.gan import GAN
 from zoo.networks.pretrained import values_follow
+from zoo.transfers.class_decoder import refuse_class_decoder
 from zoo.transfers.parse import AUTO, Strategy, check_source_name, is_auto, parse_strategy
 from zoo.transfers.plan import FurtherSource, Slot, TransferPlan, TransferStrategy
 from zoo.types import PartSpec
@@ -60,6 +61,7 @@ def plan(
 ) -> TransferPlan:
     """One plan of all strategies. Reads no weight and no data: works on the meta device."""
     _refuse_other_sources(resolved, further)
+    refuse_class_decoder(source, gan, resolved)
     merged = TransferPlan(gan)
     for spec, strategy in resolved:
         own = {name: further[name] for name in strategy.further}

@@ -70,7 +70,8 @@ class _Source:
 
     def condition(self, *networks: nn.Module) -> tuple[Value, ...]:
         """The input of a condition, if one of the networks takes it."""
-        condition = self.gan.condition
+        model = self.release.gan or self.autoencoder
+        condition = model.condition
         taken = condition is not None and any(map(takes_condition, networks))
         return (condition_value(condition),) if condition is not None and taken else ()
 
@@ -120,8 +121,10 @@ def _encoder(source: _Source) -> Graph:
 def _decoder(source: _Source) -> Graph:
     model = source.autoencoder
     module = Call(lowered(model.decoder, source.precision))
-    inputs, output = (code_value(model.code_shape),), sample_value(model.data)
-    return Graph("decoder", module, inputs, output, (source.vectors["code"],), source.vectors["reconstruction"])
+    inputs, output = (code_value(model.code_shape), *source.condition(model.decoder)), sample_value(model.data)
+    code, condition = source.vectors["code"], source.vectors.get("condition")
+    given = (code, *(c[: len(code)] for c in condition_arguments(model.decoder, condition)))
+    return Graph("decoder", module, inputs, output, given, source.vectors["reconstruction"])
 
 
 def _prior(source: _Source) -> Graph:

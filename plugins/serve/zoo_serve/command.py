@@ -16,7 +16,7 @@ __all__ = ["serve"]
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
 @click.option("--name", "names", multiple=True, metavar="HOST", help="Another host name that clients use for it.")
 @click.option("--allow-push", is_flag=True, help="Let whoever has the token push; needs ZOO_SERVE_TOKEN or makes one.")
-@click.option("--api", is_flag=True, help="Serve what these releases compute: samples, codes, reconstructions.")
+@click.option("--api", is_flag=True, help="Serve what these releases compute: samples, codes, edits.")
 def serve(source: tuple[str, ...], host: str, port: int, names: tuple[str, ...], allow_push: bool, api: bool) -> None:
     """Serve a folder of releases as a Hub, for labs without internet; or, with --api, what releases compute.
 

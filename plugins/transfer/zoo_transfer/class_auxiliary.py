@@ -72,7 +72,7 @@ class NamedForG(AuxiliaryLoss):
 class ClassAuxiliary(TransferStrategy):
     """D names the class of real and generated samples, and G is to make samples that it names right (AC-GAN: Odena et
     al. 2017, "Conditional image synthesis with auxiliary classifier GANs"). The generator or the prior must take the
-    class. For comparison: a projection keeps more variety."""
+    class."""
 
     slots = frozenset({Slot.LOSS})
     requires = frozenset()

@@ -89,6 +89,7 @@ class DecoderInit(TransferStrategy):
 
     slots = frozenset({Slot.GENERATOR, Slot.SCHEDULE})
     requires = frozenset({Source.DECODER})
+    class_decoder = True
 
     def __init__(self, config: DecoderInitConfig) -> None:
         self.config = config

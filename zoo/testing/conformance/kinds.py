@@ -14,6 +14,7 @@ from zoo.testing.conformance.cases import ComponentCase, DiscriminatorCase, Enco
 from zoo.testing.conformance.components import Check
 from zoo.testing.conformance.datasets import DATASET_CHECKS, DatasetCase
 from zoo.testing.conformance.metrics import METRIC_CHECKS, MetricCase
+from zoo.testing.conformance.modalities import MODALITY_CHECKS, ModalityCase
 from zoo.testing.conformance.networks import DISCRIMINATOR_CHECKS, ENCODER_CHECKS, GENERATOR_CHECKS
 from zoo.testing.conformance.objectives import OBJECTIVE_CHECKS, ObjectiveCase
 from zoo.testing.conformance.priors import PRIOR_CHECKS, PriorCase
@@ -51,6 +52,7 @@ CONFORMANCE: dict[str, KindChecks] = {
     "regulariser": KindChecks(REGULARISER_CHECKS, RegulariserCase),
     "dataset": KindChecks(DATASET_CHECKS, DatasetCase),
     "metric": KindChecks(METRIC_CHECKS, MetricCase),
+    "modality": KindChecks(MODALITY_CHECKS, ModalityCase),
 }
 
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from zoo.errors import ConfigError
 from zoo.networks import checks
+from zoo.networks.conditioning import takes_condition
 from zoo.networks.utils import always_frozen
 from zoo.testing.conformance.cases import DiscriminatorCase, EncoderCase, GeneratorCase
 from zoo.testing.conformance.conditions import condition_arguments, numbers_of
@@ -46,6 +48,32 @@ def _declared(case: EncoderCase | GeneratorCase) -> list[tuple[int, ...]]:
 
 def _is_ambiguous(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[0] in shape[1:]
+
+
+# ---------------------------------------------------------------- generators and discriminators
+
+
+def a_condition_changes_its_own_output_alone(case: GeneratorCase | DiscriminatorCase) -> None:
+    """Another class or attribute changes the output of its own input and of no other in the batch, once the weights of
+    a conditional network have moved from their start."""
+    net: Any = case.build().eval()
+    if not takes_condition(net):
+        return
+    rng = torch.Generator().manual_seed(0)
+    x = case.batch(1).repeat_interleave(3, 0)
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.add_(0.1 * torch.randn(weight.shape, generator=rng))
+        before, after = (_output_for(case, net, x, torch.tensor([number, 0, 0])) for number in (0, 1))
+    assert not torch.allclose(before[0], after[0], rtol=1e-4, atol=1e-6), "another class or attribute changes nothing"
+    assert_close(after[1:], before[1:], 1e-4, "outputs beside an input of another class")
+
+
+def _output_for(case: GeneratorCase | DiscriminatorCase, net: Any, x: Tensor, numbers: Tensor) -> Tensor:
+    """The samples or logits for the conditions with these numbers."""
+    arguments = condition_arguments(net, case.data, numbers)
+    output: Tensor = net(x, *arguments) if isinstance(case, GeneratorCase) else net.discriminate(x, *arguments).logits
+    return output
 
 
 # ---------------------------------------------------------------- encoders and discriminators
@@ -169,9 +197,11 @@ GENERATOR_CHECKS: tuple[Check, ...] = (
     channels_come_second,
     samples_stay_in_the_value_range,
     a_linear_map_of_z_folds_into_first,
+    a_condition_changes_its_own_output_alone,
 )
 DISCRIMINATOR_CHECKS: tuple[Check, ...] = (
     *FORWARD_CHECKS,
+    a_condition_changes_its_own_output_alone,
     logits_have_the_declared_shape,
     extreme_samples_give_finite_outputs,
     gradient_penalties_reach_the_weights,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zoo import plugins
 from zoo._utils.seeds import seeded, stream
+from zoo.data.modalities import modality_class
 from zoo.losses.types import AdversarialObjective, AutoencoderObjective, StepContext
 from zoo.networks.autoencoder import Autoencoder
 from zoo.networks.compose import autoencoder
@@ -34,8 +35,13 @@ class ObjectiveCase(ComponentCase):
     kind = "objective"
 
     def autoencoder(self) -> Autoencoder:
-        """The autoencoder, with fresh weights."""
-        return autoencoder(self.encoder, bottleneck=self.bottleneck, data=self.data, code_shape=4, seed=0)
+        """The autoencoder, with fresh weights; of data with a modality, of the networks that are usual for it."""
+        encoder, decoder = self.encoder, None
+        if self.data.modality is not None:
+            registered = plugins.find_component("modality", self.data.modality.component)
+            usual = modality_class(registered).recipe["autoencoder"]
+            encoder, decoder = usual["encoder"], usual["decoder"]
+        return autoencoder(encoder, decoder, bottleneck=self.bottleneck, data=self.data, code_shape=4, seed=0)
 
     def prepared(self, objective: AutoencoderObjective) -> Autoencoder:
         """The autoencoder, after `objective` has built its own nets for it, as in training."""

@@ -1,14 +1,15 @@
-"""`--format web`: a folder with a page that samples and walks, and asks nobody for anything."""
+"""`--format web`: a folder with a page that samples, walks and edits, and asks nobody for anything."""
 
 from __future__ import annotations
 
 import importlib.resources
 from pathlib import Path
 
-from zoo.plugin import ConfigError, LoadedRelease, load, write_folder_atomically
+from zoo.plugin import ConfigError, LoadedRelease, load, release_directions, write_folder_atomically
 from zoo_export.choices import Precision
 from zoo_export.export import Tell, check_free, written_graphs
 from zoo_export.manifest import MANIFEST, ExportedGraph, PageFacts
+from zoo_export.web.directions import page_directions
 from zoo_export.web.page import page_bytes
 from zoo_export.web.runtime import VERSION, read_runtime
 
@@ -28,7 +29,8 @@ def export_page(
     tell: Tell = lambda line: None,
 ) -> list[ExportedGraph]:
     """Write the page of a GAN into the folder `out`, all of it or nothing: index.html, which contains everything, the
-    graphs that it runs, export.json and the runtime's licence.
+    graphs that it runs, export.json and the runtime's licence. It edits with the directions that the release
+    brings along.
 
     `runtime` is a folder of npm's onnxruntime-web; without one, npm is asked for it. Raises as `export` does, and
     ConfigError for a release that a page cannot sample.
@@ -40,7 +42,7 @@ def export_page(
     tell(f"onnxruntime-web {VERSION} from {runtime or 'npm'}")
     files = read_runtime(runtime)
     graphs = written_graphs(loaded, "onnx", precision, roles, tell)
-    page = page_bytes(graphs, roles[1:], files)
+    page = page_bytes(graphs, roles[1:], files, page_directions(release_directions(loaded)))
     notice = importlib.resources.files("zoo_export.web").joinpath(_LICENSE).read_bytes()
     manifest = graphs.manifest(PageFacts.of(_PAGE, page, VERSION))
     write_folder_atomically(out, {_PAGE: page, _LICENSE: notice, **graphs.files, MANIFEST: manifest})

@@ -8,6 +8,7 @@ const sessions = {};
 let codes = []; // of the pictures shown: {values, label}
 let chosen = [0, 1]; // the ends of the walk
 let timer = 0;
+const edits = []; // of the sliders: {vectors, slider}, with classes also {into}
 let running = Promise.resolve(); // graphs run one after another
 
 async function unpack(name) {
@@ -93,6 +94,67 @@ function between(a, b, t) {
   return { label: t < 0.5 ? a.label : b.label, values: a.values.map((value, i) => p * value + q * b.values[i]) };
 }
 
+/* The values of a set of directions, [name][row] -> Float32Array; those that a release brings along. */
+function vectorsOf({ names, rows, values }) {
+  const bytes = Uint8Array.from(atob(values), (letter) => letter.charCodeAt(0));
+  const all = new Float32Array(bytes.buffer);
+  const size = all.length / (names.length * rows);
+  const at = (i) => all.subarray(i * size, (i + 1) * size);
+  return names.map((_, name) => Array.from({ length: rows }, (_, row) => at(name * rows + row)));
+}
+
+function nearest(values, centres) {
+  const distance = (centre) => values.reduce((sum, value, i) => sum + (value - centre[i]) ** 2, 0);
+  const distances = centres.map(distance);
+  return centres[distances.indexOf(Math.min(...distances))];
+}
+
+/* A code, moved as the sliders say. Into a class it goes from the nearest centre of any class to its nearest one. */
+function edited(code) {
+  const values = Float32Array.from(code.values);
+  for (const { vectors, slider, into } of edits) {
+    const strength = Number(slider.value);
+    if (strength === 0) continue;
+    const way = into ? nearest(code.values, vectors[Number(into.value)]) : vectors[0];
+    const from = into ? nearest(code.values, vectors.flat()) : null;
+    values.forEach((value, i) => (values[i] = value + strength * (way[i] - (from ? from[i] : 0))));
+  }
+  return { label: code.label, values };
+}
+
+function addSlider(text, low, high) {
+  const label = document.createElement("label");
+  const slider = Object.assign(document.createElement("input"), { type: "range", min: low, max: high, step: 0.05, value: 0 });
+  label.append(text, slider);
+  slider.addEventListener("input", () => then(showWalk));
+  element("sliders").append(label);
+  return slider;
+}
+
+function buildEdits() {
+  for (const set of facts.directions) {
+    const vectors = vectorsOf(set);
+    if (set.method === "classes") {
+      const label = document.createElement("label");
+      const into = document.createElement("select");
+      into.append(...set.names.map((name, i) => new Option(name, i)));
+      into.addEventListener("change", () => then(showWalk));
+      label.append("Into class", into);
+      element("sliders").append(label);
+      edits.push({ vectors, into, slider: addSlider("How far", 0, 1.5) });
+    } else {
+      const prefix = set.method === "components" ? "Component " : "";
+      set.names.forEach((name, i) => edits.push({ vectors: vectors[i], slider: addSlider(prefix + name, -3, 3) }));
+    }
+  }
+  element("edits").hidden = !edits.length;
+}
+
+function resetEdits() {
+  for (const { slider } of edits) slider.value = 0;
+  then(showWalk);
+}
+
 function labels() {
   const all = Object.values(facts.graphs).flatMap((graph) => graph.inputs);
   return all.find((value) => value.name === "class");
@@ -127,7 +189,7 @@ async function showSamples() {
 
 async function showWalk() {
   const [a, b] = chosen.map((i) => codes[i]);
-  paint(element("picture"), await decode([between(a, b, Number(element("place").value))]));
+  paint(element("picture"), await decode([edited(between(a, b, Number(element("place").value)))]));
 }
 
 function mark() {
@@ -190,6 +252,7 @@ function build() {
   element("class-label").hidden = !classes;
   if (classes) element("class").append(new Option("any", -1), ...classes.names.map((name, i) => new Option(name, i)));
   mark();
+  buildEdits();
 }
 
 function listen() {
@@ -202,7 +265,8 @@ function listen() {
   element("class").addEventListener("change", () => then(showSamples));
   element("place").addEventListener("input", () => then(showWalk));
   element("play").addEventListener("click", play);
-  for (const id of ["sample", "place", "play"]) element(id).disabled = false;
+  element("reset").addEventListener("click", resetEdits);
+  for (const id of ["sample", "place", "play", "reset"]) element(id).disabled = false;
 }
 
 build();

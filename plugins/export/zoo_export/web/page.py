@@ -19,8 +19,11 @@ from zoo_export.web.runtime import PINS
 __all__ = ["page_bytes"]
 
 
-def page_bytes(graphs: Graphs, chain: Sequence[str], runtime: Mapping[str, bytes]) -> bytes:
-    """The page as UTF-8. `chain` are the graphs from a code to a picture, in order; `runtime` is onnxruntime-web."""
+def page_bytes(
+    graphs: Graphs, chain: Sequence[str], runtime: Mapping[str, bytes], directions: Sequence[Mapping[str, Any]] = ()
+) -> bytes:
+    """The page as UTF-8. `chain` are the graphs from a code to a picture, in order; `runtime` is onnxruntime-web;
+    `directions` are those that it edits with (`page_directions`)."""
     folder = importlib.resources.files("zoo_export.web")
     texts = {name: folder.joinpath(name).read_text("utf-8") for name in ("page.html.j2", "page.css", "page.js")}
     environment = jinja2.Environment(
@@ -32,7 +35,14 @@ def page_bytes(graphs: Graphs, chain: Sequence[str], runtime: Mapping[str, bytes
     facts = json.loads(graphs.manifest())
     page = environment.get_template("page.html.j2").render(
         facts=_clean(facts),
-        data=_json({"graphs": facts["graphs"], "chain": list(chain), "name": facts["release"]["name"]}),
+        data=_json(
+            {
+                "graphs": facts["graphs"],
+                "chain": list(chain),
+                "name": facts["release"]["name"],
+                "directions": list(directions),
+            }
+        ),
         worst=max(entry.loss.relative for entry in graphs.entries),
         style=texts["page.css"],
         scripts=scripts,

@@ -1,1 +1,1 @@
-"""Releases over HTTP: sample, encode, decode and reconstruct, with an OpenAPI description."""
+"""Releases over HTTP: sample, encode, decode, reconstruct, invert and edit, with an OpenAPI description."""

@@ -15,7 +15,17 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from zoo.plugin import ConfigError, DataError, ZooError
 from zoo_serve.api.models import ServedModel
 from zoo_serve.api.room import Full, Room
-from zoo_serve.api.schemas import Codes, Images, ModelFacts, SampleRequest
+from zoo_serve.api.schemas import (
+    Codes,
+    DirectionSet,
+    Edited,
+    EditRequest,
+    Images,
+    Inverted,
+    InvertRequest,
+    ModelFacts,
+    SampleRequest,
+)
 
 __all__ = ["api"]
 
@@ -24,7 +34,7 @@ T = TypeVar("T")
 
 def api(models: Sequence[ServedModel], *, waiting: int = 64) -> FastAPI:
     """The application that serves these models; at most `waiting` requests are computed or wait, more get 503."""
-    app = FastAPI(title="Zoo", docs_url=None, redoc_url=None, description="Samples, codes and reconstructions.")
+    app = FastAPI(title="Zoo", docs_url=None, redoc_url=None, description="Samples, codes, reconstructions and edits.")
     by_name = {model.name: model for model in models}
     room = Room(waiting)
 
@@ -63,6 +73,22 @@ def api(models: Sequence[ServedModel], *, waiting: int = 64) -> FastAPI:
     async def reconstruct(name: str, request: Images) -> Images:
         """Each image as the autoencoder gives it back."""
         return Images(images=await compute(name, lambda model: model.reconstruct(request.images)))
+
+    @app.get("/models/{name}/directions")
+    async def directions(name: str) -> list[DirectionSet]:
+        """The directions that the release brings along."""
+        return await compute(name, lambda model: model.directions)
+
+    @app.post("/models/{name}/invert")
+    async def invert(name: str, request: InvertRequest) -> Inverted:
+        """The codes from which the generator makes the images."""
+        return await compute(name, lambda model: model.invert(request))
+
+    @app.post("/models/{name}/edit")
+    async def edit(name: str, request: EditRequest) -> Edited:
+        """The images, changed along a direction."""
+        images, psnr = await compute(name, lambda model: model.edit(request))
+        return Edited(images=images, psnr=psnr)
 
     @app.get("/", include_in_schema=False)
     async def page() -> HTMLResponse:

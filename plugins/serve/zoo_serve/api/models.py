@@ -10,8 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.plugin import ConfigError, DataError, decode_image as decode, from_uint8, grid, load, png_bytes, to_uint8
-from zoo_serve.api.schemas import ModelFacts
+from zoo.plugin import (
+    ConfigError,
+    DataError,
+    decode_image as decode,
+    direction_named,
+    from_uint8,
+    grid,
+    invert,
+    load,
+    png_bytes,
+    release_directions,
+    to_uint8,
+)
+from zoo_serve.api.schemas import MOST_ITEMS, DirectionSet, EditRequest, Inverted, InvertRequest, ModelFacts
 
 __all__ = ["ServedModel"]
 
@@ -24,6 +36,7 @@ class ServedModel:
         self.release = load(name)
         self.manifest = self.release.manifest
         self.name = self.manifest.name
+        self._directions = release_directions(self.release)
         if not self.manifest.output.is_image:
             raise ConfigError(f"{name} makes no images, and the API serves images", "zoo list shows what others make.")
 
@@ -75,6 +88,34 @@ class ServedModel:
         x = autoencoder.from_output(self._batch(images))
         return self._files(autoencoder.to_output(autoencoder.reconstruct(x)))
 
+    @property
+    def directions(self) -> list[DirectionSet]:
+        """The directions that the release brings along."""
+        return [DirectionSet(method=one.method, names=list(one.names)) for one in self._directions]
+
+    def invert(self, asked: InvertRequest) -> Inverted:
+        """The codes of images. Raises what `zoo.invert` raises, DataError for what is no image."""
+        result = self._inverted(asked)
+        codes = [[float(value) for value in code] for code in result.codes.flatten(1).tolist()]
+        return Inverted(codes=codes, images=self._files(result.images), psnr=_rounded(result.psnr))
+
+    def edit(self, asked: EditRequest) -> tuple[list[list[str]], list[float]]:
+        """The images of each image's code, moved by each strength, and the PSNR of each. Raises like `invert`,
+        ConfigError for an unknown direction and too many images."""
+        if len(asked.images) * len(asked.strengths) > MOST_ITEMS:
+            raise ConfigError(
+                f"{len(asked.images)} images at {len(asked.strengths)} strengths are too many",
+                f"At most {MOST_ITEMS} images come back.",
+            )
+        directions = direction_named(self._directions, asked.direction)
+        result = self._inverted(asked)
+        edited = result.edited(directions.moves(asked.direction, result.codes), asked.strengths)
+        return [self._files(one) for one in edited], _rounded(result.psnr)
+
+    def _inverted(self, asked: InvertRequest) -> Any:
+        x = self._batch(asked.images)
+        return invert(self.release, x, steps=asked.steps, start=asked.start, classes=asked.classes)
+
     def _autoencoder(self) -> Any:
         if self.release.autoencoder is None:
             raise ConfigError(f"{self.name} holds no autoencoder")
@@ -93,3 +134,7 @@ class ServedModel:
     def _files(self, samples: Tensor) -> list[str]:
         pixels = to_uint8(samples, self.manifest.output)
         return [base64.b64encode(png_bytes(grid(one[None], 1, scale=1, gap=0))).decode() for one in pixels]
+
+
+def _rounded(psnr: Tensor) -> list[float]:
+    return [round(value, 3) for value in psnr.tolist()]

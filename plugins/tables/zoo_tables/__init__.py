@@ -1,0 +1,1 @@
+"""Tables for Zoo: columns of numbers, dates, categories and missing values."""
