@@ -28,6 +28,7 @@ from zoo.plugin import (
     open_images,
     open_model,
     per_sample,
+    release_directions,
     takes_condition,
     to_uint8,
 )
@@ -74,6 +75,7 @@ class LoadedModel:
         model = cls(_title(opened), opened.autoencoder, opened.gan, _images_of(opened), folders or Folders(()))
         if not model.data.is_image:
             raise ConfigError(f"{name} makes vectors of {model.data.size} values, which have no picture")
+        model.known_directions.update({one.method: one for one in release_directions(opened)})
         return model
 
     @property
@@ -102,6 +104,7 @@ class LoadedModel:
             "gan": self.gan is not None,
             "encoder": self.autoencoder is not None,
             "images": self.images,
+            "directions": sorted(self.known_directions),
         }
 
     @property
@@ -150,8 +153,9 @@ class LoadedModel:
         return self.pictures(self._blended(ends, on_walk(ends.codes, steps, closed=closed)))
 
     def directions(self, method: str = "components") -> Directions:
-        """Directions of its codes: their principal `components`, or the `classes` of the images that it was trained on.
-        Computed once. Raises ConfigError if there are no labelled images, or no encoder for them."""
+        """Directions of its codes: those that the release brings along, else their principal `components`, or the
+        `classes` of the images that it was trained on, computed once. Raises ConfigError if there are no labelled
+        images, or no encoder for them."""
         with self.lock:
             if method not in self.known_directions:
                 self.known_directions[method] = self._find_directions(method)

@@ -55,7 +55,7 @@ class Query:
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
         """A whole number from `low` to `high`."""
-        return _whole(name, self.values.get(name, default), low, high)
+        return _whole_number(name, self.values.get(name, default), low, high)
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         """A number from `low` to `high`."""
@@ -78,8 +78,8 @@ class Query:
         seeds: list[int] = []
         for part in self.text(name, default).split(","):
             first, dash, last = part.partition("-")
-            low = _whole(name, first, 0, _HIGHEST_SEED)
-            high = _whole(name, last, low, min(_HIGHEST_SEED, low + most - 1)) if dash else low
+            low = _whole_number(name, first, 0, _HIGHEST_SEED)
+            high = _whole_number(name, last, low, min(_HIGHEST_SEED, low + most - 1)) if dash else low
             seeds += range(low, high + 1)
         if len(seeds) > most:
             raise ConfigError(f"{len(seeds)} seeds are too many at once", f"At most {most} are drawn.")
@@ -90,7 +90,7 @@ class Query:
         return self.whole(name, default, 0, _HIGHEST_SEED)
 
 
-def _whole(name: str, value: Any, low: int, high: int) -> int:
+def _whole_number(name: str, value: Any, low: int, high: int) -> int:
     number = value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17:
         number = int(value)

@@ -9,6 +9,8 @@ import { number } from "./samples.js";
 const KINDS = {
   components: { title: "What pictures differ in most", words: (name) => `Direction ${name}`, min: -3, max: 3 },
   classes: { title: "Towards a class", words: (name) => `Towards ${name}`, min: 0, max: 1.5 },
+  attributes: { title: "Attributes", words: (name) => name, min: -3, max: 3 },
+  examples: { title: "From examples", words: (name) => name, min: -2, max: 2 },
 };
 
 export async function moveView(place, context) {
@@ -95,7 +97,12 @@ export async function moveView(place, context) {
   try {
     const waiting = groups.firstChild;
     await offer("components");
-    if ([...strengths.keys()].some((key) => key.startsWith("classes:"))) { await offer("classes"); classes?.remove(); }
+    const wanted = [...strengths.keys()].some((key) => key.startsWith("classes:")) ? ["classes"] : [];
+    for (const kind of new Set([...model.directions, ...wanted])) {
+      if (kind === "components" || !KINDS[kind]) continue;
+      await offer(kind);
+      if (kind === "classes") classes?.remove();
+    }
     waiting.remove();
   } catch (error) {
     groups.replaceChildren();
