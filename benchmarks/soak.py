@@ -33,7 +33,7 @@ import zoo
 _GOOD = {
     "serve": ("/api/models?full=true", "/api/models/ID", "/api/models/ID/tree/main", "/ID/resolve/main/README.md",
               "/ID/resolve/main/zoo.json", "/ID/resolve/main/decoder.safetensors", "/api/models/ID/refs"),
-    "ui": ("/", "/config", "/theme.css", "/gradio_api/info"),
+    "ui": ("/", "/api/models", "/style.css", "/picture.png?model=dcgan.mnist5k&seed=3"),
     "api": ("/models/dcgan.glyphs-sans32/sample", "/models/mlp.mnist5k/sample"),
 }  # fmt: skip
 _BAD = ("/api/models/../../etc/passwd", "/x/y/resolve/main/z", "/%00", "/" + "a" * 4_000)

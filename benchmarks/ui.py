@@ -1,9 +1,9 @@
 """The time from the start of `zoo ui` to the first sample, and its response times, idle and during a training run.
 
-    pip install '.[ui]' ./plugins/*
+    pip install . ./plugins/*
     python benchmarks/ui.py --rounds 3 --asked 20 [--write docs/browser.md]
 
-Each round starts a server, requests samples as the page does (the same HTTP requests, pictures included), starts a
+Each round starts a server, requests samples and places of the map as the page does, starts a
 transfer on the page, requests samples again while it trains, and stops it. Wall seconds, and the server's CPU seconds
 (Linux; the run is another process).
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import signal
 import statistics
 import subprocess
@@ -28,6 +27,7 @@ from typing import Any
 from side_by_side import argument_parser, record
 
 MODEL, SOURCE, DATA = "dcgan.mnist5k", "dcgan.glyphs-sans32", "mnist5k"
+RUN = {"strategies": ["decoder-init", "encoder-init"], "images": 2_000_000}
 PICTURES = 64
 PATIENCE = 300.0
 Timed = tuple[float, float]
@@ -49,36 +49,23 @@ class Page:
             output += line
         self.address = address[1]
         self.cookie = f"zoo-ui-{address[2]}={address[3]}"
-        self.dependencies: dict[str, int] = {}
-        self.inputs: dict[str, list[Any]] = {}
-        config = json.loads(self._get("/config"))
-        labels = {one["id"]: one["props"].get("value") for one in config["components"] if one["type"] == "button"}
-        values = {one["id"]: one["props"].get("value") for one in config["components"]}
-        for one in config["dependencies"]:
-            for target, event in one["targets"]:
-                if event == "click" and target in labels:
-                    self.dependencies[labels[target]] = one["id"]
-                    self.inputs[labels[target]] = [values[name] for name in one["inputs"]]
 
-    def press(self, button: str, data: Sequence[Any]) -> Any:
-        """The server's answer to a click, with these inputs."""
-        session = secrets.token_hex(6)
-        request = {"fn_index": self.dependencies[button], "data": list(data), "session_hash": session}
-        self._get("/gradio_api/queue/join", json.dumps(request).encode())
-        with self._open(f"/gradio_api/queue/data?session_hash={session}") as lines:
-            for line in lines:
-                message = json.loads(line[5:]) if line.startswith(b"data:") else {}
-                if message.get("msg") == "process_completed":
-                    if not message["success"]:
-                        raise SystemExit(f"{button} was refused: {message['output']}")
-                    return message["output"]["data"]
-        raise SystemExit(f"{button}: no answer")
+    def post(self, path: str, values: dict[str, Any]) -> Any:
+        """The server's answer to a click, with these values."""
+        return json.loads(self._get(path, json.dumps(values).encode()))
 
     def sample(self, seed: int) -> Timed:
-        """The time to get the picture of 64 samples of a seed."""
+        """The time to get the picture of 64 samples, from a seed on."""
+        return self.picture(f"/sheet.png?model={MODEL}&seeds={seed}-{seed + PICTURES - 1}")
+
+    def drag(self, step: int) -> Timed:
+        """The time to get the live picture at a place of the map."""
+        return self.picture(f"/map.png?model={MODEL}&corners=0,1,2,3&x={step % 100 / 100}&y=0.5")
+
+    def picture(self, path: str) -> Timed:
+        """The time to get a picture."""
         start, used = time.perf_counter(), self.cpu()
-        [picture] = self.press("Sample", [MODEL, PICTURES, seed, 1, ""])
-        if not self._get(picture["url"].removeprefix(self.address)).startswith(b"\x89PNG"):
+        if not self._get(path).startswith(b"\x89PNG"):
             raise SystemExit("the answer is no picture")
         return time.perf_counter() - start, self.cpu() - used
 
@@ -110,14 +97,15 @@ def main() -> None:
     parser.add_argument("--asked", type=int, default=20, metavar="TIMES")
     options = parser.parse_args()
     load = os.getloadavg()[0]
-    times: dict[str, list[Timed]] = {"start": [], "first": [], "quiet": [], "training": []}
+    times: dict[str, list[Timed]] = {"start": [], "first": [], "quiet": [], "drag": [], "training": []}
     for _ in range(options.rounds):
         measure(times, options.asked)
     rows = [
         ("`zoo ui` until its address is printed", times["start"], ""),
         (f"`zoo ui` until the first {PICTURES} samples are there", times["first"], "10"),
         (f"{PICTURES} samples at 32 px, another seed", times["quiet"], "1"),
-        ("the same while a transfer run trains", times["training"], ""),
+        ("the live picture at a place of the map", times["drag"], "0.1"),
+        (f"{PICTURES} samples while a transfer run trains", times["training"], ""),
     ]
     lines = [
         f"{os.cpu_count()} cores, load {load:.1f} before and {os.getloadavg()[0]:.1f} after; "
@@ -139,7 +127,8 @@ def measure(times: dict[str, list[Timed]], asked: int) -> None:
             page.sample(0)
             times["first"].append((time.perf_counter() - page.began, page.cpu()))
             times["quiet"] += [page.sample(seed) for seed in range(1, asked + 1)]
-            page.press("Start", [SOURCE, DATA, ["decoder-init", "encoder-init"], 0, 2_000_000, 32, 0, False])
+            times["drag"] += [page.drag(step) for step in range(asked)]
+            page.post("/api/runs/start", {**RUN, "source": SOURCE, "data": DATA})
             end = time.monotonic() + PATIENCE
             while not any('"tick"' in path.read_text() for path in Path(folder).rglob("events.jsonl")):
                 if time.monotonic() > end:
@@ -154,7 +143,7 @@ def row(name: str, times: Sequence[Timed], wanted: str) -> str:
     """A line of the table."""
     walls, cpus = zip(*times, strict=True)
     middle = statistics.median
-    return f"| {name} | {middle(walls):.2f} | {max(walls):.2f} | {middle(cpus):.2f} | {wanted} |"
+    return f"| {name} | {middle(walls):.3f} | {max(walls):.3f} | {middle(cpus):.3f} | {wanted} |"
 
 
 if __name__ == "__main__":

@@ -116,6 +116,10 @@ def repository() -> None:
         path.write_text(re.sub(r"\bimages = [\d_]+", "images = 64", recipe.read_text("utf-8")), "utf-8")
 
 
+def folder_of_runs() -> None:
+    Path("runs").mkdir()
+
+
 def table_of_results() -> None:
     """A table that a suite wrote."""
     shutil.copy(next((ROOT / "results").glob("*/table.csv")), "results.csv")
@@ -132,7 +136,7 @@ DIGITS = "zoo transfer dcgan.mnist5k --data mnist5k --strategy decoder-init+gmm-
 PREPARED: dict[str, tuple[Callable[[], None] | str, ...]] = {
     "README.md": (pictures,),
     "docs/bench.md": (repository,),
-    "docs/browser.md": (table_of_results,),
+    "docs/browser.md": (table_of_results, folder_of_runs),
     "docs/classes.md": (pictures,),
     "docs/edit.md": (to_edit,),
     "docs/evaluate.md": (f"{DIGITS} --out runs/mine",),

@@ -15,7 +15,7 @@ from zoo.cli import main
 
 SOON = {"README.md", "docs/walks.md", "docs/security.md", "docs/strategies.md"}
 """Pages whose commands the ordinary suite runs; the others are `long`."""
-NEEDS = {"docs/browser.md": "gradio", "docs/export.md": "onnx"}
+NEEDS = {"docs/export.md": "onnx"}
 """Packages of extras without which a page's commands cannot run."""
 ON_THE_HUB = "docs/hub.md"
 REFUSED = {"zoo pull hub:lab/digits --verify-key eve.pub"}

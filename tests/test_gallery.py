@@ -31,7 +31,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_release_has_a_card_with_samples_figures_license_and_command(lab: Path, tmp_path: Path) -> None:
     pages = gallery(tmp_path / "site")
-    assert [page.name for page in pages] == ["index.html", "strategies.html", "results.html"]
+    assert [page.name for page in pages][:3] == ["index.html", "strategies.html", "results.html"]
+    assert "model-dcgan.blobs.html" in {page.name for page in pages}
     text = pages[0].read_text("utf-8")
     for part in ("dcgan.glyphs-sans32", "OFL-1.1 AND Apache-2.0", "Debian", "<code>zoo pull dcgan.blobs</code>"):
         assert part in text
@@ -44,14 +45,12 @@ def test_every_release_has_a_card_with_samples_figures_license_and_command(lab: 
 
 
 def test_the_pages_ask_for_nothing_from_outside(lab: Path, tmp_path: Path) -> None:
-    for page in gallery(tmp_path / "site"):
+    pages = gallery(tmp_path / "site")
+    files = {page.name for page in pages}
+    for page in pages:
         text = page.read_text("utf-8")
         for address in re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')> ]+)""", text):
-            assert address.startswith(("data:", "#")) or address.partition("#")[0] in (
-                "index.html",
-                "strategies.html",
-                "results.html",
-            ), address
+            assert address.startswith(("data:", "#")) or address.partition("#")[0] in files, address
         assert "default-src 'none'" in text
 
 
@@ -80,7 +79,9 @@ def test_lineage_leads_from_the_autoencoder_over_its_strategies_to_the_gan(
     assert drawn.rstrip().endswith("<span>dcgan.blobs</span></li>")
     assert 'Transferred to: <a href="#dcgan.blobs">' in text
     assert "6,400 images shown" in text
-    assert "<svg" in text
+    own = (tmp_path / "site" / "model-dcgan.blobs.html").read_text("utf-8")
+    assert "<svg" in own
+    assert "<code>zoo sample dcgan.blobs -n 16 --seed 0 -o samples.png</code>" in own
 
 
 def test_every_strategy_has_its_words_settings_and_command(lab: Path, tmp_path: Path) -> None:
@@ -118,3 +119,17 @@ def test_the_picture_of_a_transfer_has_a_cell_a_tensor_and_an_arrow_a_source() -
     assert "<script" not in transfer_diagram(
         [{"net": "<script>", "tensor": "a", "origin": "fresh", "state": "trained", "how": ""}]
     )
+
+
+def test_runs_are_shown_before_and_after(lab: Path, images_file: Path, tmp_path: Path) -> None:
+    import zoo
+
+    zoo.train(
+        zoo.gan(like=autoencoder()), str(images_file), images=32, out=tmp_path / "runs" / "mine", training={"batch": 16}
+    )
+    pages = {page.name: page for page in gallery(tmp_path / "site", runs=tmp_path / "runs")}
+    text = pages["runs.html"].read_text("utf-8")
+    assert "finished, 32 of 32 images shown, scratch" in text
+    assert 'alt="Newest samples of mine"' in text
+    assert 'href="runs.html"' in pages["index.html"].read_text("utf-8")
+    assert 'href="runs.html"' not in gallery(tmp_path / "other")[0].read_text("utf-8")

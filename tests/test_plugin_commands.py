@@ -182,7 +182,6 @@ def test_what_the_hint_installs_is_that_distribution() -> None:
 
 def test_the_cores_extras_bring_what_those_of_the_add_ons_do() -> None:
     short = project(".")["optional-dependencies"]
-    assert short["ui"] == project("plugins/ui")["optional-dependencies"]["app"]
     assert short["ray"] == project("plugins/bench")["optional-dependencies"]["ray"]
 
 

@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from zoo.data.split import select_images as select_images
     from zoo.data.types import Dataset as Dataset, Modality as Modality, Records as Records
     from zoo.data.values import from_stored as from_stored, unscaled as unscaled
+    from zoo.editing.directions import Directions as Directions, find_directions as find_directions
     from zoo.editing.inversion import invert as invert
     from zoo.editing.release_directions import (
         direction_named as direction_named,

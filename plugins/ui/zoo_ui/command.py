@@ -59,20 +59,23 @@ def ui(name: str, runs: Path, port: int | None, folders: tuple[Path, ...], brows
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A .csv with a head: one more table to show.",
 )
+@click.option(
+    "--runs", type=click.Path(path_type=Path, exists=True, file_okay=False), help="A folder of runs to show too."
+)
 @json_option
 @quiet_option
-def gallery(out: Path, pattern: str, results: Path | None, as_json: bool, quiet: bool) -> None:
+def gallery(out: Path, pattern: str, results: Path | None, runs: Path | None, as_json: bool, quiet: bool) -> None:
     """Write a site of the registries' releases into the folder OUT: samples, figures, lineage, licences, strategies.
 
     It needs no server and asks none: open OUT/index.html. Releases that are not on this machine are named only.
 
     \b
     zoo gallery site/
-    zoo gallery site/ 'dcgan.*' --results results.csv
+    zoo gallery site/ 'dcgan.*' --results results.csv --runs runs/
     """
     from zoo_ui.gallery import gallery as write
 
-    written = write(out, pattern, results=results)
+    written = write(out, pattern, results=results, runs=runs)
     if as_json:
         print_json([str(path) for path in written])
     elif quiet:

@@ -76,7 +76,7 @@ def _last(summary: Summary, name: str, form: str) -> str:
 
 
 def picture_of(png: bytes | None) -> Any:
-    """PNG bytes as a picture for gradio."""
+    """PNG bytes as a picture."""
     from PIL import Image
 
     if png is None:

@@ -27,7 +27,7 @@ class Folders:
             return text  # the name of a release or data set, or a mistake that opening it names
         resolved = path.resolve()
         if not any(resolved.is_relative_to(root.resolve()) for root in self.roots):
-            hint = "Name the folder at the start: zoo ui --folder DIR" if self.roots else "Choose one of the list."
+            hint = "Start the page again and name this folder." if self.roots else "Choose one of the list."
             raise ConfigError(f"{text[:200]} is in none of the folders that this page may use", hint)
         return text
 

@@ -57,11 +57,13 @@ class Jobs:
         metric: str,
         every: int,
         adapt: int = 0,
+        by_class: bool = False,
     ) -> Path:
         """Start `zoo transfer` into a new folder below the root; with `adapt` the autoencoder first learns so many of
-        the images, in a folder next to it. Raises ConfigError if the source or the images are missing."""
-        if not source.strip() or not data.strip():
-            raise ConfigError("a transfer needs a source and images", "Choose both.")
+        the images, in a folder next to it. An empty source is chosen by the images. Raises
+        ConfigError without images."""
+        if not data.strip():
+            raise ConfigError("no images are chosen to train on", "Choose a set, name a folder, or upload some.")
         source, data = self.folders.check(source), self.folders.check(data)
         folder = self._new(f"{Path(data).stem or 'images'}-{strategy or 'auto'}")
         words = ["transfer", f"--data={data}", f"--strategy={strategy or 'auto'}", f"--out={folder}"]
@@ -72,9 +74,11 @@ class Jobs:
         ]
         if adapt:
             words.append(f"--adapt={int(adapt)}")
+        if by_class:
+            words.append("--by-class")
         if metric:
             words += [f"--metric={metric}", f"--every={max(1, int(every))}"]
-        self._start(folder, [*words, "--", source])
+        self._start(folder, [*words, "--", source] if source else words)
         return folder
 
     def resume(self, folder: Path) -> None:
@@ -156,4 +160,4 @@ class Jobs:
             folder = self.root / (name[:80] if i == 1 else f"{name[:80]}-{i}")
             if not folder.exists():
                 return folder
-        raise ConfigError(f"{self.root} is full of {name}", "Choose another folder: zoo ui --runs DIR")
+        raise ConfigError(f"{self.root} is full of {name}", "Move some of its runs away.")

@@ -1,41 +1,48 @@
-"""What the playground does with one model: sample, interpolate, reconstruct, code arithmetic, D's logits. Without
-gradio."""
+"""What the playground does with one model: samples, maps, walks, directions, reconstruction, arithmetic, D's logits."""
 
 from __future__ import annotations
 
+import math
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from zoo.plugin import (
     GAN,
     Autoencoder,
     ConfigError,
     DataSpec,
+    Directions,
     ImageSet,
     SampleStreams,
     captioned_grid,
+    find_directions,
     fit_arrays,
     from_uint8,
     grid,
-    interpolate,
     open_images,
     open_model,
     per_sample,
+    release_directions,
     takes_condition,
     to_uint8,
 )
+from zoo_ui.code_paths import Blend, on_map, on_plane, on_walk
 from zoo_ui.folders import Folders
 
-__all__ = ["EACH", "MOST", "LoadedModel"]
+__all__ = ["COMPONENTS", "MOST", "Drawn", "LoadedModel"]
 
 MOST = 256
 """Images at once: as many as fit on a page; two cores draw them in a moment."""
 
-EACH = "a row of each"
-"""What to ask for instead of a class."""
+COMPONENTS = 8
+"""How many principal components are offered as directions."""
+
 _SEARCHED = 2000
 _NEIGHBOURS = 7
 
@@ -57,6 +64,8 @@ class LoadedModel:
     images: str = ""
     folders: Folders = field(default_factory=lambda: Folders(()))
     codes: dict[str, tuple[ImageSet, Tensor]] = field(default_factory=dict)
+    known_directions: dict[str, Directions] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @classmethod
     def open(cls, name: str, folders: Folders | None = None) -> LoadedModel:
@@ -66,6 +75,7 @@ class LoadedModel:
         model = cls(_title(opened), opened.autoencoder, opened.gan, _images_of(opened), folders or Folders(()))
         if not model.data.is_image:
             raise ConfigError(f"{name} makes vectors of {model.data.size} values, which have no picture")
+        model.known_directions.update({one.method: one for one in release_directions(opened)})
         return model
 
     @property
@@ -75,13 +85,27 @@ class LoadedModel:
 
     def about(self) -> str:
         """What can be done with it, in one line."""
-        shape = "x".join(map(str, self.data.shape))
+        channels, height, width = self.data.shape
+        pictures = f"{'colour' if channels == 3 else 'grey'} pictures of {width} x {height} pixels"
         if self.gan is None:
-            return f"{self.title}: an autoencoder of {shape}. Samples are its decoder's pictures of random codes."
+            return f"{self.title}: an autoencoder, {pictures}. Samples are what it decodes from random codes."
         if self.autoencoder is None:
-            return f"{self.title}: a GAN of {shape}, without an autoencoder: uploads only get logits."
-        classes = f" {len(self.classes)} classes can be asked for." if self.classes else ""
-        return f"{self.title}: a GAN of {shape}, with the autoencoder that it came from.{classes}"
+            return f"{self.title}: a GAN, {pictures}, without an autoencoder."
+        classes = f" You can ask for {len(self.classes)} classes." if self.classes else ""
+        return f"{self.title}: a GAN, {pictures}, with the autoencoder that it came from.{classes}"
+
+    def facts(self) -> dict[str, Any]:
+        """What the page has to know of it, as plain data."""
+        return {
+            "title": self.title,
+            "about": self.about(),
+            "shape": list(self.data.shape),
+            "classes": list(self.classes),
+            "gan": self.gan is not None,
+            "encoder": self.autoencoder is not None,
+            "images": self.images,
+            "directions": sorted(self.known_directions),
+        }
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -89,9 +113,9 @@ class LoadedModel:
         condition = None if self.gan is None else self.gan.condition
         return () if condition is None else condition.classes
 
-    def draw(self, n: int, seed: int, truncation: float = 1.0, asked: str | Tensor = "") -> Drawn:
-        """n codes, of the class `asked` if it is not empty, or of those conditions; below 1 `truncation` pulls them to
-        the prior's mean, see `GAN.draw`."""
+    def draw(self, n: int, seed: int | Sequence[int], truncation: float = 1.0, asked: str | Tensor = "") -> Drawn:
+        """n codes of a seed, or the first code of each of n seeds; of the class `asked` if it is not empty, or of those
+        conditions. Below 1 `truncation` pulls them to the prior's mean, see `GAN.draw`."""
         if self.gan is None:
             rng, shape = SampleStreams(seed, n, "sample"), self._decoder().code_shape
             noise = per_sample(lambda m: torch.randn(m, *shape, generator=rng), n, rng)
@@ -103,24 +127,50 @@ class LoadedModel:
         """Codes as uint8 images (N, *shape)."""
         return to_uint8(self._model().to_output(self._generate(drawn)), self.data)
 
-    def sample(self, n: int, seed: int, truncation: float = 1.0, asked: str = "") -> Any:
-        """A grid of n samples of a class, or of any; with `EACH` a row of each class, with its name."""
-        n = max(1, min(int(n), MOST))
-        if asked == EACH and self.classes:
-            across = max(1, min(8, n // len(self.classes)))
-            rows = [(name, self.draw(across, int(seed), float(truncation), name)) for name in self.classes]
-            return captioned_grid([(name, grid(self.pictures(drawn), across)) for name, drawn in rows], across=1)
-        return grid(self.pictures(self.draw(n, int(seed), float(truncation), asked)), 8)
+    def samples(self, seeds: Sequence[int], truncation: float = 1.0, asked: str = "") -> Tensor:
+        """The pictures that seeds name, uint8 (N, *shape): of each seed the first."""
+        return self.pictures(self.draw(len(seeds), seeds, truncation, asked))
 
-    def walk(self, seed: int, other: int, steps: int, truncation: float = 1.0, asked: str = "") -> Any:
-        """Four spherical interpolations, from codes of one seed to codes of another, each within a class."""
-        steps = max(2, min(int(steps), 32))
-        start = self.draw(4, int(seed), float(truncation), asked)
-        same = asked if start.condition is None else start.condition
-        end = self.draw(4, int(other), float(truncation), same).codes
-        path = interpolate(start.codes, end, steps).flatten(0, 1)
-        along = None if start.condition is None else start.condition.repeat_interleave(steps, 0)
-        return grid(self.pictures(Drawn(path, along)), steps)
+    def map(self, corners: Sequence[int], places: Tensor, truncation: float = 1.0, asked: str = "") -> Tensor:
+        """The pictures at `places` (N, 2) of the map between the pictures of four seeds, see `on_map`."""
+        ends = self._ends(corners, truncation, asked)
+        return self.pictures(self._blended(ends, on_map(ends.codes, places)))
+
+    def plane(self, seed: int, places: Tensor, truncation: float = 1.0, asked: str = "") -> Tensor:
+        """The pictures at `places` (N, 2) of the plane through the picture of a seed, along the two principal
+        components of the model's codes, see `on_plane`."""
+        centre = self._ends([seed], truncation, asked)
+        axes = self.directions().vectors[:2, 0]
+        return self.pictures(self._blended(centre, on_plane(centre.codes, axes, places)))
+
+    def walk(
+        self, stops: Sequence[int], steps: int, truncation: float = 1.0, asked: str = "", *, closed: bool = False
+    ) -> Tensor:
+        """The pictures on the way over the pictures of two or more seeds, `steps` from each to the next."""
+        if len(stops) < 2:
+            raise ConfigError("a walk needs two pictures or more", "Choose where it begins and where it ends.")
+        ends = self._ends(stops, truncation, asked)
+        return self.pictures(self._blended(ends, on_walk(ends.codes, steps, closed=closed)))
+
+    def directions(self, method: str = "components") -> Directions:
+        """Directions of its codes: those that the release brings along, else their principal `components`, or the
+        `classes` of the images that it was trained on, computed once. Raises ConfigError if there are no labelled
+        images, or no encoder for them."""
+        with self.lock:
+            if method not in self.known_directions:
+                self.known_directions[method] = self._find_directions(method)
+            return self.known_directions[method]
+
+    def edited(
+        self, seed: int, strengths: Mapping[tuple[str, str], float], truncation: float = 1.0, asked: str = ""
+    ) -> Tensor:
+        """The picture of a seed, moved along directions by (method, name) with these strengths: uint8 (1, *shape)."""
+        drawn = self.draw(1, [seed], truncation, asked)
+        moves = [
+            strength * self.directions(method).moves(name, drawn.codes)
+            for (method, name), strength in strengths.items()
+        ]
+        return self.pictures(Drawn(drawn.codes + sum(moves, torch.zeros_like(drawn.codes)), drawn.condition))
 
     def reconstruct(self, upload: Any, source: str = "") -> Any:
         """An image as it is prepared for the model, its reconstruction, and its nearest neighbours in code space among
@@ -144,19 +194,19 @@ class LoadedModel:
         seed. Uploads need the autoencoder: if there is one, everything is encoded and decoded by it."""
         ups = (first, minus, plus)
         if all(upload is None for upload in ups):
-            a, b, c = (self.draw(1, int(seed)) for seed in seeds)
-            total = Drawn(a.codes + float(strength) * (c.codes - b.codes), a.condition)
+            a, b, c = (self.draw(1, [seed]) for seed in seeds)
+            total = Drawn(a.codes + strength * (c.codes - b.codes), a.condition)
             pixels = torch.cat([self.pictures(drawn) for drawn in (a, b, c, total)])
         else:
             autoencoder = self._autoencoder()
             shown = [
                 autoencoder.from_output(self.prepare(upload))
                 if upload is not None
-                else self._generate(self.draw(1, int(seed)))
+                else self._generate(self.draw(1, [seed]))
                 for upload, seed in zip(ups, seeds, strict=True)
             ]
             a, b, c = autoencoder.encode(torch.cat(shown)).split(1)
-            decoded = autoencoder.decode(torch.cat([a, b, c, a + float(strength) * (c - b)]))
+            decoded = autoencoder.decode(torch.cat([a, b, c, a + strength * (c - b)]))
             pixels = to_uint8(autoencoder.to_output(decoded), self.data)
         named = zip(("A", "B", "C", "A + strength (C - B)"), pixels.split(1), strict=True)
         return captioned_grid([(text, grid(one, 1, scale=self._scale(192))) for text, one in named])
@@ -192,6 +242,45 @@ class LoadedModel:
         # always as RGBA: transparent pixels get the spec's background
         pixels = fit_arrays(np.asarray(upload.convert("RGBA"))[None], self.data)
         return from_uint8(torch.from_numpy(pixels), self.data)
+
+    def _ends(self, seeds: Sequence[int], truncation: float, asked: str) -> Drawn:
+        """The first code of each seed. If the generator cannot mix classes, all are of one class: that of the first."""
+        drawn = self.draw(len(seeds), seeds, truncation, asked)
+        if drawn.condition is None or asked or self._mixes_classes:
+            return drawn
+        return self.draw(len(seeds), seeds, truncation, drawn.condition[:1].expand_as(drawn.condition).contiguous())
+
+    @property
+    def _mixes_classes(self) -> bool:
+        assert self.gan is not None
+        return not self.classes or bool(getattr(self.gan.generator, "mixes_classes", False))
+
+    def _blended(self, ends: Drawn, blend: Blend) -> Drawn:
+        """The codes of a blend, and the conditions of the ends mixed by the same shares."""
+        if ends.condition is None:
+            return Drawn(blend.codes, None)
+        assert self.gan is not None
+        same = torch.equal(ends.condition, ends.condition[:1].expand_as(ends.condition))
+        if same or self.gan.condition is None or not takes_condition(self.gan.generator):
+            first = ends.condition[:1]
+            return Drawn(blend.codes, first.expand(len(blend.codes), *first.shape[1:]).contiguous())
+        kinds = functional.one_hot(ends.condition, self.gan.condition.width) if self.classes else ends.condition
+        return Drawn(blend.codes, blend.shares.to(torch.float32) @ kinds.float())
+
+    def _find_directions(self, method: str) -> Directions:
+        if method == "components":
+            among = None if self.gan is not None else self._codes_of(self._own_images())[0]
+            count = min(COMPONENTS, math.prod(self._model().code_shape))
+            return find_directions(self, among, components=count, name=self.title)
+        if method != "classes":
+            raise ConfigError(f"there are no directions of the kind {method[:40]!r}", "Ask for components or classes.")
+        images = open_images(self._own_images(), like=self._model().output, limit=_SEARCHED)
+        return find_directions(self, images, name=self.title)
+
+    def _own_images(self) -> str:
+        if not self.images:
+            raise ConfigError(f"the images of {self.title} are not on this machine", "Choose another model.")
+        return self.images
 
     def _model(self) -> GAN | Autoencoder:
         model = self.gan or self.autoencoder

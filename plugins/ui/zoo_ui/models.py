@@ -8,12 +8,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zoo.plugin import ConfigError, available_release, cached_releases, models
-from zoo_ui.comparison import runs_below
+from zoo.plugin import ConfigError
 from zoo_ui.folders import Folders
 from zoo_ui.loaded_model import LoadedModel
+from zoo_ui.model_cards import ModelCard, card_picture, model_cards
 
-__all__ = ["ModelCache", "sources"]
+__all__ = ["ModelCache"]
 
 _MOST_LOADED = 3
 """The largest number of models in memory."""
@@ -30,17 +30,30 @@ class ModelCache:
     loaded: OrderedDict[tuple[str, str], LoadedModel] = field(default_factory=OrderedDict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def names(self) -> list[str]:
+    def cards(self) -> list[ModelCard]:
         """Registered releases that are on this machine, what else was pulled, and runs."""
         if self.only:
-            return [self.only]
-        return [*sources(), *(str(run) for run in runs_below(self.runs) if (run / "checkpoints").is_dir())]
+            return [ModelCard(self.only, "release", self.only)]
+        return model_cards(self.runs)
 
     def first(self) -> str:
-        """The model shown at first: a release that can be sampled, if there is one; empty if there is no model."""
-        names = self.names()
-        can_sample = {entry.name for entry in models() if "gan" in entry.parts}
-        return next((name for name in names if name in can_sample), names[0] if names else "")
+        """The model shown at first: the best release that can be sampled, which is the largest in colour; without one
+        any model; empty if there is none."""
+        cards = self.cards()
+        best = max(cards, key=lambda card: (card.kind == "release", card.samples, card.colour, card.side), default=None)
+        return best.name if best is not None else ""
+
+    def picture(self, name: str) -> bytes | None:
+        """The picture on a model's card as PNG: of a release its own samples, of a run its newest; None without one.
+        Raises ConfigError for a name that may not be opened, IntegrityError for a picture that is not the pinned
+        one."""
+        if self.only:
+            return card_picture(name) if name == self.only else None
+        return card_picture(self.folders.check(name))
+
+    def version(self, name: str) -> str:
+        """A text that changes with the model's weights."""
+        return _stamp(Path(name))[-24:]
 
     def open(self, name: str) -> LoadedModel:
         """The model, every byte of a release checked. Raises ConfigError for another name than `only`, and what opening
@@ -58,15 +71,6 @@ class ModelCache:
             while len(self.loaded) > _MOST_LOADED:
                 self.loaded.popitem(last=False)
             return self.loaded[key]
-
-
-def sources() -> list[str]:
-    """Releases on this machine: the registries' by name, defaults of their architectures first, then the cache's others
-    by address."""
-    entries = sorted(models(), key=lambda entry: not entry.default)
-    named = {entry.name: local[0] for entry in entries if (local := available_release(entry)) is not None}
-    others = [one.address for one in cached_releases() if one.folder not in named.values()]
-    return [*named, *others]
 
 
 def _stamp(folder: Path) -> str:

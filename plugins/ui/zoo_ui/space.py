@@ -35,13 +35,23 @@ launch(
     first=str(Path(__file__).parent / "release"),
     space="{name}",
     host="0.0.0.0" if "SPACE_ID" in os.environ else "127.0.0.1",
-    port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+    port=int(os.environ.get("PORT", "7860")),
 )
 '''
 
+_DOCKERFILE = """FROM python:3.11-slim
+RUN useradd --create-home --uid 1000 user
+USER user
+WORKDIR /home/user/app
+ENV PATH=/home/user/.local/bin:$PATH
+COPY --chown=user . .
+RUN pip install --no-cache-dir --user -r requirements.txt
+CMD ["python", "app.py"]
+"""
+
 
 def export(name: str, folder: Path) -> Manifest:
-    """Write app.py, requirements.txt, README.md and the release into `folder`, which must be absent or empty.
+    """Write app.py, Dockerfile, requirements.txt, README.md and the release into `folder`, absent or empty before.
 
     Raises ConfigError for a folder in use or a release without pictures, and what opening a release raises.
     """
@@ -55,6 +65,7 @@ def export(name: str, folder: Path) -> Manifest:
     folder.mkdir(parents=True, exist_ok=True)
     write_folder_atomically(folder / "release", files | {MANIFEST: read_manifest_bytes(source)})
     write_atomically(folder / "app.py", _APP.replace("{name}", manifest.name).encode())
+    write_atomically(folder / "Dockerfile", _DOCKERFILE.encode())
     write_atomically(folder / "requirements.txt", _requirements(manifest).encode())
     write_atomically(folder / "README.md", _card(manifest).encode())
     return manifest
@@ -67,7 +78,7 @@ def _requirements(manifest: Manifest) -> str:
     parts = {part.plugin for part in manifest.parts.values()} - {f"aegan-zoo=={core}"}
     named = sorted(plugin for plugin in parts if not plugin.startswith("aegan-zoo=="))
     lines = [one if _is_installed(one.partition("==")[0]) else f"# see who made it first: {one}" for one in named]
-    return "\n".join([f"aegan-zoo=={core}", f"zoo-ui[app]=={ui}", *lines, ""])
+    return "\n".join([f"aegan-zoo=={core}", f"zoo-ui=={ui}", *lines, ""])
 
 
 def _is_installed(distribution: str) -> bool:
@@ -81,21 +92,10 @@ def _is_installed(distribution: str) -> bool:
 def _card(manifest: Manifest) -> str:
     facts = {
         "title": manifest.name,
-        "sdk": "gradio",
-        "sdk_version": _gradio_version(),
-        "app_file": "app.py",
+        "sdk": "docker",
+        "app_port": 7860,
         "license": hub_license(manifest.license),
         "tags": ["aegan-zoo"],
     }
     front = "".join(f"{key}: {json.dumps(value)}\n" for key, value in facts.items())  # JSON values are YAML
     return f"---\n{front}---\n\nThe playground of {manifest.name} {manifest.version}; the release is in `release/`.\n"
-
-
-def _gradio_version() -> str:
-    try:
-        return importlib.metadata.version("gradio")
-    except importlib.metadata.PackageNotFoundError:
-        raise ConfigError(
-            "gradio is not installed, and a Space is pinned to its version",
-            "In a checkout of Zoo's repository: pip install './plugins/ui[app]'",
-        ) from None

@@ -6,6 +6,7 @@ import inspect
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from zoo.plugin import (
     ROLES,
@@ -14,19 +15,29 @@ from zoo.plugin import (
     PartEntry,
     RegisteredComponent,
     Setting,
+    Summary,
     ZooError,
     available_release,
+    captioned_grid,
     components,
     config_class,
     data_url,
+    grid,
     import_component,
+    kid_curve,
+    newest_grid,
+    png_bytes,
     read_pinned,
     settings_of,
     transfer_diagram,
 )
+from zoo_ui.comparison import runs_below, summary_of
+from zoo_ui.loaded_model import LoadedModel
 
-__all__ = ["Card", "StrategyPage", "card_of", "derived_from", "strategies_of", "strategy_pages"]
+__all__ = ["Card", "RunCard", "StrategyPage", "card_of", "derived_from", "run_cards", "strategies_of", "strategy_pages"]
 
+_OF_EACH = 8
+_MOST_CLASSES = 40
 _WIDEST = 720
 """Pictures are reduced to at most this many pixels in width: they are embedded in the page."""
 
@@ -34,13 +45,21 @@ _WIDEST = 720
 @dataclass(frozen=True, slots=True)
 class Card:
     """A named release. `manifest` is None if the release is not on this machine; `picture` is a data address or empty,
-    `moved` an SVG or empty; `derived` are the GANs in the registries that were transferred from it."""
+    `moved` an SVG or empty; `derived` are the GANs in the registries that were transferred from it. For its own page,
+    `large` is the picture in its full size, and `classes` a row of samples of each class, or empty."""
 
     entry: Entry
     manifest: Manifest | None
     picture: str
     moved: str
     derived: tuple[str, ...] = ()
+    large: str = ""
+    classes: str = ""
+
+    @property
+    def page(self) -> str:
+        """The file of its own page."""
+        return f"model-{self.entry.name}.html"
 
     @property
     def parts(self) -> list[PartEntry]:
@@ -53,6 +72,18 @@ class Card:
         """The names of the strategies that made it, without plugin and settings."""
         lineage = self.manifest.lineage if self.manifest else None
         return strategies_of(lineage.strategy) if lineage else []
+
+
+@dataclass(frozen=True, slots=True)
+class RunCard:
+    """A run below the given folder. Its pictures are data addresses or empty: samples `before` training and `after`,
+    and the `curve` of KID."""
+
+    name: str
+    summary: Summary
+    before: str
+    after: str
+    curve: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +110,12 @@ def card_of(entry: Entry) -> Card:
         return Card(entry, None, "", "")
     folder, manifest = local
     pin = manifest.files.get("samples.png")
-    picture = _small(read_pinned(folder, "samples.png", pin)) if pin is not None else ""
+    png = read_pinned(folder, "samples.png", pin) if pin is not None else b""
     lineage = manifest.lineage
     moved = transfer_diagram(lineage.tensors, lineage.strategy) if lineage and lineage.tensors else ""
-    return Card(entry, manifest, picture, moved)
+    return Card(
+        entry, manifest, _reduced(png), moved, large=_reduced(png, 2 * _WIDEST), classes=_classes(entry, manifest)
+    )
 
 
 def strategies_of(text: str) -> list[str]:
@@ -117,16 +150,43 @@ def _words(values: object) -> tuple[str, ...]:
     return tuple(sorted(map(str, values))) if isinstance(values, (frozenset, set, tuple)) else ()
 
 
-def _small(png: bytes) -> str:
+def _classes(entry: Entry, manifest: Manifest) -> str:
+    """A row of samples of each class as a data address; empty for a model that takes none."""
+    condition = manifest.data.condition
+    if condition is None or not condition.classes or "generator" not in manifest.parts:
+        return ""
+    model = LoadedModel.open(entry.key)
+    rows = [(name, grid(model.samples(range(_OF_EACH), asked=name))) for name in model.classes[:_MOST_CLASSES]]
+    return data_url(png_bytes(captioned_grid(rows, across=1))) if rows else ""
+
+
+def run_cards(root: Path) -> list[RunCard]:
+    """Every run below a folder that can be read, newest first."""
+    cards = []
+    for folder in runs_below(root):
+        summary = summary_of(folder)
+        if summary is not None:
+            moments = sorted((folder / "samples").glob("*.png"))
+            before = moments[0].read_bytes() if len(moments) > 1 else b""
+            after, curve = newest_grid(folder) or b"", kid_curve([folder]) or b""
+            name = folder.relative_to(root).as_posix() if folder != root else folder.name
+            cards.append(RunCard(name, summary, *map(_reduced, (before, after, curve))))
+    return cards
+
+
+def _reduced(png: bytes, widest: int = _WIDEST) -> str:
     """The picture re-encoded as a data address; empty if it is no picture."""
     from PIL import Image
+
+    if not png:
+        return ""
 
     try:
         with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
             small = picture.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):  # a stranger's file
         return ""
-    small.thumbnail((_WIDEST, 2 * _WIDEST))
+    small.thumbnail((widest, 2 * widest))
     buffer = io.BytesIO()
     small.save(buffer, "PNG", optimize=True)
     return data_url(buffer.getvalue())

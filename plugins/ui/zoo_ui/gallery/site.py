@@ -1,4 +1,4 @@
-"""`gallery(out)`: three self-contained pages, with styles, script and pictures inside."""
+"""`gallery(out)`: self-contained pages, with styles, script and pictures inside."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import jinja2
 import markupsafe
 
 from zoo.plugin import ConfigError, DataError, models, open_regular, read_regular, sanitize, write_atomically
-from zoo_ui.gallery.cards import card_of, derived_from, strategy_pages
+from zoo_ui.gallery.cards import card_of, derived_from, run_cards, strategy_pages
 
 __all__ = ["gallery"]
 
@@ -28,17 +28,21 @@ _HEAD = 2_000
 """The `generator` of a page is within its first bytes."""
 
 
-def gallery(out: str | Path, pattern: str = "*", *, results: str | Path | None = None) -> list[Path]:
-    """Write index.html, strategies.html and results.html for the registered releases whose name matches `pattern`.
+def gallery(
+    out: str | Path, pattern: str = "*", *, results: str | Path | None = None, runs: str | Path | None = None
+) -> list[Path]:
+    """Write index.html, strategies.html, results.html and a page of each registered release whose name matches
+    `pattern`; with `runs`, the folder of some, runs.html too.
 
     `results` is a .csv with a head, such as a suite's table; it is shown after the releases' own figures. A release
     that is not on this machine gets a card without pictures: nothing is pulled. Pages of an older gallery are replaced,
     other files are not. Returns the files. Raises ConfigError, ReleaseError, IntegrityError, DataError, StorageError.
     """
     out = Path(out)
-    for name in _PAGES:
-        _check_may_replace(out / f"{name}.html")
     cards = [card_of(entry) for entry in models(pattern)]
+    names = [*_PAGES, *(["runs"] if runs is not None else [])]
+    for file in (*(f"{name}.html" for name in names), *(card.page for card in cards)):
+        _check_may_replace(out / file)
     derived = derived_from(cards)
     cards = [replace(card, derived=derived.get(card.entry.name, ())) for card in cards]
     known = {card.entry.name for card in cards}
@@ -53,13 +57,14 @@ def gallery(out: str | Path, pattern: str = "*", *, results: str | Path | None =
         "made": made,
         "head": head,
         "rows": rows,
+        "pages": names,
+        "runs": run_cards(Path(runs)) if runs is not None else [],
     }
-    written = []
-    for name in _PAGES:
-        path = out / f"{name}.html"
-        write_atomically(path, _page(name, facts).encode())
-        written.append(path)
-    return written
+    pages = {f"{name}.html": _page(name, facts) for name in names}
+    pages |= {card.page: _page("model", facts | {"card": card}) for card in cards}
+    for file, text in pages.items():
+        write_atomically(out / file, text.encode())
+    return [out / file for file in pages]
 
 
 def _check_may_replace(path: Path) -> None:

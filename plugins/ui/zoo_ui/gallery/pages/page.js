@@ -32,3 +32,13 @@ if (find) {
     document.getElementById("found").textContent = `${left} shown`;
   });
 }
+for (const button of document.querySelectorAll("button.copy")) {
+  if (!navigator.clipboard) continue;
+  const command = button.previousElementSibling.textContent;
+  button.hidden = false;
+  button.setAttribute("aria-label", `Copy ${command}`);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(command);
+    button.textContent = "Copied";
+  });
+}
