@@ -74,8 +74,8 @@ def served(words: list[str], folder: Path) -> Iterator[str]:
     try:
         for line in process.stdout:
             said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+\S*", line):
-                yield found[0]
+            if found := re.search(r"http://127\.0\.0\.1:\d+[^\s)]*", line):
+                yield found[0].removesuffix("/")
                 break
         else:
             pytest.fail(f"no page: {''.join(said)[-2000:]}")
@@ -416,9 +416,13 @@ def test_the_docs_can_be_read_and_searched_by_everybody(chromium: Any, tmp_path:
     with served(["-u", "-m", "http.server", "7891", "--bind", "127.0.0.1", "-d", site], tmp_path) as address:
         for page in ("index", "your-images"):
             visit = Visit(chromium, f"{address}/{page}.html")
-            visit.page.get_by_role("dialog", name="Search").wait_for()
             visit.check()
             visit.keep(f"docs-{page}")
+            visit.page.keyboard.press("/")
+            dialog = visit.page.locator("dialog[aria-label=Search]")
+            dialog.wait_for()
+            visit.page.keyboard.type("walk video")
+            dialog.get_by_text("Make a walk video").first.wait_for()
 
 
 def test_the_gallery_opens_from_a_path(chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
