@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attack.api import API
+from attack.records import RECORDS
 from attack.releases import MANIFESTS, RELEASES
 from attack.runs import CACHES, CHECKPOINTS
 from attack.samples import ARRAYS, IMAGES
@@ -28,5 +29,6 @@ FAMILIES = {
         SERVERS,
         PAGES,
         API,
+        RECORDS,
     )
 }
