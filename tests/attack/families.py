@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attack.api import API
+from attack.directions import DIRECTIONS
 from attack.records import RECORDS
 from attack.releases import MANIFESTS, RELEASES
 from attack.runs import CACHES, CHECKPOINTS
@@ -30,5 +31,6 @@ FAMILIES = {
         PAGES,
         API,
         RECORDS,
+        DIRECTIONS,
     )
 }
