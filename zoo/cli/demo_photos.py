@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo._utils.files import write_atomically
-from zoo.cli.demo_run import empty_folder, metric_curve
+from zoo.cli.demo_run import empty_folder, metric_curve, watchers_of
 from zoo.data.grids import captioned_grid, grid, png_bytes
 from zoo.data.images import ImageSet
 from zoo.data.open import open_images
@@ -89,9 +89,7 @@ def demo_photos(
     began = time.monotonic()
     out = empty_folder(out, "zoo demo --photos --out DIR")
     scale = QUICK if quick else FULL
-    watchers = {
-        arm: [one for name, one in watch if name == arm] for arm in ("drawing", "autoencoder", "transfer", "scratch")
-    }
+    watchers = watchers_of(watch, ("drawing", "autoencoder", "transfer", "scratch"))
     files = {
         "preview": out / "preview.png",
         "pictures": out / "planets",

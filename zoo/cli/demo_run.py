@@ -29,7 +29,7 @@ from zoo.training.watchers import Cost, CostWatch, read_costs, read_spent
 from zoo.transfers.apply import TransferResult, transfer
 from zoo.types import Event, Metric, Watcher
 
-__all__ = ["DemoResult", "Scale", "demo", "empty_folder", "metric_curve"]
+__all__ = ["DemoResult", "Scale", "demo", "empty_folder", "metric_curve", "watchers_of"]
 
 SOURCE = "dcgan.glyphs-sans32"
 TARGET = "mnist5k"
@@ -78,6 +78,11 @@ class DemoResult:
         return asdict(self)
 
 
+def watchers_of(watch: Sequence[tuple[str, Watcher]], arms: Sequence[str]) -> dict[str, list[Watcher]]:
+    """The watchers of each arm, from pairs of arm and watcher."""
+    return {arm: [one for name, one in watch if name == arm] for arm in arms}
+
+
 def demo(
     out: str | Path, *, quick: bool = False, seed: int = 0, watch: Sequence[tuple[str, Watcher]] = ()
 ) -> DemoResult:
@@ -91,7 +96,7 @@ def demo(
     autoencoder = load(SOURCE).autoencoder
     assert autoencoder is not None, "the bundled release has an autoencoder"
     images = open_images(TARGET, like=autoencoder.data)
-    watchers = {arm: [one for name, one in watch if name == arm] for arm in ("autoencoder", "transfer", "scratch")}
+    watchers = watchers_of(watch, ("autoencoder", "transfer", "scratch"))
     _preview(out / "preview.png", autoencoder, images, scale, watchers["autoencoder"])
     adapted = train(
         autoencoder,

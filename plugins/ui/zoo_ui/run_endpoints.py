@@ -94,10 +94,7 @@ async def samples(request: Request) -> Response:
     def answer() -> Response:
         moments = {int(path.stem): path for path in (folder / "samples").glob("*.png") if path.stem.isdigit()}
         path = moments.get(at) or (moments[max(moments)] if moments and at == _MOST else None)
-        picture = picture_of(path.read_bytes() if path is not None else None)
-        if picture is None:
-            raise HTTPException(404, "The run has no samples of that moment.")
-        return png(picture)
+        return _png_or_404(path.read_bytes() if path is not None else None, "The run has no samples of that moment.")
 
     return await computed(answer)
 
@@ -110,10 +107,7 @@ async def curve(request: Request) -> Response:
 
     def answer() -> Response:
         drawn = kid_curve(folders) if what == "kid" else loss_curve(folders[0]) if folders else None
-        picture = picture_of(drawn)
-        if picture is None:
-            raise HTTPException(404, "Nothing was measured yet.")
-        return png(picture)
+        return _png_or_404(drawn, "Nothing was measured yet.")
 
     return await computed(answer)
 
@@ -220,6 +214,14 @@ def _figures(summary: Summary) -> dict[str, Any]:
         "figures": {name: values[-1].value for name, values in summary.figures.items() if values},
         "version": str(summary.shown),
     }
+
+
+def _png_or_404(data: bytes | None, missing: str) -> Response:
+    """A PNG, decoded and encoded anew. Raises HTTPException with the text `missing` if there is none."""
+    picture = picture_of(data)
+    if picture is None:
+        raise HTTPException(404, missing)
+    return png(picture)
 
 
 def _folder(site: Site, query: Query) -> Path:
